@@ -1,0 +1,1 @@
+"""Chips: layers on simulated crossbars or under noise. The only room that imports aihwkit."""

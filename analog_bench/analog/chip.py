@@ -1,0 +1,186 @@
+"""A chip: the digital model with some layers replaced or perturbed, for as long as it is looked at.
+
+    with install(model, layers=("encoder.layer.0.output.dense",), noise=Pcm(), chip=0,
+                 seed=1234) as chip:
+        chip.drift_to(86_400.0)
+        with chip.reading(batch=3):
+            out = model(...)
+
+Every draw is seeded from (seed, noise family, chip, layer, purpose): the same layer on the same
+chip draws the same whatever other layers are analog, whatever ran before, and at any strength.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Tensor, nn
+
+# Imported for what they register.
+from analog_bench.analog import output_noise as _output_noise  # noqa: F401
+from analog_bench.analog import weight_noise as _weight_noise  # noqa: F401
+from analog_bench.analog.draws import isolated
+from analog_bench.analog.effect import Effect, Site, effect_of
+from analog_bench.analog.layers import Place, find, shared_weights
+from analog_bench.analog.manifest import paths_on_tiles
+from analog_bench.analog.probe import require_tile
+from analog_bench.analog.rules import check_drift, check_setup
+from analog_bench.errors import UsageError
+from analog_bench.noise import Noise, Tile
+
+
+class Chip:
+    """A programmed chip in a model. Made by `install`.
+
+    Attributes:
+        paired: Whether every draw derives from the seed, so that another release, another noise
+            strength or another set of layers meets the same chip. False where the C++ tile, which
+            seeds itself from the clock, draws at reads.
+        fingerprint: Summaries of what was drawn at programming, layer by layer: mean, mean
+            magnitude, standard deviation and a fixed projection of the programmed weights (and of
+            the drift exponents), to 7 significant digits; empty where nothing is drawn once a
+            chip.
+    """
+
+    def __init__(self, noise: Noise, effects: Sequence[Effect], device: torch.device) -> None:
+        self._noise = noise
+        self._effects = tuple(effects)
+        self._device = device
+        self.paired = all(effect.paired for effect in effects)
+        self.fingerprint = tuple(x for effect in effects for x in effect.fingerprint)
+
+    def drift_to(self, seconds: float) -> None:
+        """Let the chip be this old, counted from programming.
+
+        May be called repeatedly and in any order: devices, drift exponents and faults stay, the
+        accumulated noise is that of the time. Until the first call the chip is as it was right
+        after programming. Time 0 is aihwkit's: programming noise and read noise, no drift.
+
+        Args:
+            seconds: The drift time.
+
+        Raises:
+            UsageError: A time the noise has no model for.
+        """
+        check_drift(self._noise, seconds)
+        for effect in self._effects:
+            effect.drift_to(seconds)
+
+    @contextmanager
+    def reading(self, batch: int, attention_mask: Tensor | None = None) -> Iterator[None]:
+        """Read one batch: the forward pass belongs inside.
+
+        The draws depend on the batch's index, not on what was read before. Torch's global
+        generators come back as they were.
+
+        Args:
+            batch: Index of the batch.
+            attention_mask: 1 where a token is, shape (inputs, tokens). With it, padding does not
+                count in the RMS of `white_output_rel`, and position embeddings, which models
+                compute once a batch, draw white output noise for every input.
+        """
+        with isolated(self._device), ExitStack() as stack:
+            for effect in self._effects:
+                stack.callback(effect.end_reading)
+                effect.begin_reading(batch, attention_mask)
+            yield
+
+
+@contextmanager
+def install(
+    model: nn.Module,
+    *,
+    layers: Sequence[str],
+    noise: Noise,
+    chip: int,
+    seed: int,
+    tile: Tile = "torch",
+    hardware: str = "ideal",
+    input_ranges: Mapping[str, float] | None = None,
+) -> Iterator[Chip]:
+    """Program a chip into a model, and restore the model exactly on leaving.
+
+    Args:
+        model: The digital model, in eval mode; GPT-2 after `prepare`.
+        layers: The layers that are perturbed or put on tiles, by public name or module path. All
+            others stay digital.
+        noise: What happens in them.
+        chip: Index of the chip.
+        seed: The run's one seed.
+        tile: The tile engine, for noises that need tiles.
+        hardware: `ideal`, or the preset that the tiles start from, with the noise put on top.
+        input_ranges: Static input ranges by layer (`observe_input_ranges`), for presets that have
+            them.
+
+    Yields:
+        The chip.
+
+    Raises:
+        UsageError: A layer that does not exist or cannot carry the noise; see `check_setup`.
+        TileUnavailable: The tile engine does not work here.
+        ValueError: No layers, one twice, or no input range for a preset that needs it.
+    """
+    check_setup(noise, tile, hardware)
+    found = find(model, layers)
+    _check_layers(model, found, noise)
+    if noise.WHERE == "tile":
+        require_tile(tile)
+        # Not at the top: where aihwkit does not load, all other noises work all the same.
+        from analog_bench.analog import tile_noise as _tile_noise  # noqa: F401
+    ranges = _ranges(model, input_ranges or {})
+    before = paths_on_tiles(model)
+    with ExitStack() as stack:
+        effects = []
+        for place in found:
+            site = Site(
+                model=model,
+                place=place,
+                family=noise.NAME,
+                chip=chip,
+                suite_seed=seed,
+                tile=tile,
+                hardware=hardware,
+                input_range=ranges.get(place.path),
+            )
+            effect = effect_of(noise, site)
+            stack.callback(effect.detach)
+            effect.attach()
+            effects.append(effect)
+        if noise.WHERE == "tile":
+            _check_coverage(model, before | {place.path for place in found})
+        yield Chip(noise, effects, next(model.parameters()).device)
+
+
+def _check_layers(model: nn.Module, found: Sequence[Place], noise: Noise) -> None:
+    if not found:
+        raise ValueError("a chip needs at least one layer")
+    if len({place.path for place in found}) < len(found):
+        raise ValueError("a layer stands twice in the list of layers")
+    if noise.WHERE != "tile":
+        return
+    shared = shared_weights(model)
+    for place in found:
+        if place.kind != "matmul":
+            raise UsageError(
+                f"{noise.NAME} needs tiles, and {place.name} is a {type(place.module).__name__}; "
+                "only matrix multiplications go on tiles"
+            )
+        if type(place.module) is not nn.Linear or id(place.module.weight) in shared:
+            raise UsageError(
+                f"{place.name} cannot go on tiles as it is (a {type(place.module).__name__}, or "
+                "tied to another layer); prepare(model) makes it fit"
+            )
+
+
+def _ranges(model: nn.Module, given: Mapping[str, float]) -> dict[str, float]:
+    return {
+        place.path: value for place, value in zip(find(model, given), given.values(), strict=True)
+    }
+
+
+def _check_coverage(model: nn.Module, wanted: frozenset[str]) -> None:
+    on_tiles = paths_on_tiles(model)
+    if on_tiles != wanted:
+        raise RuntimeError(f"asked for {sorted(wanted)} on tiles, found {sorted(on_tiles)}")

@@ -1,0 +1,58 @@
+"""Random numbers that leave no trace: isolated, seeded, and summed up in a few figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+@contextmanager
+def isolated(device: torch.device) -> Iterator[None]:
+    """Give torch's global generators (CPU, and the device's) back as they were on leaving."""
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        yield
+
+
+def reseed(seed: int, device: torch.device) -> None:
+    """Seed the global generators that `isolated` gives back, and no others.
+
+    `torch.manual_seed` would also seed GPUs that nobody restores afterwards.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Run with seeded global generators, and give them back as they were."""
+    with isolated(device):
+        reseed(seed, device)
+        yield
+
+
+def summaries(values: Tensor) -> tuple[float, ...]:
+    """Sum a tensor up in four figures that hardly any two tensors share.
+
+    Args:
+        values: Any shape.
+
+    Returns:
+        Mean, mean magnitude, standard deviation, and the product with a fixed pseudo-random probe
+        (the fractional parts of n times the golden ratio, less 1/2, over the number of values), in
+        double precision, rounded to 7 significant digits.
+    """
+    flat = values.detach().to("cpu", torch.float64).reshape(-1)
+    # A closed form, because no release of torch promises the numbers of another.
+    probe = torch.arange(1, flat.numel() + 1, dtype=torch.float64).mul_(_GOLDEN).frac_().sub_(0.5)
+    spread = flat.std(unbiased=False)
+    figures = (flat.mean(), flat.abs().mean(), spread, flat.dot(probe) / len(flat))
+    return tuple(float(f"{float(figure):.6e}") for figure in figures)

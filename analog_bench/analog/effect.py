@@ -1,0 +1,114 @@
+"""What a noise does to one layer of one chip, and the register of who knows how to do it.
+
+A handler turns (noise, site) into an `Effect`. Adding a noise family is one class in
+`analog_bench.noise`, one handler decorated with `@handles(TheFamily)`, one test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from analog_bench.analog.layers import Place
+from analog_bench.noise import Noise, Tile
+from analog_bench.seeds import derive_seed
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """One layer of one chip.
+
+    Attributes:
+        model: The model.
+        place: The layer.
+        family: Name of the noise family. Seeds depend on it and not on its parameters, so that the
+            same family at two strengths uses the same draws.
+        chip: Index of the chip.
+        suite_seed: The run's one seed.
+        tile: The tile engine, for noises that need tiles.
+        hardware: What the tiles start from: `ideal`, or a preset's name.
+        input_range: The layer's static input range, where one was observed.
+    """
+
+    model: nn.Module
+    place: Place
+    family: str
+    chip: int
+    suite_seed: int
+    tile: Tile
+    hardware: str
+    input_range: float | None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the layer's weight lives."""
+        return next(self.place.module.parameters()).device
+
+    def seed(self, purpose: str) -> int:
+        """Return the seed of this layer on this chip for `program`, `drift:<t>`, `read:<batch>`."""
+        return derive_seed(self.suite_seed, self.family, self.chip, self.place.name, purpose)
+
+
+class Effect(Protocol):
+    """A noise on one layer. Constructing it programs it; only `attach` touches the model."""
+
+    @property
+    def paired(self) -> bool:
+        """Whether every draw derives from the seed."""
+
+    @property
+    def fingerprint(self) -> tuple[float, ...]:
+        """Summaries of what was drawn at programming; empty where nothing was."""
+
+    def attach(self) -> None:
+        """Put the effect on the model."""
+
+    def detach(self) -> None:
+        """Take it off; the model is then exactly what it was."""
+
+    def drift_to(self, seconds: float) -> None:
+        """Let this much time pass since programming."""
+
+    def begin_reading(self, batch: int, attention_mask: Tensor | None) -> None:
+        """Prepare the draws for one batch."""
+
+    def end_reading(self) -> None:
+        """Forget the batch."""
+
+
+Handler = Callable[[Any, Site], Effect]
+H = TypeVar("H", bound=Handler)
+_HANDLERS: dict[type[Noise], Handler] = {}
+
+
+def handles(family: type[Noise]) -> Callable[[H], H]:
+    """Register a handler for a noise family; used as a decorator."""
+
+    def register(handler: H) -> H:
+        if family in _HANDLERS:
+            raise ValueError(f"two handlers for {family.__name__}")
+        _HANDLERS[family] = handler
+        return handler
+
+    return register
+
+
+def handled() -> frozenset[type[Noise]]:
+    """Return the families that have a handler by now."""
+    return frozenset(_HANDLERS)
+
+
+def effect_of(noise: Noise, site: Site) -> Effect:
+    """Build a noise's effect on a layer.
+
+    Raises:
+        NotImplementedError: A family without a handler.
+    """
+    handler = _HANDLERS.get(type(noise))
+    if handler is None:
+        raise NotImplementedError(f"no handler for the noise family {noise.NAME!r}")
+    return handler(noise, site)

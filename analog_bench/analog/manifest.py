@@ -1,0 +1,234 @@
+"""A model's layers in the order of computation, and how much of it sits on tiles."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from analog_bench.analog.draws import isolated
+from analog_bench.analog.layers import (
+    Kind,
+    Place,
+    find,
+    is_conv1d,
+    parent_of,
+    places,
+    public_name,
+    shared_weights,
+    weight_of,
+)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What is known of a layer.
+
+    Attributes:
+        name: Public name, such as `encoder.layer.0.output.dense`.
+        path: Module path, such as `bert.encoder.layer.0.output.dense`.
+        kind: `embedding`, `norm` or `matmul`.
+        shape: Shape of the weight; (outputs, inputs) for a matrix.
+        block: Index of the block it belongs to; None outside of blocks.
+        weights: Number of weights, without the bias.
+        macs: Multiply-accumulates a token: outputs times inputs; 0 unless a `matmul`.
+        tileable: Whether it can be put on tiles as the model stands now.
+        tied_to: Public name of the layer it shares its weight with by design. Where `prepare` has
+            untied them, this one holds a copy of its own, and the other stays digital.
+    """
+
+    name: str
+    path: str
+    kind: Kind
+    shape: tuple[int, ...]
+    block: int | None
+    weights: int
+    macs: int
+    tileable: bool
+    tied_to: str | None
+
+
+@dataclass(frozen=True)
+class WeightSpread:
+    """How a layer's weights are spread: what the mapping to conductances has to cover.
+
+    Attributes:
+        std: Standard deviation.
+        max_abs: Largest magnitude.
+    """
+
+    std: float
+    max_abs: float
+
+    @property
+    def max_over_std(self) -> float:
+        """Largest magnitude in standard deviations; infinite where all weights are equal."""
+        return self.max_abs / self.std if self.std > 0 else float("inf")
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of a model's matrix multiplication really sits on tiles.
+
+    Attributes:
+        weights: Share of the matrix-multiply weights, 0 to 1.
+        macs: Share of the multiply-accumulates, 0 to 1.
+        on_tiles: Public names of the layers on tiles, in the order of computation.
+        digital: Public names of the matrix multiplications that are not.
+    """
+
+    weights: float
+    macs: float
+    on_tiles: tuple[str, ...]
+    digital: tuple[str, ...]
+
+
+def prepare(model: nn.Module) -> nn.Module:
+    """Make every matrix multiplication of a model a layer that can go on tiles; in place.
+
+    aihwkit converts by exact class, so GPT-2's `Conv1D` would silently stay digital: it becomes
+    the equal `nn.Linear`. An output head that shares the token embedding's weight gets a copy of
+    it: the head may go on tiles, the embedding stays digital. The outputs do not change.
+
+    Args:
+        model: A transformers model.
+
+    Returns:
+        The same model.
+    """
+    for place in places(model):
+        if is_conv1d(place.module):
+            parent, child = parent_of(model, place.path)
+            setattr(parent, child, _linear(place.module))
+    embedded = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
+    for module in model.modules():
+        if isinstance(module, nn.Linear) and id(module.weight) in embedded:
+            shared = module.weight
+            module.weight = nn.Parameter(shared.detach().clone(), shared.requires_grad)
+            # Saving and loading would otherwise tie them again and lose what the head has learnt.
+            cast(Any, model.config).tie_word_embeddings = False
+    return model
+
+
+def manifest(model: nn.Module) -> tuple[Layer, ...]:
+    """List a digital model's layers in the order of computation.
+
+    The order is that of a real forward pass over one short input, so modules that are never
+    called (an unused pooler) do not appear.
+
+    Args:
+        model: A transformers model that takes `input_ids`.
+
+    Returns:
+        The layers, each once.
+    """
+    found = {place.path: place for place in places(model)}
+    called: dict[str, Place] = {}
+    handles = [
+        place.module.register_forward_pre_hook(
+            lambda _module, _inputs, place=place: called.setdefault(place.path, place) and None
+        )
+        for place in found.values()
+    ]
+    device = next(model.parameters()).device
+    try:
+        with isolated(device), torch.no_grad():
+            model(input_ids=torch.zeros(1, 3, dtype=torch.long, device=device))
+    finally:
+        for handle in handles:
+            handle.remove()
+    ties = _ties(model)
+    shared = shared_weights(model)
+    return tuple(_layer(place, ties, shared) for place in called.values())
+
+
+def weight_spread(model: nn.Module, layer_name: str) -> WeightSpread:
+    """Return how the weights of one layer are spread.
+
+    Raises:
+        UsageError: A name that is no layer of the model.
+    """
+    weight = weight_of(find(model, [layer_name])[0].module).detach().double()
+    return WeightSpread(std=float(weight.std(unbiased=False)), max_abs=float(weight.abs().max()))
+
+
+def coverage(model: nn.Module, layers_manifest: Sequence[Layer]) -> Coverage:
+    """Measure how much of the model is on tiles now, by looking at the modules themselves.
+
+    Args:
+        model: The model, with or without tiles installed.
+        layers_manifest: `manifest` of the digital model.
+
+    Returns:
+        Shares over the matrix multiplications of the manifest, and their names.
+    """
+    on = paths_on_tiles(model)
+    products = [layer for layer in layers_manifest if layer.kind == "matmul"]
+    covered = [layer for layer in products if layer.path in on]
+    return Coverage(
+        weights=sum(x.weights for x in covered) / max(1, sum(x.weights for x in products)),
+        macs=sum(x.macs for x in covered) / max(1, sum(x.macs for x in products)),
+        on_tiles=tuple(layer.name for layer in covered),
+        digital=tuple(layer.name for layer in products if layer.path not in on),
+    )
+
+
+def paths_on_tiles(model: nn.Module) -> frozenset[str]:
+    """Return the module paths of everything in the model that is an aihwkit layer now."""
+    if "aihwkit" not in sys.modules:
+        # Where aihwkit was never imported nothing can be one of its layers; it may not even load.
+        return frozenset()
+    from analog_bench.analog import kit
+
+    return frozenset(path for path, module in model.named_modules() if kit.is_analog(module))
+
+
+def _linear(conv: Any) -> nn.Linear:
+    weight = weight_of(conv).detach().contiguous()
+    outputs, inputs = weight.shape
+    # On `meta`, so that nothing is initialised and no random number drawn.
+    linear = nn.Linear(inputs, outputs, device="meta")
+    linear.weight = nn.Parameter(weight, conv.weight.requires_grad)
+    linear.bias = conv.bias
+    linear.train(conv.training)
+    return linear
+
+
+def _layer(place: Place, ties: Mapping[str, str], shared: frozenset[int]) -> Layer:
+    weight = weight_of(place.module)
+    product = place.kind == "matmul"
+    return Layer(
+        name=place.name,
+        path=place.path,
+        kind=place.kind,
+        shape=tuple(weight.shape),
+        block=_block(place.path),
+        weights=weight.numel(),
+        macs=weight.numel() if product else 0,
+        tileable=type(place.module) is nn.Linear and id(place.module.weight) not in shared,
+        tied_to=ties.get(place.path) if product else None,
+    )
+
+
+def _block(path: str) -> int | None:
+    return next((int(part) for part in path.split(".") if part.isdigit()), None)
+
+
+def _ties(model: nn.Module) -> dict[str, str]:
+    """Map a module path to the public name of the layer it shares its weight with by design."""
+    prefix = getattr(model, "base_model_prefix", "")
+    declared = getattr(model, "_tied_weights_keys", None)
+    pairs = declared.items() if isinstance(declared, Mapping) else ()
+    ties = {
+        tied.removesuffix(".weight"): public_name(owner.removesuffix(".weight"), prefix)
+        for tied, owner in pairs
+    }
+    embeddings = {id(p.module.weight): p for p in places(model) if p.kind == "embedding"}
+    for place in places(model):
+        if place.kind == "matmul" and id(place.module.weight) in embeddings:
+            ties[place.path] = embeddings[id(place.module.weight)].name
+    return ties

@@ -1,0 +1,131 @@
+"""Noise added to a layer's output, anew at each read: `white_output` and `white_output_rel`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.utils.hooks import RemovableHandle
+
+from analog_bench.analog.effect import Site, handles
+from analog_bench.noise import WhiteOutput, WhiteOutputRel
+
+# Drawn in pieces that fit the cache: a whole activation at once costs half as much again in page
+# faults. Part of the definition of the draws, so never changed without need.
+_PIECE = 65_536
+
+StdOf = Callable[[Tensor, "Tensor | None"], "float | Tensor"]
+
+
+@handles(WhiteOutput)
+def _white_output(noise: WhiteOutput, site: Site) -> OutputNoise:
+    """Formula: y + N(0, std²), in the units of y."""
+    return OutputNoise(site, lambda _y, _mask: noise.std)
+
+
+@handles(WhiteOutputRel)
+def _white_output_rel(noise: WhiteOutputRel, site: Site) -> OutputNoise:
+    """Formula: y + N(0, (std · RMS(y))²), RMS over the batch's tokens and all features."""
+    return OutputNoise(site, lambda y, mask: noise.std * rms(y, mask))
+
+
+class OutputNoise:
+    """White noise on the output of one layer, drawn from a generator of its own.
+
+    The stream is seeded by (layer, chip, batch), so that it does not depend on what else draws.
+    """
+
+    paired = True
+    fingerprint: tuple[float, ...] = ()
+
+    def __init__(self, site: Site, std_of: StdOf) -> None:
+        self._site = site
+        self._std_of = std_of
+        self._generator: torch.Generator | None = None
+        self._mask: Tensor | None = None
+        self._handle: RemovableHandle | None = None
+
+    def attach(self) -> None:
+        """Hook the layer."""
+        self._handle = self._site.place.module.register_forward_hook(self._perturb)
+
+    def detach(self) -> None:
+        """Remove the hook."""
+        if self._handle is not None:
+            self._handle.remove()
+
+    def drift_to(self, seconds: float) -> None:
+        """Do nothing: this noise has no memory."""
+
+    def begin_reading(self, batch: int, attention_mask: Tensor | None) -> None:
+        """Seed the draws of one batch."""
+        self._generator = torch.Generator(self._site.device)
+        self._generator.manual_seed(self._site.seed(f"read:{batch}"))
+        self._mask = attention_mask
+
+    def end_reading(self) -> None:
+        """Forget the batch."""
+        self._generator = self._mask = None
+
+    def _perturb(self, _module: object, _inputs: object, output: Tensor) -> Tensor:
+        if self._generator is None:
+            raise RuntimeError(
+                f"{self._site.place.name} was computed outside of chip.reading(batch=...)"
+            )
+        output = _one_an_input(output, self._mask)
+        return add_normal(output, self._std_of(output, self._mask), self._generator)
+
+
+def add_normal(values: Tensor, std: float | Tensor, generator: torch.Generator) -> Tensor:
+    """Add N(0, std²) to every value, in place where the memory allows it.
+
+    Args:
+        values: Any shape, floating point.
+        std: Standard deviation, a number.
+        generator: Where the draws come from; it moves on by a piece of 65 536 at a time.
+
+    Returns:
+        The noisy values: the same tensor if it is contiguous, else a new one.
+    """
+    values = values.contiguous()
+    flat = values.view(-1)
+    buffer = torch.empty(min(_PIECE, flat.numel()), device=values.device)
+    scale = float(std)
+    for start in range(0, flat.numel(), _PIECE):
+        piece = flat[start : start + _PIECE]
+        normals = buffer[: piece.numel()].normal_(generator=generator)
+        piece.add_(normals, alpha=scale)
+    return values
+
+
+def rms(values: Tensor, mask: Tensor | None) -> float:
+    """Return the root mean square over tokens and features.
+
+    Args:
+        values: Shape (inputs, tokens, features).
+        mask: 1 where a token is, 0 at padding, shape (inputs, tokens); None counts all.
+
+    Returns:
+        sqrt(mean(y²)).
+
+    Raises:
+        ValueError: A mask that does not fit the values.
+    """
+    squares = torch.linalg.vector_norm(values, dim=-1).double().square()
+    if mask is None:
+        return float((squares.mean() / values.shape[-1]).sqrt())
+    if mask.shape != squares.shape:
+        raise ValueError(
+            f"an attention mask of shape {tuple(mask.shape)} does not fit an output of shape "
+            f"{tuple(values.shape)}"
+        )
+    kept = mask.to(squares)
+    return float(((squares * kept).sum() / (kept.sum() * values.shape[-1])).sqrt())
+
+
+def _one_an_input(output: Tensor, mask: Tensor | None) -> Tensor:
+    """Repeat what a model computes once a batch (position embeddings): each input reads it anew."""
+    if mask is None or output.dim() != 3 or output.shape[0] != 1 or mask.shape[0] == 1:
+        return output
+    return output.repeat(mask.shape[0], 1, 1)

@@ -1,0 +1,72 @@
+"""Which versions are installed, and which of them are known to work together. Needs no torch."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+
+PACKAGES = ("torch", "aihwkit", "transformers", "datasets")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A combination that was built and measured.
+
+    Attributes:
+        aihwkit: Version of aihwkit (the wheel on PyPI).
+        python: Version of Python, such as `3.11`.
+        torch: Version of torch.
+        torch_tile: Whether the torch tile works.
+        cpp_tile: Whether the C++ tile works.
+    """
+
+    aihwkit: str
+    python: str
+    torch: str
+    torch_tile: bool
+    cpp_tile: bool
+
+    def __str__(self) -> str:
+        """Return the pair as a phrase: `aihwkit 1.1.0 with torch 2.11.0 on Python 3.11`."""
+        return f"aihwkit {self.aihwkit} with torch {self.torch} on Python {self.python}"
+
+
+MEASURED: tuple[Pair, ...] = (
+    Pair("1.1.0", "3.11", "2.9.1", torch_tile=False, cpp_tile=False),
+    Pair("1.1.0", "3.11", "2.10.0", torch_tile=True, cpp_tile=True),
+    Pair("1.1.0", "3.11", "2.11.0", torch_tile=True, cpp_tile=True),
+    Pair("1.1.0", "3.11", "2.13.0", torch_tile=True, cpp_tile=False),
+    Pair("1.1.0", "3.11", "2.15.0", torch_tile=True, cpp_tile=False),
+    Pair("1.2.0", "3.12", "2.15.0", torch_tile=True, cpp_tile=True),
+)
+
+
+def versions() -> dict[str, str | None]:
+    """Return the version of Python and of each package that results depend on.
+
+    Returns:
+        `python`, `torch`, `aihwkit`, `transformers` and `datasets` by name; None where a package
+        is not installed. Nothing is imported.
+    """
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def working_pair(python: str) -> Pair:
+    """Return a measured pair with both tiles working, for this Python where there is one.
+
+    Args:
+        python: Version of Python, such as `3.11.9`.
+
+    Returns:
+        The newest such pair for the same minor version; else for the nearest one.
+    """
+    minor = int(python.split(".")[1])
+    both = [pair for pair in MEASURED if pair.torch_tile and pair.cpp_tile]
+    return min(reversed(both), key=lambda pair: abs(int(pair.python.split(".")[1]) - minor))

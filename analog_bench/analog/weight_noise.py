@@ -1,0 +1,63 @@
+"""Noise added to a layer's weights, once a chip: `white_weight`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from analog_bench.analog.draws import summaries
+from analog_bench.analog.effect import Site, handles
+from analog_bench.analog.layers import as_stored, weight_of
+from analog_bench.noise import WhiteWeight
+
+
+@handles(WhiteWeight)
+def _white_weight(noise: WhiteWeight, site: Site) -> WeightNoise:
+    """Formula: W + N(0, (std · max|W| of the output column)²); biases stay as they are.
+
+    An output column of the crossbar is a row of torch's weight (outputs, inputs). Embeddings and
+    norms have no such columns: there the largest magnitude is that of the whole tensor.
+    """
+    weight = weight_of(site.place.module).detach()
+    generator = torch.Generator().manual_seed(site.seed("program"))
+    normals = torch.randn(weight.shape, generator=generator).to(weight)
+    if site.place.kind == "matmul":
+        largest = weight.abs().amax(dim=1, keepdim=True)
+    else:
+        largest = weight.abs().max()
+    return WeightNoise(site, weight + noise.std * largest * normals)
+
+
+class WeightNoise:
+    """A noisy copy of a layer's weight in the place of the weight."""
+
+    paired = True
+
+    def __init__(self, site: Site, noisy: Tensor) -> None:
+        """Keep the copy ready.
+
+        Args:
+            site: The layer.
+            noisy: The noisy weight; (outputs, inputs) for a matrix.
+        """
+        self._module = site.place.module
+        self._clean = self._module._parameters["weight"]
+        self._noisy = nn.Parameter(as_stored(self._module, noisy), requires_grad=False)
+        self.fingerprint = summaries(noisy)
+
+    def attach(self) -> None:
+        """Put the noisy weight in place."""
+        self._module._parameters["weight"] = self._noisy
+
+    def detach(self) -> None:
+        """Put the very parameter back that was there before."""
+        self._module._parameters["weight"] = self._clean
+
+    def drift_to(self, seconds: float) -> None:
+        """Do nothing: this noise does not drift."""
+
+    def begin_reading(self, batch: int, attention_mask: Tensor | None) -> None:
+        """Do nothing: nothing is drawn at a read."""
+
+    def end_reading(self) -> None:
+        """Do nothing."""

@@ -1,0 +1,85 @@
+"""BERT for question answering, cut before and inside each block."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import nn
+
+from analog_bench.engine.walk import Stage, State, Walk, attention_bias
+from analog_bench.tasks.windows import Batch
+
+
+def bert_walk(model: nn.Module) -> Walk:
+    """Cut a `BertForQuestionAnswering`.
+
+    A block has four stages: self-attention, its output with the residual, the feed-forward part's
+    first matrix, its second with the residual. Resuming there saves what lies before: noise in a
+    block's feed-forward part costs none of its attention.
+
+    Args:
+        model: The model, in eval mode.
+
+    Returns:
+        The walk. It calls the model's own modules, so whatever is put on them takes effect.
+    """
+    bert = cast(nn.Module, model.bert)
+    device = next(model.parameters()).device
+
+    def begin(batch: Batch) -> State:
+        return {
+            "input_ids": batch.input_ids.to(device),
+            "token_type_ids": batch.token_type_ids.to(device),
+            "bias": attention_bias(batch.attention_mask.to(device), torch.float32),
+        }
+
+    def embed(state: State) -> State:
+        hidden = bert.embeddings(
+            input_ids=state["input_ids"], token_type_ids=state["token_type_ids"]
+        )
+        return {"hidden": hidden, "bias": state["bias"]}
+
+    def answer(state: State) -> State:
+        return {"logits": model.qa_outputs(state["hidden"])}
+
+    stages = [Stage(_layers(model, bert.embeddings), embed)]
+    for block in bert.encoder.layer:
+        stages.extend(_block_stages(model, block))
+    stages.append(Stage(_layers(model, model.qa_outputs), answer))
+    return Walk(begin, tuple(stages))
+
+
+def _block_stages(model: nn.Module, block: nn.Module) -> list[Stage]:
+    def attend(state: State) -> State:
+        context, _ = block.attention.self(state["hidden"], attention_mask=state["bias"])
+        return {**state, "context": context}
+
+    def add_attended(state: State) -> State:
+        attended = block.attention.output(state["context"], state["hidden"])
+        return {"attended": attended, "bias": state["bias"]}
+
+    def widen(state: State) -> State:
+        return {**state, "wide": block.intermediate(state["attended"])}
+
+    def add_fed_forward(state: State) -> State:
+        return {
+            "hidden": block.output(state["wide"], state["attended"]),
+            "bias": state["bias"],
+        }
+
+    return [
+        Stage(_layers(model, block.attention.self), attend),
+        Stage(_layers(model, block.attention.output), add_attended),
+        Stage(_layers(model, block.intermediate), widen),
+        Stage(_layers(model, block.output), add_fed_forward),
+    ]
+
+
+def _layers(model: nn.Module, part: nn.Module) -> frozenset[str]:
+    inside = {id(module) for module in part.modules()}
+    return frozenset(
+        name
+        for name, module in model.named_modules()
+        if id(module) in inside and next(module.parameters(recurse=False), None) is not None
+    )

@@ -1,0 +1,56 @@
+"""The errors a user may meet: one clear line each, shown without a traceback.
+
+Everything that is the user's to mend is a `BenchError`. The front doors (the pytest plugin, the
+command line) catch exactly this class and print its text; any other exception is a defect of ours
+and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchError(Exception):
+    """Something the user can mend; the text says what is wrong, what was found, what to do next."""
+
+
+class UsageError(BenchError):
+    """An option, pattern or parameter that cannot be used as given."""
+
+
+class DataError(BenchError):
+    """A data file that is missing or not in the format it claims."""
+
+
+class WeightsError(BenchError):
+    """Weights that are missing, unreachable, or not the ones they should be."""
+
+
+class TileUnavailable(BenchError):
+    """A tile engine or feature that this environment cannot run."""
+
+
+class BaselineError(BenchError):
+    """A baseline file that cannot be read or does not follow the schema."""
+
+
+class StoreError(BenchError):
+    """Results that cannot be written or read."""
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Return a closing phrase that names the nearest known word, or all of them.
+
+    Args:
+        given: What the user typed.
+        known: The words that would have been accepted.
+
+    Returns:
+        `did you mean 'x'?`, or `known: a, b, c` where nothing is near.
+    """
+    words = sorted(known)
+    close = difflib.get_close_matches(given, words, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(words)}" if words else "none are known"

@@ -1,0 +1,1 @@
+"""From measurements and a stored baseline to a verdict: statistics as pure functions."""

@@ -1,0 +1,163 @@
+"""The columns of a study's table: their cells, and how much each matters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from rich.cells import cell_len
+from rich.console import JustifyMethod
+from rich.text import Text
+
+from analog_bench.gate.verdict import Kind, Verdict
+from analog_bench.report.glyphs import Glyphs
+from analog_bench.report.labels import amount, metric_label, one_line, short_noises, spelt_time
+from analog_bench.report.profile import Row, worst
+from analog_bench.result import Metric
+
+LAYER = "layer"
+BAR_CELLS = 10
+WORST_STYLE = "bold red"
+VERDICT_STYLES: Mapping[Kind, str] = {
+    "regressed": "bold red",
+    "broken": "bold red",
+    "improved": "bold green",
+    "equivalent": "green",
+    "inconclusive": "yellow",
+    "new": "cyan",
+    "stale": "magenta",
+    "skipped": "dim",
+}
+
+# What a row shows in a column; empty where it has nothing to show.
+Spelling: TypeAlias = Callable[[Row], str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        header: What heads it.
+        cells: One a row.
+        rank: How soon it is left out where the width is short: 0 never, the highest first.
+        justify: Side its cells stand on.
+    """
+
+    header: str
+    cells: tuple[Text, ...]
+    rank: int
+    justify: JustifyMethod = "right"
+
+    @property
+    def width(self) -> int:
+        """Terminal cells that the widest of its texts takes."""
+        return max(cell_len(self.header), *(cell.cell_len for cell in self.cells))
+
+
+def columns(
+    rows: Sequence[Row], verdicts: Mapping[str, Verdict], metrics: Sequence[Metric], glyph: Glyphs
+) -> list[Column]:
+    """Return every column the table could have, from left to right, layers by their full name.
+
+    Args:
+        rows: The rows, as `profile` returns them.
+        verdicts: Case id to verdict.
+        metrics: The metrics, the main one first.
+        glyph: The signs to draw with.
+
+    Returns:
+        The columns; those for noise, drift time, tile, hardware and weights only where they vary.
+    """
+    main, *others = metrics
+
+    def column(header: str, rank: int, spelt: Spelling, justify: JustifyMethod = "right") -> Column:
+        texts = [spelt(row) for row in rows]
+        cells = (Text(text) if text else Text(glyph.absent, style="dim") for text in texts)
+        return Column(header, tuple(cells), rank, justify)
+
+    return [
+        column("#", 2, lambda row: str(row.result.facts.depth) if row.result.facts else ""),
+        column(LAYER, 0, lambda row: one_line(row.result.group), "left"),
+        column("kind", 6, lambda row: row.result.facts.kind if row.result.facts else "", "left"),
+        *(column(header, 0, spelt, "left") for header, spelt in _varying(rows).items()),
+        column("digital", 7, lambda row: _digital(row, main)),
+        column(metric_label(main), 0, lambda row: _score(row, main, glyph)),
+        *(column(metric_label(other), 3, _score_of(other, glyph)) for other in others),
+        *_drop_and_bar(rows, main, glyph),
+        column("w std", 5, _weight_std),
+        column("max/std", 4, _relative_spread),
+        Column("verdict", tuple(_verdict(row, verdicts, glyph) for row in rows), 0, "left"),
+    ]
+
+
+def _varying(rows: Sequence[Row]) -> dict[str, Spelling]:
+    noises = short_noises(row.result.noise for row in rows)
+    spellings: dict[str, Spelling] = {
+        "noise": lambda row: one_line(noises[row.result.noise]),
+        "time": lambda row: spelt_time(row.result.drift_s),
+        "tile": lambda row: one_line(row.result.tile),
+        "hardware": lambda row: one_line(row.result.hardware),
+        "weights": lambda row: one_line(row.result.variant),
+    }
+    return {
+        header: spelt for header, spelt in spellings.items() if len({spelt(r) for r in rows}) > 1
+    }
+
+
+def _digital(row: Row, metric: Metric) -> str:
+    score = row.result.digital.get(metric.name)
+    return "" if score is None else amount(score, metric)
+
+
+def _score(row: Row, metric: Metric, glyph: Glyphs) -> str:
+    interval = row.scores.get(metric.name)
+    if interval is None:
+        return ""
+    mean = amount(interval.centre, metric)
+    if interval.half_width is None:
+        return mean
+    return f"{mean} {glyph.plus_minus}{amount(interval.half_width, metric)}"
+
+
+def _score_of(metric: Metric, glyph: Glyphs) -> Spelling:
+    return lambda row: _score(row, metric, glyph)
+
+
+def _drop_and_bar(rows: Sequence[Row], metric: Metric, glyph: Glyphs) -> list[Column]:
+    marked = {row.result.case_id for row in worst(rows, metric)}
+    longest = max([metric.margin, *(row.drops.get(metric.name, 0.0) for row in rows)])
+    drops, bars = [], []
+    for row in rows:
+        drop = row.drops.get(metric.name)
+        if drop is None:
+            drops.append(Text(glyph.absent, style="dim"))
+            bars.append(Text(""))
+            continue
+        is_worst = row.result.case_id in marked
+        style = WORST_STYLE if is_worst else "" if drop > metric.margin else "dim"
+        sign = f"{glyph.worst} " if is_worst else ""
+        drops.append(Text(f"{sign}{amount(drop, metric)}", style=style))
+        share = drop / longest if longest > 0 else 0.0
+        bars.append(Text(glyph.bar(share, BAR_CELLS), style="red" if is_worst else "blue"))
+    header = "drop" if metric.higher_is_better else "rise"
+    return [Column(header, tuple(drops), 0), Column("", tuple(bars), 1, "left")]
+
+
+def _weight_std(row: Row) -> str:
+    facts = row.result.facts
+    return f"{facts.weight_std:#.3g}" if facts else ""
+
+
+def _relative_spread(row: Row) -> str:
+    spread = row.relative_spread
+    return "" if spread is None else f"{spread:.1f}"
+
+
+def _verdict(row: Row, verdicts: Mapping[str, Verdict], glyph: Glyphs) -> Text:
+    verdict = verdicts.get(row.result.case_id)
+    if verdict is not None:
+        return Text(verdict.kind, style=VERDICT_STYLES[verdict.kind])
+    status = row.result.status
+    return Text(glyph.absent if status == "measured" else status, style="dim")

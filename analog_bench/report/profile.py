@@ -1,0 +1,126 @@
+"""A study's rows: what each case lost, and which lost most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from scipy import stats
+
+from analog_bench.gate.interval import Interval, mean_interval
+from analog_bench.result import Metric, Result
+
+WORST_AT_MOST = 5
+_FEWEST_FOR_CORRELATION = 4
+
+
+@dataclass(frozen=True)
+class Row:
+    """One case as a table shows it.
+
+    Attributes:
+        result: The record.
+        scores: Metric name to mean over chips with its 95 % interval; empty unless measured.
+        drops: Metric name to what was lost against digital: positive is worse, whatever the
+            metric's direction.
+    """
+
+    result: Result
+    scores: Mapping[str, Interval]
+    drops: Mapping[str, float]
+
+    @property
+    def relative_spread(self) -> float | None:
+        """Largest weight in standard deviations; None where the weights are unknown or equal."""
+        facts = self.result.facts
+        if facts is None or facts.weight_std <= 0:
+            return None
+        return facts.weight_max / facts.weight_std
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rank correlation of a layer's drop with how its weights spread.
+
+    Attributes:
+        with_std: With the standard deviation of the weights; None where a side is constant.
+        with_relative: With their largest magnitude over the standard deviation; None likewise.
+        layers: Number of layers it is taken over.
+    """
+
+    with_std: float | None
+    with_relative: float | None
+    layers: int
+
+
+def profile(results: Sequence[Result], metrics: Sequence[Metric]) -> list[Row]:
+    """Return the rows of a study's table, by depth, then group, noise and drift time.
+
+    Args:
+        results: One record a case.
+        metrics: What to show; those a result lacks are left out of its row.
+
+    Returns:
+        One row a result; those whose depth is unknown come last.
+    """
+    return [_row(result, metrics) for result in sorted(results, key=_place)]
+
+
+def worst(rows: Sequence[Row], metric: Metric) -> list[Row]:
+    """Return the rows that lost most: at most 5, and only where the drop exceeds the margin."""
+    lost = [row for row in rows if row.drops.get(metric.name, 0.0) > metric.margin]
+    return sorted(lost, key=lambda row: -row.drops[metric.name])[:WORST_AT_MOST]
+
+
+def spread_correlation(rows: Sequence[Row], metric: Metric) -> Correlation | None:
+    """Correlate the drop with the spread of the weights, over layers.
+
+    A layer measured under several noises or drift times counts once, with its mean drop. Reference:
+    Spearman, "The proof and measurement of association between two things", Am. J. Psychol. 15,
+    1904.
+
+    Args:
+        rows: The rows of a study.
+        metric: The metric whose drop is taken.
+
+    Returns:
+        The correlation; None with fewer than four layers whose weights are known and not all equal.
+    """
+    layers: dict[str, list[Row]] = {}
+    for row in rows:
+        if metric.name in row.drops and row.relative_spread is not None:
+            layers.setdefault(row.result.group, []).append(row)
+    if len(layers) < _FEWEST_FOR_CORRELATION:
+        return None
+    drops = [fmean(row.drops[metric.name] for row in members) for members in layers.values()]
+    firsts = [members[0] for members in layers.values()]
+    stds = [row.result.facts.weight_std if row.result.facts else 0.0 for row in firsts]
+    relative = [row.relative_spread or 0.0 for row in firsts]
+    return Correlation(_spearman(stds, drops), _spearman(relative, drops), len(layers))
+
+
+def _spearman(one: Sequence[float], other: Sequence[float]) -> float | None:
+    if min(one) == max(one) or min(other) == max(other):
+        return None
+    return float(stats.spearmanr(one, other).statistic)
+
+
+def _row(result: Result, metrics: Sequence[Metric]) -> Row:
+    scores: dict[str, Interval] = {}
+    drops: dict[str, float] = {}
+    if result.status == "measured" and result.chips:
+        for metric in metrics:
+            name = metric.name
+            if all(name in chip.scores for chip in result.chips):
+                scores[name] = mean_interval([chip.scores[name] for chip in result.chips])
+                if name in result.digital:
+                    lost = result.digital[name] - scores[name].centre
+                    drops[name] = lost if metric.higher_is_better else -lost
+    return Row(result, scores, drops)
+
+
+def _place(result: Result) -> tuple[bool, int, str, str, float, str]:
+    facts = result.facts
+    depth = facts.depth if facts else 0
+    return facts is None, depth, result.group, result.noise, result.drift_s, result.case_id

@@ -1,0 +1,114 @@
+"""The closing words of a run: counts, what failed, what was skipped and why, what to do next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from analog_bench.gate.verdict import Verdict
+from analog_bench.report.columns import VERDICT_STYLES
+from analog_bench.report.glyphs import glyphs
+from analog_bench.report.labels import amount, metric_label, one_line
+from analog_bench.result import Metric, Result
+from analog_bench.store.baseline import Change
+
+_LISTED_AT_MOST = 20
+
+
+def digital_line(
+    model: str,
+    scores: Mapping[str, float],
+    verdicts: Mapping[str, Verdict],
+    metrics: Sequence[Metric],
+    *,
+    ascii_only: bool = False,
+) -> Text:
+    """Say in one line how the digital model's scores stand to the stored ones.
+
+    Args:
+        model: Name of the model.
+        scores: Metric name to score, as measured.
+        verdicts: Metric name to the verdict of `judge_digital`.
+        metrics: Metrics to show, in this order.
+        ascii_only: Draw with ASCII alone.
+
+    Returns:
+        For example `bert digital: F1 71.20 (stored 71.20, equivalent) · EM 60.50 (new)`.
+    """
+    line = Text(f"{one_line(model)} digital: ", style="bold")
+    for n, metric in enumerate(m for m in metrics if m.name in scores):
+        if n:
+            line.append(f" {glyphs(ascii_only).dot} ")
+        line.append(f"{metric_label(metric)} {amount(scores[metric.name], metric, extra=1)}", "")
+        verdict = verdicts.get(metric.name)
+        if verdict is None:
+            continue
+        line.append(" (")
+        if verdict.change is not None:
+            stored = scores[metric.name] - verdict.change
+            line.append(f"stored {amount(stored, metric, extra=1)}, ")
+        line.append(verdict.kind, VERDICT_STYLES[verdict.kind])
+        line.append(")")
+    return line
+
+
+def run_summary(
+    judged: Sequence[tuple[Result, Verdict]],
+    *,
+    results_file: Path | None = None,
+    changes: Sequence[Change] | None = None,
+) -> Text:
+    """Return the closing words of a run.
+
+    Args:
+        judged: Every result with its verdict.
+        results_file: Where the results were written; None where they were not.
+        changes: What an update of the baselines changed; None where there was no update.
+
+    Returns:
+        One line each: counts; every failing case; every reason for skipping; what has no baseline
+        and how to store one, or what was stored; the results file.
+    """
+    counts = Counter(verdict.kind for _, verdict in judged)
+    summary = Text("1 case: " if len(judged) == 1 else f"{len(judged)} cases: ", style="bold")
+    known = [kind for kind in VERDICT_STYLES if counts[kind]]
+    for n, kind in enumerate(known):
+        summary.append(", " if n else "")
+        summary.append(f"{counts[kind]} {kind}", VERDICT_STYLES[kind])
+    if not known:
+        summary.append("nothing was measured")
+    for result, verdict in judged:
+        if verdict.fails:
+            summary.append(f"\n{verdict.kind}", VERDICT_STYLES[verdict.kind])
+            summary.append(f" {one_line(result.case_id)}: {one_line(verdict.reason)}", "")
+    for kind in ("skipped", "stale"):
+        reasons = Counter(one_line(v.reason) for _, v in judged if v.kind == kind)
+        for reason, number in reasons.most_common():
+            summary.append(f"\n{kind} {number}: {reason or 'no reason is given'}", "")
+    if changes is not None:
+        summary.append_text(_stored(changes))
+    elif counts["new"] or counts["stale"]:
+        number = counts["new"] + counts["stale"]
+        summary.append(
+            f"\n{number} without a baseline to compare with: run again with --update-baselines to "
+            "store them"
+        )
+    if results_file is not None:
+        summary.append(f"\nresults: {results_file}")
+    return summary
+
+
+def _stored(changes: Sequence[Change]) -> Text:
+    if not changes:
+        return Text("\nbaselines: nothing changed")
+    fresh = sum(change.before is None for change in changes)
+    said = Text(f"\nbaselines: {fresh} scores new, {len(changes) - fresh} changed")
+    listed = [change for change in changes if change.before is not None]
+    for change in listed[:_LISTED_AT_MOST]:
+        said.append(f"\n  {one_line(str(change))}")
+    if len(listed) > _LISTED_AT_MOST:
+        said.append(f"\n  and {len(listed) - _LISTED_AT_MOST} more")
+    return said

@@ -1,0 +1,67 @@
+"""Files that are either the old one or the new one, never half of each."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+
+def check_target(path: Path) -> None:
+    """Make sure that `write_atomic` could write here now; the folder is made where missing.
+
+    Args:
+        path: Where a file is to be written later.
+
+    Raises:
+        OSError: It could not; the text says why.
+        ValueError: The path cannot be a path at all.
+    """
+    temporary, descriptor = _temporary_beside(_target(path))
+    os.close(descriptor)
+    temporary.unlink()
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file through a temporary one in the same folder, synced and then renamed.
+
+    Args:
+        path: The file; folders are made where missing, a link is followed.
+        content: All of it.
+
+    Raises:
+        OSError: It cannot be written; the file that was there is unharmed.
+        ValueError: The path cannot be a path at all.
+    """
+    target = _target(path)
+    temporary, descriptor = _temporary_beside(target)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _target(path: Path) -> Path:
+    target = Path(os.path.realpath(path))
+    try:
+        there = os.stat(target)
+    except FileNotFoundError:
+        return target
+    # Renaming over a device or a pipe would replace it for the whole machine.
+    if not stat.S_ISREG(there.st_mode):
+        raise OSError("it is there and is not an ordinary file")
+    return target
+
+
+def _temporary_beside(target: Path) -> tuple[Path, int]:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.parent / f".{secrets.token_hex(8)}.tmp"
+    # Not the tempfile module: its files are private to the user whatever the umask says.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return temporary, os.open(temporary, flags, 0o666)

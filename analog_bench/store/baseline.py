@@ -1,0 +1,270 @@
+"""Baselines: what earlier measurements said, and how new ones are merged into them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from analog_bench.result import Result
+from analog_bench.store.run import Manifest, settled
+
+SCORE_DECIMALS = 6
+_FINGERPRINT_DIGITS = 9
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a baseline's numbers come from.
+
+    Attributes:
+        created: When they were measured, UTC, ISO 8601.
+        commit: Commit of the project; None where unknown.
+        python: Version of Python.
+        torch: Version of torch; None where unknown.
+        aihwkit: Version of aihwkit; None where unknown.
+    """
+
+    created: str
+    commit: str | None
+    python: str | None
+    torch: str | None
+    aihwkit: str | None
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Provenance:
+        """Return the provenance of a run's numbers."""
+        found = {
+            name: None
+            if manifest.environment.get(name) is None
+            else str(manifest.environment[name])
+            for name in ("python", "torch", "aihwkit")
+        }
+        return cls(manifest.created, manifest.commit, **found)
+
+
+@dataclass(frozen=True)
+class StoredChip:
+    """One chip of a baseline.
+
+    Attributes:
+        chip: Index of the chip.
+        scores: Metric name to score, 6 decimals.
+        fingerprint: As in `Measurement`, 9 significant digits.
+    """
+
+    chip: int
+    scores: Mapping[str, float]
+    fingerprint: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class CaseEntry:
+    """What is stored for one case under one protocol.
+
+    Attributes:
+        case_id: `Case.id`.
+        protocol: Fingerprint of data, tokeniser, lengths and metric versions.
+        case_version: `Case.version`.
+        weights: Fingerprint of the digital weights.
+        seed: The run's seed.
+        digital: Scores of the digital model on the same examples.
+        chips: Raw values, one record a chip, by index.
+        provenance: Where they come from.
+    """
+
+    case_id: str
+    protocol: str
+    case_version: int
+    weights: str
+    seed: int
+    digital: Mapping[str, float]
+    chips: tuple[StoredChip, ...]
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class CaseBaseline:
+    """The baseline of one model in one study.
+
+    Attributes:
+        variant: `direct` or `hwa`.
+        model: Name of the model.
+        study: Name of the study.
+        entries: By case id and protocol.
+    """
+
+    variant: str
+    model: str
+    study: str
+    entries: Mapping[tuple[str, str], CaseEntry]
+
+    def find(self, case_id: str, protocol: str) -> CaseEntry | None:
+        """Return what is stored for a case.
+
+        Args:
+            case_id: `Case.id`.
+            protocol: The protocol of the result that is to be judged.
+
+        Returns:
+            The entry of that protocol; else the newest of another protocol, which the gate calls
+            stale; None where the case is not stored at all.
+        """
+        exact = self.entries.get((case_id, protocol))
+        if exact is not None:
+            return exact
+        others = [entry for (case, _), entry in self.entries.items() if case == case_id]
+        return max(others, key=lambda e: (e.provenance.created, e.protocol), default=None)
+
+
+@dataclass(frozen=True)
+class DigitalEntry:
+    """What the digital model scored under one protocol.
+
+    Attributes:
+        protocol: Fingerprint of data, tokeniser, lengths and metric versions.
+        weights: Fingerprint of the digital weights.
+        examples: Number of examples.
+        scores: Metric name to score, 6 decimals.
+        provenance: Where they come from.
+    """
+
+    protocol: str
+    weights: str
+    examples: int
+    scores: Mapping[str, float]
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class DigitalBaseline:
+    """The digital baseline of one model: every protocol it was measured under, side by side.
+
+    Attributes:
+        model: Name of the model.
+        entries: By protocol.
+    """
+
+    model: str
+    entries: Mapping[str, DigitalEntry]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an update did to one stored score.
+
+    Attributes:
+        what: The case id, or the model for a digital score.
+        protocol: The protocol it was measured under.
+        metric: Name of the metric.
+        before: Stored score, mean over chips; None where there was none.
+        after: New score, mean over chips; None where it is stored no more.
+    """
+
+    what: str
+    protocol: str
+    metric: str
+    before: float | None
+    after: float | None
+
+    def __str__(self) -> str:
+        """Return one line, e.g. `bert/qa_outputs/white_output:std=1 f1: 61.20 -> 60.95 (-0.25)`."""
+        name = f"{self.what} {self.metric}:"
+        if self.after is None:
+            return f"{name} no longer stored (was {self.before:.6g})"
+        if self.before is None:
+            return f"{name} {self.after:.6g} (new)"
+        return f"{name} {self.before:.6g} -> {self.after:.6g} ({self.after - self.before:+.3g})"
+
+
+def merge_cases(
+    baseline: CaseBaseline, results: Sequence[Result], provenance: Provenance
+) -> tuple[CaseBaseline, list[Change]]:
+    """Put new results into a baseline; whatever they do not mention stays.
+
+    An entry whose numbers are the same keeps its old provenance, so that measuring again without a
+    change leaves the file as it was. Skipped and broken results are never stored.
+
+    Args:
+        baseline: What is stored.
+        results: Results of this very variant, model and study.
+        provenance: Where the new numbers come from.
+
+    Returns:
+        The new baseline, and what changed, by case id.
+    """
+    entries = dict(baseline.entries)
+    changes: list[Change] = []
+    for result in sorted(map(settled, results), key=lambda r: (r.case_id, r.protocol)):
+        where = (result.variant, result.model, result.study)
+        if where != (baseline.variant, baseline.model, baseline.study):
+            raise ValueError(f"{result.case_id} belongs to the baseline {where}")
+        if result.status != "measured":
+            continue
+        new = _case_entry(result, provenance)
+        old = entries.get((new.case_id, new.protocol))
+        if old is not None and replace(new, provenance=old.provenance) == old:
+            continue
+        entries[new.case_id, new.protocol] = new
+        before = _means(old.chips) if old else {}
+        changes += _changes(new.case_id, new.protocol, before, _means(new.chips))
+    return replace(baseline, entries=entries), changes
+
+
+def merge_digital(
+    baseline: DigitalBaseline, entry: DigitalEntry
+) -> tuple[DigitalBaseline, list[Change]]:
+    """Put new digital scores into a baseline; other protocols stay, as in `merge_cases`.
+
+    Args:
+        baseline: What is stored.
+        entry: The new scores; they are rounded here.
+
+    Returns:
+        The new baseline, and what changed.
+    """
+    new = replace(entry, scores=_rounded(entry.scores))
+    old = baseline.entries.get(new.protocol)
+    if old is not None and replace(new, provenance=old.provenance) == old:
+        return baseline, []
+    changes = _changes(baseline.model, new.protocol, old.scores if old else {}, new.scores)
+    return replace(baseline, entries={**baseline.entries, new.protocol: new}), changes
+
+
+def _case_entry(result: Result, provenance: Provenance) -> CaseEntry:
+    return CaseEntry(
+        case_id=result.case_id,
+        protocol=result.protocol,
+        case_version=result.case_version,
+        weights=result.weights,
+        seed=result.seed,
+        digital=_rounded(result.digital),
+        chips=tuple(
+            StoredChip(
+                chip=chip.chip,
+                scores=_rounded(chip.scores),
+                # Digits, not decimals: standard deviations of weights are small numbers.
+                fingerprint=tuple(float(f"{x:.{_FINGERPRINT_DIGITS}g}") for x in chip.fingerprint),
+            )
+            for chip in sorted(result.chips, key=lambda chip: chip.chip)
+        ),
+        provenance=provenance,
+    )
+
+
+def _rounded(scores: Mapping[str, float]) -> dict[str, float]:
+    # Adding 0 turns a rounded -0.0 into 0.0, which would be a difference in the file only.
+    return {name: round(score, SCORE_DECIMALS) + 0.0 for name, score in sorted(scores.items())}
+
+
+def _means(chips: Sequence[StoredChip]) -> dict[str, float]:
+    return {name: fmean(chip.scores[name] for chip in chips) for name in chips[0].scores}
+
+
+def _changes(
+    what: str, protocol: str, before: Mapping[str, float], after: Mapping[str, float]
+) -> list[Change]:
+    return [
+        Change(what, protocol, metric, before.get(metric), after.get(metric))
+        for metric in sorted({*before, *after})
+    ]

@@ -1,0 +1,98 @@
+"""A run: where, when and how it was made, and all that came out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from analog_bench.result import LayerFacts, Metric, Result
+from analog_bench.store.document import Json
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Where, when and how a run was made.
+
+    Attributes:
+        created: Start of the run, UTC, ISO 8601.
+        seed: The run's one seed.
+        command: The command line that started it.
+        environment: Versions, platform, device, ...: names to texts, numbers, lists or objects.
+        commit: Commit of the checkout the project ran from; None where there is none.
+        options: What was chosen on the command line, by name.
+    """
+
+    created: str
+    seed: int
+    command: str
+    environment: Mapping[str, Json]
+    commit: str | None
+    options: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that a run leaves behind.
+
+    Attributes:
+        manifest: Where, when and how.
+        metrics: The metrics its scores are in, by name.
+        results: One record a case.
+    """
+
+    manifest: Manifest
+    metrics: Mapping[str, Metric]
+    results: tuple[Result, ...]
+
+
+def settled(result: Result) -> Result:
+    """Return the result as it may be stored: with finite numbers only.
+
+    A result with a score that is not finite becomes `broken`, with a reason that says which; a
+    broken or skipped result keeps no chips. Digital scores and facts that are not finite are left
+    out.
+
+    Args:
+        result: As the engine returned it.
+
+    Returns:
+        The same record where nothing is amiss.
+    """
+    status, reason = result.status, result.reason
+    problem = _not_finite(result) if status == "measured" else ""
+    if problem:
+        status, reason = "broken", problem
+    facts = result.facts
+    if facts and not all(math.isfinite(value) for value in _facts_numbers(facts)):
+        facts = None
+    return replace(
+        result,
+        status=status,
+        reason=reason,
+        digital={name: x for name, x in result.digital.items() if math.isfinite(x)},
+        chips=result.chips if status == "measured" else (),
+        facts=facts,
+    )
+
+
+def _not_finite(result: Result) -> str:
+    if not result.chips:
+        return "no chip was measured"
+    for name, score in result.digital.items():
+        if not math.isfinite(score):
+            return f"the digital model scored {score} for {name}"
+    for chip in result.chips:
+        for name, score in chip.scores.items():
+            if not math.isfinite(score):
+                return f"chip {chip.chip} scored {score} for {name}"
+        for name, scores in chip.per_example.items():
+            if not all(map(math.isfinite, scores)):
+                return f"chip {chip.chip} scored an example of {name} with no finite number"
+        if not all(map(math.isfinite, chip.fingerprint)):
+            return f"chip {chip.chip} was programmed with weights that are not finite"
+    return ""
+
+
+def _facts_numbers(facts: LayerFacts) -> tuple[float, ...]:
+    return (facts.weight_std, facts.weight_max, facts.coverage_weights, facts.coverage_macs)

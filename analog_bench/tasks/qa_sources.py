@@ -1,0 +1,91 @@
+"""Where questions come from: the embedded set, a file, the user's folder of real data, the hub."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from datasets import Dataset, load_dataset
+
+from analog_bench.errors import DataError, UsageError
+from analog_bench.tasks.squad import FEATURES, read_squad
+from analog_bench.zoo.hub import fetch_dataset
+
+SQUAD_FILE = Path("squad") / "dev-v1.1.json"
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Questions and the name under which tables show them."""
+
+    name: str
+    rows: Dataset
+
+
+def load_questions(
+    source: str, *, examples: int | None, data_folder: Path | None, lock: Path
+) -> Questions:
+    """Load questions and take a sample of them.
+
+    Args:
+        source: `embedded` (this package's own), `squad` (the SQuAD v1.1 development set: from the
+            data folder where there is one, else locked from the hub), `hub` (from the hub in any
+            case), or the path of a SQuAD v1.1 JSON file.
+        examples: How many questions; all where None.
+        data_folder: The user's folder of real data (`ANALOG_BENCH_DATA`).
+        lock: The lock file that pins hub downloads.
+
+    Returns:
+        The questions.
+
+    Raises:
+        DataError: A missing or malformed file.
+        UsageError: More examples asked for than there are.
+        WeightsError: The hub's file is not locked, unreachable, or not the locked one.
+    """
+    if source == "embedded":
+        found = Questions("embedded", read_squad(_embedded()))
+    elif source == "squad" and data_folder is not None:
+        found = Questions("SQuAD dev", read_squad(data_folder / SQUAD_FILE))
+    elif source in ("squad", "hub"):
+        found = Questions("SQuAD dev", _from_hub(lock))
+    else:
+        path = Path(source)
+        if not path.suffix and not path.exists():
+            raise DataError(
+                f"no data called {source!r}: --data takes embedded, squad, hub or the path of a "
+                "SQuAD v1.1 JSON file"
+            )
+        found = Questions(path.stem, read_squad(path))
+    return found if examples is None else Questions(found.name, sample(found.rows, examples))
+
+
+def sample(rows: Dataset, examples: int) -> Dataset:
+    """Take a fixed pseudo-random sample, spread over the whole set, in its order.
+
+    A question's place in the draw is the hash of its id, so the first 100 are among the first 300,
+    in every release of Python and of this project.
+
+    Args:
+        rows: The questions.
+        examples: How many to keep.
+
+    Raises:
+        UsageError: There are not that many.
+    """
+    if examples > len(rows):
+        raise UsageError(f"--examples asks for {examples} questions, the data holds {len(rows)}")
+    keys = [hashlib.sha256(identity.encode()).digest() for identity in rows["id"]]
+    drawn = sorted(range(len(rows)), key=keys.__getitem__)
+    return rows.select(sorted(drawn[:examples]))
+
+
+def _embedded() -> Path:
+    return Path(str(resources.files("analog_bench.tasks"))) / "data" / "everyday_qa.json"
+
+
+def _from_hub(lock: Path) -> Dataset:
+    file = fetch_dataset("rajpurkar/squad", lock)
+    return load_dataset("parquet", data_files=str(file), split="train").cast(FEATURES)

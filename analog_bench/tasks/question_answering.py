@@ -1,0 +1,124 @@
+"""The question-answering task: SQuAD v1.1 questions, windows, scores, and their fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from datasets import Dataset
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from analog_bench.result import Metric
+from analog_bench.tasks.answers import best_spans, choose_answers
+from analog_bench.tasks.qa_metric import exact_match, token_f1
+from analog_bench.tasks.squad import content_hash
+from analog_bench.tasks.windows import Batch, Window, WindowLimits, make_batches, make_windows
+
+F1 = Metric(name="f1", unit="points", higher_is_better=True, margin=1.0)
+EM = Metric(name="em", unit="points", higher_is_better=True, margin=1.5)
+
+
+@dataclass(frozen=True)
+class QaProtocol:
+    """Everything besides the data and the tokeniser that a score depends on.
+
+    Attributes:
+        limits: How contexts are cut into windows.
+        max_answer_tokens: Tokens an answer has at most.
+        batch_tokens: Tokens a batch holds at most, padding included. It is part of the protocol
+            because noise is drawn batch by batch.
+    """
+
+    limits: WindowLimits = WindowLimits()
+    max_answer_tokens: int = 30
+    batch_tokens: int = 4096
+
+
+class QuestionAnswering:
+    """Questions made ready for one tokeniser; turns logits into scores.
+
+    Attributes:
+        name: Name of the data, for tables.
+        examples: Number of questions.
+        batches: The inputs, longest first.
+        protocol: Fingerprint; scores with different fingerprints are never compared.
+        metrics: F1 first, then EM, both in points (percent).
+    """
+
+    metrics: tuple[Metric, ...] = (F1, EM)
+
+    def __init__(
+        self,
+        name: str,
+        questions: Dataset,
+        tokenizer: PreTrainedTokenizerFast,
+        protocol: QaProtocol | None = None,
+    ) -> None:
+        """Tokenise the questions.
+
+        Args:
+            name: Name of the data.
+            questions: SQuAD rows.
+            tokenizer: The model's fast tokeniser.
+            protocol: Lengths and limits; the defaults are those of the published BERT models.
+        """
+        used = protocol or QaProtocol()
+        self.name = name
+        self.questions = questions
+        self.examples = len(questions)
+        self.windows: list[Window] = make_windows(questions, tokenizer, used.limits)
+        self.batches: list[Batch] = make_batches(
+            self.windows, int(tokenizer.pad_token_id), used.batch_tokens
+        )
+        self.protocol = _fingerprint(questions, tokenizer, used, self.metrics)
+        self._contexts = list(questions["context"])
+        self._golds = [answer["text"] for answer in questions["answers"]]
+        self._max_answer_tokens = used.max_answer_tokens
+
+    def answers(self, logits: Sequence[Tensor]) -> list[str]:
+        """Return one answer a question.
+
+        Args:
+            logits: Start and end logits of each batch, shape (inputs, tokens, 2).
+        """
+        spans = [
+            (row, span)
+            for batch, out in zip(self.batches, logits, strict=True)
+            for row, span in zip(
+                batch.windows,
+                best_spans(out[..., 0], out[..., 1], batch, self.windows, self._max_answer_tokens),
+                strict=True,
+            )
+        ]
+        return choose_answers(spans, self.windows, self._contexts)
+
+    def score(self, logits: Sequence[Tensor]) -> dict[str, tuple[float, ...]]:
+        """Return F1 and EM of every question, in points, in the order of the data.
+
+        Args:
+            logits: Start and end logits of each batch, shape (inputs, tokens, 2), finite.
+        """
+        answers = self.answers(logits)
+        return {
+            "f1": tuple(token_f1(a, g) for a, g in zip(answers, self._golds, strict=True)),
+            "em": tuple(exact_match(a, g) for a, g in zip(answers, self._golds, strict=True)),
+        }
+
+
+def _fingerprint(
+    questions: Dataset,
+    tokenizer: PreTrainedTokenizerFast,
+    protocol: QaProtocol,
+    metrics: Sequence[Metric],
+) -> str:
+    parts = {
+        "task": "question answering",
+        "data": content_hash(questions),
+        "tokeniser": hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest(),
+        "protocol": asdict(protocol),
+        "metrics": {metric.name: metric.version for metric in metrics},
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

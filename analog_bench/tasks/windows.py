@@ -1,0 +1,166 @@
+"""Questions and contexts as token windows a model can read, and batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from datasets import Dataset
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True)
+class WindowLimits:
+    """How a long context is cut.
+
+    Attributes:
+        max_length: Tokens a window holds at most, question and special tokens included.
+        stride: Tokens that neighbouring windows of one context share.
+        max_question: Question tokens kept; longer questions lose their end.
+    """
+
+    max_length: int = 320
+    stride: int = 128
+    max_question: int = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """One model input: a question and a stretch of its context.
+
+    Attributes:
+        example: Row of the data set that the window belongs to.
+        input_ids: Token ids, shape (tokens,).
+        token_type_ids: 0 for the question, 1 for the context, shape (tokens,).
+        offsets: Character span of each context token in the context, shape (tokens, 2);
+            (-1, -1) for tokens outside the context.
+    """
+
+    example: int
+    input_ids: NDArray[np.int64]
+    token_type_ids: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Windows of like length, padded to the longest of them only.
+
+    Attributes:
+        windows: Row of each input in the list of windows, shape (inputs,).
+        input_ids: Shape (inputs, tokens).
+        token_type_ids: Shape (inputs, tokens).
+        attention_mask: 1 where there is a token, shape (inputs, tokens).
+    """
+
+    windows: tuple[int, ...]
+    input_ids: Tensor
+    token_type_ids: Tensor
+    attention_mask: Tensor
+
+
+def make_windows(
+    dataset: Dataset, tokenizer: PreTrainedTokenizerFast, limits: WindowLimits
+) -> list[Window]:
+    """Tokenise every question with its context, cutting long contexts by a stride.
+
+    Args:
+        dataset: Rows with `question` and `context`.
+        tokenizer: A fast tokeniser (character offsets are needed).
+        limits: Window length, stride and question length.
+
+    Returns:
+        The windows, in the order of the rows.
+    """
+    questions = _shortened(list(dataset["question"]), tokenizer, limits.max_question)
+    encoded = tokenizer(
+        questions,
+        list(dataset["context"]),
+        truncation="only_second",
+        padding=False,
+        max_length=limits.max_length,
+        stride=limits.stride,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+        return_token_type_ids=True,
+    )
+    windows = []
+    for row, example in enumerate(encoded["overflow_to_sample_mapping"]):
+        inside = np.array([part == 1 for part in encoded.sequence_ids(row)])
+        offsets = np.array(encoded["offset_mapping"][row], dtype=np.int64)
+        offsets[~inside] = -1
+        windows.append(
+            Window(
+                example=int(example),
+                input_ids=np.array(encoded["input_ids"][row], dtype=np.int64),
+                token_type_ids=np.array(encoded["token_type_ids"][row], dtype=np.int64),
+                offsets=offsets,
+            )
+        )
+    return windows
+
+
+def make_batches(windows: Sequence[Window], pad_id: int, batch_tokens: int) -> list[Batch]:
+    """Sort windows by length and cut them into batches of about equal size.
+
+    The cut depends on the windows alone, so every case of a run sees the same batches.
+
+    Args:
+        windows: What to batch.
+        pad_id: Token id for padding.
+        batch_tokens: Tokens a batch holds at most, padding included; a window longer than that
+            makes a batch of its own.
+
+    Returns:
+        Batches from the longest windows to the shortest: the largest allocation comes first.
+    """
+    order = sorted(range(len(windows)), key=lambda w: (-len(windows[w].input_ids), w))
+    return [
+        _padded([(w, windows[w]) for w in chunk], pad_id)
+        for chunk in _chunks(order, [len(w.input_ids) for w in windows], batch_tokens)
+    ]
+
+
+def _chunks(order: list[int], lengths: list[int], batch_tokens: int) -> Iterator[list[int]]:
+    chunk: list[int] = []
+    for w in order:
+        if chunk and (len(chunk) + 1) * lengths[chunk[0]] > batch_tokens:
+            yield chunk
+            chunk = []
+        chunk.append(w)
+    if chunk:
+        yield chunk
+
+
+def _padded(members: list[tuple[int, Window]], pad_id: int) -> Batch:
+    longest = max(len(window.input_ids) for _, window in members)
+    shape = (len(members), longest)
+    ids = torch.full(shape, pad_id, dtype=torch.long)
+    types = torch.zeros(shape, dtype=torch.long)
+    mask = torch.zeros(shape, dtype=torch.long)
+    for row, (_, window) in enumerate(members):
+        length = len(window.input_ids)
+        ids[row, :length] = torch.from_numpy(window.input_ids)
+        types[row, :length] = torch.from_numpy(window.token_type_ids)
+        mask[row, :length] = 1
+    return Batch(tuple(index for index, _ in members), ids, types, mask)
+
+
+def _shortened(
+    questions: list[str], tokenizer: PreTrainedTokenizerFast, max_question: int
+) -> list[str]:
+    encoded = tokenizer(
+        questions,
+        add_special_tokens=False,
+        return_offsets_mapping=True,
+        truncation=False,
+        padding=False,
+    )
+    return [
+        question if len(offsets) <= max_question else question[: offsets[max_question - 1][1]]
+        for question, offsets in zip(questions, encoded["offset_mapping"], strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Which models exist, where their weights come from, pinned revisions and hashes."""

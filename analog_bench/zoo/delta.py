@@ -1,0 +1,128 @@
+"""The difference between tuned weights and their base, stored small.
+
+Tensors of a delta are called by what they are and the parameter they belong to:
+
+- `delta:NAME`, float16, to be added; or int8, to be multiplied by `scale:NAME` first (float32, one
+  a row, shape (rows, 1)).
+- `whole:NAME`, float32, a parameter that the base does not have.
+
+Parameters that did not change are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from analog_bench.errors import UsageError, WeightsError
+
+DeltaType = Literal["float16", "int8"]
+_LARGEST = 127
+
+
+def delta_between(
+    base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], dtype: DeltaType
+) -> dict[str, Tensor]:
+    """Return what turns one set of weights into another.
+
+    Args:
+        base: Parameters by name, float32.
+        tuned: The same parameters after training, and any new ones.
+        dtype: `float16`; or `int8`, symmetric with one scale a row, for matrices (vectors, which
+            weigh little, are float16 even then).
+
+    Returns:
+        The delta's tensors. Applied, each weight is off by at most 2^-11 of its change for float16
+        (in float16's normal range) and by half a scale for int8, beyond float32's own rounding.
+
+    Raises:
+        UsageError: Unknown `dtype`.
+        WeightsError: `tuned` lacks a parameter of the base, or has one of another shape or one that
+            is not finite.
+    """
+    if dtype not in ("float16", "int8"):
+        raise UsageError(f"a delta is float16 or int8, not {dtype!r}")
+    missing = sorted(set(base) - set(tuned))
+    if missing:
+        raise WeightsError(f"the tuned weights lack {missing[0]}")
+    delta: dict[str, Tensor] = {}
+    for name, target in sorted(tuned.items()):
+        if not bool(torch.isfinite(target).all()):
+            raise WeightsError(f"the tuned {name} holds values that are not finite numbers")
+        if name not in base:
+            delta[f"whole:{name}"] = target.detach().float().clone()
+            continue
+        _same_shape(name, base[name], target)
+        change = target.detach().double() - base[name].detach().double()
+        if not bool(change.any()):
+            continue
+        if dtype == "int8" and change.dim() == 2:
+            scale = (change.abs().amax(dim=1, keepdim=True) / _LARGEST).float()
+            steps = change / scale.double().where(scale > 0, torch.ones((), dtype=torch.float64))
+            delta[f"delta:{name}"] = steps.round().clamp(-_LARGEST, _LARGEST).to(torch.int8)
+            delta[f"scale:{name}"] = scale
+        else:
+            delta[f"delta:{name}"] = change.half()
+            if not bool(torch.isfinite(delta[f"delta:{name}"]).all()):
+                raise WeightsError(f"the change of {name} is too large for float16")
+    return delta
+
+
+def apply_delta(base: Mapping[str, Tensor], delta: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Add a delta to the weights it was made for.
+
+    Args:
+        base: Parameters by name, float32.
+        delta: What `delta_between` returned.
+
+    Returns:
+        The tuned parameters, float32; sums are formed in float64 and rounded once.
+
+    Raises:
+        WeightsError: A tensor is unknown, or of the wrong type or shape.
+    """
+    tuned = dict(base)
+    for key, tensor in sorted(delta.items()):
+        form, _, name = key.partition(":")
+        if form == "whole" and name not in base:
+            _typed(key, tensor, torch.float32)
+            tuned[name] = tensor
+        elif form == "delta" and name in base:
+            _same_shape(name, base[name], tensor)
+            change = tensor.double()
+            if f"scale:{name}" in delta:
+                _typed(key, tensor, torch.int8)
+                change = change * _scale(name, delta[f"scale:{name}"], tensor)
+            else:
+                _typed(key, tensor, torch.float16)
+            tuned[name] = (base[name].double() + change).float()
+        elif form != "scale" or f"delta:{name}" not in delta:
+            raise WeightsError(f"the delta holds an unknown tensor {key}")
+    return tuned
+
+
+def _scale(name: str, scale: Tensor, of: Tensor) -> Tensor:
+    _typed(f"scale:{name}", scale, torch.float32)
+    if tuple(scale.shape) != (of.shape[0], 1):
+        raise WeightsError(
+            f"the delta's scale:{name} must have the shape {(of.shape[0], 1)}, "
+            f"found {tuple(scale.shape)}"
+        )
+    return scale.double()
+
+
+def _same_shape(name: str, base: Tensor, other: Tensor) -> None:
+    if base.shape != other.shape:
+        raise WeightsError(
+            f"{name} must have the shape {tuple(base.shape)}, found {tuple(other.shape)}"
+        )
+
+
+def _typed(key: str, tensor: Tensor, dtype: torch.dtype) -> None:
+    if tensor.dtype != dtype:
+        raise WeightsError(f"the delta's {key} must be {dtype}, found {tensor.dtype}")
+    if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        raise WeightsError(f"the delta's {key} holds values that are not finite numbers")

@@ -1,0 +1,87 @@
+"""The weights this project carries: a packaged base, and what training changed in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from analog_bench.errors import WeightsError
+from analog_bench.zoo.base import HASHES
+from analog_bench.zoo.delta import apply_delta
+from analog_bench.zoo.lora import merge_lora, read_lora_config
+from analog_bench.zoo.record import FORMS, Record, read_verified
+
+WEIGHTS = Path(__file__).parent / "weights"
+"""Where shipped weights are, one folder a model."""
+
+
+def base_state(weights: Path) -> dict[str, Tensor]:
+    """Read the base's parameters under their names in `BertForQuestionAnswering`.
+
+    Args:
+        weights: The base's `model.safetensors`.
+
+    Returns:
+        Parameters by name, float32; without the pooler and the position counter, which question
+        answering does not use.
+
+    Raises:
+        WeightsError: The file cannot be read.
+    """
+    unused = ("pooler.", "embeddings.position_ids")
+    return {
+        f"bert.{name}": tensor
+        for name, tensor in read_tensors(weights).items()
+        if not name.startswith(unused)
+    }
+
+
+def tuned_state(
+    base: Mapping[str, Tensor], folder: Path, base_hashes: Mapping[str, str] = HASHES
+) -> tuple[dict[str, Tensor], Record]:
+    """Apply shipped weights to their base, after checking every file against the record.
+
+    Args:
+        base: The base's parameters by name, float32.
+        folder: Where the weights and their `record.json` are.
+        base_hashes: The sha256 of the base's files.
+
+    Returns:
+        The full model's parameters, float32, and the record.
+
+    Raises:
+        WeightsError: Missing, altered or ill-formed files; see `record` and `lora` or `delta`.
+    """
+    record = read_verified(folder, base_hashes)
+    if record.form == "delta":
+        return apply_delta(base, read_tensors(folder / FORMS["delta"][0])), record
+    tensors, config = (folder / name for name in FORMS["adapter"])
+    try:
+        options = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        raise WeightsError(f"cannot read {config}: {problem}") from None
+    return merge_lora(base, read_tensors(tensors), read_lora_config(options, str(config))), record
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its tensors by name.
+
+    Raises:
+        WeightsError: The file cannot be read or is not in that format.
+    """
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as problem:
+        raise WeightsError(f"cannot read the tensors in {path}: {problem}") from None
+    return tensors

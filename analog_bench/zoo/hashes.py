@@ -1,0 +1,60 @@
+"""Hashes of files: what was expected, what was found, and one fingerprint for several."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from analog_bench.errors import WeightsError
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's content.
+
+    Args:
+        path: The file.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        WeightsError: The file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    except OSError as problem:
+        raise WeightsError(f"cannot read {path}: {problem.strerror or problem}") from None
+    return digest.hexdigest()
+
+
+def verify(path: Path, expected: str, advice: str) -> None:
+    """Check a file's content.
+
+    Args:
+        path: The file.
+        expected: Its sha256.
+        advice: What to do where it differs; closes the error's line.
+
+    Raises:
+        WeightsError: The file cannot be read, or its sha256 is another.
+    """
+    found = file_sha256(path)
+    if found != expected:
+        raise WeightsError(f"{path}: expected sha256 {expected}, found {found}; {advice}")
+
+
+def fingerprint(hashes: Mapping[str, str]) -> str:
+    """Return one sha256 for a set of named hashes, whatever their order.
+
+    Args:
+        hashes: Name of a part to its sha256.
+
+    Returns:
+        The sha256 of the sorted lines `name sha256`.
+    """
+    lines = "".join(f"{name} {sha}\n" for name, sha in sorted(hashes.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()

@@ -1,0 +1,171 @@
+"""Low-rank adapters in PEFT's file format, merged into the weights they were trained on.
+
+A layer's merged weight is W + (alpha / r) · B · A (Hu et al., ICLR 2022), with W of shape
+(outputs, inputs), A (r, inputs) and B (outputs, r).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from analog_bench.errors import WeightsError
+
+PREFIX = "base_model.model."
+"""What PEFT writes before a parameter's name."""
+
+# Options that say nothing about what a merge computes. Every other one must be unset: PEFT has many
+# variants of adapters, and merging one by the wrong formula would go unnoticed.
+_HARMLESS = frozenset(
+    {
+        "auto_mapping",
+        "base_model_name_or_path",
+        "inference_mode",
+        "init_lora_weights",
+        "lora_dropout",
+        "megatron_core",
+        "peft_version",
+        "qalora_group_size",
+        "revision",
+        "task_type",
+    }
+)
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """What a merge needs to know of an adapter.
+
+    Attributes:
+        rank: r, the inner dimension of B · A.
+        alpha: The numerator of the scale.
+        targets: Last parts of the names of the adapted modules.
+        saved: Names (or last parts) of modules whose weights are stored whole.
+    """
+
+    rank: int
+    alpha: float
+    targets: tuple[str, ...]
+    saved: tuple[str, ...]
+
+    @property
+    def scale(self) -> float:
+        """The factor of B · A: alpha / r."""
+        return self.alpha / self.rank
+
+
+def read_lora_config(node: Any, origin: str) -> LoraConfig:
+    """Read PEFT's `adapter_config.json`.
+
+    Args:
+        node: The parsed file.
+        origin: What to call it in errors.
+
+    Returns:
+        The adapter's configuration.
+
+    Raises:
+        WeightsError: Not a plain LoRA configuration.
+    """
+    if not isinstance(node, dict) or node.get("peft_type") != "LORA":
+        raise WeightsError(f"{origin}: peft_type must be LORA")
+    understood = {"peft_type", "r", "lora_alpha", "target_modules", "modules_to_save", "bias"}
+    for option, value in node.items():
+        if option not in understood | _HARMLESS and value:
+            raise WeightsError(f"{origin}: {option} = {value!r} is not supported")
+    if node.get("bias", "none") != "none":
+        raise WeightsError(f"{origin}: bias = {node['bias']!r} is not supported, only 'none'")
+    # Some ways to start an adapter also change the weights under it.
+    if node.get("init_lora_weights", True) not in (True, False, "gaussian"):
+        raise WeightsError(
+            f"{origin}: init_lora_weights = {node['init_lora_weights']!r} is not supported"
+        )
+    rank, alpha = node.get("r"), node.get("lora_alpha")
+    if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
+        raise WeightsError(f"{origin}: r must be a whole number above 0, found {rank!r}")
+    if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or alpha <= 0:
+        raise WeightsError(f"{origin}: lora_alpha must be a number above 0, found {alpha!r}")
+    targets = _names(node.get("target_modules"), "target_modules", origin)
+    if not targets:
+        raise WeightsError(f"{origin}: target_modules must name at least one module")
+    saved = _names(node.get("modules_to_save") or [], "modules_to_save", origin)
+    return LoraConfig(rank, float(alpha), targets, saved)
+
+
+def merge_lora(
+    base: Mapping[str, Tensor], adapter: Mapping[str, Tensor], config: LoraConfig
+) -> dict[str, Tensor]:
+    """Merge an adapter into the weights it was trained on.
+
+    The product is formed in float64 and rounded once: the same float32 weights come out whatever
+    the number of threads and the matrix library.
+
+    Args:
+        base: The full model's parameters by name, float32, without those stored whole if the base
+            has none (a new head).
+        adapter: The adapter file's tensors, any floating type.
+        config: The adapter's configuration.
+
+    Returns:
+        The full model's parameters, float32; `base` is left as it is.
+
+    Raises:
+        WeightsError: A tensor is missing, unknown, of the wrong shape or not finite.
+    """
+    left = dict(adapter)
+    merged = dict(base)
+    for name in sorted(base):
+        module = name.removesuffix(".weight")
+        if module == name or base[name].dim() != 2 or not _named_by(module, config.targets):
+            continue
+        if _named_by(module, config.saved):
+            continue
+        outputs, inputs = base[name].shape
+        a = _take(left, f"{PREFIX}{module}.lora_A.weight", (config.rank, inputs))
+        b = _take(left, f"{PREFIX}{module}.lora_B.weight", (outputs, config.rank))
+        product = config.scale * (b.double() @ a.double())
+        merged[name] = (base[name].double() + product).float()
+    if len(left) == len(adapter):
+        raise WeightsError(
+            f"the adapter's target_modules ({', '.join(config.targets)}) name no module of the base"
+        )
+    for key in sorted(left):
+        name = key.removeprefix(PREFIX)
+        module = name.rpartition(".")[0]
+        if name == key or not _named_by(module, config.saved):
+            raise WeightsError(f"the adapter holds an unknown tensor {key}")
+        shape = tuple(base[name].shape) if name in base else tuple(left[key].shape)
+        merged[name] = _take(left, key, shape).float()
+    for module in config.saved:
+        if not any(
+            _named_by(key.removeprefix(PREFIX).rpartition(".")[0], (module,)) for key in adapter
+        ):
+            raise WeightsError(f"the adapter lacks the saved module {module}")
+    return merged
+
+
+def _take(left: dict[str, Tensor], key: str, shape: tuple[int, ...]) -> Tensor:
+    if key not in left:
+        raise WeightsError(f"the adapter lacks the tensor {key}")
+    tensor = left.pop(key)
+    if tuple(tensor.shape) != shape:
+        raise WeightsError(
+            f"the adapter's {key} must have the shape {shape}, found {tuple(tensor.shape)}"
+        )
+    if not tensor.is_floating_point() or not bool(torch.isfinite(tensor).all()):
+        raise WeightsError(f"the adapter's {key} holds values that are not finite numbers")
+    return tensor
+
+
+def _named_by(module: str, names: tuple[str, ...]) -> bool:
+    return any(module == name or module.endswith(f".{name}") for name in names)
+
+
+def _names(node: Any, key: str, origin: str) -> tuple[str, ...]:
+    if not isinstance(node, list) or not all(isinstance(name, str) and name for name in node):
+        raise WeightsError(f"{origin}: {key} must be a list of names, found {node!r}")
+    return tuple(sorted(node))

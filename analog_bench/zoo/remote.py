@@ -1,0 +1,188 @@
+"""One repository on the hub: its revision, its files, and every failure as one clear line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from huggingface_hub import (
+    HfApi,
+    constants,
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+    try_to_load_from_cache,
+)
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils.tqdm import (
+    are_progress_bars_disabled,
+    disable_progress_bars,
+    enable_progress_bars,
+)
+
+from analog_bench.errors import UsageError, WeightsError
+from analog_bench.zoo.lock import RepoType
+
+PATIENCE_S = 10.0
+"""Seconds to wait for the hub's first answer."""
+
+
+# The base error of the HTTP library that this version of the hub's client stands on, and OSError.
+_TRANSPORT_ERRORS = cast("tuple[type[Exception], ...]", HfHubHTTPError.__bases__)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a repository holds.
+
+    Attributes:
+        revision: The commit, 40 hexadecimal digits.
+        files: Paths in the repository.
+    """
+
+    revision: str
+    files: tuple[str, ...]
+
+
+def listing(hub_id: str, repo_type: RepoType, revision: str) -> Listing:
+    """Resolve a revision and list its files.
+
+    Args:
+        hub_id: `owner/name`.
+        repo_type: `model` or `dataset`.
+        revision: Branch, tag, pull request (`refs/pr/1`) or commit.
+
+    Returns:
+        The commit it stands for, and the files.
+
+    Raises:
+        UsageError: `hub_id` is not of that form.
+        WeightsError: Unknown repository or revision, or the hub cannot be reached.
+    """
+    with _one_line(f"{hub_id} at {revision}"):
+        hub = HfApi()
+        ask = hub.model_info if repo_type == "model" else hub.dataset_info
+        info = ask(hub_id, revision=revision, timeout=PATIENCE_S)
+    commit = info.sha or ""
+    if re.fullmatch(r"[0-9a-f]{40}", commit) is None:
+        raise WeightsError(f"the hub names no commit for {hub_id} at {revision}: {commit!r}")
+    return Listing(commit, tuple(file.rfilename for file in info.siblings or ()))
+
+
+def cached(
+    hub_id: str, repo_type: RepoType, revision: str, file: str, cache: Path | None
+) -> Path | None:
+    """Return a file's place in the local cache, or None where it is not there.
+
+    Args:
+        hub_id: `owner/name`.
+        repo_type: `model` or `dataset`.
+        revision: A commit, or a branch that was resolved earlier.
+        file: Path in the repository.
+        cache: The cache's folder; None for the usual one.
+    """
+    found = try_to_load_from_cache(
+        hub_id, file, cache_dir=cache, revision=revision, repo_type=repo_type
+    )
+    return Path(found) if isinstance(found, str) else None
+
+
+def download(
+    hub_id: str, repo_type: RepoType, revision: str, file: str, cache: Path | None
+) -> Path:
+    """Return a file's place in the local cache, downloading it where it is not there.
+
+    Args:
+        hub_id: `owner/name`.
+        repo_type: `model` or `dataset`.
+        revision: A commit or a branch; what is cached under it is taken as it is.
+        file: Path in the repository.
+        cache: The cache's folder; None for the usual one.
+
+    Returns:
+        The local file.
+
+    Raises:
+        WeightsError: Unknown repository, revision or file, or the hub cannot be reached.
+    """
+    known = cached(hub_id, repo_type, revision, file, cache)
+    if known is not None:
+        return known
+    with _one_line(f"{file} of {hub_id} at {revision}"), _no_progress_bars():
+        # hf_hub_download retries for minutes before it gives up on a file it does not have yet.
+        # One question without retries tells within seconds that there is no answer.
+        get_hf_file_metadata(
+            hf_hub_url(hub_id, file, repo_type=repo_type, revision=revision), timeout=PATIENCE_S
+        )
+        return Path(
+            hf_hub_download(hub_id, file, repo_type=repo_type, revision=revision, cache_dir=cache)
+        )
+
+
+@contextmanager
+def _one_line(what: str) -> Iterator[None]:
+    hub = constants.ENDPOINT
+    try:
+        yield
+    except HFValidationError:
+        raise UsageError(f"{what}: a hub id has the form owner/name") from None
+    except OfflineModeIsEnabled:
+        raise WeightsError(
+            f"{what} is not in the local cache, and HF_HUB_OFFLINE forbids asking the hub; "
+            "unset it once to download"
+        ) from None
+    except GatedRepoError:
+        raise WeightsError(
+            f"{what} is gated: accept its terms on {hub} and log in with `hf auth login`"
+        ) from None
+    except RepositoryNotFoundError:
+        raise WeightsError(f"{what}: {hub} has no such repository (or it is private)") from None
+    except RevisionNotFoundError:
+        raise WeightsError(f"{what}: {hub} has no such revision") from None
+    except LocalEntryNotFoundError:
+        raise WeightsError(f"{what}: {hub} stopped answering; try again") from None
+    except EntryNotFoundError:
+        raise WeightsError(f"{what}: {hub} has no such file at this revision") from None
+    except HfHubHTTPError as problem:
+        raise WeightsError(
+            f"{what}: {hub} answered with status {problem.response.status_code}; try again later"
+        ) from None
+    except _TRANSPORT_ERRORS as problem:
+        raise WeightsError(
+            f"{what}: cannot get it from {hub} ({_short(problem)}); "
+            "check the network or HF_ENDPOINT"
+        ) from None
+    except ValueError as problem:
+        raise WeightsError(
+            f"{what}: {hub} does not answer like a hub ({_short(problem)})"
+        ) from None
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    if are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
+
+
+def _short(problem: BaseException) -> str:
+    lines = str(problem).strip().splitlines()
+    return lines[0] if lines else type(problem).__name__

@@ -1,0 +1,158 @@
+"""The models one can ask for by name, without loading anything.
+
+This module imports neither torch nor transformers: listing layers at collection takes milliseconds
+and needs no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from analog_bench.errors import UsageError, WeightsError, did_you_mean
+from analog_bench.zoo.architecture import Architecture, Family
+from analog_bench.zoo.layers import LayerName, layer_names
+from analog_bench.zoo.lock import Entry, Lock
+
+Task = Literal["qa", "lm"]
+Source = Literal["embedded", "hub"]
+SOURCES: tuple[Source, ...] = get_args(Source)
+
+HUB_IDS: Mapping[str, str] = MappingProxyType(
+    {
+        "bert": "csarron/bert-base-uncased-squad-v1",
+        "mobilebert": "csarron/mobilebert-uncased-squad-v1",
+        "distilgpt2": "distilbert/distilgpt2",
+    }
+)
+"""Short names of models on the hub."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model, before it is loaded.
+
+    Attributes:
+        name: What users call it; a hub id stands for itself.
+        family: Its architecture family.
+        task: `qa` (extractive question answering) or `lm` (language modelling).
+        source: `embedded` (weights carried by this project) or `hub`.
+        hub_id: The model on the hub; None for embedded ones.
+        architecture: Its numbers.
+    """
+
+    name: str
+    family: Family
+    task: Task
+    source: Source
+    hub_id: str | None
+    architecture: Architecture
+
+    @property
+    def layers(self) -> tuple[LayerName, ...]:
+        """The layers in the order of computation."""
+        return layer_names(self.architecture)
+
+
+_EMBEDDED: Mapping[str, ModelSpec] = MappingProxyType(
+    {
+        "bert": ModelSpec(
+            name="bert",
+            family="bert",
+            task="qa",
+            source="embedded",
+            hub_id=None,
+            # all-MiniLM-L6-v2, the base that `analog_bench.zoo.base` finds and verifies.
+            architecture=Architecture(
+                family="bert",
+                blocks=6,
+                width=384,
+                heads=12,
+                inner=1536,
+                vocabulary=30522,
+                positions=512,
+            ),
+        )
+    }
+)
+
+
+def find(name: str, source: str, lock: Lock) -> ModelSpec:
+    """Find a model by name.
+
+    Args:
+        name: `bert`, `mobilebert`, `distilgpt2`, or (for `hub`) the id of any locked model.
+        source: `embedded` or `hub`.
+        lock: The lock file's content; only hub models need it.
+
+    Returns:
+        The model's specification.
+
+    Raises:
+        UsageError: No such source or model, or no embedded model of that name.
+        WeightsError: A hub model that is not locked.
+    """
+    if source not in SOURCES:
+        raise UsageError(f"no zoo {source!r}; {did_you_mean(source, SOURCES)}")
+    if source == "embedded":
+        return _find_embedded(name)
+    hub_id = HUB_IDS.get(name, name)
+    entry = lock.models.get(hub_id)
+    if entry is not None:
+        return _hub_spec(name, entry)
+    if "/" not in hub_id:
+        known = [*HUB_IDS, *lock.models]
+        raise UsageError(f"no model {name!r} in the hub zoo; {did_you_mean(name, known)}")
+    raise not_locked(hub_id, lock)
+
+
+def available(source: Source, lock: Lock) -> tuple[ModelSpec, ...]:
+    """List the models that `find` finds now.
+
+    Args:
+        source: `embedded` or `hub`.
+        lock: The lock file's content.
+
+    Returns:
+        Embedded models; or locked ones, under their short name where they have one.
+    """
+    if source == "embedded":
+        return tuple(_EMBEDDED.values())
+    short = {hub_id: name for name, hub_id in HUB_IDS.items()}
+    return tuple(_hub_spec(short.get(i, i), entry) for i, entry in sorted(lock.models.items()))
+
+
+def not_locked(hub_id: str, lock: Lock, *, dataset: bool = False) -> WeightsError:
+    """Return the error for something of the hub that is not in the lock file."""
+    verb = "analog-bench zoo lock --dataset" if dataset else "analog-bench zoo lock"
+    return WeightsError(
+        f"{hub_id} is not locked in {lock.path}; run `{verb} {hub_id}` to pin its revision and "
+        "hashes"
+    )
+
+
+def _find_embedded(name: str) -> ModelSpec:
+    spec = _EMBEDDED.get(name)
+    if spec is not None:
+        return spec
+    if name in HUB_IDS:
+        raise UsageError(f"there is no embedded {name} yet; `--zoo hub` has it ({HUB_IDS[name]})")
+    if "/" in name:
+        raise UsageError(f"{name} is a hub id; `--zoo hub` is needed for it")
+    raise UsageError(f"no embedded model {name!r}; {did_you_mean(name, {*_EMBEDDED, *HUB_IDS})}")
+
+
+def _hub_spec(name: str, entry: Entry) -> ModelSpec:
+    if entry.architecture is None:
+        raise WeightsError(f"{entry.hub_id} is locked as a data set, not as a model")
+    family = entry.architecture.family
+    return ModelSpec(
+        name=name,
+        family=family,
+        task="lm" if family == "gpt2" else "qa",
+        source="hub",
+        hub_id=entry.hub_id,
+        architecture=entry.architecture,
+    )

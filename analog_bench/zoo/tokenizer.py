@@ -1,0 +1,113 @@
+"""Tokenisers made from local files, with no habits of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from tokenizers import Tokenizer, implementations
+from transformers import PreTrainedTokenizerFast
+
+from analog_bench.errors import WeightsError
+from analog_bench.zoo.architecture import Family
+
+_BUILDERS: Any = implementations  # untyped
+
+_BERT = {
+    "unk_token": "[UNK]",
+    "sep_token": "[SEP]",
+    "pad_token": "[PAD]",
+    "cls_token": "[CLS]",
+    "mask_token": "[MASK]",
+}
+_END = "<|endoftext|>"
+_SPECIAL: Mapping[Family, Mapping[str, str]] = MappingProxyType(
+    {
+        "bert": _BERT,
+        "mobilebert": _BERT,
+        "gpt2": {"bos_token": _END, "eos_token": _END, "unk_token": _END},
+    }
+)
+
+
+def read_tokenizer(
+    files: Mapping[str, Path], family: Family, max_length: int
+) -> PreTrainedTokenizerFast:
+    """Make a tokeniser.
+
+    Files may come with truncation and padding switched on (those of all-MiniLM-L6-v2 cut at 128
+    tokens and pad to them); both are switched off, so that each call says what it wants.
+
+    Args:
+        files: Local files by their usual names: `tokenizer.json`, or `vocab.json` and `merges.txt`,
+            or `vocab.txt`; `tokenizer_config.json` and `special_tokens_map.json` where there are.
+        family: The model's family, which decides the special tokens that no file names.
+        max_length: Tokens the model takes at most.
+
+    Returns:
+        The tokeniser.
+
+    Raises:
+        WeightsError: A file cannot be read, or a special token is not in the vocabulary.
+    """
+    settings = {**_json(files, "special_tokens_map.json"), **_json(files, "tokenizer_config.json")}
+    special = dict(_SPECIAL[family])
+    for key in _SPECIAL[family]:
+        value = settings.get(key)
+        text = value.get("content") if isinstance(value, dict) else value
+        if isinstance(text, str):
+            special[key] = text
+    try:
+        backend = _backend(files, settings)
+    # The tokenizers library raises nothing narrower for a file it cannot read.
+    except Exception as problem:
+        names = ", ".join(str(path) for path in files.values())
+        raise WeightsError(f"cannot make a tokeniser of {names}: {problem}") from None
+    for key, token in special.items():
+        if backend.token_to_id(token) is None:
+            raise WeightsError(f"the tokeniser's {key} {token!r} is not in its vocabulary")
+    backend.no_truncation()
+    backend.no_padding()
+    fast: Any = PreTrainedTokenizerFast  # its constructor is untyped
+    tokenizer: PreTrainedTokenizerFast = fast(
+        tokenizer_object=backend,
+        model_max_length=max_length,
+        padding_side="right",
+        truncation_side="right",
+        **special,
+    )
+    return tokenizer
+
+
+def _backend(files: Mapping[str, Path], settings: Mapping[str, Any]) -> Tokenizer:
+    if "tokenizer.json" in files:
+        return Tokenizer.from_file(str(files["tokenizer.json"]))
+    if "merges.txt" in files:
+        built = _BUILDERS.ByteLevelBPETokenizer(
+            str(files["vocab.json"]),
+            str(files["merges.txt"]),
+            add_prefix_space=bool(settings.get("add_prefix_space", False)),
+        )
+    else:
+        built = _BUILDERS.BertWordPieceTokenizer(
+            str(files["vocab.txt"]),
+            lowercase=bool(settings.get("do_lower_case", True)),
+            strip_accents=settings.get("strip_accents"),
+            handle_chinese_chars=bool(settings.get("tokenize_chinese_chars", True)),
+        )
+    return Tokenizer.from_str(built.to_str())
+
+
+def _json(files: Mapping[str, Path], name: str) -> dict[str, Any]:
+    if name not in files:
+        return {}
+    try:
+        node = json.loads(files[name].read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        raise WeightsError(f"cannot read {files[name]}: {problem}") from None
+    if not isinstance(node, dict):
+        raise WeightsError(f"{files[name]} must hold an object")
+    return node

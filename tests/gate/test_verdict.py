@@ -1,0 +1,253 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from analog_bench.gate.pairing import pair_chips, same_fingerprint
+from analog_bench.gate.verdict import judge, judge_digital
+from analog_bench.result import Measurement, Metric, Result
+from analog_bench.store.baseline import (
+    CaseBaseline,
+    DigitalEntry,
+    Provenance,
+    merge_cases,
+)
+
+F1 = Metric("f1", "points", True, 1.0)
+CE = Metric("cross_entropy", "nats", False, 0.02)
+WHEN = Provenance("2026-01-02T03:04:05+00:00", None, None, None, None)
+
+
+def result(scores, metric=F1, fingerprints=None, **changed):
+    chips = tuple(
+        Measurement(n, {metric.name: s}, {}, fingerprints[n] if fingerprints else (), 1.0)
+        for n, s in enumerate(scores)
+    )
+    made = Result(
+        "bert/c0", "layer_noise", "bert", "c0", "white_output:std=1", 0.0, "none", "ideal",
+        "direct", 1, "p1", "w1", 7, "measured", "", {metric.name: 70.0}, chips,
+    )  # fmt: skip
+    return replace(made, **changed)
+
+
+def entry(stored):
+    """Store a result as the project does, rounding included."""
+    empty = CaseBaseline(stored.variant, stored.model, stored.study, {})
+    baseline, _ = merge_cases(empty, [stored], WHEN)
+    return baseline.find(stored.case_id, stored.protocol)
+
+
+def verdict(new, old, metric=F1, **changed):
+    return judge(result(new, metric, **changed), entry(result(old, metric)), metric)
+
+
+OLD = (60.0, 61.0, 62.0, 63.0)
+SCORES = st.lists(st.floats(0, 100), min_size=1, max_size=8)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ((0, 0, 0, 0), "equivalent"),
+        ((-3, -3.1, -2.9, -3), "regressed"),
+        ((3, 3.1, 2.9, 3), "improved"),
+        ((-0.2, 0.1, 0.3, -0.1), "equivalent"),
+        ((-9, 8, -4, 3), "inconclusive"),
+        ((-1.1, -0.9, -1, -1.05), "inconclusive"),
+        ((-3, -3, -3, -3), "regressed"),
+        ((-1, -1, -1, -1), "equivalent"),
+    ],
+)
+def test_paired_changes(change, kind):
+    found = verdict([a + b for a, b in zip(OLD, change, strict=True)], OLD)
+    assert (found.kind, found.paired, found.fails) == (kind, True, kind == "regressed")
+    assert found.change == pytest.approx(np.mean(change))
+    assert found.interval[0] <= found.change <= found.interval[1]
+    assert "paired" in found.reason
+    assert "margin 1" in found.reason
+
+
+def test_lower_is_better_turns_it_around():
+    old = [3.30, 3.31, 3.32]
+    assert verdict([x + 0.1 for x in old], old, CE).kind == "regressed"
+    assert verdict([x - 0.1 for x in old], old, CE).kind == "improved"
+    assert verdict([x + 0.001 for x in old], old, CE).kind == "equivalent"
+    assert verdict([x + 0.1 for x in old], old, CE).change == pytest.approx(0.1)
+
+
+def test_without_pairs_the_means_are_compared():
+    found = verdict([x - 30 for x in OLD], OLD, seed=8)
+    assert (found.kind, found.paired) == ("regressed", False)
+    assert "unpaired: the seed was 7, now 8" in found.reason
+    assert verdict([x - 3 for x in OLD], OLD, seed=8).kind == "inconclusive"
+    assert verdict([x - 3 for x in OLD], OLD).kind == "regressed"  # what pairing is for
+
+
+def test_what_unpairs():
+    prints = [(0.5, 1.0), (0.6, 1.0), (0.7, 1.0)]
+    base = result(OLD[:3], fingerprints=prints)
+    assert pair_chips(base, entry(base)).chips == (0, 1, 2)
+    close = result(OLD[:3], fingerprints=[(0.5 * (1 + 9e-6), 1.0), *prints[1:]])
+    assert pair_chips(close, entry(base)).chips == (0, 1, 2)
+    other = result(OLD[:3], fingerprints=[prints[0], (0.6 * (1 + 2e-5), 1.0), prints[2]])
+    assert pair_chips(other, entry(base)).reason == "chip 1 was programmed differently"
+    assert pair_chips(result(OLD[:2]), entry(base)).reason == "chip 0 was programmed differently"
+    clock = replace(base, tile="cpp")
+    assert "clock" in pair_chips(clock, entry(clock)).reason
+    fewer = replace(base, chips=base.chips[1:])
+    assert pair_chips(fewer, entry(base)).chips == (1, 2)
+    moved = replace(base, chips=(replace(base.chips[0], chip=9), *base.chips[1:]))
+    assert pair_chips(moved, entry(base)).reason == "other chips were measured"
+
+
+def test_small_numbers_of_a_fingerprint_survive_storing():
+    prints = [(1.23456789e-7, 0.0345678912345, 12345678.9, 0.0)]
+    base = result([60.0], fingerprints=prints)
+    assert same_fingerprint(prints[0], entry(base).chips[0].fingerprint)
+
+
+def test_one_chip_cannot_show_a_spread():
+    found = verdict([40.0], [60.0])
+    assert (found.kind, found.interval, found.fails) == ("inconclusive", None, False)
+    assert "one chip shows no spread" in found.reason
+    assert verdict([60.0], [60.0]).kind == "equivalent"
+    assert verdict([60.0], [60.0], seed=8).kind == "inconclusive"
+
+
+@pytest.mark.parametrize("noise", ["ideal", "quantise:dac_bits=8", "ir_drop:scale=1", "s_shape"])
+def test_one_chip_is_all_where_nothing_is_drawn(noise):
+    changed = {"noise": noise, "tile": "torch"}
+    assert verdict([40.0], [60.0], **changed).kind == "regressed"
+    assert verdict([40.0], [60.0], **changed).interval == (-20.0, -20.0)
+    assert verdict([40.0], [60.0], **changed, hardware="noisy").kind == "inconclusive"
+
+
+def test_outcomes_without_a_comparison():
+    old = entry(result(OLD))
+    assert judge(result(OLD), None, F1).kind == "new"
+    skipped = result((), status="skipped", reason="no C++ tile")
+    assert (judge(skipped, old, F1).kind, judge(skipped, old, F1).reason) == (
+        "skipped",
+        "no C++ tile",
+    )
+    assert judge(result(OLD), old, Metric("em", "points", True, 1.5)).kind == "broken"
+    with_em = replace(old, chips=tuple(replace(c, scores={"em": 1.0}) for c in old.chips))
+    assert judge(result(OLD), with_em, F1).kind == "new"
+    for found in (judge(skipped, old, F1), judge(result(OLD), None, F1)):
+        assert not found.fails
+        assert found.change is None
+        assert found.interval is None
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf"), 1e200])
+def test_scores_that_are_none_break_the_case(bad):
+    found = verdict([60.0, bad, 61.0], OLD)
+    assert found.kind == "broken"
+    assert found.fails
+    assert "chip 1" in found.reason
+    assert judge(result(()), None, F1).kind == "broken"
+    assert judge(result((), status="broken", reason="why"), None, F1).reason == "why"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "word"),
+    [
+        ("protocol", "p2", "protocol"),
+        ("case_version", 2, "case version"),
+        ("weights", "w2", "weights"),
+    ],
+)
+def test_a_baseline_of_something_else_is_stale(field, value, word):
+    found = judge(result([1.0, 2.0], **{field: value}), entry(result(OLD)), F1)
+    assert found.kind == "stale"
+    assert not found.fails
+    assert word in found.reason
+    assert found.change is None
+
+
+@given(SCORES, st.booleans(), st.floats(0, 5))
+def test_equal_data_never_regresses(scores, higher, margin):
+    metric = Metric("f1", "points", higher, margin)
+    for seed in (7, 8):
+        assert verdict(scores, scores, metric, seed=seed).kind in ("equivalent", "inconclusive")
+    assert verdict(scores, scores, metric).kind == "equivalent"
+
+
+@given(SCORES, SCORES, st.randoms(use_true_random=False), st.integers(7, 8))
+def test_the_order_of_chips_does_not_matter(new, old, rng, seed):
+    measured, stored = result(new, seed=seed), entry(result(old))
+    first = judge(measured, stored, F1)
+    chips = list(measured.chips)
+    rng.shuffle(chips)
+    kept = list(stored.chips)
+    rng.shuffle(kept)
+    again = judge(replace(measured, chips=tuple(chips)), replace(stored, chips=tuple(kept)), F1)
+    assert again == first
+
+
+@given(SCORES, SCORES, st.floats(0, 50), st.integers(7, 8))
+def test_a_larger_drop_is_never_a_better_verdict(new, old, more, seed):
+    first = verdict(new, old, seed=seed)
+    worse = verdict([x - more for x in new], old, seed=seed)
+    if first.kind == "regressed":
+        # Rounding may move a bound that lies on the margin to a hair.
+        assume(first.interval[1] < -1 - 1e-9)
+        assert worse.kind == "regressed"
+    if worse.kind == "improved":
+        assume(worse.interval[0] > 1 + 1e-9)
+        assert first.kind == "improved"
+
+
+@given(SCORES, SCORES, st.integers(7, 8))
+def test_turning_the_metric_around_turns_the_verdict_around(new, old, seed):
+    lower = replace(F1, higher_is_better=False)
+    mirrored = {"regressed": "improved", "improved": "regressed"}
+    kind = verdict(new, old, seed=seed).kind
+    assert verdict(new, old, lower, seed=seed).kind == mirrored.get(kind, kind)
+
+
+def test_unchanged_hardware_on_fresh_chips_stays_silent():
+    rng = np.random.default_rng(3)
+    kinds = [verdict(rng.normal(60, 2, 10), rng.normal(60, 2, 10), seed=8).kind for _ in range(400)]
+    assert kinds.count("regressed") <= 2
+    assert kinds.count("improved") <= 2
+
+
+DIGITAL = DigitalEntry("p1", "w1", 200, {"f1": 70.0, "cross_entropy": 3.3}, WHEN)
+
+
+def digital(score, metric=F1, entry=DIGITAL, protocol="p1", weights="w1"):
+    return judge_digital({metric.name: score}, entry, metric, protocol=protocol, weights=weights)
+
+
+@pytest.mark.parametrize(
+    ("score", "kind"),
+    [(70.0, "equivalent"), (70.04, "equivalent"), (69.96, "equivalent"), (69.9, "regressed"),
+     (70.1, "improved"), (float("nan"), "broken"), (float("inf"), "broken")],
+)  # fmt: skip
+def test_digital_scores(score, kind):
+    found = digital(score)
+    assert found.kind == kind
+    assert found.fails == (kind in ("regressed", "broken"))
+    assert "is the stored 70" in found.reason or score != 70.0
+    assert (
+        "0.05 points may lie between torch releases" in found.reason
+        or score in (70.0,)
+        or (kind == "broken")
+    )
+
+
+def test_digital_tolerance_goes_with_the_margin_and_direction():
+    assert digital(3.3009, CE).kind == "equivalent"
+    assert digital(3.302, CE).kind == "regressed"
+    assert digital(3.298, CE).kind == "improved"
+
+
+def test_digital_outcomes_without_a_comparison():
+    assert digital(70.0, entry=None).kind == "new"
+    assert digital(70.0, protocol="p2").kind == "stale"
+    assert digital(70.0, weights="w2").kind == "stale"
+    assert digital(70.0, entry=replace(DIGITAL, scores={})).kind == "new"
+    assert judge_digital({}, DIGITAL, F1, protocol="p1", weights="w1").kind == "broken"

@@ -1,0 +1,254 @@
+import random
+import re
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+from scipy import stats
+
+from analog_bench.gate.verdict import Verdict, judge
+from analog_bench.report.labels import (
+    amount,
+    margin_label,
+    short_layers,
+    short_noises,
+    spelt_time,
+)
+from analog_bench.report.profile import profile, spread_correlation, worst
+from analog_bench.report.table import layer_table
+from analog_bench.result import Metric
+
+WIDTHS = [80, 100, 140]
+
+
+def drawn(width, *args, **options):
+    console = Console(width=width, file=StringIO())
+    console.print(layer_table(*args, width=width, **options))
+    return console.file.getvalue()
+
+
+def row_of(text, layer):
+    return next(line for line in text.splitlines() if f"{layer} " in line)
+
+
+def caption_of(text):
+    return " ".join(text[text.index("Each row perturbs") :].split())
+
+
+def verdicts_of(results, metric, kind="equivalent"):
+    return {r.case_id: Verdict(kind, metric.name, 0.0, (0.0, 0.0), 1.0, True, "") for r in results}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_layer_has_one_row_by_depth_within_the_width(bert, metrics, width):
+    shuffled = random.Random(0).sample(bert, len(bert))
+    text = drawn(width, shuffled, verdicts_of(bert, metrics[0]), metrics)
+    assert max(map(len, text.splitlines())) <= width
+    rows = [line for line in text.splitlines() if line.rstrip().endswith("equivalent")]
+    assert [int(line.split()[0]) for line in rows] == list(range(53))
+    for result, line in zip(bert, rows, strict=True):
+        assert line.split()[1].endswith(result.group.split("layer.")[-1])
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_scores_drops_and_marks_are_right(bert, metrics, width):
+    text = drawn(width, bert, {}, metrics)
+    half = stats.t.ppf(0.975, 4) * stats.tstd([-1, -0.5, 0, 0.5, 1]) / 5**0.5
+    assert f"16.2 ±{half:.1f}" in row_of(text, "word_embeddings")
+    assert "▼ 45.0" in row_of(text, "word_embeddings")
+    assert "██████████" in row_of(text, "word_embeddings")
+    assert " 0.5 " in row_of(text, "0.attention.self.query")
+    table = text[: text.index("Each row")]
+    assert table.count("▼") == 5
+    assert table.index("▼") < table.index("LayerNorm")
+
+
+def test_columns_of_less_importance_go_first(bert, metrics):
+    def heads(width):
+        return drawn(width, bert, {}, metrics).splitlines()[1].split()
+
+    assert heads(80) == ["#", "layer", "F1", "drop", "verdict"]
+    assert heads(100) == ["#", "layer", "F1", "EM", "drop", "max/std", "verdict"]
+    wide = ["#", "layer", "kind", "digital", "F1", "EM", "drop", "w", "std", "max/std", "verdict"]
+    assert heads(140) == wide
+    assert heads(50) == ["layer", "F1", "drop", "verdict"]
+    assert "encoder.layer.0.attention.output.LayerNorm" in drawn(140, bert, {}, metrics)
+    assert "…0.attention.output.LayerNorm" in drawn(80, bert, {}, metrics)
+
+
+@pytest.mark.parametrize("width", [20, 30, 45, 60])
+def test_a_narrow_terminal_cuts_no_number(bert, metrics, width):
+    text = drawn(width, bert[:8], {}, metrics)
+    assert max(map(len, text.splitlines())) <= width
+    table = text[: text.index("Each row" if width > 20 else "Each")]
+    numbers = "".join(re.findall(r"[\d.]+", table))
+    assert "16.2" in numbers
+    assert "45.0" in numbers
+
+
+def test_the_captions_say_what_was_done_and_what_stands_out(bert, metrics):
+    said = caption_of(drawn(100, bert, {}, metrics, data="everyday_qa"))
+    assert "white_output:std=1, 5 chips, 200 examples of everyday_qa." in said
+    assert "Model bert-mini, digital F1 61.20, EM 48.96." in said
+    assert "▼ Worst in F1: embeddings.word_embeddings −45.0" in said
+    assert re.search(r"\d+ of 53 rows lose more than the margin of 1 point\.", said)
+    assert re.search(r"Spearman correlation .* \+0\.\d\d with .*\(53 layers\)\.", said)
+
+
+def test_the_correlation_is_scipys_over_layers(bert, metrics):
+    rows = profile(bert, metrics)
+    drops = [row.drops["f1"] for row in rows]
+    stds = [row.result.facts.weight_std for row in rows]
+    found = spread_correlation(rows, metrics[0])
+    assert found.with_std == pytest.approx(stats.spearmanr(stds, drops).statistic)
+    assert found.with_relative == pytest.approx(-found.with_std)
+    assert found.layers == 53
+    twice = [*bert, *(replace(r, case_id=r.case_id + "/1", drift_s=1.0) for r in bert)]
+    assert spread_correlation(profile(twice, metrics), metrics[0]) == found
+
+
+def test_no_correlation_where_there_is_none_to_take(bert, metrics):
+    assert spread_correlation(profile(bert[:3], metrics), metrics[0]) is None
+    assert (
+        spread_correlation(profile([replace(r, facts=None) for r in bert], metrics), metrics[0])
+        is None
+    )
+    same = [replace(r, chips=bert[0].chips) for r in bert]
+    found = spread_correlation(profile(same, metrics), metrics[0])
+    assert found.with_std is None
+    assert "Spearman" not in drawn(100, same, {}, metrics)
+
+
+def test_only_what_exceeds_the_margin_is_worst(bert, metrics):
+    harmless = [r for r in bert if r.group.endswith(("query", "key"))]
+    assert worst(profile(harmless, metrics), metrics[0]) == []
+    text = drawn(80, harmless, {}, metrics)
+    assert "▼" not in text
+    assert "No layer loses more than the margin of 1 point of F1." in caption_of(text)
+    two = [*harmless, bert[0], bert[3]]
+    assert [r.result.group for r in worst(profile(two, metrics), metrics[0])] == [
+        "embeddings.word_embeddings",
+        "embeddings.LayerNorm",
+    ]
+
+
+def test_lower_is_better_shows_the_rise(bert):
+    metric = Metric("cross_entropy", "nats", False, 0.02)
+    results = [
+        replace(
+            r,
+            digital={"cross_entropy": 3.3},
+            chips=tuple(
+                replace(c, scores={"cross_entropy": 3.3 + (0.5 if n == 7 else 0.001)})
+                for c in r.chips
+            ),
+        )
+        for n, r in enumerate(bert)
+    ]
+    text = drawn(100, results, {}, [metric])
+    assert "rise" in text.splitlines()[1]
+    assert "▼ 0.500" in row_of(text, "0.attention.output.dense")
+    assert "Worst in cross-entropy: encoder.layer.0.attention.output.dense +0.500" in caption_of(
+        text
+    )
+    assert "1 of 53 rows add more than the margin of 0.02 nats." in caption_of(text)
+
+
+def test_what_varies_gets_a_column(bert, metrics):
+    results = [
+        replace(r, case_id=f"{r.group}/{n}/{t}", noise=n, drift_s=t, tile="torch")
+        for r in bert[:3]
+        for n in ("pcm:prog=1,read=0,compensate=yes", "pcm:prog=1,read=1,compensate=yes")
+        for t in (0.0, 86400.0)
+    ]
+    text = drawn(100, results, {}, metrics)
+    assert text.splitlines()[1].split()[2:4] == ["noise", "time"]
+    assert "tile" not in text.splitlines()[1]
+    assert re.search(r"word_embeddings +pcm:read=0 +0 s", text)
+    assert re.search(r"word_embeddings +pcm:read=1 +1 d", text)
+    said = caption_of(text)
+    assert "0 s, 1 d after programming, torch tile" in said
+    assert "embeddings.word_embeddings (pcm:read=0, 0 s)" in said
+
+
+def test_rows_without_scores_are_told_apart(bert, metrics):
+    skipped = replace(bert[1], status="skipped", reason="no tile", chips=(), facts=None)
+    broken = replace(bert[2], status="broken", reason="chip 0", chips=())
+    results = [bert[0], skipped, broken]
+    verdicts = {r.case_id: judge(r, None, metrics[0]) for r in results}
+    lines = drawn(100, results, verdicts, metrics).splitlines()
+    assert [line.split()[-1] for line in lines[3:6]] == ["new", "broken", "skipped"]
+    assert "–" in lines[4]
+    assert "–" in lines[5]
+    bare = drawn(100, results, {}, metrics).splitlines()
+    assert [line.split()[-1] for line in bare[3:6]] == ["–", "broken", "skipped"]
+
+
+def test_only_skipped_rows_can_be_drawn(bert, metrics):
+    skipped = [replace(r, status="skipped", chips=(), digital={}, facts=None) for r in bert]
+    assert drawn(80, skipped, {}, metrics).count("skipped") == 53
+
+
+def test_one_chip_has_no_interval(bert, metrics):
+    single = [replace(r, chips=r.chips[:1]) for r in bert]
+    text = drawn(100, single, {}, metrics)
+    assert "±" not in text
+    assert "1 chip, 200 examples" in caption_of(text)
+
+
+@pytest.mark.parametrize("width", [40, *WIDTHS])
+def test_ascii_alone_where_asked(bert, metrics, width):
+    text = drawn(width, bert, verdicts_of(bert, metrics[0]), metrics, ascii_only=True)
+    assert text.isascii()
+    assert "! 45.0" in text or width == 40
+    assert "+-" in text
+
+
+def test_names_are_not_taken_for_markup(bert, metrics):
+    odd = [replace(bert[0], group="[bold]x[/nope]\x1b[31m\ny")]
+    text = drawn(100, odd, {}, metrics, data="[red]data")
+    assert "[bold]x[/nope] [31m y" in text
+    assert "[red]data" in text
+    assert "\x1b" not in text
+
+
+def test_verdicts_have_colours_and_words(bert, metrics):
+    console = Console(width=100, file=StringIO(), force_terminal=True, color_system="standard")
+    verdicts = verdicts_of(bert[:1], metrics[0], "regressed")
+    console.print(layer_table(bert[:1], verdicts, metrics, width=100))
+    assert "\x1b[1;31mregressed" in console.file.getvalue()
+
+
+def test_a_table_of_nothing_is_refused(bert, metrics):
+    with pytest.raises(ValueError, match="needs results and metrics"):
+        layer_table([], {}, metrics, width=80)
+    with pytest.raises(ValueError, match="needs results and metrics"):
+        layer_table(bert, {}, [], width=80)
+
+
+def test_spellings():
+    f1, nats = Metric("f1", "points", True, 1.0), Metric("x", "nats", False, 0.02)
+    assert [amount(x, f1) for x in (61.25, -0.04, 1e-9)] == ["61.2", "0.0", "0.0"]
+    assert (amount(3.14159, nats), amount(3.14159, f1, extra=1)) == ("3.142", "3.14")
+    assert amount(1.0, replace(f1, margin=0.0)) == "1.000"
+    assert [margin_label(m) for m in (f1, nats)] == ["1 point", "0.02 nats"]
+    times = [0, 1, 90, 60, 3600, 86400, 2_592_000, 31_536_000, 315_360_000, 0.5]
+    assert [spelt_time(float(t)) for t in times] == [
+        "0 s", "1 s", "90 s", "1 min", "1 h", "1 d", "30 d", "1 y", "10 y", "0.5 s",
+    ]  # fmt: skip
+    assert short_noises(["ideal", "white_output:std=1"]) == {
+        "ideal": "ideal",
+        "white_output:std=1": "white_output",
+    }
+    assert short_noises(["w:std=1", "w:std=2", "w:std=2"]) == {
+        "w:std=1": "w:std=1",
+        "w:std=2": "w:std=2",
+    }
+    assert short_layers(["a.b.0.x", "a.b.10.x.1.y", "head", "8.z"], "~") == {
+        "a.b.0.x": "~0.x",
+        "a.b.10.x.1.y": "~10.x.1.y",
+        "head": "head",
+        "8.z": "8.z",
+    }
+    assert short_layers(["a.0.x", "b.0.x"], "~") == {"a.0.x": "a.0.x", "b.0.x": "b.0.x"}

@@ -1,0 +1,253 @@
+"""Locking and fetching from a hub: real HTTP, real client, real files."""
+
+import hashlib
+import json
+import socket
+
+import pytest
+import torch
+from transformers import BertForQuestionAnswering
+
+from analog_bench.zoo.load import load
+from analog_bench.zoo.lock import read_lock
+from analog_bench.zoo.specs import find
+from tests.hub_stand_in import HubStandIn, run_client, tiny_bert
+
+ID = "someone/tiny-squad"
+
+# Evaluates each argument after the first; prints what came out, or the user's error, as JSON lines.
+DRIVER = """
+import json, sys, time
+from pathlib import Path
+from analog_bench.errors import BenchError
+from analog_bench.zoo.hub import fetch, fetch_dataset, lock_dataset, lock_model
+from analog_bench.zoo.lock import read_lock
+path = Path(sys.argv[1])
+for line in sys.argv[2:]:
+    began = time.monotonic()
+    try:
+        said = {"value": str(eval(line))}
+    except BenchError as problem:
+        said = {"error": type(problem).__name__, "text": str(problem)}
+    print(json.dumps({**said, "seconds": time.monotonic() - began}))
+"""
+LOCK = f"lock_model({ID!r}, path).revision"
+FETCH = f"fetch({ID!r}, read_lock(path))"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return tiny_bert(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def hub():
+    with HubStandIn() as running:
+        yield running
+
+
+@pytest.fixture
+def client(hub, tmp_path):
+    """Run lines of Python against the hub; `home` names a cache, new for each new word."""
+
+    def run(*lines, home="home", endpoint=hub.endpoint, **options):
+        done = run_client(
+            DRIVER,
+            endpoint=endpoint,
+            home=tmp_path / home,
+            argv=(tmp_path / "zoo.lock.json", *lines),
+            **options,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == "", "nothing but what the caller prints"
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
+
+
+def error(said):
+    assert said.get("error") == "WeightsError", said
+    assert "\n" not in said["text"]
+    return said["text"]
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_lock_then_load_then_load_offline(hub, files, client, tmp_path, capfd):
+    commit = hub.add(ID, {**files, "README.md": b"words", "evil.py": b"raise SystemExit"})
+    lock_path = tmp_path / "zoo.lock.json"
+    assert client(LOCK, FETCH)[0]["value"] == commit
+    lock = read_lock(lock_path)
+    entry = lock.models[ID]
+    assert entry.revision == commit
+    assert {n: (f.size, f.sha256) for n, f in entry.files.items()} == {
+        n: (path.stat().st_size, sha256(path)) for n, path in files.items()
+    }, "the needed files and no others"
+    assert not any(path.endswith(("README.md", "evil.py")) for _, path in hub.requests)
+
+    asked = len(hub.requests)
+    spec = find(ID, "hub", lock)
+    loaded, again = (
+        load(spec, lock_path=lock_path, cache=tmp_path / "home" / "hub") for _ in range(2)
+    )
+    assert len(hub.requests) == asked, "everything is in the cache"
+    assert capfd.readouterr() == ("", "")
+    assert loaded.weights_sha256 == again.weights_sha256
+    assert not loaded.model.training
+    assert loaded.model.config._attn_implementation == "sdpa"
+    assert {p.dtype for p in loaded.model.parameters()} == {torch.float32}
+
+    original = BertForQuestionAnswering.from_pretrained(files["config.json"].parent).eval()
+    encoded = loaded.tokenizer("Who am I?", "I am a 7.", return_tensors="pt")
+    with torch.no_grad():
+        ours, theirs = loaded.model(**encoded), original(**encoded)
+    assert torch.allclose(ours.start_logits, theirs.start_logits, atol=1e-6)
+    assert torch.allclose(ours.end_logits, theirs.end_logits, atol=1e-6)
+
+
+def test_fetch_takes_the_locked_revision_when_main_has_moved(hub, files, client):
+    first = hub.add(ID, files)
+    client(LOCK)
+    second = hub.add(ID, {**files, "config.json": b"{}"})
+    hub.requests.clear()
+    (fetched,) = client(FETCH, home="another")
+    assert fetched["value"].endswith(first)
+    asked = [path for _, path in hub.requests]
+    assert asked
+    assert not any(second in path or "/main" in path for path in asked)
+    (offline,) = client(FETCH, home="another", offline=True)
+    assert offline["value"] == fetched["value"]
+
+
+def test_locking_again_moves_the_lock(hub, files, client, tmp_path):
+    hub.add(ID, files)
+    proposed = hub.add(ID, {**files, "README.md": b"new"}, name="refs/pr/1")
+    hub.add("someone/other", files)
+    said = client(LOCK, "lock_model('someone/other', path)")
+    assert said[0]["value"] != proposed
+    (said,) = client(f"lock_model({ID!r}, path, revision={proposed!r}).revision")
+    assert said["value"] == proposed
+    lock = read_lock(tmp_path / "zoo.lock.json")
+    assert set(lock.models) == {ID, "someone/other"}
+    assert lock.models[ID].revision == proposed
+
+
+def test_a_file_changed_under_the_same_revision_is_refused(hub, files, client, tmp_path):
+    hub.add(ID, files)
+    client(LOCK)
+    changed = bytearray(files["model.safetensors"].read_bytes())
+    changed[-1] ^= 1
+    hub.tamper(ID, "model.safetensors", bytes(changed))
+    text = error(client(FETCH, home="another")[0])
+    expected = sha256(files["model.safetensors"])
+    assert f"expected sha256 {expected}, found {hashlib.sha256(changed).hexdigest()}" in text
+    assert f"model.safetensors of {ID} is not what was locked" in text
+    (intact,) = client(FETCH)
+    assert "value" in intact, "the cache of the first client still has the locked content"
+
+
+def test_a_cached_file_that_was_altered_is_refused(hub, files, client, tmp_path):
+    hub.add(ID, files)
+    said = client(LOCK, FETCH)
+    (tmp_path / "altered").symlink_to(said[1]["value"])
+    (tmp_path / "altered" / "vocab.txt").resolve().write_text("a\n")
+    assert "vocab.txt" in error(client(FETCH, offline=True)[0])
+
+
+def test_what_cannot_be_fetched_says_why(hub, files, client):
+    hub.add(ID, files)
+    assert f"run `analog-bench zoo lock {ID}`" in error(client(FETCH)[0])
+    client(LOCK)
+    hub.remove(ID, "vocab.txt")
+    said = client(FETCH, home="another")
+    assert "vocab.txt" in error(said[0])
+    assert "no such file at this revision" in error(said[0])
+    assert "HF_HUB_OFFLINE forbids" in error(client(FETCH, home="third", offline=True)[0])
+
+
+def test_a_hub_that_cannot_be_reached_is_an_error_within_seconds(hub, files, client):
+    hub.add(ID, files)
+    client(LOCK)
+    with socket.socket() as port:
+        port.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{port.getsockname()[1]}"
+    for said in client(LOCK, FETCH, home="another", endpoint=nobody):
+        assert f"from {nobody}" in error(said)
+        assert said["seconds"] < 5
+
+
+UNUSABLE = {
+    "only as a pickle (pytorch_model.bin)": {
+        "model.safetensors": None,
+        "pytorch_model.bin": b"\x80",
+    },
+    "several files": {"model.safetensors": None, "model.safetensors.index.json": b"{}"},
+    "holds no weights": {"model.safetensors": None},
+    "has no config.json": {"config.json": None},
+    "has no tokeniser files": {"vocab.txt": None},
+    "config.json is not JSON": {"config.json": b"{"},
+    "config.json is not an object": {"config.json": b"[]"},
+    "model_type 't5' is not supported": {"config.json": b'{"model_type": "t5"}'},
+}
+
+
+def test_models_that_cannot_be_used_are_not_locked(hub, files, client, tmp_path):
+    for number, change in enumerate(UNUSABLE.values()):
+        held = {name: content for name, content in {**files, **change}.items() if content}
+        hub.add(f"someone/unusable-{number}", held)
+    lines = [f"lock_model('someone/unusable-{n}', path)" for n in range(len(UNUSABLE))]
+    for said, expected in zip(client(*lines), UNUSABLE, strict=True):
+        assert expected in error(said)
+    assert not (tmp_path / "zoo.lock.json").exists()
+    large = [path for _, path in hub.requests if path.endswith((".bin", ".safetensors"))]
+    assert not large, "no weights were downloaded to find out"
+
+
+def test_names_that_the_hub_does_not_know(hub, files, client):
+    hub.add(ID, files)
+    said = client(
+        "lock_model('no/body', path)",
+        f"lock_model({ID!r}, path, revision='nowhere')",
+        "lock_model('a/b/c', path)",
+        "lock_dataset('no/body', path)",
+    )
+    assert "no such repository" in error(said[0])
+    assert "no such revision" in error(said[1])
+    assert said[2]["error"] == "UsageError"
+    assert "owner/name" in said[2]["text"]
+    assert "no such repository" in error(said[3])
+
+
+def test_a_corrupt_lock_is_found_before_anything_is_downloaded(hub, files, client, tmp_path):
+    hub.add(ID, files)
+    (tmp_path / "zoo.lock.json").write_text('{"schema": 1')
+    for said in client(LOCK, FETCH):
+        assert "is corrupt: not JSON" in error(said)
+    assert hub.requests == []
+    assert (tmp_path / "zoo.lock.json").read_text() == '{"schema": 1'
+
+
+def test_a_data_set_is_locked_and_fetched(hub, client, tmp_path):
+    name = "plain_text/validation-00000-of-00001.parquet"
+    content = {name: b"PAR1-validation", "plain_text/train-00000-of-00001.parquet": b"PAR1"}
+    commit = hub.add("rajpurkar/squad", content, repo_type="dataset")
+    two = {"a/validation-0.parquet": b"", "b/validation-0.parquet": b""}
+    hub.add("someone/two", two, repo_type="dataset")
+    fetching = "fetch_dataset('rajpurkar/squad', read_lock(path)).read_bytes()"
+    said = client(
+        fetching,
+        "lock_dataset('rajpurkar/squad', path).revision",
+        fetching,
+        "lock_dataset('someone/two', path)",
+    )
+    assert "run `analog-bench zoo lock --dataset rajpurkar/squad`" in error(said[0])
+    assert said[1]["value"] == commit
+    assert said[2]["value"] == "b'PAR1-validation'"
+    assert "one parquet file of split 'validation' is expected, found 2" in error(said[3])
+    assert not any("train" in path for _, path in hub.requests)
+    hub.tamper("rajpurkar/squad", name, b"PAR1-other", repo_type="dataset")
+    assert "found " + hashlib.sha256(b"PAR1-other").hexdigest() in error(
+        client(fetching, home="another")[0]
+    )

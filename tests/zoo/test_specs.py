@@ -1,0 +1,149 @@
+"""Finding models by name, and the lock file that hub models come from."""
+
+import json
+import stat
+
+import pytest
+
+from analog_bench.errors import UsageError, WeightsError
+from analog_bench.zoo.architecture import Architecture
+from analog_bench.zoo.lock import Entry, Lock, LockedFile, read_lock, write_lock
+from analog_bench.zoo.specs import HUB_IDS, available, find
+
+NOTHING = Lock("zoo.lock.json", {}, {})
+FILES = {"config.json": LockedFile(5, "a" * 64), "model.safetensors": LockedFile(7, "b" * 64)}
+TINY_GPT2 = Architecture("gpt2", 2, 16, 2, 64, 40, 32)
+BERT_12 = Architecture("bert", 12, 768, 12, 3072, 30522, 512)
+
+
+def entry(hub_id, architecture):
+    kind = "model" if architecture else "dataset"
+    return Entry(hub_id, kind, "c" * 40, "2026-11-23", FILES, architecture)
+
+
+@pytest.fixture
+def lock(tmp_path):
+    path = tmp_path / "zoo.lock.json"
+    made = Lock(path, {}, {})
+    for one in (
+        entry("csarron/bert-base-uncased-squad-v1", BERT_12),
+        entry("someone/tiny", TINY_GPT2),
+        entry("rajpurkar/squad", None),
+    ):
+        made = made.with_entry(one)
+    write_lock(made)
+    return made
+
+
+def test_the_embedded_bert_has_37_matmuls_in_6_blocks():
+    spec = find("bert", "embedded", NOTHING)
+    assert (spec.family, spec.task, spec.source, spec.hub_id) == ("bert", "qa", "embedded", None)
+    assert sum(layer.kind == "matmul" for layer in spec.layers) == 6 * 6 + 1
+    assert spec.layers[0].name == "embeddings.word_embeddings"
+    assert spec.layers[-1].name == "qa_outputs"
+
+
+def test_a_locked_model_has_layers_without_config_or_network(lock):
+    again = read_lock(lock.path)
+    assert again == lock
+    spec = find("bert", "hub", again)
+    assert spec.hub_id == HUB_IDS["bert"]
+    assert sum(layer.kind == "matmul" for layer in spec.layers) == 12 * 6 + 1
+    tiny = find("someone/tiny", "hub", again)
+    assert (tiny.name, tiny.task) == ("someone/tiny", "lm")
+    assert [spec.name for spec in available("hub", again)] == ["bert", "someone/tiny"]
+    assert [spec.name for spec in available("embedded", again)] == ["bert"]
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "error", "said"),
+    [
+        ("brt", "embedded", UsageError, "did you mean 'bert'"),
+        ("xyzzy", "embedded", UsageError, "known: bert, distilgpt2, mobilebert"),
+        ("mobilebert", "embedded", UsageError, "no embedded mobilebert yet; `--zoo hub` has it"),
+        ("distilgpt2", "embedded", UsageError, "no embedded distilgpt2 yet; `--zoo hub` has it"),
+        ("someone/tiny", "embedded", UsageError, "`--zoo hub` is needed"),
+        ("bert", "hubb", UsageError, "did you mean 'hub'"),
+        ("mobilbert", "hub", UsageError, "did you mean 'mobilebert'"),
+        ("mobilebert", "hub", WeightsError, "zoo lock csarron/mobilebert-uncased-squad-v1"),
+        ("some/one", "hub", WeightsError, "analog-bench zoo lock some/one"),
+        ("rajpurkar/squad", "hub", WeightsError, "rajpurkar/squad is not locked"),
+    ],
+)
+def test_a_name_that_is_not_there_says_what_is(lock, name, source, error, said):
+    with pytest.raises(error, match=said) as caught:
+        find(name, source, lock)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_lock_file_locks_nothing(tmp_path):
+    assert read_lock(tmp_path / "none.json").models == {}
+
+
+def test_a_lock_file_is_sorted_readable_and_alone(lock):
+    text = lock.path.read_text()
+    document = json.loads(text)
+    assert text == json.dumps(document, indent=2, sort_keys=True) + "\n"
+    assert [path.name for path in lock.path.parent.iterdir()] == ["zoo.lock.json"]
+    assert stat.S_IMODE(lock.path.stat().st_mode) == 0o644
+
+
+def test_a_lock_that_cannot_be_written_leaves_nothing_behind(lock, tmp_path):
+    before = lock.path.read_bytes()
+    blocked = Lock(tmp_path / "folder", {}, {})
+    (blocked.path / "inside").mkdir(parents=True)
+    with pytest.raises(WeightsError, match="cannot write the lock file"):
+        write_lock(blocked)
+    assert lock.path.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "zoo.lock.json"]
+
+
+def altered(path, *keys, value):
+    document = json.loads(path.read_text())
+    node = document
+    for key in keys[:-1]:
+        node = node[key]
+    if value is None:
+        del node[keys[-1]]
+    else:
+        node[keys[-1]] = value
+    path.write_text(json.dumps(document))
+
+
+TINY = ("models", "someone/tiny")
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "said"),
+    [
+        (("schema",), 2, "schema 1 is expected, found 2"),
+        (("models",), None, "missing or unknown entries: models"),
+        (("models",), [], "models must be an object"),
+        (("more",), 1, "missing or unknown entries: more"),
+        ((*TINY, "revision"), "main", "someone/tiny: revision must be a commit"),
+        ((*TINY, "locked_on"), "2026-13-01", "locked_on must be a day"),
+        ((*TINY, "files"), {}, "files must name at least one file"),
+        ((*TINY, "files", "../x"), {"size": 1, "sha256": "a" * 64}, "no path inside"),
+        ((*TINY, "files", "config.json", "sha256"), "A" * 64, "64 hexadecimal digits"),
+        ((*TINY, "files", "config.json", "size"), -1, "size must be a number of bytes"),
+        ((*TINY, "architecture", "blocks"), "2", "blocks must be int, found '2'"),
+        ((*TINY, "architecture", "family"), "t5", "no family 't5'"),
+        ((*TINY, "architecture", "family"), "mobilebert", "'mobile' belongs to"),
+        ((*TINY, "architecture"), None, "missing or unknown entries: architecture"),
+        (("datasets", "rajpurkar/squad", "architecture"), {}, "unknown entries: architecture"),
+    ],
+)
+def test_a_corrupt_lock_file_is_one_clear_line(lock, keys, value, said):
+    altered(lock.path, *keys, value=value)
+    with pytest.raises(WeightsError, match=said) as caught:
+        read_lock(lock.path)
+    assert str(lock.path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1', "\x00"])
+def test_a_lock_file_that_is_no_lock_file_is_refused(tmp_path, text):
+    path = tmp_path / "zoo.lock.json"
+    path.write_text(text)
+    with pytest.raises(WeightsError, match="is corrupt"):
+        read_lock(path)
