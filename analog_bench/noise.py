@@ -41,7 +41,9 @@ class Noise:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, float) and not math.isfinite(value):
-                raise UsageError(f"{self.NAME}: {field.name} must be a finite number, found {value}")
+                raise UsageError(
+                    f"{self.NAME}: {field.name} must be a finite number, found {value}"
+                )
 
     def __str__(self) -> str:
         """Return the spelling that `parse_noise` reads, e.g. `white_output:std=1`."""
@@ -82,7 +84,7 @@ def parse_noise(text: str) -> Noise:
     cls = _FAMILIES.get(name.strip())
     if cls is None:
         raise UsageError(f"no noise family {name.strip()!r}; {did_you_mean(name, _FAMILIES)}")
-    known = {f.name: f for f in fields(cls)}
+    known = {f.name: getattr(cls, f.name) for f in fields(cls)}
     values: dict[str, float | int | bool | str] = {}
     for n, part in enumerate(p for p in rest.split(",") if p.strip()):
         key, equals, value = part.partition("=")
@@ -90,12 +92,10 @@ def parse_noise(text: str) -> Noise:
             key, value = next(iter(known)), part
         key = key.strip()
         if key not in known:
-            raise UsageError(
-                f"noise {name!r} has no parameter {key!r}; {did_you_mean(key, known)}"
-            )
+            raise UsageError(f"noise {name!r} has no parameter {key!r}; {did_you_mean(key, known)}")
         if key in values:
             raise UsageError(f"noise {text!r} gives {key!r} twice")
-        values[key] = _value(cls.NAME, key, value.strip(), known[key].default)
+        values[key] = _value(cls.NAME, key, value.strip(), known[key])
     return cls(**values)
 
 

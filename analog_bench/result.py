@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 Status = Literal["measured", "skipped", "broken"]
 
@@ -113,3 +114,20 @@ class Result:
     digital: dict[str, float]
     chips: tuple[Measurement, ...]
     facts: LayerFacts | None = field(default=None)
+
+
+def as_plain(result: Result) -> dict[str, Any]:
+    """Return a result as nested dictionaries and tuples, as one process hands it to another."""
+    return asdict(result)
+
+
+def from_plain(plain: Mapping[str, Any]) -> Result:
+    """Return the result that `as_plain` was given."""
+    facts = plain["facts"]
+    return Result(
+        **{
+            **plain,
+            "chips": tuple(Measurement(**chip) for chip in plain["chips"]),
+            "facts": LayerFacts(**facts) if facts is not None else None,
+        }
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from analog_bench.case import Case, Variant
 from analog_bench.errors import UsageError, did_you_mean
@@ -55,17 +55,16 @@ class Study:
     version: int = 1
 
 
-@dataclass(frozen=True)
-class LayerName:
-    """A layer as far as it can be known without building the model.
+class LayerName(Protocol):
+    """A layer as far as it can be known without building the model."""
 
-    Attributes:
-        name: Public name, such as `encoder.layer.0.output.dense`.
-        kind: `embedding`, `norm` or `matmul`.
-    """
+    @property
+    def name(self) -> str:
+        """Public name, such as `encoder.layer.0.output.dense`."""
 
-    name: str
-    kind: str
+    @property
+    def kind(self) -> str:
+        """`embedding`, `norm` or `matmul`."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Choice:
     models: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     noises: tuple[Noise, ...] = ()
-    drift_s: tuple[float, ...] = field(default=())
+    drift_s: tuple[float, ...] = ()
     tile: Tile = "torch"
     hardware: str = "ideal"
 
@@ -122,7 +121,7 @@ def list_cases(
                                 noise=noise,
                                 drift_s=drift_s if noise.DRIFTS else 0.0,
                                 tile=choice.tile,
-                                hardware=choice.hardware,
+                                hardware=choice.hardware if noise.WHERE == "tile" else "ideal",
                                 variant=variant,
                                 group=layers[0] if study.layers == "each" else "all",
                                 version=study.version,

@@ -6,9 +6,14 @@ The experiment this project grew from: std 1 on the output of each layer of BERT
     pytest bench -k bert_layer_noise --noise pcm --drift 86400 --layer "encoder.layer.0.*"
 """
 
+from collections.abc import Callable
+
 import pytest
 
+from analog_bench.case import Case
+from analog_bench.fixtures import Baseline
 from analog_bench.noise import WhiteOutput
+from analog_bench.result import Result
 from analog_bench.study import Budget, Study
 
 STUDY = Study(
@@ -26,5 +31,5 @@ STUDY = Study(
 
 
 @pytest.mark.study(STUDY)
-def bench_layer_noise(case, measure, baseline):
+def bench_layer_noise(case: Case, measure: Callable[[Case], Result], baseline: Baseline) -> None:
     baseline.check(measure(case))

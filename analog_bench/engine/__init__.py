@@ -1,0 +1,1 @@
+"""Runs cases: order, caching, seeds, batches."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -24,7 +24,8 @@ def bert_walk(model: nn.Module) -> Walk:
     Returns:
         The walk. It calls the model's own modules, so whatever is put on them takes effect.
     """
-    bert = cast(nn.Module, model.bert)
+    bert = cast(Any, model).bert
+    head: nn.Module = cast(Any, model).qa_outputs
     device = next(model.parameters()).device
 
     def begin(batch: Batch) -> State:
@@ -41,16 +42,16 @@ def bert_walk(model: nn.Module) -> Walk:
         return {"hidden": hidden, "bias": state["bias"]}
 
     def answer(state: State) -> State:
-        return {"logits": model.qa_outputs(state["hidden"])}
+        return {"logits": head(state["hidden"])}
 
     stages = [Stage(_layers(model, bert.embeddings), embed)]
     for block in bert.encoder.layer:
         stages.extend(_block_stages(model, block))
-    stages.append(Stage(_layers(model, model.qa_outputs), answer))
+    stages.append(Stage(_layers(model, head), answer))
     return Walk(begin, tuple(stages))
 
 
-def _block_stages(model: nn.Module, block: nn.Module) -> list[Stage]:
+def _block_stages(model: nn.Module, block: Any) -> list[Stage]:
     def attend(state: State) -> State:
         context, _ = block.attention.self(state["hidden"], attention_mask=state["bias"])
         return {**state, "context": context}

@@ -32,6 +32,11 @@ class Front:
         self._stage = 0
         self._states: list[State] = []
 
+    @property
+    def stage(self) -> int:
+        """The stage that the front stands before."""
+        return self._stage
+
     def move_to(self, stage: int) -> None:
         """Move to the boundary before a stage. The model must be clean (digital) now."""
         if stage < self._stage or not self._states:
@@ -45,8 +50,19 @@ class Front:
                     self._states[n] = run(state)
                 self._stage += 1
 
+    def output(self, batch: int) -> Tensor:
+        """Run one batch from the boundary to the end with whatever is in the model now.
+
+        Args:
+            batch: Index of the batch.
+
+        Returns:
+            The logits.
+        """
+        with torch.inference_mode():
+            return self._walk.resume(self._states[batch], self._stage)
+
     def outputs(self) -> Iterator[Tensor]:
         """Run each batch from the boundary to the end, and yield its logits."""
-        for state in self._states:
-            with torch.inference_mode():
-                yield self._walk.resume(state, self._stage)
+        for batch in range(len(self._states)):
+            yield self.output(batch)

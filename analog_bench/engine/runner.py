@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Protocol
 
@@ -12,13 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import Chip, install
-from analog_bench.analog.manifest import Layer, coverage, manifest, weight_spread
-from analog_bench.analog.ranges import needs_input_ranges, observe_input_ranges
+from analog_bench.analog.input_ranges import observe_input_ranges
+from analog_bench.analog.manifest import Coverage, coverage, manifest, weight_spread
+from analog_bench.analog.rules import needs_input_ranges
 from analog_bench.case import Case
 from analog_bench.engine.bert_walk import bert_walk
 from analog_bench.engine.front import Front
 from analog_bench.engine.walk import WalkBuilder
-from analog_bench.result import LayerFacts, Measurement, Metric, Result
+from analog_bench.errors import UsageError
+from analog_bench.result import LayerFacts, Measurement, Metric, Result, Status
 from analog_bench.tasks.windows import Batch
 
 WALKS: Mapping[str, WalkBuilder] = {"bert": bert_walk}
@@ -46,8 +49,8 @@ class Scores:
         per_example: Metric name to one score an example.
     """
 
-    mean: dict[str, float] = field(default_factory=dict)
-    per_example: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    mean: dict[str, float]
+    per_example: dict[str, tuple[float, ...]]
 
 
 class Runner:
@@ -63,6 +66,7 @@ class Runner:
         weights: str,
         module_path: Callable[[str], str],
         front: bool = True,
+        per_example: bool = False,
     ) -> None:
         """Prepare; nothing is computed yet.
 
@@ -70,12 +74,21 @@ class Runner:
             model: The digital model, in eval mode. It is perturbed while a case runs, and is
                 exactly itself again afterwards.
             family: Its architecture, a key of `WALKS`.
-            task: The inputs and how outputs are scored.
+            task: The inputs, and how outputs are scored.
             seed: The run's seed, from which everything random derives.
             weights: Fingerprint of the weights, for the results.
             module_path: Maps a public layer name to its path in the model.
             front: Whether clean activations are kept between cases. Numbers do not depend on it.
+            per_example: Whether results keep the score of every example.
+
+        Raises:
+            UsageError: No walk is known for the family.
         """
+        if family not in WALKS:
+            raise UsageError(
+                f"the engine has no walk for models of the family {family!r}; "
+                f"known: {', '.join(sorted(WALKS))}"
+            )
         self.model = model
         self.task = task
         self._walk = WALKS[family](model)
@@ -84,7 +97,9 @@ class Runner:
         self._seed = seed
         self._weights = weights
         self._path = module_path
+        self._per_example = per_example
         self._layers = manifest(model)
+        self._depth = {layer.path: n for n, layer in enumerate(self._layers)}
         self._digital: Scores | None = None
 
     def digital(self) -> Scores:
@@ -102,44 +117,128 @@ class Runner:
             chips: Indices of the chips; equal indices are equal chips in every run.
 
         Returns:
-            The result: `broken` where a chip's outputs are not numbers.
+            The result: `broken` where a chip's outputs are not finite numbers.
         """
         paths = [self._path(layer) for layer in case.layers]
         self._front.move_to(self._walk.first_stage(paths) if self._keep_front else 0)
-        digital = self.digital()
-        ranges = (
-            observe_input_ranges(self.model, paths, case.hardware_name, self._run_clean)
-            if needs_input_ranges(case.noise, case.hardware)
-            else None
-        )
-        measurements: list[Measurement] = []
-        broken = ""
+        self.digital()
+        ranges = self._input_ranges(case, paths)
+        measured: list[Measurement] = []
+        covered: Coverage | None = None
         for index in chips:
             began = time.perf_counter()
-            with install(
-                self.model,
-                paths,
-                case.noise,
-                chip=index,
-                seed=self._seed,
-                tile=case.tile,
-                hardware=case.hardware,
-                input_ranges=ranges,
-            ) as chip:
-                chip.drift_to(case.drift_s)
+            with self._chip(case, paths, index, ranges) as chip:
                 covered = coverage(self.model, self._layers)
-                outputs = self._read(chip)
+                outputs = list(self._read(chip))
             if not all(bool(torch.isfinite(logits).all()) for logits in outputs):
-                broken = f"chip {index}: the model's outputs are not finite numbers"
-                break
+                reason = f"chip {index}: the model's outputs are not finite numbers"
+                return self._result(case, paths, "broken", reason, (), covered)
             scores = self._scored(outputs)
-            measurements.append(
+            measured.append(
                 Measurement(
                     chip=index,
                     scores=scores.mean,
-                    per_example=scores.per_example,
+                    per_example=scores.per_example if self._per_example else {},
                     fingerprint=chip.fingerprint,
                     seconds=time.perf_counter() - began,
                 )
             )
-        return Result()
+        return self._result(case, paths, "measured", "", tuple(measured), covered)
+
+    def skipped(self, case: Case, reason: str) -> Result:
+        """Return the result of a case that this environment cannot measure."""
+        paths = [self._path(layer) for layer in case.layers]
+        return self._result(case, paths, "skipped", reason, (), None)
+
+    @contextmanager
+    def chip(self, case: Case, index: int) -> Iterator[Chip]:
+        """Put a case's chip into the model for as long as the context lasts.
+
+        Args:
+            case: The case.
+            index: Index of the chip.
+
+        Yields:
+            The chip, at the case's drift time.
+        """
+        paths = [self._path(layer) for layer in case.layers]
+        if needs_input_ranges(case.noise, case.hardware):
+            self._front.move_to(0)
+        with self._chip(case, paths, index, self._input_ranges(case, paths)) as chip:
+            yield chip
+
+    @contextmanager
+    def _chip(
+        self, case: Case, paths: Sequence[str], index: int, ranges: Mapping[str, float] | None
+    ) -> Iterator[Chip]:
+        with install(
+            self.model,
+            layers=paths,
+            noise=case.noise,
+            chip=index,
+            seed=self._seed,
+            tile=case.tile,
+            hardware=case.hardware,
+            input_ranges=ranges,
+        ) as chip:
+            chip.drift_to(case.drift_s)
+            yield chip
+
+    def _input_ranges(self, case: Case, paths: Sequence[str]) -> dict[str, float] | None:
+        if not needs_input_ranges(case.noise, case.hardware):
+            return None
+        return observe_input_ranges(self.model, paths, lambda: list(self._front.outputs()))
+
+    def _read(self, chip: Chip) -> Iterator[Tensor]:
+        for index, batch in enumerate(self.task.batches):
+            with chip.reading(index, batch.attention_mask):
+                yield self._front.output(index)
+
+    def _scored(self, outputs: Sequence[Tensor]) -> Scores:
+        per_example = self.task.score(outputs)
+        return Scores({name: fmean(scores) for name, scores in per_example.items()}, per_example)
+
+    def _result(
+        self,
+        case: Case,
+        paths: Sequence[str],
+        status: Status,
+        reason: str,
+        chips: tuple[Measurement, ...],
+        covered: Coverage | None,
+    ) -> Result:
+        return Result(
+            case_id=case.id,
+            study=case.study,
+            model=case.model,
+            group=case.group,
+            noise=str(case.noise),
+            drift_s=case.drift_s,
+            tile=case.tile if case.noise.WHERE == "tile" else "none",
+            hardware=case.hardware,
+            variant=case.variant,
+            case_version=case.version,
+            protocol=self.task.protocol,
+            weights=self._weights,
+            seed=self._seed,
+            status=status,
+            reason=reason,
+            digital=self.digital().mean,
+            chips=chips,
+            facts=self._facts(paths, covered),
+        )
+
+    def _facts(self, paths: Sequence[str], covered: Coverage | None) -> LayerFacts:
+        layers = [self._layers[self._depth[path]] for path in paths]
+        spreads = [weight_spread(self.model, path) for path in paths]
+        one = len(layers) == 1
+        return LayerFacts(
+            depth=min(self._depth[path] for path in paths),
+            kind=layers[0].kind if one else "several",
+            weights=sum(layer.weights for layer in layers),
+            # Over several layers: the mean of the standard deviations, each in its own scale.
+            weight_std=fmean(spread.std for spread in spreads),
+            weight_max=max(spread.max_abs for spread in spreads),
+            coverage_weights=covered.weights if covered else 0.0,
+            coverage_macs=covered.macs if covered else 0.0,
+        )

@@ -6,13 +6,16 @@ matrix of the blocks (rank > 0), and full fine-tuning with frozen embeddings (ra
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, cast
 
+import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
-import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
     BertForQuestionAnswering,
     PreTrainedTokenizerFast,
@@ -20,10 +23,16 @@ from transformers import (
     TrainingArguments,
     set_seed,
 )
-from transformers.trainer_utils import get_last_checkpoint
 
+from analog_bench.errors import DataError, UsageError, WeightsError
 from analog_bench.recipes.span_training import collate, span_features, unambiguous
+from analog_bench.tasks.squad import content_hash
 from analog_bench.tasks.windows import WindowLimits
+from analog_bench.zoo.architecture import Architecture
+from analog_bench.zoo.load import _bert_config, _silent_transformers
+
+RECIPE = "recipe.json"
+"""The file beside the checkpoints that says what they were trained with."""
 
 
 @dataclass(frozen=True)
@@ -53,32 +62,50 @@ class QaRecipe:
 
 def train(
     recipe: QaRecipe,
-    base: Path,
+    architecture: Architecture,
+    base: Mapping[str, Tensor],
     tokenizer: PreTrainedTokenizerFast,
     questions: Dataset,
     folder: Path,
     *,
+    save_steps: int = 200,
     progress: bool = False,
 ) -> nn.Module:
-    """Train, or go on from the last checkpoint in `folder`.
+    """Train, or go on from the last whole checkpoint in `folder`.
+
+    Going on gives the weights that an uninterrupted training would have given.
 
     Args:
         recipe: The hyperparameters.
-        base: Folder with the base model's configuration and weights.
+        architecture: The base model's numbers.
+        base: The base's parameters by their name in `BertForQuestionAnswering`, without the head,
+            which is drawn; see `zoo.embedded.base_state`. They are not changed.
         tokenizer: The base model's tokeniser.
         questions: SQuAD rows to train on.
-        folder: Where checkpoints are kept, every 200 steps.
+        folder: Where checkpoints are kept, with `recipe.json`.
+        save_steps: Steps between checkpoints.
         progress: Whether to show a progress bar.
 
     Returns:
         The trained model: a `peft.PeftModel` for a rank above 0.
+
+    Raises:
+        DataError: No question can be trained on.
+        UsageError: The folder's checkpoints come from another recipe or other data, or from an
+            unknown one.
+        WeightsError: The base lacks parameters of the architecture.
     """
+    _claim(folder, {**described(recipe), "data": content_hash(questions)})
+    usable = unambiguous(questions)
+    if not len(usable):
+        raise DataError(
+            "nothing to train on: in no question does the answer stand exactly once in its context"
+        )
+    features = span_features(usable, tokenizer, WindowLimits(recipe.max_length, recipe.stride))
+    # Right before the model is made, which draws its head and the adapter.
     set_seed(recipe.seed)
-    features = span_features(
-        unambiguous(questions), tokenizer, WindowLimits(recipe.max_length, recipe.stride)
-    )
     trainer = Trainer(
-        model=_model(recipe, base),
+        model=_model(recipe, architecture, base),
         args=TrainingArguments(
             output_dir=str(folder),
             max_steps=recipe.steps,
@@ -90,7 +117,7 @@ def train(
             bf16=True,
             use_cpu=not torch.cuda.is_available(),
             train_sampling_strategy="group_by_length",
-            save_steps=200,
+            save_steps=save_steps,
             save_total_limit=2,
             logging_steps=50,
             seed=recipe.seed,
@@ -101,20 +128,72 @@ def train(
         train_dataset=features,
         data_collator=collate,
     )
-    (folder / "recipe.json").parent.mkdir(parents=True, exist_ok=True)
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))
-    return trainer.model
+    trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
+    return cast(nn.Module, trainer.model)
 
 
-def _model(recipe: QaRecipe, base: Path) -> nn.Module:
-    # Dropout is off: less than one pass over the data cannot overfit it. Eager attention because
-    # its backward pass is faster than the fused one for padded batches on a CPU.
-    model = BertForQuestionAnswering.from_pretrained(
-        base,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-        attn_implementation="eager",
-    )
+def _claim(folder: Path, made_with: Mapping[str, Any]) -> None:
+    """Write down what a folder's checkpoints are made with, or insist that it is still the same."""
+    path = folder / RECIPE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            if any(folder.glob("checkpoint-*")):
+                raise UsageError(
+                    f"{folder} holds checkpoints but no {RECIPE}: nobody knows what they were "
+                    "trained with; choose another folder"
+                )
+            text = json.dumps(made_with, indent=2, sort_keys=True) + "\n"
+            path.write_text(text, encoding="utf-8")
+            return
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        raise UsageError(f"cannot use {path}: {problem}; choose another folder") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} is no recipe; choose another folder")
+    changed = [
+        f"{key} was {found.get(key)!r} and is now {made_with.get(key)!r}"
+        for key in sorted({*found, *made_with})
+        if found.get(key) != made_with.get(key)
+    ]
+    if changed:
+        raise UsageError(
+            f"{folder} was started with another recipe ({'; '.join(changed)}); "
+            "go on with that one or choose another folder"
+        )
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    # The trainer writes its state last: without it, the process died while it was saving.
+    whole = [
+        path
+        for path in folder.glob("checkpoint-*")
+        if path.name.removeprefix("checkpoint-").isdigit()
+        and (path / "trainer_state.json").is_file()
+    ]
+    last = max(whole, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
+    return None if last is None else str(last)
+
+
+def _model(recipe: QaRecipe, architecture: Architecture, base: Mapping[str, Tensor]) -> nn.Module:
+    # The configuration has no dropout: less than one pass over the data cannot overfit it. Eager
+    # attention because its backward pass is faster than the fused one for padded batches on a CPU.
+    # Clones, since training changes parameters in place.
+    bert: Any = BertForQuestionAnswering  # its `from_pretrained` has no type for the report
+    with _silent_transformers():
+        model, report = bert.from_pretrained(
+            None,
+            config=_bert_config(architecture),
+            state_dict={name: tensor.clone() for name, tensor in base.items()},
+            dtype=torch.float32,
+            attn_implementation="eager",
+            output_loading_info=True,
+        )
+    drawn = sorted(name for name in report["missing_keys"] if not name.startswith("qa_outputs."))
+    if drawn:
+        raise WeightsError(f"the base's weights lack {drawn[0]} ({len(drawn)} such parameters)")
+    # PEFT would ask the hub for a model of this name at every checkpoint.
+    model.name_or_path = None
     if recipe.rank:
         adapter = LoraConfig(
             r=recipe.rank,
@@ -122,9 +201,9 @@ def _model(recipe: QaRecipe, base: Path) -> nn.Module:
             target_modules=["query", "key", "value", "dense"],
             modules_to_save=["qa_outputs"],
         )
-        return get_peft_model(model, adapter)
+        return cast(nn.Module, get_peft_model(model, adapter))
     model.bert.embeddings.requires_grad_(False)
-    return model
+    return cast(nn.Module, model)
 
 
 def described(recipe: QaRecipe) -> dict[str, float]:

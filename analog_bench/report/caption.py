@@ -27,7 +27,7 @@ def caption(rows: Sequence[Row], metrics: Sequence[Metric], data: str, glyph: Gl
     Args:
         rows: The table's rows, at least one.
         metrics: Its metrics, the main one first.
-        data: What the examples are; empty where that is not known.
+        data: The examples and their number, in words; empty where that is not known.
         glyph: The signs to draw with.
 
     Returns:
@@ -59,8 +59,7 @@ def _what_was_done(rows: Sequence[Row], metrics: Sequence[Metric], data: str, gl
         {len(scores) for r in measured for chip in r.chips for scores in chip.per_example.values()},
         "example",
     )
-    source = f" of {one_line(data)}" if data and examples else ""
-    parts += [part for part in (chips, f"{examples}{source}") if part]
+    parts += [part for part in (chips, one_line(data) or examples) if part]
     digital = next((result.digital for result in results if result.digital), {})
     scores = ", ".join(
         f"{metric_label(m)} {amount(digital[m.name], m, extra=1)}"

@@ -44,7 +44,7 @@ def layer_table(
         verdicts: Case id to verdict; cases without one show none.
         metrics: Metrics to show, the main one first: the drop, its bar and the marks are its.
         width: Columns of the terminal.
-        data: What the examples are, for the sentence below the table, e.g. `everyday_qa`.
+        data: The examples, for the sentence below the table, e.g. `96 embedded questions`.
         title: Heading; study and model by default.
         ascii_only: Draw with ASCII alone, for streams that are not UTF-8.
 

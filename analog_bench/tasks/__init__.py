@@ -1,0 +1,1 @@
+"""Tasks: data, tokenisation, batches, and scores of every example."""

@@ -8,11 +8,14 @@ from importlib import resources
 from pathlib import Path
 
 from datasets import Dataset, load_dataset
+from datasets.exceptions import DatasetGenerationError
 
-from analog_bench.errors import DataError, UsageError
+from analog_bench.errors import DataError, UsageError, did_you_mean
 from analog_bench.tasks.squad import FEATURES, read_squad
-from analog_bench.zoo.hub import fetch_dataset
+from analog_bench.zoo.hub import SQUAD, fetch_dataset
+from analog_bench.zoo.lock import read_lock
 
+SOURCES = ("embedded", "hub", "squad")
 SQUAD_FILE = Path("squad") / "dev-v1.1.json"
 
 
@@ -41,8 +44,8 @@ def load_questions(
         The questions.
 
     Raises:
-        DataError: A missing or malformed file.
-        UsageError: More examples asked for than there are.
+        DataError: A missing or malformed file, or no such source.
+        UsageError: Fewer than one example asked for, or more than there are.
         WeightsError: The hub's file is not locked, unreachable, or not the locked one.
     """
     if source == "embedded":
@@ -55,8 +58,7 @@ def load_questions(
         path = Path(source)
         if not path.suffix and not path.exists():
             raise DataError(
-                f"no data called {source!r}: --data takes embedded, squad, hub or the path of a "
-                "SQuAD v1.1 JSON file"
+                f"no data called {source!r}, and no such file; {did_you_mean(source, SOURCES)}"
             )
         found = Questions(path.stem, read_squad(path))
     return found if examples is None else Questions(found.name, sample(found.rows, examples))
@@ -73,8 +75,10 @@ def sample(rows: Dataset, examples: int) -> Dataset:
         examples: How many to keep.
 
     Raises:
-        UsageError: There are not that many.
+        UsageError: Fewer than one, or more than there are.
     """
+    if examples < 1:
+        raise UsageError(f"--examples must be at least 1, found {examples}")
     if examples > len(rows):
         raise UsageError(f"--examples asks for {examples} questions, the data holds {len(rows)}")
     keys = [hashlib.sha256(identity.encode()).digest() for identity in rows["id"]]
@@ -87,5 +91,10 @@ def _embedded() -> Path:
 
 
 def _from_hub(lock: Path) -> Dataset:
-    file = fetch_dataset("rajpurkar/squad", lock)
-    return load_dataset("parquet", data_files=str(file), split="train").cast(FEATURES)
+    file = fetch_dataset(SQUAD, read_lock(lock))
+    try:
+        rows = load_dataset("parquet", data_files=str(file), split="train")
+        return rows.select_columns(list(FEATURES)).cast(FEATURES)
+    except (DatasetGenerationError, ValueError, TypeError) as problem:
+        first = str(problem).partition("\n")[0]
+        raise DataError(f"{file} is not SQuAD v1.1 in parquet form: {first}") from None

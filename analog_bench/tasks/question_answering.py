@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from datasets import Dataset
 from torch import Tensor
@@ -13,12 +13,10 @@ from transformers import PreTrainedTokenizerFast
 
 from analog_bench.result import Metric
 from analog_bench.tasks.answers import best_spans, choose_answers
+from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.qa_metric import exact_match, token_f1
 from analog_bench.tasks.squad import content_hash
 from analog_bench.tasks.windows import Batch, Window, WindowLimits, make_batches, make_windows
-
-F1 = Metric(name="f1", unit="points", higher_is_better=True, margin=1.0)
-EM = Metric(name="em", unit="points", higher_is_better=True, margin=1.5)
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class QaProtocol:
             because noise is drawn batch by batch.
     """
 
-    limits: WindowLimits = WindowLimits()
+    limits: WindowLimits = field(default_factory=WindowLimits)
     max_answer_tokens: int = 30
     batch_tokens: int = 4096
 
@@ -48,7 +46,7 @@ class QuestionAnswering:
         metrics: F1 first, then EM, both in points (percent).
     """
 
-    metrics: tuple[Metric, ...] = (F1, EM)
+    metrics: tuple[Metric, ...] = METRICS_OF["qa"]
 
     def __init__(
         self,

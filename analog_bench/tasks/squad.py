@@ -44,7 +44,8 @@ def read_squad(path: Path) -> Dataset:
         raise DataError(f"cannot read {path}: {problem}") from None
     try:
         document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as problem:
+    # ValueError: not JSON, or a number of thousands of digits.
+    except (ValueError, RecursionError) as problem:
         raise DataError(f"{path} is not JSON ({problem}); SQuAD v1.1 JSON is expected") from None
     rows = _rows(document, path)
     if not rows:
@@ -79,7 +80,7 @@ def _rows(document: Any, path: Path) -> list[dict[str, Any]]:
                 rows.append(
                     {
                         "id": identity,
-                        "title": str(article.get("title", "")),
+                        "title": _storable(str(article.get("title", "")), at_article, path),
                         "context": context,
                         "question": _string(qa, "question", at, path),
                         "answers": _answers(qa, context, at, path),
@@ -96,7 +97,7 @@ def _answers(qa: Any, context: str, at: str, path: Path) -> dict[str, list[Any]]
         text = _string(answer, "text", where, path)
         start = answer.get("answer_start")
         if isinstance(start, bool) or not isinstance(start, int):
-            raise DataError(f"{path}: {where}: 'answer_start' must be a whole number, found {start!r}")
+            raise DataError(f"{path}: {where}: a whole 'answer_start' is expected, found {start!r}")
         if start < 0 or context[start : start + len(text)] != text:
             raise DataError(f"{path}: {where}: the context does not read {text!r} at {start}")
         texts.append(text)
@@ -117,4 +118,13 @@ def _string(node: Any, key: str, at: str, path: Path) -> str:
     value = node.get(key) if isinstance(node, dict) else None
     if not isinstance(value, str) or not value.strip():
         raise DataError(f"{path}: {at}: a text {key!r} is expected; is this SQuAD v1.1 JSON?")
-    return value
+    return _storable(value, f"{at}.{key}", path)
+
+
+def _storable(text: str, at: str, path: Path) -> str:
+    # JSON can spell half a surrogate pair, which no UTF-8 text holds.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise DataError(f"{path}: {at}: the text holds half a surrogate pair") from None
+    return text

@@ -1,0 +1,187 @@
+"""The fixtures of bench files. All are built from the run's options; none reads anything global."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from analog_bench.case import Case
+from analog_bench.errors import BenchError, TileUnavailable
+from analog_bench.options import Settings
+from analog_bench.recorder import Record
+from analog_bench.result import Result, as_plain
+from analog_bench.study import Study
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from analog_bench.analog.chip import Chip
+    from analog_bench.analog.probe import Environment
+    from analog_bench.gate.verdict import Verdict
+    from analog_bench.tasks.question_answering import QuestionAnswering
+    from analog_bench.workshop import Workshop
+    from analog_bench.zoo.load import LoadedModel
+
+SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
+WORKSHOP: pytest.StashKey[Workshop] = pytest.StashKey()
+STUDY_MARK = "study"
+
+
+def workshop_of(config: pytest.Config) -> Workshop:
+    """Return the session's workshop, made at its first use: it imports torch."""
+    if WORKSHOP not in config.stash:
+        from analog_bench.workshop import Workshop
+
+        workers = getattr(config, "workerinput", {}).get("workercount", 1)
+        config.stash[WORKSHOP] = Workshop(config.stash[SETTINGS], workers)
+    return config.stash[WORKSHOP]
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Turn a user's mistake into a failed test of one line, and a missing tile into a skip."""
+    try:
+        yield
+    except TileUnavailable as problem:
+        pytest.skip(str(problem))
+    except BenchError as problem:
+        pytest.fail(str(problem), pytrace=False)
+
+
+class Baseline:
+    """What earlier runs said of the case at hand."""
+
+    def __init__(self, workshop: Workshop, case: Case) -> None:
+        """Look nothing up yet.
+
+        Args:
+            workshop: Where stored results are read.
+            case: The case.
+        """
+        self._workshop = workshop
+        self._case = case
+
+    def verdict(self, result: Result) -> Verdict:
+        """Compare a result with the stored one, in the main metric.
+
+        Raises:
+            BaselineError: The baseline file is corrupt.
+        """
+        from analog_bench.gate.verdict import judge
+
+        entry = self._workshop.case_baseline(self._case).find(result.case_id, result.protocol)
+        return judge(result, entry, self._workshop.main_metric(self._case.model))
+
+    def check(self, result: Result) -> None:
+        """Fail the test where the result regressed or is broken; skip it where it is `skipped`."""
+        with plainly():
+            verdict = self.verdict(result)
+        if verdict.kind == "skipped":
+            pytest.skip(verdict.reason)
+        if verdict.fails:
+            pytest.fail(f"{verdict.kind}: {verdict.reason}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def environment() -> Environment:
+    """Return versions, devices, and which tile engines work here and why not otherwise."""
+    from analog_bench.analog.probe import probe
+
+    return probe()
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """Return the run's options."""
+    return request.config.stash[SETTINGS]
+
+
+@pytest.fixture
+def study(request: pytest.FixtureRequest) -> Study:
+    """Return the study that the bench function is marked with."""
+    mark = request.node.get_closest_marker(STUDY_MARK)
+    if mark is None:
+        pytest.fail("mark the function with @pytest.mark.study(STUDY)", pytrace=False)
+    found: Study = mark.args[0]
+    return found
+
+
+@pytest.fixture
+def measure(
+    request: pytest.FixtureRequest, study: Study, settings: Settings
+) -> Callable[[Case], Result]:
+    """Return a function that measures a case on the budget's chips, and records the result.
+
+    The result is in the table and the results file even where the test then fails.
+    """
+    workshop = workshop_of(request.config)
+
+    def measured(case: Case) -> Result:
+        from analog_bench.analog.probe import require_tile
+
+        with plainly():
+            runner = workshop.runner(study, case.model)
+            try:
+                if case.noise.WHERE == "tile":
+                    require_tile(case.tile)
+                result = runner.measure(case, range(settings.budget_of(study).chips))
+            except TileUnavailable as missing:
+                result = runner.skipped(case, str(missing))
+        record = Record(
+            result=as_plain(result),
+            data=runner.task.name,
+            examples=runner.task.examples,
+            main_metric=runner.task.metrics[0].name,
+            chips=settings.budget_of(study).chips,
+            question=study.question,
+        )
+        request.node.user_properties.append(record.as_property())
+        return result
+
+    return measured
+
+
+@pytest.fixture
+def baseline(request: pytest.FixtureRequest, case: Case) -> Baseline:
+    """Return what earlier runs said of the case; `baseline.check(result)` fails a regression."""
+    return Baseline(workshop_of(request.config), case)
+
+
+@pytest.fixture
+def digital_model(request: pytest.FixtureRequest, settings: Settings) -> LoadedModel:
+    """Return the digital model of the case, or of `--model` in a test without cases."""
+    with plainly():
+        return workshop_of(request.config).loaded(_model(request, settings))
+
+
+@pytest.fixture
+def task(request: pytest.FixtureRequest, study: Study, settings: Settings) -> QuestionAnswering:
+    """Return the inputs of the run's data, for the model of the case or of `--model`."""
+    with plainly():
+        examples = settings.budget_of(study).examples
+        return workshop_of(request.config).task(_model(request, settings), examples)
+
+
+@pytest.fixture
+def chip(request: pytest.FixtureRequest, study: Study, case: Case) -> Iterator[Chip]:
+    """Put chip 0 of the case into the digital model, at the case's drift time, for this test."""
+    with plainly():
+        runner = workshop_of(request.config).runner(study, case.model)
+        with runner.chip(case, 0) as installed:
+            yield installed
+
+
+@pytest.fixture
+def analog_model(digital_model: LoadedModel, chip: Chip) -> nn.Module:
+    """Return the model with the case's layers perturbed or on tiles; read it in `chip.reading`."""
+    return digital_model.model
+
+
+def _model(request: pytest.FixtureRequest, settings: Settings) -> str:
+    if "case" in request.fixturenames:
+        found: Case = request.getfixturevalue("case")
+        return found.model
+    return settings.choice.models[0] if settings.choice.models else "bert"

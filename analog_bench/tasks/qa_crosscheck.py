@@ -1,0 +1,109 @@
+"""The scores once more, by the `evaluate` library's own SQuAD metric, where that is at hand."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from datasets import config as hub_folders
+
+from analog_bench.errors import DataError
+
+TOLERANCE = 1e-6
+"""Points by which the two aggregates may differ: rounding only."""
+
+# How `evaluate` is told to download what a script imports.
+_REMOTE_IMPORT = re.compile(r"#\s*from:", re.IGNORECASE)
+_NAMES: Mapping[str, str] = {"f1": "f1", "em": "exact_match"}
+
+
+def crosscheck(
+    answers: Sequence[str],
+    questions: Dataset,
+    scores: Mapping[str, Iterable[float]],
+    module: str = "squad",
+) -> bool:
+    """Compare F1 and EM over all questions with the `evaluate` library's metric.
+
+    No code is ever downloaded: only a metric that `evaluate` has loaded on this machine before, or
+    a folder that the caller names, is run. The library itself is imported only then.
+
+    Args:
+        answers: One answer a question.
+        questions: SQuAD rows.
+        scores: `f1` and `em` of every question, in points, in the order of the data.
+        module: Name of a canonical metric, looked up in the local cache only; or the path of a
+            folder `NAME` with a metric script `NAME.py`.
+
+    Returns:
+        Whether there was a metric to compare with.
+
+    Raises:
+        DataError: The aggregates differ by more than `TOLERANCE` points.
+    """
+    script = _script(module)
+    if script is None:
+        return False
+    metric = _loaded(script)
+    if metric is None:
+        return False
+    found: Mapping[str, Any] = metric.compute(
+        predictions=[
+            {"id": identity, "prediction_text": answer}
+            for identity, answer in zip(questions["id"], answers, strict=True)
+        ],
+        references=[
+            {"id": identity, "answers": gold}
+            for identity, gold in zip(questions["id"], questions["answers"], strict=True)
+        ],
+    )
+    for ours, theirs in _NAMES.items():
+        mean = _mean(scores[ours])
+        expected = float(found[theirs])
+        # Written so that a score that is not a number fails too.
+        if not abs(mean - expected) <= TOLERANCE:
+            raise DataError(
+                f"{ours} is {mean:.9g} points here but {expected:.9g} by the metric {script}: "
+                "one of the two does not score as SQuAD v1.1 does; check the metric, or report it"
+            )
+    return True
+
+
+def _script(module: str) -> Path | None:
+    path = Path(module)
+    if path.name != module:
+        found = [path / f"{path.name}.py"]
+    else:
+        # A bare name never means a folder that happens to lie in the working directory.
+        cached = Path(hub_folders.HF_MODULES_CACHE) / "evaluate_modules" / "metrics"
+        found = sorted(
+            cached.glob(f"evaluate-metric--{module}/*/{module}.py"), key=os.path.getmtime
+        )
+    return found[-1] if found and found[-1].is_file() else None
+
+
+def _loaded(script: Path) -> Any | None:
+    # `evaluate` fetches such imports even for a script that is here, and whatever it is told.
+    if _REMOTE_IMPORT.search(script.read_text(encoding="utf-8")):
+        return None
+    # Imported here: it takes seconds, and most machines hold no metric to compare with.
+    import evaluate
+
+    try:
+        return evaluate.load(
+            str(script),
+            keep_in_memory=True,
+            download_config=evaluate.DownloadConfig(local_files_only=True),
+        )
+    # What the script imports is not installed, or not beside it.
+    except (ImportError, FileNotFoundError):
+        return None
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed)

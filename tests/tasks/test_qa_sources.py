@@ -1,0 +1,145 @@
+import json
+from pathlib import Path
+
+import pytest
+from datasets import Dataset
+
+from analog_bench.errors import DataError, UsageError
+from analog_bench.tasks.qa_sources import load_questions, sample
+from analog_bench.tasks.squad import FEATURES, content_hash
+from tests.hub_stand_in import HubStandIn, run_client
+
+# Locks the data set, loads questions from it, and prints them.
+HUB = """
+import json, sys
+from pathlib import Path
+from analog_bench.errors import BenchError
+from analog_bench.tasks.qa_sources import load_questions
+from analog_bench.tasks.squad import FEATURES
+from analog_bench.zoo.hub import lock_dataset
+lock, source, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+try:
+    if not lock.exists() and source != "unlocked":
+        lock_dataset("rajpurkar/squad", lock)
+    source = "squad" if source == "unlocked" else source
+    found = load_questions(
+        source, examples=2, data_folder=folder if source == "hub" else None, lock=lock
+    )
+    assert found.rows.features == FEATURES
+    print(json.dumps({"name": found.name, "rows": found.rows.to_list()}))
+except BenchError as problem:
+    print(json.dumps({"error": type(problem).__name__, "text": str(problem)}))
+"""
+
+
+def load(source, examples=None, data_folder=None):
+    return load_questions(source, examples=examples, data_folder=data_folder, lock=Path("none"))
+
+
+def as_file(rows, path):
+    articles = []
+    for row in rows:
+        answers = [
+            {"text": text, "answer_start": start}
+            for text, start in zip(*row["answers"].values(), strict=True)
+        ]
+        qa = {"id": row["id"], "question": row["question"], "answers": answers}
+        paragraph = {"context": row["context"], "qas": [qa]}
+        articles.append({"title": row["title"], "paragraphs": [paragraph]})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"data": articles}))
+
+
+def test_the_embedded_set_and_its_sample():
+    whole, some = load("embedded"), load("embedded", 20)
+    assert whole.name == some.name == "embedded"
+    assert len(some.rows) == 20
+    assert some.rows.features == FEATURES
+
+
+def test_a_file_and_the_data_folder(embedded, tmp_path):
+    rows = embedded.select(range(5))
+    as_file(rows, tmp_path / "squad" / "dev-v1.1.json")
+    for found in (
+        load("squad", data_folder=tmp_path),
+        load(str(tmp_path / "squad" / "dev-v1.1.json")),
+    ):
+        assert content_hash(found.rows) == content_hash(rows)
+    assert load("squad", data_folder=tmp_path).name == "SQuAD dev"
+    assert load(str(tmp_path / "squad" / "dev-v1.1.json")).name == "dev-v1.1"
+    with pytest.raises(DataError, match="no data file at"):
+        load("squad", data_folder=tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("squadd", "no data called 'squadd', and no such file; did you mean 'squad'?"),
+        ("Embeded", "did you mean 'embedded'?"),
+        ("nothing", "known: embedded, hub, squad"),
+        ("nothing.json", "no data file at nothing.json"),
+    ],
+)
+def test_an_unknown_source(source, words):
+    with pytest.raises(DataError) as caught:
+        load(source)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_samples_are_nested_fixed_and_in_order(embedded):
+    ids = embedded["id"]
+    drawn = {count: sample(embedded, count)["id"] for count in (1, 10, 100, len(embedded))}
+    assert drawn[len(embedded)] == list(ids)
+    for few, more in ((1, 10), (10, 100)):
+        assert set(drawn[few]) < set(drawn[more])
+    assert drawn[100] == [identity for identity in ids if identity in set(drawn[100])]
+    assert drawn[10] == sample(embedded, 10)["id"]
+    # Which questions are drawn depends on their ids, not on their order.
+    turned = embedded.select(range(len(embedded) - 1, -1, -1))
+    assert list(sample(turned, 10)["id"]) == list(drawn[10])[::-1]
+    # Spread over the set: a hundred of them come from many passages.
+    assert len(set(sample(embedded, 100)["context"])) > 50
+    assert drawn[1] == ["FIRST"]
+
+
+def test_a_sample_has_a_size(embedded):
+    with pytest.raises(UsageError, match="--examples asks for 5000 questions, the data holds 575"):
+        load("embedded", 5000)
+    for few in (0, -3):
+        with pytest.raises(UsageError, match=f"--examples must be at least 1, found {few}"):
+            load("embedded", few)
+
+
+def test_the_hubs_file(embedded, tmp_path):
+    rows = embedded.select(range(2))
+    file = tmp_path / "validation.parquet"
+    # The hub's columns stand in the same order as ours; another order must do as well.
+    rows.select_columns(["question", "id", "answers", "context", "title"]).to_parquet(file)
+    expected = {"name": "SQuAD dev", "rows": rows.to_list()}
+    with HubStandIn() as hub:
+        hub.add("rajpurkar/squad", {"validation-0.parquet": file}, repo_type="dataset")
+
+        def client(lock, source, home="home"):
+            ran = run_client(
+                HUB,
+                endpoint=hub.endpoint,
+                home=tmp_path / home,
+                argv=(tmp_path / lock, source, tmp_path),
+            )
+            assert ran.returncode == 0, ran.stderr
+            return json.loads(ran.stdout)
+
+        assert "analog-bench zoo lock" in client("none.json", "unlocked")["text"]
+        assert client("zoo.lock.json", "squad") == expected
+        # The data folder is not looked at.
+        assert client("zoo.lock.json", "hub") == expected
+        wrong = tmp_path / "wrong.parquet"
+        Dataset.from_dict({"id": ["1"]}).to_parquet(wrong)
+        for content in (b"PAR1", wrong):
+            hub.tamper("rajpurkar/squad", "validation-0.parquet", content, repo_type="dataset")
+            name = f"of-{type(content).__name__}"
+            said = client(f"{name}.json", "hub", home=name)
+            assert said["error"] == "DataError"
+            assert "is not SQuAD v1.1 in parquet form: " in said["text"]
+            assert "\n" not in said["text"]
