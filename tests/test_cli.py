@@ -293,12 +293,11 @@ def test_training_without_its_packages(data, monkeypatch, capsys):
 def test_an_interrupt_ends_with_130(tmp_path):
     pipe = tmp_path / "endless.json"
     os.mkfifo(pipe)
-    words = [*MODULE, "zoo", "score", "bert", "--data", str(pipe)]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
-        # Opening waits for the reader: from here on the process reads, and there is no end.
-        with pipe.open("w"):
-            process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=60)
+    words = [*MODULE, "zoo", "list", "--lock", str(pipe)]
+    # Opening waits for the reader: from then on the process reads, and there is no end.
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process, pipe.open("w"):
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == "analog-bench: interrupted\n"
 

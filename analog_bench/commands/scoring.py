@@ -17,7 +17,7 @@ from analog_bench.engine.bert_walk import bert_walk
 from analog_bench.engine.front import Front
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.tasks.qa_crosscheck import crosscheck
-from analog_bench.tasks.qa_sources import load_questions
+from analog_bench.tasks.qa_sources import Questions
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
 from analog_bench.zoo.load import load
 from analog_bench.zoo.record import Scalar, read_record, write_record
@@ -59,11 +59,9 @@ class Score:
 
 def score_model(
     spec: ModelSpec,
+    questions: Questions,
     *,
     weights: Path | None,
-    data: str,
-    examples: int | None,
-    data_folder: Path | None,
     lock: Path,
     threads: int | None,
 ) -> Score:
@@ -71,10 +69,8 @@ def score_model(
 
     Args:
         spec: The model.
+        questions: What to ask it.
         weights: Folder of weights in place of an embedded model's own.
-        data: What `tasks.qa_sources.load_questions` takes.
-        examples: How many questions; all where None.
-        data_folder: The user's folder of real data.
         lock: The lock file.
         threads: Threads to compute with; torch's choice where None.
 
@@ -82,8 +78,8 @@ def score_model(
         The scores.
 
     Raises:
-        DataError: Missing or malformed data, or scores that the evaluate library contradicts.
-        UsageError: A model that cannot answer questions this way, or too many examples.
+        DataError: Scores that the evaluate library contradicts.
+        UsageError: A model that cannot answer questions this way.
         WeightsError: Weights that are missing or not what they should be.
     """
     protocol = QaProtocol()
@@ -96,8 +92,6 @@ def score_model(
         )
     if threads is not None:
         torch.set_num_threads(threads)
-    # The questions first: a wrong path is told before the weights are read.
-    questions = load_questions(data, examples=examples, data_folder=data_folder, lock=lock)
     loaded = load(spec, lock_path=lock, shipped=weights)
     task = QuestionAnswering(questions.name, questions.rows, loaded.tokenizer, protocol)
     front = Front(bert_walk(loaded.model), task.batches)

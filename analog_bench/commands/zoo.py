@@ -130,14 +130,21 @@ def run_score(arguments: argparse.Namespace) -> int:
     if arguments.record and arguments.weights is None:
         raise UsageError("--record writes into a folder of weights; name it with --weights FOLDER")
     spec = find(arguments.model, arguments.zoo, read_lock(arguments.lock))
+    from analog_bench.tasks.qa_sources import load_questions
+
+    questions = load_questions(
+        arguments.data,
+        examples=arguments.examples,
+        data_folder=data_folder(),
+        lock=arguments.lock,
+    )
+    # Only now, since importing it takes seconds: a wrong path is told before that.
     from analog_bench.commands.scoring import record_score, score_model
 
     score = score_model(
         spec,
+        questions,
         weights=arguments.weights,
-        data=arguments.data,
-        examples=arguments.examples,
-        data_folder=data_folder(),
         lock=arguments.lock,
         threads=arguments.threads,
     )

@@ -92,12 +92,13 @@ def _loaded(script: Path) -> Any | None:
         return None
     # Imported here: it takes seconds, and most machines hold no metric to compare with.
     import evaluate
+    from evaluate.utils.file_utils import DownloadConfig
 
     try:
         return evaluate.load(
             str(script),
             keep_in_memory=True,
-            download_config=evaluate.DownloadConfig(local_files_only=True),
+            download_config=DownloadConfig(local_files_only=True),
         )
     # What the script imports is not installed, or not beside it.
     except (ImportError, FileNotFoundError):

@@ -1,7 +1,6 @@
 import socket
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -38,9 +37,10 @@ class Squad(evaluate.Metric):
             (p["prediction_text"], r["answers"]["text"])
             for p, r in zip(predictions, references)
         ]
+        count = len(pairs)
         return {
-            "exact_match": 100 * sum(max(is_match(a, g) for g in gs) for a, gs in pairs) / len(pairs),
-            "f1": 100 * sum(max(f1_of(a, g) for g in gs) for a, gs in pairs) / len(pairs),
+            "exact_match": 100 * sum(max(is_match(a, g) for g in gs) for a, gs in pairs) / count,
+            "f1": 100 * sum(max(f1_of(a, g) for g in gs) for a, gs in pairs) / count,
         }
 """
 COUNTING = """
@@ -184,4 +184,3 @@ print(crosscheck(["x"], rows, {"f1": [0.0], "em": [0.0]}), "evaluate" in sys.mod
         ran = run_client(code, endpoint=hub.endpoint, home=tmp_path)
         assert ran.stdout.split() == ["False", "False"], ran.stderr
         assert hub.requests == []
-    assert Path(tmp_path).exists()

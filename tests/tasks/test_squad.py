@@ -111,10 +111,10 @@ for start, words in {
     -22: "does not read 'iron' at -22",
     10**6: "does not read",
     10**30: "does not read",
-    "12": "must be a whole number, found '12'",
-    12.0: "must be a whole number, found 12.0",
-    True: "must be a whole number, found True",
-    None: "must be a whole number, found None",
+    "12": "a whole 'answer_start' is expected, found '12'",
+    12.0: "a whole 'answer_start' is expected, found 12.0",
+    True: "a whole 'answer_start' is expected, found True",
+    None: "a whole 'answer_start' is expected, found None",
 }.items():
     WRONG[f"answer_start {start!r}"] = (
         changed(lambda d, p, q, start=start: q["answers"][0].update(answer_start=start)),

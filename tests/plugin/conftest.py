@@ -1,0 +1,161 @@
+"""The plugin is tested from outside: real pytest processes over real bench files."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from analog_bench.zoo.architecture import Architecture, MobileBlocks
+from analog_bench.zoo.lock import Entry, Lock, LockedFile, write_lock
+from analog_bench.zoo.specs import HUB_IDS
+
+ROOT = Path(__file__).parents[2]
+# The closed port: nothing on this machine answers there, and nothing else is asked.
+NO_HUB = "http://127.0.0.1:9"
+MOBILE_BLOCKS = MobileBlocks(128, True, 128, False, True, 4, "no_norm")
+ARCHITECTURES = {
+    "bert": Architecture("bert", 12, 768, 12, 3072, 30522, 512),
+    "mobilebert": Architecture("mobilebert", 24, 512, 4, 512, 30522, 512, MOBILE_BLOCKS),
+    "distilgpt2": Architecture("gpt2", 6, 768, 12, 3072, 50257, 1024),
+}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A pytest run that is over."""
+
+    code: int
+    out: str
+    seconds: float
+
+    @property
+    def cases(self):
+        """The ids that `--collect-only -q` listed."""
+        return [line.split("[", 1)[1][:-1] for line in self.out.splitlines() if "::bench_" in line]
+
+    @property
+    def errors(self):
+        """The lines that say what is wrong."""
+        return [line for line in self.out.splitlines() if line.startswith("ERROR: ")]
+
+
+def clean_environment(**more):
+    """Return this environment without what steers pytest, the hub's client or this project."""
+    ours = ("PYTEST_", "ANALOG_BENCH_", "HF_", "HUGGING", "TRANSFORMERS_")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    return {**kept, "HF_HUB_OFFLINE": "1", "COLUMNS": "100", "PYTHONPATH": str(ROOT), **more}
+
+
+@pytest.fixture(scope="session")
+def results_of():
+    """Return a function that reads results by case, without what the clock says."""
+
+    def read(path):
+        results = json.loads(path.read_text())["results"]
+        for result in results:
+            for chip in result["chips"]:
+                assert chip.pop("seconds") > 0
+        return {result["case_id"]: result for result in results}
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def bench():
+    """Return a function that runs pytest over the bench folder in a new process."""
+
+    def run(*args, folder, cwd=ROOT, plugins=()):
+        """Run; results go to `folder`, where modules for `-p` may lie."""
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+        command += [word for name in plugins for word in ("-p", name)]
+        command += ["bench"] if cwd == ROOT else []
+        command += ["--json", str(folder / "results.json"), "--baselines", str(folder / "stored")]
+        began = time.monotonic()
+        done = subprocess.run(
+            [*command, *map(str, args)],
+            cwd=cwd,
+            env=clean_environment(PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)])),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout, time.monotonic() - began)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def warm():
+    """Return a function that runs pytest in a fork of a process that has imported torch."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork on this platform")
+    server = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("warm_pytest.py"))],
+        env=clean_environment(HF_ENDPOINT=NO_HUB, HF_HUB_OFFLINE="0", NO_PROXY="127.0.0.1"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def run(*args, folder, cwd=ROOT, env=None, first_on_path=()):
+        """Run; results go to `folder`."""
+        command = ["-p", "no:cacheprovider", *(["bench"] if cwd == ROOT else [])]
+        command += ["--baselines", str(folder / "stored")]
+        if "--json" not in args:
+            command += ["--json", str(folder / "results.json")]
+        request = {
+            "args": [*command, *map(str, args)],
+            "cwd": str(cwd),
+            "env": {"HF_HOME": str(folder / "hub"), **(env or {})},
+            "first_on_path": [*map(str, first_on_path), str(ROOT)],
+            "output": str(folder / "output.txt"),
+        }
+        began = time.monotonic()
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        code = int(server.stdout.readline())
+        return Finished(code, (folder / "output.txt").read_text(), time.monotonic() - began)
+
+    yield run
+    server.stdin.close()
+    server.wait(30)
+    server.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def lock(tmp_path_factory):
+    """Write a lock file with three hub models: their numbers are known, their files are not."""
+    path = tmp_path_factory.mktemp("lock") / "zoo.lock.json"
+    files = {
+        name: LockedFile(7, "b" * 64)
+        for name in ("config.json", "model.safetensors", "tokenizer.json", "vocab.txt")
+    }
+    content = Lock(path, {}, {})
+    for name, architecture in ARCHITECTURES.items():
+        hub_id = HUB_IDS[name]
+        content = content.with_entry(
+            Entry(hub_id, "model", "c" * 40, "2026-11-23", files, architecture)
+        )
+    write_lock(content)
+    return path
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Return a folder as a user would set it up: an ini file, and room for bench files."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "pytest.ini").write_text(
+        "[pytest]\n"
+        "python_files = bench_*.py\n"
+        "python_functions = bench_*\n"
+        "addopts = -p analog_bench.plugin --strict-markers\n"
+    )
+    return folder

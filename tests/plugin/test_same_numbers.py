@@ -1,0 +1,68 @@
+"""The same case gives the same numbers: again, alone, in any order, in any process, either way.
+
+Exact equality of everything in the results file but the seconds, down to each example's score.
+"""
+
+import pytest
+
+LAYERS = (
+    "encoder.layer.0.attention.self.query",
+    "encoder.layer.2.intermediate.dense",
+    "encoder.layer.4.output.dense",
+    "qa_outputs",
+)
+# Programming noise far beyond a chip's, so that it shows in 12 questions.
+PCM = "pcm:prog=8"
+FEW = ("--chips", "2", "--examples", "12", "--per-example", "on")
+BACKWARDS = """
+def pytest_collection_modifyitems(items):
+    items.reverse()
+"""
+
+
+def choice(layers, noises):
+    words = [word for layer in layers for word in ("--layer", layer)]
+    return (*words, *(word for noise in noises for word in ("--noise", noise)), *FEW)
+
+
+ALL = choice(LAYERS, (PCM, "white_output"))
+
+
+@pytest.fixture(scope="module")
+def reference(bench, results_of, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reference")
+    done = bench(*ALL, folder=folder)
+    assert done.code == 0, done.out
+    return results_of(folder / "results.json")
+
+
+def test_the_numbers_can_differ(reference):
+    assert len(reference) == 2 * len(LAYERS)
+    chips = [chip for result in reference.values() for chip in result["chips"]]
+    assert [chip["chip"] for chip in chips] == [0, 1] * len(reference)
+    assert all(len(chip["per_example"]["f1"]) == 12 for chip in chips)
+    assert len({chip["scores"]["f1"] for chip in chips}) > len(LAYERS)
+    for name, result in reference.items():
+        first, second = result["chips"]
+        if "/pcm:" in name:
+            assert first["fingerprint"] != second["fingerprint"], name
+
+
+@pytest.mark.parametrize(
+    ("args", "plugins"),
+    [((), ()), ((), ("backwards",)), (("-n", "2"), ()), (("--front", "off"), ())],
+    ids=["again", "backwards", "two processes", "without the front"],
+)
+def test_the_same_numbers(bench, results_of, reference, tmp_path, args, plugins):
+    (tmp_path / "backwards.py").write_text(BACKWARDS)
+    done = bench(*ALL, *args, folder=tmp_path, plugins=plugins)
+    assert done.code == 0, done.out
+    assert results_of(tmp_path / "results.json") == reference
+
+
+def test_a_case_alone_has_the_numbers_it_has_after_others(bench, results_of, reference, tmp_path):
+    done = bench(*choice(LAYERS[2:3], (PCM,)), folder=tmp_path)
+    assert done.code == 0, done.out
+    ((name, alone),) = results_of(tmp_path / "results.json").items()
+    assert list(reference).index(name) > 1
+    assert alone == reference[name]

@@ -1,0 +1,99 @@
+"""Which cases `-k`, `--model` and `--layer` select; collecting any number loads no torch."""
+
+import pytest
+
+THREE = ("--model", "bert", "--model", "mobilebert", "--model", "distilgpt2")
+SPY = """
+import sys
+
+def pytest_sessionfinish():
+    print("\\nheavy:", sorted({"torch", "aihwkit", "transformers", "datasets"} & set(sys.modules)))
+"""
+OWN = """
+import pytest
+from analog_bench.noise import WhiteOutput
+from analog_bench.study import Budget, Study
+
+STUDY = Study(
+    name="layer_noise",
+    question="which layers does the model depend on most?",
+    models=("bert", "mobilebert", "distilgpt2"),
+    noises=(WhiteOutput(),),
+    budgets={"smoke": Budget(chips=1, examples=4)},
+)
+
+@pytest.mark.study(STUDY)
+def bench_mine(case, measure, baseline):
+    baseline.check(measure(case))
+
+def bench_without_cases():
+    pass
+"""
+
+
+def models(done):
+    """Return the models of the collected cases, in their order."""
+    return list(dict.fromkeys(case.split("/", 1)[0] for case in done.cases))
+
+
+@pytest.fixture
+def collected(bench, lock, tmp_path):
+    def run(*args, **more):
+        hub = ("--zoo", "hub", "--lock", lock)
+        return bench("--collect-only", "-q", *hub, *args, folder=tmp_path, **more)
+
+    return run
+
+
+def test_bert_is_berts_alone(collected):
+    done = collected(*THREE, "-k", "bert_layer_noise")
+    assert done.code == 0, done.out
+    assert models(done) == ["hub-bert"]
+    assert len(done.cases) == 4 + 12 * 8 + 1
+
+
+@pytest.mark.parametrize(
+    "args", [(*THREE, "-k", "mobilebert and layer_noise"), ("--model", "mobilebert")]
+)
+def test_mobilebert_is_its_own(collected, args):
+    done = collected(*args)
+    assert done.code == 0, done.out
+    assert models(done) == ["hub-mobilebert"]
+
+
+def test_gpt2_goes_by_its_name(collected):
+    assert models(collected(*THREE, "-k", "distilgpt2_layer_noise")) == ["hub-distilgpt2"]
+
+
+def test_a_study_of_ones_own_is_found_by_its_name(collected, project):
+    (project / "bench_mine.py").write_text(OWN)
+    everything = collected(cwd=project)
+    assert models(everything) == ["hub-bert", "hub-mobilebert", "hub-distilgpt2"]
+    assert "bench_mine.py::bench_without_cases" in everything.out
+    assert models(collected("-k", "bert_layer_noise", cwd=project)) == ["hub-bert"]
+
+
+def test_the_embedded_bert_is_collected_layer_by_layer(bench, tmp_path):
+    args = ("--collect-only", "-q", "-k", "bert_layer_noise", "--layer", "*.3.output.*")
+    done = bench(*args, "--noise", "pcm", "--noise", "white_output:2", folder=tmp_path)
+    assert done.cases == [
+        "bert/encoder.layer.3.output.dense/pcm:prog=1,read=1,drift=1,compensate=yes/0s/torch",
+        "bert/encoder.layer.3.output.dense/white_output:std=2",
+        "bert/encoder.layer.3.output.LayerNorm/white_output:std=2",
+    ]
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_thousands_of_cases_are_collected_without_torch(collected, tmp_path, capsys):
+    (tmp_path / "spy.py").write_text(SPY)
+    noises = ("white_output", "white_weight", "pcm", "hermes", "reram_cmo", "preset", "pcm:prog=2")
+    seconds = ("0", "1", "60", "3600", "86400", "2592000", "31536000")
+    args = [word for noise in noises for word in ("--noise", noise)]
+    args += [word for drift in seconds for word in ("--drift", drift)]
+    done = collected(*THREE, *args, plugins=("spy",))
+    assert done.code == 0, done.out[-2000:]
+    assert len(done.cases) > 5000
+    assert len(set(done.cases)) == len(done.cases)
+    assert "heavy: []" in done.out
+    with capsys.disabled():
+        print(f" [{len(done.cases)} cases collected in {done.seconds:.1f} s] ", end="")

@@ -1,0 +1,47 @@
+"""Runs pytest many times in forks of one process that has imported torch: 8 s saved each time.
+
+A forked run is a process of its own: nothing of analog_bench is imported before the fork. Reads one
+JSON request a line on stdin and answers with the exit code.
+"""
+
+import json
+import os
+import sys
+
+
+def run(args, cwd, env, first_on_path, output):
+    os.chdir(cwd)
+    os.environ.update(env)
+    sys.path[0] = ""
+    sys.path[:0] = first_on_path
+    sys.argv = ["pytest", *args]
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    import pytest
+
+    code = int(pytest.main(args))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
+def serve():
+    import datasets  # noqa: F401
+    import torch  # noqa: F401
+    from transformers import BertForQuestionAnswering  # noqa: F401
+
+    assert not any(name.startswith(("analog_bench", "aihwkit")) for name in sys.modules)
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            code = 70
+            try:
+                code = run(**json.loads(line))
+            finally:
+                os._exit(code)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,128 @@
+"""Noise families are read and spelt the same way, and every mistake is one line that helps."""
+
+import math
+from dataclasses import FrozenInstanceError, fields, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analog_bench.errors import UsageError
+from analog_bench.noise import (
+    Hermes,
+    Ideal,
+    Noise,
+    Pcm,
+    Preset,
+    Quantise,
+    WhiteOutput,
+    families,
+    family,
+    parse_noise,
+)
+
+
+@pytest.mark.parametrize("cls", families().values(), ids=families())
+def test_every_family_reads_what_it_spells(cls):
+    plain = cls()
+    assert parse_noise(str(plain)) == plain
+    assert parse_noise(cls.NAME) == plain
+    for field in fields(cls):
+        value = getattr(plain, field.name)
+        other = {bool: not value, int: 2, float: 0.2, str: "FloatingPointPreset"}[type(value)]
+        if (cls, field.name) == (Hermes, "devices"):
+            other = 1
+        changed = replace(plain, **{field.name: other})
+        assert changed != plain
+        assert parse_noise(str(changed)) == changed
+
+
+@given(st.floats(min_value=0, max_value=1e6))
+def test_any_strength_keeps_12_digits(std):
+    again = parse_noise(str(WhiteOutput(std=std)))
+    assert isinstance(again, WhiteOutput)
+    assert math.isclose(again.std, std, rel_tol=1e-11)
+    assert str(again) == str(WhiteOutput(std=std))
+
+
+@pytest.mark.parametrize(
+    ("text", "noise"),
+    [
+        ("ideal", Ideal()),
+        ("white_output:0.5", WhiteOutput(std=0.5)),
+        (" white_output : std = 0.5 ", WhiteOutput(std=0.5)),
+        ("pcm:2,drift=0,compensate=no", Pcm(prog=2.0, drift=0.0, compensate=False)),
+        ("quantise:adc_bits=6", Quantise(adc_bits=6)),
+        ("preset:FloatingPointPreset", Preset(name="FloatingPointPreset")),
+    ],
+)
+def test_short_spellings(text, noise):
+    assert parse_noise(text) == noise
+
+
+def test_the_spelling_is_stable():
+    assert str(WhiteOutput()) == "white_output:std=1"
+    assert str(Ideal()) == "ideal"
+    assert str(Pcm(read=0.1, compensate=False)) == "pcm:prog=1,read=0.1,drift=1,compensate=no"
+    assert str(Quantise()) == "quantise:dac_bits=8,adc_bits=8,out_bound=10"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("white_outputs", "no noise family 'white_outputs'; did you mean 'white_output'?"),
+        ("xyz", "no noise family 'xyz'; known: hermes, ideal"),
+        ("", "no noise family ''; known: "),
+        ("pcm:programming=1", "noise 'pcm' has no parameter 'programming'; known: compensate"),
+        ("pcm:pro=1", "noise 'pcm' has no parameter 'pro'; did you mean 'prog'?"),
+        ("ideal:1", "noise 'ideal' has no parameter '1'; none are known"),
+        ("pcm:1,2", "noise 'pcm' has no parameter '2'"),
+        ("pcm:prog=1,prog=2", "gives 'prog' twice"),
+        ("pcm:compensate=true", "pcm: compensate must be yes or no, found 'true'"),
+        ("quantise:dac_bits=7.5", "quantise: dac_bits must be a whole number, found '7.5'"),
+        ("quantise:dac_bits=1", "dac_bits must be 0 or from 2 to 16, found 1"),
+        ("quantise:out_bound=0", "out_bound must be above 0, found 0"),
+        ("white_output:std=much", "white_output: std must be a number, found 'much'"),
+        ("white_output:std=-1", "white_output: std must be at least 0, found -1"),
+        ("white_output:std=nan", "white_output: std must be a finite number, found nan"),
+        ("white_output:std=inf", "white_output: std must be a finite number, found inf"),
+        ("hermes:devices=3", "hermes: devices must be 1 or 2, found 3"),
+        ("reram_cmo:acceptance=1", "acceptance must be 0.2 or 2, found 1"),
+        ("stuck:p_zero=0.7,p_max=0.6", "their sum 1.3 is above 1"),
+    ],
+)
+def test_a_mistake_is_one_line(text, said):
+    with pytest.raises(UsageError) as caught:
+        parse_noise(text)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("cls", families().values(), ids=families())
+def test_no_strength_is_below_zero(cls):
+    plain = cls()
+    for field in fields(cls):
+        if type(getattr(plain, field.name)) is float:
+            with pytest.raises(UsageError, match=field.name):
+                cls(**{field.name: -0.5})
+
+
+def test_noises_are_values():
+    assert len({WhiteOutput(), WhiteOutput(std=1.0), WhiteOutput(std=2.0)}) == 2
+    with pytest.raises(FrozenInstanceError):
+        WhiteOutput().std = 2.0
+
+
+def test_a_name_is_taken_once():
+    class Twin(Noise):
+        NAME = "pcm"
+        WHERE = "output"
+
+    with pytest.raises(ValueError, match="two noise families are called 'pcm'"):
+        family(Twin)
+    assert families()["pcm"] is Pcm
+
+
+def test_the_list_of_families_is_a_copy():
+    families().clear()
+    assert "pcm" in families()

@@ -1,0 +1,146 @@
+"""The architecture: who may import whom, read from the source and from what really gets loaded."""
+
+import ast
+import graphlib
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import analog_bench
+
+HOUSE = Path(analog_bench.__file__).parent
+# Top floor first; rooms on one floor do not know each other, except at the top and on
+# the ground.
+FLOORS = (
+    (
+        *("plugin", "cli", "showing", "fixtures", "recorder", "workshop"),
+        *("options", "grid", "commands"),
+    ),
+    ("report",),
+    ("gate",),
+    ("store",),
+    ("engine",),
+    ("hwa", "recipes"),
+    ("analog",),
+    ("tasks",),
+    ("zoo",),
+    ("study", "case", "result", "noise", "seeds", "errors"),
+)
+FLOOR = {room: len(FLOORS) - n for n, floor in enumerate(FLOORS) for room in floor}
+TOP, GROUND = len(FLOORS), 1
+
+
+@cache
+def modules():
+    """Return every module's name, without the package's own, and its file."""
+    names = {}
+    for path in sorted(HOUSE.rglob("*.py")):
+        parts = path.relative_to(HOUSE).with_suffix("").parts
+        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    del names[""]
+    return names
+
+
+@cache
+def imports(module):
+    """Return what a module imports, anywhere in it, by full names."""
+    found = set()
+    for node in ast.walk(ast.parse(modules()[module].read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: a relative import"
+            found.add(node.module)
+            # `from package import module` imports the module.
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def inside(module):
+    """Return which of our own modules a module imports."""
+    ours = {name.removeprefix("analog_bench.") for name in imports(module)}
+    return {name for name in ours if name in modules()} - {module}
+
+
+def outside(module):
+    return {name.split(".")[0] for name in imports(module)}
+
+
+def room(module):
+    return module.split(".")[0]
+
+
+def test_every_module_is_in_a_room():
+    assert {room(module) for module in modules()} <= set(FLOOR)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_imports_point_downward(module):
+    here = FLOOR[room(module)]
+    neighbours_meet = here in (TOP, GROUND)
+    upward = [
+        name
+        for name in inside(module)
+        if room(name) != room(module)
+        and (FLOOR[room(name)] > here or (FLOOR[room(name)] == here and not neighbours_meet))
+    ]
+    assert upward == []
+
+
+def test_no_imports_run_in_a_circle():
+    graph = {module: inside(module) for module in modules()}
+    assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(graph)
+
+
+def test_only_the_analog_room_imports_aihwkit():
+    assert {room(module) for module in modules() if "aihwkit" in outside(module)} == {"analog"}
+
+
+def test_pytest_stays_on_the_top_floor():
+    knowing = {room(module) for module in modules() if "pytest" in outside(module)}
+    assert "plugin" in knowing
+    assert {FLOOR[name] for name in knowing} == {TOP}
+
+
+@pytest.mark.parametrize("name", ["gate", "store"])
+def test_judging_and_storing_need_no_torch(name):
+    known = {found for module in modules() if room(module) == name for found in outside(module)}
+    assert known.isdisjoint({"torch", "pytest", "aihwkit", "transformers", "datasets"})
+
+
+@pytest.mark.parametrize("module", modules())
+def test_modules_are_nouns_not_drawers(module):
+    assert not {"utils", "util", "common", "helpers", "helper", "misc"} & set(module.split("."))
+
+
+@pytest.mark.parametrize("module", modules())
+def test_modules_stay_short(module):
+    # The noise families are one list, read together.
+    limit = 500 if module == "noise" else 300
+    assert len(modules()[module].read_text().splitlines()) < limit
+
+
+def test_collecting_storing_and_judging_load_no_torch():
+    light = [
+        *("case", "study", "noise", "errors", "result", "seeds", "zoo.specs", "zoo.lock"),
+        *("zoo.layers", "analog.rules", "analog.versions", "options", "grid", "plugin"),
+        *(module for module in modules() if room(module) in ("gate", "store")),
+    ]
+    code = (
+        "import importlib, sys\n"
+        f"for name in {light!r}:\n"
+        "    importlib.import_module('analog_bench.' + name)\n"
+        "    heavy = {'torch', 'aihwkit', 'transformers', 'datasets'} & set(sys.modules)\n"
+        "    assert not heavy, f'{name} loads {sorted(heavy)}'\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=HOUSE.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
