@@ -1,0 +1,136 @@
+"""What happens in the memory cells: programming, drift, faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from analog_bench.errors import UsageError
+from analog_bench.noise.base import Noise, Tile, Where, family
+
+
+@family
+@dataclass(frozen=True)
+class Pcm(Noise):
+    """Phase-change memory after Nandakumar et al. (ICECS 2019): aihwkit's `PCMLikeNoiseModel`.
+
+    Attributes:
+        prog: Scale of the programming noise (drawn once a chip).
+        read: Scale of the accumulated 1/f read noise (drawn once a chip and drift time).
+        drift: Scale of the drift exponents (drawn once a chip).
+        compensate: Whether global drift compensation rescales the outputs.
+    """
+
+    NAME: ClassVar[str] = "pcm"
+    WHERE: ClassVar[Where] = "tile"
+    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
+    DRIFTS: ClassVar[bool] = True
+    DRAWN_ONCE: ClassVar[bool] = True
+    prog: float = 1.0
+    read: float = 1.0
+    drift: float = 1.0
+    compensate: bool = True
+
+
+@family
+@dataclass(frozen=True)
+class Hermes(Noise):
+    """PCM of the IBM HERMES chip (Le Gallo et al., Nat. Electron. 2023): `HermesNoiseModel`.
+
+    Attributes:
+        prog: Scale of the programming noise.
+        read: Scale of the accumulated read noise.
+        drift: Scale of the drift exponents.
+        devices: Devices a weight, 1 or 2.
+        compensate: Whether global drift compensation rescales the outputs.
+    """
+
+    NAME: ClassVar[str] = "hermes"
+    WHERE: ClassVar[Where] = "tile"
+    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
+    DRIFTS: ClassVar[bool] = True
+    DRAWN_ONCE: ClassVar[bool] = True
+    prog: float = 1.0
+    read: float = 1.0
+    drift: float = 1.0
+    devices: int = 2
+    compensate: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.devices not in (1, 2):
+            raise UsageError(f"hermes: devices must be 1 or 2, found {self.devices}")
+
+
+@family
+@dataclass(frozen=True)
+class ReramWan2022(Noise):
+    """ReRAM after Wan et al. (Nature 2022): aihwkit's `ReRamWan2022NoiseModel`.
+
+    The model is a fit at 1 s, 1 day and 2 days; other drift times do not exist for it.
+
+    Attributes:
+        scale: Scale of the noise.
+    """
+
+    NAME: ClassVar[str] = "reram_wan2022"
+    WHERE: ClassVar[Where] = "tile"
+    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
+    DRIFTS: ClassVar[bool] = True
+    DRAWN_ONCE: ClassVar[bool] = True
+    TIMES: ClassVar[tuple[float, ...]] = (1.0, 86_400.0, 172_800.0)
+    scale: float = 1.0
+
+
+@family
+@dataclass(frozen=True)
+class ReramCmo(Noise):
+    """Filamentary CMO/HfOx ReRAM (IBM Research Zurich): aihwkit's `ReRamCMONoiseModel`.
+
+    Attributes:
+        prog: Scale of the programming noise.
+        read: Scale of the read noise.
+        drift: Scale of the conductance relaxation.
+        acceptance: Acceptance range of program-and-verify, percent of the target: 0.2 or 2.
+    """
+
+    NAME: ClassVar[str] = "reram_cmo"
+    WHERE: ClassVar[Where] = "tile"
+    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
+    DRIFTS: ClassVar[bool] = True
+    DRAWN_ONCE: ClassVar[bool] = True
+    prog: float = 1.0
+    read: float = 1.0
+    drift: float = 1.0
+    acceptance: float = 2.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.acceptance not in (0.2, 2.0):
+            raise UsageError(f"reram_cmo: acceptance must be 0.2 or 2, found {self.acceptance:g}")
+
+
+@family
+@dataclass(frozen=True)
+class Stuck(Noise):
+    """Stuck devices, drawn once a chip.
+
+    Attributes:
+        p_zero: Share of the weights stuck at 0.
+        p_max: Share stuck at the largest magnitude of the tile, with either sign equally likely.
+    """
+
+    NAME: ClassVar[str] = "stuck"
+    WHERE: ClassVar[Where] = "tile"
+    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
+    DRAWN_ONCE: ClassVar[bool] = True
+    p_zero: float = 0.01
+    p_max: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.p_zero + self.p_max > 1:
+            raise UsageError(
+                f"stuck: p_zero and p_max are shares, their sum {self.p_zero + self.p_max:g} "
+                "is above 1"
+            )

@@ -1,0 +1,119 @@
+"""What happens around the memory cells at every read: converters, wires, amplifiers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from analog_bench.errors import UsageError
+from analog_bench.noise.base import Noise, Tile, Where, family
+
+
+@family
+@dataclass(frozen=True)
+class OutNoise(Noise):
+    """aihwkit's additive output noise, `forward.out_noise`, drawn at each read.
+
+    Attributes:
+        std: Standard deviation in the tile's normalised output units (largest weight and largest
+            input are 1).
+    """
+
+    NAME: ClassVar[str] = "out_noise"
+    WHERE: ClassVar[Where] = "tile"
+    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
+    std: float = 0.04
+
+
+@family
+@dataclass(frozen=True)
+class InpNoise(Noise):
+    """aihwkit's additive input noise, `forward.inp_noise`, drawn at each read.
+
+    Attributes:
+        std: Standard deviation in the tile's normalised input units (largest input is 1).
+    """
+
+    NAME: ClassVar[str] = "inp_noise"
+    WHERE: ClassVar[Where] = "tile"
+    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
+    std: float = 0.01
+
+
+@family
+@dataclass(frozen=True)
+class Quantise(Noise):
+    """Input (DAC) and output (ADC) converters of finite resolution and range.
+
+    A converter of b bits has 2^b − 2 steps over its range (aihwkit's `inp_res`, `out_res`), so
+    that zero is a level.
+
+    Attributes:
+        dac_bits: Resolution of the input converter; 0 means perfect.
+        adc_bits: Resolution of the output converter; 0 means perfect.
+        out_bound: Range of the output converter, in the tile's normalised output units.
+    """
+
+    NAME: ClassVar[str] = "quantise"
+    WHERE: ClassVar[Where] = "tile"
+    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
+    dac_bits: int = 8
+    adc_bits: int = 8
+    out_bound: float = 10.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("dac_bits", "adc_bits"):
+            bits = getattr(self, name)
+            if bits != 0 and not 2 <= bits <= 16:
+                raise UsageError(f"quantise: {name} must be 0 or from 2 to 16, found {bits}")
+        if self.out_bound <= 0:
+            raise UsageError(f"quantise: out_bound must be above 0, found {self.out_bound:g}")
+
+
+@family
+@dataclass(frozen=True)
+class IrDrop(Noise):
+    """Voltage drop along the wires of the crossbar.
+
+    On the torch tile the time-dependent model (`TorchInferenceRPUConfigIRDropT`), on the C++ tile
+    its own fast approximation (`forward.ir_drop`); the two are different models.
+
+    Attributes:
+        scale: Scale of the drop; 1 is the physical default of aihwkit.
+    """
+
+    NAME: ClassVar[str] = "ir_drop"
+    WHERE: ClassVar[Where] = "tile"
+    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
+    scale: float = 1.0
+
+
+@family
+@dataclass(frozen=True)
+class PcmRead(Noise):
+    """PCM read noise drawn at every matrix-vector product: `forward.w_noise` of type PCM_READ.
+
+    Attributes:
+        std: Scale of the noise; 0.0175 is the value of `StandardHWATrainingPreset`.
+    """
+
+    NAME: ClassVar[str] = "pcm_read"
+    WHERE: ClassVar[Where] = "tile"
+    TILES: ClassVar[tuple[Tile, ...]] = ("cpp",)
+    std: float = 0.0175
+
+
+@family
+@dataclass(frozen=True)
+class SShape(Noise):
+    """S-shaped non-linearity of the output: `forward.out_nonlinearity`.
+
+    Attributes:
+        strength: aihwkit's `out_nonlinearity`, relative to the output bound.
+    """
+
+    NAME: ClassVar[str] = "s_shape"
+    WHERE: ClassVar[Where] = "tile"
+    TILES: ClassVar[tuple[Tile, ...]] = ("cpp",)
+    strength: float = 0.5

@@ -1,0 +1,53 @@
+"""White noise on outputs and weights: needs no tiles, so it acts on any layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from analog_bench.noise.base import Noise, Where, family
+
+
+@family
+@dataclass(frozen=True)
+class WhiteOutput(Noise):
+    """y + N(0, std²), drawn anew at each read. std = 1 is the experiment this project grew from.
+
+    Attributes:
+        std: Standard deviation, in the units of the layer's output y.
+    """
+
+    NAME: ClassVar[str] = "white_output"
+    WHERE: ClassVar[Where] = "output"
+    std: float = 1.0
+
+
+@family
+@dataclass(frozen=True)
+class WhiteOutputRel(Noise):
+    """y + N(0, (std · RMS(y))²), drawn anew at each read.
+
+    Attributes:
+        std: Standard deviation in units of the root mean square of the layer's clean output, taken
+            over the tokens (padding excluded) and features of a batch.
+    """
+
+    NAME: ClassVar[str] = "white_output_rel"
+    WHERE: ClassVar[Where] = "output"
+    std: float = 0.1
+
+
+@family
+@dataclass(frozen=True)
+class WhiteWeight(Noise):
+    """W + N(0, (std · max|W| of the output column)²), drawn once a chip.
+
+    Attributes:
+        std: Standard deviation in units of the largest magnitude among the weights that feed the
+            same output (for an embedding or a norm: the whole tensor's).
+    """
+
+    NAME: ClassVar[str] = "white_weight"
+    WHERE: ClassVar[Where] = "weight"
+    DRAWN_ONCE: ClassVar[bool] = True
+    std: float = 0.05
