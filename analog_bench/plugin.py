@@ -102,8 +102,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config) -> None:
     """End the run with one line where a study could not be made into cases."""
-    if config.stash[_MISTAKES]:
+    if config.stash[_MISTAKES] and not _is_worker(config):
         raise pytest.UsageError(config.stash[_MISTAKES][0])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail with the same line in a worker of xdist: ending it would crash the controller."""
+    if item.config.stash[_MISTAKES] and item.get_closest_marker(STUDY_MARK):
+        pytest.fail(item.config.stash[_MISTAKES][0], pytrace=False)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from analog_bench.analog.chip import Chip, install
 from analog_bench.analog.input_ranges import observe_input_ranges
-from analog_bench.analog.manifest import Coverage, coverage, manifest, weight_spread
+from analog_bench.analog.manifest import Coverage, WeightSpread, coverage, manifest, weight_spread
 from analog_bench.analog.rules import needs_input_ranges
 from analog_bench.case import Case
 from analog_bench.engine.bert_walk import bert_walk
@@ -100,6 +100,7 @@ class Runner:
         self._per_example = per_example
         self._layers = manifest(model)
         self._depth = {layer.path: n for n, layer in enumerate(self._layers)}
+        self._spreads: dict[str, WeightSpread] = {}
         self._digital: Scores | None = None
 
     def digital(self) -> Scores:
@@ -230,7 +231,10 @@ class Runner:
 
     def _facts(self, paths: Sequence[str], covered: Coverage | None) -> LayerFacts:
         layers = [self._layers[self._depth[path]] for path in paths]
-        spreads = [weight_spread(self.model, path) for path in paths]
+        for path in paths:
+            if path not in self._spreads:
+                self._spreads[path] = weight_spread(self.model, path)
+        spreads = [self._spreads[path] for path in paths]
         one = len(layers) == 1
         return LayerFacts(
             depth=min(self._depth[path] for path in paths),

@@ -96,7 +96,9 @@ def state_of(model: nn.Module) -> list[object]:
         (path, id(m), m.training, len(m._forward_hooks), len(m._forward_pre_hooks))
         for path, m in model.named_modules()
     ]
-    parameters = [(name, id(p), p.requires_grad, p._version) for name, p in model.named_parameters()]
+    parameters = [
+        (name, id(p), p.requires_grad, p._version) for name, p in model.named_parameters()
+    ]
     return [modules, parameters]
 
 
@@ -133,7 +135,9 @@ def test_embedded_model_with_a_weight_that_is_no_number(embedded, questions, run
     with torch.no_grad():
         weight[0, 0] = torch.nan
     try:
-        result = runner_of(embedded.model, questions).measure(case(WhiteWeight(), "qa_outputs"), [0])
+        result = runner_of(embedded.model, questions).measure(
+            case(WhiteWeight(), "qa_outputs"), [0]
+        )
     finally:
         with torch.no_grad():
             weight[0, 0] = kept
@@ -145,7 +149,6 @@ def test_a_noise_that_overflows_breaks_the_case_only(tiny, runner_of, case, numb
     runner = runner_of(tiny)
     good = case(WhiteWeight(), "qa_outputs")
     wanted = numbers(runner.measure(good, [0]))
-    # Drawn at a norm's weight, so that the products overflow.
     result = runner.measure(case(WhiteWeight(1e38), WIDEN), [0])
     assert result.status == "broken"
     assert result.digital == wanted.digital
@@ -169,7 +172,7 @@ def test_facts_of_one_and_of_several_layers(tiny, runner_of, case):
     layers = {layer.name: n for n, layer in enumerate(manifest(tiny))}
     runner = runner_of(tiny)
     one = runner.measure(case(WhiteWeight(), WIDEN), [0]).facts
-    weight = tiny.get_submodule(f"bert.{WIDEN}").weight
+    weight = tiny.get_submodule(f"bert.{WIDEN}").weight.detach()
     assert (one.kind, one.weights, one.depth) == ("matmul", 24 * 40, layers[WIDEN])
     assert one.weight_max == float(weight.abs().max())
     assert one.weight_std == pytest.approx(float(weight.double().std(unbiased=False)))

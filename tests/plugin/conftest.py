@@ -15,7 +15,8 @@ from analog_bench.zoo.lock import Entry, Lock, LockedFile, write_lock
 from analog_bench.zoo.specs import HUB_IDS
 
 ROOT = Path(__file__).parents[2]
-# The closed port: nothing on this machine answers there, and nothing else is asked.
+STUDY_FILE = "bench/bench_layer_noise.py"
+# A closed port: nothing on this machine answers there, and nothing else is asked.
 NO_HUB = "http://127.0.0.1:9"
 MOBILE_BLOCKS = MobileBlocks(128, True, 128, False, True, 4, "no_norm")
 ARCHITECTURES = {
@@ -73,7 +74,7 @@ def bench():
         """Run; results go to `folder`, where modules for `-p` may lie."""
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
         command += [word for name in plugins for word in ("-p", name)]
-        command += ["bench"] if cwd == ROOT else []
+        command += [STUDY_FILE if cwd == ROOT else "."]
         command += ["--json", str(folder / "results.json"), "--baselines", str(folder / "stored")]
         began = time.monotonic()
         done = subprocess.run(
@@ -106,7 +107,7 @@ def warm():
 
     def run(*args, folder, cwd=ROOT, env=None, first_on_path=()):
         """Run; results go to `folder`."""
-        command = ["-p", "no:cacheprovider", *(["bench"] if cwd == ROOT else [])]
+        command = ["-p", "no:cacheprovider", STUDY_FILE if cwd == ROOT else "."]
         command += ["--baselines", str(folder / "stored")]
         if "--json" not in args:
             command += ["--json", str(folder / "results.json")]

@@ -1,0 +1,149 @@
+"""The two sides of bench_speed.py: the sweep front, and the procedure of aihwkit's example 24.
+
+The latter is written afresh: the whole model is converted for every case, every input is padded to
+320 tokens, and batches of 4 go through the whole model.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from aihwkit.nn.conversion import convert_to_analog
+from torch import Tensor
+
+from analog_bench.analog import kit
+from analog_bench.case import Case
+from analog_bench.engine.runner import Runner
+from analog_bench.noise import Ideal, Noise, Pcm, WhiteOutput, WhiteWeight
+from analog_bench.tasks.qa_sources import load_questions
+from analog_bench.tasks.question_answering import QuestionAnswering
+from analog_bench.tasks.windows import Batch, Window
+from analog_bench.zoo.layers import module_path
+from analog_bench.zoo.load import LoadedModel, load
+from analog_bench.zoo.lock import read_lock
+from analog_bench.zoo.specs import find
+
+DAY_S = 86_400.0
+PADDED_TO, BATCH = 320, 4
+MEASURED_LAYERS = 6  # at least, of the whole model's: it costs the same at any depth
+REPEATS = 7
+LOCK = Path("zoo.lock.json")
+SPEC = find("bert", "embedded", read_lock(LOCK))
+LAYERS = tuple(layer.name for layer in SPEC.layers if layer.kind == "matmul")
+
+
+def _load(examples: int) -> tuple[LoadedModel, QuestionAnswering]:
+    loaded = load(SPEC, lock_path=LOCK)
+    found = load_questions("embedded", examples=examples, data_folder=None, lock=LOCK)
+    return loaded, QuestionAnswering(found.name, found.rows, loaded.tokenizer)
+
+
+def sweep_front(examples: int) -> dict[str, float]:
+    """Measure every layer, then perfect tiles everywhere, then whole forward passes."""
+    start = time.perf_counter()
+    loaded, task = _load(examples)
+    paths = partial(module_path, "bert")
+    runner = Runner(loaded.model, "bert", task, seed=1, weights="", module_path=paths)
+    ready = time.perf_counter()
+    for layer in LAYERS:
+        runner.measure(_case(Pcm(), layer), [0])
+    took = _times(start, ready, time.perf_counter(), 1.0) | {"peak": _peak_mib()}
+    took |= {"layers": len(LAYERS), "threads": torch.get_num_threads()}
+    took["f1"] = runner.measure(_case(Ideal(), *LAYERS), [0]).chips[0].scores["f1"]
+    for noise in (WhiteWeight(), WhiteOutput()):
+        took[noise.NAME] = _of_a_digital_pass(runner, _case(noise, SPEC.layers[0].name))
+    return took
+
+
+def _of_a_digital_pass(runner: Runner, case: Case) -> float:
+    """Return the time of a case's forward pass over all inputs, in digital ones: medians."""
+    batches, clean, noisy = runner.task.batches, [], []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        for batch in batches:
+            _logits(runner.model, batch)
+        clean.append(time.perf_counter() - began)
+        with runner.chip(case, 0) as chip:
+            began = time.perf_counter()
+            for n, batch in enumerate(batches):
+                with chip.reading(n, batch.attention_mask):
+                    _logits(runner.model, batch)
+            noisy.append(time.perf_counter() - began)
+    return statistics.median(noisy) / statistics.median(clean)
+
+
+def whole_model(examples: int) -> dict[str, float]:
+    """Measure some layers spread over the depth, scaled to all, then perfect tiles everywhere."""
+    start = time.perf_counter()
+    loaded, task = _load(examples)
+    task.batches = _fixed_batches(task.windows, int(loaded.tokenizer.pad_token_id))
+    ready = time.perf_counter()
+    spread = LAYERS[:: len(LAYERS) // MEASURED_LAYERS]  # the first, the last, and between
+    for layer in spread:
+        _measured(loaded, task, layer)
+    took = _times(start, ready, time.perf_counter(), len(LAYERS) / len(spread))
+    took |= {"peak": _peak_mib(), "layers": len(spread)}
+    return took | {"f1": _measured(loaded, task, None)}
+
+
+def _measured(loaded: LoadedModel, task: QuestionAnswering, noisy: str | None) -> float:
+    """Put the whole model on tiles, of which one layer's are PCM, and return its F1."""
+    path = noisy and module_path("bert", noisy)
+
+    def configured(name: str, _module: object, config: Any) -> Any:
+        if name == path:
+            config.noise_model = kit.PCMLikeNoiseModel()
+            config.drift_compensation = kit.GlobalDriftCompensation()
+        return config
+
+    perfect = kit.base_config("torch", "ideal")
+    with torch.no_grad():
+        analog = convert_to_analog(loaded.model, perfect, specific_rpu_config_fun=configured).eval()
+        analog.program_analog_weights()
+        analog.drift_analog_weights(DAY_S)
+    return statistics.fmean(task.score([_logits(analog, b) for b in task.batches])["f1"])
+
+
+def _logits(model: Any, batch: Batch) -> Tensor:
+    with torch.no_grad():
+        out = model(
+            input_ids=batch.input_ids,
+            token_type_ids=batch.token_type_ids,
+            attention_mask=batch.attention_mask,
+        )
+    return torch.stack([out.start_logits, out.end_logits], dim=-1)
+
+
+def _fixed_batches(windows: list[Window], pad_id: int) -> list[Batch]:
+    batches, every = [], range(len(windows))
+    for rows in (every[first : first + BATCH] for first in every[::BATCH]):
+        ids = torch.full((len(rows), PADDED_TO), pad_id)
+        types, mask = torch.zeros_like(ids), torch.zeros_like(ids)
+        for n, row in enumerate(rows):
+            length = len(windows[row].input_ids)
+            ids[n, :length] = torch.from_numpy(windows[row].input_ids)
+            types[n, :length] = torch.from_numpy(windows[row].token_type_ids)
+            mask[n, :length] = 1
+        batches.append(Batch(tuple(rows), ids, types, mask))
+    return batches
+
+
+def _case(noise: Noise, *layers: str) -> Case:
+    return Case("speed", "bert", layers, noise, DAY_S, "torch", "ideal", "direct", layers[0])
+
+
+def _times(start: float, ready: float, end: float, scale: float) -> dict[str, float]:
+    cases = scale * (end - ready)
+    return {"preparation": ready - start, "cases": cases, "together": ready - start + cases}
+
+
+def _peak_mib() -> float:
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
