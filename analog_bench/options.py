@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
@@ -16,6 +16,7 @@ from analog_bench.study import BUDGETS, Budget, BudgetName, Choice, Study
 
 DATA_VARIABLE = "ANALOG_BENCH_DATA"
 T = TypeVar("T")
+_INI_FILES = ("pytest.toml", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,7 @@ def read_settings(config: pytest.Config) -> Settings:
     def must(name: str) -> str:
         return given[name][0]
 
+    _check_ini_found(config, {name: one(name) for name in ("data", "lock", "json", "baselines")})
     root = config.rootpath
     json_file = one("json")
     folder = os.environ.get(DATA_VARIABLE)
@@ -203,6 +205,24 @@ def read_settings(config: pytest.Config) -> Settings:
         update_baselines=bool(config.getoption("analog_bench_update_baselines")),
         given={name: ", ".join(words) for name, words in given.items() if words},
     )
+
+
+def _check_ini_found(config: pytest.Config, paths: Mapping[str, str | None]) -> None:
+    """Refuse a path that has led pytest astray.
+
+    Before it knows the options of plugins, pytest takes the word behind `--data` for a test path
+    where it exists, looks for its ini file above all of these, and may find none.
+    """
+    here = config.invocation_params.dir
+    lost = config.inipath is None and any(
+        (folder / name).is_file() for folder in (here, *here.parents) for name in _INI_FILES
+    )
+    for name, value in paths.items():
+        if lost and value in config.invocation_params.args:
+            raise UsageError(
+                f"pytest takes {value} for a test path and misses its ini file; "
+                f"write --{name}={value}"
+            )
 
 
 def _one_of(name: str, value: str, known: Sequence[T]) -> T:

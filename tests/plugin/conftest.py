@@ -16,6 +16,9 @@ from analog_bench.zoo.specs import HUB_IDS
 
 ROOT = Path(__file__).parents[2]
 STUDY_FILE = "bench/bench_layer_noise.py"
+# Pytest takes an existing path after an option it does not know yet for one to collect from, and
+# then misses the ini file of the folder it stands in.
+HERE = ["-c", "pytest.ini", "."]
 # A closed port: nothing on this machine answers there, and nothing else is asked.
 NO_HUB = "http://127.0.0.1:9"
 MOBILE_BLOCKS = MobileBlocks(128, True, 128, False, True, 4, "no_norm")
@@ -37,7 +40,8 @@ class Finished:
     @property
     def cases(self):
         """The ids that `--collect-only -q` listed."""
-        return [line.split("[", 1)[1][:-1] for line in self.out.splitlines() if "::bench_" in line]
+        lines = [line for line in self.out.splitlines() if "::bench_" in line and "[" in line]
+        return [line.split("[", 1)[1][:-1] for line in lines]
 
     @property
     def errors(self):
@@ -74,7 +78,7 @@ def bench():
         """Run; results go to `folder`, where modules for `-p` may lie."""
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
         command += [word for name in plugins for word in ("-p", name)]
-        command += [STUDY_FILE if cwd == ROOT else "."]
+        command += [STUDY_FILE] if cwd == ROOT else HERE
         command += ["--json", str(folder / "results.json"), "--baselines", str(folder / "stored")]
         began = time.monotonic()
         done = subprocess.run(
@@ -107,7 +111,7 @@ def warm():
 
     def run(*args, folder, cwd=ROOT, env=None, first_on_path=()):
         """Run; results go to `folder`."""
-        command = ["-p", "no:cacheprovider", STUDY_FILE if cwd == ROOT else "."]
+        command = ["-p", "no:cacheprovider", *([STUDY_FILE] if cwd == ROOT else HERE)]
         command += ["--baselines", str(folder / "stored")]
         if "--json" not in args:
             command += ["--json", str(folder / "results.json")]
