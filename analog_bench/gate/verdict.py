@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
-from analog_bench.gate.interval import Interval, difference_interval, mean_interval
-from analog_bench.gate.pairing import pair_chips
+from analog_bench.gate.decision import LEVEL, Decision, Looks, Outcome, decide, suspicion
+from analog_bench.gate.look import RESOLUTION, Look, first_look, second_look
+from analog_bench.gate.power import detectable
+from analog_bench.gate.robustness import a_star
+from analog_bench.gate.significance import Effect, interval_of
 from analog_bench.result import Metric, Result
-from analog_bench.store.baseline import SCORE_DECIMALS, CaseEntry, DigitalEntry
+from analog_bench.store.baseline import CaseEntry
 
-Kind = Literal[
-    "regressed", "equivalent", "improved", "inconclusive", "new", "stale", "skipped", "broken"
-]
+Kind = Outcome | Literal["new", "stale", "skipped", "broken"]
 
 FAILING: frozenset[Kind] = frozenset({"regressed", "broken"})
 
-# Share of a metric's margin by which digital scores may differ between torch releases, whose
-# kernels sum in another order: 0.05 points of F1 where the margin is 1.
-DIGITAL_SHARE = 0.05
-
-# Stored scores are rounded; what differs by less than that does not differ.
-_RESOLUTION = 10.0**-SCORE_DECIMALS
-
 # No metric is on such a scale; its square would leave the range of floats.
-_ABSURD = 1e100
+ABSURD = 1e100
 
-# Families that draw nothing: one chip says all there is to say.
-_DRAWS_NOTHING = frozenset({"ideal", "quantise", "ir_drop", "s_shape"})
+# A* below the one where the baseline's is above the other: the case has collapsed to chance.
+_AT_CHANCE = 0.05
+_FAR_FROM_CHANCE = 0.25
 
 
 @dataclass(frozen=True)
@@ -39,12 +35,17 @@ class Verdict:
         kind: `regressed`, `equivalent`, `improved` or `inconclusive` after a comparison; `new` (no
             baseline), `stale` (a baseline of something else), `skipped` and `broken` without one.
         metric: Name of the metric.
-        change: New score − stored score, mean over chips, in the metric's unit; None without a
-            comparison.
+        change: New score − stored score, mean over the chips of the deciding look, in the metric's
+            unit; None without a comparison.
         interval: 95 % confidence interval of the change; None where there is none.
         margin: The change that matters, in the metric's unit.
         paired: Whether chip was compared with the same chip.
         reason: One plain sentence.
+        p: One-sided p-value of a suspected change, corrected for the number of cases; None where
+            nothing was suspected.
+        detectable: The smallest true worsening that a first look such as this one would have
+            suspected four times in five, in the metric's unit; None where it cannot be told.
+        looks: How many sets of chips were compared: 0, 1 or 2.
     """
 
     kind: Kind
@@ -54,6 +55,9 @@ class Verdict:
     margin: float
     paired: bool
     reason: str
+    p: float | None = None
+    detectable: float | None = None
+    looks: int = 0
 
     @property
     def fails(self) -> bool:
@@ -61,181 +65,191 @@ class Verdict:
         return self.kind in FAILING
 
 
+def judge_family(cases: Sequence[tuple[Result, CaseEntry | None]], metric: Metric) -> list[Verdict]:
+    """Compare the results of one model in one study with their baselines.
+
+    A skipped result is `skipped`; one without finite scores, or one that collapsed to chance where
+    its baseline was far from it, is `broken`. Without a baseline a result is `new`; a baseline of
+    another protocol, case version or weights is `stale` and never compared. Everything else is
+    compared chip by chip where the chips are the same (see `pair_chips`), else by Welch's test, and
+    decided as `decide` describes. Equal data is never `regressed`, whatever the margin.
+
+    Args:
+        cases: What was measured, and what is stored for it as `CaseBaseline.find` returns it; all
+            cases that are read together, in any order.
+        metric: The metric to compare in, with the margin that counts here.
+
+    Returns:
+        One verdict a case, in the same order.
+    """
+    verdicts = [_without_comparison(result, entry, metric) for result, entry in cases]
+    compared = [
+        (n, _Compared.of(result, entry, metric))
+        for n, ((result, entry), verdict) in enumerate(zip(cases, verdicts, strict=True))
+        if verdict is None and entry is not None
+    ]
+    decisions = decide([case.looks(metric) for _, case in compared])
+    decided = {
+        n: _verdict(case, decision, metric)
+        for (n, case), decision in zip(compared, decisions, strict=True)
+    }
+    return [decided[n] if verdict is None else verdict for n, verdict in enumerate(verdicts)]
+
+
 def judge(result: Result, entry: CaseEntry | None, metric: Metric) -> Verdict:
-    """Compare a result with its baseline by one simple rule.
+    """Compare one result with its baseline, as a family of one case: see `judge_family`."""
+    return judge_family([(result, entry)], metric)[0]
 
-    1. A skipped result is `skipped`; one without finite scores is `broken`. Without a baseline it
-       is `new`; a baseline of another protocol, case version or weights is `stale` and never
-       compared.
-    2. The change is new − stored score. Where chips are paired (see `pair_chips`) its 95 % interval
-       is Student's over the differences chip by chip; otherwise Welch's over the two samples.
-    3. With the margin m, and the change counted so that up is better: `regressed` where the whole
-       interval lies below −m, `improved` where it lies above m, `equivalent` where it lies within
-       −m and m, `inconclusive` otherwise. (So `equivalent` is two one-sided tests at 2.5 %.)
 
-    One chip shows no spread: it is `inconclusive`, unless its score is the stored one, or the noise
-    draws nothing and one chip is all there is. Equal data is never `regressed`, whatever the
-    margin.
-
-    This rule judges each case by itself and does not correct for the number of cases: among many
-    unchanged ones that cannot be paired, one may lie beyond the margin by chance.
+def wants_second_look(result: Result, entry: CaseEntry | None, metric: Metric) -> bool:
+    """Return whether a case looks changed, so that fresh chips should be measured to confirm it.
 
     Args:
-        result: What was measured.
-        entry: What is stored, as `CaseBaseline.find` returns it.
+        result: What the first look measured.
+        entry: What is stored for the case.
         metric: The metric to compare in.
-
-    Returns:
-        The verdict.
     """
-    name = metric.name
-    if result.status == "skipped":
-        return _uncompared("skipped", metric, result.reason)
-    broken = _broken(result, name)
-    if broken:
-        return _uncompared("broken", metric, broken)
-    if entry is None:
-        return _uncompared("new", metric, "no baseline is stored for this case")
-    stale = _stale(result, entry)
-    if stale:
-        return _uncompared("stale", metric, stale)
-    if name not in entry.chips[0].scores:
-        return _uncompared("new", metric, f"the baseline holds no {name}")
-    return _compared(result, entry, metric)
+    if entry is None or _without_comparison(result, entry, metric) is not None:
+        return False
+    gain = first_look(result, entry, metric).gain(metric)
+    # Without a spread nothing is drawn, and fresh chips would be the same chip again.
+    return gain.standard_error != 0.0 and suspicion(gain, metric.margin) != 0
 
 
-def judge_digital(
-    scores: Mapping[str, float],
-    entry: DigitalEntry | None,
-    metric: Metric,
-    *,
-    protocol: str,
-    weights: str,
-) -> Verdict:
-    """Compare the digital model's score with its baseline.
+@dataclass(frozen=True)
+class _Compared:
+    first: Look
+    second: Look | None
 
-    The digital model draws nothing, so its score should be the stored one; releases of torch may
-    differ by up to 5 % of the metric's margin (0.05 points where the margin is 1), which is
-    `equivalent` and says so. Beyond that it is `regressed` or `improved`.
+    @classmethod
+    def of(cls, result: Result, entry: CaseEntry, metric: Metric) -> _Compared:
+        return cls(first_look(result, entry, metric), second_look(result, entry, metric))
 
-    Args:
-        scores: Metric name to score of the digital model.
-        entry: What is stored for the protocol; None where nothing is.
-        metric: The metric to compare in.
-        protocol: The protocol of the scores.
-        weights: Fingerprint of the model's weights.
-
-    Returns:
-        The verdict; its margin is the tolerance, its interval the change itself.
-    """
-    name = metric.name
-    tolerance = max(DIGITAL_SHARE * metric.margin, _RESOLUTION)
-    score = scores.get(name)
-    if score is None or not abs(score) < _ABSURD:
-        return _uncompared("broken", metric, f"the digital model has no finite {name}")
-    if entry is None:
-        return _uncompared("new", metric, "no digital baseline is stored for this protocol")
-    if entry.protocol != protocol:
-        return _uncompared("stale", metric, _other("protocol", entry.protocol, protocol))
-    if entry.weights != weights:
-        return _uncompared("stale", metric, _other("weights", entry.weights, weights))
-    if name not in entry.scores:
-        return _uncompared("new", metric, f"the digital baseline holds no {name}")
-    change = score - entry.scores[name]
-    gain = change if metric.higher_is_better else -change
-    allowed = f"{tolerance:.4g} {metric.unit} may lie between torch releases"
-    if abs(change) <= _RESOLUTION:
-        kind: Kind = "equivalent"
-        reason = f"{name} is the stored {entry.scores[name]:.6g}"
-    else:
-        kind = _kind(gain, gain, tolerance)
-        reason = f"{name} was {entry.scores[name]:.6g}, is {score:.6g}; {allowed}"
-    return Verdict(kind, name, change, (change, change), tolerance, True, reason)
+    def looks(self, metric: Metric) -> Looks:
+        second = self.second.gain(metric) if self.second else None
+        first = self.first.gain(metric)
+        # Updating a baseline measures both sets of chips: the second counts where it was asked for.
+        needed = suspicion(first, metric.margin) != 0
+        return Looks(first, second if needed else None, max(metric.margin, RESOLUTION))
 
 
-def _compared(result: Result, entry: CaseEntry, metric: Metric) -> Verdict:
-    new = {chip.chip: chip.scores[metric.name] for chip in result.chips}
-    old = {chip.chip: chip.scores[metric.name] for chip in entry.chips}
-    pairing = pair_chips(result, entry)
-    if pairing.chips:
-        found = mean_interval([_difference(new[chip], old[chip]) for chip in pairing.chips])
-        how = f"{_chips(len(pairing.chips))}, paired"
-    else:
-        # Sorted, so that not even rounding depends on the order of the chips.
-        found = difference_interval(sorted(new.values()), sorted(old.values()))
-        how = f"{_chips(len(new))} against {len(old)}, unpaired: {pairing.reason}"
-    exact = result.hardware == "ideal" and result.noise.partition(":")[0] in _DRAWS_NOTHING
-    same = bool(pairing.chips) and abs(found.centre) <= _RESOLUTION
-    if found.half_width is None and (exact or same):
-        found = Interval(found.centre, 0.0)
-    margin = max(metric.margin, _RESOLUTION)
-    kind: Kind = "inconclusive"
-    if found.bounds is not None:
-        low, high = found.bounds
-        kind = _kind(low, high, margin) if metric.higher_is_better else _kind(-high, -low, margin)
+def _verdict(case: _Compared, decision: Decision, metric: Metric) -> Verdict:
+    looks = case.looks(metric)
+    first, again = case.first, case.second if looks.second is not None else None
+    last = again or first
+    interval = interval_of(last.effect)
+    sentence = _sentence(last, metric)
+    if again is not None:
+        sentence += f"; the first {first.how} had {first.effect.change:+.4g}"
+    elif decision.p is not None and decision.outcome in ("regressed", "improved"):
+        if first.effect.standard_error != 0.0:
+            sentence += "; not confirmed on fresh chips"
+    elif decision.p is not None:
+        sentence += "; suspicious, but not so among so many cases, and not looked at again"
     return Verdict(
-        kind=kind,
+        kind=decision.outcome,
         metric=metric.name,
-        change=found.centre,
-        interval=found.bounds,
+        change=last.effect.change,
+        interval=interval,
         margin=metric.margin,
-        paired=bool(pairing.chips),
-        reason=_sentence(found, metric, how),
+        paired=last.paired,
+        reason=sentence,
+        p=decision.p,
+        detectable=_detectable(first.effect, looks.margin),
+        looks=2 if again else 1,
     )
 
 
-def _difference(new: float, old: float) -> float:
-    return 0.0 if abs(new - old) <= _RESOLUTION else new - old
+def _detectable(effect: Effect, margin: float) -> float | None:
+    """Return the drop that is both significant and beyond the margin four times in five."""
+    significant = detectable(effect, LEVEL)
+    if significant is None:
+        return None
+    beyond = detectable(effect, 0.5)  # what lies 0.84 standard errors above a bound
+    return max(significant, margin + (beyond or 0.0))
 
 
-def _kind(low: float, high: float, margin: float) -> Kind:
-    """Judge an interval of gains (up is better) against a margin."""
-    if high < -margin:
-        return "regressed"
-    if low > margin:
-        return "improved"
-    return "equivalent" if -margin <= low and high <= margin else "inconclusive"
+def _sentence(look: Look, metric: Metric) -> str:
+    change = f"{metric.name} changed by {look.effect.change:+.4g} {metric.unit}"
+    interval = interval_of(look.effect)
+    if interval is None:
+        return f"{change}; one chip shows no spread ({look.how})"
+    low, high = interval
+    return (
+        f"{change}, 95 % interval {low:+.4g} to {high:+.4g}, margin {metric.margin:g} ({look.how})"
+    )
 
 
-def _sentence(found: Interval, metric: Metric, how: str) -> str:
-    change = f"{metric.name} changed by {found.centre:+.4g} {metric.unit}"
-    if found.bounds is None:
-        return f"{change}; one chip shows no spread ({how})"
-    low, high = found.bounds
-    return f"{change}, 95 % interval {low:+.4g} to {high:+.4g}, margin {metric.margin:g} ({how})"
+def _without_comparison(result: Result, entry: CaseEntry | None, metric: Metric) -> Verdict | None:
+    """Return the verdict of a case that cannot be compared; None where it can."""
+    name = metric.name
+    if result.status == "skipped":
+        return uncompared("skipped", metric, result.reason)
+    broken = _broken(result, name)
+    if broken:
+        return uncompared("broken", metric, broken)
+    if entry is None:
+        return uncompared("new", metric, "no baseline is stored for this case")
+    stale = _stale(result, entry)
+    if stale:
+        return uncompared("stale", metric, stale)
+    if name not in entry.chips[0].scores:
+        return uncompared("new", metric, f"the baseline holds no {name}")
+    collapsed = _collapsed(result, entry, name)
+    if collapsed:
+        return uncompared("broken", metric, collapsed)
+    return None
 
 
-def _chips(number: int) -> str:
-    return "1 chip" if number == 1 else f"{number} chips"
-
-
-def _uncompared(kind: Kind, metric: Metric, reason: str) -> Verdict:
+def uncompared(kind: Kind, metric: Metric, reason: str) -> Verdict:
+    """Return a verdict that rests on no comparison."""
     return Verdict(kind, metric.name, None, None, metric.margin, False, reason)
 
 
 def _broken(result: Result, name: str) -> str:
     if result.status == "broken":
         return result.reason
-    if not result.chips:
+    if not result.first_look:
         return "no chip was measured"
     for chip in result.chips:
         score = chip.scores.get(name)
         if score is None:
             return f"chip {chip.chip} has no {name}"
-        if not abs(score) < _ABSURD:  # true for NaN, too
+        if not abs(score) < ABSURD:  # true for NaN, too
             return f"chip {chip.chip} scored {score:g} for {name}"
     return ""
 
 
 def _stale(result: Result, entry: CaseEntry) -> str:
     if entry.protocol != result.protocol:
-        return _other("protocol", entry.protocol, result.protocol)
+        return other("protocol", entry.protocol, result.protocol)
     if entry.case_version != result.case_version:
-        return _other("case version", str(entry.case_version), str(result.case_version))
+        return other("case version", str(entry.case_version), str(result.case_version))
     if entry.weights != result.weights:
-        return _other("weights", entry.weights, result.weights)
+        return other("weights", entry.weights, result.weights)
     return ""
 
 
-def _other(what: str, stored: str, now: str) -> str:
+def other(what: str, stored: str, now: str) -> str:
+    """Say that a baseline is of something else."""
     return f"the baseline is of another {what} ({stored[:12]}, now {now[:12]})"
+
+
+def _collapsed(result: Result, entry: CaseEntry, name: str) -> str:
+    """Say that a case now scores what guessing does, and did not before; empty where it does not.
+
+    Not a matter of statistics: one chip is enough to see it.
+    """
+    digital, chance = result.digital.get(name), result.chance.get(name)
+    if digital is None or chance is None:
+        return ""
+    now = fmean(chip.scores[name] for chip in result.chips)
+    before = fmean(chip.scores[name] for chip in entry.chips)
+    stars = [a_star(score, digital, chance) for score in (now, before)]
+    if stars[0] is None or stars[1] is None:
+        return ""
+    if stars[0] > _AT_CHANCE or stars[1] < _FAR_FROM_CHANCE:
+        return ""
+    return (
+        f"{name} collapsed to chance: {now:.4g} where guessing has {chance:.4g}, was {before:.4g}"
+    )

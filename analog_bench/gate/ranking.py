@@ -1,0 +1,251 @@
+"""Which layers lose most, and whether other chips would say the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+
+from analog_bench.gate.bootstrap import RESAMPLES, Array, small_sample_level
+from analog_bench.gate.interval import CONFIDENCE
+
+_FEWEST_FOR_CORRELATION = 4
+
+# Up to so many layers all orders are tried (5,040); beyond, Student's distribution is close.
+_MOST_FOR_EXACT = 7
+
+
+@dataclass(frozen=True)
+class RankedLayer:
+    """One layer's place.
+
+    Attributes:
+        layer: Its name.
+        drop: Mean drop over chips, in the unit of the drops.
+        rank: 1 for the layer that loses most; layers of equal drop share the mean of their ranks.
+        interval: Bootstrap interval of the rank over chips; None for one chip.
+    """
+
+    layer: str
+    drop: float
+    rank: float
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Layers from worst to best, and how far chips agree on that order.
+
+    Attributes:
+        layers: The layers, the one that loses most first.
+        chips: Number of chips it is taken over.
+        concordance: Kendall's W over chips, from 0 (no agreement) to 1 (the same order on each);
+            None for one chip, one layer, or where each chip ranks all layers equal.
+        tau: Mean of Kendall's tau-b over all pairs of chips, from −1 to 1; None where no pair of
+            chips has one.
+    """
+
+    layers: tuple[RankedLayer, ...]
+    chips: int
+    concordance: float | None
+    tau: float | None
+
+
+@dataclass(frozen=True)
+class RankCorrelation:
+    """Spearman's rank correlation.
+
+    Attributes:
+        rho: The correlation, from −1 to 1.
+        interval: Its confidence interval; None at exactly −1 or 1, where the formula has none.
+        p: Two-sided p of H₀ "no association".
+    """
+
+    rho: float
+    interval: tuple[float, float] | None
+    p: float
+
+
+def rank_layers(
+    drops: Mapping[str, Sequence[float] | Mapping[int, float]],
+    *,
+    confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
+    seed: int,
+) -> Ranking:
+    """Rank layers by mean drop and say how stable the order is over chips.
+
+    Chips are drawn with replacement, the same ones for all layers, and the layers ranked anew; a
+    rank's interval is the percentile interval at `small_sample_level`, its ends rounded outward to
+    ranks that occurred. Simulated with 10 chips, 95 % intervals cover the true rank of 98 % and
+    more of the layers, with 3 chips of 90 %. (Hall and Miller, "Using the bootstrap to quantify the
+    authority of an empirical ranking", Ann. Stat. 37, 2009. Layers whose true drops are equal have
+    no true rank, and their intervals differ from one set of chips to the next.)
+
+    Kendall's coefficient of concordance, corrected for ties, of m chips that each rank n layers:
+    W = (12 Σ Rᵢ² − 3 m² n (n + 1)²) / (m² n (n² − 1) − m Σ Tⱼ), Rᵢ the sum of a layer's ranks and
+    Tⱼ = Σ (t³ − t) over the groups of t tied layers on chip j (Kendall and Babington Smith, "The
+    problem of m rankings", Ann. Math. Stat. 10, 1939). Tau-b: Kendall, Biometrika 33, 1945.
+
+    Args:
+        drops: Layer to the drop on each chip, larger is worse: by chip index, or in the order of
+            the chips, which then count from 0. Chips that some layer lacks are left out. Layers of
+            equal drop stay in the order given.
+        confidence: Coverage wanted of the intervals, between 0 and 1.
+        resamples: Number of sets of chips drawn.
+        seed: What is drawn follows from it.
+
+    Returns:
+        The ranking; without layers for an empty mapping. The order of the chips does not matter,
+        not even to rounding.
+
+    Raises:
+        ValueError: No chip that all layers have, or a drop that is not a finite number.
+    """
+    if not drops:
+        return Ranking((), 0, None, None)
+    table = _table(drops)
+    means = [math.fsum(row) / table.shape[1] for row in table]
+    ranks = stats.rankdata(np.negative(means))
+    intervals = _rank_intervals(table, ranks, confidence, resamples, seed)
+    layers = [
+        RankedLayer(layer, mean, float(rank), interval)
+        for layer, mean, rank, interval in zip(drops, means, ranks, intervals, strict=True)
+    ]
+    return Ranking(
+        layers=tuple(sorted(layers, key=lambda ranked: ranked.rank)),
+        chips=table.shape[1],
+        concordance=_concordance(table),
+        tau=_mean_tau(table),
+    )
+
+
+def spearman_with_interval(
+    x: Sequence[float], y: Sequence[float], *, confidence: float = CONFIDENCE
+) -> RankCorrelation | None:
+    """Return Spearman's rank correlation over layers with an interval.
+
+    The interval is tanh(artanh ρ ± z · √((1 + ρ²/2) / (n − 3))), z the normal quantile (Bonett and
+    Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations",
+    Psychometrika 65, 2000). Simulated with normal scores it covers 95 % to 97 % from 8 layers on
+    where the true ρ is at most 0.8 (91 % of 0.95 on 8 layers). A bootstrap over layers covers no
+    more of it (94 % to 97 % on 10 and 37 layers), needs draws, and repeats layers, which makes ties
+    that the data does not have. Either takes layers for independent draws.
+
+    The p-value is Student's, t = ρ √((n − 2) / (1 − ρ²)), and from all orders of the layers up to
+    seven of them (Spearman, "The proof and measurement of association between two things", Am. J.
+    Psychol. 15, 1904; Kendall, "Rank correlation methods", 1970).
+
+    Args:
+        x: One value a layer.
+        y: Another value of the same layers, in the same order.
+        confidence: Coverage wanted, between 0 and 1.
+
+    Returns:
+        The correlation; None for fewer than four layers or where a side is constant.
+
+    Raises:
+        ValueError: Sides of unequal length, or a value that is not a finite number.
+    """
+    one, other = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if one.shape != other.shape or one.ndim != 1:
+        raise ValueError(f"a correlation needs equally many values, found {len(x)} and {len(y)}")
+    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+        raise ValueError("a correlation needs finite values")
+    number = len(one)
+    if number < _FEWEST_FOR_CORRELATION or np.ptp(one) == 0.0 or np.ptp(other) == 0.0:
+        return None
+    found = stats.spearmanr(one, other)
+    rho = max(-1.0, min(1.0, float(found.statistic)))
+    p = float(found.pvalue) if number > _MOST_FOR_EXACT else _exact_p(one, other)
+    if abs(rho) > 1.0 - 1e-12:
+        return RankCorrelation(math.copysign(1.0, rho), None, p)
+    half_width = float(stats.norm.ppf((1.0 + confidence) / 2.0)) * math.sqrt(
+        (1.0 + rho**2 / 2.0) / (number - 3)
+    )
+    centre = math.atanh(rho)
+    return RankCorrelation(rho, (math.tanh(centre - half_width), math.tanh(centre + half_width)), p)
+
+
+def _table(drops: Mapping[str, Sequence[float] | Mapping[int, float]]) -> Array:
+    """Return the drops as (layers, chips), the chips in an order of their own."""
+    by_chip = [row if isinstance(row, Mapping) else dict(enumerate(row)) for row in drops.values()]
+    shared = sorted(set.intersection(*(set(row) for row in by_chip)))
+    if not shared:
+        raise ValueError("a ranking needs a chip that all layers have")
+    table = np.array([[row[chip] for chip in shared] for row in by_chip], dtype=np.float64)
+    if not np.isfinite(table).all():
+        raise ValueError("a ranking needs finite drops")
+    return np.ascontiguousarray(table[:, np.lexsort(table[::-1])])
+
+
+def _rank_intervals(
+    table: Array, ranks: Array, confidence: float, resamples: int, seed: int
+) -> list[tuple[float, float] | None]:
+    layers, chips = table.shape
+    if chips < 2:
+        return [None] * layers
+    drawn = np.random.default_rng(seed).integers(chips, size=(resamples, chips))
+    # A layer at a time: all at once would hold layers × resamples × chips numbers.
+    means = np.array([row[drawn].mean(axis=1) for row in table])
+    resampled = stats.rankdata(-means, axis=0)
+    tail = (1.0 - small_sample_level(confidence, chips)) / 2.0
+    low = np.quantile(resampled, tail, axis=1, method="lower")
+    high = np.quantile(resampled, 1.0 - tail, axis=1, method="higher")
+    # Equal drops on every chip may be told apart by rounding; the rank itself is always inside.
+    low, high = np.minimum(low, ranks), np.maximum(high, ranks)
+    return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+
+
+def _concordance(table: Array) -> float | None:
+    layers, chips = table.shape
+    if layers < 2 or chips < 2:
+        return None
+    ranks = stats.rankdata(table, axis=0)
+    ties = 0.0
+    for column in ranks.T:
+        _, group = np.unique(column, return_counts=True)
+        ties += float((group**3 - group).sum())
+    scale = float(chips**2 * layers * (layers**2 - 1) - chips * ties)
+    if scale == 0.0:
+        return None
+    squares = float((ranks.sum(axis=1) ** 2).sum())
+    expected = float(3 * chips**2 * layers * (layers + 1) ** 2)
+    return (12.0 * squares - expected) / scale
+
+
+def _mean_tau(table: Array) -> float | None:
+    one, other = np.triu_indices(len(table), k=1)
+    # On each chip, which layer of a pair loses more: 1, −1, or 0 for a tie. Tau-b of two chips is
+    # the cosine between them; scipy's kendalltau divides by 0 on two layers.
+    signs = np.sign(table[one] - table[other])
+    untied = signs[:, signs.any(axis=0)]
+    agreed = untied.T @ untied
+    decided = np.diag(agreed)
+    taus = [
+        float(agreed[a, b]) / math.sqrt(float(decided[a]) * float(decided[b]))
+        for a, b in combinations(range(len(agreed)), 2)
+    ]
+    return math.fsum(taus) / len(taus) if taus else None
+
+
+def _exact_p(one: Array, other: Array) -> float:
+    """Return the two-sided p of a rank correlation over all orders of one side."""
+    ranks = stats.rankdata(other)
+
+    def association(shuffled: Array, axis: int) -> Array:
+        return np.asarray(np.sum(shuffled * (ranks - ranks.mean()), axis=axis))
+
+    tested = stats.permutation_test(
+        (stats.rankdata(one),),
+        association,
+        permutation_type="pairings",
+        vectorized=True,
+        n_resamples=math.factorial(len(one)),
+        axis=-1,
+    )
+    return float(tested.pvalue)

@@ -1,0 +1,88 @@
+"""An absolute requirement: how much a score may lie below the digital model's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.result import Metric, Result
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What a user demands of hardware, whatever earlier runs measured.
+
+    Attributes:
+        metric: The metric.
+        most: The largest drop from digital that is accepted, in the metric's unit; a rise where
+            lower is better.
+    """
+
+    metric: Metric
+    most: float
+
+    def unmet(self, result: Result) -> str:
+        """Say how a result fails the requirement.
+
+        The mean over the chips of the first look counts, not its interval: one who wants to be sure
+        measures more chips.
+
+        Args:
+            result: What was measured.
+
+        Returns:
+            One line; empty where the requirement is met, or the result has no such score.
+        """
+        # Not at the top: scipy takes a second to load, and options are read at every collection.
+        from analog_bench.gate.interval import mean_interval
+
+        name = self.metric.name
+        digital = result.digital.get(name)
+        scores = [chip.scores[name] for chip in result.first_look if name in chip.scores]
+        if digital is None or not scores:
+            return ""
+        sign = 1 if self.metric.higher_is_better else -1
+        drop = mean_interval([sign * (digital - score) for score in scores])
+        if drop.centre <= self.most:
+            return ""
+        spread = "" if drop.half_width is None else f" ±{drop.half_width:.3g}"
+        chips = "1 chip" if len(scores) == 1 else f"{len(scores)} chips"
+        return (
+            f"{name} lies {drop.centre:.4g}{spread} {self.metric.unit} "
+            f"{'below' if sign > 0 else 'above'} digital ({digital:.4g}) on {chips}; "
+            f"--max-drop allows {self.most:g}"
+        )
+
+
+def parse_requirement(text: str, metrics: Mapping[str, Metric]) -> Requirement:
+    """Read `METRIC=VALUE`, such as `f1=2`.
+
+    Args:
+        text: What the user wrote.
+        metrics: Every metric by name.
+
+    Returns:
+        The requirement.
+
+    Raises:
+        UsageError: An unknown metric, or a value that is not a number of at least 0.
+    """
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if not equals:
+        raise UsageError(f"--max-drop must be METRIC=VALUE, such as f1=2, found {text!r}")
+    if name not in metrics:
+        raise UsageError(f"--max-drop knows no metric {name!r}; {did_you_mean(name, metrics)}")
+    try:
+        most = float(value)
+    except ValueError:
+        most = math.nan
+    if not 0 <= most < math.inf:
+        raise UsageError(f"--max-drop {name} must be a number of at least 0, found {value!r}")
+    return Requirement(metrics[name], most)
+
+
+def first_unmet(result: Result, requirements: Sequence[Requirement]) -> str:
+    """Return what the first requirement that is not met has to say; empty where all are."""
+    return next(filter(None, (requirement.unmet(result) for requirement in requirements)), "")

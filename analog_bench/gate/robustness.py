@@ -1,0 +1,217 @@
+"""Scores beside the raw metrics: A*, one-day accuracy and what a month takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from analog_bench.gate.interval import Interval, mean_interval
+from analog_bench.gate.pairing import same_fingerprint
+from analog_bench.result import Metric, Result
+
+SECOND_S = 1.0
+DAY_S = 86_400.0
+MONTH_S = 2_592_000.0
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What results share that differ in nothing but the drift time.
+
+    Attributes:
+        study: Name of the study.
+        model: Name of the model.
+        group: The layers, by their short name.
+        noise: The noise.
+        tile: Tile engine.
+        hardware: Hardware preset.
+        variant: `direct` or `hwa`.
+        case_version: Version of the case.
+        protocol: Fingerprint of data, tokeniser, lengths and metric versions.
+        weights: Fingerprint of the digital weights.
+        seed: The run's seed: under another one, equal indices are other chips.
+    """
+
+    study: str
+    model: str
+    group: str
+    noise: str
+    tile: str
+    hardware: str
+    variant: str
+    case_version: int
+    protocol: str
+    weights: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """The scores of one noise on one group of layers, over its drift times.
+
+    Each is a mean over chips with Student's 95 % interval.
+
+    Attributes:
+        conditions: What was measured.
+        metric: Name of the metric.
+        a_star: Drift time in seconds to A* at that time, in ascending order: 1 is digital, 0 is
+            guessing. Empty where the score of guessing is not known, or digital is no better.
+        one_day: The metric after one day, in its own unit; None where that was not measured.
+        avm: What a month changes, the metric at 30 days − at 1 s, in its own unit and direction;
+            None where the two times were not measured on the same chips.
+    """
+
+    conditions: Conditions
+    metric: str
+    a_star: Mapping[float, Interval]
+    one_day: Interval | None
+    avm: Interval | None
+
+
+def a_star(score: float, digital: float, chance: float) -> float | None:
+    """Place a score between guessing and digital: A* = (score − chance) / (digital − chance).
+
+    1 is as good as digital, 0 as good as guessing; it may lie outside. It needs no direction: where
+    lower is better (cross-entropy), numerator and denominator both change sign. (Accuracy
+    normalised for chance, as Cohen, "A coefficient of agreement for nominal scales", Educ. Psychol.
+    Meas. 20, 1960, does for agreement.)
+
+    Args:
+        score: The analog model's score.
+        digital: The digital model's, on the same examples.
+        chance: The score of guessing on them.
+
+    Returns:
+        A*; None where digital scores as guessing does, so that there is nothing between.
+    """
+    if digital == chance:
+        return None
+    return (score - chance) / (digital - chance)
+
+
+def one_day_score(scores: Mapping[float, Iterable[float]]) -> Interval | None:
+    """Return the score one day (86,400 s) after programming.
+
+    Args:
+        scores: Drift time in seconds to one score a chip.
+
+    Returns:
+        Mean over chips and Student's interval; None where no chip was measured then.
+    """
+    return _mean(scores.get(DAY_S, ()))
+
+
+def month_change(scores: Mapping[float, Mapping[int, float]]) -> Interval | None:
+    """Return the accuracy variation over one month: AVM = score(30 d) − score(1 s).
+
+    The difference is taken chip by chip, as a chip is programmed once and then drifts; its interval
+    is Student's over the differences, which leaves out what chips differ in from the start.
+    (Benmeziane et al., "AnalogNAS: A neural network design framework for accurate inference with
+    analog in-memory computing", IEEE EDGE 2023.)
+
+    Args:
+        scores: Drift time in seconds to chip index to score; chips that lack one of the two times
+            are left out.
+
+    Returns:
+        Mean over chips and Student's interval; None where no chip has both times.
+    """
+    first, last = scores.get(SECOND_S, {}), scores.get(MONTH_S, {})
+    return _mean(last[chip] - first[chip] for chip in first.keys() & last.keys())
+
+
+def robustness_of(results: Sequence[Result], metric: Metric) -> list[Robustness]:
+    """Score results, each group of them that differs only in the drift time.
+
+    Chips of different seeds never meet. A chip of the second look (re-measured because the first
+    looked changed) enters no score. A result that was not measured, or that lacks a finite score
+    of a chip, counts as not there. Where chips of one index carry different fingerprints at 1 s and
+    at 30 d they are not the same hardware, and there is no AVM.
+
+    Args:
+        results: Any results, in any order; one for each drift time of a group.
+        metric: The metric to score in.
+
+    Returns:
+        One entry a group, in the order in which the groups first appear; groups without a single
+        score have none.
+
+    Raises:
+        ValueError: Two results of the same group and drift time.
+    """
+    groups: dict[Conditions, dict[float, Result]] = {}
+    for result in results:
+        if not _scores(result, metric):
+            continue
+        times = groups.setdefault(_conditions(result), {})
+        if result.drift_s in times:
+            raise ValueError(f"{result.case_id} is among the results twice")
+        times[result.drift_s] = result
+    return [_robustness(conditions, groups[conditions], metric) for conditions in groups]
+
+
+def _robustness(
+    conditions: Conditions, times: Mapping[float, Result], metric: Metric
+) -> Robustness:
+    scores = {drift_s: _scores(result, metric) for drift_s, result in sorted(times.items())}
+    normalised: dict[float, Interval] = {}
+    for drift_s, chips in scores.items():
+        found = _a_stars(times[drift_s], list(chips.values()), metric)
+        if found is not None:
+            normalised[drift_s] = found
+    return Robustness(
+        conditions=conditions,
+        metric=metric.name,
+        a_star=normalised,
+        one_day=one_day_score({drift_s: chips.values() for drift_s, chips in scores.items()}),
+        avm=month_change(scores) if _same_hardware(times) else None,
+    )
+
+
+def _a_stars(result: Result, scores: Sequence[float], metric: Metric) -> Interval | None:
+    digital, chance = result.digital.get(metric.name), result.chance.get(metric.name)
+    if digital is None or chance is None:
+        return None
+    if (digital <= chance) if metric.higher_is_better else (digital >= chance):
+        return None
+    placed = [a_star(score, digital, chance) for score in scores]
+    return _mean(value for value in placed if value is not None)
+
+
+def _scores(result: Result, metric: Metric) -> dict[int, float]:
+    """Return chip to score; empty unless every chip of the first look has a finite one."""
+    if result.status != "measured":
+        return {}
+    found = {chip.chip: chip.scores.get(metric.name, math.nan) for chip in result.first_look}
+    return found if all(map(math.isfinite, found.values())) else {}
+
+
+def _same_hardware(times: Mapping[float, Result]) -> bool:
+    if SECOND_S not in times or MONTH_S not in times:
+        return False
+    first = {chip.chip: chip.fingerprint for chip in times[SECOND_S].first_look}
+    last = {chip.chip: chip.fingerprint for chip in times[MONTH_S].first_look}
+    return all(same_fingerprint(first[chip], last[chip]) for chip in first.keys() & last.keys())
+
+
+def _mean(values: Iterable[float]) -> Interval | None:
+    # Sorted, so that not even rounding depends on the order of the chips.
+    ordered = sorted(values)
+    return mean_interval(ordered) if ordered else None
+
+
+def _conditions(result: Result) -> Conditions:
+    return Conditions(
+        study=result.study,
+        model=result.model,
+        group=result.group,
+        noise=result.noise,
+        tile=result.tile,
+        hardware=result.hardware,
+        variant=result.variant,
+        case_version=result.case_version,
+        protocol=result.protocol,
+        weights=result.weights,
+        seed=result.seed,
+    )

@@ -1,0 +1,194 @@
+"""Is a change real, and is it beyond a margin: Student's and Welch's tests over chips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy import stats
+
+from analog_bench.gate.interval import CONFIDENCE
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An estimated change, new − old, and how sure of it one may be.
+
+    Attributes:
+        change: The estimate, in the unit of the scores.
+        standard_error: Its standard error, in the same unit; 0.0 where the chips show no spread at
+            all, None where there is no spread to be had (a single chip).
+        freedom: Degrees of freedom of the standard error, positive unless that is None.
+
+    Raises:
+        ValueError: A number that is not finite, a negative standard error, or a standard error
+            without degrees of freedom.
+    """
+
+    change: float
+    standard_error: float | None
+    freedom: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.change):
+            raise ValueError(f"a change must be a finite number, not {self.change}")
+        error = self.standard_error
+        if error is None:
+            return
+        if not 0.0 <= error < math.inf:
+            raise ValueError(f"a standard error must be finite and not negative, not {error}")
+        if not self.freedom > 0.0:
+            raise ValueError(f"a standard error needs degrees of freedom, not {self.freedom}")
+
+
+def paired_effect(differences: Sequence[float]) -> Effect:
+    """Estimate a change from the same chips, measured before and after.
+
+    The mean difference d̄, its standard error s / √n and n − 1 degrees of freedom, where s is the
+    standard deviation of the differences with n − 1 in the denominator (Student, "The probable
+    error of a mean", Biometrika 6, 1908).
+
+    Args:
+        differences: New − old score, one a chip; shape (chips,), at least one, in any order.
+
+    Returns:
+        The effect; its standard error is exactly 0 where all differences are equal, and None for
+        one chip. The order of the chips does not matter, not even to rounding.
+
+    Raises:
+        ValueError: No difference at all, or one that is not a finite number.
+    """
+    mean, error = _mean_and_error(differences)
+    return Effect(mean, error, float(len(differences) - 1))
+
+
+def welch_effect(new: Sequence[float], old: Sequence[float]) -> Effect:
+    """Estimate a change from independent chips, whose spreads may differ.
+
+    The difference of the means, its standard error √(e₁² + e₂²) with eᵢ = sᵢ / √nᵢ, and the degrees
+    of freedom ν = (e₁² + e₂²)² / (e₁⁴/(n₁−1) + e₂⁴/(n₂−1)) (Welch, "The generalization of
+    'Student's' problem when several different population variances are involved", Biometrika 34,
+    1947; Satterthwaite, Biometrics Bulletin 2, 1946).
+
+    Args:
+        new: New scores, one a chip; shape (chips,), at least one, in any order.
+        old: Stored scores, likewise; their number may differ.
+
+    Returns:
+        The effect; its standard error is exactly 0 where neither side shows a spread, and None
+        where a side has one chip. The order of the chips does not matter, not even to rounding.
+
+    Raises:
+        ValueError: A side without a score, or a score that is not a finite number.
+    """
+    new_mean, new_error = _mean_and_error(new)
+    old_mean, old_error = _mean_and_error(old)
+    change = new_mean - old_mean
+    most = float(len(new) + len(old) - 2)
+    if new_error is None or old_error is None:
+        return Effect(change, None, most)
+    error = math.hypot(new_error, old_error)
+    if error == 0.0:
+        return Effect(change, 0.0, most)
+    new_share, old_share = (new_error / error) ** 2, (old_error / error) ** 2
+    freedom = 1.0 / (new_share**2 / (len(new) - 1) + old_share**2 / (len(old) - 1))
+    return Effect(change, error, freedom)
+
+
+def p_below(effect: Effect, bound: float) -> float:
+    """Test whether the true change is below a bound.
+
+    The one-sided p of H₀ "true change ≥ bound": P(T ≤ (change − bound) / standard error), T of
+    Student's distribution with the effect's degrees of freedom.
+
+    Args:
+        effect: The estimated change.
+        bound: What it is held against, in the same unit.
+
+    Returns:
+        The p-value. Without a spread (standard error 0) 0.0 for a change below the bound, else 1.0;
+        1.0 where the standard error is None.
+    """
+    if effect.standard_error is None:
+        return 1.0
+    distance = effect.change - bound
+    if effect.standard_error == 0.0:
+        return 0.0 if distance < 0.0 else 1.0
+    return float(stats.t.cdf(distance / effect.standard_error, effect.freedom))
+
+
+def p_above(effect: Effect, bound: float) -> float:
+    """Test whether the true change is above a bound: the mirror of `p_below`.
+
+    Args:
+        effect: The estimated change.
+        bound: What it is held against, in the same unit.
+
+    Returns:
+        The one-sided p of H₀ "true change ≤ bound".
+    """
+    mirrored = Effect(-effect.change, effect.standard_error, effect.freedom)
+    return p_below(mirrored, -bound)
+
+
+def tost(effect: Effect, margin: float) -> float:
+    """Test whether the true change lies inside a margin, by two one-sided tests.
+
+    The larger p of "true change ≤ −margin" and "true change ≥ margin" (Schuirmann, "A comparison of
+    the two one-sided tests procedure and the power approach for assessing the equivalence of
+    average bioavailability", J. Pharmacokinet. Biopharm. 15, 1987). It is below α exactly where
+    the interval of confidence 1 − 2α lies inside the margin.
+
+    Args:
+        effect: The estimated change.
+        margin: The change that matters, in the same unit; not negative.
+
+    Returns:
+        The p-value of H₀ "|true change| ≥ margin".
+
+    Raises:
+        ValueError: A negative margin.
+    """
+    if not margin >= 0.0:
+        raise ValueError(f"a margin must not be negative, found {margin}")
+    return max(p_above(effect, -margin), p_below(effect, margin))
+
+
+def interval_of(effect: Effect, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+    """Return the confidence interval of a change: change ± t(ν) · standard error.
+
+    t(ν) is the (1 + confidence) / 2 quantile of Student's distribution.
+
+    Args:
+        effect: The estimated change.
+        confidence: Coverage wanted, between 0 and 1.
+
+    Returns:
+        Lower and upper end; None where the standard error is None.
+    """
+    if effect.standard_error is None:
+        return None
+    if effect.standard_error == 0.0:
+        return effect.change, effect.change
+    quantile = float(stats.t.ppf((1.0 + confidence) / 2.0, effect.freedom))
+    half_width = quantile * effect.standard_error
+    return effect.change - half_width, effect.change + half_width
+
+
+def _mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
+    if not values:
+        raise ValueError("an effect needs at least one chip")
+    if not all(map(math.isfinite, values)):
+        raise ValueError("an effect needs finite scores")
+    number = len(values)
+    if min(values) == max(values):
+        # Rounding in the mean would otherwise leave a spread of 1e-17 where there is none.
+        return float(values[0]), 0.0 if number > 1 else None
+    # fsum rounds once, whatever the order of what it sums.
+    mean = math.fsum(values) / number
+    deviations = [value - mean for value in values]
+    # In units of the largest, so that no square leaves the range of floats.
+    unit = max(map(abs, deviations))
+    variance = math.fsum((deviation / unit) ** 2 for deviation in deviations) / (number - 1)
+    return mean, unit * math.sqrt(variance / number)
