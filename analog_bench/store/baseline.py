@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from analog_bench.result import Result
+from analog_bench.result import SECOND_LOOK, Result
 from analog_bench.store.run import Manifest, settled
 
 SCORE_DECIMALS = 6
@@ -69,7 +69,7 @@ class CaseEntry:
         weights: Fingerprint of the digital weights.
         seed: The run's seed.
         digital: Scores of the digital model on the same examples.
-        chips: Raw values, one record a chip, by index.
+        chips: Raw values, one record a chip, by index; those of a second look included.
         provenance: Where they come from.
     """
 
@@ -81,6 +81,16 @@ class CaseEntry:
     digital: Mapping[str, float]
     chips: tuple[StoredChip, ...]
     provenance: Provenance
+
+    @property
+    def first_look(self) -> tuple[StoredChip, ...]:
+        """The chips that every run measures."""
+        return tuple(chip for chip in self.chips if chip.chip < SECOND_LOOK)
+
+    @property
+    def second_look(self) -> tuple[StoredChip, ...]:
+        """Fresh chips, measured to confirm what the first look made suspicious."""
+        return tuple(chip for chip in self.chips if chip.chip >= SECOND_LOOK)
 
 
 @dataclass(frozen=True)
@@ -157,8 +167,8 @@ class Change:
         what: The case id, or the model for a digital score.
         protocol: The protocol it was measured under.
         metric: Name of the metric.
-        before: Stored score, mean over chips; None where there was none.
-        after: New score, mean over chips; None where it is stored no more.
+        before: Stored score, mean over the first look's chips; None where there was none.
+        after: New score, likewise; None where it is stored no more.
     """
 
     what: str
@@ -183,7 +193,8 @@ def merge_cases(
     """Put new results into a baseline; whatever they do not mention stays.
 
     An entry whose numbers are the same keeps its old provenance, so that measuring again without a
-    change leaves the file as it was. Skipped and broken results are never stored.
+    change leaves the file as it was; a second look that was stored stays where the new result has
+    none and its first look is the same. Skipped and broken results are never stored.
 
     Args:
         baseline: What is stored.
@@ -201,13 +212,13 @@ def merge_cases(
             raise ValueError(f"{result.case_id} belongs to the baseline {where}")
         if result.status != "measured":
             continue
-        new = _case_entry(result, provenance)
+        new = case_entry(result, provenance)
         old = entries.get((new.case_id, new.protocol))
-        if old is not None and replace(new, provenance=old.provenance) == old:
+        if old is not None and _says_the_same(new, old):
             continue
         entries[new.case_id, new.protocol] = new
-        before = _means(old.chips) if old else {}
-        changes += _changes(new.case_id, new.protocol, before, _means(new.chips))
+        before = _means(old.first_look) if old else {}
+        changes += _changes(new.case_id, new.protocol, before, _means(new.first_look))
     return replace(baseline, entries=entries), changes
 
 
@@ -231,7 +242,16 @@ def merge_digital(
     return replace(baseline, entries={**baseline.entries, new.protocol: new}), changes
 
 
-def _case_entry(result: Result, provenance: Provenance) -> CaseEntry:
+def case_entry(result: Result, provenance: Provenance) -> CaseEntry:
+    """Return what a baseline stores of a measured result.
+
+    Args:
+        result: The result, settled; its numbers are rounded here.
+        provenance: Where it comes from.
+
+    Returns:
+        The entry, chips by index.
+    """
     return CaseEntry(
         case_id=result.case_id,
         protocol=result.protocol,
@@ -250,6 +270,11 @@ def _case_entry(result: Result, provenance: Provenance) -> CaseEntry:
         ),
         provenance=provenance,
     )
+
+
+def _says_the_same(new: CaseEntry, old: CaseEntry) -> bool:
+    chips = new.chips if new.second_look else new.first_look + old.second_look
+    return replace(new, chips=chips, provenance=old.provenance) == old
 
 
 def _rounded(scores: Mapping[str, float]) -> dict[str, float]:

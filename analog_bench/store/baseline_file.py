@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from pathlib import Path
 
@@ -20,15 +20,19 @@ from analog_bench.store.baseline import (
     merge_digital,
 )
 from analog_bench.store.baseline_schema import (
+    BASELINE_VERSION,
     case_entry_from_json,
     case_entry_to_json,
     digital_entry_from_json,
     digital_entry_to_json,
 )
-from analog_bench.store.document import DocumentError, Json, Node, layout, load
-from analog_bench.store.schema import SCHEMA_VERSION, check_version
+from analog_bench.store.document import DocumentError, Json, Node, load, parse
+from analog_bench.store.layout import layout
+from analog_bench.store.schema import check_version
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+# Windows keeps these for devices, whatever follows the first dot; baselines are shared by git.
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
 def case_path(root: Path, variant: str, model: str, study: str) -> Path:
@@ -77,18 +81,11 @@ def read_cases(root: Path, variant: str, model: str, study: str) -> CaseBaseline
     """
     path = case_path(root, variant, model, study)
     try:
-        node = load(path)
-        _check_heading(node, "cases", variant=variant, model=model, study=study)
-        entries = {
-            (case_id, protocol): case_entry_from_json(case_id, protocol, entry)
-            for case_id, protocols in node.field("cases").entries()
-            for protocol, entry in protocols.entries()
-        }
+        return _cases(load(path), variant, model, study)
     except FileNotFoundError:
-        entries = {}
+        return CaseBaseline(variant, model, study, {})
     except DocumentError as problem:
         raise BaselineError(_corrupt(path, problem)) from None
-    return CaseBaseline(variant, model, study, entries)
 
 
 def read_digital(root: Path, model: str) -> DigitalBaseline:
@@ -106,17 +103,11 @@ def read_digital(root: Path, model: str) -> DigitalBaseline:
     """
     path = digital_path(root, model)
     try:
-        node = load(path)
-        _check_heading(node, "protocols", variant="digital", model=model)
-        entries = {
-            protocol: digital_entry_from_json(protocol, entry)
-            for protocol, entry in node.field("protocols").entries()
-        }
+        return _digital(load(path), model)
     except FileNotFoundError:
-        entries = {}
+        return DigitalBaseline(model, {})
     except DocumentError as problem:
         raise BaselineError(_corrupt(path, problem)) from None
-    return DigitalBaseline(model, entries)
 
 
 def write_cases(root: Path, baseline: CaseBaseline) -> Path:
@@ -132,12 +123,8 @@ def write_cases(root: Path, baseline: CaseBaseline) -> Path:
     Raises:
         BaselineError: It cannot be written.
     """
-    path = case_path(root, baseline.variant, baseline.model, baseline.study)
-    cases: dict[str, dict[str, Json]] = {}
-    for (case_id, protocol), entry in sorted(baseline.entries.items()):
-        cases.setdefault(case_id, {})[protocol] = case_entry_to_json(entry)
-    heading = {"variant": baseline.variant, "model": baseline.model, "study": baseline.study}
-    _write(path, {"schema_version": SCHEMA_VERSION, **heading, "cases": cases})
+    path, content = _cases_content(root, baseline)
+    _write(path, content)
     return path
 
 
@@ -160,14 +147,16 @@ def write_digital(root: Path, baseline: DigitalBaseline) -> Path:
         for protocol, entry in sorted(baseline.entries.items())
     }
     heading = {"variant": "digital", "model": baseline.model}
-    _write(path, {"schema_version": SCHEMA_VERSION, **heading, "protocols": protocols})
+    document = {"schema_version": BASELINE_VERSION, **heading, "protocols": protocols}
+    _write(path, _content(path, document, lambda node: _digital(node, baseline.model)))
     return path
 
 
 def update_cases(root: Path, results: Iterable[Result], provenance: Provenance) -> list[Change]:
     """Store results as the new baselines; what they do not mention stays, see `merge_cases`.
 
-    Every file concerned is read before any is written, so a corrupt one spoils nothing.
+    Every file concerned is read before any is written, so a corrupt one spoils nothing; nor does a
+    result that cannot be stored, such as one whose case id has a line break in it.
 
     Args:
         root: The baselines folder; made where missing.
@@ -178,14 +167,15 @@ def update_cases(root: Path, results: Iterable[Result], provenance: Provenance) 
         What changed, by file and case id; files without a change are not touched.
 
     Raises:
-        BaselineError: A file that is corrupt or cannot be written.
+        BaselineError: A file that is corrupt or cannot be written, or a result that cannot be
+            stored.
     """
     merged = []
     for where, members in groupby(sorted(results, key=_file_of), key=_file_of):
         merged.append(merge_cases(read_cases(root, *where), list(members), provenance))
-    for baseline, changes in merged:
-        if changes:
-            write_cases(root, baseline)
+    contents = [_cases_content(root, baseline) for baseline, changes in merged if changes]
+    for path, content in contents:
+        _write(path, content)
     return [change for _, changes in merged for change in changes]
 
 
@@ -217,25 +207,73 @@ def _name(name: str, noun: str) -> str:
     if not _NAME.fullmatch(name):
         raise BaselineError(
             f"the {noun} {name[:60]!a} cannot name a baseline file: letters, digits and ._+- are "
-            "allowed, a letter or digit first"
+            "allowed, a letter or digit first, 100 at most"
+        )
+    if _DEVICE.fullmatch(name):
+        raise BaselineError(
+            f"the {noun} {name[:60]!a} cannot name a baseline file: Windows keeps it for a device"
         )
     return name
 
 
 def _check_heading(node: Node, body: str, **heading: str) -> None:
-    check_version(node)
+    check_version(node, BASELINE_VERSION)
     node.only("schema_version", *heading, body)
     for key, value in heading.items():
         if node.field(key).text() != value:
             node.field(key).fail(f"{value!r} is expected, as the file's place says")
 
 
-def _write(path: Path, document: Json) -> None:
+def _cases(node: Node, variant: str, model: str, study: str) -> CaseBaseline:
+    _check_heading(node, "cases", variant=variant, model=model, study=study)
+    entries = {
+        (case_id, protocol): case_entry_from_json(case_id, protocol, entry)
+        for case_id, protocols in node.field("cases").entries()
+        for protocol, entry in protocols.entries()
+    }
+    return CaseBaseline(variant, model, study, entries)
+
+
+def _digital(node: Node, model: str) -> DigitalBaseline:
+    _check_heading(node, "protocols", variant="digital", model=model)
+    entries = {
+        protocol: digital_entry_from_json(protocol, entry)
+        for protocol, entry in node.field("protocols").entries()
+    }
+    return DigitalBaseline(model, entries)
+
+
+def _cases_content(root: Path, baseline: CaseBaseline) -> tuple[Path, bytes]:
+    where = (baseline.variant, baseline.model, baseline.study)
+    path = case_path(root, *where)
+    cases: dict[str, dict[str, Json]] = {}
+    for (case_id, protocol), entry in sorted(baseline.entries.items()):
+        cases.setdefault(case_id, {})[protocol] = case_entry_to_json(entry)
+    heading = dict(zip(("variant", "model", "study"), where, strict=True))
+    document = {"schema_version": BASELINE_VERSION, **heading, "cases": cases}
+    return path, _content(path, document, lambda node: _cases(node, *where))
+
+
+def _content(path: Path, document: Json, read: Callable[[Node], object]) -> bytes:
     try:
-        write_atomic(path, layout(document))
+        content = layout(document)
+        # A baseline that no later run could read would be worse than none.
+        read(parse(content))
+    except ValueError as problem:
+        raise _cannot_write(path, problem) from None
+    return content
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_atomic(path, content)
     except (OSError, ValueError) as problem:
-        why = getattr(problem, "strerror", None) or str(problem)
-        raise BaselineError(f"cannot write the baseline {str(path)!r}: {why}") from None
+        raise _cannot_write(path, problem) from None
+
+
+def _cannot_write(path: Path, problem: Exception) -> BaselineError:
+    why = getattr(problem, "strerror", None) or str(problem)
+    return BaselineError(f"cannot write the baseline {str(path)!r}: {why}")
 
 
 def _corrupt(path: Path, problem: DocumentError) -> str:

@@ -1,10 +1,15 @@
-"""The baseline files' schema: entries to JSON and back. docs/schema.md describes each field."""
+"""The baseline files' schema: entries to JSON and back. docs/schema.md describes each field.
+
+baseline.schema.json says the same in the words of JSON Schema, as far as it has them.
+"""
 
 from __future__ import annotations
 
 from analog_bench.store.baseline import CaseEntry, DigitalEntry, Provenance, StoredChip
 from analog_bench.store.document import LARGEST_WHOLE, Json, Node
-from analog_bench.store.schema import check_chips
+from analog_bench.store.result_schema import check_chips
+
+BASELINE_VERSION = 1
 
 
 def case_entry_to_json(entry: CaseEntry) -> Json:
@@ -45,7 +50,7 @@ def case_entry_from_json(case_id: str, protocol: str, node: Node) -> CaseEntry:
         weights=node.field("weights").text(),
         seed=node.field("seed").whole(-LARGEST_WHOLE),
         digital=node.field("digital").scores(),
-        chips=chips,
+        chips=tuple(sorted(chips, key=lambda chip: chip.chip)),
         provenance=_provenance(node.field("provenance")),
     )
 

@@ -1,10 +1,12 @@
-"""A JSON document: read strictly, piece by piece, and laid out so that a diff reads well."""
+"""A JSON document, read strictly, piece by piece."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+import stat
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeAlias
@@ -15,7 +17,6 @@ Json: TypeAlias = object
 
 LARGEST_WHOLE = 2**63 - 1
 _DEEPEST_PLAIN = 6
-_LINE = 100
 
 
 class DocumentError(ValueError):
@@ -66,7 +67,7 @@ class Node:
     def entries(self) -> Iterator[tuple[str, Node]]:
         """Yield the keys and pieces of an object whose keys are names."""
         for key, value in self._members().items():
-            if not key or not _is_printable(key):
+            if not is_name(key):
                 raise DocumentError(f"{self.at}: {_shown(key)} cannot be a name")
             yield key, Node(value, f"{self.at}[{_shown(key)}]")
 
@@ -161,11 +162,30 @@ def load(path: Path) -> Node:
             key twice, or is nested absurdly deep.
     """
     try:
+        # A pipe would keep us waiting, and a device such as /dev/zero never ends.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DocumentError("cannot be read: it is not an ordinary file")
         content = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, DocumentError):
         raise
     except (OSError, ValueError) as problem:
         raise DocumentError(f"cannot be read: {_one_line(problem)}") from None
+    return parse(content)
+
+
+def parse(content: bytes) -> Node:
+    """Read a JSON text.
+
+    Args:
+        content: UTF-8, without a byte order mark.
+
+    Returns:
+        Its top level.
+
+    Raises:
+        DocumentError: It is not UTF-8, not JSON, holds NaN or Infinity or an absurdly long number,
+            gives one key twice, or is nested absurdly deep.
+    """
     try:
         return Node(
             json.loads(
@@ -178,47 +198,10 @@ def load(path: Path) -> Node:
         raise DocumentError("nested too deep") from None
     except DocumentError:
         raise
-    except ValueError as problem:
+    except json.JSONDecodeError as problem:
         raise DocumentError(f"not JSON: {_one_line(problem)}") from None
-
-
-def layout(value: Json) -> bytes:
-    """Lay a document out: whatever fits stands on one line, a list of plain values always does.
-
-    Keys keep their order. Numbers are written so that they read back as the same float.
-
-    Args:
-        value: Anything JSON can hold.
-
-    Returns:
-        UTF-8 text that ends with a newline; characters UTF-8 cannot hold become `?`.
-
-    Raises:
-        ValueError: NaN or infinity somewhere.
-    """
-    return (_laid_out(value, 0) + "\n").encode("utf-8", "replace")
-
-
-def _laid_out(value: Json, indent: int) -> str:
-    if isinstance(value, Mapping):
-        parts = [f"{_leaf(str(key))}: {_laid_out(v, indent + 1)}" for key, v in value.items()]
-        opening, closing = "{", "}"
-    elif isinstance(value, list | tuple):
-        if not any(isinstance(v, Mapping | list | tuple) for v in value):
-            return _leaf(value)
-        parts = [_laid_out(v, indent + 1) for v in value]
-        opening, closing = "[", "]"
-    else:
-        return _leaf(value)
-    short = sum(map(len, parts)) + 2 * len(parts) + indent <= _LINE
-    if short and not any("\n" in part for part in parts):
-        return opening + ", ".join(parts) + closing
-    margin = "\n" + " " * (indent + 1)
-    return opening + margin + ("," + margin).join(parts) + "\n" + " " * indent + closing
-
-
-def _leaf(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:  # Python reads no whole number of thousands of digits
+        raise DocumentError("holds a number of far too many digits") from None
 
 
 def _finite(value: Json) -> float | None:
@@ -238,8 +221,8 @@ def _no_constant(name: str) -> NoReturn:
 def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        counted = Counter(key for key, _ in pairs)
+        twice = next(key for key, times in counted.items() if times > 1)
         raise DocumentError(f"gives the key {_shown(twice)} twice in one object")
     return members
 
@@ -252,8 +235,9 @@ def _encodes(text: str) -> bool:
     return True
 
 
-def _is_printable(name: str) -> bool:
-    return name.isprintable() and _encodes(name)
+def is_name(text: str) -> bool:
+    """Return whether a text may be a key that names something: printable and not empty."""
+    return bool(text) and text.isprintable() and _encodes(text)
 
 
 def _shown(value: Json) -> str:

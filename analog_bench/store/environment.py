@@ -32,12 +32,13 @@ def collect_environment(known: Mapping[str, Json]) -> dict[str, Json]:
             found here.
 
     Returns:
-        `python`, `platform`, `cpu` and the version of each of `PACKAGES` (None where it is not
-        installed), with `known`, sorted by name.
+        `python`, `platform`, `machine`, `cpu` and the version of each of `PACKAGES` (None where it
+        is not installed), with `known`, sorted by name.
     """
     found: dict[str, Json] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "machine": platform.machine(),
         "cpu": cpu_model(),
         **{name: package_version(name) for name in PACKAGES},
         **known,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from analog_bench.result import LayerFacts, Metric, Result
+from analog_bench.result import LayerFacts, Metric, Result, Scope
 from analog_bench.store.document import Json
 
 
@@ -38,11 +38,13 @@ class Run:
     Attributes:
         manifest: Where, when and how.
         metrics: The metrics its scores are in, by name.
+        scopes: What the results of each study on each model share; one for every result.
         results: One record a case.
     """
 
     manifest: Manifest
     metrics: Mapping[str, Metric]
+    scopes: tuple[Scope, ...]
     results: tuple[Result, ...]
 
 
@@ -50,8 +52,8 @@ def settled(result: Result) -> Result:
     """Return the result as it may be stored: with finite numbers only.
 
     A result with a score that is not finite becomes `broken`, with a reason that says which; a
-    broken or skipped result keeps no chips. Digital scores and facts that are not finite are left
-    out.
+    broken or skipped result keeps no chips. Digital scores, scores of guessing and facts that are
+    not finite are left out.
 
     Args:
         result: As the engine returned it.
@@ -70,14 +72,15 @@ def settled(result: Result) -> Result:
         result,
         status=status,
         reason=reason,
-        digital={name: x for name, x in result.digital.items() if math.isfinite(x)},
+        digital=_finite(result.digital),
+        chance=_finite(result.chance),
         chips=result.chips if status == "measured" else (),
         facts=facts,
     )
 
 
 def _not_finite(result: Result) -> str:
-    if not result.chips:
+    if not result.first_look:
         return "no chip was measured"
     for name, score in result.digital.items():
         if not math.isfinite(score):
@@ -92,6 +95,10 @@ def _not_finite(result: Result) -> str:
         if not all(map(math.isfinite, chip.fingerprint)):
             return f"chip {chip.chip} was programmed with weights that are not finite"
     return ""
+
+
+def _finite(scores: Mapping[str, float]) -> dict[str, float]:
+    return {name: score for name, score in scores.items() if math.isfinite(score)}
 
 
 def _facts_numbers(facts: LayerFacts) -> tuple[float, ...]:

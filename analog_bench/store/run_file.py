@@ -6,7 +6,8 @@ from pathlib import Path
 
 from analog_bench.errors import StoreError
 from analog_bench.store.atomic_file import check_target, write_atomic
-from analog_bench.store.document import DocumentError, layout, load
+from analog_bench.store.document import DocumentError, load
+from analog_bench.store.layout import layout
 from analog_bench.store.run import Run
 from analog_bench.store.schema import run_from_json, run_to_json
 

@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analog_bench.errors import BaselineError
-from analog_bench.result import Measurement, Result
+from analog_bench.result import SECOND_LOOK, Measurement, Result
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import (
     case_path,
@@ -31,7 +30,7 @@ def result(case_id="bert/c0", f1=(61.5, 62.5), protocol="p1", study="layer_noise
     )
     made = Result(
         case_id, study, "bert", "c0", "white_output:std=1", 0.0, "none", "ideal", "direct", 1,
-        protocol, "w1", 7, "measured", "", {"f1": 70.1234567, "em": 60.0}, chips,
+        protocol, "w1", 7, "measured", "", {"f1": 70.1234567, "em": 60.0}, {"f1": 3.5}, chips,
     )  # fmt: skip
     return replace(made, **changed)
 
@@ -93,6 +92,58 @@ def test_measuring_the_same_again_leaves_the_file_alone(tmp_path):
     before = path.stat().st_mtime_ns, path.read_bytes()
     assert update_cases(tmp_path, [result()], LATER) == []
     assert (path.stat().st_mtime_ns, path.read_bytes()) == before
+
+
+def looks(first, second=(), **changed):
+    """Return a result of chips 0, 1, ... and of fresh chips 1000, 1001, ..."""
+    given_result = result(f1=(*first, *second), **changed)
+    indices = (*range(len(first)), *range(SECOND_LOOK, SECOND_LOOK + len(second)))
+    chips = (replace(chip, chip=n) for n, chip in zip(indices, given_result.chips, strict=True))
+    return replace(given_result, chips=tuple(chips))
+
+
+def test_both_looks_are_stored_and_the_first_one_counts(tmp_path):
+    (_, change) = update_cases(tmp_path, [looks((60.0, 62.0), (10.0, 20.0))], THEN)
+    assert (change.metric, change.after) == ("f1", 61.0)
+    entry = read_cases(tmp_path, "direct", "bert", "layer_noise").find("bert/c0", "p1")
+    assert [chip.chip for chip in entry.chips] == [0, 1, 1000, 1001]
+    assert [chip.chip for chip in entry.first_look] == [0, 1]
+    assert [chip.chip for chip in entry.second_look] == [1000, 1001]
+
+
+def test_a_second_look_stays_until_the_first_one_changes(tmp_path):
+    update_cases(tmp_path, [looks((60.0, 62.0), (10.0,))], THEN)
+    before = (tmp_path / "direct/bert/layer_noise.json").read_bytes()
+    assert update_cases(tmp_path, [looks((60.0, 62.0))], LATER) == []
+    assert (tmp_path / "direct/bert/layer_noise.json").read_bytes() == before
+    assert update_cases(tmp_path, [looks((60.0, 62.0), (11.0,))], LATER) != []
+    assert update_cases(tmp_path, [looks((60.0, 61.0))], LATER) != []
+    entry = read_cases(tmp_path, "direct", "bert", "layer_noise").find("bert/c0", "p1")
+    assert [chip.scores["f1"] for chip in entry.chips] == [60.0, 61.0]
+
+
+def test_a_second_look_alone_is_no_measurement(tmp_path):
+    assert update_cases(tmp_path, [looks((), (10.0,))], THEN) == []
+    update_cases(tmp_path, [looks((60.0,), (10.0,))], THEN)
+    path = tmp_path / "direct" / "bert" / "layer_noise.json"
+    path.write_text(path.read_text().replace('"chip": 0,', '"chip": 1001,'))
+    with pytest.raises(BaselineError, match="no chip below 1000"):
+        read_cases(tmp_path, "direct", "bert", "layer_noise")
+
+
+@pytest.mark.parametrize("case_id", ["", "a\nb", "a\0b", "\x1b[31m", "\u202e"])
+def test_what_could_not_be_read_again_is_not_stored(tmp_path, case_id):
+    update_cases(tmp_path, [result()], THEN)
+    before = (tmp_path / "direct/bert/layer_noise.json").read_bytes()
+    unusable = [result(f1=(1.0,)), result(case_id), result(study="another")]
+    with pytest.raises(BaselineError, match="cannot be a name") as refusal:
+        update_cases(tmp_path, unusable, LATER)
+    assert str(refusal.value).isprintable()
+    assert (tmp_path / "direct/bert/layer_noise.json").read_bytes() == before
+    assert not (tmp_path / "direct/bert/another.json").exists()
+    with pytest.raises(BaselineError, match=r"cannot write .*bert\.json"):
+        update_digital(tmp_path, "bert", digital(f1=float("nan")))
+    assert not (tmp_path / "digital").exists()
 
 
 def test_a_metric_that_is_gone_is_reported():
@@ -209,55 +260,17 @@ def test_names_never_leave_the_folder(tmp_path_factory, name):
             assert path.name.endswith(".json")
 
 
+@pytest.mark.parametrize("name", ["con", "NUL", "com1", "Aux.v2", "lpt9.tar.gz"])
+def test_devices_of_windows_name_no_file(name):
+    with pytest.raises(BaselineError, match="Windows"):
+        case_path(Path("baselines"), "direct", name, "study")
+    assert digital_path(Path("baselines"), f"x{name}") == Path(f"baselines/digital/x{name}.json")
+
+
 @pytest.mark.parametrize("variant", ["digital", "..", "", "Direct"])
 def test_variants_are_two(variant):
     with pytest.raises(BaselineError, match="direct or hwa"):
         case_path(Path("baselines"), variant, "bert", "s")
-
-
-def places(node, at=()):
-    yield at
-    members = node.items() if isinstance(node, dict) else ()
-    for key, value in enumerate(node) if isinstance(node, list) else members:
-        yield from places(value, (*at, key))
-
-
-NASTY = [None, True, -1, 1.5, 10**400, float("nan"), "x", "\ud800", [], {}, [None], {"": {}}]
-
-
-@settings(max_examples=150, deadline=None)
-@given(data=st.data())
-def test_a_mutated_baseline_is_refused_in_one_line_or_read_rightly(tmp_path_factory, data):
-    root = tmp_path_factory.mktemp("baselines")
-    if data.draw(st.booleans(), "digital"):
-        update_digital(root, "bert", digital())
-        path, read = digital_path(root, "bert"), lambda: read_digital(root, "bert")
-    else:
-        update_cases(root, [result()], THEN)
-        path = case_path(root, "direct", "bert", "layer_noise")
-        read = lambda: read_cases(root, "direct", "bert", "layer_noise")  # noqa: E731
-    document = json.loads(path.read_bytes())
-    at = data.draw(st.sampled_from([p for p in places(document) if p]), "place")
-    parent = document
-    for key in at[:-1]:
-        parent = parent[key]
-    if data.draw(st.booleans(), "delete"):
-        del parent[at[-1]]
-    else:
-        parent[at[-1]] = data.draw(st.sampled_from(NASTY), "value")
-    path.write_text(json.dumps(document))
-    baseline, complaint = None, ""
-    try:
-        baseline = read()
-    except BaselineError as refusal:
-        complaint = str(refusal)
-    if baseline is None:
-        assert "\n" not in complaint
-        assert str(path) in complaint
-    else:
-        for entry in baseline.entries.values():
-            for chip in getattr(entry, "chips", [entry]):
-                assert all(isinstance(score, float) for score in chip.scores.values())
 
 
 def test_a_file_in_the_wrong_place_is_refused(tmp_path):

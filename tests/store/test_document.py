@@ -1,11 +1,14 @@
 import json
 import math
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analog_bench.store.document import DocumentError, Node, layout, load
+from analog_bench.store.document import DocumentError, Node, load, parse
+from analog_bench.store.layout import layout, one_line
 
 PLAIN = st.recursive(
     st.none()
@@ -63,7 +66,7 @@ def test_layout_survives_half_a_surrogate_pair():
         (b'{"a": 1, "a": 2}', "'a' twice"),
         (b"[" * 200_000, "nested too deep"),
         (b'{"a":' * 200_000, "nested too deep"),
-        (b"[" + b"9" * 10_000 + b"]", "not JSON"),
+        (b"[" + b"9" * 10_000 + b"]", "far too many digits"),
     ],
 )
 def test_load_refuses_in_one_line(tmp_path, content, complaint):
@@ -74,9 +77,28 @@ def test_load_refuses_in_one_line(tmp_path, content, complaint):
     assert "\n" not in str(refusal.value)
 
 
-def test_load_of_a_folder_is_refused(tmp_path):
-    with pytest.raises(DocumentError, match="cannot be read"):
-        load(tmp_path)
+def test_only_an_ordinary_file_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path, tmp_path / "pipe", Path("/dev/zero"), Path("\0")):
+        with pytest.raises(DocumentError, match="cannot be read: "):
+            load(place)
+
+
+@given(PLAIN)
+def test_one_line_is_one_line_of_the_same_value(value):
+    line = one_line(value)
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"\n")
+    assert parse(line).value == value
+    with pytest.raises(ValueError, match="JSON compliant"):
+        one_line([value, math.nan])
+
+
+def test_many_keys_are_no_trouble():
+    keys = [f'"{n}": {n}' for n in range(100_000)]
+    assert len(parse(("{" + ", ".join(keys) + "}").encode()).value) == 100_000
+    with pytest.raises(DocumentError, match="'7' twice"):
+        parse(("{" + ", ".join([*keys, '"7": 7']) + "}").encode())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""Results files of several runs, read as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from analog_bench.errors import StoreError
+from analog_bench.result import Metric, Result, Scope
+from analog_bench.store.run import Run
+from analog_bench.store.run_file import read_run
+
+
+def read_runs(path: Path) -> Run:
+    """Read a run file, or every run file of a folder.
+
+    Of several results for one case under one protocol the newest run's counts, and so for metrics
+    and scopes; the manifest is the newest run's.
+
+    Args:
+        path: A run file, or a folder whose `*.json` are run files.
+
+    Returns:
+        The run.
+
+    Raises:
+        StoreError: A file is missing or does not follow the schema, or the folder holds none.
+    """
+    if not path.is_dir():
+        return read_run(path)
+    files = sorted(path.glob("*.json"))
+    if not files:
+        raise StoreError(f"no run file in the folder {str(path)!r}; a finished run writes one")
+    runs = sorted(map(read_run, files), key=lambda run: run.manifest.created)
+    metrics: dict[str, Metric] = {}
+    scopes: dict[tuple[str, str], Scope] = {}
+    results: dict[tuple[str, str, str], Result] = {}
+    for run in runs:
+        metrics |= run.metrics
+        scopes |= {(scope.study, scope.model): scope for scope in run.scopes}
+        results |= {(r.case_id, r.study, r.protocol): r for r in run.results}
+    return Run(runs[-1].manifest, metrics, tuple(scopes.values()), tuple(results.values()))

@@ -1,0 +1,66 @@
+"""Runs and results to store: any that hypothesis can think of."""
+
+from hypothesis import strategies as st
+
+from analog_bench.result import SECOND_LOOK, LayerFacts, Measurement, Result
+from analog_bench.store.run import Manifest, Run
+from tests.store.examples import METRICS, scopes_of
+
+NAMES = st.text("abcdefgh.:=/_é", min_size=1, max_size=20)
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+TEXTS = ["case_id", "study", "model", "group", "noise", "tile", "hardware", "variant"]
+TEXTS += ["protocol", "weights"]
+SCORES = st.dictionaries(st.sampled_from(sorted(METRICS)), FLOATS)
+FACTS = st.builds(
+    LayerFacts, st.integers(0, 99), NAMES, st.integers(0, 10**9), FLOATS, FLOATS, FLOATS, FLOATS
+)
+FIRST_LOOKS = st.sets(st.integers(0, 50), min_size=1, max_size=3)
+SECOND_LOOKS = st.sets(st.integers(SECOND_LOOK, SECOND_LOOK + 9), max_size=2)
+
+
+@st.composite
+def measurements(draw):
+    metrics = draw(st.lists(st.sampled_from(sorted(METRICS)), min_size=1, unique=True))
+    examples = st.lists(FLOATS, max_size=3).map(tuple)
+    return tuple(
+        Measurement(
+            chip=chip,
+            scores={name: draw(FLOATS) for name in metrics},
+            per_example={name: draw(examples) for name in metrics},
+            fingerprint=draw(examples),
+            seconds=draw(st.floats(0, 1e6)),
+        )
+        for chip in sorted(draw(FIRST_LOOKS) | draw(SECOND_LOOKS))
+    )
+
+
+@st.composite
+def results(draw):
+    status = draw(st.sampled_from(["measured", "skipped", "broken"]))
+    return Result(
+        **{name: draw(NAMES) for name in TEXTS},
+        drift_s=draw(st.floats(0, 1e9)),
+        case_version=draw(st.integers(0, 99)),
+        seed=draw(st.integers(-(2**63) + 1, 2**63 - 1)),
+        status=status,
+        reason="" if status == "measured" else draw(NAMES),
+        digital=draw(SCORES),
+        chance=draw(SCORES),
+        chips=draw(measurements()) if status == "measured" else (),
+        facts=draw(st.none() | FACTS),
+    )
+
+
+MANIFESTS = st.builds(
+    Manifest,
+    created=st.just("2026-01-02T03:04:05+00:00"),
+    seed=st.integers(0, 2**63 - 1),
+    command=st.text(st.characters(codec="utf-8")),
+    environment=st.dictionaries(NAMES, st.none() | NAMES | FLOATS | st.lists(NAMES)),
+    commit=st.none() | NAMES,
+    options=st.dictionaries(NAMES, st.booleans() | st.integers(0, 9)),
+)
+RESULTS = st.lists(results(), max_size=3, unique_by=lambda r: (r.case_id, r.study, r.protocol))
+RUNS = st.builds(
+    lambda manifest, made: Run(manifest, METRICS, scopes_of(made), tuple(made)), MANIFESTS, RESULTS
+)
