@@ -12,11 +12,17 @@ from analog_bench.report.labels import (
     margin_label,
     metric_label,
     one_line,
-    short_noises,
     spelt_time,
+    what_varies,
 )
-from analog_bench.report.profile import Row, spread_correlation, worst
-from analog_bench.result import Metric
+from analog_bench.report.profile import (
+    ConditionRanking,
+    Row,
+    rankings,
+    spread_correlation,
+    worst,
+)
+from analog_bench.result import Metric, Result
 
 _NAMED_AT_MOST = 3
 
@@ -31,12 +37,15 @@ def caption(rows: Sequence[Row], metrics: Sequence[Metric], data: str, glyph: Gl
         glyph: The signs to draw with.
 
     Returns:
-        What was done; the worst layers; how the drop goes with the spread of the weights.
+        What was done; the worst layers; how sure their order is; how the drop goes with the spread
+        of the weights.
     """
     said = Text("\n")
     said.append(_what_was_done(rows, metrics, data, glyph))
     said.append("\n")
     said.append_text(_what_was_worst(rows, metrics[0], glyph))
+    for found in rankings(rows, metrics[0]):
+        said.append(f"\n{_order(found, rows, metrics[0])}")
     correlation = _correlation(rows, metrics[0], glyph)
     if correlation:
         said.append(f"\n{correlation}")
@@ -54,7 +63,7 @@ def _what_was_done(rows: Sequence[Row], metrics: Sequence[Metric], data: str, gl
     tiles = sorted({result.tile for result in results} - {"none"})
     if tiles:
         parts.append(f"{' and '.join(tiles)} tile")
-    chips = _counted({len(result.chips) for result in measured}, "chip")
+    chips = _counted({len(result.first_look) for result in measured}, "chip")
     examples = _counted(
         {len(scores) for r in measured for chip in r.chips for scores in chip.per_example.values()},
         "example",
@@ -74,6 +83,24 @@ def _what_was_done(rows: Sequence[Row], metrics: Sequence[Metric], data: str, gl
     return sentence
 
 
+def of_a_star(metric: Metric, glyph: Glyphs) -> str:
+    """Say what A* is."""
+    label = metric_label(metric)
+    return (
+        f"A*: ({label} {glyph.minus} guessing) / (digital {glyph.minus} guessing), 1 is as good as "
+        "digital, 0 as good as guessing."
+    )
+
+
+def of_change(metric: Metric) -> str:
+    """Say what the columns about the baseline hold."""
+    return (
+        f"change: against the baseline, where {margin_label(metric)} of {metric_label(metric)} "
+        "matters; detects: the smallest true loss that would have been suspected four times in "
+        "five."
+    )
+
+
 def _what_was_worst(rows: Sequence[Row], metric: Metric, glyph: Glyphs) -> Text:
     label = metric_label(metric)
     lost = worst(rows, metric)
@@ -82,7 +109,9 @@ def _what_was_worst(rows: Sequence[Row], metric: Metric, glyph: Glyphs) -> Text:
         direction = "loses" if metric.higher_is_better else "adds"
         return Text(f"No layer {direction} more than the margin of {margin} of {label}.")
     sign = glyph.minus if metric.higher_is_better else "+"
-    names = [f"{_named(row, rows)} {sign}{amount(row.drops[metric.name], metric)}" for row in lost]
+    names = [
+        f"{_named(row.result, rows)} {sign}{amount(row.drops[metric.name], metric)}" for row in lost
+    ]
     drops = [row.drops[metric.name] for row in rows if metric.name in row.drops]
     exceeding = sum(drop > metric.margin for drop in drops)
     verb = "lose" if metric.higher_is_better else "add"
@@ -93,13 +122,35 @@ def _what_was_worst(rows: Sequence[Row], metric: Metric, glyph: Glyphs) -> Text:
     return said
 
 
-def _named(row: Row, rows: Sequence[Row]) -> str:
-    """Name a row by its layers, and by its noise and time where those vary."""
-    noises = short_noises(other.result.noise for other in rows)
-    details = [noises[row.result.noise]] if len(noises) > 1 else []
-    if len({other.result.drift_s for other in rows}) > 1:
-        details.append(spelt_time(row.result.drift_s))
-    return one_line(f"{row.result.group} ({', '.join(details)})" if details else row.result.group)
+def _named(result: Result, rows: Sequence[Row]) -> str:
+    """Name a row by its layers, and by whatever else varies."""
+    details = _details(result, rows)
+    return f"{one_line(result.group)} ({details})" if details else one_line(result.group)
+
+
+def _details(result: Result, rows: Sequence[Row]) -> str:
+    varying = what_varies([row.result for row in rows])
+    return ", ".join(spelt(result) for spelt in varying.values())
+
+
+def _order(found: ConditionRanking, rows: Sequence[Row], metric: Metric) -> str:
+    ranking, details = found.ranking, _details(found.result, rows)
+    first = ranking.layers[0]
+    low, high = first.interval or (first.rank, first.rank)
+    agreement = _concordance(ranking.concordance or 0.0)
+    where = f" ({details})" if details else ""
+    return (
+        f"Ranking of {len(ranking.layers)} layers over {ranking.chips} chips{where}: "
+        f"{one_line(first.layer)} {'loses' if metric.higher_is_better else 'adds'} most "
+        f"(95 % interval of its rank: {low:g} to {high:g}); "
+        f"Kendall's W {agreement} (1: every chip gives the same order)."
+    )
+
+
+def _concordance(found: float) -> str:
+    """Spell Kendall's W, never as 1 where chips differ."""
+    spelt = f"{found:.2f}"
+    return "above 0.99" if spelt == "1.00" and found < 1.0 - 1e-9 else spelt
 
 
 def _correlation(rows: Sequence[Row], metric: Metric, glyph: Glyphs) -> str:

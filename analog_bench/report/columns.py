@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
-from rich.cells import cell_len
 from rich.console import JustifyMethod
 from rich.text import Text
 
+from analog_bench.gate.interval import Interval
 from analog_bench.gate.verdict import Kind, Verdict
 from analog_bench.report.glyphs import Glyphs
-from analog_bench.report.labels import amount, metric_label, one_line, short_noises, spelt_time
+from analog_bench.report.labels import (
+    amount,
+    metric_label,
+    one_line,
+    share_label,
+    spelt_interval,
+    what_varies,
+)
+from analog_bench.report.layout import LAYER, Column, plain_column
 from analog_bench.report.profile import Row, worst
-from analog_bench.result import Metric
+from analog_bench.result import Metric, Result
 
-LAYER = "layer"
+A_STAR = "A*"
+CHANGE = "change"
 BAR_CELLS = 10
 WORST_STYLE = "bold red"
 VERDICT_STYLES: Mapping[Kind, str] = {
@@ -34,28 +42,6 @@ VERDICT_STYLES: Mapping[Kind, str] = {
 Spelling: TypeAlias = Callable[[Row], str]
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of the table.
-
-    Attributes:
-        header: What heads it.
-        cells: One a row.
-        rank: How soon it is left out where the width is short: 0 never, the highest first.
-        justify: Side its cells stand on.
-    """
-
-    header: str
-    cells: tuple[Text, ...]
-    rank: int
-    justify: JustifyMethod = "right"
-
-    @property
-    def width(self) -> int:
-        """Terminal cells that the widest of its texts takes."""
-        return max(cell_len(self.header), *(cell.cell_len for cell in self.cells))
-
-
 def columns(
     rows: Sequence[Row], verdicts: Mapping[str, Verdict], metrics: Sequence[Metric], glyph: Glyphs
 ) -> list[Column]:
@@ -68,42 +54,64 @@ def columns(
         glyph: The signs to draw with.
 
     Returns:
-        The columns; those for noise, drift time, tile, hardware and weights only where they vary.
+        The columns; those for noise, drift time, tile, hardware and weights only where they vary,
+        the one for A* only where a row has it.
     """
     main, *others = metrics
 
     def column(header: str, rank: int, spelt: Spelling, justify: JustifyMethod = "right") -> Column:
-        texts = [spelt(row) for row in rows]
-        cells = (Text(text) if text else Text(glyph.absent, style="dim") for text in texts)
-        return Column(header, tuple(cells), rank, justify)
+        return plain_column(header, rank, (spelt(row) for row in rows), glyph, justify)
+
+    def of_result(header: str, spelt: Callable[[Result], str]) -> Column:
+        return column(header, 0, lambda row: spelt(row.result), "left")
 
     return [
         column("#", 2, lambda row: str(row.result.facts.depth) if row.result.facts else ""),
         column(LAYER, 0, lambda row: one_line(row.result.group), "left"),
-        column("kind", 6, lambda row: row.result.facts.kind if row.result.facts else "", "left"),
-        *(column(header, 0, spelt, "left") for header, spelt in _varying(rows).items()),
-        column("digital", 7, lambda row: _digital(row, main)),
+        column("kind", 7, lambda row: row.result.facts.kind if row.result.facts else "", "left"),
+        *(of_result(*varying) for varying in what_varies([row.result for row in rows]).items()),
+        column("digital", 8, lambda row: _digital(row, main)),
         column(metric_label(main), 0, lambda row: _score(row, main, glyph)),
         *(column(metric_label(other), 3, _score_of(other, glyph)) for other in others),
+        *([column(A_STAR, 6, _a_star)] if any(row.a_star for row in rows) else []),
         *_drop_and_bar(rows, main, glyph),
         column("w std", 5, _weight_std),
         column("max/std", 4, _relative_spread),
+        *_change(rows, verdicts, main, glyph),
         Column("verdict", tuple(_verdict(row, verdicts, glyph) for row in rows), 0, "left"),
     ]
 
 
-def _varying(rows: Sequence[Row]) -> dict[str, Spelling]:
-    noises = short_noises(row.result.noise for row in rows)
-    spellings: dict[str, Spelling] = {
-        "noise": lambda row: one_line(noises[row.result.noise]),
-        "time": lambda row: spelt_time(row.result.drift_s),
-        "tile": lambda row: one_line(row.result.tile),
-        "hardware": lambda row: one_line(row.result.hardware),
-        "weights": lambda row: one_line(row.result.variant),
-    }
-    return {
-        header: spelt for header, spelt in spellings.items() if len({spelt(r) for r in rows}) > 1
-    }
+def _change(
+    rows: Sequence[Row], verdicts: Mapping[str, Verdict], metric: Metric, glyph: Glyphs
+) -> list[Column]:
+    """Return what verdicts rest on; nothing where nothing was compared."""
+    compared = [
+        verdict if verdict is not None and verdict.change is not None else None
+        for verdict in (verdicts.get(row.result.case_id) for row in rows)
+    ]
+    if not any(compared):
+        return []
+
+    def column(header: str, rank: int, spelt: Callable[[Verdict], str]) -> Column:
+        texts = (spelt(verdict) if verdict else "" for verdict in compared)
+        return plain_column(header, rank, texts, glyph)
+
+    return [
+        column(CHANGE, 4, lambda verdict: _signed(verdict, metric, glyph)),
+        column("detects", 5, lambda verdict: _detects(verdict, metric)),
+        column("chips", 9, lambda verdict: "paired" if verdict.paired else "unpaired"),
+    ]
+
+
+def _signed(verdict: Verdict, metric: Metric, glyph: Glyphs) -> str:
+    low, high = verdict.interval or (None, None)
+    half_width = None if low is None or high is None else (high - low) / 2
+    return spelt_interval(Interval(verdict.change or 0.0, half_width), metric, glyph, signed=True)
+
+
+def _detects(verdict: Verdict, metric: Metric) -> str:
+    return "" if verdict.detectable is None else amount(verdict.detectable, metric)
 
 
 def _digital(row: Row, metric: Metric) -> str:
@@ -113,16 +121,15 @@ def _digital(row: Row, metric: Metric) -> str:
 
 def _score(row: Row, metric: Metric, glyph: Glyphs) -> str:
     interval = row.scores.get(metric.name)
-    if interval is None:
-        return ""
-    mean = amount(interval.centre, metric)
-    if interval.half_width is None:
-        return mean
-    return f"{mean} {glyph.plus_minus}{amount(interval.half_width, metric)}"
+    return "" if interval is None else spelt_interval(interval, metric, glyph)
 
 
 def _score_of(metric: Metric, glyph: Glyphs) -> Spelling:
     return lambda row: _score(row, metric, glyph)
+
+
+def _a_star(row: Row) -> str:
+    return "" if row.a_star is None else share_label(row.a_star.centre)
 
 
 def _drop_and_bar(rows: Sequence[Row], metric: Metric, glyph: Glyphs) -> list[Column]:

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from analog_bench.result import Metric
+from analog_bench.gate.interval import Interval
+from analog_bench.report.glyphs import Glyphs
+from analog_bench.result import Metric, Result
 
-_METRICS = {"f1": "F1", "em": "EM", "cross_entropy": "cross-entropy", "perplexity": "perplexity"}
+_METRICS = {
+    "f1": "F1",
+    "em": "EM",
+    "cross_entropy": "cross-entropy",
+    "perplexity": "perplexity",
+    "bits_per_byte": "bits/byte",
+}
 _UNITS = ((31_536_000.0, "y"), (86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
 _NUMBERED = re.compile(r"(?P<prefix>(?:[^.\d][^.]*\.)+)(?=\d+\.)")
 
 
 def metric_label(metric: Metric) -> str:
-    """Return the metric's name as it heads a column: `F1`, `EM`, `cross-entropy`."""
+    """Return the metric's name as it heads a column: `F1`, `cross-entropy`, `bits/byte`."""
     return _METRICS.get(metric.name, metric.name.replace("_", " "))
 
 
@@ -34,10 +42,34 @@ def amount(value: float, metric: Metric, extra: int = 0) -> str:
     return f"{round(value, decimals) + 0.0:.{decimals}f}"
 
 
+def spelt_interval(
+    interval: Interval, metric: Metric, glyph: Glyphs, *, signed: bool = False
+) -> str:
+    """Spell an estimate with half its interval, where it has one: `54.3 ±1.2`.
+
+    Args:
+        interval: In the metric's unit.
+        metric: Decides the digits.
+        glyph: The signs to draw with.
+        signed: Write the sign of a change, `+0.3`, too.
+    """
+    centre = amount(interval.centre, metric)
+    if signed and not centre.startswith("-"):
+        centre = f"+{centre}"
+    if interval.half_width is None:
+        return centre
+    return f"{centre} {glyph.plus_minus}{amount(interval.half_width, metric)}"
+
+
+def share_label(share: float) -> str:
+    """Spell a score without a unit, such as A*, with two decimals; never `-0.00`."""
+    return f"{round(share, 2) + 0.0:.2f}"
+
+
 def margin_label(metric: Metric) -> str:
-    """Return the metric's margin with its unit: `1 point`, `0.02 nats`."""
+    """Return the metric's margin with its unit, where it has one: `1 point`, `0.02 nats`, `3`."""
     unit = metric.unit.removesuffix("s") if metric.margin == 1 else metric.unit
-    return f"{metric.margin:g} {unit}"
+    return f"{metric.margin:g} {unit}".rstrip()
 
 
 def spelt_time(seconds: float) -> str:
@@ -67,6 +99,29 @@ def short_noises(noises: Iterable[str]) -> dict[str, str]:
         varying = ",".join(part for part in parts[noise] if part not in always)
         short[noise] = f"{family}:{varying}" if varying else family
     return short
+
+
+def what_varies(results: Sequence[Result]) -> dict[str, Callable[[Result], str]]:
+    """Say in what, other than their layers, results differ.
+
+    Args:
+        results: The results of a table.
+
+    Returns:
+        What heads a column (`noise`, `time`, `tile`, `hardware`, `weights`) to how a result spells
+        it, in this order; only for what is not the same in all of them.
+    """
+    noises = short_noises(result.noise for result in results)
+    spellings: dict[str, Callable[[Result], str]] = {
+        "noise": lambda result: one_line(noises[result.noise]),
+        "time": lambda result: spelt_time(result.drift_s),
+        "tile": lambda result: one_line(result.tile),
+        "hardware": lambda result: one_line(result.hardware),
+        "weights": lambda result: one_line(result.variant),
+    }
+    return {
+        header: spelt for header, spelt in spellings.items() if len({spelt(r) for r in results}) > 1
+    }
 
 
 def short_layers(names: Sequence[str], ellipsis: str) -> dict[str, str]:

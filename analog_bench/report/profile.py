@@ -1,17 +1,21 @@
-"""A study's rows: what each case lost, and which lost most."""
+"""A study's rows: what each case lost, which lost most, and how sure that order is."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from statistics import fmean
 
 from scipy import stats
 
 from analog_bench.gate.interval import Interval, mean_interval
+from analog_bench.gate.ranking import Ranking, rank_layers
+from analog_bench.gate.robustness import Conditions, robustness_of
 from analog_bench.result import Metric, Result
 
 WORST_AT_MOST = 5
+RANKINGS_AT_MOST = 2
 _FEWEST_FOR_CORRELATION = 4
 
 
@@ -24,11 +28,14 @@ class Row:
         scores: Metric name to mean over chips with its 95 % interval; empty unless measured.
         drops: Metric name to what was lost against digital: positive is worse, whatever the
             metric's direction.
+        a_star: A* of the first metric, mean over chips; None where what guessing scores is not
+            known.
     """
 
     result: Result
     scores: Mapping[str, Interval]
     drops: Mapping[str, float]
+    a_star: Interval | None
 
     @property
     def relative_spread(self) -> float | None:
@@ -54,12 +61,25 @@ class Correlation:
     layers: int
 
 
+@dataclass(frozen=True)
+class ConditionRanking:
+    """The order of the layers under one noise, at one time.
+
+    Attributes:
+        result: One of its results: the others differ from it in nothing but the layer.
+        ranking: The layers, the one that loses most first.
+    """
+
+    result: Result
+    ranking: Ranking
+
+
 def profile(results: Sequence[Result], metrics: Sequence[Metric]) -> list[Row]:
     """Return the rows of a study's table, by depth, then group, noise and drift time.
 
     Args:
         results: One record a case.
-        metrics: What to show; those a result lacks are left out of its row.
+        metrics: What to show, the main one first; those a result lacks are left out of its row.
 
     Returns:
         One row a result; those whose depth is unknown come last.
@@ -71,6 +91,42 @@ def worst(rows: Sequence[Row], metric: Metric) -> list[Row]:
     """Return the rows that lost most: at most 5, and only where the drop exceeds the margin."""
     lost = [row for row in rows if row.drops.get(metric.name, 0.0) > metric.margin]
     return sorted(lost, key=lambda row: -row.drops[metric.name])[:WORST_AT_MOST]
+
+
+def rankings(rows: Sequence[Row], metric: Metric) -> list[ConditionRanking]:
+    """Rank the layers by what they lost, under each condition that has several on several chips.
+
+    Args:
+        rows: The rows of a study.
+        metric: The metric whose drop is taken.
+
+    Returns:
+        One a condition, in the order of the rows; none at all for more than `RANKINGS_AT_MOST`
+        conditions, and none where a layer has several rows under one, or every chip ranks all
+        layers equal.
+    """
+    conditions: dict[tuple[Conditions, float], list[Row]] = {}
+    for row in rows:
+        if metric.name in row.drops:
+            key = replace(conditions_of(row.result), group=""), row.result.drift_s
+            conditions.setdefault(key, []).append(row)
+    ranked = []
+    for members in conditions.values():
+        drops = {row.result.group: _chip_drops(row.result, metric) for row in members}
+        chips = set.intersection(*(set(row) for row in drops.values()))
+        if 2 <= len(drops) == len(members) and len(chips) >= 2:
+            ranked.append((members[0].result, drops))
+    if len(ranked) > RANKINGS_AT_MOST:
+        return []
+    found = [
+        ConditionRanking(result, rank_layers(drops, seed=result.seed)) for result, drops in ranked
+    ]
+    return [one for one in found if one.ranking.concordance is not None]
+
+
+def conditions_of(result: Result) -> Conditions:
+    """Return what a result shares with those that differ from it in nothing but the drift time."""
+    return Conditions(**{field.name: getattr(result, field.name) for field in fields(Conditions)})
 
 
 def spread_correlation(rows: Sequence[Row], metric: Metric) -> Correlation | None:
@@ -109,15 +165,25 @@ def _spearman(one: Sequence[float], other: Sequence[float]) -> float | None:
 def _row(result: Result, metrics: Sequence[Metric]) -> Row:
     scores: dict[str, Interval] = {}
     drops: dict[str, float] = {}
-    if result.status == "measured" and result.chips:
+    if result.status == "measured" and result.first_look:
         for metric in metrics:
             name = metric.name
-            if all(name in chip.scores for chip in result.chips):
-                scores[name] = mean_interval([chip.scores[name] for chip in result.chips])
+            if all(name in chip.scores for chip in result.first_look):
+                scores[name] = mean_interval([chip.scores[name] for chip in result.first_look])
                 if name in result.digital:
                     lost = result.digital[name] - scores[name].centre
                     drops[name] = lost if metric.higher_is_better else -lost
-    return Row(result, scores, drops)
+    placed = robustness_of([result], metrics[0])
+    return Row(result, scores, drops, placed[0].a_star.get(result.drift_s) if placed else None)
+
+
+def _chip_drops(result: Result, metric: Metric) -> dict[int, float]:
+    sign = 1.0 if metric.higher_is_better else -1.0
+    drops = {
+        chip.chip: sign * (result.digital[metric.name] - chip.scores[metric.name])
+        for chip in result.first_look
+    }
+    return {chip: drop for chip, drop in drops.items() if math.isfinite(drop)}
 
 
 def _place(result: Result) -> tuple[bool, int, str, str, float, str]:

@@ -58,6 +58,7 @@ def digital_line(
 def run_summary(
     judged: Sequence[tuple[Result, Verdict]],
     *,
+    uncompared: int = 0,
     results_file: Path | None = None,
     changes: Sequence[Change] | None = None,
 ) -> Text:
@@ -65,6 +66,7 @@ def run_summary(
 
     Args:
         judged: Every result with its verdict.
+        uncompared: Number of results without one: nobody wanted them compared.
         results_file: Where the results were written; None where they were not.
         changes: What an update of the baselines changed; None where there was no update.
 
@@ -73,12 +75,15 @@ def run_summary(
         and how to store one, or what was stored; the results file.
     """
     counts = Counter(verdict.kind for _, verdict in judged)
-    summary = Text("1 case: " if len(judged) == 1 else f"{len(judged)} cases: ", style="bold")
+    number = len(judged) + uncompared
+    summary = Text("1 case: " if number == 1 else f"{number} cases: ", style="bold")
     known = [kind for kind in VERDICT_STYLES if counts[kind]]
     for n, kind in enumerate(known):
         summary.append(", " if n else "")
         summary.append(f"{counts[kind]} {kind}", VERDICT_STYLES[kind])
-    if not known:
+    if uncompared:
+        summary.append(f"{', ' if known else ''}{uncompared} not compared with a baseline")
+    elif not known:
         summary.append("nothing was measured")
     for result, verdict in judged:
         if verdict.fails:

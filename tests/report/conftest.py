@@ -43,6 +43,6 @@ def measured(depth, name):
     return Result(
         f"bert-mini/{name}/white_output:std=1", "layer_noise", "bert-mini", name,
         "white_output:std=1", 0.0, "none", "ideal", "direct", 1, "p1", "w1", 7, "measured", "",
-        {"f1": 61.2, "em": 48.96}, tuple(chips),
+        {"f1": 61.2, "em": 48.96}, {}, tuple(chips),
         LayerFacts(depth, kind, 1000, 0.05 - depth / 2000, 0.5, 0.1, 0.1),
     )  # fmt: skip

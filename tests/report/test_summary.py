@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from analog_bench.gate.verdict import Verdict, judge, judge_digital
+from analog_bench.gate.digital import judge_digital
+from analog_bench.gate.verdict import Verdict, judge
 from analog_bench.report.summary import digital_line, run_summary
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 

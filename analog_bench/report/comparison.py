@@ -1,0 +1,184 @@
+"""A comparison of two runs: for a terminal, as Markdown, and as plain values for JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from analog_bench.gate.comparison import Comparison, FamilyComparison
+from analog_bench.gate.verdict import Verdict
+from analog_bench.report.columns import VERDICT_STYLES
+from analog_bench.report.glyphs import Glyphs, glyphs
+from analog_bench.report.labels import amount, margin_label, metric_label, one_line
+from analog_bench.result import Metric
+
+_ORDER = list(VERDICT_STYLES)
+_SILENT = ("equivalent", "skipped")
+_HEADER = ("case", "change", "detects", "chips", "verdict")
+
+
+def comparison_table(
+    comparison: Comparison, *, everything: bool = False, ascii_only: bool = False
+) -> RenderableType:
+    """Draw a comparison for a terminal.
+
+    Args:
+        comparison: The comparison.
+        everything: Show equivalent and skipped cases, too; they are only counted otherwise.
+        ascii_only: Draw with ASCII alone.
+
+    Returns:
+        A table a family, what differs in how the runs were made, and counts.
+    """
+    glyph = glyphs(ascii_only)
+    parts: list[RenderableType] = []
+    for family in comparison.families:
+        table = Table(title=Text(_heading(family), "bold"), title_justify="left", box=None)
+        for n, header in enumerate(_HEADER):
+            table.add_column(header, justify="left" if n in (0, 3, 4) else "right", overflow="fold")
+        for cells, kind in _rows(family, glyph, everything):
+            table.add_row(*map(Text, cells[:-1]), Text(cells[-1], VERDICT_STYLES[kind]))
+        parts += [table, Text(f"{_digital_line(family)}\n{_margin(family)}\n")]
+    parts += [Text(line) for line in _closing(comparison)]
+    return Group(*parts)
+
+
+def comparison_markdown(comparison: Comparison, *, everything: bool = False) -> str:
+    """Return a comparison as Markdown, for a summary in continuous integration.
+
+    Args:
+        comparison: The comparison.
+        everything: Show equivalent and skipped cases, too; they are only counted otherwise.
+    """
+    glyph = glyphs(ascii_only=False)
+    lines: list[str] = []
+    for family in comparison.families:
+        lines += [f"### {_escaped(_heading(family))}", ""]
+        rows = list(_rows(family, glyph, everything))
+        if rows:
+            lines += ["| " + " | ".join(_HEADER) + " |", "|---|---:|---:|---|---|"]
+            lines += ["| " + " | ".join(map(_escaped, cells)) + " |" for cells, _ in rows]
+            lines.append("")
+        lines += [_escaped(_digital_line(family)), "", _escaped(_margin(family)), ""]
+    lines += [_escaped(line) + "  " for line in _closing(comparison)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def comparison_plain(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as plain values, for JSON."""
+    return {
+        "fails": comparison.fails,
+        "counts": dict(_counts(comparison)),
+        "changed": {name: list(pair) for name, pair in comparison.changed.items()},
+        "gone": [*comparison.gone, *(case for f in comparison.families for case in f.gone)],
+        "families": [
+            {
+                "study": family.scope.study,
+                "model": family.scope.model,
+                "variant": family.variant,
+                "cases": [
+                    {"case_id": result.case_id, **asdict(verdict)}
+                    for result, verdict in family.judged
+                ],
+                "digital": [asdict(verdict) for verdict in family.digital.values()],
+            }
+            for family in comparison.families
+        ],
+    }
+
+
+def _rows(
+    family: FamilyComparison, glyph: Glyphs, everything: bool
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    ranked = sorted(family.judged, key=lambda pair: _ORDER.index(pair[1].kind))
+    for result, verdict in ranked:
+        if everything or verdict.kind not in _SILENT:
+            yield (
+                (
+                    one_line(result.case_id),
+                    _change(verdict, family.metrics[0], glyph),
+                    _detects(verdict, family.metrics[0], glyph),
+                    _chips(verdict),
+                    verdict.kind,
+                ),
+                verdict.kind,
+            )
+
+
+def _change(verdict: Verdict, metric: Metric, glyph: Glyphs) -> str:
+    if verdict.change is None:
+        return glyph.absent
+    change = amount(verdict.change, metric)
+    spelt = change if change.startswith("-") else f"+{change}"
+    if verdict.interval is None:
+        return spelt
+    low, high = verdict.interval
+    return f"{spelt} {glyph.plus_minus}{amount((high - low) / 2, metric)}"
+
+
+def _detects(verdict: Verdict, metric: Metric, glyph: Glyphs) -> str:
+    return glyph.absent if verdict.detectable is None else amount(verdict.detectable, metric)
+
+
+def _chips(verdict: Verdict) -> str:
+    if verdict.change is None:
+        return one_line(verdict.reason)
+    return f"{'paired' if verdict.paired else 'unpaired'}, {verdict.looks} look" + (
+        "s" if verdict.looks > 1 else ""
+    )
+
+
+def _heading(family: FamilyComparison) -> str:
+    scope = family.scope
+    weights = "" if family.variant == "direct" else f", {family.variant} weights"
+    return f"{scope.study}: {scope.model}{weights}, {scope.examples} {scope.data} examples"
+
+
+def _margin(family: FamilyComparison) -> str:
+    metric = family.metrics[0]
+    own = family.scope.margins.get(metric.name)
+    why = f" ({one_line(own.reason)})" if own else ""
+    return (
+        f"Change of {metric_label(metric)} with its 95 % interval; {margin_label(metric)} "
+        f"matters{why}. 'detects' is the smallest true loss that would have been suspected four "
+        "times in five."
+    )
+
+
+def _digital_line(family: FamilyComparison) -> str:
+    parts = []
+    for metric in family.metrics:
+        verdict = family.digital.get(metric.name)
+        if verdict is not None:
+            parts.append(f"{metric_label(metric)} {verdict.kind}: {one_line(verdict.reason)}")
+    return f"digital: {'; '.join(parts)}"
+
+
+def _closing(comparison: Comparison) -> Iterator[str]:
+    for name, (old, new) in comparison.changed.items():
+        yield f"{name}: {one_line(old)} -> {one_line(new)}"
+    gone = [*comparison.gone, *(case for f in comparison.families for case in f.gone)]
+    if gone:
+        yield f"{len(gone)} cases are in the first run only: {', '.join(gone[:3])}" + (
+            " ..." if len(gone) > 3 else ""
+        )
+    counts = _counts(comparison)
+    total = sum(counts.values())
+    yield f"{total} cases: " + ", ".join(f"{counts[k]} {k}" for k in _ORDER if counts[k])
+
+
+def _counts(comparison: Comparison) -> Counter[str]:
+    return Counter(verdict.kind for family in comparison.families for _, verdict in family.judged)
+
+
+def _escaped(text: str) -> str:
+    """Keep what Markdown or HTML would take for markup as it is."""
+    for sign in "\\`*_{}[]<>#|":
+        text = text.replace(sign, "\\" + sign)
+    return text.replace("&", "&amp;")
