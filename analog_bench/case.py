@@ -39,6 +39,11 @@ class Case:
     version: int = 1
 
     @property
+    def draws(self) -> bool:
+        """Whether anything in it is random; where not, one chip says all there is to say."""
+        return self.noise.RANDOM or self.hardware != "ideal"
+
+    @property
     def id(self) -> str:
         """The case in one stable, readable word: `bert/encoder.layer.0.output.dense/...`."""
         parts = [self.model, self.group, str(self.noise)]

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from analog_bench.commands import doctor, train, zoo
+from analog_bench.commands import compare, doctor, train, zoo
 from analog_bench.commands.arguments import add_group
 from analog_bench.errors import BenchError
 
@@ -17,6 +17,7 @@ INTERRUPTED = 130
 _EXAMPLES = """\
 examples:
   analog-bench doctor
+  analog-bench compare runs/before.json runs/after.json
   analog-bench zoo list --zoo embedded
   analog-bench zoo score bert --data squad --examples 300
 """
@@ -29,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words behind the program's name; those of the process by default.
 
     Returns:
-        The exit code: 0, what the verb says (`doctor`: 1 where no tile engine works), 4 for a
+        The exit code: 0, what the verb says (`doctor`: 1 where no
+        tile engine works, `compare`: 1 where something regressed), 4 for a
         `BenchError`, 130 when interrupted.
 
     Raises:
@@ -57,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    compare.add_verb(verbs)
     doctor.add_verb(verbs)
     zoo_verbs = add_group(
         verbs,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,16 +10,18 @@ import pytest
 
 from analog_bench.case import Case
 from analog_bench.errors import BenchError, TileUnavailable
+from analog_bench.gate.requirement import first_unmet
 from analog_bench.options import Settings
 from analog_bench.recorder import Record
-from analog_bench.result import Result, as_plain
-from analog_bench.study import Study
+from analog_bench.result import Metric, Result, Scope
+from analog_bench.study import Budget, Study
 
 if TYPE_CHECKING:
     from torch import nn
 
     from analog_bench.analog.chip import Chip
     from analog_bench.analog.probe import Environment
+    from analog_bench.engine.runner import Runner
     from analog_bench.gate.verdict import Verdict
     from analog_bench.tasks.question_answering import QuestionAnswering
     from analog_bench.workshop import Workshop
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 WORKSHOP: pytest.StashKey[Workshop] = pytest.StashKey()
+KEPT: pytest.StashKey[Mapping[tuple[str, str, str], Result]] = pytest.StashKey()
+"""By case id, study and protocol: what the run that is resumed measured."""
 STUDY_MARK = "study"
 
 
@@ -54,18 +58,25 @@ def plainly() -> Iterator[None]:
 class Baseline:
     """What earlier runs said of the case at hand."""
 
-    def __init__(self, workshop: Workshop, case: Case) -> None:
+    def __init__(self, workshop: Workshop, settings: Settings, study: Study, case: Case) -> None:
         """Look nothing up yet.
 
         Args:
             workshop: Where stored results are read.
+            settings: The run's options.
+            study: The study that lists the case.
             case: The case.
         """
         self._workshop = workshop
+        self._settings = settings
+        self._study = study
         self._case = case
 
     def verdict(self, result: Result) -> Verdict:
-        """Compare a result with the stored one, in the main metric.
+        """Compare a result with the stored one by itself, in the main metric.
+
+        The run's own verdicts are reached at its end, over all cases of the model and study: how
+        many there are counts.
 
         Raises:
             BaselineError: The baseline file is corrupt.
@@ -73,16 +84,36 @@ class Baseline:
         from analog_bench.gate.verdict import judge
 
         entry = self._workshop.case_baseline(self._case).find(result.case_id, result.protocol)
-        return judge(result, entry, self._workshop.main_metric(self._case.model))
+        return judge(result, entry, self._metric)
+
+    def looks_changed(self, result: Result) -> bool:
+        """Return whether fresh chips should be measured, to confirm or refute a suspicion."""
+        from analog_bench.gate.verdict import wants_second_look
+
+        entry = self._workshop.case_baseline(self._case).find(result.case_id, result.protocol)
+        return wants_second_look(result, entry, self._metric)
 
     def check(self, result: Result) -> None:
-        """Fail the test where the result regressed or is broken; skip it where it is `skipped`."""
+        """Fail the test where its result alone is reason enough; skip it where it is `skipped`.
+
+        That is where it is `broken`, or does not meet `--max-drop`. Whether it `regressed` is
+        decided at the end of the run, and then fails the test.
+        """
         with plainly():
             verdict = self.verdict(result)
         if verdict.kind == "skipped":
             pytest.skip(verdict.reason)
-        if verdict.fails:
-            pytest.fail(f"{verdict.kind}: {verdict.reason}", pytrace=False)
+        unmet = first_unmet(result, self._settings.requirements)
+        if self._settings.gate == "warn":
+            return
+        if verdict.kind == "broken":
+            pytest.fail(f"broken: {verdict.reason}", pytrace=False)
+        if unmet:
+            pytest.fail(unmet, pytrace=False)
+
+    @property
+    def _metric(self) -> Metric:
+        return self._study.judged(self._workshop.main_metric(self._case.model))
 
 
 @pytest.fixture(scope="session")
@@ -115,39 +146,40 @@ def measure(
 ) -> Callable[[Case], Result]:
     """Return a function that measures a case on the budget's chips, and records the result.
 
-    The result is in the table and the results file even where the test then fails.
+    A case that looks changed from its baseline is measured on fresh chips, too, as is every case
+    where baselines are updated. The result is in the table and the results file even where the test
+    then fails. A result that a resumed run holds already is not measured again.
     """
     workshop = workshop_of(request.config)
 
     def measured(case: Case) -> Result:
-        from analog_bench.analog.probe import require_tile
-
         with plainly():
             runner = workshop.runner(study, case.model)
-            try:
-                if case.noise.WHERE == "tile":
-                    require_tile(case.tile)
-                result = runner.measure(case, range(settings.budget_of(study).chips))
-            except TileUnavailable as missing:
-                result = runner.skipped(case, str(missing))
-        record = Record(
-            result=as_plain(result),
+            stored = Baseline(workshop, settings, study, case)
+            result = _kept(request.config, case, runner, settings.budget_of(study))
+            if result is None:
+                result = _measured(case, runner, settings.budget_of(study), settings, stored)
+        scope = Scope(
+            study=study.name,
+            model=case.model,
+            question=study.question,
             data=runner.task.name,
             examples=runner.task.examples,
             main_metric=runner.task.metrics[0].name,
-            chips=settings.budget_of(study).chips,
-            question=study.question,
+            margins=dict(study.margins),
         )
-        request.node.user_properties.append(record.as_property())
+        request.node.user_properties.append(Record(result, scope).as_property())
         return result
 
     return measured
 
 
 @pytest.fixture
-def baseline(request: pytest.FixtureRequest, case: Case) -> Baseline:
-    """Return what earlier runs said of the case; `baseline.check(result)` fails a regression."""
-    return Baseline(workshop_of(request.config), case)
+def baseline(
+    request: pytest.FixtureRequest, study: Study, settings: Settings, case: Case
+) -> Baseline:
+    """Return what earlier runs said of the case; see `Baseline.check`."""
+    return Baseline(workshop_of(request.config), settings, study, case)
 
 
 @pytest.fixture
@@ -185,3 +217,32 @@ def _model(request: pytest.FixtureRequest, settings: Settings) -> str:
         found: Case = request.getfixturevalue("case")
         return found.model
     return settings.choice.models[0] if settings.choice.models else "bert"
+
+
+def _measured(
+    case: Case, runner: Runner, budget: Budget, settings: Settings, stored: Baseline
+) -> Result:
+    from analog_bench.analog.probe import require_tile
+
+    try:
+        if case.noise.WHERE == "tile":
+            require_tile(case.tile)
+        result = runner.measure(case, budget.first_look if case.draws else range(1))
+        again = settings.update_baselines or (
+            settings.gate != "off" and stored.looks_changed(result)
+        )
+        if again and case.draws and result.status == "measured":
+            result = runner.measure_more(case, result, budget.second_look)
+    except TileUnavailable as missing:
+        return runner.skipped(case, str(missing))
+    return result
+
+
+def _kept(config: pytest.Config, case: Case, runner: Runner, budget: Budget) -> Result | None:
+    """Return what the run to resume measured of a case; None where it has to be measured."""
+    found = config.stash.get(KEPT, {}).get((case.id, case.study, runner.task.protocol))
+    if found is None or found.status != "measured":
+        return None
+    same = (found.case_version, found.weights) == (case.version, runner.weights)
+    wanted = budget.first_look if case.draws else range(1)
+    return found if same and len(found.first_look) == len(wanted) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,14 @@ from typing import Literal, TypeVar, get_args
 import pytest
 
 from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.gate.requirement import Requirement, parse_requirement
 from analog_bench.noise import Tile, parse_noise
 from analog_bench.study import BUDGETS, Budget, BudgetName, Choice, Study
+from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
+from analog_bench.tasks.metrics import METRICS
 
-DATA_VARIABLE = "ANALOG_BENCH_DATA"
+GateMode = Literal["off", "warn", "fail"]
+
 T = TypeVar("T")
 _INI_FILES = ("pytest.toml", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 
@@ -77,6 +80,19 @@ _OPTIONS = (
     _Option("per-example", "on to keep every example's score in the results", default="off"),
     _Option("json", "where results go; a new file in runs/ by default", metavar="FILE"),
     _Option("baselines", "folder of baselines", default="baselines", metavar="FOLDER"),
+    _Option(
+        "gate",
+        "fail cases that regressed from the baseline, only warn of them, or off: do not compare",
+        default="fail",
+        metavar="MODE",
+    ),
+    _Option(
+        "max-drop",
+        "fail cases whose score lies more than this from digital, in place of the comparison with "
+        "the baseline; may be repeated",
+        many=True,
+        metavar="METRIC=VALUE",
+    ),
 )
 
 
@@ -99,7 +115,10 @@ class Settings:
         json: Where results go; None for a new file.
         baselines: Folder of baselines.
         data_folder: The user's folder of real data.
+        gate: What becomes of a case that regressed from its baseline.
+        requirements: What is demanded instead.
         update_baselines: Whether to store what was measured.
+        resume: Whether to continue the interrupted run that writes to `json`, or the newest one.
         given: The options as they were given, for the run's manifest.
     """
 
@@ -117,7 +136,10 @@ class Settings:
     json: Path | None
     baselines: Path
     data_folder: Path | None
+    gate: GateMode
+    requirements: tuple[Requirement, ...]
     update_baselines: bool
+    resume: bool
     given: dict[str, str]
 
     def budget_of(self, study: Study) -> Budget:
@@ -154,6 +176,12 @@ def add_options(parser: pytest.Parser) -> None:
         dest="analog_bench_update_baselines",
         help="store what is measured as the new baselines, and say what changed",
     )
+    group.addoption(
+        "--resume",
+        action="store_true",
+        dest="analog_bench_resume",
+        help="continue the interrupted run of --json FILE, or the newest one in runs/",
+    )
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -179,7 +207,6 @@ def read_settings(config: pytest.Config) -> Settings:
     _check_ini_found(config, {name: one(name) for name in ("data", "lock", "json", "baselines")})
     root = config.rootpath
     json_file = one("json")
-    folder = os.environ.get(DATA_VARIABLE)
     return Settings(
         choice=Choice(
             models=tuple(given["model"]),
@@ -201,8 +228,11 @@ def read_settings(config: pytest.Config) -> Settings:
         per_example=_one_of("per-example", must("per-example"), ("on", "off")) == "on",
         json=Path(json_file) if json_file else None,
         baselines=root / must("baselines"),
-        data_folder=Path(folder) if folder else None,
+        data_folder=data_folder(),
+        gate=_one_of("gate", must("gate"), get_args(GateMode)),
+        requirements=tuple(parse_requirement(text, METRICS) for text in given["max-drop"]),
         update_baselines=bool(config.getoption("analog_bench_update_baselines")),
+        resume=bool(config.getoption("analog_bench_resume")),
         given={name: ", ".join(words) for name, words in given.items() if words},
     )
 

@@ -8,6 +8,7 @@ cases takes a moment.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from analog_bench.analog.versions import versions
 from analog_bench.case import Case
 from analog_bench.errors import BenchError
 from analog_bench.fixtures import (  # noqa: F401  (pytest finds fixtures by name in this module)
+    KEPT,
     SETTINGS,
     STUDY_MARK,
     analog_model,
@@ -30,9 +32,11 @@ from analog_bench.fixtures import (  # noqa: F401  (pytest finds fixtures by nam
 )
 from analog_bench.grid import cases_of, keyword, known_models
 from analog_bench.options import add_options, read_settings
-from analog_bench.recorder import PROPERTY, Recorder
-from analog_bench.showing import Showing
+from analog_bench.recorder import PROPERTY, Recorder, kept_results
+from analog_bench.showing import RESUMED, Showing
+from analog_bench.store.journal_file import read_journal
 
+ON_DEMAND_MARK = "on_demand"
 _MISTAKES: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
@@ -44,12 +48,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options; a mistake ends the run here, with one line."""
     config.addinivalue_line("markers", f"{STUDY_MARK}(study): cases come from this Study")
+    config.addinivalue_line("markers", f"{ON_DEMAND_MARK}: runs only where its file is named")
     try:
         config.stash[SETTINGS] = read_settings(config)
     except BenchError as problem:
         raise pytest.UsageError(str(problem)) from None
     config.stash[_MISTAKES] = []
-    if not _is_worker(config):
+    if _is_worker(config):
+        resumed = getattr(config, "workerinput", {}).get(RESUMED)
+        if resumed is not None:
+            config.stash[KEPT] = kept_results(read_journal(Path(resumed)).results)
+    else:
         recorder = Recorder(config.stash[SETTINGS], config.rootpath)
         config.pluginmanager.register(Showing(config, recorder), "analog_bench_showing")
 
@@ -100,10 +109,24 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config) -> None:
-    """End the run with one line where a study could not be made into cases."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """End the run with one line where a study could not be made into cases.
+
+    Leave out what runs on demand only, unless it is asked for: by its file, by `-k` or by `-m`.
+    """
     if config.stash[_MISTAKES] and not _is_worker(config):
         raise pytest.UsageError(config.stash[_MISTAKES][0])
+    if config.option.keyword or config.option.markexpr:
+        return
+    named = {Path(word.partition("::")[0]).name for word in config.args}
+    unasked = [
+        item
+        for item in items
+        if item.get_closest_marker(ON_DEMAND_MARK) and item.path.name not in named
+    ]
+    if unasked:
+        config.hook.pytest_deselected(items=unasked)
+        items[:] = [item for item in items if item not in unasked]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from analog_bench.errors import StoreError
 from analog_bench.options import Settings
-from analog_bench.result import Metric, Result, from_plain
+from analog_bench.result import Metric, Result, Scope, from_plain, scope_from_plain
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
 from analog_bench.store.environment import checkout_commit, collect_environment
+from analog_bench.store.journal import Journal
+from analog_bench.store.journal_file import newest_interrupted
 from analog_bench.store.run import Manifest, Run
 from analog_bench.store.run_file import write_run
+from analog_bench.store.soundness import what_differs
 from analog_bench.tasks.metrics import METRICS
 
 PROPERTY = "analog_bench"
-_WRITE_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -29,24 +31,31 @@ class Record:
     """One case's result on its way from the test to the session.
 
     Attributes:
-        result: The result, as plain values.
-        data: Name of the examples.
-        examples: Number of examples.
-        main_metric: Name of the metric that the table is about.
-        chips: Chips asked for.
-        question: What the study answers.
+        result: The result.
+        scope: What it shares with the others of its study and model.
     """
 
-    result: dict[str, Any]
-    data: str
-    examples: int
-    main_metric: str
-    chips: int
-    question: str
+    result: Result
+    scope: Scope
 
     def as_property(self) -> tuple[str, dict[str, Any]]:
         """Return the record as a user property of a test, which xdist carries intact."""
         return PROPERTY, asdict(self)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The results of one study on one model: what is read, and corrected for, together.
+
+    Attributes:
+        scope: What they share.
+        results: At least one.
+        metrics: The metrics of their scores, the main one first, with the margins that count here.
+    """
+
+    scope: Scope
+    results: tuple[Result, ...]
+    metrics: tuple[Metric, ...]
 
 
 class Recorder:
@@ -60,55 +69,107 @@ class Recorder:
             root: The folder that `runs/` goes to.
         """
         self.settings = settings
-        self.created = datetime.now(timezone.utc)
-        self.records: list[Record] = []
-        self.results: list[Result] = []
         self.environment: dict[str, Any] = {}
-        self._root = root
-        self._command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-        self._commit = checkout_commit()
-        self._written = 0.0
-
-    def add(self, plain: Mapping[str, Any]) -> Result:
-        """Take a record in."""
-        record = Record(**plain)
-        self.records.append(record)
-        self.results.append(from_plain(record.result))
-        return self.results[-1]
+        self._records: dict[tuple[str, str, str], Record] = {}
+        self._runs = root / "runs"
+        self._journal: Journal | None = None
+        self._started = Manifest(
+            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            seed=settings.seed,
+            command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            environment=collect_environment({}),
+            commit=checkout_commit(),
+            options=dict(settings.given),
+        )
 
     @property
-    def path(self) -> Path:
-        """Where the results go."""
-        if self.settings.json is not None:
-            return self.settings.json
-        return self._root / "runs" / f"bench-{self.created:%Y%m%d-%H%M%S}.json"
+    def path(self) -> Path | None:
+        """Where the results go; None before it is known."""
+        return self._journal.run_file if self._journal else self.settings.json
+
+    @property
+    def results(self) -> list[Result]:
+        """All results so far, those of a resumed run included."""
+        return [record.result for record in self._records.values()]
+
+    def begin(self) -> None:
+        """Open the journal, of a new run or of the one to resume.
+
+        Raises:
+            StoreError: Results could not be written, or the run cannot be resumed.
+        """
+        if self._journal is not None:
+            return
+        if self.settings.resume:
+            self._resume()
+        elif self.settings.json is not None:
+            self._journal = Journal.create(self.settings.json, self._started)
+        else:
+            created = datetime.fromisoformat(self._started.created)
+            self._journal = Journal.create_in(self._runs, created, self._started)
+
+    def _resume(self) -> None:
+        run_file = self.settings.json or newest_interrupted(self._runs)
+        if run_file is None:
+            raise StoreError(
+                f"there is nothing to resume: {str(self._runs)!r} holds no interrupted run; start "
+                "one without --resume, or name its file with --json"
+            )
+        journal = Journal.resume(run_file)
+        differs = what_differs(journal.held.manifest, self._started)
+        if differs:
+            journal.close()
+            raise StoreError(
+                f"cannot resume {str(run_file)!r}, its numbers would not go together: {differs}"
+            )
+        self._journal = journal
+        first = journal.held.manifest
+        self._started = replace(self._started, created=first.created, command=first.command)
+        for entry in journal.held.entries:
+            record = Record(entry.result, scope_from_plain(entry.record))
+            self._records[_identity(record.result)] = record
+
+    def add(self, plain: Mapping[str, Any]) -> Result:
+        """Take a record in; it is on the disk when this returns.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        record = Record(from_plain(plain["result"]), scope_from_plain(plain["scope"]))
+        self._records[_identity(record.result)] = record
+        self.begin()
+        if self._journal is not None:
+            result = record.result
+            named = {name: METRICS[name] for name in _scored(result)}
+            self._journal.append(result, named, asdict(record.scope))
+        return record.result
 
     def manifest(self) -> Manifest:
         """Return where, when and how this run is made."""
-        return Manifest(
-            created=self.created.isoformat(timespec="seconds"),
-            seed=self.settings.seed,
-            command=self._command,
-            environment=collect_environment(self.environment),
-            commit=self._commit,
-            options=dict(self.settings.given),
-        )
+        return replace(self._started, environment=collect_environment(self.environment))
 
     def write(self) -> None:
-        """Write what is known now.
+        """Write the results file; nothing else is needed to judge the run.
 
         Raises:
-            StoreError: The file cannot be written.
+            StoreError: The file cannot be written; the journal stays.
         """
-        names = {name for result in self.results for name in result.digital}
-        metrics = {name: METRICS[name] for name in sorted(names)}
-        write_run(self.path, Run(self.manifest(), metrics, tuple(self.results)))
-        self._written = time.monotonic()
+        if self._journal is None:
+            return
+        names = sorted({name for result in self.results for name in _scored(result)})
+        run = Run(
+            manifest=self.manifest(),
+            metrics={name: METRICS[name] for name in names},
+            scopes=tuple(group.scope for group in self.groups()),
+            results=tuple(self.results),
+        )
+        write_run(self._journal.run_file, run)
+        self._journal.finish()
 
-    def write_soon(self) -> None:
-        """Write where the last writing is some seconds ago: little is lost if the run is killed."""
-        if time.monotonic() - self._written > _WRITE_EVERY_S:
-            self.write()
+    def close(self) -> None:
+        """Let go of the journal; it stays for a resume where the results were not written."""
+        if self._journal is not None:
+            self._journal.close()
 
     def update_baselines(self) -> list[Change]:
         """Store what was measured as the new baselines.
@@ -123,26 +184,51 @@ class Recorder:
         root = self.settings.baselines
         measured = [result for result in self.results if result.status == "measured"]
         changes = update_cases(root, measured, provenance)
-        for record, results in self.groups():
-            first = results[0]
+        for group in self.groups():
+            first = group.results[0]
             entry = DigitalEntry(
                 protocol=first.protocol,
                 weights=first.weights,
-                examples=record.examples,
+                examples=group.scope.examples,
                 scores=first.digital,
                 provenance=provenance,
             )
             changes += update_digital(root, first.model, entry)
         return changes
 
-    def groups(self) -> list[tuple[Record, list[Result]]]:
-        """Return the results by study and model, each with one of its records."""
-        found: dict[tuple[str, str], tuple[Record, list[Result]]] = {}
-        for record, result in zip(self.records, self.results, strict=True):
-            found.setdefault((result.study, result.model), (record, []))[1].append(result)
-        return list(found.values())
+    def groups(self) -> list[Group]:
+        """Return the results by study and model."""
+        found: dict[tuple[str, str], list[Record]] = {}
+        for record in self._records.values():
+            found.setdefault((record.scope.study, record.scope.model), []).append(record)
+        return [
+            Group(
+                scope=records[0].scope,
+                results=tuple(record.result for record in records),
+                metrics=_metrics(records[0]),
+            )
+            for records in found.values()
+        ]
 
-    def metrics_of(self, record: Record) -> Sequence[Metric]:
-        """Return the metrics of a record's scores, the main one first."""
-        names = [record.main_metric, *record.result["digital"]]
-        return [METRICS[name] for name in dict.fromkeys(names)]
+
+def kept_results(results: Iterable[Result]) -> dict[tuple[str, str, str], Result]:
+    """Return results by what tells them apart: case id, study and protocol."""
+    return {_identity(result): result for result in results}
+
+
+def _metrics(record: Record) -> tuple[Metric, ...]:
+    names = dict.fromkeys([record.scope.main_metric, *record.result.digital])
+    own = record.scope.margins
+    return tuple(
+        replace(METRICS[name], margin=own[name].value) if name in own else METRICS[name]
+        for name in names
+    )
+
+
+def _scored(result: Result) -> Sequence[str]:
+    names = {*result.digital, *result.chance}
+    return sorted(names.union(*(chip.scores for chip in result.chips)))
+
+
+def _identity(result: Result) -> tuple[str, str, str]:
+    return result.case_id, result.study, result.protocol

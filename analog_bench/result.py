@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from analog_bench.errors import UsageError
+
 Status = Literal["measured", "skipped", "broken"]
+
+# Chips from this index on are a second look: measured only where the first looked changed.
+SECOND_LOOK = 1000
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,48 @@ class Metric:
     higher_is_better: bool
     margin: float
     version: int = 1
+
+
+@dataclass(frozen=True)
+class Margin:
+    """A study's own margin for a metric, in place of the metric's.
+
+    Attributes:
+        value: The change that matters, in the metric's unit, at least 0.
+        reason: Why it differs here, in one sentence.
+    """
+
+    value: float
+    reason: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.value < math.inf:
+            raise UsageError(f"a margin must be a number of at least 0, found {self.value}")
+        if not self.reason.strip():
+            raise UsageError("a study's own margin needs a written reason: Margin(value, reason)")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the results of one study on one model share.
+
+    Attributes:
+        study: Name of the study.
+        model: Name of the model.
+        question: What the study answers.
+        data: Name of the examples.
+        examples: Number of examples.
+        main_metric: Name of the metric that verdicts and tables are about.
+        margins: Metric name to the study's own margin, where it has one.
+    """
+
+    study: str
+    model: str
+    question: str
+    data: str
+    examples: int
+    main_metric: str
+    margins: dict[str, Margin]
 
 
 @dataclass(frozen=True)
@@ -92,6 +140,7 @@ class Result:
         status: `measured`; `skipped` (this environment cannot); `broken` (no finite score).
         reason: Why, for the latter two.
         digital: Scores of the digital model on the same examples.
+        chance: What guessing scores on the same examples; empty where that is not known.
         chips: One measurement a chip.
         facts: What is known of the layers.
     """
@@ -112,8 +161,19 @@ class Result:
     status: Status
     reason: str
     digital: dict[str, float]
+    chance: dict[str, float]
     chips: tuple[Measurement, ...]
     facts: LayerFacts | None = field(default=None)
+
+    @property
+    def first_look(self) -> tuple[Measurement, ...]:
+        """The chips that every run measures; scores are those of these chips alone."""
+        return tuple(chip for chip in self.chips if chip.chip < SECOND_LOOK)
+
+    @property
+    def second_look(self) -> tuple[Measurement, ...]:
+        """Fresh chips, measured to confirm what the first look made suspicious."""
+        return tuple(chip for chip in self.chips if chip.chip >= SECOND_LOOK)
 
 
 def as_plain(result: Result) -> dict[str, Any]:
@@ -131,3 +191,9 @@ def from_plain(plain: Mapping[str, Any]) -> Result:
             "facts": LayerFacts(**facts) if facts is not None else None,
         }
     )
+
+
+def scope_from_plain(plain: Mapping[str, Any]) -> Scope:
+    """Return the scope whose `asdict` this is."""
+    margins = {name: Margin(**margin) for name, margin in plain["margins"].items()}
+    return Scope(**{**plain, "margins": margins})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import sys
 import time
+from collections.abc import Generator
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +16,16 @@ import pytest
 from rich.console import Console, RenderableType
 
 from analog_bench.errors import BenchError
-from analog_bench.recorder import PROPERTY, Recorder
+from analog_bench.fixtures import KEPT
+from analog_bench.recorder import PROPERTY, Recorder, kept_results
 from analog_bench.result import Result
-from analog_bench.store.baseline_file import read_cases, read_digital
-from analog_bench.store.run_file import check_writable
 
 if TYPE_CHECKING:
     from analog_bench.gate.verdict import Verdict
+    from analog_bench.judgement import Judgement
     from analog_bench.store.baseline import Change
 
+RESUMED = "analog_bench_resumed"
 _RECORD = "analog_bench_record"
 
 
@@ -41,23 +43,39 @@ class Showing:
         self._recorder = recorder
         self._total = 0
         self._began = time.monotonic()
-        self._verdicts: dict[str, Verdict] = {}
-        self._digital: dict[tuple[str, str], dict[str, Verdict]] = {}
+        self._concluded = False
+        self._reports: dict[tuple[str, str], pytest.TestReport] = {}
+        self._judged: Judgement | None = None
         self._changes: list[Change] | None = None
         self._problem = ""
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """See that results can be written before anything is measured."""
-        if self._config.option.collectonly:
+    def pytest_sessionstart(self) -> None:
+        """See that results can be written, and open the run to resume, before anything else."""
+        settings = self._recorder.settings
+        if self._config.option.collectonly or not (settings.json or settings.resume):
             return
+        try:
+            self._recorder.begin()
+        except BenchError as problem:
+            raise pytest.UsageError(str(problem)) from None
+        self._config.stash[KEPT] = kept_results(self._recorder.results)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of xdist which run is resumed."""
+        if self._recorder.settings.resume:
+            node.workerinput[RESUMED] = str(self._recorder.path)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, bool, bool]:
+        """Judge when everything is measured, and fail the tests of what regressed."""
         self._total = len(session.items)
         self._began = time.monotonic()
-        if self._recorder.settings.json is not None:
-            try:
-                check_writable(self._recorder.path)
-            except BenchError as problem:
-                raise pytest.UsageError(str(problem)) from None
+        done = yield
+        if self._recorder.results and not self._config.option.collectonly:
+            self._conclude()
+        return done
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -66,11 +84,14 @@ class Showing:
         report.user_properties = [p for p in report.user_properties if p[0] != PROPERTY]
         if not found or report.when != "call":
             return
-        result = self._recorder.add(found[-1])
+        try:
+            result = self._recorder.add(found[-1])
+        except BenchError as problem:
+            pytest.exit(str(problem), pytest.ExitCode.USAGE_ERROR)
+        self._reports[result.case_id, result.study] = report
         setattr(report, _RECORD, result)
-        self._recorder.write_soon()
         if self._live():
-            self._show_progress(result, found[-1]["main_metric"])
+            self._show_progress(result, found[-1]["scope"]["main_metric"])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
@@ -85,94 +106,137 @@ class Showing:
         self._recorder.environment.update(getattr(node, "workeroutput", {}).get(PROPERTY, {}))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Judge, write the results file and, where asked, the baselines."""
-        if not self._recorder.results:
-            return
-        if not self._recorder.environment:
-            from analog_bench.workshop import environment_facts
-
-            self._recorder.environment.update(environment_facts(self._recorder.settings.device))
+        """Write what is not written yet: the run may have been interrupted."""
         try:
-            self._recorder.write()
-            self._judge()
-            if self._recorder.settings.update_baselines:
-                self._changes = self._recorder.update_baselines()
-        except BenchError as problem:
-            self._problem = str(problem)
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        changed = [v for verdicts in self._digital.values() for v in verdicts.values() if v.fails]
-        if changed and not self._recorder.settings.update_baselines:
+            if self._recorder.results and not self._concluded:
+                self._write_and_judge()
+        finally:
+            self._recorder.close()
+        if self._problem:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self) -> None:
         """Show a table a study and model, and what it comes to."""
         if not self._recorder.results:
             return
+        from analog_bench.report.robustness_table import robustness_table
         from analog_bench.report.summary import digital_line, run_summary
         from analog_bench.report.table import layer_table
 
         self._reporter().ensure_newline()
         # Rich draws with block characters; a stream that has none gets ASCII.
         ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
-        for record, results in self._recorder.groups():
-            metrics = self._recorder.metrics_of(record)
-            first = results[0]
-            measured = [result for result in results if result.status == "measured"]
+        for group in self._recorder.groups():
+            scope, first = group.scope, group.results[0]
+            measured = [result for result in group.results if result.status == "measured"]
+            verdicts = self._judged.of_study(scope.study) if self._judged else {}
             if measured:
                 self._write(
                     layer_table(
                         measured,
-                        self._verdicts,
-                        metrics,
+                        verdicts,
+                        group.metrics,
                         width=self._reporter()._tw.fullwidth,
-                        data=f"{record.examples} {record.data} questions",
-                        title=f"{first.study}: {first.model}, {record.question}",
+                        data=f"{scope.examples} {scope.data} questions",
+                        title=f"{scope.study}: {scope.model}, {scope.question}",
                         ascii_only=ascii_only,
                     )
                 )
-            digital = self._digital.get((first.study, first.model), {})
+                drift = robustness_table(
+                    group.results,
+                    group.metrics[0],
+                    width=self._reporter()._tw.fullwidth,
+                    ascii_only=ascii_only,
+                )
+                if drift is not None:
+                    self._write(drift)
+            digital = self._judged.of_digital(scope) if self._judged else {}
             self._write(
-                digital_line(first.model, first.digital, digital, metrics, ascii_only=ascii_only)
+                digital_line(
+                    scope.model, first.digital, digital, group.metrics, ascii_only=ascii_only
+                )
             )
-        judged = [
-            (result, self._verdicts[result.case_id])
-            for result in self._recorder.results
-            if result.case_id in self._verdicts
-        ]
-        self._write(run_summary(judged, results_file=self._recorder.path, changes=self._changes))
+        judged = self._judged.pairs(self._recorder.results) if self._judged else []
+        self._write(
+            run_summary(
+                judged,
+                uncompared=len(self._recorder.results) - len(judged),
+                results_file=self._recorder.path,
+                changes=self._changes,
+            )
+        )
         if self._problem:
             self._reporter().write_line(f"ERROR: {self._problem}", red=True)
 
-    def _judge(self) -> None:
-        """Judge everything against the baselines as they are before any update."""
-        from analog_bench.gate.verdict import judge, judge_digital
+    def _conclude(self) -> None:
+        """Judge and write, then fail the tests of whatever regressed."""
+        self._concluded = True
+        self._write_and_judge()
+        settings = self._recorder.settings
+        if settings.gate != "fail" or settings.update_baselines:
+            return
+        if self._judged is None:
+            return
+        if not settings.requirements:
+            for (case_id, study), verdict in self._judged.cases.items():
+                if verdict.kind == "regressed" and (case_id, study) in self._reports:
+                    self._fail(self._reports[case_id, study], verdict)
+        for (study, model), verdicts in self._judged.digital.items():
+            for verdict in verdicts.values():
+                if verdict.fails:
+                    self._fail_digital(study, model, verdict)
 
-        root = self._recorder.settings.baselines
-        for record, results in self._recorder.groups():
-            metrics = self._recorder.metrics_of(record)
-            first = results[0]
-            stored = read_cases(root, first.variant, first.model, first.study)
-            for result in results:
-                entry = stored.find(result.case_id, result.protocol)
-                self._verdicts[result.case_id] = judge(result, entry, metrics[0])
-            digital = read_digital(root, first.model).entries.get(first.protocol)
-            self._digital[first.study, first.model] = {
-                metric.name: judge_digital(
-                    first.digital,
-                    digital,
-                    metric,
-                    protocol=first.protocol,
-                    weights=first.weights,
+    def _write_and_judge(self) -> None:
+        if not self._recorder.environment:
+            from analog_bench.workshop import environment_facts
+
+            self._recorder.environment.update(environment_facts(self._recorder.settings.device))
+        try:
+            self._recorder.write()
+            if self._recorder.settings.gate != "off":
+                from analog_bench.judgement import judge_groups
+
+                # Against the baselines as they are before any update.
+                self._judged = judge_groups(
+                    self._recorder.groups(), self._recorder.settings.baselines
                 )
-                for metric in metrics
-            }
+            if self._recorder.settings.update_baselines:
+                self._changes = self._recorder.update_baselines()
+        except BenchError as problem:
+            self._problem = str(problem)
+
+    def _fail(self, report: pytest.TestReport, verdict: Verdict) -> None:
+        """Turn a test that passed, since it could be measured, into one that failed."""
+        passed = self._reporter().stats.get("passed", [])
+        if report in passed:
+            passed.remove(report)
+            self._report_failure(report.nodeid, report.location, verdict)
+
+    def _fail_digital(self, study: str, model: str, verdict: Verdict) -> None:
+        """Add a failed test, as no case is to blame where the digital model changed."""
+        file = next(r.nodeid for (_, of), r in self._reports.items() if of == study).split("::")[0]
+        name = f"digital[{model}-{study}-{verdict.metric}]"
+        self._report_failure(f"{file}::{name}", (file, None, name), verdict)
+
+    def _report_failure(
+        self, nodeid: str, location: tuple[str, int | None, str], verdict: Verdict
+    ) -> None:
+        failed = pytest.TestReport(
+            nodeid=nodeid,
+            location=location,
+            keywords={},
+            outcome="failed",
+            longrepr=f"{verdict.kind}: {verdict.reason}",
+            when="call",
+        )
+        self._config.hook.pytest_runtest_logreport(report=failed)
 
     def _show_progress(self, result: Result, metric: str) -> None:
         done = len(self._recorder.results)
         left = (time.monotonic() - self._began) / done * max(self._total - done, 0)
         score = ""
-        if result.chips:
-            mean = fmean(chip.scores[metric] for chip in result.chips)
+        if result.first_look:
+            mean = fmean(chip.scores[metric] for chip in result.first_look)
             score = f", {metric} {result.digital[metric]:.1f} -> {mean:.1f}"
         self._reporter().rewrite(
             f"{result.model} {result.study} {done}/{self._total}, {clock(left)} left: "

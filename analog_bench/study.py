@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from analog_bench.case import Case, Variant
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Noise, Tile
+from analog_bench.result import SECOND_LOOK, Margin, Metric
 
 BudgetName = Literal["smoke", "nightly", "full"]
 BUDGETS: tuple[BudgetName, ...] = ("smoke", "nightly", "full")
@@ -27,6 +28,16 @@ class Budget:
     chips: int
     examples: int | None
 
+    @property
+    def first_look(self) -> range:
+        """Indices of the chips that every case is measured on."""
+        return range(self.chips)
+
+    @property
+    def second_look(self) -> range:
+        """Indices of the fresh chips that a suspicious case is measured on, twice as many."""
+        return range(SECOND_LOOK, SECOND_LOOK + 2 * self.chips)
+
 
 @dataclass(frozen=True)
 class Study:
@@ -42,6 +53,7 @@ class Study:
         layers: `each` makes a case of every layer alone, `all` one case of all that fit.
         variants: Which weights: `direct`, `hwa`.
         version: Raised when the meaning of its cases changes; old baselines then are stale.
+        margins: Metric name to a margin that differs from the metric's own here, and why.
     """
 
     name: str
@@ -53,6 +65,12 @@ class Study:
     layers: Literal["each", "all"] = "each"
     variants: tuple[Variant, ...] = ("direct",)
     version: int = 1
+    margins: Mapping[str, Margin] = field(default_factory=dict)
+
+    def judged(self, metric: Metric) -> Metric:
+        """Return the metric with the margin that counts in this study."""
+        own = self.margins.get(metric.name)
+        return metric if own is None else replace(metric, margin=own.value)
 
 
 class LayerName(Protocol):

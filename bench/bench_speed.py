@@ -21,6 +21,8 @@ from analog_bench.options import Settings
 
 EXAMPLES = 24
 
+pytestmark = pytest.mark.on_demand
+
 
 def bench_sweep_speed(settings: Settings) -> None:
     examples = settings.examples or EXAMPLES

@@ -16,7 +16,7 @@ HOUSE = Path(analog_bench.__file__).parent
 # the ground.
 FLOORS = (
     (
-        *("plugin", "cli", "showing", "fixtures", "recorder", "workshop"),
+        *("plugin", "cli", "showing", "fixtures", "recorder", "workshop", "judgement"),
         *("options", "grid", "commands"),
     ),
     ("report",),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -13,9 +12,6 @@ from analog_bench.zoo.lock import FILE_NAME
 
 # A string, since argparse's class takes no type parameters at run time.
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-DATA_VARIABLE = "ANALOG_BENCH_DATA"
-"""Environment variable that names the user's folder of real data."""
 
 
 def add_verb(
@@ -90,12 +86,6 @@ def rate(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"a number above 0 is expected, found {text!r}")
     return value
-
-
-def data_folder() -> Path | None:
-    """Return the folder that `ANALOG_BENCH_DATA` names, None where it is not set."""
-    named = os.environ.get(DATA_VARIABLE)
-    return Path(named) if named else None
 
 
 def _parser(verbs: Verbs, name: str, summary: str, example: str) -> argparse.ArgumentParser:

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from analog_bench.commands.arguments import (
-    DATA_VARIABLE,
     Verbs,
     add_json,
     add_lock,
-    data_folder,
 )
 from analog_bench.commands.arguments import (
     add_verb as _add,
 )
 from analog_bench.commands.sheet import Line, print_sheet
 from analog_bench.errors import BenchError, TileUnavailable
+from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
 
 _DATA_FILES = ("squad/dev-v1.1.json", "squad/train-v1.1.json")
 

@@ -13,11 +13,11 @@ from analog_bench.commands.arguments import (
     add_lock,
     add_threads,
     add_verb,
-    data_folder,
     positive,
 )
 from analog_bench.commands.sheet import Line, print_sheet
 from analog_bench.errors import UsageError, WeightsError
+from analog_bench.tasks.data_folder import data_folder
 from analog_bench.zoo.lock import read_lock
 from analog_bench.zoo.specs import SOURCES, ModelSpec, available, find
 
@@ -55,9 +55,10 @@ def add_verbs(verbs: Verbs) -> None:
     scoring = add_verb(
         verbs,
         "score",
-        "measure a digital model's F1 and exact match",
+        "measure a digital model: F1 and exact match, or bits a byte",
         "analog-bench zoo score bert --data squad --examples 300\n"
-        "analog-bench zoo score bert --weights runs/zoo/bert/ship --data squad --record",
+        "analog-bench zoo score bert --weights runs/zoo/bert/ship --data squad --record\n"
+        "analog-bench zoo score distilgpt2 --data wikitext-2",
         run_score,
     )
     scoring.add_argument("model", metavar="MODEL", help="its name, or a locked hub id")
@@ -70,14 +71,15 @@ def add_verbs(verbs: Verbs) -> None:
     scoring.add_argument(
         "--data",
         default="embedded",
-        metavar="embedded|squad|hub|PATH",
-        help="the questions (default: %(default)s)",
+        metavar="SOURCE",
+        help="embedded, hub or a path; squad for questions, wikitext-2 or wikitext-2-raw for a "
+        "language model (default: %(default)s)",
     )
     scoring.add_argument(
         "--examples",
         type=positive,
         metavar="N",
-        help="a fixed sample of N questions (default: all)",
+        help="a fixed sample of N questions, or blocks of text (default: all)",
     )
     scoring.add_argument(
         "--record", action="store_true", help="write the scores into the FOLDER's record.json"
@@ -130,6 +132,43 @@ def run_score(arguments: argparse.Namespace) -> int:
     if arguments.record and arguments.weights is None:
         raise UsageError("--record writes into a folder of weights; name it with --weights FOLDER")
     spec = find(arguments.model, arguments.zoo, read_lock(arguments.lock))
+    return _score_text(spec, arguments) if spec.task == "lm" else _score_answers(spec, arguments)
+
+
+def _score_text(spec: ModelSpec, arguments: argparse.Namespace) -> int:
+    from analog_bench.tasks.lm_sources import load_text
+
+    text = load_text(arguments.data, data_folder=data_folder(), lock=arguments.lock)
+    from analog_bench.commands.lm_scoring import record_text_score, score_text
+
+    score = score_text(
+        spec,
+        text,
+        examples=arguments.examples,
+        weights=arguments.weights,
+        lock=arguments.lock,
+        threads=arguments.threads,
+    )
+    if arguments.record:
+        record_text_score(arguments.weights, score)
+    if arguments.json:
+        print(json.dumps(score.as_dict(), indent=2))
+        return 0
+    lines = [
+        Line("cross-entropy", f"{score.cross_entropy:.4f} nats a token"),
+        Line("perplexity", f"{score.perplexity:.2f}"),
+        Line("bits a byte", f"{score.bits_per_byte:.4f}"),
+        Line("tokens", f"{score.tokens} in {score.blocks} blocks"),
+        Line("seconds", f"{score.seconds:.1f}"),
+        Line("protocol", score.protocol),
+        Line("weights", score.weights),
+        *([Line("recorded in", str(arguments.weights))] if arguments.record else []),
+    ]
+    print_sheet({f"{spec.name} ({spec.source}) on {score.data}": lines})
+    return 0
+
+
+def _score_answers(spec: ModelSpec, arguments: argparse.Namespace) -> int:
     from analog_bench.tasks.qa_sources import load_questions
 
     questions = load_questions(

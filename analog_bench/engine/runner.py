@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Protocol
 
@@ -35,6 +35,10 @@ class Task(Protocol):
     batches: list[Batch]
     protocol: str
     metrics: tuple[Metric, ...]
+
+    @property
+    def chance(self) -> Mapping[str, float]:
+        """Metric name to what guessing scores."""
 
     def score(self, logits: Sequence[Tensor]) -> dict[str, tuple[float, ...]]:
         """Return one score an example for each metric."""
@@ -95,7 +99,7 @@ class Runner:
         self._front = Front(self._walk, task.batches)
         self._keep_front = front
         self._seed = seed
-        self._weights = weights
+        self.weights = weights
         self._path = module_path
         self._per_example = per_example
         self._layers = manifest(model)
@@ -145,6 +149,22 @@ class Runner:
                 )
             )
         return self._result(case, paths, "measured", "", tuple(measured), covered)
+
+    def measure_more(self, case: Case, result: Result, chips: Sequence[int]) -> Result:
+        """Measure further chips of a case that was just measured.
+
+        Args:
+            case: The case.
+            result: What was measured.
+            chips: Indices of chips that are not in it.
+
+        Returns:
+            The result with all chips; `broken` where a further one's outputs are not finite.
+        """
+        more = self.measure(case, chips)
+        if result.status != "measured" or more.status != "measured":
+            return result if result.status != "measured" else more
+        return replace(result, chips=(*result.chips, *more.chips))
 
     def skipped(self, case: Case, reason: str) -> Result:
         """Return the result of a case that this environment cannot measure."""
@@ -220,11 +240,12 @@ class Runner:
             variant=case.variant,
             case_version=case.version,
             protocol=self.task.protocol,
-            weights=self._weights,
+            weights=self.weights,
             seed=self._seed,
             status=status,
             reason=reason,
             digital=self.digital().mean,
+            chance=dict(self.task.chance),
             chips=chips,
             facts=self._facts(paths, covered),
         )

@@ -23,6 +23,7 @@ class Noise:
         TILES: The tile engines that can realise it (none are needed outside `tile`).
         DRIFTS: Whether the drift time changes anything.
         DRAWN_ONCE: Whether something is fixed at programming, so that chips differ beyond reads.
+        RANDOM: Whether anything is drawn at all; where not, one chip says all there is to say.
     """
 
     NAME: ClassVar[str]
@@ -30,6 +31,7 @@ class Noise:
     TILES: ClassVar[tuple[Tile, ...]] = ()
     DRIFTS: ClassVar[bool] = False
     DRAWN_ONCE: ClassVar[bool] = False
+    RANDOM: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for field in fields(self):

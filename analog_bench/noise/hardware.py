@@ -16,6 +16,7 @@ class Ideal(Noise):
     NAME: ClassVar[str] = "ideal"
     WHERE: ClassVar[Where] = "tile"
     TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
+    RANDOM: ClassVar[bool] = False
 
 
 @family

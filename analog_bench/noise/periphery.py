@@ -57,6 +57,7 @@ class Quantise(Noise):
     NAME: ClassVar[str] = "quantise"
     WHERE: ClassVar[Where] = "tile"
     TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
+    RANDOM: ClassVar[bool] = False
     dac_bits: int = 8
     adc_bits: int = 8
     out_bound: float = 10.0
@@ -86,6 +87,7 @@ class IrDrop(Noise):
     NAME: ClassVar[str] = "ir_drop"
     WHERE: ClassVar[Where] = "tile"
     TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
+    RANDOM: ClassVar[bool] = False
     scale: float = 1.0
 
 
@@ -116,4 +118,5 @@ class SShape(Noise):
     NAME: ClassVar[str] = "s_shape"
     WHERE: ClassVar[Where] = "tile"
     TILES: ClassVar[tuple[Tile, ...]] = ("cpp",)
+    RANDOM: ClassVar[bool] = False
     strength: float = 0.5

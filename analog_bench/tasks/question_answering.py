@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from statistics import fmean
 
+import numpy as np
+import torch
 from datasets import Dataset
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from analog_bench.result import Metric
+from analog_bench.seeds import derive_seed
 from analog_bench.tasks.answers import best_spans, choose_answers
 from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.qa_metric import exact_match, token_f1
 from analog_bench.tasks.squad import content_hash
 from analog_bench.tasks.windows import Batch, Window, WindowLimits, make_batches, make_windows
+
+_GUESSES = 5
 
 
 @dataclass(frozen=True)
@@ -26,13 +33,14 @@ class QaProtocol:
     Attributes:
         limits: How contexts are cut into windows.
         max_answer_tokens: Tokens an answer has at most.
-        batch_tokens: Tokens a batch holds at most, padding included. It is part of the protocol
-            because noise is drawn batch by batch.
+        batch_tokens: Tokens a batch holds at most, padding included: few enough for a processor's
+            cache, and for little padding. It is part of the protocol because noise is drawn batch
+            by batch.
     """
 
     limits: WindowLimits = field(default_factory=WindowLimits)
     max_answer_tokens: int = 30
-    batch_tokens: int = 4096
+    batch_tokens: int = 1024
 
 
 class QuestionAnswering:
@@ -76,6 +84,19 @@ class QuestionAnswering:
         self._golds = [answer["text"] for answer in questions["answers"]]
         self._max_answer_tokens = used.max_answer_tokens
 
+    @cached_property
+    def chance(self) -> dict[str, float]:
+        """Mean scores of guessing: spans picked by logits that are drawn, not computed."""
+        rng = np.random.default_rng(derive_seed(0, "chance", self.protocol))
+        drawn: list[dict[str, tuple[float, ...]]] = []
+        for _ in range(_GUESSES):
+            shapes = ((*batch.input_ids.shape, 2) for batch in self.batches)
+            drawn.append(self.score([torch.from_numpy(rng.normal(size=s)) for s in shapes]))
+        return {
+            metric.name: fmean(fmean(scores[metric.name]) for scores in drawn)
+            for metric in self.metrics
+        }
+
     def answers(self, logits: Sequence[Tensor]) -> list[str]:
         """Return one answer a question.
 
@@ -104,6 +125,14 @@ class QuestionAnswering:
             "f1": tuple(token_f1(a, g) for a, g in zip(answers, self._golds, strict=True)),
             "em": tuple(exact_match(a, g) for a, g in zip(answers, self._golds, strict=True)),
         }
+
+    def reduce(self, batch: int, logits: Tensor) -> Tensor:
+        """Return the logits as they are: an answer can depend on all of them."""
+        return logits
+
+    def mean(self, per_example: Mapping[str, Sequence[float]]) -> dict[str, float]:
+        """Return each metric's plain mean over the questions."""
+        return {name: fmean(scores) for name, scores in per_example.items()}
 
 
 def _fingerprint(

@@ -35,6 +35,7 @@ class MeanLogits:
     metrics = (Metric("mean", "1", True, 0.1),)
 
     def __init__(self, batches: list[Batch]) -> None:
+        self.chance: dict[str, float] = {}
         self.batches = batches
         self.examples = sum(len(batch.windows) for batch in batches)
 

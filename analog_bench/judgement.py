@@ -1,0 +1,76 @@
+"""A whole run against the stored baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from analog_bench.gate.digital import judge_digital
+from analog_bench.gate.verdict import Verdict, judge_family
+from analog_bench.recorder import Group
+from analog_bench.result import Result, Scope
+from analog_bench.store.baseline_file import read_cases, read_digital
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdicts of a run.
+
+    Attributes:
+        cases: By case id and study.
+        digital: By study and model: metric name to the verdict on the digital model.
+    """
+
+    cases: Mapping[tuple[str, str], Verdict]
+    digital: Mapping[tuple[str, str], Mapping[str, Verdict]]
+
+    def of_study(self, study: str) -> dict[str, Verdict]:
+        """Return the verdicts of one study by case id."""
+        return {case_id: v for (case_id, of), v in self.cases.items() if of == study}
+
+    def of_digital(self, scope: Scope) -> Mapping[str, Verdict]:
+        """Return the verdicts on a digital model by metric."""
+        return self.digital.get((scope.study, scope.model), {})
+
+    def pairs(self, results: Iterable[Result]) -> list[tuple[Result, Verdict]]:
+        """Return every judged result with its verdict."""
+        return [
+            (result, self.cases[result.case_id, result.study])
+            for result in results
+            if (result.case_id, result.study) in self.cases
+        ]
+
+
+def judge_groups(groups: Sequence[Group], baselines: Path) -> Judgement:
+    """Judge results against the baselines of a folder.
+
+    Args:
+        groups: The results of each study on each model.
+        baselines: The folder.
+
+    Returns:
+        The verdicts.
+
+    Raises:
+        BaselineError: A baseline file is corrupt.
+    """
+    cases: dict[tuple[str, str], Verdict] = {}
+    digital: dict[tuple[str, str], Mapping[str, Verdict]] = {}
+    for group in groups:
+        first, scope = group.results[0], group.scope
+        for variant in sorted({result.variant for result in group.results}):
+            stored = read_cases(baselines, variant, scope.model, scope.study)
+            family = [result for result in group.results if result.variant == variant]
+            entries = [stored.find(result.case_id, result.protocol) for result in family]
+            judged = judge_family(list(zip(family, entries, strict=True)), group.metrics[0])
+            for result, verdict in zip(family, judged, strict=True):
+                cases[result.case_id, result.study] = verdict
+        entry = read_digital(baselines, scope.model).entries.get(first.protocol)
+        digital[scope.study, scope.model] = {
+            metric.name: judge_digital(
+                first.digital, entry, metric, protocol=first.protocol, weights=first.weights
+            )
+            for metric in group.metrics
+        }
+    return Judgement(cases, digital)
