@@ -165,9 +165,9 @@ def _closing(comparison: Comparison) -> Iterator[str]:
         yield f"{name}: {one_line(old)} -> {one_line(new)}"
     gone = [*comparison.gone, *(case for f in comparison.families for case in f.gone)]
     if gone:
-        yield f"{len(gone)} cases are in the first run only: {', '.join(gone[:3])}" + (
-            " ..." if len(gone) > 3 else ""
-        )
+        number = "1 case is" if len(gone) == 1 else f"{len(gone)} cases are"
+        named = ", ".join(gone[:3]) + (" ..." if len(gone) > 3 else "")
+        yield f"{number} in the first run only: {named}"
     counts = _counts(comparison)
     total = sum(counts.values())
     yield f"{total} cases: " + ", ".join(f"{counts[k]} {k}" for k in _ORDER if counts[k])

@@ -1,0 +1,166 @@
+"""`analog-bench compare`: two results files or folders, judged outside pytest."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from analog_bench.cli import main
+from analog_bench.gate.comparison import compare_runs
+from analog_bench.report.comparison import comparison_markdown
+from analog_bench.result import SECOND_LOOK, Margin, Measurement, Metric, Result, Scope
+from analog_bench.store.run import Manifest, Run
+from analog_bench.store.run_file import write_run
+
+METRICS = {"f1": Metric("f1", "points", True, 1.0), "em": Metric("em", "points", True, 1.5)}
+SCOPE = Scope("layer_noise", "bert", "which layers?", "embedded", 96, "f1", {})
+LAYERS = [f"encoder.layer.{n}.output.dense" for n in range(6)]
+
+
+def run(drops=(), seed=7, torch="2.11.0", when="2026-11-23T10:00:00+00:00", **changed):
+    """Return a run; layers named in `drops` lost so much, on the chips of both looks."""
+    results = []
+    for n, layer in enumerate(LAYERS):
+        chips = tuple(
+            Measurement(
+                chip,
+                {"f1": 60.0 + n + chip % 7 - dict(drops).get(layer, 0.0), "em": 50.0},
+                {},
+                (),
+                1.0,
+            )
+            for chip in (0, 1, 2, *range(SECOND_LOOK, SECOND_LOOK + 6))
+        )
+        results.append(
+            Result(
+                f"bert/{layer}/white_output:std=1", "layer_noise", "bert", layer,
+                "white_output:std=1", 0.0, "none", "ideal", "direct", 1, "p1", "w1", seed,
+                "measured", "", {"f1": 79.0, "em": 70.0}, {"f1": 4.0, "em": 0.0}, chips,
+            )
+        )  # fmt: skip
+    manifest = Manifest(when, seed, "pytest", {"torch": torch}, "c" * 40, {})
+    made = Run(manifest, METRICS, (SCOPE,), tuple(results))
+    return replace(made, **changed)
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+@pytest.fixture
+def files(tmp_path):
+    def written(**runs):
+        paths = []
+        for name, made in runs.items():
+            path = tmp_path / f"{name}.json"
+            write_run(path, made)
+            paths.append(str(path))
+        return paths
+
+    return written
+
+
+def test_equal_runs_are_equivalent(files, capsys):
+    assert main(["compare", *files(old=run(), new=run())]) == 0
+    assert "6 cases: 6 equivalent" in capsys.readouterr().out
+
+
+def test_a_regression_is_named_and_sets_the_exit_code(files, capsys):
+    paths = files(old=run(), new=run(drops=[(LAYERS[3], 4.0)], torch="2.15.0"))
+    assert main(["compare", *paths]) == 1
+    out = capsys.readouterr().out
+    assert LAYERS[3] in out
+    assert LAYERS[2] not in out
+    assert "6 cases: 1 regressed, 5 equivalent" in out
+    assert "torch: 2.11.0 -> 2.15.0" in out
+    assert main(["compare", *paths, "--all"]) == 1
+    assert LAYERS[2] in capsys.readouterr().out
+    assert main(["compare", *reversed(paths)]) == 0
+    assert "1 improved" in capsys.readouterr().out
+
+
+def test_json_holds_every_verdict(files, capsys):
+    assert main(["compare", *files(old=run(), new=run(drops=[(LAYERS[0], 4.0)])), "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert said["fails"] is True
+    assert said["counts"] == {"regressed": 1, "equivalent": 5}
+    (family,) = said["families"]
+    worst = next(case for case in family["cases"] if case["kind"] == "regressed")
+    assert (worst["change"], worst["paired"], worst["looks"]) == (-4.0, True, 2)
+    assert {"interval", "margin", "detectable", "p", "reason"} < worst.keys()
+    assert {verdict["kind"] for verdict in family["digital"]} == {"equivalent"}
+
+
+def test_markdown_escapes_what_would_be_markup(files):
+    tricky = replace(SCOPE, data="<script>|*x*")
+    new = run(drops=[(LAYERS[1], 4.0)], scopes=(tricky,))
+    text = comparison_markdown(compare_runs(run(), new))
+    assert "<script>" not in text
+    assert "\\<script\\>\\|\\*x\\*" in text
+    (row,) = [line for line in text.splitlines() if "regressed" in line and line.startswith("|")]
+    assert row.count(" | ") == 4
+
+
+def test_a_studys_own_margin_counts(files, capsys):
+    mild = run(drops=[(LAYERS[1], 0.8)])
+    assert main(["compare", *files(old=run(), new=mild)]) == 0
+    own = replace(SCOPE, margins={"f1": Margin(0.5, "answers are short here")})
+    assert main(["compare", *files(old=run(), new=replace(mild, scopes=(own,)))]) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "0.5 points matters (answers are short here)" in out
+
+
+def test_folders_are_read_as_one_run_the_newest_counts(tmp_path, capsys):
+    for name, made in {
+        "a/first.json": run(),
+        "b/early.json": run(drops=[(LAYERS[3], 9.0)], when="2026-11-22T10:00:00+00:00"),
+        "b/late.json": run(when="2026-11-24T10:00:00+00:00", results=run().results[:4]),
+    }.items():
+        write_run(tmp_path / name, made)
+    assert main(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    assert "6 cases: 6 equivalent" in capsys.readouterr().out
+
+
+def test_what_only_one_run_holds(files, capsys):
+    fewer = run(results=run().results[1:])
+    assert main(["compare", *files(old=run(), new=fewer)]) == 0
+    assert "1 case is in the first run only" in capsys.readouterr().out
+    assert main(["compare", *files(old=fewer, new=run())]) == 0
+    assert "1 new" in capsys.readouterr().out
+
+
+def test_other_weights_and_seeds(files, capsys):
+    moved = run(results=tuple(replace(r, weights="w2") for r in run().results))
+    assert main(["compare", *files(old=run(), new=moved)]) == 0
+    assert "6 stale" in capsys.readouterr().out
+    assert main(["compare", *files(old=run(), new=run(seed=8)), "--all"]) == 0
+    assert "unpaired" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "no run file at"), ("{", "not JSON"), ('{"schema_version": 1}', "schema version 2")],
+)
+def test_bad_files_get_one_line(tmp_path, content, said):
+    path = tmp_path / "run.json"
+    if content is not None:
+        path.write_text(content)
+    done = subprocess.run(
+        [sys.executable, "-m", "analog_bench.cli", "compare", str(path), str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+def test_an_empty_folder(tmp_path, capsys):
+    assert main(["compare", str(tmp_path), str(tmp_path)]) == 4
+    assert "no run file in the folder" in capsys.readouterr().err
