@@ -1,17 +1,3 @@
-from pathlib import Path
+from tests.real_questions import embedded, tokenizer
 
-import pytest
-
-from analog_bench.tasks.qa_sources import load_questions
-from analog_bench.zoo.base import find_base
-from analog_bench.zoo.tokenizer import read_tokenizer
-
-
-@pytest.fixture(scope="session")
-def tokenizer():
-    return read_tokenizer({"tokenizer.json": find_base().tokenizer}, "bert", 512)
-
-
-@pytest.fixture(scope="session")
-def embedded():
-    return load_questions("embedded", examples=None, data_folder=None, lock=Path("none")).rows
+__all__ = ["embedded", "tokenizer"]
