@@ -194,7 +194,7 @@ def test_doctor_without_any_tile_engine(tmp_path):
 
 def test_list(lock, capsys):
     assert main(["zoo", "list", "--json"]) == 0
-    embedded, hub = json.loads(capsys.readouterr().out)
+    embedded, *_, hub = json.loads(capsys.readouterr().out)
     assert (embedded["name"], embedded["zoo"], embedded["family"]) == ("bert", "embedded", "bert")
     assert embedded["layers"] == len(find("bert", "embedded", NOTHING).layers)
     assert embedded["form"] in ("adapter", "delta")

@@ -1,4 +1,4 @@
-"""`analog-bench zoo train`: train the embedded BERT anew and make its weights shippable."""
+"""`analog-bench zoo train`: train an embedded model anew and make its weights shippable."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from analog_bench.commands.arguments import (
-    DATA_VARIABLE,
     Verbs,
     add_threads,
-    data_folder,
     natural,
     positive,
     rate,
@@ -23,11 +21,14 @@ from analog_bench.commands.arguments import (
 )
 from analog_bench.commands.sheet import Line, print_sheet
 from analog_bench.errors import UsageError
+from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
 from analog_bench.zoo.lock import FILE_NAME, Lock
 from analog_bench.zoo.specs import ModelSpec, find
 
 _TRAIN_FILE = Path("squad") / "train-v1.1.json"
 _EXTRAS = ("accelerate", "peft")
+# Options that only one family's recipe knows.
+_OWN = {"bert": ("rank",), "gpt2": ("decay_steps", "finish")}
 
 
 def add_verb(verbs: Verbs) -> None:
@@ -37,10 +38,12 @@ def add_verb(verbs: Verbs) -> None:
         "train",
         "train an embedded model; a second call goes on from the last checkpoint",
         "analog-bench zoo train bert --data train-v1.1.json --out runs/zoo/bert\n"
-        "analog-bench zoo score bert --weights runs/zoo/bert/ship --data squad --record",
+        "analog-bench zoo score bert --weights runs/zoo/bert/ship --data squad --record\n"
+        "analog-bench zoo train distilgpt2 --steps 3400 --threads 1\n"
+        "analog-bench zoo train distilgpt2 --finish --threads 1",
         run,
     )
-    parser.add_argument("model", metavar="MODEL", help="its name: bert")
+    parser.add_argument("model", metavar="MODEL", help="its name: bert or distilgpt2")
     parser.add_argument(
         "--data",
         type=Path,
@@ -58,8 +61,21 @@ def add_verb(verbs: Verbs) -> None:
     parser.add_argument(
         "--rank", type=natural, metavar="R", help=f"adapter's rank; 0 trains all weights {unset}"
     )
+    parser.add_argument(
+        "--decay-steps",
+        type=positive,
+        metavar="N",
+        help=f"further steps, in which a language model's rate falls to zero {unset}",
+    )
+    parser.add_argument(
+        "--finish",
+        action="store_true",
+        help="let a language model's rate fall from the last checkpoint on, now",
+    )
     parser.add_argument("--learning-rate", type=rate, metavar="X", help=f"its peak {unset}")
-    parser.add_argument("--seed", type=natural, metavar="S", help=f"head, adapter, order {unset}")
+    parser.add_argument(
+        "--seed", type=natural, metavar="S", help=f"first weights and order {unset}"
+    )
     add_threads(parser)
 
 
@@ -69,8 +85,12 @@ def run(arguments: argparse.Namespace) -> int:
     data = arguments.data or _default_data()
     out = arguments.out or Path("runs") / "zoo" / spec.name
     ship = arguments.ship or out / "ship"
-    _require_extras()
-    _train(spec, arguments, data, out, ship)
+    _refuse_others(spec, arguments)
+    if spec.family == "gpt2":
+        _train_lm(spec, arguments, data, out, ship)
+    else:
+        _require_extras()
+        _train(spec, arguments, data, out, ship)
     lines = [Line("checkpoints", str(out)), Line("weights", str(ship))]
     lines.append(Line("next", f"analog-bench zoo score {spec.name} --weights {ship} --record"))
     print_sheet({f"{spec.name} (trained)": lines})
@@ -91,12 +111,7 @@ def _train(
 
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
-    asked = {
-        name: getattr(arguments, name)
-        for name in ("steps", "rank", "learning_rate", "seed")
-        if getattr(arguments, name) is not None
-    }
-    recipe = replace(QaRecipe(), **asked)
+    recipe = replace(QaRecipe(), **_asked(arguments, ("steps", "rank", "learning_rate", "seed")))
     rows = read_squad(data)
     files = find_base()
     base = base_state(files.weights)
@@ -113,6 +128,32 @@ def _train(
     else:
         tuned = {name: value.detach().cpu() for name, value in model.state_dict().items()}
         ship_delta(base, tuned, ship, described(recipe), {}, dtype="float16")
+
+
+def _train_lm(
+    spec: ModelSpec, arguments: argparse.Namespace, data: Path, out: Path, ship: Path
+) -> None:
+    from analog_bench.commands.train_lm import train_lm
+
+    if arguments.finish and arguments.steps is not None:
+        raise UsageError("--finish goes on from the last checkpoint; leave --steps out")
+    asked = _asked(arguments, ("steps", "decay_steps", "seed"))
+    if arguments.learning_rate is not None:
+        asked["matrix_rate"] = arguments.learning_rate
+    train_lm(spec, asked, data, out, ship, finish=arguments.finish, threads=arguments.threads)
+
+
+def _asked(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
+    found = {name: getattr(arguments, name) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _refuse_others(spec: ModelSpec, arguments: argparse.Namespace) -> None:
+    for family, names in _OWN.items():
+        for name in names if family != spec.family else ():
+            if getattr(arguments, name) not in (None, False):
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} is not for {spec.name}: its recipe has no such thing")
 
 
 def _default_data() -> Path:

@@ -6,7 +6,6 @@ matrix of the blocks (rank > 0), and full fine-tuning with frozen embeddings (ra
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,15 +23,13 @@ from transformers import (
     set_seed,
 )
 
-from analog_bench.errors import DataError, UsageError, WeightsError
+from analog_bench.errors import DataError, WeightsError
+from analog_bench.recipes.claim import claim
 from analog_bench.recipes.span_training import collate, span_features, unambiguous
 from analog_bench.tasks.squad import content_hash
 from analog_bench.tasks.windows import WindowLimits
 from analog_bench.zoo.architecture import Architecture
 from analog_bench.zoo.load import _bert_config, _silent_transformers
-
-RECIPE = "recipe.json"
-"""The file beside the checkpoints that says what they were trained with."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ def train(
             unknown one.
         WeightsError: The base lacks parameters of the architecture.
     """
-    _claim(folder, {**described(recipe), "data": content_hash(questions)})
+    claim(folder, {**described(recipe), "data": content_hash(questions)})
     usable = unambiguous(questions)
     if not len(usable):
         raise DataError(
@@ -130,37 +127,6 @@ def train(
     )
     trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
     return cast(nn.Module, trainer.model)
-
-
-def _claim(folder: Path, made_with: Mapping[str, Any]) -> None:
-    """Write down what a folder's checkpoints are made with, or insist that it is still the same."""
-    path = folder / RECIPE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            if any(folder.glob("checkpoint-*")):
-                raise UsageError(
-                    f"{folder} holds checkpoints but no {RECIPE}: nobody knows what they were "
-                    "trained with; choose another folder"
-                )
-            text = json.dumps(made_with, indent=2, sort_keys=True) + "\n"
-            path.write_text(text, encoding="utf-8")
-            return
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
-        raise UsageError(f"cannot use {path}: {problem}; choose another folder") from None
-    if not isinstance(found, dict):
-        raise UsageError(f"{path} is no recipe; choose another folder")
-    changed = [
-        f"{key} was {found.get(key)!r} and is now {made_with.get(key)!r}"
-        for key in sorted({*found, *made_with})
-        if found.get(key) != made_with.get(key)
-    ]
-    if changed:
-        raise UsageError(
-            f"{folder} was started with another recipe ({'; '.join(changed)}); "
-            "go on with that one or choose another folder"
-        )
 
 
 def _last_checkpoint(folder: Path) -> str | None:

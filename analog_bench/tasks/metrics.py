@@ -11,7 +11,16 @@ from analog_bench.result import Metric
 F1 = Metric(name="f1", unit="points", higher_is_better=True, margin=1.0)
 EM = Metric(name="em", unit="points", higher_is_better=True, margin=1.5)
 
-METRICS_OF: Mapping[Literal["qa"], tuple[Metric, ...]] = MappingProxyType({"qa": (F1, EM)})
+# A change of 0.02 nats is one of 2 % in perplexity. The other two are functions of the
+# cross-entropy: their margins are that change at the embedded model's figures (about 4 bytes and
+# 5 nats a token).
+CROSS_ENTROPY = Metric(name="cross_entropy", unit="nats", higher_is_better=False, margin=0.02)
+PERPLEXITY = Metric(name="perplexity", unit="", higher_is_better=False, margin=3.0)
+BITS_PER_BYTE = Metric(name="bits_per_byte", unit="bits", higher_is_better=False, margin=0.007)
+
+METRICS_OF: Mapping[Literal["qa", "lm"], tuple[Metric, ...]] = MappingProxyType(
+    {"qa": (F1, EM), "lm": (CROSS_ENTROPY, PERPLEXITY, BITS_PER_BYTE)}
+)
 """The metrics of each kind of task, the main one first."""
 
 METRICS: Mapping[str, Metric] = MappingProxyType(

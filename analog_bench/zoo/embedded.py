@@ -1,4 +1,4 @@
-"""The weights this project carries: a packaged base, and what training changed in it."""
+"""The weights this project carries: whole models, or what training changed in a packaged base."""
 
 from __future__ import annotations
 
@@ -66,6 +66,25 @@ def tuned_state(
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
         raise WeightsError(f"cannot read {config}: {problem}") from None
     return merge_lora(base, read_tensors(tensors), read_lora_config(options, str(config))), record
+
+
+def whole_state(folder: Path) -> tuple[dict[str, Tensor], Path, Record]:
+    """Read a whole model's shipped weights, after checking every file against the record.
+
+    Args:
+        folder: Where the weights, the tokeniser and their `record.json` are.
+
+    Returns:
+        The parameters by name, float32 (an output head tied to the embedding is not among them);
+        the tokeniser's file; the record.
+
+    Raises:
+        WeightsError: Missing, altered or ill-formed files.
+    """
+    record = read_verified(folder, {})
+    weights, tokenizer = (folder / name for name in FORMS["whole"])
+    state = {name: tensor.float() for name, tensor in read_tensors(weights).items()}
+    return state, tokenizer, record
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -15,6 +15,11 @@ from analog_bench.zoo.specs import not_locked
 
 SQUAD = "rajpurkar/squad"
 """The data set of SQuAD v1.1 on the hub."""
+WIKITEXT = "Salesforce/wikitext"
+"""The data set of WikiText-2 and WikiText-103 on the hub."""
+
+# What is locked of a data set that has several parts: the folder, and the split in it.
+_PARTS = {WIKITEXT: ("wikitext-2-raw-v1/", "test")}
 
 # Any one of these sets makes a tokeniser; the first that a repository holds is taken.
 _TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("vocab.txt",))
@@ -72,7 +77,7 @@ def lock_dataset(
     hub_id: str,
     lock_path: Path,
     *,
-    split: str = "validation",
+    split: str | None = None,
     revision: str = "main",
     cache: Path | None = None,
 ) -> Entry:
@@ -81,7 +86,8 @@ def lock_dataset(
     Args:
         hub_id: `owner/name`, e.g. `rajpurkar/squad`.
         lock_path: The lock file; made where there is none.
-        split: The split; its file is called `SPLIT-....parquet` or `SPLIT.parquet`.
+        split: The split; its file is called `SPLIT-....parquet` or `SPLIT.parquet`. Where None,
+            the one that this project scores: `test` of WikiText-2, `validation` of others.
         revision: Branch, tag, pull request or commit.
         cache: The hub cache's folder; None for the usual one.
 
@@ -95,7 +101,9 @@ def lock_dataset(
     """
     lock = read_lock(lock_path)
     found = listing(hub_id, "dataset", revision)
-    names = [name for name in found.files if _is_split(name, split)]
+    folder, usual = _PARTS.get(hub_id, ("", "validation"))
+    split = split or usual
+    names = [n for n in found.files if n.startswith(folder) and _is_split(n, split)]
     if len(names) != 1:
         raise WeightsError(
             f"{hub_id}: one parquet file of split {split!r} is expected, found {len(names)}"

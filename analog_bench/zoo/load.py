@@ -26,7 +26,13 @@ from transformers.utils import logging
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo.architecture import Architecture, Family
 from analog_bench.zoo.base import HASHES, find_base
-from analog_bench.zoo.embedded import WEIGHTS, base_state, read_tensors, tuned_state
+from analog_bench.zoo.embedded import (
+    WEIGHTS,
+    base_state,
+    read_tensors,
+    tuned_state,
+    whole_state,
+)
 from analog_bench.zoo.hashes import fingerprint
 from analog_bench.zoo.hub import fetch
 from analog_bench.zoo.lock import read_lock
@@ -83,10 +89,12 @@ def load(
         UsageError: The device does not exist.
         WeightsError: A file is missing, cannot be downloaded, or is not what it should be.
     """
-    if spec.source == "embedded":
-        loaded = _embedded(spec, shipped or WEIGHTS / spec.name, cache)
-    else:
+    if spec.source == "hub":
         loaded = _from_hub(spec, lock_path, cache)
+    elif spec.family == "gpt2":
+        loaded = _whole(spec, shipped or WEIGHTS / spec.name)
+    else:
+        loaded = _embedded(spec, shipped or WEIGHTS / spec.name, cache)
     try:
         torch.nn.Module.to(loaded.model, torch.device(device))
     except (RuntimeError, AssertionError) as problem:
@@ -106,6 +114,20 @@ def _embedded(spec: ModelSpec, folder: Path, cache: Path | None) -> LoadedModel:
     )
     parts = {"base/model.safetensors": HASHES["model.safetensors"]}
     parts.update({f"shipped/{name}": sha for name, sha in record.files.items()})
+    return LoadedModel(spec, model, tokenizer, fingerprint(parts))
+
+
+def _whole(spec: ModelSpec, folder: Path) -> LoadedModel:
+    state, file, record = whole_state(folder)
+    tokenizer = read_tokenizer({"tokenizer.json": file}, spec.family, spec.architecture.positions)
+    if len(tokenizer) != spec.architecture.vocabulary:
+        raise WeightsError(
+            f"{file} has {len(tokenizer)} tokens, {spec.name} has {spec.architecture.vocabulary}"
+        )
+    model = _model(
+        spec.family, gpt2_config(spec.architecture), state, f"embedded {spec.name}", exact=True
+    )
+    parts = {f"shipped/{name}": sha for name, sha in record.files.items()}
     return LoadedModel(spec, model, tokenizer, fingerprint(parts))
 
 
@@ -167,6 +189,23 @@ def _bert_config(architecture: Architecture) -> Any:
         layer_norm_eps=1e-12,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
+    )
+
+
+def gpt2_config(architecture: Architecture) -> GPT2Config:
+    """Return a GPT-2 configuration of these sizes, without dropout; token 0 ends a text."""
+    return GPT2Config(
+        vocab_size=architecture.vocabulary,
+        n_positions=architecture.positions,
+        n_embd=architecture.width,
+        n_layer=architecture.blocks,
+        n_head=architecture.heads,
+        n_inner=architecture.inner,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+        bos_token_id=0,
+        eos_token_id=0,
     )
 
 

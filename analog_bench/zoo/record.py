@@ -13,16 +13,17 @@ from analog_bench.errors import WeightsError
 from analog_bench.zoo.hashes import file_sha256, verify
 
 Scalar = str | int | float | bool
-Form = Literal["adapter", "delta"]
+Form = Literal["adapter", "delta", "whole"]
 
 RECORD = "record.json"
 FORMS: Mapping[Form, tuple[str, ...]] = MappingProxyType(
     {
         "adapter": ("adapter_model.safetensors", "adapter_config.json"),
         "delta": ("delta.safetensors",),
+        "whole": ("model.safetensors", "tokenizer.json"),
     }
 )
-"""The two forms shipped weights may have, and their files."""
+"""The forms shipped weights may have, and their files. A whole model has no base."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Record:
 
     Attributes:
         files: Each shipped file's sha256.
-        base: Each file of the base's sha256: what the weights are to be added to.
+        base: Each file of the base's sha256: what the weights are to be added to; empty for a whole
+            model.
         recipe: How they were trained.
         results: What was measured with them.
     """
@@ -43,8 +45,8 @@ class Record:
 
     @property
     def form(self) -> Form:
-        """Whether the weights are an adapter or a delta."""
-        return "adapter" if set(self.files) == set(FORMS["adapter"]) else "delta"
+        """Whether the weights are an adapter, a delta or a whole model."""
+        return _form(set(self.files))
 
 
 def read_record(folder: Path) -> Record:
@@ -71,12 +73,13 @@ def read_record(folder: Path) -> Record:
         raise WeightsError(f"{path}: the entries {', '.join(keys)} are expected, and no others")
     files, base, recipe, results = (_flat(document, key, path) for key in keys)
     for key, hashes in (("files", files), ("base", base)):
-        if not hashes or not all(
-            isinstance(sha, str) and len(sha) == 64 for sha in hashes.values()
-        ):
+        good = all(isinstance(sha, str) and len(sha) == 64 for sha in hashes.values())
+        if not good or (key == "files" and not hashes):
             raise WeightsError(f"{path}: {key} must give a sha256 for each file")
     if set(files) not in [set(names) for names in FORMS.values()]:
         raise WeightsError(f"{path}: files must be {_either()}, found {', '.join(sorted(files))}")
+    if (_form(set(files)) == "whole") != (not base):
+        raise WeightsError(f"{path}: base must be empty for a whole model, and only for one")
     return Record(files, base, recipe, results)
 
 
@@ -85,14 +88,14 @@ def read_verified(folder: Path, base: Mapping[str, str]) -> Record:
 
     Args:
         folder: Where the weights are.
-        base: The sha256 of the base's files at hand.
+        base: The sha256 of the base's files at hand; empty for a whole model.
 
     Returns:
         The record.
 
     Raises:
-        WeightsError: No record, files of both forms or of none, a file with another hash than the
-            recorded one, or weights made for another base.
+        WeightsError: No record, files of several forms or of none, a file with another hash than
+            the recorded one, or weights made for another base.
     """
     record = read_record(folder)
     held = _held(folder)
@@ -117,8 +120,8 @@ def write_record(
     """Hash the weights in a folder and write their `record.json`.
 
     Args:
-        folder: Where the weights are, in exactly one of the two forms.
-        base: The sha256 of each of the base's files.
+        folder: Where the weights are, in exactly one of the forms.
+        base: The sha256 of each of the base's files; empty for a whole model.
         recipe: How the weights were trained.
         results: What was measured with them.
 
@@ -126,7 +129,7 @@ def write_record(
         What was written.
 
     Raises:
-        WeightsError: The folder holds weights of both forms or of none.
+        WeightsError: The folder holds weights of several forms or of none.
     """
     hashes = {name: file_sha256(folder / name) for name in _held(folder)}
     record = Record(hashes, dict(base), dict(recipe), dict(results))
@@ -134,6 +137,10 @@ def write_record(
     text = json.dumps({k: dict(v) for k, v in document.items()}, indent=2, sort_keys=True)
     (folder / RECORD).write_text(text + "\n", encoding="utf-8")
     return record
+
+
+def _form(files: set[str]) -> Form:
+    return next(form for form, names in FORMS.items() if set(names) == files)
 
 
 def _held(folder: Path) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from analog_bench.errors import WeightsError
@@ -65,6 +66,47 @@ def ship_adapter(
     text = json.dumps(config, indent=2, sort_keys=True) + "\n"
     (folder / config_name).write_text(text, encoding="utf-8")
     return write_record(folder, base_hashes, recipe, results)
+
+
+def ship_whole(
+    state: Mapping[str, Tensor],
+    tokenizer: Tokenizer,
+    folder: Path,
+    recipe: Mapping[str, Scalar],
+    results: Mapping[str, Scalar],
+    *,
+    dtype: Literal["float32", "float16"] = "float16",
+) -> Record:
+    """Write a whole model with its tokeniser, and record it.
+
+    Args:
+        state: The parameters by name; those that share another's memory are left out.
+        tokenizer: The tokeniser.
+        folder: Where to put the files; weights of another form there are an error.
+        recipe: How the weights were trained.
+        results: What was measured with them as they are shipped.
+        dtype: What to store the parameters as.
+
+    Returns:
+        The record.
+
+    Raises:
+        WeightsError: A parameter that the type cannot hold, or the folder holds other weights.
+    """
+    tensors: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in state.items():
+        if tensor.data_ptr() in seen:
+            continue
+        seen.add(tensor.data_ptr())
+        tensors[name] = tensor.detach().cpu().to(_TYPES[dtype]).contiguous()
+        if not bool(torch.isfinite(tensors[name]).all()):
+            raise WeightsError(f"{name} holds values that {dtype} cannot")
+    weights_name, tokenizer_name = FORMS["whole"]
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, folder / weights_name, metadata={"format": "pt"})
+    (folder / tokenizer_name).write_text(tokenizer.to_str(), encoding="utf-8")
+    return write_record(folder, {}, recipe, results)
 
 
 def ship_delta(

@@ -74,7 +74,24 @@ _EMBEDDED: Mapping[str, ModelSpec] = MappingProxyType(
                 vocabulary=30522,
                 positions=512,
             ),
-        )
+        ),
+        "distilgpt2": ModelSpec(
+            name="distilgpt2",
+            family="gpt2",
+            task="lm",
+            source="embedded",
+            hub_id=None,
+            # DistilGPT2's shape at a third of its width, with a tokeniser of its own.
+            architecture=Architecture(
+                family="gpt2",
+                blocks=6,
+                width=256,
+                heads=4,
+                inner=1024,
+                vocabulary=8192,
+                positions=256,
+            ),
+        ),
     }
 )
 

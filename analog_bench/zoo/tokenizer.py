@@ -66,6 +66,29 @@ def read_tokenizer(
     except Exception as problem:
         names = ", ".join(str(path) for path in files.values())
         raise WeightsError(f"cannot make a tokeniser of {names}: {problem}") from None
+    return _fast(backend, special, max_length)
+
+
+def make_tokenizer(backend: Tokenizer, family: Family, max_length: int) -> PreTrainedTokenizerFast:
+    """Make a tokeniser of one that was just learnt, as `read_tokenizer` makes it of its file.
+
+    Args:
+        backend: What was learnt; it is not changed.
+        family: The model's family, which decides the special tokens.
+        max_length: Tokens the model takes at most.
+
+    Returns:
+        The tokeniser.
+
+    Raises:
+        WeightsError: A special token is not in the vocabulary.
+    """
+    return _fast(Tokenizer.from_str(backend.to_str()), _SPECIAL[family], max_length)
+
+
+def _fast(
+    backend: Tokenizer, special: Mapping[str, str], max_length: int
+) -> PreTrainedTokenizerFast:
     for key, token in special.items():
         if backend.token_to_id(token) is None:
             raise WeightsError(f"the tokeniser's {key} {token!r} is not in its vocabulary")

@@ -1,0 +1,89 @@
+"""Where a training stands: written whole or not at all, and found again."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from analog_bench.errors import UsageError
+
+_KEEP = 2
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training's state after so many steps of its phase.
+
+    Attributes:
+        step: Steps made.
+        seconds: Processor time spent on them, in all calls together.
+        state: Everything else a training needs to go on, as tensors and plain values.
+    """
+
+    step: int
+    seconds: float
+    state: dict[str, Any]
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint and remove all but the last two.
+
+    Args:
+        folder: Of the phase; made where there is none.
+        checkpoint: What to write.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"checkpoint-{checkpoint.step}.pt"
+    draft = path.with_suffix(".part")
+    content = {"step": checkpoint.step, "seconds": checkpoint.seconds, "state": checkpoint.state}
+    torch.save(content, draft)
+    os.replace(draft, path)
+    for old in _found(folder)[:-_KEEP]:
+        old.unlink()
+
+
+def last(folder: Path, until: int | None = None) -> Checkpoint | None:
+    """Read the last checkpoint of a phase.
+
+    Args:
+        folder: Of the phase.
+        until: The last step of interest; later checkpoints are passed over.
+
+    Returns:
+        The checkpoint; None where there is none.
+
+    Raises:
+        UsageError: The file cannot be read, or all of them are later than asked for.
+    """
+    found = _found(folder)
+    usable = [path for path in found if until is None or _step(path) <= until]
+    if found and not usable:
+        raise UsageError(
+            f"{folder} stands at step {_step(found[-1])}, beyond the {until} asked for: the steps "
+            "before are gone; ask for more or choose another folder"
+        )
+    if not usable:
+        return None
+    try:
+        # Tensors and plain values only: nothing is unpickled that could run.
+        content = torch.load(usable[-1], map_location="cpu", weights_only=True)
+        return Checkpoint(content["step"], content["seconds"], content["state"])
+    except (OSError, RuntimeError, UnpicklingError, KeyError, TypeError) as problem:
+        first = str(problem).partition("\n")[0]
+        raise UsageError(
+            f"cannot read {usable[-1]} ({first}); delete it to go on from the one before"
+        ) from None
+
+
+def _found(folder: Path) -> list[Path]:
+    named = [path for path in folder.glob("checkpoint-*.pt") if path.stem[11:].isdigit()]
+    return sorted(named, key=_step)
+
+
+def _step(path: Path) -> int:
+    return int(path.stem[11:])

@@ -1,0 +1,195 @@
+"""The language-modelling task: a text in blocks, cross-entropy by token, and the fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from analog_bench.errors import UsageError
+from analog_bench.result import Metric
+from analog_bench.tasks.blocks import Block, cut, make_batches, sample
+from analog_bench.tasks.lm_metric import bits_per_byte, perplexity, token_nats, weighted_mean
+from analog_bench.tasks.lm_sources import Text
+from analog_bench.tasks.metrics import METRICS_OF
+from analog_bench.tasks.windows import Batch
+
+
+@dataclass(frozen=True)
+class LmProtocol:
+    """Everything besides the text and the tokeniser that a score depends on.
+
+    Attributes:
+        block: Tokens of text the model sees at a time.
+        stride: Tokens between the starts of blocks; each token is predicted from at least
+            `block - stride` tokens of context, those at the text's beginning apart.
+        batch_tokens: Tokens a batch holds at most. It is part of the protocol because noise is
+            drawn batch by batch.
+    """
+
+    block: int = 256
+    stride: int = 128
+    batch_tokens: int = 1024
+
+
+class LanguageModelling:
+    """A text made ready for one tokeniser; turns logits into scores.
+
+    An example is a block with the tokens scored in it. Every token of the text is scored exactly
+    once, its first apart, and no block is padded.
+
+    Attributes:
+        name: Name of the text, for tables.
+        examples: Number of blocks.
+        blocks: The blocks.
+        batches: The inputs.
+        tokens: Scored tokens of each block.
+        sizes: UTF-8 bytes that these tokens spell.
+        protocol: Fingerprint; scores with different fingerprints are never compared.
+        metrics: Cross-entropy first, then perplexity and bits a byte.
+    """
+
+    metrics: tuple[Metric, ...] = METRICS_OF["lm"]
+
+    def __init__(
+        self,
+        text: Text,
+        tokenizer: PreTrainedTokenizerFast,
+        protocol: LmProtocol | None = None,
+        *,
+        examples: int | None = None,
+    ) -> None:
+        """Tokenise the text.
+
+        Args:
+            text: What to predict.
+            tokenizer: The model's fast byte-level tokeniser.
+            protocol: Lengths.
+            examples: How many blocks, as a fixed sample spread over the text; all where None.
+
+        Raises:
+            UsageError: A stride that leaves tokens out, more examples than there are blocks, or a
+                tokeniser that does not work on bytes.
+        """
+        used = protocol or LmProtocol()
+        ids = _encoded(text.content, tokenizer)
+        sizes = _token_sizes(ids, text.content, tokenizer)
+        blocks = cut(len(ids), used.block, used.stride)
+        self.name = text.name
+        self.blocks: list[Block] = blocks if examples is None else sample(blocks, examples)
+        self.examples = len(self.blocks)
+        self.batches: list[Batch] = make_batches(self.blocks, ids, used.batch_tokens)
+        self.tokens = tuple(block.scored for block in self.blocks)
+        self.sizes = tuple(
+            int(sizes[block.first_scored : block.first_scored + block.scored].sum())
+            for block in self.blocks
+        )
+        self.protocol = _fingerprint(text, tokenizer, used, self.blocks, self.metrics)
+        self._ids = ids
+        self._vocabulary = len(tokenizer)
+
+    @cached_property
+    def chance(self) -> dict[str, float]:
+        """Scores of guessing: ln(vocabulary) nats a token."""
+        return self._all(math.log(self._vocabulary))
+
+    def reduce(self, batch: int, logits: Tensor) -> Tensor:
+        """Return the mean nats a scored token of each block in a batch.
+
+        Args:
+            batch: Index of the batch.
+            logits: Shape (blocks, tokens, vocabulary).
+
+        Returns:
+            Nats a token, float64, shape (blocks,); not a number where logits are not finite.
+        """
+        means = []
+        for row, own in zip(self.batches[batch].windows, logits, strict=True):
+            block = self.blocks[row]
+            targets = self._ids[block.first_scored : block.first_scored + block.scored]
+            nats = token_nats(own[block.length - block.scored :].cpu(), targets)
+            means.append(nats.double().mean())
+        return torch.stack(means)
+
+    def score(self, reduced: Sequence[Tensor]) -> dict[str, tuple[float, ...]]:
+        """Return the scores of every block, in the order of the text.
+
+        Args:
+            reduced: What `reduce` returned for each batch.
+
+        Returns:
+            Cross-entropy in nats a token, perplexity, and bits a byte, of each block's scored
+            tokens. Over blocks they are to be averaged by `mean`.
+        """
+        nats = [0.0] * self.examples
+        for batch, values in zip(self.batches, reduced, strict=True):
+            for row, value in zip(batch.windows, values.tolist(), strict=True):
+                nats[row] = value
+        return {
+            "cross_entropy": tuple(nats),
+            "perplexity": tuple(perplexity(value) for value in nats),
+            "bits_per_byte": tuple(
+                bits_per_byte(value, tokens, size)
+                for value, tokens, size in zip(nats, self.tokens, self.sizes, strict=True)
+            ),
+        }
+
+    def mean(self, per_example: Mapping[str, Sequence[float]]) -> dict[str, float]:
+        """Return the scores over the whole text: the mean cross-entropy of its tokens, and of that.
+
+        Args:
+            per_example: What `score` returned.
+        """
+        return self._all(weighted_mean(per_example["cross_entropy"], self.tokens))
+
+    def _all(self, nats: float) -> dict[str, float]:
+        return {
+            "cross_entropy": nats,
+            "perplexity": perplexity(nats),
+            "bits_per_byte": bits_per_byte(nats, sum(self.tokens), sum(self.sizes)),
+        }
+
+
+def _encoded(content: str, tokenizer: PreTrainedTokenizerFast) -> Tensor:
+    backend: Any = tokenizer.backend_tokenizer
+    return torch.tensor(backend.encode(content, add_special_tokens=False).ids, dtype=torch.long)
+
+
+def _token_sizes(ids: Tensor, content: str, tokenizer: PreTrainedTokenizerFast) -> Tensor:
+    # Byte-level tokenisers spell each byte as one character, so a token's length is its size.
+    backend: Any = tokenizer.backend_tokenizer
+    spelled = [backend.id_to_token(number) for number in ids.tolist()]
+    sizes = torch.tensor([len(token) for token in spelled], dtype=torch.long)
+    found, wanted = int(sizes.sum()), len(content.encode())
+    if found != wanted:
+        raise UsageError(
+            f"bits a byte need a byte-level tokeniser: its tokens spell {found} bytes, the text "
+            f"has {wanted}"
+        )
+    return sizes
+
+
+def _fingerprint(
+    text: Text,
+    tokenizer: PreTrainedTokenizerFast,
+    protocol: LmProtocol,
+    blocks: Sequence[Block],
+    metrics: Sequence[Metric],
+) -> str:
+    parts = {
+        "task": "language modelling",
+        "data": hashlib.sha256(text.content.encode()).hexdigest(),
+        "tokeniser": hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest(),
+        "protocol": asdict(protocol),
+        "blocks": [block.begin for block in blocks],
+        "metrics": {metric.name: metric.version for metric in metrics},
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,46 @@
+"""What every kind of task offers to the engine: inputs, and scores of outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from analog_bench.result import Metric
+from analog_bench.tasks.windows import Batch
+
+
+class Task(Protocol):
+    """Inputs made ready for one tokeniser; turns outputs into scores.
+
+    Attributes:
+        name: Name of the data, for tables.
+        examples: Number of examples.
+        batches: The inputs.
+        protocol: Fingerprint; scores with different fingerprints are never compared.
+        metrics: The main metric first.
+        chance: Metric name to the mean score of guessing.
+    """
+
+    name: str
+    examples: int
+    batches: list[Batch]
+    protocol: str
+    metrics: tuple[Metric, ...]
+
+    @property
+    def chance(self) -> Mapping[str, float]:
+        """Metric name to the mean score of guessing."""
+
+    def reduce(self, batch: int, logits: Tensor, /) -> Tensor:
+        """Keep what scoring needs of one batch's outputs; finite exactly where they can be scored.
+
+        A language model's logits over a whole text would fill the memory.
+        """
+
+    def score(self, reduced: Sequence[Tensor], /) -> dict[str, tuple[float, ...]]:
+        """Return one score an example for each metric, from every batch's reduced outputs."""
+
+    def mean(self, per_example: Mapping[str, Sequence[float]], /) -> dict[str, float]:
+        """Return each metric over all examples, weighted as the metric asks."""

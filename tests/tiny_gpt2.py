@@ -1,0 +1,35 @@
+"""A GPT-2 of a few kilobytes with a real byte-level tokeniser, for tests."""
+
+import torch
+from transformers import GPT2LMHeadModel
+
+from analog_bench.recipes.bpe import learn_bpe
+from analog_bench.zoo.architecture import Architecture
+from analog_bench.zoo.load import gpt2_config
+from analog_bench.zoo.tokenizer import make_tokenizer
+
+PROSE = (
+    "The fox saw a red barn near the old mill, and the green pond by the blue gate. "
+    "Nine geese — all of them grey — slept there; nobody's dog barked.\n\n"
+    "In Zürich the trams run until one o'clock. A ticket costs 4.40 francs, about £3.90.\n"
+) * 6
+
+
+def tokenizer_of(text=PROSE, vocabulary=400, positions=64):
+    return make_tokenizer(learn_bpe([text], vocabulary), "gpt2", positions)
+
+
+def architecture_of(tokenizer, positions=64):
+    return Architecture("gpt2", 2, 32, 2, 64, len(tokenizer), positions)
+
+
+def model_of(tokenizer, seed=0, positions=64, scale=4.0):
+    """Return a random model; a larger scale than GPT-2's makes its predictions differ."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = GPT2LMHeadModel(gpt2_config(architecture_of(tokenizer, positions)))
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.ndim == 2:
+                    parameter.mul_(scale)
+    return model.eval()
