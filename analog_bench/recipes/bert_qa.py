@@ -29,7 +29,7 @@ from analog_bench.recipes.span_training import collate, span_features, unambiguo
 from analog_bench.tasks.squad import content_hash
 from analog_bench.tasks.windows import WindowLimits
 from analog_bench.zoo.architecture import Architecture
-from analog_bench.zoo.load import _bert_config, _silent_transformers
+from analog_bench.zoo.load import bert_config, silent_transformers
 
 
 @dataclass(frozen=True)
@@ -146,10 +146,10 @@ def _model(recipe: QaRecipe, architecture: Architecture, base: Mapping[str, Tens
     # attention because its backward pass is faster than the fused one for padded batches on a CPU.
     # Clones, since training changes parameters in place.
     bert: Any = BertForQuestionAnswering  # its `from_pretrained` has no type for the report
-    with _silent_transformers():
+    with silent_transformers():
         model, report = bert.from_pretrained(
             None,
-            config=_bert_config(architecture),
+            config=bert_config(architecture),
             state_dict={name: tensor.clone() for name, tensor in base.items()},
             dtype=torch.float32,
             attn_implementation="eager",

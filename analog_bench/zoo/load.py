@@ -110,7 +110,7 @@ def _embedded(spec: ModelSpec, folder: Path, cache: Path | None) -> LoadedModel:
         {"tokenizer.json": base.tokenizer}, spec.family, spec.architecture.positions
     )
     model = _model(
-        spec.family, _bert_config(spec.architecture), state, f"embedded {spec.name}", exact=True
+        spec.family, bert_config(spec.architecture), state, f"embedded {spec.name}", exact=True
     )
     parts = {"base/model.safetensors": HASHES["model.safetensors"]}
     parts.update({f"shipped/{name}": sha for name, sha in record.files.items()})
@@ -152,7 +152,7 @@ def _from_hub(spec: ModelSpec, lock_path: Path, cache: Path | None) -> LoadedMod
 def _model(
     family: Family, config: Any, state: Mapping[str, Tensor], what: str, *, exact: bool
 ) -> PreTrainedModel:
-    with _silent_transformers():
+    with silent_transformers():
         model, report = _CLASSES[family][1].from_pretrained(
             None,
             config=config,
@@ -174,7 +174,12 @@ def _model(
     return result
 
 
-def _bert_config(architecture: Architecture) -> Any:
+def bert_config(architecture: Architecture) -> Any:
+    """Return the configuration of a BERT of these measures.
+
+    Args:
+        architecture: Its measures.
+    """
     # Without dropout, as the shipped weights were trained: retraining then starts from the same
     # function that is measured.
     return BertConfig(
@@ -210,7 +215,8 @@ def gpt2_config(architecture: Architecture) -> GPT2Config:
 
 
 @contextmanager
-def _silent_transformers() -> Iterator[None]:
+def silent_transformers() -> Iterator[None]:
+    """Keep transformers from reporting what is no news here, such as a head that is yet to train."""
     transformers_logging: Any = logging  # untyped
     verbosity = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
