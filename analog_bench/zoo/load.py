@@ -216,7 +216,7 @@ def gpt2_config(architecture: Architecture) -> GPT2Config:
 
 @contextmanager
 def silent_transformers() -> Iterator[None]:
-    """Keep transformers from reporting what is no news here, such as a head that is yet to train."""
+    """Keep transformers from reporting what is no news, such as a head that is yet to train."""
     transformers_logging: Any = logging  # untyped
     verbosity = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
