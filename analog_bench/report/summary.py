@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from analog_bench.gate.verdict import Verdict
+from analog_bench.gate.verdict import Kind, Verdict
 from analog_bench.report.columns import VERDICT_STYLES
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.labels import amount, metric_label, one_line
@@ -94,7 +94,8 @@ def run_summary(
         for reason, number in reasons.most_common():
             summary.append(f"\n{kind} {number}: {reason or 'no reason is given'}", "")
     if changes is not None:
-        summary.append_text(_stored(changes))
+        said = {(result.case_id, verdict.metric): verdict.kind for result, verdict in judged}
+        summary.append_text(_stored(changes, said))
     elif counts["new"] or counts["stale"]:
         number = counts["new"] + counts["stale"]
         summary.append(
@@ -106,7 +107,7 @@ def run_summary(
     return summary
 
 
-def _stored(changes: Sequence[Change]) -> Text:
+def _stored(changes: Sequence[Change], verdicts: Mapping[tuple[str, str], Kind]) -> Text:
     if not changes:
         return Text("\nbaselines: nothing changed")
     fresh = sum(change.before is None for change in changes)
@@ -114,6 +115,9 @@ def _stored(changes: Sequence[Change]) -> Text:
     listed = [change for change in changes if change.before is not None]
     for change in listed[:_LISTED_AT_MOST]:
         said.append(f"\n  {one_line(str(change))}")
+        kind = verdicts.get((change.what, change.metric))
+        if kind is not None:
+            said.append(f" {kind}", VERDICT_STYLES[kind])
     if len(listed) > _LISTED_AT_MOST:
         said.append(f"\n  and {len(listed) - _LISTED_AT_MOST} more")
     return said

@@ -64,6 +64,9 @@ def test_after_an_update_the_changes_are_told(bert, metrics):
         "baselines: 1 scores new, 1 changed",
         "  bert/b f1: 60 -> 59.5 (-0.5)",
     ]
+    named = [Change(bert[0].case_id, "p", "f1", 60.0, 59.5)]
+    worse = run_summary(judged(bert, ["regressed"], "why"), changes=named).plain
+    assert worse.splitlines()[-1] == f"  {bert[0].case_id} f1: 60 -> 59.5 (-0.5) regressed"
     many = [Change(f"bert/{n}", "p", "f1", 1.0, 2.0) for n in range(25)]
     assert run_summary(pairs, changes=many).plain.splitlines()[-1] == "  and 5 more"
     assert run_summary(pairs, changes=[]).plain.endswith("baselines: nothing changed")
