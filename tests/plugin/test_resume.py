@@ -23,7 +23,9 @@ KILLS = 2
 
 def command(folder, *args):
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", STUDY_FILE, *CHOICE]
-    return [*words, "--json", str(folder / "results.json"), *args]
+    # As the other runs of these tests have it: a run is resumed with its own options only.
+    baselines = ["--baselines", str(folder / "stored")]
+    return [*words, "--json", str(folder / "results.json"), *baselines, *args]
 
 
 def journalled(folder):

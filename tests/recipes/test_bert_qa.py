@@ -13,7 +13,7 @@ from analog_bench.errors import DataError, UsageError, WeightsError
 from analog_bench.recipes.bert_qa import QaRecipe, described, train
 from analog_bench.tasks.squad import read_squad
 from analog_bench.zoo.architecture import Architecture
-from analog_bench.zoo.load import _bert_config
+from analog_bench.zoo.load import bert_config
 from analog_bench.zoo.tokenizer import read_tokenizer
 
 TEXT = "the fox saw a red barn near old mill and green pond by blue gate who what where ? ."
@@ -31,7 +31,7 @@ def recipe(rank, **changed):
 def base():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        state = BertForQuestionAnswering(_bert_config(TINY)).state_dict()
+        state = BertForQuestionAnswering(bert_config(TINY)).state_dict()
     return {name: value for name, value in state.items() if not name.startswith("qa_outputs.")}
 
 
