@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import ROOT, STUDY_FILE, clean_environment
+from tests.plugin.conftest import ROOT, STUDY_FILE, clean_environment
 
 LAYERS = ("encoder.layer.5.*dense", "qa_outputs")
 CHOICE = (
