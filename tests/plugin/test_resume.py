@@ -71,7 +71,7 @@ def reference(bench, results_of, tmp_path_factory):
 def test_killed_and_resumed(reference, warm, results_of, tmp_path, moment):
     rng = random.Random(moment)
     workers = ("-n", "2") if moment % 2 else ()
-    held = killed_run(tmp_path, rng.randrange(1, CASES - 1), rng.uniform(0, 0.3), *workers)
+    held = killed_run(tmp_path, rng.randrange(1, CASES - 2), rng.uniform(0, 0.2), *workers)
     assert 1 <= held <= CASES
     # Where everything was journalled, the kill may have come when the results were written.
     assert held == CASES or not (tmp_path / "results.json").exists()
