@@ -56,9 +56,9 @@ def killed_run(folder, at_least, delay, *args):
 
 
 @pytest.fixture(scope="module")
-def reference(bench, results_of, tmp_path_factory):
+def reference(warm, results_of, tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    done = bench(*CHOICE, folder=folder)
+    done = warm(*CHOICE, folder=folder)
     assert done.code == 0, done.out
     assert not (folder / "results.json.journal").exists()
     found = results_of(folder / "results.json")
