@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from analog_bench.analog.probe import Environment
     from analog_bench.engine.runner import Runner
     from analog_bench.gate.verdict import Verdict
-    from analog_bench.tasks.question_answering import QuestionAnswering
+    from analog_bench.tasks.task import Task
     from analog_bench.workshop import Workshop
     from analog_bench.zoo.load import LoadedModel
 
@@ -163,7 +163,7 @@ def measure(
             study=study.name,
             model=case.model,
             question=study.question,
-            data=runner.task.name,
+            data=workshop.data_name(case.model, runner.task),
             examples=runner.task.examples,
             main_metric=runner.task.metrics[0].name,
             margins=dict(study.margins),
@@ -190,7 +190,7 @@ def digital_model(request: pytest.FixtureRequest, settings: Settings) -> LoadedM
 
 
 @pytest.fixture
-def task(request: pytest.FixtureRequest, study: Study, settings: Settings) -> QuestionAnswering:
+def task(request: pytest.FixtureRequest, study: Study, settings: Settings) -> Task:
     """Return the inputs of the run's data, for the model of the case or of `--model`."""
     with plainly():
         examples = settings.budget_of(study).examples

@@ -57,10 +57,15 @@ _OPTIONS = (
     ),
     _Option("drift", "drift time in seconds; may be repeated", many=True, metavar="SECONDS"),
     _Option("chips", "chips a case, in place of the budget's number", metavar="N"),
-    _Option("examples", "examples, or 'all', in place of the budget's number", metavar="N"),
+    _Option(
+        "examples",
+        "questions, blocks of text, or 'all', in place of the budget's number",
+        metavar="N",
+    ),
     _Option(
         "data",
-        f"embedded, squad (from ${DATA_VARIABLE}, else locked from the hub), hub, or a file",
+        "embedded, hub, a file (.json: questions, .txt: text) or a folder of texts; squad, or for "
+        f"text wikitext-2 or wikitext-2-raw, from ${DATA_VARIABLE}, else locked from the hub",
         default="embedded",
         metavar="SOURCE",
     ),

@@ -61,7 +61,7 @@ class Scope:
         study: Name of the study.
         model: Name of the model.
         question: What the study answers.
-        data: Name of the examples.
+        data: Name of the examples, such as `embedded questions`.
         examples: Number of examples.
         main_metric: Name of the metric that verdicts and tables are about.
         margins: Metric name to the study's own margin, where it has one.

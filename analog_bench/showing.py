@@ -137,7 +137,7 @@ class Showing:
                         verdicts,
                         group.metrics,
                         width=self._reporter()._tw.fullwidth,
-                        data=f"{scope.examples} {scope.data} questions",
+                        data=f"{scope.examples} {scope.data}",
                         title=f"{scope.study}: {scope.model}, {scope.question}",
                         ascii_only=ascii_only,
                     )
@@ -237,7 +237,7 @@ class Showing:
         score = ""
         if result.first_look:
             mean = fmean(chip.scores[metric] for chip in result.first_look)
-            score = f", {metric} {result.digital[metric]:.1f} -> {mean:.1f}"
+            score = f", {metric} {result.digital[metric]:.4g} -> {mean:.4g}"
         self._reporter().rewrite(
             f"{result.model} {result.study} {done}/{self._total}, {clock(left)} left: "
             f"{result.group}{score}"[: self._reporter()._tw.fullwidth - 1],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Literal
 
 import torch
 
@@ -12,8 +11,8 @@ from analog_bench.analog.manifest import prepare
 from analog_bench.analog.probe import probe
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
-from analog_bench.errors import UsageError
 from analog_bench.grid import asked_name, spec_of
+from analog_bench.inputs import check_source, examples_name, make_task
 from analog_bench.options import Settings
 from analog_bench.result import Metric
 from analog_bench.store.baseline import CaseBaseline, DigitalBaseline
@@ -21,8 +20,7 @@ from analog_bench.store.baseline_file import read_cases, read_digital
 from analog_bench.store.document import Json
 from analog_bench.study import Study
 from analog_bench.tasks.metrics import METRICS_OF
-from analog_bench.tasks.qa_sources import load_questions
-from analog_bench.tasks.question_answering import QuestionAnswering
+from analog_bench.tasks.task import Task
 from analog_bench.zoo.layers import module_path
 from analog_bench.zoo.load import LoadedModel, load
 from analog_bench.zoo.specs import ModelSpec
@@ -41,7 +39,7 @@ class Workshop:
         """
         self._settings = settings
         self._loaded: dict[str, LoadedModel] = {}
-        self._tasks: dict[tuple[str, int | None], QuestionAnswering] = {}
+        self._tasks: dict[tuple[str, int | None], Task] = {}
         self._runners: dict[tuple[str, int | None], Runner] = {}
         self._baselines: dict[tuple[str, str, str], CaseBaseline] = {}
         self._digital: dict[str, DigitalBaseline] = {}
@@ -61,31 +59,42 @@ class Workshop:
         if model not in self._loaded:
             for kept in (self._loaded, self._tasks, self._runners):
                 kept.clear()
-            spec: ModelSpec = spec_of(self._settings, asked_name(model, self._settings.zoo))
-            loaded = load(spec, lock_path=self._settings.lock, device=self._settings.device)
+            loaded = load(
+                self._spec(model), lock_path=self._settings.lock, device=self._settings.device
+            )
             prepare(loaded.model)
             self._loaded[model] = loaded
         return self._loaded[model]
 
-    def task(self, model: str, examples: int | None) -> QuestionAnswering:
+    def task(self, model: str, examples: int | None) -> Task:
         """Return the model's task over so many examples (all where None).
+
+        Args:
+            model: Its name in cases.
+            examples: Questions, or blocks of text.
 
         Raises:
             DataError: The data is missing or malformed.
-            UsageError: The task of such models is not there yet.
+            UsageError: Data of another kind than the model's, fewer examples than asked for, or a
+                model that takes too few tokens.
         """
-        loaded = self.loaded(model)
-        self._qa(model)
+        # Before the weights are asked for: they may take a while to come.
+        check_source(self._settings.data, self._spec(model))
         key = (model, examples)
+        loaded = self.loaded(model)
         if key not in self._tasks:
-            questions = load_questions(
+            self._tasks[key] = make_task(
                 self._settings.data,
+                loaded,
                 examples=examples,
                 data_folder=self._settings.data_folder,
                 lock=self._settings.lock,
             )
-            self._tasks[key] = QuestionAnswering(questions.name, questions.rows, loaded.tokenizer)
         return self._tasks[key]
+
+    def data_name(self, model: str, task: Task) -> str:
+        """Return what a model's examples are called in tables, such as `embedded questions`."""
+        return f"{task.name} {examples_name(self._spec(model).task)}"
 
     def runner(self, study: Study, model: str) -> Runner:
         """Return the runner for a study's cases of a model."""
@@ -108,7 +117,7 @@ class Workshop:
 
     def main_metric(self, model: str) -> Metric:
         """Return the metric that verdicts on a model are about."""
-        return METRICS_OF[self._qa(model)][0]
+        return METRICS_OF[self._spec(model).task][0]
 
     def case_baseline(self, case: Case) -> CaseBaseline:
         """Return the stored results that a case belongs to.
@@ -131,11 +140,10 @@ class Workshop:
             self._digital[model] = read_digital(self._settings.baselines, model)
         return self._digital[model]
 
-    def _qa(self, model: str) -> Literal["qa"]:
-        kind = self.loaded(model).spec.task
-        if kind != "qa":
-            raise UsageError(f"{model} is a language model; only question answering is there yet")
-        return kind
+    def _spec(self, model: str) -> ModelSpec:
+        if model in self._loaded:
+            return self._loaded[model].spec
+        return spec_of(self._settings, asked_name(model, self._settings.zoo))
 
 
 def environment_facts(device: str) -> dict[str, Json]:

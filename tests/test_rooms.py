@@ -16,8 +16,8 @@ HOUSE = Path(analog_bench.__file__).parent
 # the ground.
 FLOORS = (
     (
-        *("plugin", "cli", "showing", "fixtures", "recorder", "workshop", "judgement"),
-        *("options", "grid", "commands"),
+        *("plugin", "cli", "showing", "fixtures", "recorder", "workshop", "inputs"),
+        *("judgement", "options", "grid", "commands"),
     ),
     ("report",),
     ("gate",),

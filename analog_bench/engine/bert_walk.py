@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from analog_bench.engine.walk import Stage, State, Walk, attention_bias
+from analog_bench.engine.walk import Stage, State, Walk, attention_bias, layers_of
 from analog_bench.tasks.windows import Batch
 
 
@@ -24,8 +24,8 @@ def bert_walk(model: nn.Module) -> Walk:
     Returns:
         The walk. It calls the model's own modules, so whatever is put on them takes effect.
     """
-    bert = cast(Any, model).bert
-    head: nn.Module = cast(Any, model).qa_outputs
+    whole = cast(Any, model)
+    bert = whole.bert
     device = next(model.parameters()).device
 
     def begin(batch: Batch) -> State:
@@ -42,12 +42,13 @@ def bert_walk(model: nn.Module) -> Walk:
         return {"hidden": hidden, "bias": state["bias"]}
 
     def answer(state: State) -> State:
-        return {"logits": head(state["hidden"])}
+        # The head is looked up at each run, as a tile may have taken its place.
+        return {"logits": whole.qa_outputs(state["hidden"])}
 
-    stages = [Stage(_layers(model, bert.embeddings), embed)]
+    stages = [Stage(layers_of(model, bert.embeddings), embed)]
     for block in bert.encoder.layer:
         stages.extend(_block_stages(model, block))
-    stages.append(Stage(_layers(model, head), answer))
+    stages.append(Stage(layers_of(model, whole.qa_outputs), answer))
     return Walk(begin, tuple(stages))
 
 
@@ -70,17 +71,8 @@ def _block_stages(model: nn.Module, block: Any) -> list[Stage]:
         }
 
     return [
-        Stage(_layers(model, block.attention.self), attend),
-        Stage(_layers(model, block.attention.output), add_attended),
-        Stage(_layers(model, block.intermediate), widen),
-        Stage(_layers(model, block.output), add_fed_forward),
+        Stage(layers_of(model, block.attention.self), attend),
+        Stage(layers_of(model, block.attention.output), add_attended),
+        Stage(layers_of(model, block.intermediate), widen),
+        Stage(layers_of(model, block.output), add_fed_forward),
     ]
-
-
-def _layers(model: nn.Module, part: nn.Module) -> frozenset[str]:
-    inside = {id(module) for module in part.modules()}
-    return frozenset(
-        name
-        for name, module in model.named_modules()
-        if id(module) in inside and next(module.parameters(recurse=False), None) is not None
-    )

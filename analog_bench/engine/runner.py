@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import Protocol
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -19,29 +21,17 @@ from analog_bench.analog.rules import needs_input_ranges
 from analog_bench.case import Case
 from analog_bench.engine.bert_walk import bert_walk
 from analog_bench.engine.front import Front
+from analog_bench.engine.gpt2_walk import gpt2_walk
+from analog_bench.engine.mobilebert_walk import mobilebert_walk
 from analog_bench.engine.walk import WalkBuilder
 from analog_bench.errors import UsageError
-from analog_bench.result import LayerFacts, Measurement, Metric, Result, Status
-from analog_bench.tasks.windows import Batch
+from analog_bench.result import LayerFacts, Measurement, Result, Status
+from analog_bench.tasks.task import Task
 
-WALKS: Mapping[str, WalkBuilder] = {"bert": bert_walk}
-
-
-class Task(Protocol):
-    """What the runner needs of a task: inputs, and scores of outputs."""
-
-    name: str
-    examples: int
-    batches: list[Batch]
-    protocol: str
-    metrics: tuple[Metric, ...]
-
-    @property
-    def chance(self) -> Mapping[str, float]:
-        """Metric name to what guessing scores."""
-
-    def score(self, logits: Sequence[Tensor]) -> dict[str, tuple[float, ...]]:
-        """Return one score an example for each metric."""
+WALKS: Mapping[str, WalkBuilder] = MappingProxyType(
+    {"bert": bert_walk, "mobilebert": mobilebert_walk, "gpt2": gpt2_walk}
+)
+"""How the models of each family are cut."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +39,7 @@ class Scores:
     """Scores of one set of outputs.
 
     Attributes:
-        mean: Metric name to the mean over examples.
+        mean: Metric name to the score over all examples, weighted as the task asks.
         per_example: Metric name to one score an example.
     """
 
@@ -111,7 +101,8 @@ class Runner:
         """Return the clean model's scores, computed once, from wherever the front stands."""
         if self._digital is None:
             self._front.move_to(self._front.stage)
-            self._digital = self._scored(list(self._front.outputs()))
+            batches = range(len(self.task.batches))
+            self._digital = self._scored([self._reduced(index) for index in batches])
         return self._digital
 
     def measure(self, case: Case, chips: Sequence[int]) -> Result:
@@ -122,7 +113,7 @@ class Runner:
             chips: Indices of the chips; equal indices are equal chips in every run.
 
         Returns:
-            The result: `broken` where a chip's outputs are not finite numbers.
+            The result: `broken` where a chip's outputs or scores are not finite numbers.
         """
         paths = [self._path(layer) for layer in case.layers]
         self._front.move_to(self._walk.first_stage(paths) if self._keep_front else 0)
@@ -134,11 +125,15 @@ class Runner:
             began = time.perf_counter()
             with self._chip(case, paths, index, ranges) as chip:
                 covered = coverage(self.model, self._layers)
-                outputs = list(self._read(chip))
-            if not all(bool(torch.isfinite(logits).all()) for logits in outputs):
+                outputs = self._read(chip)
+            if not all(bool(torch.isfinite(reduced).all()) for reduced in outputs):
                 reason = f"chip {index}: the model's outputs are not finite numbers"
                 return self._result(case, paths, "broken", reason, (), covered)
             scores = self._scored(outputs)
+            for name, score in scores.mean.items():
+                if not math.isfinite(score):
+                    reason = f"chip {index} scored {score} for {name}"
+                    return self._result(case, paths, "broken", reason, (), covered)
             measured.append(
                 Measurement(
                     chip=index,
@@ -208,16 +203,24 @@ class Runner:
     def _input_ranges(self, case: Case, paths: Sequence[str]) -> dict[str, float] | None:
         if not needs_input_ranges(case.noise, case.hardware):
             return None
-        return observe_input_ranges(self.model, paths, lambda: list(self._front.outputs()))
+        # No output is kept: those of a language model over a whole text would fill the memory.
+        return observe_input_ranges(
+            self.model, paths, lambda: deque(self._front.outputs(), maxlen=0)
+        )
 
-    def _read(self, chip: Chip) -> Iterator[Tensor]:
+    def _read(self, chip: Chip) -> list[Tensor]:
+        found = []
         for index, batch in enumerate(self.task.batches):
             with chip.reading(index, batch.attention_mask):
-                yield self._front.output(index)
+                found.append(self._reduced(index))
+        return found
 
-    def _scored(self, outputs: Sequence[Tensor]) -> Scores:
-        per_example = self.task.score(outputs)
-        return Scores({name: fmean(scores) for name, scores in per_example.items()}, per_example)
+    def _reduced(self, batch: int) -> Tensor:
+        return self.task.reduce(batch, self._front.output(batch))
+
+    def _scored(self, reduced: Sequence[Tensor]) -> Scores:
+        per_example = self.task.score(reduced)
+        return Scores(self.task.mean(per_example), per_example)
 
     def _result(
         self,

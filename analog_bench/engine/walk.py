@@ -21,7 +21,8 @@ class Stage:
     Attributes:
         layers: Module paths of the layers computed in it.
         run: Maps the state before the stage to the state behind it, dropping what nothing later
-            needs.
+            needs. It reaches each layer through the module that holds it, at every run: a tile
+            takes a layer's place there.
     """
 
     layers: frozenset[str]
@@ -57,6 +58,24 @@ class Walk:
 
 
 WalkBuilder = Callable[[nn.Module], Walk]
+
+
+def layers_of(model: nn.Module, *parts: nn.Module) -> frozenset[str]:
+    """Return the module paths, in the whole model, of the layers in some of its parts.
+
+    Args:
+        model: The model.
+        parts: Modules of it.
+
+    Returns:
+        The paths of every module in a part that has parameters of its own.
+    """
+    inside = {id(module) for part in parts for module in part.modules()}
+    return frozenset(
+        name
+        for name, module in model.named_modules()
+        if id(module) in inside and next(module.parameters(recurse=False), None) is not None
+    )
 
 
 def attention_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:

@@ -137,7 +137,7 @@ def _chips(verdict: Verdict) -> str:
 def _heading(family: FamilyComparison) -> str:
     scope = family.scope
     weights = "" if family.variant == "direct" else f", {family.variant} weights"
-    return f"{scope.study}: {scope.model}{weights}, {scope.examples} {scope.data} examples"
+    return f"{scope.study}: {scope.model}{weights}, {scope.examples} {scope.data}"
 
 
 def _margin(family: FamilyComparison) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 import torch
@@ -42,6 +43,12 @@ class MeanLogits:
     def score(self, logits: Sequence[Tensor]) -> dict[str, tuple[float, ...]]:
         means = [out.double().mean(dim=(1, 2)) for out in logits]
         return {"mean": tuple(torch.cat(means).tolist())}
+
+    def reduce(self, batch: int, logits: Tensor) -> Tensor:
+        return logits
+
+    def mean(self, per_example: Mapping[str, Sequence[float]]) -> dict[str, float]:
+        return {name: fmean(scores) for name, scores in per_example.items()}
 
 
 @pytest.fixture(scope="session")

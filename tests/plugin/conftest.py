@@ -74,7 +74,7 @@ def results_of():
 def bench():
     """Return a function that runs pytest over the bench folder in a new process."""
 
-    def run(*args, folder, cwd=ROOT, plugins=()):
+    def run(*args, folder, cwd=ROOT, plugins=(), env=None):
         """Run; results go to `folder`, where modules for `-p` may lie."""
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
         command += [word for name in plugins for word in ("-p", name)]
@@ -84,7 +84,9 @@ def bench():
         done = subprocess.run(
             [*command, *map(str, args)],
             cwd=cwd,
-            env=clean_environment(PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)])),
+            env=clean_environment(
+                PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)]), **(env or {})
+            ),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
