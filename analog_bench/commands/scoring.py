@@ -13,8 +13,8 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from analog_bench.engine.bert_walk import bert_walk
 from analog_bench.engine.front import Front
+from analog_bench.engine.runner import WALKS
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.tasks.qa_crosscheck import crosscheck
 from analog_bench.tasks.qa_sources import Questions
@@ -83,8 +83,6 @@ def score_model(
         WeightsError: Weights that are missing or not what they should be.
     """
     protocol = QaProtocol()
-    if spec.family != "bert":
-        raise UsageError(f"zoo score knows BERT's question answering; {spec.name} is {spec.family}")
     if spec.architecture.positions < protocol.limits.max_length:
         raise UsageError(
             f"{spec.name} takes {spec.architecture.positions} tokens at most, "
@@ -94,7 +92,7 @@ def score_model(
         torch.set_num_threads(threads)
     loaded = load(spec, lock_path=lock, shipped=weights)
     task = QuestionAnswering(questions.name, questions.rows, loaded.tokenizer, protocol)
-    front = Front(bert_walk(loaded.model), task.batches)
+    front = Front(WALKS[spec.family](loaded.model), task.batches)
     console = Console(stderr=True)
     begin = time.perf_counter()
     front.move_to(0)

@@ -22,13 +22,16 @@ from analog_bench.commands.arguments import (
 from analog_bench.commands.sheet import Line, print_sheet
 from analog_bench.errors import UsageError
 from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
-from analog_bench.zoo.lock import FILE_NAME, Lock
-from analog_bench.zoo.specs import ModelSpec, find
+from analog_bench.zoo.specs import ModelSpec, find_embedded
 
 _TRAIN_FILE = Path("squad") / "train-v1.1.json"
 _EXTRAS = ("accelerate", "peft")
-# Options that only one family's recipe knows.
-_OWN = {"bert": ("rank",), "gpt2": ("decay_steps", "finish")}
+# Options that only some families' recipes know.
+_OWN = {
+    "rank": ("bert",),
+    "decay_steps": ("gpt2", "mobilebert"),
+    "finish": ("gpt2", "mobilebert"),
+}
 
 
 def add_verb(verbs: Verbs) -> None:
@@ -40,10 +43,11 @@ def add_verb(verbs: Verbs) -> None:
         "analog-bench zoo train bert --data train-v1.1.json --out runs/zoo/bert\n"
         "analog-bench zoo score bert --weights runs/zoo/bert/ship --data squad --record\n"
         "analog-bench zoo train distilgpt2 --steps 3400 --threads 1\n"
-        "analog-bench zoo train distilgpt2 --finish --threads 1",
+        "analog-bench zoo train distilgpt2 --finish --threads 1\n"
+        "analog-bench zoo train mobilebert --threads 1",
         run,
     )
-    parser.add_argument("model", metavar="MODEL", help="its name: bert or distilgpt2")
+    parser.add_argument("model", metavar="MODEL", help="its name: bert, mobilebert or distilgpt2")
     parser.add_argument(
         "--data",
         type=Path,
@@ -65,12 +69,12 @@ def add_verb(verbs: Verbs) -> None:
         "--decay-steps",
         type=positive,
         metavar="N",
-        help=f"further steps, in which a language model's rate falls to zero {unset}",
+        help=f"further steps, in which the rate falls to zero; not for bert {unset}",
     )
     parser.add_argument(
         "--finish",
         action="store_true",
-        help="let a language model's rate fall from the last checkpoint on, now",
+        help="let the rate fall from the last checkpoint on, now; not for bert",
     )
     parser.add_argument("--learning-rate", type=rate, metavar="X", help=f"its peak {unset}")
     parser.add_argument(
@@ -81,13 +85,15 @@ def add_verb(verbs: Verbs) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, write shippable weights, and say where they are."""
-    spec = find(arguments.model, "embedded", Lock(Path(FILE_NAME), {}, {}))
+    spec = find_embedded(arguments.model)
     data = arguments.data or _default_data()
     out = arguments.out or Path("runs") / "zoo" / spec.name
     ship = arguments.ship or out / "ship"
     _refuse_others(spec, arguments)
     if spec.family == "gpt2":
         _train_lm(spec, arguments, data, out, ship)
+    elif spec.family == "mobilebert":
+        _train_mobilebert(spec, arguments, data, out, ship)
     else:
         _require_extras()
         _train(spec, arguments, data, out, ship)
@@ -135,12 +141,28 @@ def _train_lm(
 ) -> None:
     from analog_bench.commands.train_lm import train_lm
 
-    if arguments.finish and arguments.steps is not None:
-        raise UsageError("--finish goes on from the last checkpoint; leave --steps out")
+    _refuse_steps_of_a_finish(arguments)
     asked = _asked(arguments, ("steps", "decay_steps", "seed"))
     if arguments.learning_rate is not None:
         asked["matrix_rate"] = arguments.learning_rate
     train_lm(spec, asked, data, out, ship, finish=arguments.finish, threads=arguments.threads)
+
+
+def _train_mobilebert(
+    spec: ModelSpec, arguments: argparse.Namespace, data: Path, out: Path, ship: Path
+) -> None:
+    from analog_bench.commands.train_mobilebert import train_mobilebert
+
+    _refuse_steps_of_a_finish(arguments)
+    asked = _asked(arguments, ("steps", "decay_steps", "seed", "learning_rate"))
+    train_mobilebert(
+        spec, asked, data, out, ship, finish=arguments.finish, threads=arguments.threads
+    )
+
+
+def _refuse_steps_of_a_finish(arguments: argparse.Namespace) -> None:
+    if arguments.finish and arguments.steps is not None:
+        raise UsageError("--finish goes on from the last checkpoint; leave --steps out")
 
 
 def _asked(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
@@ -149,11 +171,10 @@ def _asked(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, A
 
 
 def _refuse_others(spec: ModelSpec, arguments: argparse.Namespace) -> None:
-    for family, names in _OWN.items():
-        for name in names if family != spec.family else ():
-            if getattr(arguments, name) not in (None, False):
-                option = f"--{name.replace('_', '-')}"
-                raise UsageError(f"{option} is not for {spec.name}: its recipe has no such thing")
+    for name, families in _OWN.items():
+        if spec.family not in families and getattr(arguments, name) not in (None, False):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} is not for {spec.name}: its recipe has no such thing")
 
 
 def _default_data() -> Path:

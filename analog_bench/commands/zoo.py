@@ -19,7 +19,7 @@ from analog_bench.commands.sheet import Line, print_sheet
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.tasks.data_folder import data_folder
 from analog_bench.zoo.lock import read_lock
-from analog_bench.zoo.specs import SOURCES, ModelSpec, available, find
+from analog_bench.zoo.specs import SOURCES, ModelSpec, available, find, find_embedded
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -131,7 +131,10 @@ def run_score(arguments: argparse.Namespace) -> int:
         raise UsageError("--weights is for embedded models; hub models come with their own")
     if arguments.record and arguments.weights is None:
         raise UsageError("--record writes into a folder of weights; name it with --weights FOLDER")
-    spec = find(arguments.model, arguments.zoo, read_lock(arguments.lock))
+    if arguments.weights is not None:
+        spec = find_embedded(arguments.model)
+    else:
+        spec = find(arguments.model, arguments.zoo, read_lock(arguments.lock))
     return _score_text(spec, arguments) if spec.task == "lm" else _score_answers(spec, arguments)
 
 

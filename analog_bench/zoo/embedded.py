@@ -15,9 +15,7 @@ from analog_bench.zoo.base import HASHES
 from analog_bench.zoo.delta import apply_delta
 from analog_bench.zoo.lora import merge_lora, read_lora_config
 from analog_bench.zoo.record import FORMS, Record, read_verified
-
-WEIGHTS = Path(__file__).parent / "weights"
-"""Where shipped weights are, one folder a model."""
+from analog_bench.zoo.record import WEIGHTS as WEIGHTS
 
 
 def base_state(weights: Path) -> dict[str, Tensor]:

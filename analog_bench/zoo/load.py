@@ -91,10 +91,10 @@ def load(
     """
     if spec.source == "hub":
         loaded = _from_hub(spec, lock_path, cache)
-    elif spec.family == "gpt2":
-        loaded = _whole(spec, shipped or WEIGHTS / spec.name)
-    else:
+    elif spec.family == "bert":
         loaded = _embedded(spec, shipped or WEIGHTS / spec.name, cache)
+    else:
+        loaded = _whole(spec, shipped or WEIGHTS / spec.name)
     try:
         torch.nn.Module.to(loaded.model, torch.device(device))
     except (RuntimeError, AssertionError) as problem:
@@ -124,8 +124,9 @@ def _whole(spec: ModelSpec, folder: Path) -> LoadedModel:
         raise WeightsError(
             f"{file} has {len(tokenizer)} tokens, {spec.name} has {spec.architecture.vocabulary}"
         )
+    config: Any = gpt2_config if spec.family == "gpt2" else mobilebert_config
     model = _model(
-        spec.family, gpt2_config(spec.architecture), state, f"embedded {spec.name}", exact=True
+        spec.family, config(spec.architecture), state, f"embedded {spec.name}", exact=True
     )
     parts = {f"shipped/{name}": sha for name, sha in record.files.items()}
     return LoadedModel(spec, model, tokenizer, fingerprint(parts))
@@ -211,6 +212,37 @@ def gpt2_config(architecture: Architecture) -> GPT2Config:
         attn_pdrop=0.0,
         bos_token_id=0,
         eos_token_id=0,
+    )
+
+
+def mobilebert_config(architecture: Architecture) -> MobileBertConfig:
+    """Return a MobileBERT configuration of these sizes, without dropout.
+
+    Raises:
+        WeightsError: The architecture is of another family.
+    """
+    mobile = architecture.mobile
+    if mobile is None:
+        raise WeightsError(f"an architecture of family {architecture.family} is no MobileBERT")
+    return MobileBertConfig(
+        vocab_size=architecture.vocabulary,
+        hidden_size=architecture.width,
+        num_hidden_layers=architecture.blocks,
+        num_attention_heads=architecture.heads,
+        intermediate_size=architecture.inner,
+        max_position_embeddings=architecture.positions,
+        type_vocab_size=2,
+        hidden_act="relu",
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        embedding_size=mobile.embedding,
+        trigram_input=mobile.trigram,
+        use_bottleneck=mobile.bottleneck > 0,
+        intra_bottleneck_size=mobile.bottleneck or architecture.width,
+        use_bottleneck_attention=mobile.bottleneck_attention,
+        key_query_shared_bottleneck=mobile.shared_bottleneck,
+        num_feedforward_networks=mobile.feed_forwards,
+        normalization_type=mobile.normalisation,
     )
 
 

@@ -15,6 +15,8 @@ from analog_bench.zoo.hashes import file_sha256, verify
 Scalar = str | int | float | bool
 Form = Literal["adapter", "delta", "whole"]
 
+WEIGHTS = Path(__file__).parent / "weights"
+"""Where shipped weights are, one folder a model."""
 RECORD = "record.json"
 FORMS: Mapping[Form, tuple[str, ...]] = MappingProxyType(
     {

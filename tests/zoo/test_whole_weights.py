@@ -11,14 +11,12 @@ from analog_bench.analog.manifest import manifest, prepare
 from analog_bench.errors import WeightsError
 from analog_bench.zoo.embedded import WEIGHTS, read_tensors
 from analog_bench.zoo.load import load
-from analog_bench.zoo.lock import Lock
 from analog_bench.zoo.record import read_record, write_record
 from analog_bench.zoo.shipping import ship_whole
-from analog_bench.zoo.specs import find
+from analog_bench.zoo.specs import find_embedded
 from tests.tiny_gpt2 import PROSE, architecture_of, model_of, tokenizer_of
 
-NOTHING = Lock(Path("none"), {}, {})
-SPEC = find("distilgpt2", "embedded", NOTHING)
+SPEC = find_embedded("distilgpt2")
 
 
 @pytest.fixture(scope="module")
