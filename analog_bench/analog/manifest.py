@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -154,7 +155,7 @@ def weight_spread(model: nn.Module, layer_name: str) -> WeightSpread:
     """
     weight = weight_of(find(model, [layer_name])[0].module).detach().double().cpu().numpy()
     # numpy sums in one thread: the last digits of torch's sum go with the number of threads.
-    return WeightSpread(std=float(weight.std()), max_abs=float(abs(weight).max()))
+    return WeightSpread(std=float(weight.std()), max_abs=float(np.max(np.abs(weight))))
 
 
 def coverage(model: nn.Module, layers_manifest: Sequence[Layer]) -> Coverage:
