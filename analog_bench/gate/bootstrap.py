@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from analog_bench.gate.interval import CONFIDENCE
+from analog_bench.gate.significance import CONFIDENCE
 
 RESAMPLES = 2000
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from analog_bench.gate.bootstrap import RESAMPLES, Array, small_sample_level
-from analog_bench.gate.interval import CONFIDENCE
+from analog_bench.gate.significance import CONFIDENCE
 
 _FEWEST_FOR_CORRELATION = 4
 

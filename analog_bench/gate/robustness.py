@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from analog_bench.gate.interval import Interval, mean_interval
 from analog_bench.gate.pairing import same_fingerprint
@@ -44,6 +44,11 @@ class Conditions:
     protocol: str
     weights: str
     seed: int
+
+
+def conditions_of(result: Result) -> Conditions:
+    """Return what a result shares with those that differ from it in nothing but the drift time."""
+    return Conditions(**{field.name: getattr(result, field.name) for field in fields(Conditions)})
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,7 @@ def robustness_of(results: Sequence[Result], metric: Metric) -> list[Robustness]
     for result in results:
         if not _scores(result, metric):
             continue
-        times = groups.setdefault(_conditions(result), {})
+        times = groups.setdefault(conditions_of(result), {})
         if result.drift_s in times:
             raise ValueError(f"{result.case_id} is among the results twice")
         times[result.drift_s] = result
@@ -196,22 +201,5 @@ def _same_hardware(times: Mapping[float, Result]) -> bool:
 
 
 def _mean(values: Iterable[float]) -> Interval | None:
-    # Sorted, so that not even rounding depends on the order of the chips.
-    ordered = sorted(values)
-    return mean_interval(ordered) if ordered else None
-
-
-def _conditions(result: Result) -> Conditions:
-    return Conditions(
-        study=result.study,
-        model=result.model,
-        group=result.group,
-        noise=result.noise,
-        tile=result.tile,
-        hardware=result.hardware,
-        variant=result.variant,
-        case_version=result.case_version,
-        protocol=result.protocol,
-        weights=result.weights,
-        seed=result.seed,
-    )
+    listed = list(values)
+    return mean_interval(listed) if listed else None

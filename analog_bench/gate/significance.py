@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from analog_bench.gate.interval import CONFIDENCE
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)

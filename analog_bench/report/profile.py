@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from scipy import stats
 
 from analog_bench.gate.interval import Interval, mean_interval
 from analog_bench.gate.ranking import Ranking, rank_layers
-from analog_bench.gate.robustness import Conditions, robustness_of
+from analog_bench.gate.robustness import Conditions, conditions_of, robustness_of
 from analog_bench.result import Metric, Result
 
 WORST_AT_MOST = 5
@@ -122,11 +122,6 @@ def rankings(rows: Sequence[Row], metric: Metric) -> list[ConditionRanking]:
         ConditionRanking(result, rank_layers(drops, seed=result.seed)) for result, drops in ranked
     ]
     return [one for one in found if one.ranking.concordance is not None]
-
-
-def conditions_of(result: Result) -> Conditions:
-    """Return what a result shares with those that differ from it in nothing but the drift time."""
-    return Conditions(**{field.name: getattr(result, field.name) for field in fields(Conditions)})
 
 
 def spread_correlation(rows: Sequence[Row], metric: Metric) -> Correlation | None:

@@ -15,6 +15,7 @@ from analog_bench.gate.robustness import (
     SECOND_S,
     Conditions,
     Robustness,
+    conditions_of,
     robustness_of,
 )
 from analog_bench.report.caption import of_a_star
@@ -29,7 +30,6 @@ from analog_bench.report.labels import (
     what_varies,
 )
 from analog_bench.report.layout import LAYER, Column, fitting, laid_out, plain_column
-from analog_bench.report.profile import conditions_of
 from analog_bench.result import Metric, Result
 
 YEAR_S = 31_536_000.0

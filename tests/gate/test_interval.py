@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analog_bench.gate.interval import Interval, difference_interval, mean_interval
+from analog_bench.gate.interval import Interval, mean_interval
+from analog_bench.gate.significance import interval_of, welch_effect
 
 SCORES = st.floats(-1000, 1000).map(lambda score: round(score, 2))
 SEVERAL = st.lists(SCORES, min_size=2, max_size=12)
@@ -24,26 +25,28 @@ def test_the_mean_interval_is_scipys(values):
 @pytest.mark.filterwarnings("ignore:Precision loss:RuntimeWarning")
 @given(SEVERAL, SEVERAL)
 def test_the_difference_interval_is_scipys(new, old):
-    found = difference_interval(new, old)
-    assert found.centre == pytest.approx(np.mean(new) - np.mean(old), abs=1e-9)
+    found = welch_effect(new, old)
+    assert found.change == pytest.approx(np.mean(new) - np.mean(old), abs=1e-9)
     if len(set(new)) == len(set(old)) == 1:
-        assert found.half_width == 0.0
+        assert interval_of(found) == (found.change, found.change)
     else:
         expected = stats.ttest_ind(new, old, equal_var=False).confidence_interval(0.95)
-        assert found.bounds == pytest.approx((expected.low, expected.high), rel=1e-6, abs=1e-6)
+        bounds = (expected.low, expected.high)
+        assert interval_of(found) == pytest.approx(bounds, rel=1e-6, abs=1e-6)
 
 
 def test_one_value_shows_no_spread():
     assert mean_interval([3.0]) == Interval(3.0, None)
     assert mean_interval([3.0]).bounds is None
-    assert difference_interval([3.0], [1.0, 2.0]) == Interval(1.5, None)
+    lone = welch_effect([3.0], [1.0, 2.0])
+    assert (lone.change, interval_of(lone)) == (1.5, None)
     with pytest.raises(ValueError, match="at least one"):
         mean_interval([])
 
 
 def test_equal_values_leave_no_spread_by_rounding():
     assert mean_interval([0.1] * 7) == Interval(0.1, 0.0)
-    assert difference_interval([0.1] * 7, [0.3] * 3).half_width == 0.0
+    assert welch_effect([0.1] * 7, [0.3] * 3).standard_error == 0.0
 
 
 def test_a_tiny_spread_on_a_large_score_keeps_its_digits():
@@ -71,6 +74,6 @@ def test_welch_covers_with_unequal_spreads_and_numbers():
     hits = 0
     for _ in range(3000):
         new, old = rng.normal(60.0, 3.0, 6), rng.normal(61.0, 1.0, 12)
-        low, high = difference_interval(list(new), list(old)).bounds
+        low, high = interval_of(welch_effect(list(new), list(old)))
         hits += low <= -1.0 <= high
     assert abs(hits / 3000 - 0.95) < 0.02

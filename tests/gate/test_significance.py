@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats import weightstats
 
-from analog_bench.gate.interval import difference_interval, mean_interval
 from analog_bench.gate.significance import (
     Effect,
     interval_of,
@@ -68,13 +67,6 @@ def test_equivalence_is_statsmodels(new, old, margin):
     zeros = np.zeros(len(new))
     expected, _, _ = weightstats.ttost_paired(np.array(new), zeros, -margin, margin)
     assert tost(paired_effect(new), margin) == pytest.approx(expected, rel=1e-6, abs=1e-9)
-
-
-@given(SEVERAL, SEVERAL)
-def test_the_intervals_are_those_of_the_tables(new, old):
-    paired, apart = interval_of(paired_effect(new)), interval_of(welch_effect(new, old))
-    assert paired == pytest.approx(mean_interval(new).bounds, rel=1e-9, abs=1e-9)
-    assert apart == pytest.approx(difference_interval(new, old).bounds, rel=1e-9, abs=1e-9)
 
 
 def test_no_spread_is_exactly_none():
