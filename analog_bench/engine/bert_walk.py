@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import torch
 from torch import nn
 
-from analog_bench.engine.walk import Stage, State, Walk, attention_bias, layers_of
-from analog_bench.tasks.windows import Batch
+from analog_bench.engine.encoder_walk import encoder_walk
+from analog_bench.engine.walk import Stage, State, Walk, layers_of
 
 
 def bert_walk(model: nn.Module) -> Walk:
@@ -24,32 +23,7 @@ def bert_walk(model: nn.Module) -> Walk:
     Returns:
         The walk. It calls the model's own modules, so whatever is put on them takes effect.
     """
-    whole = cast(Any, model)
-    bert = whole.bert
-    device = next(model.parameters()).device
-
-    def begin(batch: Batch) -> State:
-        return {
-            "input_ids": batch.input_ids.to(device),
-            "token_type_ids": batch.token_type_ids.to(device),
-            "bias": attention_bias(batch.attention_mask.to(device), torch.float32),
-        }
-
-    def embed(state: State) -> State:
-        hidden = bert.embeddings(
-            input_ids=state["input_ids"], token_type_ids=state["token_type_ids"]
-        )
-        return {"hidden": hidden, "bias": state["bias"]}
-
-    def answer(state: State) -> State:
-        # The head is looked up at each run, as a tile may have taken its place.
-        return {"logits": whole.qa_outputs(state["hidden"])}
-
-    stages = [Stage(layers_of(model, bert.embeddings), embed)]
-    for block in bert.encoder.layer:
-        stages.extend(_block_stages(model, block))
-    stages.append(Stage(layers_of(model, whole.qa_outputs), answer))
-    return Walk(begin, tuple(stages))
+    return encoder_walk(model, cast(Any, model).bert, _block_stages)
 
 
 def _block_stages(model: nn.Module, block: Any) -> list[Stage]:
