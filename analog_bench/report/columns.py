@@ -8,7 +8,6 @@ from typing import TypeAlias
 from rich.console import JustifyMethod
 from rich.text import Text
 
-from analog_bench.gate.interval import Interval
 from analog_bench.gate.verdict import Kind, Verdict
 from analog_bench.report.glyphs import Glyphs
 from analog_bench.report.labels import (
@@ -16,6 +15,8 @@ from analog_bench.report.labels import (
     metric_label,
     one_line,
     share_label,
+    spelt_change,
+    spelt_detectable,
     spelt_interval,
     what_varies,
 )
@@ -98,20 +99,10 @@ def _change(
         return plain_column(header, rank, texts, glyph)
 
     return [
-        column(CHANGE, 4, lambda verdict: _signed(verdict, metric, glyph)),
-        column("detects", 5, lambda verdict: _detects(verdict, metric)),
+        column(CHANGE, 4, lambda verdict: spelt_change(verdict, metric, glyph)),
+        column("detects", 5, lambda verdict: spelt_detectable(verdict, metric)),
         column("chips", 9, lambda verdict: "paired" if verdict.paired else "unpaired"),
     ]
-
-
-def _signed(verdict: Verdict, metric: Metric, glyph: Glyphs) -> str:
-    low, high = verdict.interval or (None, None)
-    half_width = None if low is None or high is None else (high - low) / 2
-    return spelt_interval(Interval(verdict.change or 0.0, half_width), metric, glyph, signed=True)
-
-
-def _detects(verdict: Verdict, metric: Metric) -> str:
-    return "" if verdict.detectable is None else amount(verdict.detectable, metric)
 
 
 def _digital(row: Row, metric: Metric) -> str:

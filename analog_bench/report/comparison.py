@@ -15,8 +15,14 @@ from analog_bench.gate.comparison import Comparison, FamilyComparison
 from analog_bench.gate.verdict import Verdict
 from analog_bench.report.columns import VERDICT_STYLES
 from analog_bench.report.glyphs import Glyphs, glyphs
-from analog_bench.report.labels import amount, margin_label, metric_label, one_line
-from analog_bench.result import Metric
+from analog_bench.report.labels import (
+    margin_label,
+    metric_label,
+    one_line,
+    spelt_change,
+    spelt_detectable,
+)
+from analog_bench.report.markdown import escaped
 
 _ORDER = list(VERDICT_STYLES)
 _SILENT = ("equivalent", "skipped")
@@ -59,14 +65,14 @@ def comparison_markdown(comparison: Comparison, *, everything: bool = False) -> 
     glyph = glyphs(ascii_only=False)
     lines: list[str] = []
     for family in comparison.families:
-        lines += [f"### {_escaped(_heading(family))}", ""]
+        lines += [f"### {escaped(_heading(family))}", ""]
         rows = list(_rows(family, glyph, everything))
         if rows:
             lines += ["| " + " | ".join(_HEADER) + " |", "|---|---:|---:|---|---|"]
-            lines += ["| " + " | ".join(map(_escaped, cells)) + " |" for cells, _ in rows]
+            lines += ["| " + " | ".join(map(escaped, cells)) + " |" for cells, _ in rows]
             lines.append("")
-        lines += [_escaped(_digital_line(family)), "", _escaped(_margin(family)), ""]
-    lines += [_escaped(line) + "  " for line in _closing(comparison)]
+        lines += [escaped(_digital_line(family)), "", escaped(_margin(family)), ""]
+    lines += [escaped(line) + "  " for line in _closing(comparison)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -102,28 +108,13 @@ def _rows(
             yield (
                 (
                     one_line(result.case_id),
-                    _change(verdict, family.metrics[0], glyph),
-                    _detects(verdict, family.metrics[0], glyph),
+                    spelt_change(verdict, family.metrics[0], glyph) or glyph.absent,
+                    spelt_detectable(verdict, family.metrics[0]) or glyph.absent,
                     _chips(verdict),
                     verdict.kind,
                 ),
                 verdict.kind,
             )
-
-
-def _change(verdict: Verdict, metric: Metric, glyph: Glyphs) -> str:
-    if verdict.change is None:
-        return glyph.absent
-    change = amount(verdict.change, metric)
-    spelt = change if change.startswith("-") else f"+{change}"
-    if verdict.interval is None:
-        return spelt
-    low, high = verdict.interval
-    return f"{spelt} {glyph.plus_minus}{amount((high - low) / 2, metric)}"
-
-
-def _detects(verdict: Verdict, metric: Metric, glyph: Glyphs) -> str:
-    return glyph.absent if verdict.detectable is None else amount(verdict.detectable, metric)
 
 
 def _chips(verdict: Verdict) -> str:
@@ -175,10 +166,3 @@ def _closing(comparison: Comparison) -> Iterator[str]:
 
 def _counts(comparison: Comparison) -> Counter[str]:
     return Counter(verdict.kind for family in comparison.families for _, verdict in family.judged)
-
-
-def _escaped(text: str) -> str:
-    """Keep what Markdown or HTML would take for markup as it is."""
-    for sign in "\\`*_{}[]<>#|":
-        text = text.replace(sign, "\\" + sign)
-    return text.replace("&", "&amp;")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from analog_bench.gate.interval import Interval
+from analog_bench.gate.verdict import Verdict
 from analog_bench.report.glyphs import Glyphs
 from analog_bench.result import Metric, Result
 
@@ -59,6 +60,20 @@ def spelt_interval(
     if interval.half_width is None:
         return centre
     return f"{centre} {glyph.plus_minus}{amount(interval.half_width, metric)}"
+
+
+def spelt_change(verdict: Verdict, metric: Metric, glyph: Glyphs) -> str:
+    """Spell what a verdict rests on: `-1.2 ±0.3`; empty where nothing was compared."""
+    if verdict.change is None:
+        return ""
+    low, high = verdict.interval or (None, None)
+    half_width = None if low is None or high is None else (high - low) / 2
+    return spelt_interval(Interval(verdict.change, half_width), metric, glyph, signed=True)
+
+
+def spelt_detectable(verdict: Verdict, metric: Metric) -> str:
+    """Spell the smallest loss that would have been suspected; empty where it cannot be told."""
+    return "" if verdict.detectable is None else amount(verdict.detectable, metric)
 
 
 def share_label(share: float) -> str:
