@@ -90,13 +90,11 @@ def run(arguments: argparse.Namespace) -> int:
     out = arguments.out or Path("runs") / "zoo" / spec.name
     ship = arguments.ship or out / "ship"
     _refuse_others(spec, arguments)
-    if spec.family == "gpt2":
-        _train_lm(spec, arguments, data, out, ship)
-    elif spec.family == "mobilebert":
-        _train_mobilebert(spec, arguments, data, out, ship)
-    else:
+    if spec.family == "bert":
         _require_extras()
         _train(spec, arguments, data, out, ship)
+    else:
+        _train_in_phases(spec, arguments, data, out, ship)
     lines = [Line("checkpoints", str(out)), Line("weights", str(ship))]
     lines.append(Line("next", f"analog-bench zoo score {spec.name} --weights {ship} --record"))
     print_sheet({f"{spec.name} (trained)": lines})
@@ -136,33 +134,24 @@ def _train(
         ship_delta(base, tuned, ship, described(recipe), {}, dtype="float16")
 
 
-def _train_lm(
+def _train_in_phases(
     spec: ModelSpec, arguments: argparse.Namespace, data: Path, out: Path, ship: Path
 ) -> None:
-    from analog_bench.commands.train_lm import train_lm
-
-    _refuse_steps_of_a_finish(arguments)
-    asked = _asked(arguments, ("steps", "decay_steps", "seed"))
-    if arguments.learning_rate is not None:
-        asked["matrix_rate"] = arguments.learning_rate
-    train_lm(spec, asked, data, out, ship, finish=arguments.finish, threads=arguments.threads)
-
-
-def _train_mobilebert(
-    spec: ModelSpec, arguments: argparse.Namespace, data: Path, out: Path, ship: Path
-) -> None:
-    from analog_bench.commands.train_mobilebert import train_mobilebert
-
-    _refuse_steps_of_a_finish(arguments)
-    asked = _asked(arguments, ("steps", "decay_steps", "seed", "learning_rate"))
-    train_mobilebert(
-        spec, asked, data, out, ship, finish=arguments.finish, threads=arguments.threads
-    )
-
-
-def _refuse_steps_of_a_finish(arguments: argparse.Namespace) -> None:
     if arguments.finish and arguments.steps is not None:
         raise UsageError("--finish goes on from the last checkpoint; leave --steps out")
+    import torch
+
+    from analog_bench.commands.train_lm import train_lm
+    from analog_bench.commands.train_mobilebert import train_mobilebert
+    from analog_bench.recipes.two_phases import steps_made
+
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
+    asked = _asked(arguments, ("steps", "decay_steps", "learning_rate", "seed"))
+    if arguments.finish:
+        asked["steps"] = steps_made(out)
+    train = train_lm if spec.family == "gpt2" else train_mobilebert
+    train(spec, asked, data, out, ship)
 
 
 def _asked(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import torch
 
 from analog_bench.errors import DataError
 from analog_bench.recipes.bpe import learn_bpe
-from analog_bench.recipes.gpt2_lm import LmRecipe, Report, described, steps_made, train
+from analog_bench.recipes.gpt2_lm import LmRecipe, LmReport, train
 from analog_bench.recipes.lm_corpus import articles, hold_out
 from analog_bench.tasks.squad import read_squad
 from analog_bench.zoo.shipping import ship_whole
@@ -26,31 +26,24 @@ def train_lm(
     data: Path,
     out: Path,
     ship: Path,
-    *,
-    finish: bool,
-    threads: int | None,
 ) -> None:
     """Learn a tokeniser, train a language model, and write shippable weights.
 
     Args:
         spec: The embedded model.
-        asked: Hyperparameters in place of the recipe's own, by their name in `LmRecipe`.
+        asked: Hyperparameters in place of the recipe's own, by their name in `LmRecipe`;
+            `learning_rate` is Muon's.
         data: SQuAD v1.1 JSON, whose contexts are the text.
         out: The checkpoints.
         ship: The weights.
-        finish: Whether to decay from the last checkpoint now, however many steps were asked for.
-        threads: Threads to compute with; torch's choice where None.
 
     Raises:
         DataError: The data is missing, malformed or too little.
-        UsageError: Nothing to finish, or checkpoints of another recipe.
+        UsageError: Checkpoints of another recipe.
         WeightsError: The folder of weights holds other ones.
     """
-    if threads is not None:
-        torch.set_num_threads(threads)
-    recipe = replace(LmRecipe(), **asked)
-    if finish:
-        recipe = replace(recipe, steps=steps_made(out))
+    names = {"learning_rate": "matrix_rate"}
+    recipe = replace(LmRecipe(), **{names.get(name, name): v for name, v in asked.items()})
     texts = hold_out(articles(read_squad(data)), recipe.held_out)
     backend = learn_bpe((article.text for article in texts[0]), spec.architecture.vocabulary)
     tokenizer = make_tokenizer(backend, spec.family, spec.architecture.positions)
@@ -65,7 +58,7 @@ def train_lm(
         backend,
         ship,
         {
-            **described(recipe),
+            **recipe.described(),
             "data": f"SQuAD v1.1 training contexts, {len(texts[0])} articles",
             "torch": torch.__version__,
             "processor_minutes": round(trained.minutes, 1),
@@ -74,7 +67,7 @@ def train_lm(
     )
 
 
-def _tell(report: Report) -> None:
+def _tell(report: LmReport) -> None:
     print(
         f"{report.phase} step {report.step}: loss {report.loss:.3f} nats a token, held out "
         f"{report.held_out:.3f} bits a byte, {report.seconds / 60:.1f} minutes",

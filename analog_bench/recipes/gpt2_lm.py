@@ -1,51 +1,41 @@
 """How the embedded DistilGPT2 learnt English: a GPT-2 of six blocks, from scratch.
 
-Muon (Jordan et al. 2024) on the blocks' matrices, AdamW on embeddings, norms and biases; warm-up,
-a constant rate for as long as one likes, then a decay that can start from any checkpoint
-(1 - sqrt, Hägele et al. 2024). Tried before: after 100 steps the loss was 6.25 nats a token with
-Muon and 6.82 with AdamW alone.
-
-The loop is written out: the `Trainer` knows neither two optimisers nor a decay that branches off a
-training which can still go on, and going on must give the same numbers.
+Muon (Jordan et al. 2024) on the blocks' matrices, AdamW on embeddings, norms and biases; a training
+in two phases (`two_phases`). Tried before: after 100 steps the loss was 6.25 nats a token with Muon
+and 6.82 with AdamW alone.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
-from analog_bench.recipes import lm_checkpoint
 from analog_bench.recipes.claim import claim
 from analog_bench.recipes.gpt2_model import (
-    Optimisers,
     new_model,
     next_token_loss,
     optimisers_of,
     quick_bits_per_byte,
 )
-from analog_bench.recipes.lm_checkpoint import Checkpoint
 from analog_bench.recipes.lm_corpus import Article, Rows, corpus_hash, token_stream
+from analog_bench.recipes.two_phases import LOG, Phase, Recipe, Report, phases, run
 from analog_bench.seeds import derive_seed
 from analog_bench.zoo.architecture import Architecture
 
-LOG = "log.jsonl"
-"""The file beside the checkpoints with one line of figures for each of them."""
 _MICRO_TOKENS = 2048
 """Tokens whose activations exist at one time: what a processor's cache holds."""
 
 
 @dataclass(frozen=True)
-class LmRecipe:
+class LmRecipe(Recipe):
     """Hyperparameters of one training.
 
     Attributes:
@@ -78,20 +68,14 @@ class LmRecipe:
 
 
 @dataclass(frozen=True)
-class Report:
+class LmReport(Report):
     """What is told of a training as it goes.
 
     Attributes:
-        phase: `stable` or `decay`.
-        step: Steps made in the phase.
-        seconds: Processor time spent in the phase, measuring apart.
         loss: Mean training loss since the last report, nats a token.
         held_out: Bits a byte on the held-out articles, a quick estimate.
     """
 
-    phase: str
-    step: int
-    seconds: float
     loss: float
     held_out: float
 
@@ -111,15 +95,6 @@ class Trained:
     held_out: float
 
 
-@dataclass(frozen=True, eq=False)
-class _Phase:
-    name: str
-    folder: Path
-    steps: int
-    block: int
-    rate: Callable[[int], float]
-
-
 def train(
     recipe: LmRecipe,
     architecture: Architecture,
@@ -128,7 +103,7 @@ def train(
     folder: Path,
     *,
     save_steps: int = 100,
-    tell: Callable[[Report], None] = lambda report: None,
+    tell: Callable[[LmReport], None] = lambda report: None,
 ) -> Trained:
     """Train, or go on from the last checkpoints in `folder`.
 
@@ -154,78 +129,78 @@ def train(
             data, that cannot be read, or that lie beyond `recipe.steps`.
     """
     _check(recipe, architecture)
-    claim(folder, _made_with(recipe, architecture, tokenizer, texts))
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model: Any = new_model(architecture, derive_seed(recipe.seed, "weights"))
-    model.to(device)
-    training, held = (torch.from_numpy(token_stream(part, tokenizer)) for part in texts)
-    size = sum(len(article.text.encode()) for article in texts[1])
-    optimisers = optimisers_of(model, recipe.weight_decay)
-    seconds = 0.0
-    for phase in _phases(recipe, folder):
-        seed = derive_seed(recipe.seed, phase.name)
-        rows = Rows(training, phase.block, max(1, recipe.batch_tokens // phase.block), seed)
-        step, spent = _go_on(model, optimisers, phase)
-        losses: list[float] = []
-        began = time.process_time()
-        while step < phase.steps:
-            batch = rows.of_step(step).to(device)
-            losses.append(_step(model, optimisers, batch, recipe, phase.rate(step)))
-            step += 1
-            if step % save_steps and step < phase.steps:
-                continue
-            spent += time.process_time() - began
-            state = {"model": model.state_dict(), "optimisers": optimisers.state()}
-            lm_checkpoint.save(phase.folder, Checkpoint(step, spent, state))
-            measured = quick_bits_per_byte(model, held, phase.block, size)
-            report = Report(phase.name, step, spent, sum(losses) / len(losses), measured)
-            with (folder / LOG).open("a", encoding="utf-8") as log:
-                log.write(json.dumps(asdict(report)) + "\n")
-            tell(report)
-            losses.clear()
-            began = time.process_time()
-        seconds += spent
-    measured = quick_bits_per_byte(model, held, recipe.decay_block, size)
-    return Trained(model.eval(), seconds / 60, measured)
+    backend: Any = tokenizer.backend_tokenizer
+    made_with = {
+        **recipe.fixed(),
+        "architecture": architecture.as_json(),
+        "tokeniser": hashlib.sha256(backend.to_str().encode()).hexdigest(),
+        "data": corpus_hash(texts[0]),
+        "held_out_data": corpus_hash(texts[1]),
+    }
+    claim(folder, made_with)
+    learner = _Learner(recipe, architecture, tokenizer, texts)
+    seconds = run(phases(recipe, folder), learner, folder / LOG, save_steps=save_steps, tell=tell)
+    measured = learner.held_out(recipe.decay_block)
+    return Trained(learner.model.eval(), seconds / 60, measured)
 
 
-def steps_made(folder: Path) -> int:
-    """Return how many steps before the decay a training's last checkpoint stands at.
+class _Learner:
+    """The model with its optimisers and both streams of tokens."""
 
-    Args:
-        folder: Where checkpoints are kept.
+    def __init__(
+        self,
+        recipe: LmRecipe,
+        architecture: Architecture,
+        tokenizer: PreTrainedTokenizerFast,
+        texts: tuple[list[Article], list[Article]],
+    ) -> None:
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        model: Any = new_model(architecture, derive_seed(recipe.seed, "weights"))
+        self.model: Any = model.to(self._device)
+        self._optimisers = optimisers_of(self.model, recipe.weight_decay)
+        self._recipe = recipe
+        self._training, self._held = (
+            torch.from_numpy(token_stream(part, tokenizer)) for part in texts
+        )
+        self._held_size = sum(len(article.text.encode()) for article in texts[1])
+        self._rows: dict[str, Rows] = {}
 
-    Raises:
-        UsageError: There is no checkpoint, or it cannot be read.
-    """
-    found = lm_checkpoint.last(folder / "stable")
-    if found is None:
-        raise UsageError(f"{folder} holds no checkpoint to finish from; train first")
-    return found.step
+    def step(self, phase: Phase, step: int) -> tuple[float]:
+        recipe, rate = self._recipe, phase.rate(step)
+        rows = self._rows_of(phase).of_step(step).to(self._device)
+        total = 0.0
+        for part in torch.split(rows, max(1, _MICRO_TOKENS // (rows.shape[1] - 1))):
+            loss = next_token_loss(self.model, part[:, :-1], part[:, 1:]) * (len(part) / len(rows))
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
+        nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        self._optimisers.step(rate * recipe.matrix_rate, rate * recipe.other_rate)
+        return (total,)
 
+    def report(self, phase: Phase, step: int, seconds: float, losses: Sequence[float]) -> LmReport:
+        measured = self.held_out(self._block(phase))
+        return LmReport(phase.name, step, seconds, losses[0], measured)
 
-def described(recipe: LmRecipe) -> dict[str, float]:
-    """Return the recipe as plain numbers, for the record beside the weights."""
-    return asdict(recipe)
+    def state(self) -> dict[str, Any]:
+        return {"model": self.model.state_dict(), "optimisers": self._optimisers.state()}
 
+    def restore(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self._optimisers.restore(state["optimisers"])
 
-def _phases(recipe: LmRecipe, folder: Path) -> tuple[_Phase, _Phase]:
-    return (
-        _Phase(
-            "stable",
-            folder / "stable",
-            recipe.steps,
-            recipe.block,
-            lambda step: min(1.0, (step + 1) / recipe.warmup),
-        ),
-        _Phase(
-            "decay",
-            folder / f"decay-{recipe.steps}-{recipe.decay_steps}",
-            recipe.decay_steps,
-            recipe.decay_block,
-            lambda step: 1.0 - ((step + 0.5) / recipe.decay_steps) ** 0.5,
-        ),
-    )
+    def held_out(self, block: int) -> float:
+        """Estimate the bits a byte on the held-out articles."""
+        return quick_bits_per_byte(self.model, self._held, block, self._held_size)
+
+    def _block(self, phase: Phase) -> int:
+        return self._recipe.decay_block if phase.decays else self._recipe.block
+
+    def _rows_of(self, phase: Phase) -> Rows:
+        if phase.name not in self._rows:
+            block, seed = self._block(phase), derive_seed(self._recipe.seed, phase.name)
+            batch = max(1, self._recipe.batch_tokens // block)
+            self._rows[phase.name] = Rows(self._training, block, batch, seed)
+        return self._rows[phase.name]
 
 
 def _check(recipe: LmRecipe, architecture: Architecture) -> None:
@@ -235,43 +210,3 @@ def _check(recipe: LmRecipe, architecture: Architecture) -> None:
             f"blocks of {longest} tokens are too long for a model of {architecture.positions} "
             "positions"
         )
-
-
-def _made_with(
-    recipe: LmRecipe,
-    architecture: Architecture,
-    tokenizer: PreTrainedTokenizerFast,
-    texts: tuple[list[Article], list[Article]],
-) -> dict[str, Any]:
-    # How long a training goes on is decided as it goes.
-    fixed = {k: v for k, v in asdict(recipe).items() if k not in ("steps", "decay_steps")}
-    backend: Any = tokenizer.backend_tokenizer
-    return {
-        **fixed,
-        "architecture": architecture.as_json(),
-        "tokeniser": hashlib.sha256(backend.to_str().encode()).hexdigest(),
-        "data": corpus_hash(texts[0]),
-        "held_out_data": corpus_hash(texts[1]),
-    }
-
-
-def _go_on(model: nn.Module, optimisers: Optimisers, phase: _Phase) -> tuple[int, float]:
-    found = lm_checkpoint.last(phase.folder, phase.steps)
-    if found is None:
-        return 0, 0.0
-    model.load_state_dict(found.state["model"])
-    optimisers.restore(found.state["optimisers"])
-    return found.step, found.seconds
-
-
-def _step(
-    model: GPT2LMHeadModel, optimisers: Optimisers, rows: Tensor, recipe: LmRecipe, rate: float
-) -> float:
-    total = 0.0
-    for part in torch.split(rows, max(1, _MICRO_TOKENS // (rows.shape[1] - 1))):
-        loss = next_token_loss(model, part[:, :-1], part[:, 1:]) * (len(part) / len(rows))
-        loss.backward()  # type: ignore[no-untyped-call]
-        total += float(loss.detach())
-    nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-    optimisers.step(rate * recipe.matrix_rate, rate * recipe.other_rate)
-    return total

@@ -1,9 +1,8 @@
 """How the embedded MobileBERT learnt to answer questions: from the embedded BERT.
 
 Its first weights are the BERT's, factorised and fitted block by block (`mobile_student`); then it
-learns to have the BERT's hidden states and answers, and to be right. The rate is warmed up, stays
-constant for as long as one likes, then decays (1 - sqrt, Hägele et al. 2024); the decay can start
-from the last checkpoint at any time.
+learns to have the BERT's hidden states and answers, and to be right: a training in two phases
+(`two_phases`).
 
 Tried before, on 300 development questions: F1 is 40 with the first weights alone. After 50 steps
 the answers' loss was 1.6 nats from there and 3.6 from drawn weights.
@@ -12,10 +11,8 @@ the answers' loss was 1.6 nats from there and 3.6 from drawn weights.
 from __future__ import annotations
 
 import copy
-import json
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +22,22 @@ from torch import nn
 from torch.optim import AdamW
 from transformers import MobileBertForQuestionAnswering
 
-from analog_bench.recipes import lm_checkpoint
 from analog_bench.recipes.claim import claim
 from analog_bench.recipes.distil_loss import distillation_losses
 from analog_bench.recipes.held_out_answers import HeldOut, part_questions
-from analog_bench.recipes.lm_checkpoint import Checkpoint
 from analog_bench.recipes.mobile_student import new_student, take_after
-from analog_bench.recipes.span_batches import SpanBatch, SpanBatches
+from analog_bench.recipes.span_batches import SpanBatches
 from analog_bench.recipes.span_training import unambiguous
+from analog_bench.recipes.two_phases import LOG, Phase, Recipe, Report, begun, phases, run
 from analog_bench.seeds import derive_seed
 from analog_bench.tasks.squad import content_hash
 from analog_bench.tasks.windows import WindowLimits
 from analog_bench.zoo.architecture import Architecture
 from analog_bench.zoo.load import LoadedModel
 
-LOG = "log.jsonl"
-"""The file beside the checkpoints with one line of figures for each of them."""
-
 
 @dataclass(frozen=True)
-class DistilRecipe:
+class DistilRecipe(Recipe):
     """Hyperparameters of one training.
 
     Attributes:
@@ -87,22 +80,16 @@ class DistilRecipe:
 
 
 @dataclass(frozen=True)
-class Report:
+class DistilReport(Report):
     """What is told of a training as it goes.
 
     Attributes:
-        phase: `stable` or `decay`.
-        step: Steps made in the phase.
-        seconds: Processor time spent in the phase, measuring apart.
         states: Mean loss of the hidden states since the last report, see `distil_loss.Losses`.
         answers: Mean loss against the teacher's answers.
         truth: Mean loss against the true answers.
         held_out_f1: F1 in points on questions about held-out articles, in bfloat16.
     """
 
-    phase: str
-    step: int
-    seconds: float
     states: float
     answers: float
     truth: float
@@ -124,15 +111,6 @@ class Trained:
     held_out_f1: float
 
 
-@dataclass(frozen=True, eq=False)
-class _Phase:
-    name: str
-    folder: Path
-    steps: int
-    states: float
-    rate: Callable[[int], float]
-
-
 def train(
     recipe: DistilRecipe,
     architecture: Architecture,
@@ -141,7 +119,7 @@ def train(
     folder: Path,
     *,
     save_steps: int = 200,
-    tell: Callable[[Report], None] = lambda report: None,
+    tell: Callable[[DistilReport], None] = lambda report: None,
 ) -> Trained:
     """Train, or go on from the last checkpoints in `folder`.
 
@@ -166,86 +144,85 @@ def train(
         UsageError: A model that cannot take after the teacher; checkpoints of another recipe or
             other data, that cannot be read, or that lie beyond `recipe.steps`.
     """
-    claim(folder, _made_with(recipe, architecture, teacher, questions))
-    limits = WindowLimits(recipe.max_length, recipe.stride)
-    tokenizer = teacher.tokenizer
-    usable, held = part_questions(unambiguous(questions), recipe.held_out)
-    order = derive_seed(recipe.seed, "order")
-    batches = SpanBatches(usable, tokenizer, limits, recipe.batch, order)
-    measured = HeldOut(held, tokenizer, limits, recipe.held_out_questions)
-    phases = _phases(recipe, folder)
-    found = [lm_checkpoint.last(phase.folder, phase.steps) for phase in phases]
-    model: Any = new_student(architecture, derive_seed(recipe.seed, "weights"))
-    taught: Any = copy.deepcopy(teacher.model).cpu()
-    if recipe.fit_windows and not any(found):
-        counts = batches.token_counts(architecture.vocabulary)
-        take_after(model, taught, batches.sample(recipe.fit_windows), counts)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model.to(device)
-    taught.to(device)
-    optimiser = _optimiser(model, recipe)
-    seconds, begin = 0.0, 0
-    for phase, checkpoint in zip(phases, found, strict=True):
-        step, spent = _go_on(model, optimiser, checkpoint)
-        losses: list[tuple[float, float, float]] = []
-        began = time.process_time()
-        while step < phase.steps:
-            batch = batches.of_step(begin + step).to(device)
-            losses.append(_step(model, taught, optimiser, batch, recipe, phase, step))
-            step += 1
-            if step % save_steps and step < phase.steps:
-                continue
-            spent += time.process_time() - began
-            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
-            lm_checkpoint.save(phase.folder, Checkpoint(step, spent, state))
-            states, answers, truth = (sum(p) / len(p) for p in zip(*losses, strict=True))
-            f1 = measured.f1(model)
-            report = Report(phase.name, step, spent, states, answers, truth, f1)
-            with (folder / LOG).open("a", encoding="utf-8") as log:
-                log.write(json.dumps(asdict(report)) + "\n")
-            tell(report)
-            losses.clear()
-            began = time.process_time()
-        seconds += spent
-        begin += phase.steps
-    return Trained(model.cpu().eval(), seconds / 60, measured.f1(model))
-
-
-def described(recipe: DistilRecipe) -> dict[str, float]:
-    """Return the recipe as plain numbers, for the record beside the weights."""
-    return asdict(recipe)
-
-
-def _phases(recipe: DistilRecipe, folder: Path) -> tuple[_Phase, _Phase]:
-    return (
-        _Phase(
-            "stable",
-            folder / "stable",
-            recipe.steps,
-            recipe.states,
-            lambda step: min(1.0, (step + 1) / recipe.warmup),
-        ),
-        _Phase(
-            "decay",
-            folder / f"decay-{recipe.steps}-{recipe.decay_steps}",
-            recipe.decay_steps,
-            recipe.decay_states,
-            lambda step: 1.0 - ((step + 0.5) / recipe.decay_steps) ** 0.5,
-        ),
-    )
-
-
-def _made_with(
-    recipe: DistilRecipe, architecture: Architecture, teacher: LoadedModel, questions: Dataset
-) -> dict[str, Any]:
-    # How long a training goes on is decided as it goes.
-    fixed = {k: v for k, v in asdict(recipe).items() if k not in ("steps", "decay_steps")}
-    return {
-        **fixed,
+    made_with = {
+        **recipe.fixed(),
         "architecture": architecture.as_json(),
         "teacher": teacher.weights_sha256,
         "data": content_hash(questions),
     }
+    claim(folder, made_with)
+    parts = phases(recipe, folder)
+    learner = _Learner(recipe, architecture, teacher, questions, new=not begun(parts))
+    seconds = run(parts, learner, folder / LOG, save_steps=save_steps, tell=tell)
+    return Trained(learner.model.cpu().eval(), seconds / 60, learner.held_out.f1(learner.model))
+
+
+class _Learner:
+    """The model with its optimiser, its teacher and the questions."""
+
+    def __init__(
+        self,
+        recipe: DistilRecipe,
+        architecture: Architecture,
+        teacher: LoadedModel,
+        questions: Dataset,
+        *,
+        new: bool,
+    ) -> None:
+        limits = WindowLimits(recipe.max_length, recipe.stride)
+        tokenizer = teacher.tokenizer
+        usable, held = part_questions(unambiguous(questions), recipe.held_out)
+        order = derive_seed(recipe.seed, "order")
+        self._batches = SpanBatches(usable, tokenizer, limits, recipe.batch, order)
+        self.held_out = HeldOut(held, tokenizer, limits, recipe.held_out_questions)
+        self._recipe = recipe
+        model: Any = new_student(architecture, derive_seed(recipe.seed, "weights"))
+        taught: Any = copy.deepcopy(teacher.model).cpu()
+        if recipe.fit_windows and new:
+            counts = self._batches.token_counts(architecture.vocabulary)
+            sample = self._batches.sample(recipe.fit_windows)
+            take_after(model, taught, sample, counts)
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model: Any = model.to(self._device)
+        self._teacher: Any = taught.to(self._device)
+        self._optimiser = _optimiser(self.model, recipe)
+
+    def step(self, phase: Phase, step: int) -> tuple[float, float, float]:
+        recipe = self._recipe
+        batch = self._batches.of_step(phase.before + step).to(self._device)
+        inputs = {
+            "input_ids": batch.input_ids,
+            "token_type_ids": batch.token_type_ids,
+            "attention_mask": batch.attention_mask,
+            "output_hidden_states": True,
+        }
+        with torch.autocast(self._device.type, torch.bfloat16):
+            with torch.no_grad():
+                taught = self._teacher(**inputs)
+            losses = distillation_losses(self.model(**inputs), taught, batch)
+            states = recipe.decay_states if phase.decays else recipe.states
+            total = losses.total(states, recipe.answers, recipe.truth)
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        for group in self._optimiser.param_groups:
+            group["lr"] = phase.rate(step) * recipe.learning_rate
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        return losses.numbers()
+
+    def report(
+        self, phase: Phase, step: int, seconds: float, losses: Sequence[float]
+    ) -> DistilReport:
+        states, answers, truth = losses
+        f1 = self.held_out.f1(self.model)
+        return DistilReport(phase.name, step, seconds, states, answers, truth, f1)
+
+    def state(self) -> dict[str, Any]:
+        return {"model": self.model.state_dict(), "optimiser": self._optimiser.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self._optimiser.load_state_dict(state["optimiser"])
 
 
 def _optimiser(model: nn.Module, recipe: DistilRecipe) -> AdamW:
@@ -260,40 +237,3 @@ def _optimiser(model: nn.Module, recipe: DistilRecipe) -> AdamW:
         ],
         betas=(0.9, 0.98),
     )
-
-
-def _go_on(model: nn.Module, optimiser: AdamW, checkpoint: Checkpoint | None) -> tuple[int, float]:
-    if checkpoint is None:
-        return 0, 0.0
-    model.load_state_dict(checkpoint.state["model"])
-    optimiser.load_state_dict(checkpoint.state["optimiser"])
-    return checkpoint.step, checkpoint.seconds
-
-
-def _step(
-    model: Any,
-    teacher: Any,
-    optimiser: AdamW,
-    batch: SpanBatch,
-    recipe: DistilRecipe,
-    phase: _Phase,
-    step: int,
-) -> tuple[float, float, float]:
-    inputs = {
-        "input_ids": batch.input_ids,
-        "token_type_ids": batch.token_type_ids,
-        "attention_mask": batch.attention_mask,
-        "output_hidden_states": True,
-    }
-    with torch.autocast(batch.input_ids.device.type, torch.bfloat16):
-        with torch.no_grad():
-            taught = teacher(**inputs)
-        losses = distillation_losses(model(**inputs), taught, batch)
-        total = losses.total(phase.states, recipe.answers, recipe.truth)
-    total.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-    for group in optimiser.param_groups:
-        group["lr"] = phase.rate(step) * recipe.learning_rate
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
-    return losses.numbers()

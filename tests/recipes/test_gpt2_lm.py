@@ -2,18 +2,19 @@
 
 import json
 import math
-import shutil
 from dataclasses import replace
 
 import pytest
 import torch
 
 from analog_bench.errors import UsageError
-from analog_bench.recipes.gpt2_lm import LOG, LmRecipe, described, steps_made, train
+from analog_bench.recipes.gpt2_lm import LmRecipe, train
 from analog_bench.recipes.gpt2_model import new_model, optimisers_of, quick_bits_per_byte
 from analog_bench.recipes.lm_corpus import Article, token_stream
+from analog_bench.recipes.two_phases import LOG, steps_made
 from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
 from analog_bench.tasks.lm_sources import Text
+from tests.recipes.conftest import same, weights
 from tests.tiny_gpt2 import PROSE, architecture_of, tokenizer_of
 
 RECIPE = LmRecipe(
@@ -36,86 +37,51 @@ def go(tokenizer):
     return started
 
 
-@pytest.fixture(scope="module")
-def whole(go, tmp_path_factory):
-    """One uninterrupted training: its folder, what it told, and its weights."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    told = []
-    trained = go(folder, tell=told.append)
-    return folder, told, weights(trained)
-
-
-def weights(trained):
-    return {name: value.clone() for name, value in trained.model.state_dict().items()}
-
-
-def same(one, other):
-    return all(torch.equal(one[name], other[name]) for name in one)
-
-
 def test_it_learns_and_tells(whole, tokenizer):
-    folder, told, _ = whole
+    told = whole.told
     steps = [(report.phase, report.step) for report in told]
     assert steps == [*(("stable", step) for step in (2, 4, 6)), ("decay", 2), ("decay", 4)]
     assert told[0].loss == pytest.approx(math.log(len(tokenizer)), rel=0.05)
     assert told[-1].loss < told[0].loss - 0.3
     assert told[-1].held_out < told[0].held_out
-    lines = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+    lines = [json.loads(line) for line in (whole.folder / LOG).read_text().splitlines()]
     assert [line["held_out"] for line in lines] == [report.held_out for report in told]
 
 
-@pytest.mark.parametrize("lost", ["decay", "stable and decay"])
-def test_a_killed_training_goes_on_to_the_same_weights(whole, go, tmp_path, lost):
-    folder = tmp_path / "killed"
-    shutil.copytree(whole[0], folder)
-    (folder / "decay-6-4" / "checkpoint-4.pt").unlink()
-    if "stable" in lost:
-        shutil.rmtree(folder / "decay-6-4")
-        (folder / "stable" / "checkpoint-6.pt").unlink()
-        # What a process leaves that dies while it saves.
-        (folder / "stable" / "checkpoint-6.part").write_bytes(b"half")
+def test_a_killed_training_goes_on_to_the_same_weights(whole, go, killed):
+    folder, first = killed
     told = []
     again = go(folder, tell=told.append)
-    assert same(weights(again), whole[2])
-    first = ("stable", 6) if "stable" in lost else ("decay", 4)
+    assert same(weights(again), whole.weights)
     assert (told[0].phase, told[0].step) == first
 
 
-def test_a_resumed_training_is_not_one_started_anew(whole, go, tmp_path):
-    folder = tmp_path / "altered"
-    shutil.copytree(whole[0], folder)
-    shutil.rmtree(folder / "decay-6-4")
-    path = folder / "stable" / "checkpoint-6.pt"
-    content = torch.load(path, weights_only=True)
-    content["state"]["model"]["transformer.ln_f.bias"] += 0.25
-    torch.save(content, path)
-    assert not same(weights(go(folder)), whole[2])
+def test_a_resumed_training_is_not_one_started_anew(whole, go, altered):
+    assert not same(weights(go(altered("transformer.ln_f.bias"))), whole.weights)
 
 
-def test_more_steps_go_on_from_before_the_decay(whole, go, tmp_path):
-    folder = tmp_path / "longer"
-    shutil.copytree(whole[0], folder)
+def test_more_steps_go_on_from_before_the_decay(go, copied, tmp_path):
     longer = replace(RECIPE, steps=8)
     told = []
-    on = go(folder, longer, tell=told.append)
+    on = go(copied, longer, tell=told.append)
     assert [(r.phase, r.step) for r in told] == [("stable", 8), ("decay", 2), ("decay", 4)]
     assert same(weights(on), weights(go(tmp_path / "anew", longer)))
-    assert steps_made(folder) == 8
+    assert steps_made(copied) == 8
 
 
 def test_a_finished_training_is_handed_back(whole, go):
     told = []
-    again = go(whole[0], tell=told.append)
+    again = go(whole.folder, tell=told.append)
     assert told == []
-    assert same(weights(again), whole[2])
-    assert again.held_out == pytest.approx(whole[1][-1].held_out)
+    assert same(weights(again), whole.weights)
+    assert again.held_out == pytest.approx(whole.told[-1].held_out)
 
 
 def test_fewer_steps_than_the_last_checkpoints_are_refused(whole, go):
     with pytest.raises(UsageError, match="stands at step 6, beyond the 2 asked for"):
-        go(whole[0], replace(RECIPE, steps=2))
+        go(whole.folder, replace(RECIPE, steps=2))
     with pytest.raises(UsageError, match="no checkpoint to finish from"):
-        steps_made(whole[0] / "nowhere")
+        steps_made(whole.folder / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -129,20 +95,18 @@ def test_fewer_steps_than_the_last_checkpoints_are_refused(whole, go):
 )
 def test_checkpoints_of_another_recipe_are_not_gone_on_from(whole, go, recipe, texts, said):
     with pytest.raises(UsageError, match=said) as caught:
-        go(whole[0], recipe, texts)
+        go(whole.folder, recipe, texts)
     assert "\n" not in str(caught.value)
 
 
-def test_a_damaged_checkpoint_is_named(whole, go, tmp_path):
-    folder = tmp_path / "damaged"
-    shutil.copytree(whole[0], folder)
-    path = folder / "decay-6-4" / "checkpoint-4.pt"
+def test_a_damaged_checkpoint_is_named(whole, go, copied):
+    path = copied / "decay-6-4" / "checkpoint-4.pt"
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(UsageError, match=r"cannot read .*checkpoint-4.pt") as caught:
-        go(folder)
+        go(copied)
     assert "\n" not in str(caught.value)
     path.unlink()
-    assert same(weights(go(folder)), whole[2])
+    assert same(weights(go(copied)), whole.weights)
 
 
 def test_blocks_longer_than_the_model_are_refused(go, tmp_path):
@@ -196,7 +160,7 @@ def test_muon_is_the_same_in_either_layout():
 
 
 def test_the_quick_figure_is_near_the_tasks(whole, go, tokenizer):
-    model = go(whole[0]).model
+    model = go(whole.folder).model
     content = PROSE[100:700]
     stream = torch.from_numpy(token_stream([Article("c", content)], tokenizer))
     quick = quick_bits_per_byte(model, stream, 16, len(content.encode()))
@@ -207,5 +171,5 @@ def test_the_quick_figure_is_near_the_tasks(whole, go, tokenizer):
 
 
 def test_a_recipe_is_plain_numbers():
-    assert json.loads(json.dumps(described(RECIPE))) == described(RECIPE)
-    assert LmRecipe(**described(RECIPE)) == RECIPE
+    assert json.loads(json.dumps(RECIPE.described())) == RECIPE.described()
+    assert LmRecipe(**RECIPE.described()) == RECIPE

@@ -1,14 +1,14 @@
 """The recipe behind the embedded MobileBERT, trained for real: two blocks, 32 wide, a few steps."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import pytest
-import torch
 
 from analog_bench.errors import DataError, UsageError
-from analog_bench.recipes.mobilebert_qa import LOG, DistilRecipe, described, train
+from analog_bench.recipes.mobilebert_qa import DistilRecipe, train
+from analog_bench.recipes.two_phases import LOG
+from tests.recipes.conftest import same, weights
 from tests.tiny_teacher import STUDENT, questions_of, teacher_of
 
 RECIPE = DistilRecipe(
@@ -44,28 +44,11 @@ def go(teacher, questions):
     return started
 
 
-@pytest.fixture(scope="module")
-def whole(go, tmp_path_factory):
-    """One uninterrupted training: its folder, what it told, and its weights."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    told = []
-    trained = go(folder, tell=told.append)
-    return folder, told, weights(trained)
-
-
-def weights(trained):
-    return {name: value.clone() for name, value in trained.model.state_dict().items()}
-
-
-def same(one, other):
-    return all(torch.equal(one[name], other[name]) for name in one)
-
-
 def test_it_tells_what_it_does(whole):
-    folder, told, _ = whole
+    told = whole.told
     steps = [(report.phase, report.step) for report in told]
     assert steps == [*(("stable", step) for step in (2, 4, 6)), ("decay", 2), ("decay", 4)]
-    lines = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+    lines = [json.loads(line) for line in (whole.folder / LOG).read_text().splitlines()]
     assert [line["held_out_f1"] for line in lines] == [report.held_out_f1 for report in told]
     assert all(0 <= report.held_out_f1 <= 100 for report in told)
 
@@ -88,54 +71,36 @@ def test_each_loss_falls_where_it_is_the_only_one(go, tmp_path, part):
 def test_a_start_from_the_teacher_is_ahead(whole, go, tmp_path):
     told = []
     go(tmp_path / "drawn", replace(RECIPE, fit_windows=0), tell=told.append)
-    assert whole[1][0].states < 0.5 * told[0].states
-    assert whole[1][-1].states < 0.7 * told[-1].states
+    assert whole.told[0].states < 0.5 * told[0].states
+    assert whole.told[-1].states < 0.7 * told[-1].states
 
 
-@pytest.mark.parametrize("lost", ["decay", "stable and decay"])
-def test_a_killed_training_goes_on_to_the_same_weights(whole, go, tmp_path, lost):
-    folder = tmp_path / "killed"
-    shutil.copytree(whole[0], folder)
-    (folder / "decay-6-4" / "checkpoint-4.pt").unlink()
-    if "stable" in lost:
-        shutil.rmtree(folder / "decay-6-4")
-        (folder / "stable" / "checkpoint-6.pt").unlink()
-        # What a process leaves that dies while it saves.
-        (folder / "stable" / "checkpoint-6.part").write_bytes(b"half")
+def test_a_killed_training_goes_on_to_the_same_weights(whole, go, killed):
+    folder, first = killed
     told = []
     again = go(folder, tell=told.append)
-    assert same(weights(again), whole[2])
-    first = ("stable", 6) if "stable" in lost else ("decay", 4)
+    assert same(weights(again), whole.weights)
     assert (told[0].phase, told[0].step) == first
 
 
-def test_a_resumed_training_is_not_one_started_anew(whole, go, tmp_path):
-    folder = tmp_path / "altered"
-    shutil.copytree(whole[0], folder)
-    shutil.rmtree(folder / "decay-6-4")
-    path = folder / "stable" / "checkpoint-6.pt"
-    content = torch.load(path, weights_only=True)
-    content["state"]["model"]["qa_outputs.bias"] += 0.25
-    torch.save(content, path)
-    assert not same(weights(go(folder)), whole[2])
+def test_a_resumed_training_is_not_one_started_anew(whole, go, altered):
+    assert not same(weights(go(altered("qa_outputs.bias"))), whole.weights)
 
 
-def test_more_steps_go_on_from_before_the_decay(whole, go, tmp_path):
-    folder = tmp_path / "longer"
-    shutil.copytree(whole[0], folder)
+def test_more_steps_go_on_from_before_the_decay(go, copied, tmp_path):
     longer = replace(RECIPE, steps=8)
     told = []
-    on = go(folder, longer, tell=told.append)
+    on = go(copied, longer, tell=told.append)
     assert [(r.phase, r.step) for r in told] == [("stable", 8), ("decay", 2), ("decay", 4)]
     assert same(weights(on), weights(go(tmp_path / "anew", longer)))
 
 
 def test_a_finished_training_is_handed_back(whole, go):
     told = []
-    again = go(whole[0], tell=told.append)
+    again = go(whole.folder, tell=told.append)
     assert told == []
-    assert same(weights(again), whole[2])
-    assert again.held_out_f1 == pytest.approx(whole[1][-1].held_out_f1)
+    assert same(weights(again), whole.weights)
+    assert again.held_out_f1 == pytest.approx(whole.told[-1].held_out_f1)
 
 
 @pytest.mark.parametrize(
@@ -148,15 +113,15 @@ def test_a_finished_training_is_handed_back(whole, go):
 )
 def test_checkpoints_of_another_recipe_are_not_gone_on_from(whole, go, changes, said):
     with pytest.raises(UsageError, match=said) as caught:
-        go(whole[0], replace(RECIPE, **changes))
+        go(whole.folder, replace(RECIPE, **changes))
     assert "\n" not in str(caught.value)
 
 
 def test_checkpoints_of_another_teacher_or_data_are_not_gone_on_from(whole, go, tmp_path):
     with pytest.raises(UsageError, match="teacher was"):
-        go(whole[0], by=teacher_of(tmp_path, seed=1))
+        go(whole.folder, by=teacher_of(tmp_path, seed=1))
     with pytest.raises(UsageError, match="data was"):
-        go(whole[0], rows=questions_of(59))
+        go(whole.folder, rows=questions_of(59))
 
 
 def test_too_few_articles_or_windows(go, tmp_path, questions):
@@ -167,5 +132,5 @@ def test_too_few_articles_or_windows(go, tmp_path, questions):
 
 
 def test_a_recipe_is_plain_numbers():
-    assert json.loads(json.dumps(described(RECIPE))) == described(RECIPE)
-    assert DistilRecipe(**described(RECIPE)) == RECIPE
+    assert json.loads(json.dumps(RECIPE.described())) == RECIPE.described()
+    assert DistilRecipe(**RECIPE.described()) == RECIPE
