@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analog_bench.commands.arguments import (
     Verbs,
@@ -20,6 +20,9 @@ from analog_bench.errors import UsageError, WeightsError
 from analog_bench.tasks.data_folder import data_folder
 from analog_bench.zoo.lock import read_lock
 from analog_bench.zoo.specs import SOURCES, ModelSpec, available, find, find_embedded
+
+if TYPE_CHECKING:
+    from analog_bench.commands.scoring import Score
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -135,16 +138,28 @@ def run_score(arguments: argparse.Namespace) -> int:
         spec = find_embedded(arguments.model)
     else:
         spec = find(arguments.model, arguments.zoo, read_lock(arguments.lock))
-    return _score_text(spec, arguments) if spec.task == "lm" else _score_answers(spec, arguments)
+    score = _score_text(spec, arguments) if spec.task == "lm" else _score_answers(spec, arguments)
+    if arguments.record:
+        from analog_bench.commands.scoring import record_score
+
+        record_score(arguments.weights, score)
+    if arguments.json:
+        print(json.dumps(score.as_dict(), indent=2))
+        return 0
+    lines = _score_lines(score)
+    if arguments.record:
+        lines.append(Line("recorded in", str(arguments.weights)))
+    print_sheet({f"{spec.name} ({spec.source}) on {score.data}": lines})
+    return 0
 
 
-def _score_text(spec: ModelSpec, arguments: argparse.Namespace) -> int:
+def _score_text(spec: ModelSpec, arguments: argparse.Namespace) -> Score:
     from analog_bench.tasks.lm_sources import load_text
 
     text = load_text(arguments.data, data_folder=data_folder(), lock=arguments.lock)
-    from analog_bench.commands.lm_scoring import record_text_score, score_text
+    from analog_bench.commands.scoring import score_text
 
-    score = score_text(
+    return score_text(
         spec,
         text,
         examples=arguments.examples,
@@ -152,26 +167,9 @@ def _score_text(spec: ModelSpec, arguments: argparse.Namespace) -> int:
         lock=arguments.lock,
         threads=arguments.threads,
     )
-    if arguments.record:
-        record_text_score(arguments.weights, score)
-    if arguments.json:
-        print(json.dumps(score.as_dict(), indent=2))
-        return 0
-    lines = [
-        Line("cross-entropy", f"{score.cross_entropy:.4f} nats a token"),
-        Line("perplexity", f"{score.perplexity:.2f}"),
-        Line("bits a byte", f"{score.bits_per_byte:.4f}"),
-        Line("tokens", f"{score.tokens} in {score.blocks} blocks"),
-        Line("seconds", f"{score.seconds:.1f}"),
-        Line("protocol", score.protocol),
-        Line("weights", score.weights),
-        *([Line("recorded in", str(arguments.weights))] if arguments.record else []),
-    ]
-    print_sheet({f"{spec.name} ({spec.source}) on {score.data}": lines})
-    return 0
 
 
-def _score_answers(spec: ModelSpec, arguments: argparse.Namespace) -> int:
+def _score_answers(spec: ModelSpec, arguments: argparse.Namespace) -> Score:
     from analog_bench.tasks.qa_sources import load_questions
 
     questions = load_questions(
@@ -181,40 +179,46 @@ def _score_answers(spec: ModelSpec, arguments: argparse.Namespace) -> int:
         lock=arguments.lock,
     )
     # Only now, since importing it takes seconds: a wrong path is told before that.
-    from analog_bench.commands.scoring import record_score, score_model
+    from analog_bench.commands.scoring import score_questions
 
-    score = score_model(
+    return score_questions(
         spec,
         questions,
         weights=arguments.weights,
         lock=arguments.lock,
         threads=arguments.threads,
     )
-    if arguments.record:
-        record_score(arguments.weights, score)
-    if arguments.json:
-        print(json.dumps(score.as_dict(), indent=2))
-        return 0
-    print_sheet(
-        {
-            f"{spec.name} ({spec.source}) on {score.data}": [
-                Line("F1", f"{score.f1:.2f}"),
-                Line("EM", f"{score.em:.2f}"),
-                Line("questions", str(score.questions)),
-                Line("seconds", f"{score.seconds:.1f}"),
-                Line("protocol", score.protocol),
-                Line("weights", score.weights),
-                Line(
-                    "cross-check",
-                    "the same by the evaluate library"
-                    if score.crosschecked
-                    else "not possible here: the evaluate library's metric is not at hand",
-                ),
-                *([Line("recorded in", str(arguments.weights))] if arguments.record else []),
-            ]
-        }
-    )
-    return 0
+
+
+def _score_lines(score: Score) -> list[Line]:
+    means, counts = score.means, score.counts
+    if score.crosschecked is None:
+        first = [
+            Line("cross-entropy", f"{means['cross_entropy']:.4f} nats a token"),
+            Line("perplexity", f"{means['perplexity']:.2f}"),
+            Line("bits a byte", f"{means['bits_per_byte']:.4f}"),
+            Line("tokens", f"{counts['tokens']} in {counts['blocks']} blocks"),
+        ]
+        last = []
+    else:
+        first = [
+            Line("F1", f"{means['f1']:.2f}"),
+            Line("EM", f"{means['em']:.2f}"),
+            Line("questions", str(counts["questions"])),
+        ]
+        checked = (
+            "the same by the evaluate library"
+            if score.crosschecked
+            else "not possible here: the evaluate library's metric is not at hand"
+        )
+        last = [Line("cross-check", checked)]
+    return [
+        *first,
+        Line("seconds", f"{score.seconds:.1f}"),
+        Line("protocol", score.protocol),
+        Line("weights", score.weights),
+        *last,
+    ]
 
 
 def _described(spec: ModelSpec, lock: Any) -> dict[str, Any]:
