@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 # Imported for what they register.
+from analog_bench.analog import equal_error as _equal_error  # noqa: F401
 from analog_bench.analog import output_noise as _output_noise  # noqa: F401
 from analog_bench.analog import weight_noise as _weight_noise  # noqa: F401
 from analog_bench.analog.draws import isolated
@@ -28,7 +30,9 @@ from analog_bench.analog.manifest import paths_on_tiles
 from analog_bench.analog.probe import require_tile
 from analog_bench.analog.rules import check_drift, check_setup
 from analog_bench.errors import UsageError
-from analog_bench.noise import Noise, Tile
+from analog_bench.noise import EqualError, Noise, Tile
+
+V = TypeVar("V")
 
 
 class Chip:
@@ -42,10 +46,19 @@ class Chip:
             magnitude, standard deviation and a fixed projection of the programmed weights (and of
             the drift exponents), to 7 significant digits; empty where nothing is drawn once a
             chip.
+        solved: Layer name to the noise as it really is there, where that was solved for
+            (`EqualError`); else empty.
     """
 
-    def __init__(self, noise: Noise, effects: Sequence[Effect], device: torch.device) -> None:
+    def __init__(
+        self,
+        noise: Noise,
+        effects: Sequence[Effect],
+        device: torch.device,
+        solved: Mapping[str, Noise] | None = None,
+    ) -> None:
         self._noise = noise
+        self.solved = dict(solved or {})
         self._effects = tuple(effects)
         self._device = device
         self.paired = all(effect.paired for effect in effects)
@@ -98,7 +111,8 @@ def install(
     seed: int,
     tile: Tile = "torch",
     hardware: str = "ideal",
-    input_ranges: Mapping[str, float] | None = None,
+    input_ranges: Mapping[str, float | tuple[float, ...]] | None = None,
+    severities: Mapping[str, float] | None = None,
 ) -> Iterator[Chip]:
     """Program a chip into a model, and restore the model exactly on leaving.
 
@@ -111,16 +125,19 @@ def install(
         seed: The run's one seed.
         tile: The tile engine, for noises that need tiles.
         hardware: `ideal`, or the preset that the tiles start from, with the noise put on top.
-        input_ranges: Static input ranges by layer (`observe_input_ranges`), for presets that have
-            them.
+        input_ranges: Static input ranges by layer, for presets that have them: one for all tiles
+            of the layer (`observe_input_ranges`), or one for each (`LoadedModel.input_ranges`).
+        severities: Severities by layer (`solve_severity`), for `EqualError`.
 
     Yields:
         The chip.
 
     Raises:
-        UsageError: A layer that does not exist or cannot carry the noise; see `check_setup`.
+        UsageError: A layer that does not exist or cannot carry the noise, or that has another
+            number of tiles than input ranges; see `check_setup`.
         TileUnavailable: The tile engine does not work here.
-        ValueError: No layers, one twice, or no input range for a preset that needs it.
+        ValueError: No layers, one twice, or no input range for a preset that needs it, or no
+            severity for a noise that needs it.
     """
     check_setup(noise, tile, hardware)
     found = find(model, layers)
@@ -129,7 +146,8 @@ def install(
         require_tile(tile)
         # Not at the top: where aihwkit does not load, all other noises work all the same.
         from analog_bench.analog import tile_noise as _tile_noise  # noqa: F401
-    ranges = _ranges(model, input_ranges or {})
+    ranges = _by_path(model, input_ranges or {})
+    severity_of = _by_path(model, severities or {})
     before = paths_on_tiles(model)
     with ExitStack() as stack:
         effects = []
@@ -143,6 +161,7 @@ def install(
                 tile=tile,
                 hardware=hardware,
                 input_range=ranges.get(place.path),
+                severity=severity_of.get(place.path),
             )
             effect = effect_of(noise, site)
             stack.callback(effect.detach)
@@ -150,7 +169,10 @@ def install(
             effects.append(effect)
         if noise.WHERE == "tile":
             _check_coverage(model, before | {place.path for place in found})
-        yield Chip(noise, effects, next(model.parameters()).device)
+        solved = {}
+        if isinstance(noise, EqualError):
+            solved = {place.name: noise.at(severity_of[place.path]) for place in found}
+        yield Chip(noise, effects, next(model.parameters()).device, solved)
 
 
 def _check_layers(model: nn.Module, found: Sequence[Place], noise: Noise) -> None:
@@ -174,7 +196,7 @@ def _check_layers(model: nn.Module, found: Sequence[Place], noise: Noise) -> Non
             )
 
 
-def _ranges(model: nn.Module, given: Mapping[str, float]) -> dict[str, float]:
+def _by_path(model: nn.Module, given: Mapping[str, V]) -> dict[str, V]:
     return {
         place.path: value for place, value in zip(find(model, given), given.values(), strict=True)
     }

@@ -31,7 +31,9 @@ class Site:
         suite_seed: The run's one seed.
         tile: The tile engine, for noises that need tiles.
         hardware: What the tiles start from: `ideal`, or a preset's name.
-        input_range: The layer's static input range, where one was observed.
+        input_range: The layer's static input range, where one was observed; or that of each of its
+            tiles, where they were learned.
+        severity: How severe the layer's noise is, where that was solved for (`EqualError`).
     """
 
     model: nn.Module
@@ -41,7 +43,8 @@ class Site:
     suite_seed: int
     tile: Tile
     hardware: str
-    input_range: float | None
+    input_range: float | tuple[float, ...] | None
+    severity: float | None = None
 
     @property
     def device(self) -> torch.device:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from analog_bench.case import spelt_seconds
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.noise import Ideal, Noise, Preset, ReramCmo, ReramWan2022, Tile
+from analog_bench.noise import EqualError, Ideal, Noise, Preset, ReramCmo, ReramWan2022, Tile
 
 IDEAL = "ideal"
 TORCH_VARIANT = "StandardHWATrainingTorch"
@@ -52,6 +52,8 @@ def check_setup(noise: Noise, tile: Tile, hardware: str) -> None:
         UsageError: Hardware named for a noise that needs no tile; a family the tile engine lacks;
             an unknown preset; a preset of the other tile engine; two presets at once.
     """
+    if isinstance(noise, EqualError):
+        noise = noise.at(noise.start)
     if noise.WHERE != "tile":
         if hardware != IDEAL:
             raise UsageError(
@@ -85,6 +87,8 @@ def check_drift(noise: Noise, drift_s: float) -> None:
         UsageError: A negative or non-finite time; a time outside `ReramWan2022.TIMES`, the only
             ones that model was fitted at; a time too short for the logarithms of `ReramCmo`.
     """
+    if isinstance(noise, EqualError):
+        noise = noise.at(noise.start)
     if not math.isfinite(drift_s) or drift_s < 0:
         raise UsageError(f"a drift time is at least 0 s, found {drift_s:g}")
     if isinstance(noise, ReramWan2022) and drift_s not in ReramWan2022.TIMES:

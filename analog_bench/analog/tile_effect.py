@@ -16,6 +16,7 @@ from analog_bench.analog.draws import reseed, seeded, summaries
 from analog_bench.analog.effect import Site
 from analog_bench.analog.layers import parent_of
 from analog_bench.case import spelt_seconds
+from analog_bench.zoo.adapter import move_adapter
 
 
 class TileEffect:
@@ -51,6 +52,7 @@ class TileEffect:
         self._handle: RemovableHandle | None = None
         with _writing(site.seed("program"), site.device):
             self._layer = kit.build(self._digital, config, site.input_range)
+            move_adapter(self._digital, self._layer)
             # Building draws numbers whose count is aihwkit's affair; programming must not see it.
             reseed(site.seed("program"), site.device)
             self._layer.program_analog_weights()

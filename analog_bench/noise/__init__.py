@@ -10,9 +10,11 @@ from analog_bench.noise.base import Noise, Tile, Where, families, family, parse_
 from analog_bench.noise.devices import Hermes, Pcm, ReramCmo, ReramWan2022, Stuck
 from analog_bench.noise.hardware import Ideal, Preset
 from analog_bench.noise.periphery import InpNoise, IrDrop, OutNoise, PcmRead, Quantise, SShape
+from analog_bench.noise.severity import EqualError
 from analog_bench.noise.white import WhiteOutput, WhiteOutputRel, WhiteWeight
 
 __all__ = [
+    "EqualError",
     "Hermes",
     "Ideal",
     "InpNoise",

@@ -22,16 +22,21 @@ class Noise:
         WHERE: What it acts on: a layer's `output`, a layer's `weight`, or an aihwkit `tile`.
         TILES: The tile engines that can realise it (none are needed outside `tile`).
         DRIFTS: Whether the drift time changes anything.
+        TIMES: The only drift times, in seconds, that it has values at; empty where any will do.
         DRAWN_ONCE: Whether something is fixed at programming, so that chips differ beyond reads.
         RANDOM: Whether anything is drawn at all; where not, one chip says all there is to say.
+        SEVERITY: The parameters that, times a common factor, make it continuously better or worse
+            (see `EqualError`); empty where there are none.
     """
 
     NAME: ClassVar[str]
     WHERE: ClassVar[Where]
     TILES: ClassVar[tuple[Tile, ...]] = ()
     DRIFTS: ClassVar[bool] = False
+    TIMES: ClassVar[tuple[float, ...]] = ()
     DRAWN_ONCE: ClassVar[bool] = False
     RANDOM: ClassVar[bool] = True
+    SEVERITY: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         for field in fields(self):

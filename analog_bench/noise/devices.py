@@ -26,6 +26,7 @@ class Pcm(Noise):
     TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     DRIFTS: ClassVar[bool] = True
     DRAWN_ONCE: ClassVar[bool] = True
+    SEVERITY: ClassVar[tuple[str, ...]] = ("prog", "read", "drift")
     prog: float = 1.0
     read: float = 1.0
     drift: float = 1.0
@@ -50,6 +51,7 @@ class Hermes(Noise):
     TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     DRIFTS: ClassVar[bool] = True
     DRAWN_ONCE: ClassVar[bool] = True
+    SEVERITY: ClassVar[tuple[str, ...]] = ("prog", "read", "drift")
     prog: float = 1.0
     read: float = 1.0
     drift: float = 1.0
@@ -79,6 +81,7 @@ class ReramWan2022(Noise):
     DRIFTS: ClassVar[bool] = True
     DRAWN_ONCE: ClassVar[bool] = True
     TIMES: ClassVar[tuple[float, ...]] = (1.0, 86_400.0, 172_800.0)
+    SEVERITY: ClassVar[tuple[str, ...]] = ("scale",)
     scale: float = 1.0
 
 
@@ -99,6 +102,7 @@ class ReramCmo(Noise):
     TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     DRIFTS: ClassVar[bool] = True
     DRAWN_ONCE: ClassVar[bool] = True
+    SEVERITY: ClassVar[tuple[str, ...]] = ("prog", "read", "drift")
     prog: float = 1.0
     read: float = 1.0
     drift: float = 1.0
@@ -124,6 +128,7 @@ class Stuck(Noise):
     WHERE: ClassVar[Where] = "tile"
     TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     DRAWN_ONCE: ClassVar[bool] = True
+    SEVERITY: ClassVar[tuple[str, ...]] = ("p_zero", "p_max")
     p_zero: float = 0.01
     p_max: float = 0.0
 

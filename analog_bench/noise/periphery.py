@@ -22,6 +22,7 @@ class OutNoise(Noise):
     NAME: ClassVar[str] = "out_noise"
     WHERE: ClassVar[Where] = "tile"
     TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
+    SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
     std: float = 0.04
 
 
@@ -37,6 +38,7 @@ class InpNoise(Noise):
     NAME: ClassVar[str] = "inp_noise"
     WHERE: ClassVar[Where] = "tile"
     TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
+    SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
     std: float = 0.01
 
 
@@ -88,6 +90,7 @@ class IrDrop(Noise):
     WHERE: ClassVar[Where] = "tile"
     TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     RANDOM: ClassVar[bool] = False
+    SEVERITY: ClassVar[tuple[str, ...]] = ("scale",)
     scale: float = 1.0
 
 
@@ -103,6 +106,7 @@ class PcmRead(Noise):
     NAME: ClassVar[str] = "pcm_read"
     WHERE: ClassVar[Where] = "tile"
     TILES: ClassVar[tuple[Tile, ...]] = ("cpp",)
+    SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
     std: float = 0.0175
 
 
@@ -119,4 +123,5 @@ class SShape(Noise):
     WHERE: ClassVar[Where] = "tile"
     TILES: ClassVar[tuple[Tile, ...]] = ("cpp",)
     RANDOM: ClassVar[bool] = False
+    SEVERITY: ClassVar[tuple[str, ...]] = ("strength",)
     strength: float = 0.5

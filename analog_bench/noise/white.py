@@ -19,6 +19,7 @@ class WhiteOutput(Noise):
 
     NAME: ClassVar[str] = "white_output"
     WHERE: ClassVar[Where] = "output"
+    SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
     std: float = 1.0
 
 
@@ -34,6 +35,7 @@ class WhiteOutputRel(Noise):
 
     NAME: ClassVar[str] = "white_output_rel"
     WHERE: ClassVar[Where] = "output"
+    SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
     std: float = 0.1
 
 
@@ -50,4 +52,5 @@ class WhiteWeight(Noise):
     NAME: ClassVar[str] = "white_weight"
     WHERE: ClassVar[Where] = "weight"
     DRAWN_ONCE: ClassVar[bool] = True
+    SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
     std: float = 0.05

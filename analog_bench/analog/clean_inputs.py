@@ -1,0 +1,155 @@
+"""A sample of what enters a layer of the clean model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from analog_bench.analog.layers import find
+
+ROWS = 512
+"""Inputs of a layer that are kept, at most."""
+
+BATCHES = 8
+"""Batches that they are taken from, where there are as many."""
+
+# Outputs that the rows make, at most: vocabularies are wide.
+_VALUES = 2**22
+_TOP = 4
+
+
+class CleanInputs(NamedTuple):
+    """Inputs of a layer.
+
+    Attributes:
+        rows: (rows, features) for a matrix product or a norm, (rows,) for an embedding.
+        weights: How many inputs each row stands for, (rows,); None where each is itself alone.
+    """
+
+    rows: Tensor
+    weights: Tensor | None = None
+
+
+class Pass(NamedTuple):
+    """One batch through the clean model.
+
+    Attributes:
+        attention_mask: 1 where a token is, shape (inputs, tokens): padding is left out. None
+            where nothing is padded.
+        run: Computes the model on the batch.
+    """
+
+    attention_mask: Tensor | None
+    run: Callable[[], object]
+
+
+def spread(count: int, most: int) -> list[int]:
+    """Return at most so many of the indices 0 to count − 1, evenly spaced."""
+    kept = min(count, most)
+    return [(2 * index + 1) * count // (2 * kept) for index in range(kept)]
+
+
+def observe_inputs(
+    model: nn.Module, layer_names: Sequence[str], passes: Sequence[Pass]
+) -> dict[str, CleanInputs]:
+    """Keep a sample of the inputs of each layer, as many from each batch.
+
+    In some layers one token in a hundred carries most of the output's energy, and tokens picked
+    blindly would miss it by a fifth. A quarter of the rows are therefore those of the largest
+    outputs, each for itself; the others are evenly spaced over the rest in the order of the
+    output's size, and stand for all of it.
+
+    Args:
+        model: The digital model.
+        layer_names: Layers to observe.
+        passes: The batches to take them from.
+
+    Returns:
+        Layer name to `ROWS` inputs or fewer. Nothing else is kept, not even during a pass.
+
+    Raises:
+        UsageError: A name that is no layer of the model.
+        ValueError: A layer that no pass computed.
+    """
+    samples = [_Sample(-(-ROWS // len(passes)), _VALUES // len(passes)) for _ in layer_names]
+    handles = [
+        place.module.register_forward_hook(sample.observe)
+        for place, sample in zip(find(model, layer_names), samples, strict=True)
+    ]
+    try:
+        for mask, run in passes:
+            for sample in samples:
+                sample.begin(mask)
+            run()
+            for sample in samples:
+                sample.end()
+    finally:
+        for handle in handles:
+            handle.remove()
+    for name, sample in zip(layer_names, samples, strict=True):
+        if not sample.kept:
+            raise ValueError(f"no input of {name} was seen, so there is nothing to sample")
+    return {
+        name: CleanInputs(
+            torch.cat([part.rows for part in sample.kept]),
+            torch.cat([part.weights for part in sample.kept]),
+        )
+        for name, sample in zip(layer_names, samples, strict=True)
+    }
+
+
+class _Part(NamedTuple):
+    """Rows, what they stand for, and the squared norms of their outputs."""
+
+    rows: Tensor
+    weights: Tensor
+    squares: Tensor
+
+
+class _Sample:
+    def __init__(self, rows: int, values: int) -> None:
+        self.kept: list[_Part] = []
+        self._rows = rows
+        self._values = values
+        self._mask: Tensor | None = None
+        # A model that writes computes its layers once a token.
+        self._calls: list[_Part] = []
+
+    def begin(self, mask: Tensor | None) -> None:
+        self._mask, self._calls = mask, []
+
+    def observe(self, _module: object, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        given, mask = inputs[0], self._mask
+        squares = torch.linalg.vector_norm(output, dim=-1).double().square()
+        if mask is not None and squares.shape == mask.shape:
+            kept = mask.to(given.device) != 0
+            rows, squares = given[kept], squares[kept]
+        else:
+            # No padding; or computed once for all inputs, as position embeddings are.
+            rows = given.flatten(0, squares.dim() - 1)
+            squares = squares.flatten()
+        most = min(self._rows, max(1, self._values // output.shape[-1]))
+        self._calls.append(_thinned(_Part(rows, torch.ones_like(squares), squares), most))
+
+    def end(self) -> None:
+        if self._calls:
+            together = _Part(*(torch.cat(parts) for parts in zip(*self._calls, strict=True)))
+            self.kept.append(_thinned(together, max(len(call.rows) for call in self._calls)))
+        self._calls = []
+
+
+def _thinned(part: _Part, most: int) -> _Part:
+    count = len(part.rows)
+    if count <= most:
+        return _Part(*(values.clone() for values in part))
+    order = (part.weights * part.squares).argsort(descending=True, stable=True)
+    top = most // _TOP
+    rest = order[top:]
+    picked = rest[torch.tensor(spread(len(rest), most - top), device=rest.device)]
+    chosen = torch.cat([order[:top], picked])
+    weights = part.weights[chosen]
+    weights[top:] *= len(rest) / len(picked)
+    return _Part(part.rows[chosen], weights, part.squares[chosen])

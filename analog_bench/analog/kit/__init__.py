@@ -1,0 +1,63 @@
+"""aihwkit, behind one door: nothing else in this project imports it.
+
+A change of aihwkit's interface therefore shows up in this folder.
+"""
+
+from __future__ import annotations
+
+from aihwkit.inference import (
+    GlobalDriftCompensation,
+    PCMLikeNoiseModel,
+    ReRamWan2022NoiseModel,
+)
+from aihwkit.inference.noise.hermes import HermesNoiseModel
+from aihwkit.inference.noise.reram import ReRamCMONoiseModel
+from aihwkit.simulator.parameters.enums import (
+    BoundManagementType,
+    NoiseManagementType,
+    WeightNoiseType,
+)
+
+from analog_bench.analog.kit.config import (
+    base_config,
+    converters,
+    draws_once,
+    has_input_range,
+    presets,
+    reads_randomly,
+    set_forward,
+    tile_of,
+    torch_variant,
+)
+from analog_bench.analog.kit.devices import Exact, StuckDevices
+from analog_bench.analog.kit.layer import build, is_analog, programmed, set_input_ranges
+from analog_bench.analog.kit.wires import ClosedFormIrDrop, IrDropTile, with_timed_ir_drop
+
+__all__ = [
+    "BoundManagementType",
+    "ClosedFormIrDrop",
+    "Exact",
+    "GlobalDriftCompensation",
+    "HermesNoiseModel",
+    "IrDropTile",
+    "NoiseManagementType",
+    "PCMLikeNoiseModel",
+    "ReRamCMONoiseModel",
+    "ReRamWan2022NoiseModel",
+    "StuckDevices",
+    "WeightNoiseType",
+    "base_config",
+    "build",
+    "converters",
+    "draws_once",
+    "has_input_range",
+    "is_analog",
+    "presets",
+    "programmed",
+    "reads_randomly",
+    "set_forward",
+    "set_input_ranges",
+    "tile_of",
+    "torch_variant",
+    "with_timed_ir_drop",
+]
