@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from analog_bench.commands import compare, doctor, train, zoo
+from analog_bench.commands import compare, doctor, generate, hwa_search, hwa_train, train, zoo
 from analog_bench.commands.arguments import add_group
 from analog_bench.errors import BenchError
 
@@ -18,6 +18,8 @@ _EXAMPLES = """\
 examples:
   analog-bench doctor
   analog-bench compare runs/before.json runs/after.json
+  analog-bench generate --prompt "Once upon a time"
+  analog-bench hwa train bert --threads 1
   analog-bench zoo list --zoo embedded
   analog-bench zoo score bert --data squad --examples 300
 """
@@ -61,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     compare.add_verb(verbs)
     doctor.add_verb(verbs)
+    generate.add_verb(verbs)
     zoo_verbs = add_group(
         verbs,
         "zoo",
@@ -69,6 +72,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     zoo.add_verbs(zoo_verbs)
     train.add_verb(zoo_verbs)
+    hwa_verbs = add_group(
+        verbs,
+        "hwa",
+        "train models to bear analog hardware, and search how best",
+        "analog-bench hwa train bert",
+    )
+    hwa_train.add_verb(hwa_verbs)
+    hwa_search.add_verb(hwa_verbs)
     return parser
 
 

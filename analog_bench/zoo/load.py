@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +56,15 @@ class LoadedModel:
         tokenizer: Its tokeniser, which neither truncates nor pads unless told to.
         weights_sha256: Fingerprint of the weights: a sha256 over the hashes of the files they came
             from. Equal fingerprints mean equal weights.
+        input_ranges: Layer name to the static input range of each of its tiles, in aihwkit's order,
+            as hardware-aware training learned them; empty for a model without such training.
     """
 
     spec: ModelSpec
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerFast
     weights_sha256: str
+    input_ranges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def load(
@@ -181,21 +184,7 @@ def bert_config(architecture: Architecture) -> Any:
     Args:
         architecture: Its measures.
     """
-    # Without dropout, as the shipped weights were trained: retraining then starts from the same
-    # function that is measured.
-    return BertConfig(
-        vocab_size=architecture.vocabulary,
-        hidden_size=architecture.width,
-        num_hidden_layers=architecture.blocks,
-        num_attention_heads=architecture.heads,
-        intermediate_size=architecture.inner,
-        max_position_embeddings=architecture.positions,
-        type_vocab_size=2,
-        hidden_act="gelu",
-        layer_norm_eps=1e-12,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
+    return BertConfig(**_encoder_sizes(architecture), hidden_act="gelu", layer_norm_eps=1e-12)
 
 
 def gpt2_config(architecture: Architecture) -> GPT2Config:
@@ -225,16 +214,8 @@ def mobilebert_config(architecture: Architecture) -> MobileBertConfig:
     if mobile is None:
         raise WeightsError(f"an architecture of family {architecture.family} is no MobileBERT")
     return MobileBertConfig(
-        vocab_size=architecture.vocabulary,
-        hidden_size=architecture.width,
-        num_hidden_layers=architecture.blocks,
-        num_attention_heads=architecture.heads,
-        intermediate_size=architecture.inner,
-        max_position_embeddings=architecture.positions,
-        type_vocab_size=2,
+        **_encoder_sizes(architecture),
         hidden_act="relu",
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
         embedding_size=mobile.embedding,
         trigram_input=mobile.trigram,
         use_bottleneck=mobile.bottleneck > 0,
@@ -244,6 +225,22 @@ def mobilebert_config(architecture: Architecture) -> MobileBertConfig:
         num_feedforward_networks=mobile.feed_forwards,
         normalization_type=mobile.normalisation,
     )
+
+
+def _encoder_sizes(architecture: Architecture) -> dict[str, Any]:
+    # Without dropout, as the shipped weights were trained: retraining then starts from the same
+    # function that is measured.
+    return {
+        "vocab_size": architecture.vocabulary,
+        "hidden_size": architecture.width,
+        "num_hidden_layers": architecture.blocks,
+        "num_attention_heads": architecture.heads,
+        "intermediate_size": architecture.inner,
+        "max_position_embeddings": architecture.positions,
+        "type_vocab_size": 2,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    }
 
 
 @contextmanager

@@ -122,8 +122,6 @@ _EMBEDDED: Mapping[str, ModelSpec] = MappingProxyType(
         ),
     }
 )
-_AWAITED = frozenset({"mobilebert"})
-"""Embedded models that are found only once their weights are there."""
 
 
 def find(name: str, source: str, lock: Lock) -> ModelSpec:
@@ -145,9 +143,12 @@ def find(name: str, source: str, lock: Lock) -> ModelSpec:
         raise UsageError(f"no zoo {source!r}; {did_you_mean(source, SOURCES)}")
     if source == "embedded":
         spec = find_embedded(name)
-        if name not in _AWAITED or _is_shipped(name):
+        if _is_shipped(name):
             return spec
-        raise UsageError(f"there is no embedded {name} yet; `--zoo hub` has it ({HUB_IDS[name]})")
+        raise UsageError(
+            f"there are no weights of the embedded {name} in {WEIGHTS / name}; "
+            f"`analog-bench zoo train {name}` makes them, and `--zoo hub` has {HUB_IDS[name]}"
+        )
     hub_id = HUB_IDS.get(name, name)
     entry = lock.models.get(hub_id)
     if entry is not None:

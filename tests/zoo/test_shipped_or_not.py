@@ -33,8 +33,10 @@ def test_only_what_is_there_is_claimed(weights):
     (weights / "mobilebert").mkdir()
     assert [spec.name for spec in available("embedded", NOTHING)] == ["bert"]
     assert find("bert", "embedded", NOTHING).name == "bert"
-    with pytest.raises(UsageError, match="there is no embedded mobilebert yet; `--zoo hub` has"):
-        find("mobilebert", "embedded", NOTHING)
+    for name in ("mobilebert", "distilgpt2"):
+        with pytest.raises(UsageError, match=f"no weights of the embedded {name} in ") as caught:
+            find(name, "embedded", NOTHING)
+        assert f"`analog-bench zoo train {name}` makes them" in str(caught.value)
     (weights / "mobilebert").rmdir()
     ship(weights, "mobilebert")
     assert find("mobilebert", "embedded", NOTHING) == find_embedded("mobilebert")
@@ -51,7 +53,7 @@ def test_the_list_shows_only_what_is_there(weights, capsys, tmp_path):
 def test_weights_given_by_hand_need_none_in_the_package(weights, capsys, tmp_path):
     call = ["zoo", "score", "mobilebert"]
     assert main(call) != 0
-    assert "there is no embedded mobilebert yet" in capsys.readouterr().err
+    assert "there are no weights of the embedded mobilebert in" in capsys.readouterr().err
     found = find_embedded("mobilebert")
     with pytest.raises(WeightsError, match="no weights are shipped in"):
         load(found, lock_path=tmp_path / "none", shipped=tmp_path / "nowhere")

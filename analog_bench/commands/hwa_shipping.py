@@ -1,0 +1,174 @@
+"""From a digital model to shippable HWA weights and what they score, for `hwa train`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import datasets
+import torch
+
+from analog_bench.analog.manifest import prepare
+from analog_bench.analog.versions import versions
+from analog_bench.commands.hwa_progress import shown
+from analog_bench.errors import UsageError
+from analog_bench.hwa.data import TrainingData, make_data
+from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.training import Outcome, train
+from analog_bench.hwa.validation import validate
+from analog_bench.tasks.squad import read_squad
+from analog_bench.zoo.hwa import load_hwa, ship_hwa, write_hwa_record
+from analog_bench.zoo.load import LoadedModel, load
+from analog_bench.zoo.specs import ModelSpec
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What was trained and written. Scores are on held-out training data.
+
+    Attributes:
+        model: The model's name.
+        zoo: Where it came from.
+        metric: What scores are in.
+        drift_s: Age of the chips at which scores were taken.
+        digital: Score of the digital model.
+        direct: Mean over chips of the digital weights.
+        start: The same with the input ranges that training started from.
+        hwa: Mean over the same chips of the weights as they were written.
+        chips: Its score on each chip.
+        closed: Share of the gap between direct and digital that is closed.
+        best_step: The step the weights are from.
+        steps: Steps made.
+        ended: Why there were no further ones; empty where there could be.
+        minutes: Processor time spent on steps.
+        weights: Fingerprint of the HWA weights.
+        ship: The folder with the weights.
+    """
+
+    model: str
+    zoo: str
+    metric: str
+    drift_s: float
+    digital: float
+    direct: float
+    start: float
+    hwa: float
+    chips: tuple[float, ...]
+    closed: float
+    best_step: int
+    steps: int
+    ended: str
+    minutes: float
+    weights: str
+    ship: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+
+def train_and_ship(
+    spec: ModelSpec,
+    recipe: HwaRecipe,
+    data: Path,
+    out: Path,
+    ship: Path,
+    *,
+    weights: Path | None,
+    lock: Path,
+    threads: int | None,
+    finish: bool,
+) -> Shipped:
+    """Train, or go on; write the best weights and score them as they were written.
+
+    Args:
+        spec: The model.
+        recipe: The hyperparameters.
+        data: SQuAD v1.1 JSON.
+        out: The checkpoints.
+        ship: The HWA weights.
+        weights: Digital weights in place of an embedded model's own.
+        lock: The lock file.
+        threads: Threads to compute with; torch's choice where None.
+        finish: Whether to make no further steps.
+
+    Returns:
+        What was written.
+
+    Raises:
+        DataError: The data is missing, malformed or too little.
+        TileUnavailable: The recipe's tile engine does not work here.
+        UsageError: Checkpoints of another recipe, or a training that only diverged.
+        WeightsError: The digital weights are not to be had, or the folder holds others.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    # They would come and go between the lines of this verb's own.
+    datasets.disable_progress_bars()
+    rows = read_squad(data)
+    loaded = load(spec, lock_path=lock, shipped=weights)
+    prepare(loaded.model)
+    made = make_data(loaded, rows, recipe)
+    with shown(made.metric.name) as progress:
+        outcome = train(recipe, loaded, made, out, tell=progress.tell, finish=finish)
+    if outcome.ended == "diverged" and not outcome.best_step:
+        raise UsageError(
+            f"the loss is not a finite number at step {outcome.steps}, and nothing was better than "
+            f"the start; use a smaller --learning-rate than {recipe.learning_rate:g} and another "
+            "--out"
+        )
+    return _ship(loaded, recipe, made, outcome, ship)
+
+
+def _ship(
+    loaded: LoadedModel, recipe: HwaRecipe, data: TrainingData, outcome: Outcome, ship: Path
+) -> Shipped:
+    described: dict[str, str | int | float | bool] = {
+        **recipe.described(),
+        "data": f"SQuAD v1.1 train, {data.fingerprint}",
+        "torch": torch.__version__,
+        "aihwkit": versions()["aihwkit"] or "unknown",
+        "processor_minutes": round(outcome.minutes, 1),
+    }
+    record = ship_hwa(
+        loaded,
+        outcome.state,
+        ship,
+        input_ranges=outcome.input_ranges,
+        recipe=described,
+        results={},
+    )
+    hwa = load_hwa(loaded, ship)
+    found = validate(hwa.model, outcome.layers, hwa.input_ranges, data, recipe)
+    name = f"held_out_{outcome.metric}"
+    results: dict[str, str | int | float | bool] = {
+        f"{name}_digital": round(outcome.digital, 4),
+        f"{name}_direct": round(outcome.direct, 4),
+        f"{name}_start": round(outcome.start, 4),
+        f"{name}_hwa": round(found.mean, 4),
+        "held_out_protocol": data.task.protocol,
+        "chips": recipe.chips,
+        "drift_s": recipe.drift_s,
+        "best_step": outcome.best_step,
+        "steps": outcome.steps,
+    }
+    write_hwa_record(ship, replace(record, results=results))
+    return Shipped(
+        model=loaded.spec.name,
+        zoo=loaded.spec.source,
+        metric=outcome.metric,
+        drift_s=recipe.drift_s,
+        digital=outcome.digital,
+        direct=outcome.direct,
+        start=outcome.start,
+        hwa=found.mean,
+        chips=found.chips,
+        closed=outcome.closed_by(found.mean),
+        best_step=outcome.best_step,
+        steps=outcome.steps,
+        ended=outcome.ended,
+        minutes=outcome.minutes,
+        weights=hwa.weights_sha256,
+        ship=str(ship),
+    )

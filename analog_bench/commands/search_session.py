@@ -1,0 +1,124 @@
+"""One call of a search of hardware-aware training, from loaded parts to a conclusion."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from datasets import Dataset
+
+from analog_bench.analog.versions import versions
+from analog_bench.commands.hwa_conclusion import Conclusion, conclude
+from analog_bench.commands.search_display import SearchDisplay
+from analog_bench.hwa import objective
+from analog_bench.hwa.data import make_data
+from analog_bench.hwa.proposal import SearchPlan
+from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.search import Watcher, search
+from analog_bench.hwa.trial import Found
+from analog_bench.seeds import derive_seed
+from analog_bench.zoo.load import LoadedModel
+
+SCRATCH = "scratch"
+"""The folder in a search's folder that the training under way uses."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How to search.
+
+    Attributes:
+        objective: What to look for.
+        trials: How many in all.
+        sampler: Who proposes settings.
+        pruner: Who stops trials early.
+        fresh_chips: Chips on which the default and the best are compared.
+        wandb: Where Weights & Biases runs go; None for no such runs.
+    """
+
+    objective: objective.Kind = "metric"
+    trials: int = 20
+    sampler: Literal["tpe", "gp"] = "tpe"
+    pruner: Literal["hyperband", "none"] = "hyperband"
+    fresh_chips: int = 8
+    wandb: Literal["offline", "online"] | None = None
+
+
+def run_search(
+    loaded: LoadedModel, rows: Dataset, recipe: HwaRecipe, out: Path, asked: Asked
+) -> tuple[Found, Conclusion | None]:
+    """Search, or go on, and compare the best with the default.
+
+    Args:
+        loaded: The digital model, prepared.
+        rows: SQuAD rows of the training split.
+        recipe: The default setting, and everything that is not searched.
+        out: Where the search is kept.
+        asked: How to search.
+
+    Returns:
+        All trials, and what they come to; None where no trial is complete.
+
+    Raises:
+        DataError: Too little data.
+        UsageError: A folder of another search, or a recipe that the search cannot use.
+        StoreError: The search cannot be kept.
+    """
+    data = make_data(loaded, rows, recipe)
+    made_with = {
+        **recipe.described(),
+        "model": loaded.spec.name,
+        "weights": loaded.weights_sha256,
+        "data": data.fingerprint,
+        "objective": asked.objective,
+        "torch": torch.__version__,
+        "aihwkit": versions()["aihwkit"],
+    }
+    plan = SearchPlan(
+        trials=asked.trials,
+        direction="maximize"
+        if asked.objective == "metric" and data.metric.higher_is_better
+        else "minimize",
+        sampler=asked.sampler,
+        pruner=asked.pruner,
+        steps=objective.REPORTS,
+        seed=recipe.seed,
+    )
+    fresh = {"seed": derive_seed(recipe.seed, "fresh"), "chips": asked.fresh_chips}
+    with ExitStack() as stack:
+        display = stack.enter_context(SearchDisplay(plan.trials))
+        watchers: list[Watcher] = [display]
+        tracker = None
+        if asked.wandb is not None:
+            from analog_bench.hwa.tracking import Tracker
+
+            group = f"hwa search of {loaded.spec.name}"
+            tracker = stack.enter_context(Tracker(asked.wandb, out, group, made_with))
+            watchers.append(tracker)
+        found = search(
+            plan,
+            objective.SPACE,
+            objective.default_setting(recipe),
+            objective.objective_of(
+                asked.objective, recipe, loaded, rows, out / SCRATCH, display.tell
+            ),
+            out,
+            made_with=made_with,
+            watchers=watchers,
+        )
+        display.say("comparing the best with the default on fresh chips")
+        conclusion = conclude(
+            found,
+            out,
+            data.metric,
+            lambda setting: objective.scores_on_fresh_chips(
+                recipe, setting, loaded, rows, out / SCRATCH, **fresh, tell=display.tell
+            ),
+            {**made_with, "fresh": fresh},
+        )
+        if tracker is not None and conclusion is not None:
+            tracker.conclude("conclusion", conclusion.as_dict())
+    return found, conclusion

@@ -1,0 +1,206 @@
+"""The model that learns: what of it is on tiles, what learns, and the optimiser of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from analog_bench.analog.draws import seeded
+from analog_bench.analog.kit import training as kit_training
+from analog_bench.analog.manifest import manifest
+from analog_bench.analog.trainable import TrainableTiles, trainable_tiles
+from analog_bench.hwa.data import TrainingData
+from analog_bench.hwa.loss import Shares
+from analog_bench.hwa.low_rank import MergedAdapters, add_adapters
+from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.validation import Ranges
+from analog_bench.seeds import derive_seed
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Parameters that learn at one rate."""
+
+    parameters: tuple[nn.Parameter, ...]
+    rate: float
+    weight_decay: float = 0.0
+
+
+def layers_on_tiles(model: nn.Module, recipe: HwaRecipe) -> tuple[str, ...]:
+    """Return the public names of what the recipe puts on tiles, in the order of computation."""
+    return tuple(
+        layer.name
+        for layer in manifest(model)
+        if layer.kind == "matmul" and (recipe.layers == "all" or layer.block is not None)
+    )
+
+
+class Learner:
+    """A model on tiles, and its optimiser; made by `learning`."""
+
+    def __init__(
+        self,
+        recipe: HwaRecipe,
+        model: nn.Module,
+        tiles: TrainableTiles,
+        adapters: Sequence[nn.Parameter],
+        merged: MergedAdapters | None,
+    ) -> None:
+        self._recipe = recipe
+        self._merged = merged
+        self.model = model
+        self.tiles = tiles
+        found = tiles.learning
+        if recipe.rank:
+            self._norms: dict[str, nn.Parameter] = {}
+            groups = [_Group(tuple(adapters), recipe.learning_rate)]
+        else:
+            self._norms = _vectors(model, tiles)
+            digital = (*found.digital, *self._norms.values())
+            groups = [
+                _Group(found.weights, recipe.learning_rate, recipe.weight_decay),
+                _Group(digital, recipe.digital_rate),
+            ]
+        if recipe.range_rate > 0:
+            groups.append(_Group(found.ranges, recipe.range_rate))
+        self._groups = [group for group in groups if group.parameters]
+        self._optimiser = kit_training.optimiser(
+            recipe.optimiser,
+            [
+                {"params": list(g.parameters), "lr": g.rate, "weight_decay": g.weight_decay}
+                for g in self._groups
+            ],
+            # Merged weights are clipped as they are written.
+            () if merged else found.contexts,
+        )
+
+    def step(self, number: int, teacher: nn.Module, data: TrainingData, shares: Shares) -> float:
+        """Make one step.
+
+        Everything drawn in it depends on its number alone, so that a training can go on from any
+        step.
+
+        Args:
+            number: Which step, from 0.
+            teacher: The digital model.
+            data: The batches.
+            shares: How the parts of the loss are weighed.
+
+        Returns:
+            The loss before the step.
+        """
+        recipe, total = self._recipe, 0.0
+        device = next(self.model.parameters()).device
+        half = recipe.precision == "bfloat16"
+        with seeded(derive_seed(recipe.seed, "step", number), device):
+            for part in range(recipe.accumulation):
+                batch = number * recipe.accumulation + part
+                loss = data.loss(self.model, teacher, batch, shares, half) / recipe.accumulation
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += float(loss.detach())
+            if self._merged is not None:
+                self._merged.take_gradients()
+            share = recipe.rate(number)
+            for group, own in zip(self._optimiser.param_groups, self._groups, strict=False):
+                group["lr"] = share * own.rate
+            self._optimiser.step()
+            self._optimiser.zero_grad(set_to_none=True)
+            if self._merged is not None:
+                self._merged.write()
+        return total
+
+    @contextmanager
+    def digital(self) -> Iterator[dict[str, tuple[float, ...]]]:
+        """Make the model the digital one it stands for, for as long as it lasts.
+
+        Yields:
+            The learned input ranges.
+        """
+        with self.tiles.digital() as ranges:
+            yield ranges
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that changes in training, by name; not copies."""
+        found = {f"tiles/{name}": tensor for name, tensor in self.tiles.state().items()}
+        found |= {f"norms/{name}": p.data for name, p in self._norms.items()}
+        if self._merged is not None:
+            found |= {f"merged/{name}": t for name, t in self._merged.state().items()}
+        for place, parameter in self._optimised():
+            for key, value in self._optimiser.state.get(parameter, {}).items():
+                if isinstance(value, Tensor):
+                    found[f"optimiser/{place}/{key}"] = value
+        return found
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to a state that `state` returned."""
+        self.tiles.restore(_part(state, "tiles/"))
+        for name, tensor in _part(state, "norms/").items():
+            self._norms[name].data.copy_(tensor)
+        if self._merged is not None:
+            self._merged.restore(_part(state, "merged/"))
+        kept = _part(state, "optimiser/")
+        for place, parameter in self._optimised():
+            own = _part(kept, f"{place}/")
+            if own:
+                self._optimiser.state[parameter] = {k: v.clone() for k, v in own.items()}
+
+    def _optimised(self) -> list[tuple[int, nn.Parameter]]:
+        return list(enumerate(p for group in self._groups for p in group.parameters))
+
+
+@contextmanager
+def learning(
+    recipe: HwaRecipe, model: nn.Module, layers: Sequence[str], ranges: Ranges
+) -> Iterator[Learner]:
+    """Let a digital model learn, and be a digital one again on leaving.
+
+    Args:
+        recipe: The hyperparameters.
+        model: The model, prepared, in evaluation mode; it changes.
+        layers: What goes on tiles.
+        ranges: The first input ranges, where the preset has them.
+
+    Yields:
+        The learner.
+    """
+    model.requires_grad_(False)
+    digital = recipe.rank > 0 and recipe.adapter == "digital"
+    adapters: list[nn.Parameter] = []
+    if digital:
+        for adapter in add_adapters(model, layers, recipe.rank, recipe.seed):
+            adapters += list(adapter.parameters())
+    config = kit_training.training_config(
+        recipe.preset,
+        modifier=None if recipe.modifier == "preset" else recipe.modifier,
+        modifier_std=recipe.modifier_std,
+        clip_sigma=recipe.clip_sigma or None,
+        bfloat16=recipe.precision == "bfloat16",
+    )
+    with trainable_tiles(
+        model, layers, config, ranges, seed=recipe.seed, learns_weights=not digital
+    ) as tiles:
+        merged = None
+        if recipe.rank and not digital:
+            merged = MergedAdapters(tiles, recipe.rank, recipe.seed)
+            adapters = merged.parameters
+        yield Learner(recipe, model, tiles, adapters, merged)
+
+
+def _vectors(model: nn.Module, tiles: TrainableTiles) -> dict[str, nn.Parameter]:
+    """Let the norms and biases that are not on tiles learn; digital matrices stay as they are."""
+    on_tiles = tiles.paths
+    found = {}
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 1 and not name.startswith(on_tiles):
+            parameter.requires_grad_(True)
+            found[name] = parameter
+    return found
+
+
+def _part(state: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(start): tensor for name, tensor in state.items() if name.startswith(start)
+    }

@@ -1,0 +1,192 @@
+"""What a search of hardware-aware training looks for: a training's loss, or its weights' score.
+
+Every trial sees as many examples as the default setting: a larger batch makes fewer steps. With
+equal steps the largest batch would win by having computed the most.
+
+The loss as an objective favours little noise on the weights, since that is easier to learn with;
+the metric on chips at the recipe's drift time does not.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Literal, TypeAlias
+
+from datasets import Dataset
+
+from analog_bench.hwa.data import make_data
+from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.search import Objective, Report
+from analog_bench.hwa.space import Real, Setting, Space, Whole
+from analog_bench.hwa.training import Progress, train
+from analog_bench.hwa.validation import validate
+from analog_bench.seeds import derive_seed
+from analog_bench.zoo.hwa import load_hwa, ship_hwa
+from analog_bench.zoo.load import LoadedModel
+
+Kind: TypeAlias = Literal["loss", "metric"]
+
+SPACE = Space(
+    (
+        Whole("batch", 2, 32, log=True),
+        Real("learning_rate", 1e-4, 1e-2, log=True),
+        Real("weight_decay", 0.0, 0.1),
+        Real("modifier_std", 0.0, 0.15),
+    )
+)
+"""What is searched: fields of `HwaRecipe`."""
+REPORTS = 9
+"""Validations, and so reports, of one training: Hyperband's rungs are at 1, 3 and 9 of them."""
+
+
+def default_setting(recipe: HwaRecipe) -> dict[str, float]:
+    """Return the point of `SPACE` that a recipe is."""
+    return {dimension.name: getattr(recipe, dimension.name) for dimension in SPACE.dimensions}
+
+
+def with_setting(recipe: HwaRecipe, setting: Setting) -> HwaRecipe:
+    """Return a recipe with another setting that sees as many examples.
+
+    Args:
+        recipe: Says how many, and everything that is not searched.
+        setting: A point of `SPACE`.
+
+    Returns:
+        The recipe, validated `REPORTS` times at most, and ended by nothing but its last step.
+
+    Raises:
+        UsageError: The recipe cannot take the setting.
+    """
+    steps = max(1, round(recipe.steps * recipe.batch / setting["batch"]))
+    return replace(
+        recipe,
+        batch=int(setting["batch"]),
+        learning_rate=setting["learning_rate"],
+        weight_decay=setting["weight_decay"],
+        modifier_std=setting["modifier_std"],
+        steps=steps,
+        warmup=round(recipe.warmup * steps / recipe.steps),
+        validate_every=-(-steps // REPORTS),
+        patience=0,
+    )
+
+
+def objective_of(
+    kind: Kind,
+    recipe: HwaRecipe,
+    loaded: LoadedModel,
+    rows: Dataset,
+    scratch: Path,
+    tell: Callable[[Progress], None] = lambda progress: None,
+) -> Objective:
+    """Return what `search.search` is to look for.
+
+    Args:
+        kind: `loss`: the mean training loss of the last ninth of a training. `metric`: the best
+            mean score over the recipe's chips at its drift time, of all validations but that before
+            the first step, which is the same for every setting.
+        recipe: The default setting, and everything that is not searched.
+        loaded: The digital model, prepared.
+        rows: SQuAD rows of the training split.
+        scratch: A folder of the trial's own, emptied before and removed after each.
+        tell: Told of each step.
+
+    Returns:
+        The objective; not a number for a training that diverged.
+    """
+
+    def objective(setting: Setting, report: Report) -> float:
+        chosen = with_setting(recipe, setting)
+        data = make_data(loaded, rows, chosen)
+        losses: list[float] = []
+        values: list[float] = []
+
+        def told(progress: Progress) -> None:
+            if progress.step > 0:
+                losses.append(progress.loss)
+            tell(progress)
+
+        def stop(progress: Progress) -> bool:
+            score = math.nan if progress.score is None else progress.score
+            values.append(score if kind == "metric" else fmean(losses))
+            losses.clear()
+            return report(REPORTS * progress.step // progress.steps, values[-1])
+
+        with _empty(scratch):
+            outcome = train(
+                chosen, loaded, data, scratch, tell=told, stop=stop, save_steps=chosen.steps
+            )
+        if outcome.ended == "diverged":
+            return math.nan
+        if kind == "loss":
+            return values[-1]
+        return max(values) if data.metric.higher_is_better else min(values)
+
+    return objective
+
+
+def scores_on_fresh_chips(
+    recipe: HwaRecipe,
+    setting: Setting,
+    loaded: LoadedModel,
+    rows: Dataset,
+    scratch: Path,
+    *,
+    seed: int,
+    chips: int,
+    tell: Callable[[Progress], None] = lambda progress: None,
+) -> tuple[float, ...]:
+    """Train with a setting anew, and score the weights on chips that no validation has seen.
+
+    The best trial of a search is in part the luckiest: its own score is too good (the winner's
+    curse). Here order, noise and chips are drawn with another seed. Settings that are measured with
+    one seed share their chips, so that they can be compared chip by chip.
+
+    Args:
+        recipe: What is not searched.
+        setting: A point of `SPACE`.
+        loaded: The digital model, prepared.
+        rows: SQuAD rows of the training split.
+        scratch: A folder of its own, emptied before and removed after.
+        seed: Of the training and the chips; another one than the recipe's.
+        chips: How many.
+        tell: Told of each step.
+
+    Returns:
+        The score on each chip at the recipe's drift time, of the weights that validated best in the
+        training, the direct weights among them; not a number where it diverged.
+    """
+    chosen = replace(with_setting(recipe, setting), seed=derive_seed(seed, "training"))
+    data = make_data(loaded, rows, chosen)
+    with _empty(scratch):
+        outcome = train(chosen, loaded, data, scratch, tell=tell, save_steps=chosen.steps)
+        if outcome.ended == "diverged":
+            return (math.nan,) * chips
+        weights = scratch / "weights"
+        ranges = outcome.input_ranges
+        ship_hwa(
+            loaded,
+            outcome.state,
+            weights,
+            input_ranges=ranges,
+            recipe={},
+            results={},
+            dtype="float16",
+        )
+        model = load_hwa(loaded, weights).model
+    fresh = replace(chosen, seed=derive_seed(seed, "chips"), chips=chips)
+    return validate(model, outcome.layers, ranges, data, fresh).chips
+
+
+@contextmanager
+def _empty(folder: Path) -> Iterator[None]:
+    # A trial starts over after an interruption, so that its reports are the same.
+    shutil.rmtree(folder, ignore_errors=True)
+    yield
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,85 @@
+"""What is told of a training as it goes, and what comes of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+Ending = Literal["", "finished", "patience", "stopped", "diverged"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is told of a training as it goes.
+
+    Attributes:
+        step: Steps made; 0 before the first.
+        steps: Steps there are to be.
+        loss: Training loss of the last step; not a number before the first.
+        score: Mean validation score over the chips; None where this step was not validated. At step
+            0 it is that of the digital weights with the input ranges that training starts from.
+        chips: The score of each chip.
+        best: The best score so far, step 0 included; None before any.
+        digital: Score of the digital model.
+        seconds: Processor time spent on steps so far.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    score: float | None
+    chips: tuple[float, ...]
+    best: float | None
+    digital: float
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of a training.
+
+    Attributes:
+        state: Parameters of the model that validated best, adapters included, for `ship_hwa`.
+        input_ranges: Its input ranges, one a tile.
+        layers: Public names of what was on tiles.
+        metric: What scores are in.
+        digital: Score of the digital model on the held-out examples.
+        direct: Score of the digital weights on chips, with input ranges by the preset's rule: mean
+            over chips at the recipe's drift time.
+        start: The same with the input ranges that training starts from.
+        best: Score of the weights that validated best.
+        best_step: The step they are from; 0 where no step was better than the start.
+        steps: Steps made.
+        ended: Why there are no further steps: all made (`finished`), no improvement (`patience`),
+            `stopped` by the caller, `diverged` (the loss is not a finite number).
+        minutes: Processor time spent on steps.
+    """
+
+    state: dict[str, Tensor]
+    input_ranges: dict[str, tuple[float, ...]]
+    layers: tuple[str, ...]
+    metric: str
+    digital: float
+    direct: float
+    start: float
+    best: float
+    best_step: int
+    steps: int
+    ended: Ending
+    minutes: float
+
+    @property
+    def closed(self) -> float:
+        """Share of the gap between direct and digital that the best weights close."""
+        return self.closed_by(self.best)
+
+    def closed_by(self, score: float) -> float:
+        """Return the share of the gap that a score closes: 0 as direct, 1 as digital.
+
+        Not a number where there is no gap.
+        """
+        gap = self.digital - self.direct
+        return (score - self.direct) / gap if gap else math.nan

@@ -1,0 +1,74 @@
+"""A low-rank adapter that stays digital beside a layer, wherever the layer's matrix is.
+
+The adapter belongs to the module of the layer: it is a submodule named `adapter`, and a hook adds
+what it computes to the layer's output. The layer keeps its path, its class and its name, so that it
+goes on tiles like any other; its adapter then is moved to the analog layer (`move_adapter`) and
+shows up in the model's layers as two digital matrix multiplications.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch import Tensor, nn
+
+NAME = "adapter"
+"""What the submodule is called."""
+
+
+class Adapter(nn.Module):
+    """y + B A x, with A of shape (rank, inputs) and B of shape (outputs, rank)."""
+
+    def __init__(self, inputs: int, outputs: int, rank: int) -> None:
+        super().__init__()
+        self.down = nn.Linear(inputs, rank, bias=False)
+        self.up = nn.Linear(rank, outputs, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what is to be added, shape (..., outputs)."""
+        added: Tensor = self.up(self.down(x))
+        return added
+
+
+def add_adapter(layer: nn.Module, adapter: Adapter) -> None:
+    """Put an adapter beside a layer; in place."""
+    layer.add_module(NAME, adapter)
+    layer.register_forward_hook(_add)
+
+
+def adapter_of(layer: nn.Module) -> Adapter | None:
+    """Return a layer's adapter, or None."""
+    found = layer._modules.get(NAME)
+    return found if isinstance(found, Adapter) else None
+
+
+def move_adapter(digital: nn.Module, analog: nn.Module) -> None:
+    """Let an analog layer have its digital layer's adapter, the same one, where there is one."""
+    adapter = adapter_of(digital)
+    if adapter is not None:
+        add_adapter(analog, adapter)
+
+
+def adapted_layers(parameters: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return which layers have an adapter, by the names of a model's parameters.
+
+    Returns:
+        Module path of the layer to the names of A and B.
+    """
+    names = set(parameters)
+    end = f".{NAME}.down.weight"
+    paths = [name.removesuffix(end) for name in sorted(names) if name.endswith(end)]
+    return {
+        path: (f"{path}{end}", f"{path}.{NAME}.up.weight")
+        for path in paths
+        if f"{path}.{NAME}.up.weight" in names
+    }
+
+
+def _add(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
+    adapter = adapter_of(layer)
+    if adapter is None:
+        return output
+    added: Tensor = adapter(inputs[0])
+    return output + added

@@ -1,0 +1,76 @@
+"""The hyperparameters: what is refused, and how the rate falls."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from analog_bench.analog.rules import PRESETS
+from analog_bench.errors import UsageError
+from analog_bench.hwa.recipe import HwaRecipe, recipe_for
+from analog_bench.zoo.specs import find_embedded
+
+RECIPE = HwaRecipe(steps=20, warmup=4)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"steps": 0}, "steps must be a whole number, 1 or above, found 0"),
+        ({"batch": 2.5}, "batch must be a whole number"),
+        ({"rank": -1}, "rank must be"),
+        ({"learning_rate": 0.0}, "learning_rate must be a number above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be"),
+        ({"modifier_std": -0.1}, "modifier_std must be a number 0 or above"),
+        ({"distillation": 1.5}, "share from 0 to 1, found 1.5"),
+        ({"warmup": 21}, "21 steps of warm-up are more than the 20"),
+        ({"preset": "StandardHWATrainingTorc"}, "did you mean 'StandardHWATrainingTorch'"),
+        ({"modifier": "add_norma"}, "did you mean 'add_normal'"),
+        ({"precision": "float16"}, "no precision 'float16'"),
+        ({"modifier": "pcm_noise"}, "pcm_noise needs the C\\+\\+ tile"),
+        (
+            {"preset": "StandardHWATrainingPreset", "rank": 4, "adapter": "merged"},
+            "merged adapter learns on the torch tile only",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_with_is_refused(change, words):
+    with pytest.raises(UsageError, match=words):
+        replace(RECIPE, **change)
+
+
+def test_the_cpp_tile_has_the_modifiers_of_devices():
+    recipe = replace(RECIPE, preset="StandardHWATrainingPreset", modifier="pcm_noise")
+    assert recipe.tile == "cpp"
+    assert replace(RECIPE, preset="FloatingPointPreset").has_ranges is False
+    assert RECIPE.has_ranges
+    assert all(replace(RECIPE, preset=name).tile == tile for name, tile in PRESETS.items())
+
+
+@pytest.mark.parametrize("decay", ["cosine", "linear"])
+def test_the_rate_rises_and_falls(decay):
+    recipe = replace(RECIPE, decay=decay)
+    rates = [recipe.rate(step) for step in range(20)]
+    assert rates[:4] == [0.25, 0.5, 0.75, 1.0]
+    assert all(a > b for a, b in pairwise(rates[4:]))
+    assert 0.96 < rates[4] < 1.0
+    assert 0.0 < rates[-1] < 0.05
+    assert sum(rates[4:]) == pytest.approx(8.0)
+
+
+def test_a_recipe_fits_its_model():
+    usual = HwaRecipe()
+    found = recipe_for(find_embedded("bert"), {"steps": usual.steps // 10})
+    assert found.warmup == usual.warmup // 10
+    assert recipe_for(find_embedded("bert"), {"warmup": 7}).warmup == 7
+    small = replace(find_embedded("distilgpt2").architecture, positions=64)
+    spec = replace(find_embedded("distilgpt2"), architecture=small)
+    assert (recipe_for(spec, {}).block, recipe_for(spec, {}).max_length) == (64, 64)
+    assert recipe_for(spec, {"block": 32}).block == 32
+
+
+def test_it_needs_no_torch():
+    code = "import analog_bench.hwa.recipe, sys; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
