@@ -19,6 +19,10 @@ class UsageError(BenchError):
     """An option, pattern or parameter that cannot be used as given."""
 
 
+class LayerError(UsageError):
+    """A pattern that fits no layer of a study's models; those of another study may have some."""
+
+
 class DataError(BenchError):
     """A data file that is missing or not in the format it claims."""
 

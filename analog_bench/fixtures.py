@@ -11,9 +11,9 @@ import pytest
 from analog_bench.case import Case
 from analog_bench.errors import BenchError, TileUnavailable
 from analog_bench.gate.requirement import first_unmet
-from analog_bench.options import Settings
 from analog_bench.recorder import Record
 from analog_bench.result import Metric, Result, Scope
+from analog_bench.settings import Settings
 from analog_bench.study import Budget, Study
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def plainly() -> Iterator[None]:
     except TileUnavailable as problem:
         pytest.skip(str(problem))
     except BenchError as problem:
-        pytest.fail(str(problem), pytrace=False)
+        # Not by `pytest.fail`, which would show the mistake twice.
+        raise pytest.fail.Exception(str(problem), pytrace=False) from None
 
 
 class Baseline:
@@ -113,7 +114,7 @@ class Baseline:
 
     @property
     def _metric(self) -> Metric:
-        return self._study.judged(self._workshop.main_metric(self._case.model))
+        return self._study.judged(self._workshop.main_metric(self._study, self._case.model))
 
 
 @pytest.fixture(scope="session")
@@ -154,16 +155,19 @@ def measure(
 
     def measured(case: Case) -> Result:
         with plainly():
-            runner = workshop.runner(study, case.model)
+            lacks, budget = workshop.lacks(case), workshop.budget(study, case.model)
+            runner = workshop.runner(study, case.model, "direct" if lacks else case.variant)
             stored = Baseline(workshop, settings, study, case)
-            result = _kept(request.config, case, runner, settings.budget_of(study))
-            if result is None:
-                result = _measured(case, runner, settings.budget_of(study), settings, stored)
+            result = _kept(request.config, case, runner, budget)
+            if result is None and lacks:
+                result = runner.skipped(case, lacks)
+            elif result is None:
+                result = _measured(case, runner, budget, settings, stored)
         scope = Scope(
             study=study.name,
             model=case.model,
             question=study.question,
-            data=workshop.data_name(case.model, runner.task),
+            data=runner.task.data,
             examples=runner.task.examples,
             main_metric=runner.task.metrics[0].name,
             margins=dict(study.margins),
@@ -193,23 +197,25 @@ def digital_model(request: pytest.FixtureRequest, settings: Settings) -> LoadedM
 def task(request: pytest.FixtureRequest, study: Study, settings: Settings) -> Task:
     """Return the inputs of the run's data, for the model of the case or of `--model`."""
     with plainly():
-        examples = settings.budget_of(study).examples
-        return workshop_of(request.config).task(_model(request, settings), examples)
+        return workshop_of(request.config).task(study, _model(request, settings))
 
 
 @pytest.fixture
 def chip(request: pytest.FixtureRequest, study: Study, case: Case) -> Iterator[Chip]:
     """Put chip 0 of the case into the digital model, at the case's drift time, for this test."""
     with plainly():
-        runner = workshop_of(request.config).runner(study, case.model)
-        with runner.chip(case, 0) as installed:
+        workshop = workshop_of(request.config)
+        lacks = workshop.lacks(case)
+        if lacks:
+            pytest.skip(lacks)
+        with workshop.runner(study, case.model, case.variant).chip(case, 0) as installed:
             yield installed
 
 
 @pytest.fixture
-def analog_model(digital_model: LoadedModel, chip: Chip) -> nn.Module:
+def analog_model(request: pytest.FixtureRequest, study: Study, case: Case, chip: Chip) -> nn.Module:
     """Return the model with the case's layers perturbed or on tiles; read it in `chip.reading`."""
-    return digital_model.model
+    return workshop_of(request.config).runner(study, case.model, case.variant).model
 
 
 def _model(request: pytest.FixtureRequest, settings: Settings) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from analog_bench.analog.rules import check_case
 from analog_bench.case import Case
 from analog_bench.errors import UsageError
-from analog_bench.options import Settings
+from analog_bench.settings import Settings
 from analog_bench.study import Study, list_cases
 from analog_bench.zoo.lock import read_lock
 from analog_bench.zoo.specs import HUB_IDS, ModelSpec, find
@@ -28,7 +28,8 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
     """List the cases of a study under the options, each checked for sense.
 
     Models that a study does not list are added by naming them; those it lists are left out where
-    others are named.
+    others are named. Models that answer questions have no cases in a study of generation. A
+    study without the run's budget has none at all.
 
     Args:
         study: The study.
@@ -38,18 +39,26 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
         The cases, in the order in which they are cheapest.
 
     Raises:
-        UsageError: A model, layer pattern, noise, drift time, tile or preset that does not fit.
+        LayerError: A layer pattern that fits no layer of the study's models.
+        UsageError: A model, noise, drift time, tile or preset that does not fit.
         WeightsError: A hub model that is not locked.
     """
-    noises = settings.choice.noises or study.noises
-    if settings.choice.hardware != "ideal" and all(noise.WHERE != "tile" for noise in noises):
-        raise UsageError(
-            f"--hardware {settings.choice.hardware} would change nothing: "
-            f"{', '.join(noise.NAME for noise in noises)} needs no tiles; add a --noise that does"
-        )
+    if settings.budget not in study.budgets:
+        return []
     models = settings.choice.models or study.models
-    layers_of = {model: spec_of(settings, model).layers for model in models}
-    cases = list_cases(study, settings.choice, layers_of)
+    specs = {model: spec_of(settings, model) for model in models}
+    if study.prompt is not None:
+        specs = {model: spec for model, spec in specs.items() if spec.task == "lm"}
+    layers_of = {model: spec.layers for model, spec in specs.items()}
+    budget = study.budgets[settings.budget]
+    cases = list_cases(study, settings.choice, layers_of, budget) if layers_of else []
+    tiles = any(case.noise.WHERE == "tile" for case in cases)
+    if settings.choice.hardware != "ideal" and cases and not tiles:
+        names = ", ".join(dict.fromkeys(case.noise.NAME for case in cases))
+        raise UsageError(
+            f"--hardware {settings.choice.hardware} would change nothing: {names} needs no tiles; "
+            "add a --noise that does"
+        )
     for case in cases:
         check_case(case.noise, case.drift_s, case.tile, case.hardware)
     if settings.zoo == "embedded":

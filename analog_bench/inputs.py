@@ -11,11 +11,11 @@ from analog_bench.tasks import lm_sources, qa_sources
 from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
 from analog_bench.tasks.question_answering import QuestionAnswering
 from analog_bench.tasks.task import Task
+from analog_bench.tasks.text_generation import TextGeneration
 from analog_bench.zoo.load import LoadedModel
 from analog_bench.zoo.specs import ModelSpec
 from analog_bench.zoo.specs import Task as Kind
 
-_EXAMPLES: Mapping[Kind, str] = MappingProxyType({"qa": "questions", "lm": "blocks"})
 _MODELS: Mapping[Kind, str] = MappingProxyType(
     {"qa": "a question-answering model", "lm": "a language model"}
 )
@@ -25,11 +25,6 @@ _SOURCES: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
         "lm": (*lm_sources.SOURCES, "a .txt file", "a folder of them"),
     }
 )
-
-
-def examples_name(kind: Kind) -> str:
-    """Return what the examples of a kind of task are: `questions` or `blocks`."""
-    return _EXAMPLES[kind]
 
 
 def check_source(source: str, spec: ModelSpec) -> None:
@@ -88,6 +83,27 @@ def make_task(
         )
     text = lm_sources.load_text(source, data_folder=data_folder, lock=lock)
     return LanguageModelling(text, loaded.tokenizer, protocol, examples=examples)
+
+
+def make_generation(prompt: str, loaded: LoadedModel, texts: int | None) -> TextGeneration:
+    """Make a prompt ready for a language model.
+
+    Args:
+        prompt: What to write on from.
+        loaded: The digital model, which also judges what is written.
+        texts: How many texts to write.
+
+    Returns:
+        The task.
+
+    Raises:
+        UsageError: The number of texts is not given, or a text would be too long for the model.
+    """
+    if texts is None:
+        raise UsageError(
+            "a study of generation has no end of examples: --examples must say how many texts"
+        )
+    return TextGeneration(prompt, loaded.tokenizer, loaded.model, texts=texts)
 
 
 def _meant_for(source: str) -> Kind | None:

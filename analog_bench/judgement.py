@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analog_bench.gate.digital import judge_digital
+from analog_bench.gate.digital import judge_digital_model
 from analog_bench.gate.verdict import Verdict, judge_family
 from analog_bench.recorder import Group
 from analog_bench.result import Result, Scope
@@ -19,7 +19,8 @@ class Judgement:
 
     Attributes:
         cases: By case id and study.
-        digital: By study and model: metric name to the verdict on the digital model.
+        digital: By study and model: metric name to the verdict on the digital model; only where
+            digital weights were measured as they are.
     """
 
     cases: Mapping[tuple[str, str], Verdict]
@@ -58,7 +59,7 @@ def judge_groups(groups: Sequence[Group], baselines: Path) -> Judgement:
     cases: dict[tuple[str, str], Verdict] = {}
     digital: dict[tuple[str, str], Mapping[str, Verdict]] = {}
     for group in groups:
-        first, scope = group.results[0], group.scope
+        scope = group.scope
         for variant in sorted({result.variant for result in group.results}):
             stored = read_cases(baselines, variant, scope.model, scope.study)
             family = [result for result in group.results if result.variant == variant]
@@ -66,11 +67,9 @@ def judge_groups(groups: Sequence[Group], baselines: Path) -> Judgement:
             judged = judge_family(list(zip(family, entries, strict=True)), group.metrics[0])
             for result, verdict in zip(family, judged, strict=True):
                 cases[result.case_id, result.study] = verdict
-        entry = read_digital(baselines, scope.model).entries.get(first.protocol)
-        digital[scope.study, scope.model] = {
-            metric.name: judge_digital(
-                first.digital, entry, metric, protocol=first.protocol, weights=first.weights
+        if group.digital is not None:
+            entry = read_digital(baselines, scope.model).entries.get(group.digital.protocol)
+            digital[scope.study, scope.model] = judge_digital_model(
+                group.digital, entry, group.metrics
             )
-            for metric in group.metrics
-        }
     return Judgement(cases, digital)

@@ -9,14 +9,14 @@ from typing import Literal, TypeVar, get_args
 
 import pytest
 
+from analog_bench.case import Variant
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.gate.requirement import Requirement, parse_requirement
+from analog_bench.gate.requirement import parse_requirement
 from analog_bench.noise import Tile, parse_noise
-from analog_bench.study import BUDGETS, Budget, BudgetName, Choice, Study
+from analog_bench.settings import GateMode, Settings
+from analog_bench.study import BUDGETS, Choice
 from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
 from analog_bench.tasks.metrics import METRICS
-
-GateMode = Literal["off", "warn", "fail"]
 
 T = TypeVar("T")
 _INI_FILES = ("pytest.toml", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
@@ -55,6 +55,13 @@ _OPTIONS = (
         many=True,
         metavar="NAME[:PARAMETERS]",
     ),
+    _Option(
+        "variant",
+        "direct (digital weights as they are) or hwa (from hardware-aware training), in place of "
+        "the study's own; may be repeated",
+        many=True,
+        metavar="WEIGHTS",
+    ),
     _Option("drift", "drift time in seconds; may be repeated", many=True, metavar="SECONDS"),
     _Option("chips", "chips a case, in place of the budget's number", metavar="N"),
     _Option(
@@ -69,9 +76,20 @@ _OPTIONS = (
         default="embedded",
         metavar="SOURCE",
     ),
+    _Option("prompt", "what studies of generation write on from", metavar="TEXT"),
     _Option("zoo", "where weights come from: embedded or hub", default="embedded", metavar="ZOO"),
+    _Option(
+        "hwa",
+        "folder of HWA weights, with one folder a model, such as runs/hwa where training leaves "
+        "them; those that come along by default",
+        metavar="FOLDER",
+    ),
     _Option("lock", "the file that pins hub downloads", default="zoo.lock.json", metavar="FILE"),
-    _Option("tile", "tile engine: torch or cpp", default="torch", metavar="ENGINE"),
+    _Option(
+        "tile",
+        "tile engine: torch or cpp; torch by default, unless the study says otherwise",
+        metavar="ENGINE",
+    ),
     _Option(
         "hardware",
         "hardware preset that tiles start from; ideal adds nothing to the noise",
@@ -99,65 +117,6 @@ _OPTIONS = (
         metavar="METRIC=VALUE",
     ),
 )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """A run's options, read and checked.
-
-    Attributes:
-        choice: What to measure in place of the studies' own.
-        budget: Name of the budget.
-        chips: Chips a case; None for the budget's number.
-        examples: Examples; None for the budget's number, 0 for all.
-        data: Source of the examples.
-        zoo: Source of the weights.
-        lock: The file that pins hub downloads.
-        device: Where torch computes.
-        seed: The run's seed.
-        front: Whether clean activations are kept between cases.
-        per_example: Whether results keep every example's score.
-        json: Where results go; None for a new file.
-        baselines: Folder of baselines.
-        data_folder: The user's folder of real data.
-        gate: What becomes of a case that regressed from its baseline.
-        requirements: What is demanded instead.
-        update_baselines: Whether to store what was measured.
-        resume: Whether to continue the interrupted run that writes to `json`, or the newest one.
-        given: The options as they were given, for the run's manifest.
-    """
-
-    choice: Choice
-    budget: BudgetName
-    chips: int | None
-    examples: int | None
-    data: str
-    zoo: str
-    lock: Path
-    device: str
-    seed: int
-    front: bool
-    per_example: bool
-    json: Path | None
-    baselines: Path
-    data_folder: Path | None
-    gate: GateMode
-    requirements: tuple[Requirement, ...]
-    update_baselines: bool
-    resume: bool
-    given: dict[str, str]
-
-    def budget_of(self, study: Study) -> Budget:
-        """Return what the run affords of a study."""
-        if self.budget not in study.budgets:
-            raise UsageError(
-                f"study {study.name} has no budget {self.budget!r}; "
-                f"{did_you_mean(self.budget, study.budgets)}"
-            )
-        own = study.budgets[self.budget]
-        chips = own.chips if self.chips is None else self.chips
-        examples = own.examples if self.examples is None else (self.examples or None)
-        return Budget(chips, examples)
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -209,23 +168,29 @@ def read_settings(config: pytest.Config) -> Settings:
     def must(name: str) -> str:
         return given[name][0]
 
-    _check_ini_found(config, {name: one(name) for name in ("data", "lock", "json", "baselines")})
+    paths = ("data", "hwa", "lock", "json", "baselines")
+    _check_ini_found(config, {name: one(name) for name in paths})
     root = config.rootpath
-    json_file = one("json")
+    json_file, tile, hwa = one("json"), one("tile"), one("hwa")
+    if hwa and not (root / hwa).is_dir():
+        raise UsageError(f"--hwa must be a folder with one folder a model, found {hwa!r}")
     return Settings(
         choice=Choice(
             models=tuple(given["model"]),
             layers=tuple(given["layer"]),
             noises=tuple(parse_noise(text) for text in given["noise"]),
             drift_s=tuple(_drift(text) for text in given["drift"]),
-            tile=_one_of("tile", must("tile"), get_args(Tile)),
+            variants=tuple(_one_of("variant", t, get_args(Variant)) for t in given["variant"]),
+            tile=_one_of("tile", tile, get_args(Tile)) if tile else None,
             hardware=must("hardware"),
+            prompt=one("prompt"),
         ),
         budget=_one_of("budget", must("budget"), BUDGETS),
         chips=_whole("chips", one("chips"), 1),
         examples=0 if one("examples") == "all" else _whole("examples", one("examples"), 1),
         data=must("data"),
         zoo=_one_of("zoo", must("zoo"), ("embedded", "hub")),
+        hwa=root / hwa if hwa else None,
         lock=root / must("lock"),
         device=must("device"),
         seed=_whole("seed", must("seed"), 0) or 0,

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from analog_bench import selection
 from analog_bench.analog.versions import versions
 from analog_bench.case import Case
 from analog_bench.errors import BenchError
@@ -30,14 +32,12 @@ from analog_bench.fixtures import (  # noqa: F401  (pytest finds fixtures by nam
     task,
     workshop_of,
 )
-from analog_bench.grid import cases_of, keyword, known_models
 from analog_bench.options import add_options, read_settings
 from analog_bench.recorder import PROPERTY, Recorder, kept_results
+from analog_bench.selection import ON_DEMAND_MARK, case_of
 from analog_bench.showing import RESUMED, Showing
 from analog_bench.store.journal_file import read_journal
-
-ON_DEMAND_MARK = "on_demand"
-_MISTAKES: pytest.StashKey[list[str]] = pytest.StashKey()
+from analog_bench.study import Study
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SETTINGS] = read_settings(config)
     except BenchError as problem:
         raise pytest.UsageError(str(problem)) from None
-    config.stash[_MISTAKES] = []
+    selection.begin(config)
     if _is_worker(config):
         resumed = getattr(config, "workerinput", {}).get(RESUMED)
         if resumed is not None:
@@ -73,89 +73,62 @@ def pytest_report_header() -> str:
 def pytest_report_collectionfinish(
     config: pytest.Config, items: Sequence[pytest.Item]
 ) -> list[str]:
-    """Show which tiles work, where cases will run: finding out imports torch."""
+    """Show which studies have no cases, and which tiles work: finding out imports torch."""
+    left_out = selection.left_out(config)
     if config.option.collectonly or not any(case_of(item) for item in items):
-        return []
+        return left_out
     from analog_bench.analog.probe import probe
 
     here = probe()
     tiles = {"torch tile": here.torch_tile, "C++ tile": here.cpp_tile}
-    return [
+    working = [
         f"{name}: {'works' if tile.usable else 'unusable, ' + tile.reason}"
         for name, tile in tiles.items()
     ]
+    return [*left_out, *working]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one test of every case of a study."""
-    mark = metafunc.definition.get_closest_marker(STUDY_MARK)
-    if mark is None or "case" not in metafunc.fixturenames:
-        return
-    cases: list[Case] = []
-    try:
-        cases = cases_of(mark.args[0], metafunc.config.stash[SETTINGS])
-    except BenchError as problem:
-        # Raised later: an error here would be shown as a broken file, with a traceback.
-        metafunc.config.stash[_MISTAKES].append(str(problem))
-    metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+    selection.parametrize(metafunc)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let `-k MODEL_STUDY` find a case."""
-    case = case_of(item)
-    word = keyword(case, known_models(item.config.stash[SETTINGS])) if case else None
-    if word is not None:
-        item.extra_keyword_matches.add(word)
+    selection.add_keywords(item)
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """End the run with one line where a study could not be made into cases.
-
-    Leave out what runs on demand only, unless it is asked for: by its file, by `-k` or by `-m`.
-    """
-    if config.stash[_MISTAKES] and not _is_worker(config):
-        raise pytest.UsageError(config.stash[_MISTAKES][0])
-    if config.option.keyword or config.option.markexpr:
-        return
-    named = {Path(word.partition("::")[0]).name for word in config.args}
-    unasked = [
-        item
-        for item in items
-        if item.get_closest_marker(ON_DEMAND_MARK) and item.path.name not in named
-    ]
-    if unasked:
-        config.hook.pytest_deselected(items=unasked)
-        items[:] = [item for item in items if item not in unasked]
+    """End the run with one line where a study that is asked for could not be made into cases."""
+    try:
+        selection.narrow(config, items, raising=not _is_worker(config))
+    except BenchError as problem:
+        raise pytest.UsageError(str(problem)) from None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fail with the same line in a worker of xdist: ending it would crash the controller."""
-    if item.config.stash[_MISTAKES] and item.get_closest_marker(STUDY_MARK):
-        pytest.fail(item.config.stash[_MISTAKES][0], pytrace=False)
+    problem = selection.mistake_of(item)
+    if problem is not None:
+        pytest.fail(str(problem), pytrace=False)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
-    """Find out before anything is measured whether it can be: weights, data, baselines."""
+    """Find out before anything is measured whether it can be, and say how long it will take."""
     config = session.config
     if config.option.collectonly or _is_worker(config):
         # In a worker an error here would end the worker, not the run; fixtures meet it again.
         return
-    firsts = {
-        (case.study, case.model): (case, mark.args[0])
-        for item in reversed(session.items)
-        if (case := case_of(item)) and (mark := item.get_closest_marker(STUDY_MARK))
-    }
     try:
-        for case, marked in firsts.values():
-            workshop = workshop_of(config)
-            workshop.case_baseline(case)
-            workshop.digital_baseline(case.model)
-            workshop.task(case.model, config.stash[SETTINGS].budget_of(marked).examples)
+        expected = _looked_ahead(config, session.items)
     except BenchError as problem:
         raise pytest.UsageError(str(problem)) from None
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if expected and reporter is not None:
+        reporter.write_line(expected)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -167,11 +140,32 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         output[PROPERTY] = environment_facts(session.config.stash[SETTINGS].device)
 
 
-def case_of(item: pytest.Item) -> Case | None:
-    """Return the case that an item measures; None for other tests."""
-    callspec = getattr(item, "callspec", None)
-    found = callspec.params.get("case") if callspec is not None else None
-    return found if isinstance(found, Case) else None
+def _looked_ahead(config: pytest.Config, items: Sequence[pytest.Item]) -> str:
+    """Look for weights, data and baselines; return how long the cases will take, about."""
+    families: dict[tuple[str, str, str], tuple[Study, list[Case]]] = {}
+    for item in items:
+        case, mark = case_of(item), item.get_closest_marker(STUDY_MARK)
+        if case and mark:
+            key = (case.model, case.variant, case.study)
+            families.setdefault(key, (mark.args[0], []))[1].append(case)
+    if not families:
+        return ""
+    from analog_bench.forecast import Forecast
+
+    workshop = workshop_of(config)
+    forecast = Forecast(workshop, fresh_chips=config.stash[SETTINGS].update_baselines)
+    kept = {key[:2] for key in config.stash.get(KEPT, {})}
+    # Model by model, so that each is loaded once.
+    for _, (marked, cases) in sorted(families.items(), key=lambda family: family[0]):
+        first = cases[0]
+        workshop.case_baseline(first)
+        workshop.digital_baseline(first.model)
+        workshop.task(marked, first.model)
+        if not workshop.lacks(first):
+            workshop.loaded(first.model, first.variant)
+            if config.get_verbosity() >= 0:
+                forecast.add(marked, [c for c in cases if (c.id, c.study) not in kept])
+    return str(forecast)
 
 
 def _is_worker(config: pytest.Config) -> bool:

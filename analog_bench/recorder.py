@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from analog_bench.errors import StoreError
-from analog_bench.options import Settings
 from analog_bench.result import Metric, Result, Scope, from_plain, scope_from_plain
+from analog_bench.settings import Settings
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
 from analog_bench.store.environment import checkout_commit, collect_environment
@@ -56,6 +56,14 @@ class Group:
     scope: Scope
     results: tuple[Result, ...]
     metrics: tuple[Metric, ...]
+
+    @property
+    def digital(self) -> Result | None:
+        """A result that speaks for the digital model: its weights are that model's.
+
+        None where only HWA weights were measured: their results name other weights.
+        """
+        return next((result for result in self.results if result.variant == "direct"), None)
 
 
 class Recorder:
@@ -127,7 +135,7 @@ class Recorder:
         self._started = replace(self._started, created=first.created, command=first.command)
         for entry in journal.held.entries:
             record = Record(entry.result, scope_from_plain(entry.record))
-            self._records[_identity(record.result)] = record
+            self._records[record.result.identity] = record
 
     def add(self, plain: Mapping[str, Any]) -> Result:
         """Take a record in; it is on the disk when this returns.
@@ -136,11 +144,11 @@ class Recorder:
             StoreError: It cannot be written.
         """
         record = Record(from_plain(plain["result"]), scope_from_plain(plain["scope"]))
-        self._records[_identity(record.result)] = record
+        self._records[record.result.identity] = record
         self.begin()
         if self._journal is not None:
             result = record.result
-            named = {name: METRICS[name] for name in _scored(result)}
+            named = {name: METRICS[name] for name in result.scored}
             self._journal.append(result, named, asdict(record.scope))
         return record.result
 
@@ -156,7 +164,7 @@ class Recorder:
         """
         if self._journal is None:
             return
-        names = sorted({name for result in self.results for name in _scored(result)})
+        names = sorted({name for result in self.results for name in result.scored})
         run = Run(
             manifest=self.manifest(),
             metrics={name: METRICS[name] for name in names},
@@ -185,15 +193,16 @@ class Recorder:
         measured = [result for result in self.results if result.status == "measured"]
         changes = update_cases(root, measured, provenance)
         for group in self.groups():
-            first = group.results[0]
+            if group.digital is None:
+                continue
             entry = DigitalEntry(
-                protocol=first.protocol,
-                weights=first.weights,
+                protocol=group.digital.protocol,
+                weights=group.digital.weights,
                 examples=group.scope.examples,
-                scores=first.digital,
+                scores=group.digital.digital,
                 provenance=provenance,
             )
-            changes += update_digital(root, first.model, entry)
+            changes += update_digital(root, group.scope.model, entry)
         return changes
 
     def groups(self) -> list[Group]:
@@ -205,7 +214,7 @@ class Recorder:
             Group(
                 scope=records[0].scope,
                 results=tuple(record.result for record in records),
-                metrics=_metrics(records[0]),
+                metrics=records[0].scope.metrics(METRICS, records[0].result.digital),
             )
             for records in found.values()
         ]
@@ -213,22 +222,4 @@ class Recorder:
 
 def kept_results(results: Iterable[Result]) -> dict[tuple[str, str, str], Result]:
     """Return results by what tells them apart: case id, study and protocol."""
-    return {_identity(result): result for result in results}
-
-
-def _metrics(record: Record) -> tuple[Metric, ...]:
-    names = dict.fromkeys([record.scope.main_metric, *record.result.digital])
-    own = record.scope.margins
-    return tuple(
-        replace(METRICS[name], margin=own[name].value) if name in own else METRICS[name]
-        for name in names
-    )
-
-
-def _scored(result: Result) -> Sequence[str]:
-    names = {*result.digital, *result.chance}
-    return sorted(names.union(*(chip.scores for chip in result.chips)))
-
-
-def _identity(result: Result) -> tuple[str, str, str]:
-    return result.case_id, result.study, result.protocol
+    return {result.identity: result for result in results}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from analog_bench.errors import UsageError
@@ -13,6 +13,8 @@ Status = Literal["measured", "skipped", "broken"]
 
 # Chips from this index on are a second look: measured only where the first looked changed.
 SECOND_LOOK = 1000
+SEVERAL = "several"
+"""The kind of a case's layers where it has more than one."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,20 @@ class Scope:
     main_metric: str
     margins: dict[str, Margin]
 
+    def metrics(self, known: Mapping[str, Metric], scored: Iterable[str]) -> tuple[Metric, ...]:
+        """Return the metrics of scores, the main one first, with the margins that count here.
+
+        Args:
+            known: The metrics by name; the main one and all that were scored are among them.
+            scored: Names of the metrics that were scored, in the order to return them in.
+        """
+        return tuple(
+            replace(known[name], margin=self.margins[name].value)
+            if name in self.margins
+            else known[name]
+            for name in dict.fromkeys([self.main_metric, *scored])
+        )
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -87,6 +103,8 @@ class Measurement:
         fingerprint: Summaries of what was programmed, layer by layer; empty where nothing is drawn
             once a chip.
         seconds: Wall-clock seconds of the measurement.
+        texts: The texts that the chip wrote, one an example, each with its prompt; empty where the
+            task is not to write.
     """
 
     chip: int
@@ -94,6 +112,7 @@ class Measurement:
     per_example: dict[str, tuple[float, ...]]
     fingerprint: tuple[float, ...]
     seconds: float
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,6 +162,7 @@ class Result:
         chance: What guessing scores on the same examples; empty where that is not known.
         chips: One measurement a chip.
         facts: What is known of the layers.
+        digital_texts: The texts that the digital model wrote, likewise.
     """
 
     case_id: str
@@ -164,6 +184,18 @@ class Result:
     chance: dict[str, float]
     chips: tuple[Measurement, ...]
     facts: LayerFacts | None = field(default=None)
+    digital_texts: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What no two results of a run share: case id, study, protocol."""
+        return self.case_id, self.study, self.protocol
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Names of the metrics of all its scores, sorted."""
+        names = {*self.digital, *self.chance}
+        return tuple(sorted(names.union(*(chip.scores for chip in self.chips))))
 
     @property
     def first_look(self) -> tuple[Measurement, ...]:

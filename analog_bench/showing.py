@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RESUMED = "analog_bench_resumed"
 _RECORD = "analog_bench_record"
+_TEXT_AT_MOST = 160  # characters of a text that a table shows; the results file holds all
 
 
 class Showing:
@@ -122,6 +123,7 @@ class Showing:
         from analog_bench.report.robustness_table import robustness_table
         from analog_bench.report.summary import digital_line, run_summary
         from analog_bench.report.table import layer_table
+        from analog_bench.report.texts import texts_table
 
         self._reporter().ensure_newline()
         # Rich draws with block characters; a stream that has none gets ASCII.
@@ -150,6 +152,14 @@ class Showing:
                 )
                 if drift is not None:
                     self._write(drift)
+                texts = texts_table(
+                    group.results,
+                    group.metrics,
+                    at_most=_TEXT_AT_MOST,
+                    ascii_only=ascii_only,
+                )
+                if texts is not None:
+                    self._write(texts)
             digital = self._judged.of_digital(scope) if self._judged else {}
             self._write(
                 digital_line(

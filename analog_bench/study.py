@@ -5,28 +5,57 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 from analog_bench.case import Case, Variant
-from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.errors import LayerError, did_you_mean
 from analog_bench.noise import Noise, Tile
 from analog_bench.result import SECOND_LOOK, Margin, Metric
 
 BudgetName = Literal["smoke", "nightly", "full"]
-BUDGETS: tuple[BudgetName, ...] = ("smoke", "nightly", "full")
+BUDGETS: tuple[BudgetName, ...] = get_args(BudgetName)
+Grouping = Literal["each", "blocks", "all"]
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How much of a study is run.
+    """How much of a study is run: how thoroughly, and how much of its grid.
 
     Attributes:
         chips: Chips a case.
         examples: Examples of the data; all where None.
+        noises: The noises it affords; those of the study where empty.
+        drift_s: The drift times it affords, in seconds; those of the study where empty.
+        layers: Shell-style patterns of the layers it affords; all where empty.
+        grouping: How layers make cases; as the study says where empty.
+        per_model: Models that have a budget of their own. What such a budget leaves empty is as in
+            this one.
     """
 
     chips: int
     examples: int | None
+    noises: tuple[Noise, ...] = ()
+    drift_s: tuple[float, ...] = ()
+    layers: tuple[str, ...] = ()
+    grouping: tuple[Grouping, ...] = ()
+    per_model: Mapping[str, Budget] = field(default_factory=dict)
+
+    def of(self, model: str) -> Budget:
+        """Return what is afforded of a study on one model.
+
+        Args:
+            model: Name of the model, as the study lists it.
+        """
+        own = self.per_model.get(model)
+        if own is None:
+            return self
+        return replace(
+            own,
+            noises=own.noises or self.noises,
+            drift_s=own.drift_s or self.drift_s,
+            layers=own.layers or self.layers,
+            grouping=own.grouping or self.grouping,
+        )
 
     @property
     def first_look(self) -> range:
@@ -48,12 +77,17 @@ class Study:
         question: What it answers, in one sentence, for tables.
         models: Names of models in the zoo.
         noises: The noises compared.
-        budgets: What each budget affords.
-        drift_s: Drift times in seconds, for noises that drift.
-        layers: `each` makes a case of every layer alone, `all` one case of all that fit.
+        budgets: What each budget affords; under one that is not there, nothing is measured.
+        drift_s: Drift times in seconds, for noises that drift. A noise that has values at certain
+            times only (`Noise.TIMES`), and not at all of these, is measured at its own.
+        layers: `each` makes a case of every layer alone, `blocks` one case of all layers in the
+            transformer's blocks, `all` one case of all that the noise can act on; or several.
         variants: Which weights: `direct`, `hwa`.
+        tiles: Noise to the tile engine it is measured on, where that is not `torch`.
         version: Raised when the meaning of its cases changes; old baselines then are stale.
         margins: Metric name to a margin that differs from the metric's own here, and why.
+        prompt: What language models write on from, in a study of generation: an example then is a
+            text. None where models read the run's data.
     """
 
     name: str
@@ -62,10 +96,12 @@ class Study:
     noises: tuple[Noise, ...]
     budgets: Mapping[BudgetName, Budget]
     drift_s: tuple[float, ...] = (0.0,)
-    layers: Literal["each", "all"] = "each"
+    layers: Grouping | tuple[Grouping, ...] = "each"
     variants: tuple[Variant, ...] = ("direct",)
+    tiles: Mapping[Noise, Tile] = field(default_factory=dict)
     version: int = 1
     margins: Mapping[str, Margin] = field(default_factory=dict)
+    prompt: str | None = None
 
     def judged(self, metric: Metric) -> Metric:
         """Return the metric with the margin that counts in this study."""
@@ -84,6 +120,10 @@ class LayerName(Protocol):
     def kind(self) -> str:
         """`embedding`, `norm` or `matmul`."""
 
+    @property
+    def block(self) -> int | None:
+        """The transformer block it belongs to; None before the first and after the last."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -94,61 +134,72 @@ class Choice:
         layers: Shell-style patterns of layer names.
         noises: Noises.
         drift_s: Drift times, seconds.
-        tile: Tile engine.
+        variants: Which weights.
+        tile: Tile engine; None for the study's.
         hardware: Hardware preset that tiles start from.
+        prompt: What language models write on from, in studies of generation.
     """
 
     models: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     noises: tuple[Noise, ...] = ()
     drift_s: tuple[float, ...] = ()
-    tile: Tile = "torch"
+    variants: tuple[Variant, ...] = ()
+    tile: Tile | None = None
     hardware: str = "ideal"
+    prompt: str | None = None
 
 
 def list_cases(
-    study: Study, choice: Choice, layers_of: Mapping[str, Sequence[LayerName]]
+    study: Study,
+    choice: Choice,
+    layers_of: Mapping[str, Sequence[LayerName]],
+    budget: Budget | None = None,
 ) -> list[Case]:
-    """List a study's cases in the order in which they are cheapest: model, depth, noise, time.
+    """List a study's cases where they are cheapest: by model, variant, depth, noise, time.
 
     Args:
         study: The study.
-        choice: The user's options.
+        choice: The user's options; they go before what a budget affords.
         layers_of: Layers of each model, in the order of computation.
+        budget: What narrows the grid; nothing where None.
 
     Returns:
         The cases. Layers that a noise cannot act on (a tile noise on a norm) make none.
 
     Raises:
-        UsageError: A layer pattern that fits no layer of any model.
+        LayerError: A layer pattern that fits no layer of any model.
     """
-    noises = choice.noises or study.noises
-    drifts = choice.drift_s or study.drift_s
     cases = []
-    for model in layers_of:
-        picked = _matching(layers_of[model], choice.layers)
-        for group in _groups(study, picked, noises):
-            for noise, layers in group:
-                for drift_s in drifts if noise.DRIFTS else drifts[:1]:
-                    for variant in study.variants:
-                        cases.append(
-                            Case(
-                                study=study.name,
-                                model=model,
-                                layers=layers,
-                                noise=noise,
-                                drift_s=drift_s if noise.DRIFTS else 0.0,
-                                tile=choice.tile,
-                                hardware=choice.hardware if noise.WHERE == "tile" else "ideal",
-                                variant=variant,
-                                group=layers[0] if study.layers == "each" else "all",
-                                version=study.version,
-                            )
-                        )
+    for model, layers in layers_of.items():
+        afforded = budget.of(model) if budget else Budget(chips=1, examples=None)
+        noises = choice.noises or afforded.noises or study.noises
+        patterns = choice.layers or afforded.layers
+        groupings = afforded.grouping or study.layers
+        cells = _cells(
+            (groupings,) if isinstance(groupings, str) else groupings, layers, patterns, noises
+        )
+        for variant in dict.fromkeys(choice.variants or study.variants):
+            cases += [
+                Case(
+                    study=study.name,
+                    model=model,
+                    layers=cell.layers,
+                    noise=cell.noise,
+                    drift_s=drift_s,
+                    tile=choice.tile or study.tiles.get(cell.noise, "torch"),
+                    hardware=choice.hardware if cell.noise.WHERE == "tile" else "ideal",
+                    variant=variant,
+                    group=cell.group,
+                    version=study.version,
+                )
+                for cell in cells
+                for drift_s in _times(cell.noise, study, choice, afforded)
+            ]
     if choice.layers and not any(_matching(layers_of[m], choice.layers) for m in layers_of):
         known = sorted({layer.name for names in layers_of.values() for layer in names})
         pattern = choice.layers[0]
-        raise UsageError(
+        raise LayerError(
             f"--layer {pattern!r} fits no layer of {', '.join(layers_of)}; "
             f"{did_you_mean(pattern, known)}"
         )
@@ -160,13 +211,54 @@ def acts_on(noise: Noise, layer: LayerName) -> bool:
     return noise.WHERE != "tile" or layer.kind == "matmul"
 
 
+@dataclass(frozen=True)
+class _Cell:
+    """Layers and a noise on them."""
+
+    group: str
+    layers: tuple[str, ...]
+    noise: Noise
+
+
+def _cells(
+    groupings: Iterable[Grouping],
+    layers: Sequence[LayerName],
+    patterns: Sequence[str],
+    noises: Sequence[Noise],
+) -> list[_Cell]:
+    picked = _matching(layers, patterns)
+    cells: dict[tuple[tuple[str, ...], Noise], _Cell] = {}
+    for grouping in groupings:
+        for group, members in _groups(grouping, picked):
+            for noise in noises:
+                fitting = tuple(layer.name for layer in members if acts_on(noise, layer))
+                if not fitting:
+                    continue
+                if grouping != "each" and len(picked) < len(layers):
+                    # Part of a model must not go by the name of the whole: ids would agree.
+                    group = f"{grouping}:{','.join(patterns)}"
+                # Two groupings may pick the same layers, as where a pattern leaves out the head.
+                cells.setdefault((fitting, noise), _Cell(group, fitting, noise))
+    return list(cells.values())
+
+
 def _groups(
-    study: Study, picked: Sequence[LayerName], noises: Iterable[Noise]
-) -> list[list[tuple[Noise, tuple[str, ...]]]]:
-    if study.layers == "each":
-        return [[(n, (layer.name,)) for n in noises if acts_on(n, layer)] for layer in picked]
-    fitting = [(n, tuple(layer.name for layer in picked if acts_on(n, layer))) for n in noises]
-    return [[(noise, layers) for noise, layers in fitting if layers]]
+    grouping: Grouping, picked: Sequence[LayerName]
+) -> list[tuple[str, Sequence[LayerName]]]:
+    if grouping == "each":
+        return [(layer.name, [layer]) for layer in picked]
+    if grouping == "blocks":
+        return [(grouping, [layer for layer in picked if layer.block is not None])]
+    return [(grouping, picked)]
+
+
+def _times(noise: Noise, study: Study, choice: Choice, afforded: Budget) -> Sequence[float]:
+    if not noise.DRIFTS:
+        return (0.0,)
+    listed = choice.drift_s or afforded.drift_s or study.drift_s
+    if choice.drift_s or not noise.TIMES or set(listed) <= set(noise.TIMES):
+        return listed
+    return [time for time in noise.TIMES if time in listed or not afforded.drift_s]
 
 
 def _matching(layers: Sequence[LayerName], patterns: Sequence[str]) -> list[LayerName]:

@@ -1,8 +1,9 @@
 """White noise on one layer at a time: which layers does the model depend on most?
 
-The experiment this project grew from: std 1 on the output of each layer of BERT. Try
+The experiment this project grew from: std 1 on the output of each layer. Try
 
     pytest bench -k bert_layer_noise
+    pytest bench -k distilgpt2_layer_noise --variant hwa
     pytest bench -k bert_layer_noise --noise pcm --drift 86400 --layer "encoder.layer.0.*"
 """
 
@@ -19,12 +20,22 @@ from analog_bench.study import Budget, Study
 STUDY = Study(
     name="layer_noise",
     question="which layers does the model depend on most?",
-    models=("bert",),
+    models=("bert", "mobilebert", "distilgpt2"),
     noises=(WhiteOutput(std=1.0),),
     layers="each",
+    # MobileBERT has twice BERT's layers. Examples are questions, and blocks of text for DistilGPT2.
     budgets={
-        "smoke": Budget(chips=3, examples=96),
-        "nightly": Budget(chips=10, examples=1000),
+        "smoke": Budget(
+            chips=3,
+            examples=96,
+            per_model={
+                "mobilebert": Budget(chips=3, examples=48),
+                "distilgpt2": Budget(chips=3, examples=24),
+            },
+        ),
+        "nightly": Budget(
+            chips=10, examples=500, per_model={"distilgpt2": Budget(chips=10, examples=96)}
+        ),
         "full": Budget(chips=20, examples=None),
     },
 )

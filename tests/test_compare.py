@@ -68,6 +68,46 @@ def test_equal_runs_are_equivalent(files, capsys):
     assert "6 cases: 6 equivalent" in capsys.readouterr().out
 
 
+def test_the_digital_model_is_judged_by_the_direct_weights_alone(files, capsys):
+    def both(trained):
+        direct = run()
+        hwa = tuple(
+            replace(r, case_id=f"{r.case_id}/hwa", variant="hwa", weights=trained)
+            for r in direct.results
+        )
+        return replace(direct, results=direct.results + hwa)
+
+    # Trained anew: nothing of it can be compared, and the digital model is what it was.
+    compared = compare_runs(both("w2"), both("w3"))
+    assert {f.variant: {n: v.kind for n, v in f.digital.items()} for f in compared.families} == {
+        "direct": {"f1": "equivalent", "em": "equivalent"},
+        "hwa": {},
+    }
+    assert main(["compare", *files(old=both("w2"), new=both("w3"))]) == 0
+    out = capsys.readouterr().out
+    assert out.count("digital: F1 equivalent") == 1
+    assert out.count("digital: judged with the direct weights only") == 1
+
+
+def test_a_study_is_judged_in_the_metrics_that_it_scored():
+    made = run()
+    exact = tuple(
+        replace(
+            result,
+            study="exact",
+            digital={"em": 70.0},
+            chips=tuple(replace(chip, scores={"em": 50.0}) for chip in result.chips),
+        )
+        for result in made.results
+    )
+    scopes = (SCOPE, replace(SCOPE, study="exact", main_metric="em"))
+    both = replace(made, scopes=scopes, results=made.results + exact)
+    compared = compare_runs(both, both)
+    assert not compared.fails
+    assert [sorted(family.digital) for family in compared.families] == [["em", "f1"], ["em"]]
+    assert [family.metrics[0].name for family in compared.families] == ["f1", "em"]
+
+
 def test_a_regression_is_named_and_sets_the_exit_code(files, capsys):
     paths = files(old=run(), new=run(drops=[(LAYERS[3], 4.0)], torch="2.15.0"))
     assert main(["compare", *paths]) == 1
@@ -142,7 +182,7 @@ def test_other_weights_and_seeds(files, capsys):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "no run file at"), ("{", "not JSON"), ('{"schema_version": 1}', "schema version 2")],
+    [(None, "no run file at"), ("{", "not JSON"), ('{"schema_version": 2}', "schema version 3")],
 )
 def test_bad_files_get_one_line(tmp_path, content, said):
     path = tmp_path / "run.json"

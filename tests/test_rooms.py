@@ -17,13 +17,15 @@ HOUSE = Path(analog_bench.__file__).parent
 FLOORS = (
     (
         *("plugin", "cli", "showing", "fixtures", "recorder", "workshop", "inputs"),
-        *("judgement", "options", "grid", "commands"),
+        *("judgement", "options", "settings", "grid", "selection", "forecast"),
+        "commands",
     ),
     ("report",),
     ("gate",),
     ("store",),
     ("engine",),
-    ("hwa", "recipes"),
+    ("hwa",),
+    ("recipes",),
     ("analog",),
     ("tasks",),
     ("zoo",),

@@ -4,26 +4,28 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from analog_bench.errors import UsageError
-from analog_bench.noise import Ideal, Pcm, WhiteOutput, WhiteWeight
+from analog_bench.errors import LayerError
+from analog_bench.noise import Ideal, Pcm, Preset, ReramWan2022, WhiteOutput, WhiteWeight
 from analog_bench.study import Budget, Choice, Study, acts_on, list_cases
 from analog_bench.zoo.lock import Lock
-from analog_bench.zoo.specs import find
+from analog_bench.zoo.specs import find, find_embedded
 
 
 @dataclass(frozen=True)
 class Layer:
     name: str
     kind: str
+    block: int | None = None
 
 
 BERT = (
     Layer("embeddings.word", "embedding"),
-    Layer("encoder.0.dense", "matmul"),
-    Layer("encoder.0.norm", "norm"),
-    Layer("encoder.1.dense", "matmul"),
+    Layer("encoder.0.dense", "matmul", 0),
+    Layer("encoder.0.norm", "norm", 0),
+    Layer("encoder.1.dense", "matmul", 1),
 )
-GPT = (Layer("wte", "embedding"), Layer("h.0.c_fc", "matmul"))
+GPT = (Layer("wte", "embedding"), Layer("h.0.c_fc", "matmul", 0))
+WITH_HEAD = (*GPT, Layer("lm_head", "matmul"))
 STUDY = Study(
     name="layer_noise",
     question="which layers does the model depend on most?",
@@ -116,7 +118,7 @@ def test_a_pattern_may_fit_one_model_only():
     ],
 )
 def test_a_pattern_that_fits_nothing_is_one_line(pattern, said):
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(LayerError) as caught:
         list_cases(STUDY, Choice(layers=(pattern,)), {"bert": BERT})
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -142,8 +144,107 @@ def test_hardware_and_time_do_not_reach_noises_they_cannot_change():
 def test_variants_and_version_are_the_studys():
     study = replace(STUDY, variants=("direct", "hwa"), version=4, noises=(WhiteOutput(),))
     cases = list_cases(study, Choice(), {"gpt": GPT})
-    assert [case.variant for case in cases] == ["direct", "hwa", "direct", "hwa"]
+    # Weight by weight, so that each is loaded once.
+    assert [case.variant for case in cases] == ["direct", "direct", "hwa", "hwa"]
     assert {(case.version, case.study) for case in cases} == {(4, "layer_noise")}
+
+
+@pytest.mark.parametrize("picked", [("hwa",), ("direct",), ("hwa", "direct"), ("hwa", "hwa")])
+def test_a_users_variants_replace_the_studys(picked):
+    cases = list_cases(STUDY, Choice(variants=picked, noises=(WhiteOutput(),)), {"gpt": GPT})
+    assert [case.variant for case in cases[:: len(GPT)]] == list(dict.fromkeys(picked))
+
+
+def test_blocks_leave_out_the_head_and_all_do_not():
+    study = replace(STUDY, layers=("all", "blocks"), noises=(Pcm(),), drift_s=(1.0, 2.0))
+    cases = list_cases(study, Choice(), {"gpt": WITH_HEAD})
+    assert [(c.group, c.drift_s, c.layers) for c in cases] == [
+        ("all", 1.0, ("h.0.c_fc", "lm_head")),
+        ("all", 2.0, ("h.0.c_fc", "lm_head")),
+        ("blocks", 1.0, ("h.0.c_fc",)),
+        ("blocks", 2.0, ("h.0.c_fc",)),
+    ]
+    # Where nothing lies outside of blocks, the two are one case.
+    assert {c.group for c in list_cases(study, Choice(), {"gpt": GPT})} == {"all"}
+
+
+def test_the_blocks_of_a_real_model_are_all_its_matmuls_but_the_head():
+    layers = find_embedded("distilgpt2").layers
+    study = replace(STUDY, layers=("all", "blocks"), noises=(Pcm(),), drift_s=(1.0,))
+    everything, blocks = list_cases(study, Choice(), {"distilgpt2": layers})
+    assert set(everything.layers) - set(blocks.layers) == {"lm_head"}
+    assert set(everything.layers) == {x.name for x in layers if x.kind == "matmul"}
+
+
+def test_part_of_a_model_does_not_go_by_the_name_of_the_whole():
+    study = replace(STUDY, layers="all", noises=(Pcm(),))
+    part, *_ = list_cases(study, Choice(layers=("encoder.0.*", "*.norm")), {"bert": BERT})
+    assert (part.group, part.layers) == ("all:encoder.0.*,*.norm", ("encoder.0.dense",))
+    whole, *_ = list_cases(study, Choice(layers=("*",)), {"bert": BERT})
+    assert whole.group == "all"
+
+
+NARROW = Budget(
+    chips=3,
+    examples=96,
+    noises=(Pcm(),),
+    drift_s=(1.0,),
+    layers=("encoder.*",),
+    per_model={"gpt": Budget(chips=2, examples=8, layers=("h.*",))},
+)
+
+
+def test_a_budget_narrows_the_grid_model_by_model():
+    cases = list_cases(STUDY, Choice(), {"bert": BERT, "gpt": WITH_HEAD}, NARROW)
+    assert short(cases) == [
+        ("bert", "encoder.0.dense", "pcm", 1.0),
+        ("bert", "encoder.1.dense", "pcm", 1.0),
+        ("gpt", "h.0.c_fc", "pcm", 1.0),
+    ]
+    assert (NARROW.of("gpt").chips, NARROW.of("gpt").examples) == (2, 8)
+    assert NARROW.of("bert") is NARROW
+    grouped = replace(NARROW, grouping=("blocks",))
+    assert {c.group for c in list_cases(STUDY, Choice(), {"gpt": WITH_HEAD}, grouped)} == {
+        "blocks:h.*"
+    }
+
+
+def test_what_a_user_picks_goes_before_what_a_budget_affords():
+    choice = Choice(noises=(WhiteOutput(), Pcm()), drift_s=(5.0,), layers=("lm_head",))
+    cases = list_cases(STUDY, choice, {"bert": BERT, "gpt": WITH_HEAD}, NARROW)
+    assert short(cases) == [
+        ("gpt", "lm_head", "white_output", 0.0),
+        ("gpt", "lm_head", "pcm", 5.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("listed", "afforded", "found"),
+    [
+        ((0.0, 1.0, 86_400.0, 31_536_000.0), (), ReramWan2022.TIMES),
+        ((86_400.0,), (), (86_400.0,)),
+        ((0.0, 1.0), (1.0, 86_400.0, 5.0), (1.0, 86_400.0)),
+        ((0.0,), (), ReramWan2022.TIMES),
+    ],
+)
+def test_a_noise_with_times_of_its_own_is_measured_at_those(listed, afforded, found):
+    study = replace(STUDY, noises=(ReramWan2022(), Pcm()), drift_s=listed, layers="all")
+    budget = Budget(chips=1, examples=None, drift_s=afforded)
+    cases = list_cases(study, Choice(), {"bert": BERT}, budget)
+    times = {
+        cls: tuple(c.drift_s for c in cases if isinstance(c.noise, cls))
+        for cls in (ReramWan2022, Pcm)
+    }
+    assert times == {ReramWan2022: found, Pcm: afforded or listed}
+
+
+def test_a_study_says_which_tiles_its_noises_need_unless_the_user_does():
+    exact = Preset("StandardHWATrainingPreset")
+    study = replace(STUDY, noises=(Pcm(), exact), tiles={exact: "cpp"}, layers="all")
+    tiles = {c.noise: c.tile for c in list_cases(study, Choice(), {"bert": BERT})}
+    assert tiles == {Pcm(): "torch", exact: "cpp"}
+    cases = list_cases(study, Choice(tile="torch"), {"bert": BERT})
+    assert {case.tile for case in cases} == {"torch"}
 
 
 def test_ids_are_unique_over_a_real_model_and_many_settings():

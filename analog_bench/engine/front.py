@@ -57,12 +57,12 @@ class Front:
             batch: Index of the batch.
 
         Returns:
-            The logits.
+            What the walk leaves: logits, for all but texts.
         """
         with torch.inference_mode():
             return self._walk.resume(self._states[batch], self._stage)
 
     def outputs(self) -> Iterator[Tensor]:
-        """Run each batch from the boundary to the end, and yield its logits."""
+        """Run each batch from the boundary to the end, and yield its output."""
         for batch in range(len(self._states)):
             yield self.output(batch)

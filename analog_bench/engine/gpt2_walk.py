@@ -50,7 +50,7 @@ def gpt2_walk(model: nn.Module) -> Walk:
 
     def predict(state: State) -> State:
         # The head is looked up at each run, as a tile may have taken its place.
-        return {"logits": whole.lm_head(gpt2.ln_f(state["hidden"]))}
+        return {"output": whole.lm_head(gpt2.ln_f(state["hidden"]))}
 
     stages = [Stage(layers_of(model, gpt2.wte, gpt2.wpe), embed)]
     for block in gpt2.h:

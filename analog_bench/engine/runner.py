@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from statistics import fmean
 from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import Chip, install
-from analog_bench.analog.input_ranges import observe_input_ranges
-from analog_bench.analog.manifest import Coverage, WeightSpread, coverage, manifest, weight_spread
-from analog_bench.analog.rules import needs_input_ranges
+from analog_bench.analog.manifest import Coverage
 from analog_bench.case import Case
 from analog_bench.engine.bert_walk import bert_walk
+from analog_bench.engine.calibration import Calibration, Known
+from analog_bench.engine.facts import Facts
 from analog_bench.engine.front import Front
 from analog_bench.engine.gpt2_walk import gpt2_walk
 from analog_bench.engine.mobilebert_walk import mobilebert_walk
+from analog_bench.engine.pace import Pace, measure_pace
 from analog_bench.engine.walk import WalkBuilder
+from analog_bench.engine.writing_walk import writing_walk
 from analog_bench.errors import UsageError
-from analog_bench.result import LayerFacts, Measurement, Result, Status
+from analog_bench.result import Measurement, Result, Status
 from analog_bench.tasks.task import Task
+from analog_bench.tasks.text_generation import TextGeneration
 
 WALKS: Mapping[str, WalkBuilder] = MappingProxyType(
     {"bert": bert_walk, "mobilebert": mobilebert_walk, "gpt2": gpt2_walk}
@@ -41,10 +42,12 @@ class Scores:
     Attributes:
         mean: Metric name to the score over all examples, weighted as the task asks.
         per_example: Metric name to one score an example.
+        texts: What was written, one an example; empty where the task is not to write.
     """
 
     mean: dict[str, float]
     per_example: dict[str, tuple[float, ...]]
+    texts: tuple[str, ...] = ()
 
 
 class Runner:
@@ -61,11 +64,13 @@ class Runner:
         module_path: Callable[[str], str],
         front: bool = True,
         per_example: bool = False,
+        digital: Scores | None = None,
+        input_ranges: Mapping[str, tuple[float, ...]] = MappingProxyType({}),
     ) -> None:
         """Prepare; nothing is computed yet.
 
         Args:
-            model: The digital model, in eval mode. It is perturbed while a case runs, and is
+            model: The model without noise, in eval mode. It is perturbed while a case runs, and is
                 exactly itself again afterwards.
             family: Its architecture, a key of `WALKS`.
             task: The inputs, and how outputs are scored.
@@ -74,6 +79,10 @@ class Runner:
             module_path: Maps a public layer name to its path in the model.
             front: Whether clean activations are kept between cases. Numbers do not depend on it.
             per_example: Whether results keep the score of every example.
+            digital: Scores of the digital model, where the weights are others: results are
+                compared with these.
+            input_ranges: Public layer name to the input ranges of its tiles that training has
+                learned; for all other layers they are observed.
 
         Raises:
             UsageError: No walk is known for the family.
@@ -85,25 +94,52 @@ class Runner:
             )
         self.model = model
         self.task = task
-        self._walk = WALKS[family](model)
+        self._walk = (
+            writing_walk(model, task) if isinstance(task, TextGeneration) else WALKS[family](model)
+        )
         self._front = Front(self._walk, task.batches)
         self._keep_front = front
         self._seed = seed
         self.weights = weights
         self._path = module_path
         self._per_example = per_example
-        self._layers = manifest(model)
-        self._depth = {layer.path: n for n, layer in enumerate(self._layers)}
-        self._spreads: dict[str, WeightSpread] = {}
-        self._digital: Scores | None = None
+        self._facts = Facts(model)
+        self._calibration = Calibration(
+            model,
+            self._front,
+            task.batches,
+            seed=seed,
+            by_token=self._walk.by_token,
+            learned={module_path(layer): ranges for layer, ranges in input_ranges.items()},
+        )
+        self._digital = digital
 
     def digital(self) -> Scores:
-        """Return the clean model's scores, computed once, from wherever the front stands."""
+        """Return the digital model's scores: those given, or computed once, from the front on."""
         if self._digital is None:
             self._front.move_to(self._front.stage)
             batches = range(len(self.task.batches))
             self._digital = self._scored([self._reduced(index) for index in batches])
         return self._digital
+
+    def pace(self) -> Pace:
+        """Find out, in a fraction of a second, how fast the clean model runs here."""
+        return measure_pace(self._walk, self.task)
+
+    def seconds(self, case: Case, pace: Pace) -> float:
+        """Return the seconds that one chip of a case will take, about.
+
+        Args:
+            case: The case.
+            pace: How fast the model runs here.
+        """
+        paths = [self._path(layer) for layer in case.layers]
+        return pace.seconds(
+            case,
+            stage=self._walk.first_stage(paths) if self._keep_front else 0,
+            share=self._facts.share(paths),
+            tokens=sum(batch.input_ids.numel() for batch in self.task.batches),
+        )
 
     def measure(self, case: Case, chips: Sequence[int]) -> Result:
         """Measure a case on each chip.
@@ -118,13 +154,13 @@ class Runner:
         paths = [self._path(layer) for layer in case.layers]
         self._front.move_to(self._walk.first_stage(paths) if self._keep_front else 0)
         self.digital()
-        ranges = self._input_ranges(case, paths)
+        known = self._calibration.of(case, paths)
         measured: list[Measurement] = []
         covered: Coverage | None = None
         for index in chips:
             began = time.perf_counter()
-            with self._chip(case, paths, index, ranges) as chip:
-                covered = coverage(self.model, self._layers)
+            with self._chip(case, paths, index, known) as chip:
+                covered = self._facts.covered()
                 outputs = self._read(chip)
             if not all(bool(torch.isfinite(reduced).all()) for reduced in outputs):
                 reason = f"chip {index}: the model's outputs are not finite numbers"
@@ -140,6 +176,7 @@ class Runner:
                     scores=scores.mean,
                     per_example=scores.per_example if self._per_example else {},
                     fingerprint=chip.fingerprint,
+                    texts=scores.texts,
                     seconds=time.perf_counter() - began,
                 )
             )
@@ -178,15 +215,13 @@ class Runner:
             The chip, at the case's drift time.
         """
         paths = [self._path(layer) for layer in case.layers]
-        if needs_input_ranges(case.noise, case.hardware):
+        if self._calibration.needed(case):
             self._front.move_to(0)
-        with self._chip(case, paths, index, self._input_ranges(case, paths)) as chip:
+        with self._chip(case, paths, index, self._calibration.of(case, paths)) as chip:
             yield chip
 
     @contextmanager
-    def _chip(
-        self, case: Case, paths: Sequence[str], index: int, ranges: Mapping[str, float] | None
-    ) -> Iterator[Chip]:
+    def _chip(self, case: Case, paths: Sequence[str], index: int, known: Known) -> Iterator[Chip]:
         with install(
             self.model,
             layers=paths,
@@ -195,23 +230,17 @@ class Runner:
             seed=self._seed,
             tile=case.tile,
             hardware=case.hardware,
-            input_ranges=ranges,
+            input_ranges=known.input_ranges,
+            severities=known.severities,
         ) as chip:
             chip.drift_to(case.drift_s)
             yield chip
 
-    def _input_ranges(self, case: Case, paths: Sequence[str]) -> dict[str, float] | None:
-        if not needs_input_ranges(case.noise, case.hardware):
-            return None
-        # No output is kept: those of a language model over a whole text would fill the memory.
-        return observe_input_ranges(
-            self.model, paths, lambda: deque(self._front.outputs(), maxlen=0)
-        )
-
     def _read(self, chip: Chip) -> list[Tensor]:
         found = []
         for index, batch in enumerate(self.task.batches):
-            with chip.reading(index, batch.attention_mask):
+            mask = None if self._walk.by_token else batch.attention_mask
+            with chip.reading(index, mask):
                 found.append(self._reduced(index))
         return found
 
@@ -220,7 +249,7 @@ class Runner:
 
     def _scored(self, reduced: Sequence[Tensor]) -> Scores:
         per_example = self.task.score(reduced)
-        return Scores(self.task.mean(per_example), per_example)
+        return Scores(self.task.mean(per_example), per_example, self.task.texts(reduced))
 
     def _result(
         self,
@@ -248,25 +277,8 @@ class Runner:
             status=status,
             reason=reason,
             digital=self.digital().mean,
+            digital_texts=self.digital().texts,
             chance=dict(self.task.chance),
             chips=chips,
-            facts=self._facts(paths, covered),
-        )
-
-    def _facts(self, paths: Sequence[str], covered: Coverage | None) -> LayerFacts:
-        layers = [self._layers[self._depth[path]] for path in paths]
-        for path in paths:
-            if path not in self._spreads:
-                self._spreads[path] = weight_spread(self.model, path)
-        spreads = [self._spreads[path] for path in paths]
-        one = len(layers) == 1
-        return LayerFacts(
-            depth=min(self._depth[path] for path in paths),
-            kind=layers[0].kind if one else "several",
-            weights=sum(layer.weights for layer in layers),
-            # Over several layers: the mean of the standard deviations, each in its own scale.
-            weight_std=fmean(spread.std for spread in spreads),
-            weight_max=max(spread.max_abs for spread in spreads),
-            coverage_weights=covered.weights if covered else 0.0,
-            coverage_macs=covered.macs if covered else 0.0,
+            facts=self._facts.of(paths, covered),
         )

@@ -35,11 +35,14 @@ class Walk:
 
     Attributes:
         begin: Maps a batch to the state before the first stage.
-        stages: The stages; the last one leaves `logits`.
+        stages: The stages; the last one leaves `output`: logits, or whatever the task scores.
+        by_token: Whether layers see a batch token by token, so that its attention mask does not
+            fit what they compute; nothing in it is padded then.
     """
 
     begin: Callable[[Batch], State]
     stages: tuple[Stage, ...]
+    by_token: bool = False
 
     def first_stage(self, layers: Sequence[str]) -> int:
         """Return the first stage that computes any of the layers.
@@ -51,10 +54,10 @@ class Walk:
         return min(places[layer] for layer in layers)
 
     def resume(self, state: State, stage: int) -> Tensor:
-        """Run from a stage to the end and return the logits."""
+        """Run from a stage to the end and return the output."""
         for later in self.stages[stage:]:
             state = later.run(state)
-        return state["logits"]
+        return state["output"]
 
 
 WalkBuilder = Callable[[nn.Module], Walk]

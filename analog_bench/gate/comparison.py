@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from analog_bench.gate.digital import judge_digital
+from analog_bench.gate.digital import judge_digital_model
 from analog_bench.gate.verdict import Verdict, judge_family
 from analog_bench.result import Metric, Result, Scope
 from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance, case_entry
@@ -22,7 +22,7 @@ class FamilyComparison:
         metrics: The metrics, the main one first, with the margins that counted.
         judged: Every result of the new run with its verdict, in the new run's order.
         gone: Case ids that only the old run holds.
-        digital: Metric name to the verdict on the digital model.
+        digital: Metric name to the verdict on the digital model; empty for HWA weights.
     """
 
     scope: Scope
@@ -99,7 +99,8 @@ def _family(
             if result.status == "measured"
         },
     )
-    metrics = _metrics(new, scope)
+    scored = {name for result in results for name in result.digital}
+    metrics = scope.metrics(new.metrics, sorted(scored))
     entries = [stored.find(result.case_id, result.protocol) for result in results]
     verdicts = judge_family(list(zip(results, entries, strict=True)), metrics[0])
     return FamilyComparison(
@@ -108,7 +109,10 @@ def _family(
         metrics=metrics,
         judged=tuple(zip(results, verdicts, strict=True)),
         gone=tuple(sorted({r.case_id for r in before} - {r.case_id for r in results})),
-        digital=_digital(before, first, scope, metrics, provenance),
+        # Results of HWA weights name other weights than the digital model's.
+        digital=_digital(before, first, scope, metrics, provenance)
+        if first.variant == "direct"
+        else {},
     )
 
 
@@ -124,25 +128,7 @@ def _digital(
     ]
     # Of the same protocol where there is one: that is what can be compared.
     same = next((e for e in entries if e.protocol == now.protocol), None)
-    entry = same or next(iter(entries), None)
-    return {
-        metric.name: judge_digital(
-            now.digital, entry, metric, protocol=now.protocol, weights=now.weights
-        )
-        for metric in metrics
-    }
-
-
-def _metrics(run: Run, scope: Scope) -> tuple[Metric, ...]:
-    names = dict.fromkeys([scope.main_metric, *sorted(run.metrics)])
-    scored = {name for r in run.results if r.model == scope.model for name in r.digital}
-    return tuple(
-        replace(run.metrics[name], margin=scope.margins[name].value)
-        if name in scope.margins
-        else run.metrics[name]
-        for name in names
-        if name in scored
-    )
+    return judge_digital_model(now, same or next(iter(entries), None), metrics)
 
 
 def _changed(old: Run, new: Run) -> dict[str, tuple[str, str]]:

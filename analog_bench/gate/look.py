@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from analog_bench.errors import UsageError
 from analog_bench.gate.pairing import pair_chips
 from analog_bench.gate.significance import Effect, paired_effect, welch_effect
-from analog_bench.noise import families
+from analog_bench.noise import parse_noise
 from analog_bench.result import SECOND_LOOK, Measurement, Metric, Result
 from analog_bench.store.baseline import SCORE_DECIMALS, CaseEntry, StoredChip
 
@@ -70,8 +71,12 @@ def second_look(result: Result, entry: CaseEntry, metric: Metric) -> Look | None
 
 def draws_nothing(result: Result) -> bool:
     """Return whether one chip says all there is to say: the case's noise is no random one."""
-    family = families().get(result.noise.partition(":")[0])
-    return family is not None and not family.RANDOM and result.hardware == "ideal"
+    try:
+        noise = parse_noise(result.noise)
+    except UsageError:
+        # A family that this version does not have: nothing is known of it.
+        return False
+    return not noise.RANDOM and result.hardware == "ideal"
 
 
 def _stored(entry: CaseEntry, *, second: bool) -> tuple[StoredChip, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from rich.text import Text
@@ -22,7 +23,7 @@ from analog_bench.report.profile import (
     spread_correlation,
     worst,
 )
-from analog_bench.result import Metric, Result
+from analog_bench.result import SEVERAL, Metric, Result
 
 _NAMED_AT_MOST = 3
 
@@ -37,16 +38,21 @@ def caption(rows: Sequence[Row], metrics: Sequence[Metric], data: str, glyph: Gl
         glyph: The signs to draw with.
 
     Returns:
-        What was done; the worst layers; how sure their order is; how the drop goes with the spread
-        of the weights.
+        What was done; how much of the model was on tiles, where a row has several layers; the worst
+        layers; how sure their order is; how the drop goes with the spread of the weights.
     """
     said = Text("\n")
     said.append(_what_was_done(rows, metrics, data, glyph))
     said.append("\n")
+    covered = _what_was_covered(rows)
+    if covered:
+        said.append(f"{covered}\n")
     said.append_text(_what_was_worst(rows, metrics[0], glyph))
-    for found in rankings(rows, metrics[0]):
+    # Of single layers alone: a group of them is no layer that could lose more than another.
+    single = [row for row in rows if not _several(row)]
+    for found in rankings(single, metrics[0]):
         said.append(f"\n{_order(found, rows, metrics[0])}")
-    correlation = _correlation(rows, metrics[0], glyph)
+    correlation = _correlation(single, metrics[0], glyph)
     if correlation:
         said.append(f"\n{correlation}")
     return said
@@ -83,6 +89,35 @@ def _what_was_done(rows: Sequence[Row], metrics: Sequence[Metric], data: str, gl
     return sentence
 
 
+def _what_was_covered(rows: Sequence[Row]) -> str:
+    """Say what share of the model sat on tiles in each group of several layers."""
+    shares: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        facts = row.result.facts
+        if facts and _several(row) and row.result.tile != "none" and row.result.chips:
+            share = (facts.coverage_weights, facts.coverage_macs)
+            shares.setdefault(one_line(row.result.group), []).append(share)
+    if not shares:
+        return ""
+    groups = (
+        f"{group} {_percent(min(found)[0])} and {_percent(min(found)[1])}"
+        for group, found in shares.items()
+    )
+    return (
+        "On tiles, of the weights of all matrix multiplications and of their multiply-accumulates: "
+        f"{'; '.join(groups)}."
+    )
+
+
+def _several(row: Row) -> bool:
+    return row.result.facts is not None and row.result.facts.kind == SEVERAL
+
+
+def _percent(share: float) -> str:
+    """Spell a share in percent, never as 100 where something is missing."""
+    return f"{math.floor(1000 * share) / 10:g} %"
+
+
 def of_a_star(metric: Metric, glyph: Glyphs) -> str:
     """Say what A* is."""
     label = metric_label(metric)
@@ -107,7 +142,8 @@ def _what_was_worst(rows: Sequence[Row], metric: Metric, glyph: Glyphs) -> Text:
     margin = margin_label(metric)
     if not lost:
         direction = "loses" if metric.higher_is_better else "adds"
-        return Text(f"No layer {direction} more than the margin of {margin} of {label}.")
+        none = "No row" if all(map(_several, rows)) else "No layer"
+        return Text(f"{none} {direction} more than the margin of {margin} of {label}.")
     sign = glyph.minus if metric.higher_is_better else "+"
     names = [
         f"{_named(row.result, rows)} {sign}{amount(row.drops[metric.name], metric)}" for row in lost

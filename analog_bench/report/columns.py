@@ -22,7 +22,7 @@ from analog_bench.report.labels import (
 )
 from analog_bench.report.layout import LAYER, Column, plain_column
 from analog_bench.report.profile import Row, worst
-from analog_bench.result import Metric, Result
+from analog_bench.result import SEVERAL, Metric, Result
 
 A_STAR = "A*"
 CHANGE = "change"
@@ -56,7 +56,7 @@ def columns(
 
     Returns:
         The columns; those for noise, drift time, tile, hardware and weights only where they vary,
-        the one for A* only where a row has it.
+        the one for A* only where a row has it, those about single layers only where a row is one.
     """
     main, *others = metrics
 
@@ -66,18 +66,21 @@ def columns(
     def of_result(header: str, spelt: Callable[[Result], str]) -> Column:
         return column(header, 0, lambda row: spelt(row.result), "left")
 
+    single = not all(row.result.facts and row.result.facts.kind == SEVERAL for row in rows)
+    depth = column("#", 2, lambda row: str(row.result.facts.depth) if row.result.facts else "")
+    kind = column("kind", 7, lambda row: row.result.facts.kind if row.result.facts else "", "left")
+    spread = (column("w std", 5, _weight_std), column("max/std", 4, _relative_spread))
     return [
-        column("#", 2, lambda row: str(row.result.facts.depth) if row.result.facts else ""),
+        *([depth] if single else []),
         column(LAYER, 0, lambda row: one_line(row.result.group), "left"),
-        column("kind", 7, lambda row: row.result.facts.kind if row.result.facts else "", "left"),
+        *([kind] if single else []),
         *(of_result(*varying) for varying in what_varies([row.result for row in rows]).items()),
         column("digital", 8, lambda row: _digital(row, main)),
         column(metric_label(main), 0, lambda row: _score(row, main, glyph)),
         *(column(metric_label(other), 3, _score_of(other, glyph)) for other in others),
         *([column(A_STAR, 6, _a_star)] if any(row.a_star for row in rows) else []),
         *_drop_and_bar(rows, main, glyph),
-        column("w std", 5, _weight_std),
-        column("max/std", 4, _relative_spread),
+        *(spread if single else ()),
         *_change(rows, verdicts, main, glyph),
         Column("verdict", tuple(_verdict(row, verdicts, glyph) for row in rows), 0, "left"),
     ]

@@ -148,7 +148,7 @@ def _digital_line(family: FamilyComparison) -> str:
         verdict = family.digital.get(metric.name)
         if verdict is not None:
             parts.append(f"{metric_label(metric)} {verdict.kind}: {one_line(verdict.reason)}")
-    return f"digital: {'; '.join(parts)}"
+    return f"digital: {'; '.join(parts) or 'judged with the direct weights only'}"
 
 
 def _closing(comparison: Comparison) -> Iterator[str]:

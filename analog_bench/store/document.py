@@ -123,6 +123,10 @@ class Node:
             numbers.append(number)
         return tuple(numbers)
 
+    def texts(self) -> tuple[str, ...]:
+        """Return a list of texts."""
+        return tuple(node.text() for node in self.elements())
+
     def scores(self) -> dict[str, float]:
         """Return an object of names and finite numbers, sorted by name."""
         return dict(sorted((key, node.number()) for key, node in self.entries()))

@@ -11,7 +11,6 @@ from analog_bench.store.document import DocumentError, Json, Node
 from analog_bench.store.layout import one_line
 from analog_bench.store.result_schema import (
     check_metrics,
-    identity,
     metrics_from_json,
     metrics_to_json,
     result_from_json,
@@ -114,7 +113,7 @@ class Ledger:
             DocumentError: Its case is there with other values, or one of its metrics with another
                 definition.
         """
-        case = identity(entry.result)
+        case = entry.result.identity
         if case in self._digests:
             if self._digests[case] != hashlib.sha256(line).digest():
                 raise DocumentError(f"the case {case[0]!a} came before, with other values")
@@ -127,4 +126,4 @@ class Ledger:
     def add(self, entry: JournalEntry, line: bytes) -> None:
         """Take in an entry that is not there yet."""
         self.metrics.update(entry.metrics)
-        self._digests[identity(entry.result)] = hashlib.sha256(line).digest()
+        self._digests[entry.result.identity] = hashlib.sha256(line).digest()

@@ -8,11 +8,6 @@ from analog_bench.result import SECOND_LOOK, LayerFacts, Measurement, Metric, Re
 from analog_bench.store.document import LARGEST_WHOLE, DocumentError, Json, Node
 
 
-def identity(result: Result) -> tuple[str, str, str]:
-    """Return what no two results of a run share: case id, study, protocol."""
-    return result.case_id, result.study, result.protocol
-
-
 def metrics_to_json(metrics: Mapping[str, Metric]) -> Json:
     """Return the JSON of metrics, sorted by name."""
     return {
@@ -55,6 +50,7 @@ def result_to_json(result: Result) -> Json:
         "status": result.status,
         "reason": result.reason,
         "digital": _sorted(result.digital),
+        "digital_texts": list(result.digital_texts),
         "chance": _sorted(result.chance),
         "facts": None
         if facts is None
@@ -76,6 +72,7 @@ def result_to_json(result: Result) -> Json:
                 "per_example": {
                     name: list(scores) for name, scores in sorted(chip.per_example.items())
                 },
+                "texts": list(chip.texts),
             }
             for chip in sorted(result.chips, key=lambda chip: chip.chip)
         ],
@@ -115,6 +112,7 @@ def result_from_json(node: Node) -> Result:
         chance=node.field("chance").scores(),
         chips=tuple(sorted(chips, key=lambda chip: chip.chip)),
         facts=None if facts.value is None else _facts(facts),
+        digital_texts=node.field("digital_texts").texts(),
     )
 
 
@@ -129,8 +127,7 @@ def check_metrics(result: Result, metrics: Container[str], node: Node) -> None:
     Raises:
         DocumentError: One is not.
     """
-    scored = {*result.digital, *result.chance}.union(*(chip.scores for chip in result.chips))
-    for name in sorted(scored):
+    for name in result.scored:
         if name not in metrics:
             raise DocumentError(f"{node.at}: its metric {name!a} is not under 'metrics'")
 
@@ -175,13 +172,14 @@ def _metric(name: str, node: Node) -> Metric:
 
 
 def _measurement(node: Node) -> Measurement:
-    node.only("chip", "scores", "seconds", "fingerprint", "per_example")
+    node.only("chip", "scores", "seconds", "fingerprint", "per_example", "texts")
     return Measurement(
         chip=node.field("chip").whole(),
         scores=node.field("scores").scores(),
         per_example={name: part.numbers() for name, part in node.field("per_example").entries()},
         fingerprint=node.field("fingerprint").numbers(),
         seconds=node.field("seconds").number(),
+        texts=node.field("texts").texts(),
     )
 
 

@@ -11,7 +11,6 @@ from analog_bench.result import Margin, Metric, Scope
 from analog_bench.store.document import LARGEST_WHOLE, DocumentError, Json, Node
 from analog_bench.store.result_schema import (
     check_metrics,
-    identity,
     metrics_from_json,
     metrics_to_json,
     result_from_json,
@@ -19,12 +18,12 @@ from analog_bench.store.result_schema import (
 )
 from analog_bench.store.run import Manifest, Run, settled
 
-RUN_VERSION = 2
+RUN_VERSION = 3
 
 
 def run_to_json(run: Run) -> Json:
     """Return the run as the JSON of a run file: settled results, sorted by case id, then study."""
-    order = sorted(run.results, key=identity)
+    order = sorted(run.results, key=lambda result: result.identity)
     return {
         "schema_version": RUN_VERSION,
         "manifest": manifest_to_json(run.manifest),
@@ -55,9 +54,9 @@ def run_from_json(node: Node) -> Run:
     results = tuple(map(result_from_json, listed))
     seen: set[tuple[str, str, str]] = set()
     for result, place in zip(results, listed, strict=True):
-        if identity(result) in seen:
+        if result.identity in seen:
             raise DocumentError(f"{place.at}: the case {result.case_id!a} stands twice")
-        seen.add(identity(result))
+        seen.add(result.identity)
         check_metrics(result, metrics, place)
         if (result.study, result.model) not in known:
             raise DocumentError(f"{place.at}: no scope is of its study and model")

@@ -5,11 +5,30 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from analog_bench.errors import UsageError
+
 DATA_VARIABLE = "ANALOG_BENCH_DATA"
 """Environment variable that names it."""
+TRAINING_FILE = Path("squad") / "train-v1.1.json"
+"""Where in it the questions to train on are."""
 
 
 def data_folder() -> Path | None:
     """Return the folder that `ANALOG_BENCH_DATA` names, None where it is not set."""
     named = os.environ.get(DATA_VARIABLE)
     return Path(named) if named else None
+
+
+def training_file() -> Path:
+    """Return the path of the questions to train on, whether or not the file is there.
+
+    Raises:
+        UsageError: `ANALOG_BENCH_DATA` is not set.
+    """
+    folder = data_folder()
+    if folder is None:
+        raise UsageError(
+            f"no data to train on: give --data a SQuAD v1.1 JSON file, or set {DATA_VARIABLE} to "
+            f"a folder with {TRAINING_FILE.as_posix()}"
+        )
+    return folder / TRAINING_FILE

@@ -13,9 +13,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
 from analog_bench.seeds import derive_seed
-from analog_bench.tasks.lm_metric import perplexity, token_nats
+from analog_bench.tasks.lm_metric import token_nats
 
 PROMPT = "Once upon a time"
+BROKEN = -1
+"""Stands for tokens that could not be picked, since a logit was no finite number."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Sampling:
         top_k: Only this many of the likeliest tokens can be picked (Fan et al. 2018).
     """
 
-    tokens: int = 120
+    tokens: int = 100
     temperature: float = 0.8
     top_k: int = 40
 
@@ -41,100 +43,127 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Generated:
-    """A text that was written.
+class Prompt:
+    """What texts go on from.
 
     Attributes:
-        prompt: What it goes on from.
-        text: What was written, without the prompt.
-        prompt_ids: Tokens of the prompt, behind an end-of-text token.
-        ids: Tokens that were written.
-        broken: Whether it ended because a logit was no finite number.
+        text: As it was given.
+        ids: Its tokens behind an end-of-text token: the model reads it as the beginning of a text.
+        end: The end-of-text token.
     """
 
-    prompt: str
     text: str
-    prompt_ids: tuple[int, ...]
     ids: tuple[int, ...]
-    broken: bool
+    end: int
+
+    @classmethod
+    def of(cls, text: str, tokenizer: PreTrainedTokenizerFast) -> Prompt:
+        """Return a prompt, tokenised."""
+        backend: Any = tokenizer.backend_tokenizer
+        end = int(tokenizer.eos_token_id)
+        return cls(text, (end, *backend.encode(text, add_special_tokens=False).ids), end)
 
 
-def generate(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerFast,
-    prompt: str = PROMPT,
-    *,
-    seed: int,
-    sampling: Sampling | None = None,
-) -> Generated:
-    """Let a model write on from a prompt.
+def draws_of(prompt: str, seed: int, texts: int, tokens: int) -> Tensor:
+    """Return the numbers that tokens are picked by, one for each token of each text.
 
-    A pure function of the model, the prompt, the seed and the sampling. Each token is picked by one
-    number drawn from the seed alone: two models that agree on their likeliest tokens write the same
-    text, so that digital and analog texts under one seed are comparable word by word.
+    The n-th text has the same ones however many texts there are.
 
     Args:
-        model: A GPT-2, digital or with a chip in it.
-        tokenizer: Its tokeniser.
-        prompt: What to go on from; the model reads it as the beginning of a text.
-        seed: Where the picks come from.
-        sampling: How tokens are picked; the defaults where None.
+        prompt: What the texts go on from.
+        seed: Where the numbers come from.
+        texts: Number of texts.
+        tokens: Tokens of each.
 
     Returns:
-        The text.
-
-    Raises:
-        UsageError: Prompt and text are longer than the model's positions.
+        Numbers from 0 to 1, float64, shape (texts, tokens).
     """
-    used = sampling or Sampling()
-    backend: Any = tokenizer.backend_tokenizer
-    own = backend.encode(prompt, add_special_tokens=False).ids
-    end = int(tokenizer.eos_token_id)
-    start = [end, *own]
-    room = int(model.config.n_positions)
-    if len(start) + used.tokens > room:
-        raise UsageError(
-            f"the prompt's {len(start)} tokens and {used.tokens} to write are more than the "
-            f"{room} positions of the model; shorten either"
-        )
-    draws = torch.Generator().manual_seed(derive_seed(seed, "generation", prompt))
-    written: list[int] = []
-    broken = False
-    step = torch.tensor([start], device=model.device)
+    rows = []
+    for text in range(texts):
+        own = torch.Generator().manual_seed(derive_seed(seed, "generation", prompt, text))
+        rows.append(torch.rand(tokens, generator=own, dtype=torch.float64))
+    return torch.stack(rows)
+
+
+def write(
+    model: PreTrainedModel, prompts: Tensor, draws: Tensor, sampling: Sampling, *, end: int
+) -> Tensor:
+    """Let a model write on from prompts of one length, all texts together.
+
+    Each token is picked by one number: two models that agree on their likeliest tokens write the
+    same text, so that digital and analog texts by the same numbers are comparable word by word. A
+    text that has ended stays among the others till all have, so that what a chip draws for one does
+    not depend on when another ends.
+
+    Args:
+        model: A GPT-2, digital or with a chip in it that is being read.
+        prompts: Token ids, shape (texts, tokens).
+        draws: A number from 0 to 1 for each token to write, float64, shape (texts, tokens).
+        sampling: How tokens are picked.
+        end: The end-of-text token.
+
+    Returns:
+        The tokens, shape (texts, tokens): `end` from where a text ends, `BROKEN` from where a logit
+        is no finite number.
+    """
+    device = prompts.device
+    written = torch.full(draws.shape, end, dtype=torch.long)
+    unfinished = set(range(len(prompts)))
+    step, begin = prompts, 0
     cache: Any = None
     with torch.inference_mode():
-        while len(written) < used.tokens:
-            out = model(input_ids=step, past_key_values=cache, use_cache=True)
-            cache, logits = out.past_key_values, out.logits[0, -1].cpu()
-            broken = not bool(torch.isfinite(logits).all())
-            if broken:
+        for place in range(draws.shape[1]):
+            # Spelt out for every text: noise on position embeddings then differs between them.
+            positions = torch.arange(begin, begin + step.shape[1], device=device)
+            out = model(
+                input_ids=step,
+                position_ids=positions.expand(len(prompts), -1),
+                past_key_values=cache,
+                use_cache=True,
+            )
+            cache, begin = out.past_key_values, begin + step.shape[1]
+            logits = out.logits[:, -1].cpu()
+            for text in sorted(unfinished):
+                token = _pick(logits[text], sampling, draws[text, place])
+                if token == BROKEN:
+                    written[text, place:] = BROKEN
+                else:
+                    written[text, place] = token
+                if token in (end, BROKEN):
+                    unfinished.remove(text)
+            if not unfinished:
                 break
-            token = _pick(logits, used, float(torch.rand((), generator=draws, dtype=torch.float64)))
-            if token == end:
-                break
-            written.append(token)
-            step = torch.tensor([[token]], device=model.device)
-    text = backend.decode(written, skip_special_tokens=True)
-    return Generated(prompt, text, tuple(start), tuple(written), broken)
+            step = written[:, place : place + 1].clamp(min=0).to(device)
+    return written
 
 
-def text_perplexity(model: PreTrainedModel, generated: Generated) -> float:
-    """Return the perplexity of a written text under a model, given its prompt.
+def until_end(tokens: Sequence[int], end: int) -> tuple[int, ...]:
+    """Return the tokens of a text up to where it ends, its end-of-text token included.
+
+    Args:
+        tokens: A row of what `write` returns.
+        end: The end-of-text token.
+    """
+    listed = tuple(tokens)
+    return listed[: listed.index(end) + 1] if end in listed else listed
+
+
+def text_nats(model: PreTrainedModel, prompt: Sequence[int], tokens: Sequence[int]) -> float:
+    """Return the mean nats a token of a written text under a model, given its prompt.
 
     Args:
         model: The judge: the clean digital model.
-        generated: The text.
+        prompt: Tokens of the prompt.
+        tokens: Tokens that were written, at least one, with the end-of-text token where it ended:
+            to end where no text would end is not coherent.
 
     Returns:
-        exp(mean nats a written token); not a number where nothing was written.
+        Nats; the perplexity of the text is exp of it.
     """
-    if not generated.ids:
-        return math.nan
-    ids = torch.tensor([[*generated.prompt_ids, *generated.ids]], device=model.device)
-    count = len(generated.ids)
+    ids = torch.tensor([[*prompt, *tokens]], device=model.device)
     with torch.inference_mode():
-        logits = model(input_ids=ids[:, :-1]).logits[0, -count:]
-    return perplexity(float(token_nats(logits.cpu(), ids[0, -count:].cpu()).double().mean()))
+        logits = model(input_ids=ids[:, :-1], use_cache=False).logits[0, -len(tokens) :]
+    return float(token_nats(logits.cpu(), ids[0, -len(tokens) :].cpu()).double().mean())
 
 
 def repetition(ids: Sequence[int], n: int = 4) -> float:
@@ -154,10 +183,14 @@ def repetition(ids: Sequence[int], n: int = 4) -> float:
     return 1.0 - len(set(grams)) / len(grams) if grams else 0.0
 
 
-def _pick(logits: Tensor, sampling: Sampling, draw: float) -> int:
+def _pick(logits: Tensor, sampling: Sampling, draw: Tensor) -> int:
+    if not bool(torch.isfinite(logits).all()):
+        return BROKEN
+    least = logits.topk(min(sampling.top_k, len(logits))).values[-1]
+    likely = (logits >= least).nonzero()[:, 0]
     # Sorted by likelihood, then by token: equal logits stand in the same order everywhere.
-    order = torch.sort(logits.double(), descending=True, stable=True)
+    order = torch.sort(logits[likely].double(), descending=True, stable=True)
     kept = order.values[: sampling.top_k] / sampling.temperature
     shares = torch.softmax(kept, dim=0).cumsum(dim=0)
-    place = int(torch.searchsorted(shares, torch.tensor(draw, dtype=torch.float64), right=True))
-    return int(order.indices[min(place, len(kept) - 1)])
+    place = int(torch.searchsorted(shares, draw, right=True))
+    return int(likely[order.indices[min(place, len(kept) - 1)]])

@@ -48,6 +48,7 @@ class LanguageModelling:
 
     Attributes:
         name: Name of the text, for tables.
+        data: The same with what the examples are: `embedded blocks`.
         examples: Number of blocks.
         blocks: The blocks.
         batches: The inputs.
@@ -84,6 +85,7 @@ class LanguageModelling:
         sizes = _token_sizes(ids, text.content, tokenizer)
         blocks = cut(len(ids), used.block, used.stride)
         self.name = text.name
+        self.data = f"{text.name} blocks"
         self.blocks: list[Block] = blocks if examples is None else sample(blocks, examples)
         self.examples = len(self.blocks)
         self.batches: list[Batch] = make_batches(self.blocks, ids, used.batch_tokens)
@@ -149,6 +151,10 @@ class LanguageModelling:
             per_example: What `score` returned.
         """
         return self._all(weighted_mean(per_example["cross_entropy"], self.tokens))
+
+    def texts(self, reduced: Sequence[Tensor]) -> tuple[str, ...]:
+        """Return nothing: texts are read here, not written."""
+        return ()
 
     def _all(self, nats: float) -> dict[str, float]:
         return {

@@ -18,8 +18,17 @@ CROSS_ENTROPY = Metric(name="cross_entropy", unit="nats", higher_is_better=False
 PERPLEXITY = Metric(name="perplexity", unit="", higher_is_better=False, margin=3.0)
 BITS_PER_BYTE = Metric(name="bits_per_byte", unit="bits", higher_is_better=False, margin=0.007)
 
-METRICS_OF: Mapping[Literal["qa", "lm"], tuple[Metric, ...]] = MappingProxyType(
-    {"qa": (F1, EM), "lm": (CROSS_ENTROPY, PERPLEXITY, BITS_PER_BYTE)}
+GENERATION_PERPLEXITY = Metric(
+    name="generation_perplexity", unit="", higher_is_better=False, margin=2.0
+)
+REPETITION = Metric(name="repetition", unit="", higher_is_better=False, margin=0.05)
+
+METRICS_OF: Mapping[Literal["qa", "lm", "generation"], tuple[Metric, ...]] = MappingProxyType(
+    {
+        "qa": (F1, EM),
+        "lm": (CROSS_ENTROPY, PERPLEXITY, BITS_PER_BYTE),
+        "generation": (GENERATION_PERPLEXITY, REPETITION),
+    }
 )
 """The metrics of each kind of task, the main one first."""
 

@@ -48,6 +48,7 @@ class QuestionAnswering:
 
     Attributes:
         name: Name of the data, for tables.
+        data: The same with what the examples are: `embedded questions`.
         examples: Number of questions.
         batches: The inputs, longest first.
         protocol: Fingerprint; scores with different fingerprints are never compared.
@@ -73,6 +74,7 @@ class QuestionAnswering:
         """
         used = protocol or QaProtocol()
         self.name = name
+        self.data = f"{name} questions"
         self.questions = questions
         self.examples = len(questions)
         self.windows: list[Window] = make_windows(questions, tokenizer, used.limits)
@@ -133,6 +135,10 @@ class QuestionAnswering:
     def mean(self, per_example: Mapping[str, Sequence[float]]) -> dict[str, float]:
         """Return each metric's plain mean over the questions."""
         return {name: fmean(scores) for name, scores in per_example.items()}
+
+    def texts(self, reduced: Sequence[Tensor]) -> tuple[str, ...]:
+        """Return nothing: answers are parts of what was given."""
+        return ()
 
 
 def _fingerprint(

@@ -16,6 +16,7 @@ class Task(Protocol):
 
     Attributes:
         name: Name of the data, for tables.
+        data: What the examples are, as a table says it: `embedded questions`.
         examples: Number of examples.
         batches: The inputs.
         protocol: Fingerprint; scores with different fingerprints are never compared.
@@ -24,6 +25,7 @@ class Task(Protocol):
     """
 
     name: str
+    data: str
     examples: int
     batches: list[Batch]
     protocol: str
@@ -33,7 +35,7 @@ class Task(Protocol):
     def chance(self) -> Mapping[str, float]:
         """Metric name to the mean score of guessing."""
 
-    def reduce(self, batch: int, logits: Tensor, /) -> Tensor:
+    def reduce(self, batch: int, output: Tensor, /) -> Tensor:
         """Keep what scoring needs of one batch's outputs; finite exactly where they can be scored.
 
         A language model's logits over a whole text would fill the memory.
@@ -44,3 +46,6 @@ class Task(Protocol):
 
     def mean(self, per_example: Mapping[str, Sequence[float]], /) -> dict[str, float]:
         """Return each metric over all examples, weighted as the metric asks."""
+
+    def texts(self, reduced: Sequence[Tensor], /) -> tuple[str, ...]:
+        """Return what was written, one an example; empty where the task is not to write."""

@@ -31,7 +31,7 @@ LOCK = Path("zoo.lock.json")
 class MeanLogits:
     """A task whose scores show any change of any bit of a question's logits."""
 
-    name = "random tokens"
+    name = data = "random tokens"
     protocol = "mean logits"
     metrics = (Metric("mean", "1", True, 0.1),)
 
@@ -49,6 +49,9 @@ class MeanLogits:
 
     def mean(self, per_example: Mapping[str, Sequence[float]]) -> dict[str, float]:
         return {name: fmean(scores) for name, scores in per_example.items()}
+
+    def texts(self, reduced: Sequence[Tensor]) -> tuple[str, ...]:
+        return ()
 
 
 @pytest.fixture(scope="session")

@@ -120,7 +120,10 @@ def test_one_chip_cannot_show_a_spread():
     assert verdict([60.0], [60.0], seed=8).kind == "inconclusive"
 
 
-@pytest.mark.parametrize("noise", ["ideal", "quantise:dac_bits=8", "ir_drop:scale=1", "s_shape"])
+EXACT = ("ideal", "quantise:dac_bits=8", "ir_drop:scale=1", "s_shape")
+
+
+@pytest.mark.parametrize("noise", [*EXACT, "equal_error:family=ir_drop,error=0.1"])
 def test_one_chip_is_all_where_nothing_is_drawn(noise):
     changed = {"noise": noise, "tile": "torch"}
     assert verdict([40.0], [60.0], **changed).kind == "regressed"

@@ -49,6 +49,13 @@ class Finished:
         return [line for line in self.out.splitlines() if line.startswith("ERROR: ")]
 
 
+def bench_words(args, cwd):
+    """Return what pytest is to collect: in this repository the study of layers, on one model."""
+    if cwd != ROOT:
+        return HERE
+    return [STUDY_FILE] if "--model" in args else [STUDY_FILE, "--model", "bert"]
+
+
 def clean_environment(**more):
     """Return this environment without what steers pytest, the hub's client or this project."""
     ours = ("PYTEST_", "ANALOG_BENCH_", "HF_", "HUGGING", "TRANSFORMERS_")
@@ -78,7 +85,7 @@ def bench():
         """Run; results go to `folder`, where modules for `-p` may lie."""
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
         command += [word for name in plugins for word in ("-p", name)]
-        command += [STUDY_FILE] if cwd == ROOT else HERE
+        command += bench_words(args, cwd)
         command += ["--json", str(folder / "results.json"), "--baselines", str(folder / "stored")]
         began = time.monotonic()
         done = subprocess.run(
@@ -113,7 +120,7 @@ def warm():
 
     def run(*args, folder, cwd=ROOT, env=None, first_on_path=()):
         """Run; results go to `folder`."""
-        command = ["-p", "no:cacheprovider", *([STUDY_FILE] if cwd == ROOT else HERE)]
+        command = ["-p", "no:cacheprovider", *bench_words(args, cwd)]
         command += ["--baselines", str(folder / "stored")]
         if "--json" not in args:
             command += ["--json", str(folder / "results.json")]

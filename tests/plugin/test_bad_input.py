@@ -26,7 +26,6 @@ def assert_one_line(done, said):
     ("args", "said"),
     [
         (("--model", "brt"), "no embedded model 'brt'; did you mean 'bert'?"),
-        (("--model", "mobilebert"), "there is no embedded mobilebert yet; `--zoo hub` has it"),
         (("--layer", "encoder.layer.0.output.dens"), "did you mean 'encoder.layer.0.output.dense'"),
         (("--layer", "*.99.*"), "--layer '*.99.*' fits no layer of bert"),
         (("--noise", "white_outptu"), "did you mean 'white_output'?"),
@@ -43,6 +42,8 @@ def assert_one_line(done, said):
         (("--zoo", "embeded"), "--zoo 'embeded' is unknown; did you mean 'embedded'?"),
         (("--noise", "pcm", "--hardware", "standard"), "no hardware preset 'standard'"),
         (("--hardware", "StandardHWATrainingTorch"), "would change nothing"),
+        (("--variant", "hw"), "--variant 'hw' is unknown; did you mean 'hwa'?"),
+        (("--hwa", "nowhere"), "--hwa must be a folder with one folder a model, found 'nowhere'"),
         (("--seed", "-1"), "--seed must be a whole number, at least 0"),
         (("--front", "maybe"), "--front 'maybe' is unknown"),
         (("--zoo", "hub", "--lock", "none.json"), "is not locked in"),
@@ -53,7 +54,7 @@ def test_an_option_that_cannot_be(warm, tmp_path, args, said):
 
 
 def test_a_process_of_its_own_says_the_same(bench, tmp_path):
-    said = "no noise family 'wite'; known: hermes"
+    said = "no noise family 'wite'; known: equal_error, hermes"
     assert_one_line(bench("--noise", "wite", folder=tmp_path), said)
 
 

@@ -15,7 +15,7 @@ LAYERS = ("encoder.layer.5.*dense", "qa_outputs")
 CHOICE = (
     *(word for layer in LAYERS for word in ("--layer", layer)),
     *("--noise", "white_output", "--noise", "pcm:prog=8", "--chips", "2", "--examples", "6"),
-    *("--per-example", "on"),
+    *("--per-example", "on", "--model", "bert"),
 )
 CASES = 8
 KILLS = 2

@@ -30,6 +30,25 @@ def bench_without_cases():
     pass
 """
 
+# A study of another model's, at another budget, of a noise with drift times of its own.
+OTHER = """
+import pytest
+from analog_bench.noise import ReramWan2022
+from analog_bench.study import Budget, Study
+
+STUDY = Study(
+    name="other",
+    question="what else?",
+    models=("distilgpt2",),
+    noises=(ReramWan2022(),),
+    budgets={BUDGETS},
+)
+
+@pytest.mark.study(STUDY)
+def bench_other(case, measure, baseline):
+    baseline.check(measure(case))
+"""
+
 
 def models(done):
     """Return the models of the collected cases, in their order."""
@@ -71,6 +90,38 @@ def test_a_study_of_ones_own_is_found_by_its_name(collected, project):
     assert models(everything) == ["hub-bert", "hub-mobilebert", "hub-distilgpt2"]
     assert "bench_mine.py::bench_without_cases" in everything.out
     assert models(collected("-k", "bert_layer_noise", cwd=project)) == ["hub-bert"]
+
+
+@pytest.mark.parametrize(
+    ("budgets", "args", "said"),
+    [
+        ('{"nightly": Budget(1, 4)}', (), "other: nothing to measure at budget smoke"),
+        ('{"smoke": Budget(1, 4)}', ("--layer", "*.0.output.dense"), "fits no layer of distilgpt2"),
+    ],
+)
+def test_a_study_that_has_nothing_here_is_left_out_and_named(
+    bench, lock, project, tmp_path, budgets, args, said
+):
+    (project / "bench_mine.py").write_text(OWN.replace('"mobilebert", "distilgpt2"', ""))
+    (project / "bench_other.py").write_text(OTHER.replace("{BUDGETS}", budgets))
+    hub = ("--collect-only", "--zoo", "hub", f"--lock={lock}")
+    done = bench(*hub, *args, folder=tmp_path, cwd=project)
+    assert done.code == 0, done.out
+    assert "1 deselected" in done.out
+    assert said in done.out
+    assert "bench_other.py" not in done.out
+
+
+def test_a_mistake_counts_only_in_a_study_that_is_asked_for(collected, project):
+    (project / "bench_mine.py").write_text(OWN)
+    (project / "bench_other.py").write_text(OTHER.replace("{BUDGETS}", '{"smoke": Budget(1, 4)}'))
+    both = collected("--drift", "5", cwd=project)
+    assert both.code == 4, both.out
+    assert "was fitted at" in both.errors[0]
+    mine = collected("--drift", "5", "-k", "bert_layer_noise", cwd=project)
+    assert (mine.code, models(mine)) == (0, ["hub-bert"])
+    other = collected("--drift", "5", "-k", "distilgpt2_other", cwd=project)
+    assert other.code == 4, other.out
 
 
 def test_the_embedded_bert_is_collected_layer_by_layer(bench, tmp_path):

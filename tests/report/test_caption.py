@@ -46,6 +46,35 @@ def drops(results):
     }
 
 
+def whole(result, group, weights, macs, **changed):
+    facts = replace(result.facts, kind="several", coverage_weights=weights, coverage_macs=macs)
+    return replace(
+        result, case_id=f"m/{group}/{changed}", group=group, tile="torch", facts=facts, **changed
+    )
+
+
+def test_whole_models_say_how_much_of_them_is_on_tiles(bert, metrics):
+    results = [
+        whole(bert[0], "all", 1.0, 1.0, drift_s=1.0),
+        whole(bert[0], "all", 1.0, 1.0, drift_s=2.0),
+        whole(bert[0], "blocks", 0.69234, 0.9999),
+    ]
+    text = said(results, metrics[:1])
+    assert (
+        "On tiles, of the weights of all matrix multiplications and of their "
+        "multiply-accumulates: all 100 % and 100 %; blocks 69.2 % and 99.9 %."
+    ) in text
+    headers = {c.header for c in columns(profile(results, metrics), {}, metrics, glyphs(False))}
+    assert headers.isdisjoint({"#", "kind", "w std", "max/std"})
+    assert "Ranking of" not in text
+    # Without tiles there is nothing to say, and single layers keep their columns.
+    untiled = [replace(result, tile="none") for result in results]
+    assert "On tiles" not in said(untiled, metrics)
+    assert "On tiles" not in said(bert, metrics)
+    mixed = columns(profile([*results, bert[3]], metrics), {}, metrics, glyphs(False))
+    assert {"#", "kind", "w std", "max/std"} <= {column.header for column in mixed}
+
+
 def test_the_ranking_is_the_gates(bert, metrics):
     results = spread(bert, by=40.0, seed=1)
     expected = rank_layers(drops(results), seed=7)

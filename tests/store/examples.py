@@ -14,12 +14,15 @@ METRICS = {
 
 
 def example_run(n=3):
-    chip = Measurement(0, {"f1": 61.5, "em": 50.0}, {"f1": (1.0, 0.25)}, (0.125, 3.0), 1.5)
+    chip = Measurement(
+        0, {"f1": 61.5, "em": 50.0}, {"f1": (1.0, 0.25)}, (0.125, 3.0), 1.5,
+        ('She said: "no".\n\x1b[31m\u202e', ""),
+    )  # fmt: skip
     result = Result(
         "bert/c0/white_output:std=1", "layer_noise", "bert", "c0", "white_output:std=1", 0.0,
         "none", "ideal", "direct", 1, "p" * 64, "w" * 64, 7, "measured", "",
         {"f1": 70.0, "em": 60.0}, {"f1": 3.5}, (chip, replace(chip, chip=1)),
-        LayerFacts(0, "matmul", 100, 0.02, 0.1, 0.5, 0.6),
+        LayerFacts(0, "matmul", 100, 0.02, 0.1, 0.5, 0.6), ("She said: “yes”.", ""),
     )  # fmt: skip
     manifest = Manifest("2026-01-02T03:04:05+00:00", 7, "pytest", {"torch": "2"}, None, {"k": "v"})
     results = tuple(replace(result, case_id=f"bert/c{i}") for i in range(n))

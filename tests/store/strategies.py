@@ -7,6 +7,7 @@ from analog_bench.store.run import Manifest, Run
 from tests.store.examples import METRICS, scopes_of
 
 NAMES = st.text("abcdefgh.:=/_é", min_size=1, max_size=20)
+WRITTEN = st.lists(st.text(st.characters(codec="utf-8")), max_size=2).map(tuple)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 TEXTS = ["case_id", "study", "model", "group", "noise", "tile", "hardware", "variant"]
 TEXTS += ["protocol", "weights"]
@@ -29,6 +30,7 @@ def measurements(draw):
             per_example={name: draw(examples) for name in metrics},
             fingerprint=draw(examples),
             seconds=draw(st.floats(0, 1e6)),
+            texts=draw(WRITTEN),
         )
         for chip in sorted(draw(FIRST_LOOKS) | draw(SECOND_LOOKS))
     )
@@ -48,6 +50,7 @@ def results(draw):
         chance=draw(SCORES),
         chips=draw(measurements()) if status == "measured" else (),
         facts=draw(st.none() | FACTS),
+        digital_texts=draw(WRITTEN),
     )
 
 

@@ -215,4 +215,4 @@ def test_the_metrics_are_known_and_lower_is_better():
     assert names == ["cross_entropy", "perplexity", "bits_per_byte"]
     assert not any(metric.higher_is_better for metric in METRICS_OF["lm"])
     assert METRICS["cross_entropy"].margin == 0.02
-    assert {"f1", "em", *names} == set(METRICS)
+    assert {"f1", "em", *names} < set(METRICS)

@@ -1,0 +1,139 @@
+"""What chips need to know beforehand of a layer's clean inputs: input ranges, severities."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from torch import nn
+
+from analog_bench.analog.clean_inputs import BATCHES, CleanInputs, Pass, observe_inputs, spread
+from analog_bench.analog.input_ranges import observe_input_ranges
+from analog_bench.analog.rules import needs_input_ranges
+from analog_bench.analog.severity import solve_severity
+from analog_bench.case import Case
+from analog_bench.engine.front import Front
+from analog_bench.noise import EqualError
+from analog_bench.tasks.windows import Batch
+
+Range = float | tuple[float, ...]
+
+
+class Known(NamedTuple):
+    """What a case's chips are told of its layers, by module path.
+
+    Attributes:
+        input_ranges: Static input ranges; None where its tiles have none.
+        severities: Severities; None where they are not solved for.
+    """
+
+    input_ranges: Mapping[str, Range] | None
+    severities: Mapping[str, float] | None
+
+
+class Calibration:
+    """Observes what is needed, each layer once: cases share it.
+
+    Everything is taken from the clean model, so that it does not depend on which other layers a
+    case has. The front must stand before a case's layers, and the model must be clean.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        front: Front,
+        batches: Sequence[Batch],
+        *,
+        seed: int,
+        by_token: bool,
+        learned: Mapping[str, Range],
+    ) -> None:
+        """Observe nothing yet.
+
+        Args:
+            model: The digital model.
+            front: Where its activations are.
+            batches: The inputs.
+            seed: The run's seed.
+            by_token: Whether layers see a batch token by token, unpadded.
+            learned: Module path to input ranges that training has learned, which hold in place of
+                observed ones.
+        """
+        self._model = model
+        self._front = front
+        self._batches = batches
+        self._seed = seed
+        self._by_token = by_token
+        self._ranges: dict[str, Range] = dict(learned)
+        self._inputs: dict[str, CleanInputs] = {}
+        self._severities: dict[tuple[object, ...], float] = {}
+
+    def needed(self, case: Case) -> bool:
+        """Return whether a case needs anything observed."""
+        return isinstance(case.noise, EqualError) or needs_input_ranges(case.noise, case.hardware)
+
+    def of(self, case: Case, paths: Sequence[str]) -> Known:
+        """Return what a case's chips need to know.
+
+        Args:
+            case: The case.
+            paths: Module paths of its layers.
+
+        Raises:
+            UsageError: The error that is asked for is out of reach for a layer.
+        """
+        ranges = self._input_ranges(case, paths)
+        return Known(ranges, self._all_severities(case, paths, ranges))
+
+    def _input_ranges(self, case: Case, paths: Sequence[str]) -> dict[str, Range] | None:
+        if not needs_input_ranges(case.noise, case.hardware):
+            return None
+        unknown = [path for path in paths if path not in self._ranges]
+        if unknown:
+            # No output is kept: those of a language model over a whole text would fill the memory.
+            self._ranges |= observe_input_ranges(
+                self._model, unknown, lambda: deque(self._front.outputs(), maxlen=0)
+            )
+        return {path: self._ranges[path] for path in paths}
+
+    def _all_severities(
+        self, case: Case, paths: Sequence[str], ranges: Mapping[str, Range] | None
+    ) -> dict[str, float] | None:
+        if not isinstance(case.noise, EqualError):
+            return None
+        keys = {path: _key(case, path) for path in paths}
+        sampled = self._sampled([path for path, key in keys.items() if key not in self._severities])
+        for path, inputs in sampled.items():
+            self._severities[keys[path]] = solve_severity(
+                self._model,
+                path,
+                case.noise,
+                inputs,
+                seed=self._seed,
+                tile=case.tile,
+                hardware=case.hardware,
+                drift_s=case.drift_s,
+                input_ranges=ranges and {path: ranges[path]},
+            )
+        return {path: self._severities[key] for path, key in keys.items()}
+
+    def _sampled(self, paths: Sequence[str]) -> Mapping[str, CleanInputs]:
+        """Return inputs of layers; those of the last ones asked for are kept, and no others."""
+        unknown = [path for path in paths if path not in self._inputs]
+        if unknown:
+            passes = [
+                Pass(
+                    None if self._by_token else self._batches[index].attention_mask,
+                    partial(self._front.output, index),
+                )
+                for index in spread(len(self._batches), BATCHES)
+            ]
+            found = {path: kept for path, kept in self._inputs.items() if path in paths}
+            self._inputs = found | observe_inputs(self._model, unknown, passes)
+        return {path: self._inputs[path] for path in paths}
+
+
+def _key(case: Case, path: str) -> tuple[object, ...]:
+    return case.noise, path, case.drift_s, case.tile, case.hardware

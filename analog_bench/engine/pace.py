@@ -1,0 +1,105 @@
+"""How long a case will take, about: from the time of a few clean batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
+
+import torch
+
+from analog_bench.case import Case
+from analog_bench.engine.walk import Walk
+from analog_bench.noise import InpNoise, OutNoise, PcmRead, Preset, Quantise, SShape, Tile
+from analog_bench.tasks.task import Task
+
+# Long enough to be past the first batch, which warms caches up; short enough not to be waited for.
+_PROBE_S = 0.4
+_RUNS = 4
+_READING = (Preset, OutNoise, InpNoise, Quantise, PcmRead, SShape)
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """What a tile engine costs, in clean passes through the same layers.
+
+    Attributes:
+        pass_: A pass through layers whose devices alone are not perfect.
+        reading: A pass where converters, or noise at every read, are computed, too.
+        tokens: Programming, in tokens of clean passes.
+    """
+
+    pass_: float
+    reading: float
+    tokens: float
+
+
+# Measured on two cores (docs/method.md); the C++ tile's second figure is a preset's.
+_COSTS: Mapping[Tile, _Cost] = MappingProxyType(
+    {"torch": _Cost(1.3, 2.3, 6e3), "cpp": _Cost(5.5, 100.0, 9e4)}
+)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast this machine runs a clean model.
+
+    Attributes:
+        stages: Seconds a token takes in each stage of the walk.
+        scoring: Seconds a token takes from the output to what is scored.
+    """
+
+    stages: tuple[float, ...]
+    scoring: float
+
+    def seconds(self, case: Case, *, stage: int, share: float, tokens: int) -> float:
+        """Return the seconds that one chip of a case takes, about.
+
+        Args:
+            case: The case.
+            stage: The stage that it is computed from.
+            share: Share of the model's matrix-multiply weights in its layers.
+            tokens: Tokens of the inputs.
+        """
+        clean = (sum(self.stages[stage:]) + self.scoring) * tokens
+        if case.noise.WHERE != "tile":
+            return clean
+        cost = _COSTS[case.tile]
+        reads = isinstance(case.noise, _READING) or case.hardware != "ideal"
+        slower = (cost.reading if reads else cost.pass_) - 1.0
+        whole = sum(self.stages) * share
+        return clean + whole * (slower * tokens + cost.tokens)
+
+
+def measure_pace(walk: Walk, task: Task) -> Pace:
+    """Time a clean model on one batch of middling length, in a fraction of a second.
+
+    Args:
+        walk: The model's stages; the model is clean.
+        task: The inputs.
+    """
+    index = len(task.batches) // 2
+    tokens = task.batches[index].input_ids.numel()
+    began = time.perf_counter()
+    timed: list[float] = []
+    for _ in range(_RUNS):
+        timed = _timed(walk, task, index)
+        if time.perf_counter() - began > _PROBE_S:
+            break
+    *stages, scoring = (seconds / tokens for seconds in timed)
+    return Pace(tuple(stages), scoring)
+
+
+def _timed(walk: Walk, task: Task, index: int) -> list[float]:
+    """Return the seconds of each stage, and of what comes behind the last."""
+    times = [time.perf_counter()]
+    with torch.inference_mode():
+        state = walk.begin(task.batches[index])
+        for stage in walk.stages:
+            state = stage.run(state)
+            times.append(time.perf_counter())
+        task.reduce(index, state["output"])
+        times.append(time.perf_counter())
+    return [after - before for before, after in pairwise(times)]

@@ -1,0 +1,88 @@
+"""What a run was asked for: its options, read and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.gate.requirement import Requirement
+from analog_bench.study import Budget, BudgetName, Choice, Study
+
+GateMode = Literal["off", "warn", "fail"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A run's options, read and checked.
+
+    Attributes:
+        choice: What to measure in place of the studies' own.
+        budget: Name of the budget.
+        chips: Chips a case; None for the budget's number.
+        examples: Examples; None for the budget's number, 0 for all.
+        data: Source of the examples.
+        zoo: Source of the weights.
+        hwa: Folder of HWA weights, with one folder a model; None for those that come along.
+        lock: The file that pins hub downloads.
+        device: Where torch computes.
+        seed: The run's seed.
+        front: Whether clean activations are kept between cases.
+        per_example: Whether results keep every example's score.
+        json: Where results go; None for a new file.
+        baselines: Folder of baselines.
+        data_folder: The user's folder of real data.
+        gate: What becomes of a case that regressed from its baseline.
+        requirements: What is demanded instead.
+        update_baselines: Whether to store what was measured.
+        resume: Whether to continue the interrupted run that writes to `json`, or the newest one.
+        given: The options as they were given, for the run's manifest.
+    """
+
+    choice: Choice
+    budget: BudgetName
+    chips: int | None
+    examples: int | None
+    data: str
+    zoo: str
+    hwa: Path | None
+    lock: Path
+    device: str
+    seed: int
+    front: bool
+    per_example: bool
+    json: Path | None
+    baselines: Path
+    data_folder: Path | None
+    gate: GateMode
+    requirements: tuple[Requirement, ...]
+    update_baselines: bool
+    resume: bool
+    given: dict[str, str]
+
+    def budget_of(self, study: Study, model: str) -> Budget:
+        """Return what the run affords of a study.
+
+        Args:
+            study: The study.
+            model: Name of the model, as the study lists it.
+
+        Raises:
+            UsageError: The study has no such budget.
+        """
+        if self.budget not in study.budgets:
+            raise UsageError(
+                f"study {study.name} has no budget {self.budget!r}; "
+                f"{did_you_mean(self.budget, study.budgets)}"
+            )
+        own = study.budgets[self.budget].of(model)
+        chips = own.chips if self.chips is None else self.chips
+        examples = own.examples if self.examples is None else (self.examples or None)
+        return replace(own, chips=chips, examples=examples)
+
+    def prompt_of(self, study: Study) -> str | None:
+        """Return what models write on from in a study; None where they read the run's data."""
+        if study.prompt is None or self.choice.prompt is None:
+            return study.prompt
+        return self.choice.prompt

@@ -1,0 +1,58 @@
+"""The whole model on tiles, from a second to ten years after programming: what is left of it?
+
+Digital weights as they are, and those of hardware-aware training; devices alone, and a complete
+preset with converters and noise at every read; with global drift compensation and without. Of
+DistilGPT2 also the blocks alone: its head then stays digital. Try
+
+    pytest bench -k bert_drift
+    pytest bench -k distilgpt2_drift --variant direct --noise pcm:compensate=no --drift 31536000
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from analog_bench.case import Case
+from analog_bench.fixtures import Baseline
+from analog_bench.noise import Hermes, Pcm, Preset, ReramCmo, ReramWan2022
+from analog_bench.result import Result
+from analog_bench.study import Budget, Study
+
+DAY_S, YEAR_S = 86_400.0, 31_536_000.0
+HARDWARE = Preset("StandardHWATrainingTorch")
+
+STUDY = Study(
+    name="drift",
+    question="what is left of the model as its devices drift?",
+    models=("bert", "mobilebert", "distilgpt2"),
+    noises=(
+        HARDWARE,
+        *(Pcm(), Pcm(compensate=False), Hermes(), Hermes(compensate=False)),
+        *(ReramCmo(), ReramWan2022()),
+    ),
+    drift_s=(0.0, 1.0, 3600.0, DAY_S, 30 * DAY_S, YEAR_S, 10 * YEAR_S),
+    layers=("all", "blocks"),
+    variants=("direct", "hwa"),
+    budgets={
+        "smoke": Budget(
+            chips=3,
+            examples=48,
+            noises=(HARDWARE,),
+            drift_s=(1.0, DAY_S, 30 * DAY_S),
+            grouping=("all",),
+            per_model={"distilgpt2": Budget(3, 16, grouping=("all", "blocks"))},
+        ),
+        "nightly": Budget(
+            chips=10,
+            examples=192,
+            grouping=("all",),
+            per_model={"distilgpt2": Budget(10, 48, grouping=("all", "blocks"))},
+        ),
+        "full": Budget(chips=20, examples=None),
+    },
+)
+
+
+@pytest.mark.study(STUDY)
+def bench_drift(case: Case, measure: Callable[[Case], Result], baseline: Baseline) -> None:
+    baseline.check(measure(case))

@@ -1,0 +1,39 @@
+"""Complete hardware: what do aihwkit's presets leave of the model?
+
+The whole model on torch tiles: perfect ones, which must score as the digital model, and the presets
+that those tiles can do. Try
+
+    pytest bench -k bert_hardware
+    pytest bench -k bert_hardware --variant hwa
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from analog_bench.case import Case
+from analog_bench.fixtures import Baseline
+from analog_bench.noise import Ideal, Preset
+from analog_bench.result import Result
+from analog_bench.study import Budget, Study
+
+DAY_S = 86_400.0
+
+STUDY = Study(
+    name="hardware",
+    question="what do complete presets leave of the model?",
+    models=("bert", "mobilebert", "distilgpt2"),
+    noises=(Ideal(), Preset("FloatingPointPreset"), Preset("StandardHWATrainingTorch")),
+    drift_s=(0.0, DAY_S),
+    layers="all",
+    budgets={
+        "smoke": Budget(3, 32, drift_s=(DAY_S,), per_model={"distilgpt2": Budget(3, 16)}),
+        "nightly": Budget(10, 192, per_model={"distilgpt2": Budget(10, 48)}),
+        "full": Budget(20, None),
+    },
+)
+
+
+@pytest.mark.study(STUDY)
+def bench_hardware(case: Case, measure: Callable[[Case], Result], baseline: Baseline) -> None:
+    baseline.check(measure(case))

@@ -1,0 +1,60 @@
+"""Every kind of noise on the whole model, from little to much: which kinds can it stand?
+
+Each family is in its own units; `bench_equal_error.py` makes them comparable. One is missing:
+`pcm_read` costs too much on a whole model, `bench_exact_preset.py` has it on single layers. Try
+
+    pytest bench -k bert_noise_types
+    pytest bench -k bert_noise_types --noise stuck:p_max=0.01
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+import analog_bench.noise as kinds
+from analog_bench.case import Case
+from analog_bench.fixtures import Baseline
+from analog_bench.result import Result
+from analog_bench.study import Budget, Study
+
+DEVICES = (kinds.Pcm, kinds.Hermes, kinds.ReramCmo)
+S_SHAPES = (kinds.SShape(0.1), kinds.SShape(0.5))
+STUDY = Study(
+    name="noise_types",
+    question="which kinds of noise can the model stand?",
+    models=("bert", "mobilebert", "distilgpt2"),
+    noises=(
+        *(kinds.WhiteOutput(std) for std in (0.01, 0.03, 0.1)),
+        *(kinds.WhiteOutputRel(std) for std in (0.05, 0.1, 0.2)),
+        *(kinds.WhiteWeight(std) for std in (0.01, 0.02, 0.05)),
+        *(kinds.OutNoise(std) for std in (0.02, 0.04, 0.08)),
+        *(kinds.InpNoise(std) for std in (0.005, 0.01, 0.02)),
+        *(kinds.Quantise(bits, bits) for bits in (8, 7, 6)),
+        *(device(scale, scale, scale) for device in DEVICES for scale in (0.5, 1.0, 2.0)),
+        *(kinds.ReramWan2022(scale) for scale in (0.5, 1.0, 2.0)),
+        *(kinds.Stuck(share) for share in (0.001, 0.01, 0.03)),
+        *(kinds.IrDrop(scale) for scale in (0.5, 1.0, 2.0)),
+        *S_SHAPES,
+    ),
+    drift_s=(86_400.0,),
+    layers="all",
+    tiles=dict.fromkeys(S_SHAPES, "cpp"),
+    budgets={
+        "smoke": Budget(
+            chips=3,
+            examples=32,
+            noises=(
+                *(kinds.WhiteOutputRel(0.1), kinds.WhiteWeight(0.02), kinds.OutNoise(0.04)),
+                *(kinds.Quantise(8, 8), kinds.Pcm(), kinds.Stuck(0.01)),
+            ),
+            per_model={"distilgpt2": Budget(chips=3, examples=16)},
+        ),
+        "nightly": Budget(10, 192, per_model={"distilgpt2": Budget(10, 48)}),
+        "full": Budget(20, None),
+    },
+)
+
+
+@pytest.mark.study(STUDY)
+def bench_noise_types(case: Case, measure: Callable[[Case], Result], baseline: Baseline) -> None:
+    baseline.check(measure(case))

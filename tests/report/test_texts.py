@@ -1,0 +1,153 @@
+"""Texts side by side: what stands where, in a terminal, in Markdown and in JSON."""
+
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from analog_bench.report.texts import texts_markdown, texts_plain, texts_table, visible
+from analog_bench.result import Measurement, Result
+from analog_bench.tasks.metrics import METRICS_OF
+
+METRICS = METRICS_OF["generation"]
+DAY = 86_400.0
+
+
+def result_of(variant="direct", drift_s=0.0, noise="pcm", written="Once [bold]upon[/bold]"):
+    chips = tuple(
+        Measurement(
+            chip=chip,
+            scores={"generation_perplexity": 20.0 + 2 * chip, "repetition": 0.1},
+            per_example={},
+            fingerprint=(),
+            seconds=1.0,
+            texts=(f"{written} {chip}", "second text"),
+        )
+        for chip in (0, 1, 1000)
+    )
+    return Result(
+        f"gpt/all/{noise}/{drift_s:g}s/{variant}", "generation", "gpt", "all", noise, drift_s,
+        "torch", "ideal", variant, 1, "p1", "w1", 7, "measured", "",
+        {"generation_perplexity": 9.0, "repetition": 0.02}, {}, chips,
+        digital_texts=("Once clean", "second clean"),
+    )  # fmt: skip
+
+
+def skipped(drift_s=0.0):
+    return replace(
+        result_of("hwa", drift_s), status="skipped", reason="gpt has no\nHWA weights", chips=()
+    )
+
+
+def drawn(*results, width=90, **options):
+    """Draw, and return the cells of each row of each table, with what follows the tables."""
+    table = texts_table(results, METRICS, **options)
+    text = io.StringIO()
+    Console(file=text, width=width, legacy_windows=False).print(table)
+    edge = "|" if options.get("ascii_only") else "│"
+    rows, whole = [], []
+    for line in text.getvalue().splitlines():
+        if line.startswith(edge) and not line.startswith("|-"):
+            whole.append([cell.strip() for cell in line.split(edge)[1:-1]])
+        elif whole:
+            rows.append(
+                [" ".join(part for part in cell if part) for cell in zip(*whole, strict=True)]
+            )
+            whole = []
+    return rows, text.getvalue()
+
+
+def test_digital_stands_once_beside_every_variant_and_time():
+    rows, text = drawn(
+        result_of("hwa", DAY, written="aged trained"),
+        result_of("direct", DAY, written="aged"),
+        result_of("hwa", written="trained"),
+        result_of(),
+    )
+    assert rows == [
+        ["time", "digital", "direct", "HWA"],
+        [
+            "0 s",
+            "Once clean generation perplexity 9.0, repetition 0.020",
+            "Once [bold]upon[/bold] 0 generation perplexity 21.0 ±12.7, repetition 0.100 ±0.000",
+            "trained 0 generation perplexity 21.0 ±12.7, repetition 0.100 ±0.000",
+        ],
+        [
+            "1 d",
+            "as above",
+            "aged 0 generation perplexity 21.0 ±12.7, repetition 0.100 ±0.000",
+            "aged trained 0 generation perplexity 21.0 ±12.7, repetition 0.100 ±0.000",
+        ],
+    ]
+    said = " ".join(text.split())
+    assert "The first of 2 texts, of the first of 2 chips" in said
+    assert "± is half the 95 % interval over chips." in said
+
+
+def test_a_variant_that_could_not_be_measured_says_why_once():
+    rows, _ = drawn(result_of(), result_of(drift_s=DAY), skipped(), skipped(DAY))
+    assert [row[3] for row in rows] == ["HWA", "skipped: gpt has no HWA weights", "as above"]
+    rows, _ = drawn(result_of(), result_of("hwa", DAY))
+    assert rows[1][3] == "–"
+
+
+def test_a_table_for_each_noise():
+    rows, text = drawn(result_of(), result_of(noise="preset:name=[x]"))
+    assert [row[0] for row in rows] == ["time", "0 s"] * 2
+    assert "preset:name=[x]" in text
+
+
+def test_nothing_where_nothing_is_written():
+    silent = replace(result_of(), chips=(), digital_texts=())
+    assert texts_table([silent], METRICS) is None
+    assert texts_markdown([silent], METRICS) == ""
+
+
+def test_long_texts_can_be_cut():
+    rows, _ = drawn(result_of(written="word " * 50), at_most=11)
+    assert rows[1][2].startswith("word word w… generation")
+
+
+def test_ascii_alone():
+    rows, text = drawn(result_of(written="naïve “fox”"), ascii_only=True)
+    assert text.isascii()
+    assert r"na\xefve \u201cfox\u201d 0" in rows[1][2]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("two\nlines", "two\nlines"),
+        ("\x1b[2J\x07", r"\x1b[2J\x07"),
+        ("right \u202eto left", r"right \u202eto left"),
+        ("a\tb\r\x85\u2028c", r"a\tb\r\x85\u2028c"),
+        ("Zürich, 李, �", "Zürich, 李, �"),
+    ],
+)
+def test_what_would_steer_a_terminal_is_spelt(written, shown):
+    assert visible(written) == shown
+
+
+def test_markdown_keeps_cells_and_signs_as_they_are():
+    text = texts_markdown([result_of(written="a|b\n*c* <d>\x1b"), skipped()], METRICS)
+    lines = text.splitlines()
+    assert lines[:4] == ["**pcm**", "", "| time | digital | direct | HWA |", "|---|---|---|---|"]
+    assert lines[4] == (
+        "| 0 s | Once clean<br><br>*generation perplexity 9.0, repetition 0.020* "
+        r"| a\|b<br>\*c\* \<d\>\\x1b 0<br><br>"
+        "*generation perplexity 21.0 ±12.7, repetition 0.100 ±0.000* "
+        "| *skipped: gpt has no HWA weights* |"
+    )
+
+
+def test_json_holds_all_chips_and_texts():
+    plain = json.loads(json.dumps(texts_plain([result_of(), skipped()])))
+    assert plain["digital"]["texts"] == ["Once clean", "second clean"]
+    direct, hwa = plain["cases"]
+    assert [chip["chip"] for chip in direct["chips"]] == [0, 1, 1000]
+    assert direct["chips"][1]["texts"] == ["Once [bold]upon[/bold] 1", "second text"]
+    assert (hwa["status"], hwa["reason"], hwa["chips"]) == (
+        "skipped", "gpt has no\nHWA weights", []
+    )  # fmt: skip

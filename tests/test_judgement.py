@@ -1,0 +1,67 @@
+"""A run's verdicts: cases variant by variant, and one verdict on the digital model."""
+
+from dataclasses import replace
+
+import pytest
+
+from analog_bench.judgement import judge_groups
+from analog_bench.recorder import Group
+from analog_bench.result import Measurement, Metric, Result, Scope
+from analog_bench.store.baseline import DigitalEntry, Provenance
+from analog_bench.store.baseline_file import update_cases, update_digital
+
+F1 = Metric("f1", "points", True, 1.0)
+SCOPE = Scope("drift", "bert", "what is left?", "embedded questions", 96, "f1", {})
+NOW = Provenance("2026-11-23T10:00:00+00:00", None, None, None, None)
+
+
+def result(variant, f1=60.0, **changed):
+    chips = tuple(Measurement(n, {"f1": f1 + n}, {}, (), 1.0) for n in range(3))
+    made = Result(
+        f"bert/all/pcm/1s/torch/{variant}", "drift", "bert", "all", "pcm", 1.0, "torch", "ideal",
+        variant, 1, "p1", f"w-{variant}", 7, "measured", "", {"f1": 79.0}, {}, chips,
+    )  # fmt: skip
+    return replace(made, **changed)
+
+
+DIRECT, HWA = result("direct"), result("hwa", f1=70.0)
+
+
+def group(*results):
+    return Group(SCOPE, results, (F1,))
+
+
+@pytest.fixture
+def stored(tmp_path):
+    update_cases(tmp_path, [DIRECT, HWA], NOW)
+    entry = DigitalEntry("p1", DIRECT.weights, 96, {"f1": 79.0}, NOW)
+    update_digital(tmp_path, "bert", entry)
+    return tmp_path
+
+
+@pytest.mark.parametrize("results", [(DIRECT, HWA), (HWA, DIRECT)])
+def test_the_digital_verdict_is_that_of_the_digital_weights(stored, results):
+    found = judge_groups([group(*results)], stored)
+    assert {v.kind for v in found.cases.values()} == {"equivalent"}
+    assert len(found.cases) == 2
+    assert list(found.digital) == [("drift", "bert")]
+    assert found.of_digital(SCOPE)["f1"].kind == "equivalent"
+
+
+def test_hwa_weights_alone_reach_no_verdict_on_the_digital_model(stored):
+    found = judge_groups([group(HWA)], stored)
+    assert found.digital == {}
+    assert found.of_digital(SCOPE) == {}
+    assert group(HWA).digital is None
+    assert group(HWA, DIRECT).digital is DIRECT
+
+
+def test_variants_never_meet(stored):
+    worse = result("hwa", f1=40.0, seed=8)
+    skipped = replace(worse, case_id="bert/other", status="skipped", reason="no weights", chips=())
+    found = judge_groups([group(DIRECT, worse, skipped)], stored)
+    kinds = {case: verdict.kind for (case, _), verdict in found.cases.items()}
+    assert kinds[DIRECT.case_id] == "equivalent"
+    assert kinds[worse.case_id] != "equivalent"
+    assert kinds["bert/other"] == "skipped"
+    assert found.of_digital(SCOPE)["f1"].kind == "equivalent"
