@@ -26,7 +26,7 @@ lock = out / "zoo.lock.json"
 direct = load(find("someone/tiny-gpt2", "hub", read_lock(lock)), lock_path=lock)
 prepare(direct.model)
 tuned = {name: 0.7 * tensor for name, tensor in float_state(direct.model).items()}
-folder = out / "hwa" / "hub-someone--tiny-gpt2"
+folder = out / "hwa" / "someone--tiny-gpt2"
 ranges = {layer.name: (3.0,) for layer in direct.spec.layers if layer.kind == "matmul"}
 ship_hwa(direct, tuned, folder, input_ranges=ranges, recipe={}, results={})
 codes = {}
