@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,9 @@ class Shipped:
     ship: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        return asdict(self)
+        """Return plain values for JSON, which knows no numbers that are not finite."""
+        facts = asdict(self)
+        return {**facts, "closed": self.closed if math.isfinite(self.closed) else None}
 
 
 def train_and_ship(

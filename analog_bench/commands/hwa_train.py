@@ -149,11 +149,15 @@ def _lines(shipped: Shipped, out: Path, ship: Path) -> list[Line]:
         Line(f"direct {name}", f"{shipped.direct:.3f} on chips after {shipped.drift_s:g} s"),
         Line(f"untrained {name}", f"{shipped.start:.3f}, with the first input ranges alone"),
         Line(f"HWA {name}", f"{shipped.hwa:.3f} on chips: {spread}"),
-        Line("gap closed", f"{100 * shipped.closed:.0f} %", shipped.best_step > 0),
+        Line("gap closed", _share(shipped.closed)),
         Line("minutes", f"{shipped.minutes:.1f} of a processor"),
         Line("checkpoints", str(out)),
         Line("weights", str(ship)),
     ]
+
+
+def _share(closed: float) -> str:
+    return f"{100 * closed:.0f} %" if math.isfinite(closed) else "there is none"
 
 
 def _add_option(group: Any, name: str, usual: object) -> None:

@@ -75,8 +75,7 @@ class Course:
 
     def keep_start(self, learner: Learner) -> None:
         """Write down the digital weights, with the first input ranges, as the best so far."""
-        kept = {"ranges": learner.tiles.ranges, "step": 0}
-        checkpoint.save(self._out / BEST, Checkpoint({}, kept))
+        self._keep({}, learner.tiles.ranges)
         self._save(learner)
 
     def first_ranges(self, found: Checkpoint | None) -> Ranges:
@@ -124,8 +123,8 @@ class Course:
             digital=facts["digital"],
             direct=facts["direct"],
             start=facts["start"],
-            best=facts["best"],
-            best_step=facts["best_step"],
+            best=best.facts["best"],
+            best_step=best.facts["best_step"],
             steps=facts["step"],
             ended=facts["ended"],
             minutes=facts["seconds"] / 60,
@@ -137,8 +136,7 @@ class Course:
             found = self._validation(ranges)
             if self._is_better(found.mean):
                 facts |= {"best": found.mean, "best_step": facts["step"], "waited": 0}
-                kept = {"ranges": dict(ranges), "step": facts["step"]}
-                checkpoint.save(self._out / BEST, Checkpoint(self._changed(), kept))
+                self._keep(self._changed(), ranges)
             else:
                 facts["waited"] += 1
         progress = self._progress(loss, found.mean, found.chips)
@@ -147,6 +145,11 @@ class Course:
             facts["ended"] = "stopped"
         elif self._recipe.patience and facts["waited"] >= self._recipe.patience:
             facts["ended"] = "patience"
+
+    def _keep(self, changed: dict[str, Tensor], ranges: Ranges) -> None:
+        # With its own score: the process may die before the checkpoint that knows it is written.
+        facts = {name: self._facts[name] for name in ("best", "best_step")}
+        checkpoint.save(self._out / BEST, Checkpoint(changed, {**facts, "ranges": dict(ranges)}))
 
     def _validation(self, ranges: Ranges) -> Validation:
         return validate(self._model, self.layers, ranges, self._data, self._recipe)

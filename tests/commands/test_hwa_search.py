@@ -14,6 +14,7 @@ from rich.console import Console
 from analog_bench.cli import main
 from analog_bench.commands.hwa_conclusion import CONCLUSION, Conclusion, conclude
 from analog_bench.errors import StoreError
+from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.hwa.search_file import STORAGE, STUDY
 from analog_bench.hwa.trial import Found, Trial
 from analog_bench.report.search_table import search_table
@@ -81,7 +82,7 @@ def test_a_search_on_a_real_model_tells_whether_it_beats_the_default(
     said = json.loads(told.out)
     assert told.err == ""
     assert [trial["number"] for trial in said["trials"]] == [0, 1]
-    assert said["trials"][0]["setting"]["learning_rate"] == 1e-3
+    assert said["trials"][0]["setting"]["learning_rate"] == HwaRecipe().learning_rate
     assert said["conclusion"]["verdict"] in ("beats", "does not beat", "is not shown to beat")
     study = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{said['storage']}")
     assert [t.params for t in study.trials] == [trial["setting"] for trial in said["trials"]]
