@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import median
 from types import MappingProxyType
 
 import torch
@@ -15,9 +16,10 @@ from analog_bench.engine.walk import Walk
 from analog_bench.noise import InpNoise, OutNoise, PcmRead, Preset, Quantise, SShape, Tile
 from analog_bench.tasks.task import Task
 
-# Long enough to be past the first batch, which warms caches up; short enough not to be waited for.
-_PROBE_S = 0.4
-_RUNS = 4
+# Enough runs for a median that one hiccup of a busy machine does not move; short enough not to be
+# waited for.
+_PROBE_S = 0.5
+_LEAST_RUNS, _MOST_RUNS = 3, 7
 _READING = (Preset, OutNoise, InpNoise, Quantise, PcmRead, SShape)
 
 
@@ -49,10 +51,13 @@ class Pace:
     Attributes:
         stages: Seconds a token takes in each stage of the walk.
         scoring: Seconds a token takes from the output to what is scored.
+        writes: Whether it writes, token by token: what a token takes then is no measure of how
+            long programming takes, which is short beside it.
     """
 
     stages: tuple[float, ...]
     scoring: float
+    writes: bool = False
 
     def seconds(self, case: Case, *, stage: int, share: float, tokens: int) -> float:
         """Return the seconds that one chip of a case takes, about.
@@ -69,12 +74,14 @@ class Pace:
         cost = _COSTS[case.tile]
         reads = isinstance(case.noise, _READING) or case.hardware != "ideal"
         slower = (cost.reading if reads else cost.pass_) - 1.0
-        whole = sum(self.stages) * share
-        return clean + whole * (slower * tokens + cost.tokens)
+        programming = 0.0 if self.writes else cost.tokens
+        return clean + sum(self.stages) * share * (slower * tokens + programming)
 
 
 def measure_pace(walk: Walk, task: Task) -> Pace:
-    """Time a clean model on one batch of middling length, in a fraction of a second.
+    """Time a clean model on one batch of middling length, in about half a second.
+
+    The first run warms caches up and does not count.
 
     Args:
         walk: The model's stages; the model is clean.
@@ -83,13 +90,14 @@ def measure_pace(walk: Walk, task: Task) -> Pace:
     index = len(task.batches) // 2
     tokens = task.batches[index].input_ids.numel()
     began = time.perf_counter()
-    timed: list[float] = []
-    for _ in range(_RUNS):
-        timed = _timed(walk, task, index)
-        if time.perf_counter() - began > _PROBE_S:
+    runs = [_timed(walk, task, index)]
+    # A first run that takes this long is all there is time for: a large model, or one that writes.
+    while time.perf_counter() - began < _PROBE_S or (len(runs) > 1 and len(runs) <= _LEAST_RUNS):
+        runs.append(_timed(walk, task, index))
+        if len(runs) > _MOST_RUNS:
             break
-    *stages, scoring = (seconds / tokens for seconds in timed)
-    return Pace(tuple(stages), scoring)
+    *stages, scoring = (median(timed) / tokens for timed in zip(*(runs[1:] or runs), strict=True))
+    return Pace(tuple(stages), scoring, walk.by_token)
 
 
 def _timed(walk: Walk, task: Task, index: int) -> list[float]:

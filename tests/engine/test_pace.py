@@ -45,3 +45,9 @@ def test_tiles_cost_more_the_more_they_compute(tiny, runner_of, case, pace):
     assert seconds(Pcm(), QUERY, LAST) > pcm
     assert seconds(Pcm(), QUERY, hardware="StandardHWATrainingTorch") > pcm
     assert seconds(OutNoise(), QUERY, tile="cpp") > 10 * noisy
+
+
+def test_programming_is_short_beside_writing(tiny, runner_of, case, pace):
+    runner = runner_of(tiny)
+    c = case(Pcm(), QUERY)
+    assert runner.seconds(c, replace(pace, writes=True)) < runner.seconds(c, pace)

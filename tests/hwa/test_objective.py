@@ -46,10 +46,10 @@ def rows():
 def test_every_setting_sees_as_many_examples_and_has_as_many_reports_at_most():
     recipe = HwaRecipe()
     assert default_setting(recipe) == {
-        "batch": 8,
-        "learning_rate": 1e-3,
-        "weight_decay": 0.0,
-        "modifier_std": 0.06,
+        "batch": recipe.batch,
+        "learning_rate": recipe.learning_rate,
+        "weight_decay": recipe.weight_decay,
+        "modifier_std": recipe.modifier_std,
     }
     SPACE.check(default_setting(recipe))
     default = with_setting(recipe, default_setting(recipe))
