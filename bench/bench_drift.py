@@ -36,11 +36,11 @@ STUDY = Study(
     budgets={
         "smoke": Budget(
             chips=3,
-            examples=48,
+            examples=32,
             noises=(HARDWARE,),
             drift_s=(1.0, DAY_S, 30 * DAY_S),
             grouping=("all",),
-            per_model={"distilgpt2": Budget(3, 16, grouping=("all", "blocks"))},
+            per_model={"distilgpt2": Budget(3, 12, grouping=("all", "blocks"))},
         ),
         "nightly": Budget(
             chips=10,

@@ -27,7 +27,7 @@ STUDY = Study(
     drift_s=(0.0, DAY_S),
     layers="all",
     budgets={
-        "smoke": Budget(3, 32, drift_s=(DAY_S,), per_model={"distilgpt2": Budget(3, 16)}),
+        "smoke": Budget(3, 24, drift_s=(DAY_S,), per_model={"distilgpt2": Budget(3, 12)}),
         "nightly": Budget(10, 192, per_model={"distilgpt2": Budget(10, 48)}),
         "full": Budget(20, None),
     },

@@ -29,8 +29,8 @@ STUDY = Study(
             chips=3,
             examples=96,
             per_model={
-                "mobilebert": Budget(chips=3, examples=48),
-                "distilgpt2": Budget(chips=3, examples=24),
+                "mobilebert": Budget(chips=3, examples=32),
+                "distilgpt2": Budget(chips=3, examples=16),
             },
         ),
         "nightly": Budget(

@@ -42,12 +42,12 @@ STUDY = Study(
     budgets={
         "smoke": Budget(
             chips=3,
-            examples=32,
+            examples=24,
             noises=(
                 *(kinds.WhiteOutputRel(0.1), kinds.WhiteWeight(0.02), kinds.OutNoise(0.04)),
                 *(kinds.Quantise(8, 8), kinds.Pcm(), kinds.Stuck(0.01)),
             ),
-            per_model={"distilgpt2": Budget(chips=3, examples=16)},
+            per_model={"distilgpt2": Budget(chips=3, examples=12)},
         ),
         "nightly": Budget(10, 192, per_model={"distilgpt2": Budget(10, 48)}),
         "full": Budget(20, None),

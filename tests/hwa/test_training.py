@@ -9,6 +9,7 @@ import torch
 from analog_bench.analog.chip import install
 from analog_bench.errors import UsageError
 from analog_bench.hwa.data import make_data
+from analog_bench.hwa.loss import Shares
 from analog_bench.hwa.training import BEST, train
 from analog_bench.hwa.validation import digital_score, validate
 from analog_bench.noise import Preset
@@ -210,3 +211,18 @@ def _ranges(loaded, data, layers):
     return observe_input_ranges(
         loaded.model, layers, lambda: [data.show(loaded.model, n) for n in range(8)]
     )
+
+
+def test_a_step_is_as_many_batches_as_asked(lm, prose, tmp_path):
+    """On hardware without noise in training, where a step's loss can be computed beside it."""
+    recipe = replace(
+        LM_RECIPE,
+        preset="FloatingPointPreset",
+        **{"modifier": "none", "clip_sigma": 0.0, "distillation": 0.0, "states": 0.0},
+        **{"steps": 2, "warmup": 0, "accumulation": 3, "chips": 1, "precision": "float32"},
+    )
+    data, told = make_data(lm, prose, recipe), []
+    found = train(recipe, lm, data, tmp_path, tell=told.append)
+    alone = [data.loss(lm.model, lm.model, n, Shares(0.0, 1.0, 0.0), False) for n in range(3)]
+    assert told[1].loss == pytest.approx(sum(loss.item() for loss in alone) / 3, rel=1e-4)
+    assert found.input_ranges == {}
