@@ -6,7 +6,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from analog_bench.commands import compare, doctor, generate, hwa_search, hwa_train, train, zoo
+from analog_bench.commands import (
+    compare,
+    coverage,
+    doctor,
+    generate,
+    hwa_search,
+    hwa_train,
+    train,
+    zoo,
+)
 from analog_bench.commands.arguments import add_group
 from analog_bench.errors import BenchError
 
@@ -71,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
         "analog-bench zoo list --zoo embedded",
     )
     zoo.add_verbs(zoo_verbs)
+    coverage.add_verbs(zoo_verbs)
     train.add_verb(zoo_verbs)
     hwa_verbs = add_group(
         verbs,

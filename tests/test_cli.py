@@ -20,7 +20,8 @@ from analog_bench.zoo.specs import HUB_IDS, find
 
 ROOT = Path(__file__).parents[1]
 MODULE = [sys.executable, "-m", "analog_bench.cli"]
-VERBS = (("doctor",), ("zoo", "list"), ("zoo", "lock"), ("zoo", "score"), ("zoo", "train"))
+ZOO = ("list", "lock", "score", "coverage", "train")
+VERBS = (("doctor",), *(("zoo", verb) for verb in ZOO))
 NOTHING = Lock(Path("none"), {}, {})
 
 

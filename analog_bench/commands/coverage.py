@@ -1,0 +1,130 @@
+"""`analog-bench zoo coverage`: how much of a model's matrix multiplication can be on tiles."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from analog_bench.commands.arguments import Verbs, add_json, add_lock, add_verb
+from analog_bench.commands.sheet import Line, print_sheet
+from analog_bench.zoo.architecture import Architecture
+from analog_bench.zoo.lock import read_lock
+from analog_bench.zoo.specs import SOURCES, ModelSpec, available, find
+
+_GROUPS = ("all", "blocks")
+_TOKENS = 256
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verb."""
+    parser = add_verb(
+        verbs,
+        "coverage",
+        "put models on tiles, and count what of their matrix multiplication is there",
+        "analog-bench zoo coverage\n"
+        "analog-bench zoo coverage distilgpt2\n"
+        "analog-bench zoo coverage distilbert/distilgpt2 --zoo hub --json",
+        run,
+    )
+    parser.add_argument(
+        "models", nargs="*", metavar="MODEL", help="names, or locked hub ids (default: all)"
+    )
+    parser.add_argument("--zoo", choices=SOURCES, default="embedded", help="(default: %(default)s)")
+    add_lock(parser)
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the coverage of the models."""
+    lock = read_lock(arguments.lock)
+    specs = (
+        [find(model, arguments.zoo, lock) for model in arguments.models]
+        if arguments.models
+        else list(available(arguments.zoo, lock))
+    )
+    if not specs:
+        print(
+            f"nothing of the hub is locked in {lock.path}; `analog-bench zoo lock HUB_ID` does it"
+        )
+        return 0
+    found = [_facts(spec, arguments.lock) for spec in specs]
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+    else:
+        print_sheet({f"{facts['name']} ({facts['zoo']})": _lines(facts) for facts in found})
+    return 0
+
+
+def _facts(spec: ModelSpec, lock_path: Path) -> dict[str, Any]:
+    # Only now, since importing them takes seconds: a wrong name is told before that.
+    from analog_bench.analog.chip import install
+    from analog_bench.analog.manifest import coverage, manifest, prepare
+    from analog_bench.noise import Ideal
+    from analog_bench.zoo.load import load
+
+    model = load(spec, lock_path=lock_path).model
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    prepare(model)
+    layers = manifest(model)
+    products = [layer for layer in layers if layer.kind == "matmul"]
+    facts: dict[str, Any] = {
+        "name": spec.name,
+        "zoo": spec.source,
+        "parameters": parameters,
+        "matmul_layers": len(products),
+        "matmul_weights": sum(layer.weights for layer in products),
+        "attention_macs": _attention_macs(spec.architecture, _TOKENS),
+        "attention_tokens": _TOKENS,
+    }
+    for group in _GROUPS:
+        names = [x.name for x in products if group == "all" or x.block is not None]
+        with install(model, layers=names, noise=Ideal(), chip=0, seed=0, tile="torch"):
+            covered = coverage(model, layers)
+            blocks = coverage(model, [layer for layer in layers if layer.block is not None])
+        facts[group] = {
+            "weights": covered.weights,
+            "macs": covered.macs,
+            "weights_of_blocks": blocks.weights,
+            "digital": list(covered.digital),
+        }
+    return facts
+
+
+def _attention_macs(architecture: Architecture, tokens: int) -> int:
+    """Return the multiply-accumulates a token of queries by keys, and of shares by values."""
+    mobile = architecture.mobile
+    width = architecture.width if mobile is None else mobile.bottleneck
+    return 2 * architecture.blocks * width * tokens
+
+
+def _lines(facts: dict[str, Any]) -> Sequence[Line]:
+    lines = [
+        Line("parameters", f"{facts['parameters']:,}"),
+        Line(
+            "matrix multiplications",
+            f"{facts['matmul_layers']} layers, {facts['matmul_weights']:,} weights",
+        ),
+    ]
+    for group in _GROUPS:
+        own = facts[group]
+        rest = f"; digital: {', '.join(own['digital'])}" if own["digital"] else ""
+        lines.append(
+            Line(
+                f"{group} on tiles",
+                f"{own['weights']:.2%} of the weights, {own['macs']:.2%} of the "
+                f"multiply-accumulates, {own['weights_of_blocks']:.2%} of the blocks{rest}",
+            )
+        )
+    attention = facts["attention_macs"]
+    share = attention / (attention + facts["matmul_weights"])
+    lines.append(
+        Line(
+            "not counted",
+            f"products of tokens with each other in attention, which have no weights: {share:.1%} "
+            f"of all multiply-accumulates at {facts['attention_tokens']} tokens, always digital",
+        )
+    )
+    return lines
