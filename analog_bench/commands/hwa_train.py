@@ -103,7 +103,9 @@ def add_verb(verbs: Verbs) -> None:
         action="store_true",
         help="make no further steps: write the best weights so far; other options as before",
     )
-    recipe = parser.add_argument_group("recipe", "each defaults to the recipe's own value")
+    recipe = parser.add_argument_group(
+        "recipe", "defaults are the usual ones; those of an embedded model's shipped weights differ"
+    )
     for field in fields(HwaRecipe):
         _add_option(recipe, field.name, field.default)
     add_threads(parser)

@@ -10,6 +10,7 @@ import pytest
 from analog_bench.analog.rules import PRESETS
 from analog_bench.errors import UsageError
 from analog_bench.hwa.recipe import HwaRecipe, recipe_for
+from analog_bench.zoo.hwa_folder import read_hwa_record, shipped_hwa
 from analog_bench.zoo.specs import find_embedded
 
 RECIPE = HwaRecipe(steps=20, warmup=4)
@@ -69,6 +70,13 @@ def test_a_recipe_fits_its_model():
     spec = replace(find_embedded("distilgpt2"), architecture=small)
     assert (recipe_for(spec, {}).block, recipe_for(spec, {}).max_length) == (64, 64)
     assert recipe_for(spec, {"block": 32}).block == 32
+
+
+@pytest.mark.parametrize("model", ["bert", "distilgpt2"])
+def test_shipped_weights_are_of_the_recipe_that_is_the_default(model):
+    trained = read_hwa_record(shipped_hwa(model)).recipe
+    recipe = recipe_for(find_embedded(model), {}).described()
+    assert {name: trained[name] for name in recipe} == recipe
 
 
 def test_it_needs_no_torch():
