@@ -72,7 +72,7 @@ def test_a_recipe_fits_its_model():
     assert recipe_for(spec, {"block": 32}).block == 32
 
 
-@pytest.mark.parametrize("model", ["bert", "distilgpt2"])
+@pytest.mark.parametrize("model", ["bert", "distilgpt2", "mobilebert"])
 def test_shipped_weights_are_of_the_recipe_that_is_the_default(model):
     trained = read_hwa_record(shipped_hwa(model)).recipe
     recipe = recipe_for(find_embedded(model), {}).described()
