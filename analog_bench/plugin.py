@@ -16,7 +16,7 @@ import pytest
 from analog_bench import selection
 from analog_bench.analog.versions import versions
 from analog_bench.case import Case
-from analog_bench.errors import BenchError
+from analog_bench.errors import BenchError, UsageError
 from analog_bench.fixtures import (  # noqa: F401  (pytest finds fixtures by name in this module)
     KEPT,
     SETTINGS,
@@ -150,6 +150,12 @@ def _looked_ahead(config: pytest.Config, items: Sequence[pytest.Item]) -> str:
             families.setdefault(key, (mark.args[0], []))[1].append(case)
     if not families:
         return ""
+    if config.stash[SETTINGS].choice.prompt is not None and all(
+        asked.prompt is None for asked, _ in families.values()
+    ):
+        raise UsageError(
+            "--prompt would change nothing: no selected study writes text; use -k generation"
+        )
     from analog_bench.forecast import Forecast
 
     workshop = workshop_of(config)

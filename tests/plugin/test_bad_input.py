@@ -69,6 +69,11 @@ def test_workers_of_xdist_show_no_traceback(bench, tmp_path, args):
     assert any(word in done.out for word in ("--chips must", "fits no layer", "none.json"))
 
 
+def test_a_prompt_where_nothing_is_written(warm, tmp_path):
+    done = warm("--prompt", "Once", *FEW, folder=tmp_path)
+    assert_one_line(done, "--prompt would change nothing: no selected study writes text")
+
+
 def test_a_missing_data_file(warm, tmp_path):
     done = warm("--data", "nowhere/dev.json", *FEW, folder=tmp_path)
     assert_one_line(done, "nowhere/dev.json")
