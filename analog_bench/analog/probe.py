@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import traceback
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -100,12 +102,12 @@ def _tile_status(tile: Tile) -> TileStatus:
     try:
         from analog_bench.analog import kit
     except Exception as problem:  # a broken binary extension may raise anything at all
-        wrong = f"{here} does not import ({_one_line(problem)})"
+        wrong = f"{here} does not import ({_one_line(problem)}{_met_at(problem)})"
         return TileStatus(False, f"{wrong}; measured to work: {_advice(found)}")
     try:
         wrong = _try(kit, tile)
     except Exception as problem:  # likewise: what a mismatched extension raises is not declared
-        wrong = _one_line(problem)
+        wrong = _one_line(problem) + _met_at(problem)
     if wrong:
         wrong = f"the {name} of {here} fails ({wrong})"
         return TileStatus(False, f"{wrong}; measured to work: {_advice(found)}")
@@ -137,6 +139,20 @@ def _try(kit: Any, tile: Literal["torch", "cpp"]) -> str:
 def _one_line(problem: BaseException) -> str:
     text = " ".join(str(problem).split()) or type(problem).__name__
     return text if len(text) <= 160 else f"{text[:157]}..."
+
+
+def _met_at(problem: BaseException) -> str:
+    """Return where in our door to aihwkit a problem was met: what to mend if it is an interface's.
+
+    An extension that does not load says nothing of our lines, and is not of our making.
+    """
+    if not isinstance(problem, (ImportError, AttributeError, TypeError)):
+        return ""
+    frames = traceback.extract_tb(problem.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).parent.name == "kit"]
+    if not ours or frames[-1] is not ours[-1]:
+        return ""
+    return f", met at analog/kit/{Path(ours[-1].filename).name}:{ours[-1].lineno}"
 
 
 def _advice(found: dict[str, str | None]) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from types import MappingProxyType
 
 PACKAGES = ("torch", "aihwkit", "transformers", "datasets")
 
@@ -38,7 +40,19 @@ MEASURED: tuple[Pair, ...] = (
     Pair("1.1.0", "3.11", "2.11.0", torch_tile=True, cpp_tile=True),
     Pair("1.1.0", "3.11", "2.13.0", torch_tile=True, cpp_tile=False),
     Pair("1.1.0", "3.11", "2.15.0", torch_tile=True, cpp_tile=False),
+    Pair("1.1.0", "3.12", "2.11.0", torch_tile=True, cpp_tile=True),
+    Pair("1.2.0", "3.12", "2.11.0", torch_tile=True, cpp_tile=False),
     Pair("1.2.0", "3.12", "2.15.0", torch_tile=True, cpp_tile=True),
+)
+
+# The Pythons that PyPI has a wheel of aihwkit for; for others it must be built from source.
+WHEELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "0.9.2": ("3.10",),
+        "1.0.0": ("3.10",),
+        "1.1.0": ("3.10", "3.11", "3.12"),
+        "1.2.0": ("3.12", "3.13"),
+    }
 )
 
 

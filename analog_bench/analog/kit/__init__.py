@@ -30,8 +30,14 @@ from analog_bench.analog.kit.config import (
     torch_variant,
 )
 from analog_bench.analog.kit.devices import Exact, StuckDevices
+from analog_bench.analog.kit.inventory import noise_models, preset_terms
 from analog_bench.analog.kit.layer import build, is_analog, programmed, set_input_ranges
-from analog_bench.analog.kit.wires import ClosedFormIrDrop, IrDropTile, with_timed_ir_drop
+from analog_bench.analog.kit.wires import (
+    ClosedFormIrDrop,
+    IrDropTile,
+    timed_ir_drop,
+    with_timed_ir_drop,
+)
 
 __all__ = [
     "BoundManagementType",
@@ -52,12 +58,15 @@ __all__ = [
     "draws_once",
     "has_input_range",
     "is_analog",
+    "noise_models",
+    "preset_terms",
     "presets",
     "programmed",
     "reads_randomly",
     "set_forward",
     "set_input_ranges",
     "tile_of",
+    "timed_ir_drop",
     "torch_variant",
     "with_timed_ir_drop",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from aihwkit.inference.converter.conductance import SinglePairConductanceConverter
 from aihwkit.simulator.configs import TorchInferenceRPUConfigIRDropT
 from aihwkit.simulator.parameters import IOParameters
 from aihwkit.simulator.parameters.io import IOParametersIRDropT
@@ -36,6 +37,35 @@ class ClosedFormIrDrop(AnalogMVMIRDropT):  # type: ignore[misc]
         charge = charges(lengths, plus, minus, wire, steps)
         full_scale = io_pars.inp_bound / cls._get_res(io_pars.inp_res) / 2.0
         return charge / params["scale_ratio"] / 0.2 / full_scale
+
+
+def timed_ir_drop(weight: Tensor, x: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Compute a product with time-dependent IR drop twice: by aihwkit's class, in closed form.
+
+    Args:
+        weight: Weights between -1 and 1, shape (outputs, inputs).
+        x: Inputs between -1 and 1, shape (vectors, inputs).
+        scale: Scale of the drop.
+
+    Returns:
+        Both products, shape (vectors, outputs), in aihwkit's units.
+    """
+    io = IOParametersIRDropT(
+        inp_res=1.0 / (2**8 - 2),
+        adc_quantization=False,
+        ir_drop_integration_sum=True,
+        ir_drop_v_read=IDLE_V,
+    )
+    how = {
+        "ir_drop": scale,
+        "t_max": 1.0,
+        "time_steps": 128,
+        "phys_input_size": weight.shape[1],
+        "g_converter": SinglePairConductanceConverter(),
+    }
+    theirs: Tensor = AnalogMVMIRDropT._matmul_irdrop(weight, x, False, io, **how)
+    ours: Tensor = ClosedFormIrDrop._matmul_irdrop(weight, x, False, io, **how)
+    return theirs, ours
 
 
 class IrDropTile(TorchSimulatorTileIRDropT):  # type: ignore[misc]
