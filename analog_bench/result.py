@@ -116,6 +116,21 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class Histogram:
+    """How numbers are spread: counts in bins of equal width.
+
+    Attributes:
+        low: Lower end of the first bin: the smallest number.
+        high: Upper end of the last bin: the largest number.
+        counts: How many fell into each bin, from `low` to `high`.
+    """
+
+    low: float
+    high: float
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class LayerFacts:
     """What is known of a case's layers without running anything.
 
@@ -127,6 +142,8 @@ class LayerFacts:
         weight_max: Largest magnitude among the weights.
         coverage_weights: Share of the model's matrix-multiply weights that sat on tiles.
         coverage_macs: Share of its multiply-accumulates that did.
+        histogram: Of the weights, in their own unit; None for several layers, whose scales differ,
+            and where it is not known.
     """
 
     depth: int
@@ -136,6 +153,7 @@ class LayerFacts:
     weight_max: float
     coverage_weights: float
     coverage_macs: float
+    histogram: Histogram | None = None
 
 
 @dataclass(frozen=True)
@@ -215,13 +233,21 @@ def as_plain(result: Result) -> dict[str, Any]:
 
 def from_plain(plain: Mapping[str, Any]) -> Result:
     """Return the result that `as_plain` was given."""
-    facts = plain["facts"]
     return Result(
         **{
             **plain,
             "chips": tuple(Measurement(**chip) for chip in plain["chips"]),
-            "facts": LayerFacts(**facts) if facts is not None else None,
+            "facts": _facts_from_plain(plain["facts"]),
         }
+    )
+
+
+def _facts_from_plain(plain: Mapping[str, Any] | None) -> LayerFacts | None:
+    if plain is None:
+        return None
+    histogram = plain["histogram"]
+    return LayerFacts(
+        **{**plain, "histogram": Histogram(**histogram) if histogram is not None else None}
     )
 
 

@@ -23,6 +23,10 @@ from analog_bench.analog.layers import (
     shared_weights,
     weight_of,
 )
+from analog_bench.result import Histogram
+
+BINS = 61
+"""Bins of a histogram of weights: enough to show its shape and how far its tails reach."""
 
 
 @dataclass(frozen=True)
@@ -153,9 +157,21 @@ def weight_spread(model: nn.Module, layer_name: str) -> WeightSpread:
     Raises:
         UsageError: A name that is no layer of the model.
     """
-    weight = weight_of(find(model, [layer_name])[0].module).detach().double().cpu().numpy()
+    weight = _numbers(model, layer_name)
     # numpy sums in one thread: the last digits of torch's sum go with the number of threads.
     return WeightSpread(std=float(weight.std()), max_abs=float(np.max(np.abs(weight))))
+
+
+def weight_histogram(model: nn.Module, layer_name: str) -> Histogram:
+    """Count the weights of one layer in `BINS` bins of equal width, from smallest to largest.
+
+    Where all weights are equal the bins reach half a unit to both sides.
+
+    Raises:
+        UsageError: A name that is no layer of the model.
+    """
+    counts, edges = np.histogram(_numbers(model, layer_name), bins=BINS)
+    return Histogram(float(edges[0]), float(edges[-1]), tuple(map(int, counts)))
 
 
 def coverage(model: nn.Module, layers_manifest: Sequence[Layer]) -> Coverage:
@@ -187,6 +203,11 @@ def paths_on_tiles(model: nn.Module) -> frozenset[str]:
     from analog_bench.analog import kit
 
     return frozenset(path for path, module in model.named_modules() if kit.is_analog(module))
+
+
+def _numbers(model: nn.Module, layer_name: str) -> Any:
+    weight = weight_of(find(model, [layer_name])[0].module)
+    return weight.detach().double().cpu().numpy()
 
 
 def _linear(conv: Any) -> nn.Linear:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from statistics import fmean
 
 from torch import nn
 
-from analog_bench.analog.manifest import Coverage, WeightSpread, coverage, manifest, weight_spread
-from analog_bench.result import SEVERAL, LayerFacts
+from analog_bench.analog.manifest import (
+    Coverage,
+    WeightSpread,
+    coverage,
+    manifest,
+    weight_histogram,
+    weight_spread,
+)
+from analog_bench.result import SEVERAL, Histogram, LayerFacts
 from analog_bench.zoo.adapter import NAME as ADAPTER
 
 
@@ -28,6 +36,7 @@ class Facts:
         own = (path for path in self._by_path if f".{ADAPTER}." not in path)
         self._depth = {path: n for n, path in enumerate(own)}
         self._spreads: dict[str, WeightSpread] = {}
+        self._histograms: dict[str, Histogram] = {}
 
     def covered(self) -> Coverage:
         """Return how much of the model is on tiles now."""
@@ -59,4 +68,13 @@ class Facts:
             weight_max=max(spread.max_abs for spread in spreads),
             coverage_weights=covered.weights if covered else 0.0,
             coverage_macs=covered.macs if covered else 0.0,
+            histogram=self._histogram(paths[0]) if len(paths) == 1 else None,
         )
+
+    def _histogram(self, path: str) -> Histogram | None:
+        spread = self._spreads[path]
+        if not math.isfinite(spread.std):
+            return None
+        if path not in self._histograms:
+            self._histograms[path] = weight_histogram(self._model, path)
+        return self._histograms[path]

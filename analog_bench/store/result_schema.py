@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 
-from analog_bench.result import SECOND_LOOK, LayerFacts, Measurement, Metric, Result, Status
+from analog_bench.result import (
+    SECOND_LOOK,
+    Histogram,
+    LayerFacts,
+    Measurement,
+    Metric,
+    Result,
+    Status,
+)
 from analog_bench.store.document import LARGEST_WHOLE, DocumentError, Json, Node
 
 
@@ -62,6 +70,7 @@ def result_to_json(result: Result) -> Json:
             "weight_max": facts.weight_max,
             "coverage_weights": facts.coverage_weights,
             "coverage_macs": facts.coverage_macs,
+            "histogram": _histogram_to_json(facts.histogram),
         },
         "chips": [
             {
@@ -79,8 +88,12 @@ def result_to_json(result: Result) -> Json:
     }
 
 
-def result_from_json(node: Node) -> Result:
+def result_from_json(node: Node, *, histograms: bool = True) -> Result:
     """Read a result.
+
+    Args:
+        node: The result.
+        histograms: Whether facts have one, as they do from version 4 of the schema on.
 
     Raises:
         DocumentError: It does not follow the schema.
@@ -111,7 +124,7 @@ def result_from_json(node: Node) -> Result:
         digital=node.field("digital").scores(),
         chance=node.field("chance").scores(),
         chips=tuple(sorted(chips, key=lambda chip: chip.chip)),
-        facts=None if facts.value is None else _facts(facts),
+        facts=None if facts.value is None else _facts(facts, histograms=histograms),
         digital_texts=node.field("digital_texts").texts(),
     )
 
@@ -183,8 +196,8 @@ def _measurement(node: Node) -> Measurement:
     )
 
 
-def _facts(node: Node) -> LayerFacts:
-    node.only(*_FACTS_KEYS)
+def _facts(node: Node, *, histograms: bool) -> LayerFacts:
+    node.only(*(key for key in _FACTS_KEYS if histograms or key != "histogram"))
     return LayerFacts(
         depth=node.field("depth").whole(),
         kind=node.field("kind").text(),
@@ -193,6 +206,24 @@ def _facts(node: Node) -> LayerFacts:
         weight_max=node.field("weight_max").number(),
         coverage_weights=node.field("coverage_weights").number(),
         coverage_macs=node.field("coverage_macs").number(),
+        histogram=_histogram(node.field("histogram")) if histograms else None,
+    )
+
+
+def _histogram_to_json(histogram: Histogram | None) -> Json:
+    if histogram is None:
+        return None
+    return {"low": histogram.low, "high": histogram.high, "counts": list(histogram.counts)}
+
+
+def _histogram(node: Node) -> Histogram | None:
+    if node.value is None:
+        return None
+    node.only("low", "high", "counts")
+    return Histogram(
+        low=node.field("low").number(),
+        high=node.field("high").number(),
+        counts=tuple(count.whole() for count in node.field("counts").elements()),
     )
 
 

@@ -102,4 +102,5 @@ def _finite(scores: Mapping[str, float]) -> dict[str, float]:
 
 
 def _facts_numbers(facts: LayerFacts) -> tuple[float, ...]:
-    return (facts.weight_std, facts.weight_max, facts.coverage_weights, facts.coverage_macs)
+    ends = (facts.histogram.low, facts.histogram.high) if facts.histogram else ()
+    return (facts.weight_std, facts.weight_max, facts.coverage_weights, facts.coverage_macs, *ends)

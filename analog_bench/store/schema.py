@@ -18,7 +18,9 @@ from analog_bench.store.result_schema import (
 )
 from analog_bench.store.run import Manifest, Run, settled
 
-RUN_VERSION = 3
+RUN_VERSION = 4
+WITHOUT_HISTOGRAMS = 3
+"""The version before: the same, but without the histograms of weights. It is still read."""
 
 
 def run_to_json(run: Run) -> Json:
@@ -45,13 +47,15 @@ def run_from_json(node: Node) -> Run:
     Raises:
         DocumentError: Anything that does not follow the schema.
     """
-    check_version(node, RUN_VERSION)
+    version = check_version(node, RUN_VERSION, WITHOUT_HISTOGRAMS)
     node.only("schema_version", "manifest", "metrics", "scopes", "results")
     metrics = metrics_from_json(node.field("metrics"))
     scopes = _scopes(node.field("scopes"), metrics)
     known = set(map(_place, scopes))
     listed = node.field("results").elements()
-    results = tuple(map(result_from_json, listed))
+    results = tuple(
+        result_from_json(place, histograms=version != WITHOUT_HISTOGRAMS) for place in listed
+    )
     seen: set[tuple[str, str, str]] = set()
     for result, place in zip(results, listed, strict=True):
         if result.identity in seen:
@@ -124,22 +128,26 @@ def _place(scope: Scope) -> tuple[str, str]:
     return scope.study, scope.model
 
 
-def check_version(node: Node, known: int) -> None:
-    """Make sure that a document is of the schema this release reads.
+def check_version(node: Node, *known: int) -> int:
+    """Make sure that a document is of a schema this release reads.
 
     Args:
         node: The document's top level.
-        known: The version that this release reads.
+        known: The versions that this release reads.
+
+    Returns:
+        The document's version.
 
     Raises:
-        DocumentError: It is not, or does not say.
+        DocumentError: It is of another one, or does not say.
     """
     version = node.field("schema_version")
-    if version.whole() != known:
+    if version.whole() not in known:
         version.fail(
-            f"this release reads schema version {known}; "
+            f"this release reads schema version {' and '.join(map(str, sorted(known)))}; "
             "use the release that wrote the file, or measure anew"
         )
+    return version.whole()
 
 
 def manifest_to_json(manifest: Manifest) -> Json:

@@ -9,7 +9,14 @@ from transformers.models.mobilebert.modeling_mobilebert import NoNorm
 from transformers.pytorch_utils import Conv1D
 
 from analog_bench.analog.chip import install
-from analog_bench.analog.manifest import coverage, manifest, prepare, weight_spread
+from analog_bench.analog.manifest import (
+    BINS,
+    coverage,
+    manifest,
+    prepare,
+    weight_histogram,
+    weight_spread,
+)
 from analog_bench.errors import UsageError
 from analog_bench.noise import Ideal
 
@@ -127,6 +134,24 @@ def test_weight_spread(bert: nn.Module) -> None:
     assert spread.max_over_std == pytest.approx(spread.max_abs / spread.std)
     with pytest.raises(UsageError, match=r"did you mean 'encoder\.layer\.1\.output\.dense'"):
         weight_spread(bert, "encoder.layer.1.output.densee")
+
+
+def test_weight_histogram(bert: nn.Module) -> None:
+    name = "encoder.layer.1.intermediate.dense"
+    weight = bert.bert.encoder.layer[1].intermediate.dense.weight.detach()
+    histogram = weight_histogram(bert, name)
+    assert (histogram.low, histogram.high) == (float(weight.min()), float(weight.max()))
+    assert (len(histogram.counts), sum(histogram.counts)) == (BINS, weight.numel())
+    below = sum(histogram.counts[: BINS // 2])
+    middle = histogram.low + (histogram.high - histogram.low) * (BINS // 2) / BINS
+    assert below == int((weight.double() < middle).sum())
+
+
+def test_equal_weights_have_a_histogram_too(bert: nn.Module) -> None:
+    norm = bert.bert.embeddings.LayerNorm  # as it was initialised: ones
+    histogram = weight_histogram(bert, "embeddings.LayerNorm")
+    assert (histogram.low, histogram.high) == (0.5, 1.5)
+    assert sum(histogram.counts) == norm.weight.numel()
 
 
 def test_coverage_counts_what_really_is_a_tile(bert: nn.Module, tile: str) -> None:

@@ -176,7 +176,10 @@ def test_facts_of_one_and_of_several_layers(tiny, runner_of, case):
     assert (one.kind, one.weights, one.depth) == ("matmul", 24 * 40, layers[WIDEN])
     assert one.weight_max == float(weight.abs().max())
     assert one.weight_std == pytest.approx(float(weight.double().std(unbiased=False)))
+    assert sum(one.histogram.counts) == one.weights
+    assert max(-one.histogram.low, one.histogram.high) == one.weight_max
     both = runner.measure(case(WhiteWeight(), WIDEN, QUERY), [0]).facts
+    assert both.histogram is None
     assert (both.kind, both.weights) == ("several", 24 * 40 + 24 * 24)
     assert both.depth == layers[QUERY]
 

@@ -4,7 +4,7 @@ import random
 import stat
 from dataclasses import replace
 
-from analog_bench.result import LayerFacts, Margin, Measurement, Metric, Result, Scope
+from analog_bench.result import Histogram, LayerFacts, Margin, Measurement, Metric, Result, Scope
 from analog_bench.store.run import Manifest, Run
 
 METRICS = {
@@ -22,7 +22,8 @@ def example_run(n=3):
         "bert/c0/white_output:std=1", "layer_noise", "bert", "c0", "white_output:std=1", 0.0,
         "none", "ideal", "direct", 1, "p" * 64, "w" * 64, 7, "measured", "",
         {"f1": 70.0, "em": 60.0}, {"f1": 3.5}, (chip, replace(chip, chip=1)),
-        LayerFacts(0, "matmul", 100, 0.02, 0.1, 0.5, 0.6), ("She said: “yes”.", ""),
+        LayerFacts(0, "matmul", 100, 0.02, 0.1, 0.5, 0.6, Histogram(-0.1, 0.08, (1, 98, 1))),
+        ("She said: “yes”.", ""),
     )  # fmt: skip
     manifest = Manifest("2026-01-02T03:04:05+00:00", 7, "pytest", {"torch": "2"}, None, {"k": "v"})
     results = tuple(replace(result, case_id=f"bert/c{i}") for i in range(n))

@@ -73,7 +73,7 @@ def altered(document, rng):
         del parent[at[-1]]
     elif kind == "version" and isinstance(document, dict):
         document["schema_version"] = rng.choice(
-            [0, 1, 2, 3, 1.0, 2.0, "1", "2", None, True, 10**30]
+            [0, 1, 2, 3, 4, 1.0, 2.0, "1", "2", None, True, 10**30]
         )
     elif isinstance(parent, list):
         other = parent[rng.randrange(len(parent))]

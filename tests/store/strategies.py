@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from analog_bench.result import SECOND_LOOK, LayerFacts, Measurement, Result
+from analog_bench.result import SECOND_LOOK, Histogram, LayerFacts, Measurement, Result
 from analog_bench.store.run import Manifest, Run
 from tests.store.examples import METRICS, scopes_of
 
@@ -12,8 +12,11 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 TEXTS = ["case_id", "study", "model", "group", "noise", "tile", "hardware", "variant"]
 TEXTS += ["protocol", "weights"]
 SCORES = st.dictionaries(st.sampled_from(sorted(METRICS)), FLOATS)
+COUNTS = st.lists(st.integers(0, 10**9), max_size=3).map(tuple)
 FACTS = st.builds(
-    LayerFacts, st.integers(0, 99), NAMES, st.integers(0, 10**9), FLOATS, FLOATS, FLOATS, FLOATS
+    LayerFacts,
+    *(st.integers(0, 99), NAMES, st.integers(0, 10**9), FLOATS, FLOATS, FLOATS, FLOATS),
+    st.none() | st.builds(Histogram, FLOATS, FLOATS, COUNTS),
 )
 FIRST_LOOKS = st.sets(st.integers(0, 50), min_size=1, max_size=3)
 SECOND_LOOKS = st.sets(st.integers(SECOND_LOOK, SECOND_LOOK + 9), max_size=2)

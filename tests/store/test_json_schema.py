@@ -224,7 +224,7 @@ def test_the_description_lists_exactly_the_fields_of_the_schemas():
     run, baseline = json_schema("run")["$defs"], json_schema("baseline")["$defs"]
     described = [
         *(run[name] for name in ("run", "manifest", "metric", "scope", "own_margin")),
-        *(run[name] for name in ("result", "facts", "chip")),
+        *(run[name] for name in ("result", "facts", "histogram", "chip")),
         *(run[name] for name in ("journal_header", "journal_entry")),
         *(baseline[name] for name in ("cases_file", "case_entry", "chip")),
         *(baseline[name] for name in ("digital_file", "digital_entry", "provenance")),

@@ -111,13 +111,28 @@ def test_facts_that_are_not_finite_are_left_out():
     assert settled(replace(result, facts=facts)) == replace(result, facts=None)
 
 
-@pytest.mark.parametrize("version", [0, 1, 2, 4, 10**30, "3", None, 3.0, True])
+@pytest.mark.parametrize("version", [0, 1, 2, 5, 10**30, "4", None, 4.0, True])
 def test_another_schema_version_is_refused(tmp_path, version):
     path = tmp_path / "run.json"
     write_run(path, example_run())
     document = json.loads(path.read_bytes())
     path.write_text(json.dumps({**document, "schema_version": version}))
     with pytest.raises(StoreError, match="schema_version"):
+        read_run(path)
+
+
+def test_files_of_the_version_before_are_read_they_have_no_histograms(tmp_path):
+    path = tmp_path / "run.json"
+    run = example_run()
+    write_run(path, run)
+    document = json.loads(path.read_bytes())
+    for result in document["results"]:
+        assert result["facts"].pop("histogram")["counts"] == [1, 98, 1]
+    path.write_text(json.dumps({**document, "schema_version": 3}))
+    for result, now in zip(read_run(path).results, run.results, strict=True):
+        assert result == replace(now, facts=replace(now.facts, histogram=None))
+    path.write_text(json.dumps(document))
+    with pytest.raises(StoreError, match="the key 'histogram' is missing"):
         read_run(path)
 
 
