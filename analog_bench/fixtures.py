@@ -172,7 +172,8 @@ def measure(
             main_metric=runner.task.metrics[0].name,
             margins=dict(study.margins),
         )
-        request.node.user_properties.append(Record(result, scope).as_property())
+        record = Record(result, scope)
+        request.node.user_properties += [record.as_property(), *record.in_words()]
         return result
 
     return measured

@@ -9,8 +9,11 @@ from pathlib import Path
 from analog_bench.gate.digital import judge_digital_model
 from analog_bench.gate.verdict import Verdict, judge_family
 from analog_bench.recorder import Group
+from analog_bench.report.contents import Contents, contents_of
 from analog_bench.result import Result, Scope
+from analog_bench.store.baseline import Provenance
 from analog_bench.store.baseline_file import read_cases, read_digital
+from analog_bench.store.run import Run
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,12 @@ class Judgement:
         cases: By case id and study.
         digital: By study and model: metric name to the verdict on the digital model; only where
             digital weights were measured as they are.
+        baselines: Where the stored numbers come from that cases were judged by.
     """
 
     cases: Mapping[tuple[str, str], Verdict]
     digital: Mapping[tuple[str, str], Mapping[str, Verdict]]
+    baselines: frozenset[Provenance] = frozenset()
 
     def of_study(self, study: str) -> dict[str, Verdict]:
         """Return the verdicts of one study by case id."""
@@ -58,12 +63,14 @@ def judge_groups(groups: Sequence[Group], baselines: Path) -> Judgement:
     """
     cases: dict[tuple[str, str], Verdict] = {}
     digital: dict[tuple[str, str], Mapping[str, Verdict]] = {}
+    provenances: set[Provenance] = set()
     for group in groups:
         scope = group.scope
         for variant in sorted({result.variant for result in group.results}):
             stored = read_cases(baselines, variant, scope.model, scope.study)
             family = [result for result in group.results if result.variant == variant]
             entries = [stored.find(result.case_id, result.protocol) for result in family]
+            provenances.update(entry.provenance for entry in entries if entry is not None)
             judged = judge_family(list(zip(family, entries, strict=True)), group.metrics[0])
             for result, verdict in zip(family, judged, strict=True):
                 cases[result.case_id, result.study] = verdict
@@ -72,4 +79,33 @@ def judge_groups(groups: Sequence[Group], baselines: Path) -> Judgement:
             digital[scope.study, scope.model] = judge_digital_model(
                 group.digital, entry, group.metrics
             )
-    return Judgement(cases, digital)
+    return Judgement(cases, digital, frozenset(provenances))
+
+
+def groups_of(run: Run) -> list[Group]:
+    """Return a run's results by study and model, as they are judged.
+
+    Args:
+        run: The run, as it was read from its file.
+    """
+    found = []
+    for scope in run.scopes:
+        results = tuple(r for r in run.results if (r.study, r.model) == (scope.study, scope.model))
+        if results:
+            scored = sorted({name for result in results for name in result.digital})
+            found.append(Group(scope, results, scope.metrics(run.metrics, scored)))
+    return found
+
+
+def reported(run: Run, judgement: Judgement | None, source: str) -> Contents:
+    """Return what reports show of a run.
+
+    Args:
+        run: The run.
+        judgement: Its verdicts; None where nothing was compared.
+        source: Name of the results file.
+    """
+    judged = judgement or Judgement({}, {})
+    return contents_of(
+        run, judged.cases, judged.digital, baselines=tuple(judged.baselines), source=source
+    )

@@ -102,6 +102,12 @@ _OPTIONS = (
     _Option("front", "on, or off to compute every case from the inputs", default="on"),
     _Option("per-example", "on to keep every example's score in the results", default="off"),
     _Option("json", "where results go; a new file in runs/ by default", metavar="FILE"),
+    _Option(
+        "report",
+        "on, or off: write no HTML report beside the results",
+        default="on",
+        metavar="MODE",
+    ),
     _Option("baselines", "folder of baselines", default="baselines", metavar="FOLDER"),
     _Option(
         "gate",
@@ -202,6 +208,7 @@ def read_settings(config: pytest.Config) -> Settings:
         gate=_one_of("gate", must("gate"), get_args(GateMode)),
         requirements=tuple(parse_requirement(text, METRICS) for text in given["max-drop"]),
         update_baselines=bool(config.getoption("analog_bench_update_baselines")),
+        report=_one_of("report", must("report"), ("on", "off")) == "on",
         resume=bool(config.getoption("analog_bench_resume")),
         given={name: ", ".join(words) for name, words in given.items() if words},
     )

@@ -32,6 +32,7 @@ from analog_bench.fixtures import (  # noqa: F401  (pytest finds fixtures by nam
     task,
     workshop_of,
 )
+from analog_bench.junit import JUnit
 from analog_bench.options import add_options, read_settings
 from analog_bench.recorder import PROPERTY, Recorder, kept_results
 from analog_bench.selection import ON_DEMAND_MARK, case_of
@@ -60,7 +61,9 @@ def pytest_configure(config: pytest.Config) -> None:
             config.stash[KEPT] = kept_results(read_journal(Path(resumed)).results)
     else:
         recorder = Recorder(config.stash[SETTINGS], config.rootpath)
-        config.pluginmanager.register(Showing(config, recorder), "analog_bench_showing")
+        showing = Showing(config, recorder)
+        config.pluginmanager.register(showing, "analog_bench_showing")
+        config.pluginmanager.register(JUnit(config, showing), "analog_bench_junit")
 
 
 def pytest_report_header() -> str:

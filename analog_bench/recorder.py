@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from analog_bench.errors import StoreError
@@ -41,6 +42,17 @@ class Record:
     def as_property(self) -> tuple[str, dict[str, Any]]:
         """Return the record as a user property of a test, which xdist carries intact."""
         return PROPERTY, asdict(self)
+
+    def in_words(self) -> list[tuple[str, str]]:
+        """Return what other programs may want to know of a test, as its user properties."""
+        result, metric = self.result, self.scope.main_metric
+        found = {"case": result.case_id, "study": result.study, "metric": metric}
+        if metric in result.digital:
+            found["digital"] = f"{result.digital[metric]:.6g}"
+        if result.first_look and all(metric in chip.scores for chip in result.first_look):
+            found["score"] = f"{fmean(chip.scores[metric] for chip in result.first_look):.6g}"
+        found["chips"] = str(len(result.chips))
+        return list(found.items())
 
 
 @dataclass(frozen=True)
@@ -164,15 +176,18 @@ class Recorder:
         """
         if self._journal is None:
             return
+        write_run(self._journal.run_file, self.run())
+        self._journal.finish()
+
+    def run(self) -> Run:
+        """Return all that the run leaves behind, so far."""
         names = sorted({name for result in self.results for name in result.scored})
-        run = Run(
+        return Run(
             manifest=self.manifest(),
             metrics={name: METRICS[name] for name in names},
             scopes=tuple(group.scope for group in self.groups()),
             results=tuple(self.results),
         )
-        write_run(self._journal.run_file, run)
-        self._journal.finish()
 
     def close(self) -> None:
         """Let go of the journal; it stays for a resume where the results were not written."""

@@ -36,6 +36,7 @@ class Settings:
         gate: What becomes of a case that regressed from its baseline.
         requirements: What is demanded instead.
         update_baselines: Whether to store what was measured.
+        report: Whether to write an HTML report beside the results.
         resume: Whether to continue the interrupted run that writes to `json`, or the newest one.
         given: The options as they were given, for the run's manifest.
     """
@@ -58,6 +59,7 @@ class Settings:
     gate: GateMode
     requirements: tuple[Requirement, ...]
     update_baselines: bool
+    report: bool
     resume: bool
     given: dict[str, str]
 

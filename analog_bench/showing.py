@@ -17,6 +17,7 @@ from rich.console import Console, RenderableType
 
 from analog_bench.errors import BenchError
 from analog_bench.fixtures import KEPT
+from analog_bench.publishing import publish
 from analog_bench.recorder import PROPERTY, Recorder, kept_results
 from analog_bench.result import Result
 
@@ -48,7 +49,13 @@ class Showing:
         self._reports: dict[tuple[str, str], pytest.TestReport] = {}
         self._judged: Judgement | None = None
         self._changes: list[Change] | None = None
+        self._published: tuple[str, ...] = ()
         self._problem = ""
+
+    @property
+    def judged(self) -> Judgement | None:
+        """What the gate says; None before the end, and where nothing is compared."""
+        return self._judged
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -111,6 +118,8 @@ class Showing:
         try:
             if self._recorder.results and not self._concluded:
                 self._write_and_judge()
+            if self._recorder.results:
+                self._published = publish(self._recorder, self._judged)
         finally:
             self._recorder.close()
         if self._problem:
@@ -173,6 +182,7 @@ class Showing:
                 uncompared=len(self._recorder.results) - len(judged),
                 results_file=self._recorder.path,
                 changes=self._changes,
+                published=self._published,
             )
         )
         if self._problem:

@@ -149,6 +149,7 @@ def _asked(arguments: argparse.Namespace) -> tuple[Study, Settings]:
         gate="off",
         requirements=(),
         update_baselines=False,
+        report=False,
         resume=False,
         given={},
     )

@@ -61,6 +61,7 @@ def run_summary(
     uncompared: int = 0,
     results_file: Path | None = None,
     changes: Sequence[Change] | None = None,
+    published: Sequence[str] = (),
 ) -> Text:
     """Return the closing words of a run.
 
@@ -69,6 +70,7 @@ def run_summary(
         uncompared: Number of results without one: nobody wanted them compared.
         results_file: Where the results were written; None where they were not.
         changes: What an update of the baselines changed; None where there was no update.
+        published: What else was written, a line each.
 
     Returns:
         One line each: counts; every failing case; every reason for skipping; what has no baseline
@@ -104,6 +106,8 @@ def run_summary(
         )
     if results_file is not None:
         summary.append(f"\nresults: {results_file}")
+    for line in published:
+        summary.append(f"\n{line}")
     return summary
 
 

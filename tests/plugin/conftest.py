@@ -56,6 +56,11 @@ def bench_words(args, cwd):
     return [STUDY_FILE] if "--model" in args else [STUDY_FILE, "--model", "bert"]
 
 
+def no_report(args):
+    """Return what keeps a run from drawing its report, which takes a while, unless it is asked."""
+    return [] if "--report" in args else ["--report", "off"]
+
+
 def clean_environment(**more):
     """Return this environment without what steers pytest, the hub's client or this project."""
     ours = ("PYTEST_", "ANALOG_BENCH_", "HF_", "HUGGING", "TRANSFORMERS_")
@@ -87,6 +92,7 @@ def bench():
         command += [word for name in plugins for word in ("-p", name)]
         command += bench_words(args, cwd)
         command += ["--json", str(folder / "results.json"), "--baselines", str(folder / "stored")]
+        command += no_report(args)
         began = time.monotonic()
         done = subprocess.run(
             [*command, *map(str, args)],
@@ -121,7 +127,7 @@ def warm():
     def run(*args, folder, cwd=ROOT, env=None, first_on_path=()):
         """Run; results go to `folder`."""
         command = ["-p", "no:cacheprovider", *bench_words(args, cwd)]
-        command += ["--baselines", str(folder / "stored")]
+        command += ["--baselines", str(folder / "stored"), *no_report(args)]
         if "--json" not in args:
             command += ["--json", str(folder / "results.json")]
         request = {

@@ -21,6 +21,8 @@ def stored(warm, tmp_path_factory):
     done = warm(*CHOICE, "--update-baselines", folder=folder)
     assert done.code == 0, done.out
     assert "3 cases: 3 new" in done.out
+    # These tests ask for no report.
+    assert not (folder / "results.html").exists()
     return folder
 
 
@@ -45,6 +47,10 @@ def better(stored, tmp_path):
     return made
 
 
+def properties(case):
+    return {found.get("name"): found.get("value") for found in case.iter("property")}
+
+
 def test_an_update_measures_both_looks(stored, results_of):
     for result in results_of(stored / "results.json").values():
         chips = [chip["chip"] for chip in result["chips"]]
@@ -63,7 +69,7 @@ def test_unchanged_cases_need_one_look(warm, results_of, stored, tmp_path):
 def test_a_regression_is_confirmed_and_fails_its_own_test(warm, results_of, stored, better):
     folder = better(by=9)
     junit = folder / "junit.xml"
-    done = warm(*CHOICE, "--junit-xml", junit, folder=folder)
+    done = warm(*CHOICE, "--junit-xml", junit, "--report", "on", folder=folder)
     assert done.code == 1, done.out
     assert "1 failed, 2 passed" in done.out
     assert f"FAILED {TEST}" in done.out
@@ -72,11 +78,23 @@ def test_a_regression_is_confirmed_and_fails_its_own_test(warm, results_of, stor
     measured = results_of(folder / "results.json")
     assert measured[CHANGED] == results_of(stored / "results.json")[CHANGED]
     assert [len(result["chips"]) for result in measured.values()].count(3) == 2
-    failures = [
-        case for case in ET.parse(junit).iter("testcase") if case.find("failure") is not None
-    ]
+    page = (folder / "results.html").read_text()
+    assert f"report: {folder / 'results.html'}" in "".join(done.out.split("\n"))
+    assert "<h1>1 regressed of 3 cases</h1>" in page
+    suite = ET.parse(junit).find("testsuite")
+    # Each once, though pytest heard of the regression only after the test had passed.
+    tests = suite.findall("testcase")
+    assert (len(tests), suite.get("tests"), suite.get("failures")) == (3, "3", "1")
+    failures = [case for case in tests if case.find("failure") is not None]
     assert [case.get("name") for case in failures] == [f"bench_layer_noise[{CHANGED}]"]
     assert "f1 changed by -9" in failures[0].find("failure").get("message")
+    said = properties(failures[0])
+    assert (said["case"], said["study"], said["metric"]) == (CHANGED, "layer_noise", "f1")
+    assert (said["verdict"], said["change"], said["chips"]) == ("regressed", "-9", "9")
+    first_look = [chip["scores"]["f1"] for chip in measured[CHANGED]["chips"][:3]]
+    assert float(said["score"]) == pytest.approx(sum(first_look) / 3, rel=1e-5)
+    others = [properties(case) for case in tests if case is not failures[0]]
+    assert [other["verdict"] for other in others] == ["equivalent"] * 2
 
 
 def test_what_fresh_chips_refute_does_not_fail(warm, better):

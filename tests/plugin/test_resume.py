@@ -25,6 +25,7 @@ def command(folder, *args):
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", STUDY_FILE, *CHOICE]
     # As the other runs of these tests have it: a run is resumed with its own options only.
     baselines = ["--baselines", str(folder / "stored")]
+    words += ["--report", "off"]
     return [*words, "--json", str(folder / "results.json"), *baselines, *args]
 
 

@@ -1,0 +1,145 @@
+"""What a report is about: a run's results with what the gate says of them, study by study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from analog_bench.gate.verdict import Verdict
+from analog_bench.result import SEVERAL, Metric, Result, Scope
+from analog_bench.store.baseline import Provenance
+from analog_bench.store.run import Manifest, Run
+
+Identity = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The results of one study on one model, and what the gate says of them.
+
+    Attributes:
+        scope: What the results share.
+        metrics: The metrics of their scores, the main one first, with the margins that count here.
+        results: At least one.
+        verdicts: Case id to verdict; empty where nothing was compared.
+        digital: Metric name to the verdict on the digital model; empty likewise.
+    """
+
+    scope: Scope
+    metrics: tuple[Metric, ...]
+    results: tuple[Result, ...]
+    verdicts: Mapping[str, Verdict]
+    digital: Mapping[str, Verdict]
+
+    @property
+    def main(self) -> Metric:
+        """The metric that verdicts and plots are about."""
+        return self.metrics[0]
+
+    @property
+    def measured(self) -> tuple[Result, ...]:
+        """The results that have scores."""
+        return tuple(result for result in self.results if result.status == "measured")
+
+    @property
+    def writes(self) -> bool:
+        """Whether it is about texts that the model writes."""
+        return any(result.digital_texts for result in self.results)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that a report shows.
+
+    Attributes:
+        manifest: Where, when and how the run was made.
+        studies: One record a study and model, in the order of the run.
+        source: Name of the results file; empty where there is none.
+        baselines: Where the stored numbers come from that were compared with, the newest first.
+        anchors: What tells a result apart to the name of its place on a page.
+    """
+
+    manifest: Manifest
+    studies: tuple[Judged, ...]
+    source: str
+    baselines: tuple[Provenance, ...]
+    anchors: Mapping[Identity, str]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models, in the order of the run."""
+        return tuple(dict.fromkeys(study.scope.model for study in self.studies))
+
+    @property
+    def pairs(self) -> Iterator[tuple[Judged, Result]]:
+        """Every result with its study."""
+        return ((study, result) for study in self.studies for result in study.results)
+
+    def of_model(self, model: str) -> tuple[Judged, ...]:
+        """Return the studies on one model."""
+        return tuple(study for study in self.studies if study.scope.model == model)
+
+    def link(self, result: Result) -> str:
+        """Return the address of a result's raw values on the page."""
+        return f"#{self.anchors[result.identity]}"
+
+
+def contents_of(
+    run: Run,
+    verdicts: Mapping[tuple[str, str], Verdict],
+    digital: Mapping[tuple[str, str], Mapping[str, Verdict]],
+    *,
+    baselines: Sequence[Provenance] = (),
+    source: str = "",
+) -> Contents:
+    """Put a run and its verdicts together.
+
+    Args:
+        run: The run.
+        verdicts: Case id and study to verdict.
+        digital: Study and model to the verdicts on the digital model by metric.
+        baselines: Where the stored numbers come from that were compared with, in any order.
+        source: Name of the results file.
+
+    Returns:
+        What a report shows.
+    """
+    studies = []
+    for scope in run.scopes:
+        results = tuple(
+            result for result in run.results if (result.study, result.model) == _key(scope)
+        )
+        if not results:
+            continue
+        scored = {name for result in results for name in result.digital}
+        studies.append(
+            Judged(
+                scope=scope,
+                metrics=scope.metrics(run.metrics, sorted(scored)),
+                results=results,
+                verdicts={
+                    case: verdict
+                    for (case, study), verdict in verdicts.items()
+                    if study == scope.study
+                },
+                digital=digital.get(_key(scope), {}),
+            )
+        )
+    # Neither ids nor names go into an address: they may hold anything.
+    ordered = [result for study in studies for result in study.results]
+    return Contents(
+        manifest=run.manifest,
+        studies=tuple(studies),
+        source=source,
+        baselines=tuple(sorted(set(baselines), key=lambda b: b.created, reverse=True)),
+        anchors={result.identity: f"case-{n}" for n, result in enumerate(ordered, start=1)},
+    )
+
+
+def is_single(result: Result) -> bool:
+    """Whether a result is of one layer alone."""
+    return result.facts is not None and result.facts.kind != SEVERAL
+
+
+def _key(scope: Scope) -> tuple[str, str]:
+    return scope.study, scope.model

@@ -1,0 +1,123 @@
+"""A run in Markdown, for the summary of a CI job: what failed comes first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from analog_bench.gate.verdict import Verdict
+from analog_bench.report.columns import VERDICT_STYLES
+from analog_bench.report.contents import Contents, Judged
+from analog_bench.report.glyphs import glyphs
+from analog_bench.report.labels import amount, metric_label, one_line, spelt_change
+from analog_bench.report.markdown import escaped
+from analog_bench.report.profile import profile, worst
+from analog_bench.report.wording import names_within
+from analog_bench.result import Result
+
+_LISTED_AT_MOST = 40
+_GLYPH = glyphs(ascii_only=False)
+
+
+def step_summary(contents: Contents) -> str:
+    """Return a run as Markdown.
+
+    Args:
+        contents: What to show.
+
+    Returns:
+        A heading with the counts; what failed, then what improved; what lost most; the digital
+        scores; where the run was made.
+    """
+    judged = [
+        (study, result, study.verdicts[result.case_id])
+        for study, result in contents.pairs
+        if result.case_id in study.verdicts
+    ]
+    lines = [f"## {escaped(_headline(contents, judged))}", ""]
+    lines += _digital(contents)
+    lines += _cases("Failed", [found for found in judged if found[2].fails])
+    lines += _cases("Improved", [found for found in judged if found[2].kind == "improved"])
+    lines += _worst(contents)
+    lines += [escaped(line) for line in _made(contents)]
+    return "\n".join(lines).rstrip() + "\n\n"
+
+
+def _headline(contents: Contents, judged: Sequence[tuple[Judged, Result, Verdict]]) -> str:
+    number = sum(len(study.results) for study in contents.studies)
+    counts = Counter(verdict.kind for _, _, verdict in judged)
+    # In the order of concern: regressions stand first.
+    said = [f"{counts[kind]} {kind}" for kind in VERDICT_STYLES if counts[kind]]
+    if len(judged) < number:
+        said.append(f"{number - len(judged)} not compared")
+    return f"{', '.join(said)} of {number} {'case' if number == 1 else 'cases'}"
+
+
+def _digital(contents: Contents) -> Iterator[str]:
+    """Yield what is wrong with a digital model: nothing of it can then be compared."""
+    failed = dict.fromkeys(
+        f"{one_line(study.scope.model)} digital: {verdict.kind}: {one_line(verdict.reason)}"
+        for study in contents.studies
+        for verdict in study.digital.values()
+        if verdict.fails
+    )
+    for line in failed:
+        yield f"**{escaped(line)}**"
+        yield ""
+
+
+def _cases(heading: str, found: Sequence[tuple[Judged, Result, Verdict]]) -> Iterator[str]:
+    if not found:
+        return
+    yield f"### {heading}"
+    yield ""
+    yield "| case | verdict | change | why |"
+    yield "|---|---|---:|---|"
+    for study, result, verdict in found[:_LISTED_AT_MOST]:
+        cells = (
+            one_line(result.case_id),
+            verdict.kind,
+            spelt_change(verdict, study.main, _GLYPH) or _GLYPH.absent,
+            one_line(verdict.reason),
+        )
+        yield "| " + " | ".join(map(escaped, cells)) + " |"
+    yield ""
+    if len(found) > _LISTED_AT_MOST:
+        yield f"... and {len(found) - _LISTED_AT_MOST} more."
+        yield ""
+
+
+def _worst(contents: Contents) -> Iterator[str]:
+    rows = []
+    for study in contents.studies:
+        digital = study.results[0].digital.get(study.main.name)
+        lost = worst(profile(study.measured, study.metrics), study.main)
+        name = names_within(study.measured)
+        named = [
+            f"{name(row.result)} {amount(row.drops[study.main.name], study.main)}"
+            for row in lost[:3]
+        ]
+        cells = (
+            one_line(study.scope.model),
+            one_line(study.scope.study),
+            "" if digital is None else f"{metric_label(study.main)} {amount(digital, study.main)}",
+            str(len(study.measured)),
+            ", ".join(named) or "nothing beyond the margin",
+        )
+        rows.append("| " + " | ".join(map(escaped, cells)) + " |")
+    if rows:
+        yield "| model | study | digital | measured | loses most |"
+        yield "|---|---|---:|---:|---|"
+        yield from rows
+        yield ""
+
+
+def _made(contents: Contents) -> Iterator[str]:
+    known = contents.manifest.environment
+    versions = [f"{name} {known[name]}" for name in ("aihwkit", "torch") if known.get(name)]
+    parts = [*versions, f"seed {contents.manifest.seed}"]
+    if contents.manifest.commit:
+        parts.append(f"commit {contents.manifest.commit[:12]}")
+    if contents.source:
+        parts.append(contents.source)
+    yield one_line(", ".join(parts))

@@ -1,0 +1,87 @@
+"""`analog-bench report`: which run it takes, what it writes, how it refuses."""
+
+import json
+import os
+from dataclasses import replace
+
+import pytest
+
+from analog_bench.cli import BENCH_ERROR, main
+from analog_bench.store.baseline_file import update_cases
+from analog_bench.store.run_file import write_run
+from tests.report.html.example_report import BASELINE, example_run
+
+RUN = replace(
+    example_run(), results=tuple(r for r in example_run().results if r.study == "noise_types")
+)
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """Work in a folder with two runs; the older one by name was written last."""
+    monkeypatch.chdir(tmp_path)
+    for name, when in (("bench-20260101-000000", 2_000_000_000), ("bench-20260102-000000", 1)):
+        path = tmp_path / f"runs/{name}.json"
+        write_run(path, RUN)
+        os.utime(path, (when, when))
+    return tmp_path / "runs"
+
+
+def test_the_newest_run_is_reported_beside_its_results(runs, capsys):
+    assert main(["report"]) == 0
+    page = runs / "bench-20260101-000000.html"
+    assert capsys.readouterr().out == f"report: {page.relative_to(runs.parent)}\n"
+    assert "3 cases, no baseline yet to compare with" in page.read_text()
+    assert len(list(runs.glob("*.html"))) == 1
+
+
+def test_a_named_run_against_baselines_with_its_figures(runs, tmp_path, capsys):
+    update_cases(tmp_path / "stored", RUN.results[:1], BASELINE)
+    run = str(runs / "bench-20260102-000000.json")
+    words = ["report", run, "-o", "out/page.html", "--figures", "out/figures"]
+    assert main([*words, "--baselines", "stored"]) == 0
+    assert "figures: 2 files in out/figures" in capsys.readouterr().out
+    page = (tmp_path / "out/page.html").read_text()
+    assert "Nothing regressed among 1 case compared" in page
+    assert "Baseline of 2026-11-20 (aihwkit 1.0.0, torch 2.10.0" in page
+    kinds = {path.suffix for path in (tmp_path / "out/figures").iterdir()}
+    assert kinds == {".svg", ".png"}
+
+
+def test_markdown_goes_to_the_terminal_alone(runs, capsys):
+    assert main(["report", str(runs), "--markdown"]) == 0
+    assert capsys.readouterr().out.startswith("## 3 new of 3 cases\n")
+    assert list(runs.glob("*.html")) == []
+
+
+def test_a_folder_of_runs_is_reported_as_one(runs, tmp_path):
+    assert main(["report", str(runs)]) == 0
+    assert (tmp_path / "runs.html").is_file()
+
+
+def test_files_of_the_schema_before_are_reported(runs):
+    path = runs / "bench-20260101-000000.json"
+    document = json.loads(path.read_text())
+    for result in document["results"]:
+        del result["facts"]["histogram"]
+    path.write_text(json.dumps({**document, "schema_version": 3}))
+    assert main(["report", str(path)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["missing.json"], "no run file at 'missing.json'"),
+        (["runs/bench-20260101-000000.json", "-o", "runs"], "cannot write the report to 'runs'"),
+    ],
+)
+def test_mistakes_are_one_line(runs, capsys, words, said):
+    assert main(["report", *words]) == BENCH_ERROR
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_no_run_at_all_says_what_to_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["report"]) == BENCH_ERROR
+    assert "no results in 'runs'; run `pytest bench` first" in capsys.readouterr().err

@@ -1,0 +1,34 @@
+"""What a run writes for readers, and that nothing of it can harm the results."""
+
+CHOICE = ("--layer", "qa_outputs", "--noise", "white_output", "--chips", "1", "--examples", "4")
+
+
+def test_a_run_leaves_a_page_and_the_summary_of_the_job(warm, results_of, tmp_path):
+    summary = tmp_path / "summary.md"
+    summary.write_text("## before\n")
+    env = {"GITHUB_STEP_SUMMARY": str(summary)}
+    done = warm(*CHOICE, "--report", "on", folder=tmp_path, env=env)
+    assert done.code == 0, done.out
+    page = (tmp_path / "results.html").read_text()
+    (result,) = results_of(tmp_path / "results.json").values()
+    assert f"{result['chips'][0]['scores']['f1']:.3f}" in page
+    text = summary.read_text()
+    assert text.startswith("## before\n## 1 new of 1 case\n")
+    assert "| bert | layer\\_noise | F1 " in text
+
+
+def test_what_cannot_be_written_is_a_line_each(warm, results_of, tmp_path):
+    (tmp_path / "results.html").mkdir()
+    env = {"GITHUB_STEP_SUMMARY": str(tmp_path)}
+    done = warm(*CHOICE, "--report", "on", folder=tmp_path, env=env)
+    assert done.code == 0, done.out
+    assert "summary: not written: IsADirectoryError" in done.out
+    assert "report: not written: cannot write the report to" in done.out
+    assert "1 case: 1 new" in done.out
+    assert len(results_of(tmp_path / "results.json")) == 1
+
+
+def test_on_or_off_and_nothing_else(warm, tmp_path):
+    done = warm(*CHOICE, "--report", "of", folder=tmp_path)
+    assert done.code == 4, done.out
+    assert "did you mean 'off'?" in done.errors[0]

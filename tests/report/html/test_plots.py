@@ -1,0 +1,167 @@
+"""What plots say and are drawn from: messages are computed, so they are checked."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from analog_bench.errors import StoreError
+from analog_bench.report.contents import contents_of
+from analog_bench.report.html.conditions import condition_figures
+from analog_bench.report.html.depth_profile import depth_profiles
+from analog_bench.report.html.distributions import distribution_figures
+from analog_bench.report.html.drift import drift_figures
+from analog_bench.report.html.heat_map import heat_map
+from analog_bench.report.html.page import figures, save_figures
+from analog_bench.report.html.spread import spread_figures
+from analog_bench.report.html.theme import IN_FILES, NAMES, ON_PAGE
+from analog_bench.report.html.writing import writings
+from tests.report.html.example_report import LAYERS, NASTY, SCRIPT, example_run
+
+
+def judged(*results):
+    """Return what is shown of some of the example's results."""
+    return contents_of(replace(example_run(), results=results), {}, {})
+
+
+def of_study(study):
+    return [r for r in example_run().results if r.study == study]
+
+
+def test_the_heat_map_holds_every_layer_and_condition(contents):
+    found = heat_map(contents, "bert")
+    assert found.conditions == ("white_output:std=1", "pcm:prog=1 · 1 d · C++ tile")
+    assert [row.layer for row in found.rows] == list(LAYERS)
+    assert found.message == (
+        "34 of 34 layers lose more than 1 point of F1; embeddings.word_embeddings loses most, 61.0."
+    )
+    first = found.rows[0]
+    assert [cell.cell.text for cell in first.cells] == ["−60.0", "−61.0"]
+    assert (first.cells[1].share, first.cells[1].tone, first.loss) == (1.0, "deep", 61.0)
+    assert [cell.cell.kind for row in found.rows[:2] for cell in row.cells] == [
+        *("improved", ""),
+        *("regressed", ""),
+    ]
+    assert [cell.cell.text for cell in found.rows[-1].cells] == ["−1.8", "skipped"]
+
+
+def test_the_depth_profile_names_the_worst_and_the_median(contents):
+    white, pcm = depth_profiles(contents, "bert")
+    assert (
+        white.message == "embeddings.word_embeddings loses 60.0 points of F1, the median layer 3.4."
+    )
+    assert pcm.note == "pcm:prog=1 · 1 d · C++ tile. Lines are 95 % intervals over chips."
+    values = white.draw(IN_FILES)["data"]["values"]
+    assert [value["name"] for value in values if value["named"]] == ["embeddings.word_embeddings"]
+    # No drop goes beyond what digital scores.
+    assert values[0]["high"] <= 70.0
+    assert len(pcm.sheet.rows) == len(LAYERS) - 1
+
+
+def test_the_spread_has_its_correlation_with_an_interval(contents):
+    spread, reach = spread_figures(contents, "bert")
+    assert spread.message == "Layers with wider weights lose less."
+    assert spread.note == "Spearman correlation −1.00, 34 layers."
+    assert reach.message == "Layers with larger outliers lose more."
+    results = [
+        replace(r, facts=replace(r.facts, weight_std=0.1 + 0.01 * (n * 7 % 10), weight_max=1.0))
+        for n, r in enumerate(of_study("layer_noise")[:24:2])
+    ]
+    figure, _ = spread_figures(judged(*results), "bert")
+    assert figure.message == "Whether layers with wider weights lose more cannot be told."
+    assert "95 % interval −" in figure.note
+
+
+def test_three_layers_are_too_few_to_compare(contents):
+    few = judged(*of_study("layer_noise")[:6:2])
+    assert spread_figures(few, "bert") == depth_profiles(few, "bert") == ()
+    assert distribution_figures(few, "bert") == ()
+
+
+def test_weights_of_the_most_and_the_least_vulnerable(contents):
+    found = distribution_figures(contents, "bert")
+    assert [figure.message.partition(":")[0] for figure in found] == [
+        *LAYERS[:3],
+        *reversed(LAYERS[-3:]),
+    ]
+    assert found[0].message == "embeddings.word_embeddings: −60.5 points of F1"
+    assert "standard deviation 0.0500, the largest reaches 33.0 of them" in found[0].note
+    domains = [figure.draw(IN_FILES)["encoding"]["x"]["scale"]["domain"] for figure in found]
+    assert domains == [(-33.0, pytest.approx(26.4))] * 6
+    bins = found[0].draw(IN_FILES)["data"]["values"]
+    assert bins[0]["from"] == pytest.approx(-33.0 * (1 - 1.8 / 61))  # the first bin is empty
+    assert sum(one["share"] for one in bins) == pytest.approx(100)
+    assert found[0].href == "#case-1"
+
+
+def test_drift_curves_of_both_weights_beside_digital(contents):
+    (figure,) = drift_figures(contents, "bert")
+    assert figure.message == (
+        "Whole model after 30 d: F1 41.0 with direct weights and 57.0 with HWA weights, "
+        "digital 70.0."
+    )
+    band, chips, means, _, digital = figure.draw(IN_FILES)["layer"]
+    points = means["data"]["values"]
+    assert [(p["weights"], p["time"], p["mean"]) for p in points][:2] == [
+        ("direct", 0.0, 50.0),
+        ("direct", 1.0, 49.0),
+    ]
+    assert all(p["low"] <= p["mean"] <= p["high"] for p in band["data"]["values"])
+    assert len(chips["data"]["values"]) == 24
+    assert digital["data"]["values"] == [{"mean": 70.0, "weights": "digital"}]
+    assert [row[0].text for row in figure.sheet.rows] == 2 * ["0 s", "1 s", "1 d", "30 d"]
+    direct = judged(*(r for r in of_study("drift") if r.variant == "direct"))
+    (alone,) = drift_figures(direct, "bert")
+    assert alone.message == "Whole model after 30 d: F1 41.0 with direct weights, digital 70.0."
+
+
+def test_one_time_is_no_curve():
+    assert drift_figures(judged(*of_study("drift")[:1]), "bert") == ()
+
+
+def test_conditions_are_ranked_and_cut_where_scores_end(contents):
+    (figure,) = condition_figures(contents, "bert")
+    assert figure.message.startswith(f"{NASTY} costs most: it loses 49.5 points of F1; 2 of 3")
+    values = figure.draw(IN_FILES)["layer"][1]["data"]["values"]
+    assert [value["name"] for value in values] == [NASTY, "pcm", "quantise"]
+    assert all(0 <= value["low"] <= value["high"] <= 100 for value in values)
+    assert [row[2].text for row in figure.sheet.rows] == ["−49.5", "−29.5", "0.0"]
+
+
+def test_texts_stand_side_by_side_and_show_where_they_part(contents):
+    (writing,) = writings(contents, NASTY)
+    assert writing.noise == "Some"
+    assert [[text.heading for text in row] for row in writing.rows] == [
+        ["direct after 1 s", "HWA after 1 s"],
+        ["direct after 1 d", "HWA after 1 d"],
+    ]
+    text = writing.rows[0][0]
+    assert text.same == f"Once {SCRIPT} upon & a time, "
+    assert text.rest == f"direct {SCRIPT} wrote 0"
+    assert [score.text for score in text.scores] == ["12.5 ±6.4"]
+    missing = judged(*(r for r in of_study("generation") if r.variant == "direct" or r.drift_s > 1))
+    assert writings(missing, NASTY)[0].rows[0][1].reason == "not asked for"
+
+
+def test_every_plot_becomes_files_of_its_own(contents, tmp_path):
+    found = figures(contents)
+    names = [figure.name for figure in found]
+    assert len(set(map(str.lower, names))) == len(names) == 14
+    assert all(re.fullmatch(r"[A-Za-z0-9.-]+", name) for name in names)
+    some = contents_of(replace(example_run(), results=tuple(of_study("noise_types"))), {}, {})
+    png, svg = sorted(save_figures(tmp_path / "new", some))
+    assert png.read_bytes().startswith(b"\x89PNG")
+    drawn = svg.read_text()
+    assert "var(--" not in drawn
+    assert "here.invalid" not in drawn
+    assert "<script" not in drawn
+    assert IN_FILES["direct"] in drawn
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot write figures to"):
+        save_figures(tmp_path / "file", some)
+
+
+def test_the_page_knows_every_colour_twice(html):
+    for name in NAMES:
+        assert html.count(f"--{name}: ") == 2, name
+        assert ON_PAGE[name] == f"var(--{name})"
