@@ -1,0 +1,1 @@
+"""Releases of aihwkit side by side: an environment each, the same cases, what changed where."""

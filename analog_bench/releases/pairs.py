@@ -1,0 +1,110 @@
+"""Which Python and which torch each release gets: what was measured to work, and the same for all.
+
+Two releases differ in as little as possible where they share one Python: its numpy, scipy and
+random numbers are then not among the things that changed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analog_bench.analog.versions import MEASURED, WHEELS, Pair
+
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+"""The Pythons that this project runs on."""
+
+_UNMEASURED, _TORCH_TILE, _BOTH = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is known of a release before anything is installed.
+
+    Attributes:
+        version: Version of aihwkit; None where only a build would tell.
+        pythons: The Pythons that it can be had for, such as `3.12`.
+        torch: Version of torch that was asked for; None to choose.
+    """
+
+    version: str | None
+    pythons: tuple[str, ...]
+    torch: str | None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The Python and the torch of a release.
+
+    Attributes:
+        python: Version of Python, such as `3.12`.
+        torch: Version of torch; None leaves it to the package index.
+        measured: The measured pair behind the choice; None where nobody measured it.
+    """
+
+    python: str
+    torch: str | None
+    measured: Pair | None
+
+    @property
+    def rank(self) -> int:
+        """How good it is known to be."""
+        if self.measured is None or not self.measured.torch_tile:
+            return _UNMEASURED
+        return _BOTH if self.measured.cpp_tile else _TORCH_TILE
+
+
+def pythons_of(version: str) -> tuple[str, ...]:
+    """Return the Pythons with a wheel of a version; all where nothing is known of it."""
+    return WHEELS.get(version, PYTHONS)
+
+
+def choose(wanted: Sequence[Wanted], here: str) -> tuple[Chosen, ...]:
+    """Choose Python and torch of each release.
+
+    Each gets a Python on which it is known to work as well as on any: the one that most of the
+    others can have, too; of several the one that runs this, then the newest.
+
+    Args:
+        wanted: The releases; each has at least one Python.
+        here: Version of the running Python, such as `3.11`.
+
+    Returns:
+        The choices, in the same order.
+    """
+    good = [_good(release) for release in wanted]
+    shared = Counter(python for options in good for python in options)
+    return tuple(
+        options[max(options, key=lambda python: (shared[python], python == here, _minor(python)))]
+        for options in good
+    )
+
+
+def _good(release: Wanted) -> dict[str, Chosen]:
+    """Return the choices that are known to work as well as any, by Python."""
+    options = {python: _best(release, python) for python in release.pythons}
+    most = max(option.rank for option in options.values())
+    return {python: option for python, option in options.items() if option.rank == most}
+
+
+def _best(release: Wanted, python: str) -> Chosen:
+    known = [pair for pair in MEASURED if pair.aihwkit == release.version]
+    if release.torch is not None:
+        known = [pair for pair in known if pair.torch == release.torch]
+    here = [pair for pair in known if pair.python == python]
+    if here:
+        pair = max(here, key=_quality)
+        return Chosen(python, pair.torch, pair)
+    # Nobody measured it on this Python; the torch that works on another is the best guess.
+    others = [pair for pair in known if pair.torch_tile]
+    guessed = max(others, key=_quality).torch if others else None
+    return Chosen(python, release.torch or guessed, None)
+
+
+def _quality(pair: Pair) -> tuple[bool, bool, list[int]]:
+    return pair.cpp_tile, pair.torch_tile, [int(part) for part in pair.torch.split(".")]
+
+
+def _minor(python: str) -> int:
+    return int(python.split(".")[1])

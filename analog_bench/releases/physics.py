@@ -1,0 +1,98 @@
+"""The physics layer: each release's noise models against their closed forms, then side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from analog_bench.analog.physics.check import Check
+from analog_bench.analog.physics.survey import Survey
+from analog_bench.releases.finding import Change, Layer, shortened, spelt_tiles
+
+Outcome = Literal["same", "broke", "mended", "moved", "wrong"]
+
+
+@dataclass(frozen=True)
+class _Pair:
+    old: Check
+    new: Check
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.old.passes and self.new.passes:
+            return "same"
+        if self.old.passes:
+            return "broke"
+        if self.new.passes:
+            return "mended"
+        before, after = self.old.measured, self.new.measured
+        if before is None or after is None:
+            return "wrong"
+        apart = math.hypot(self.old.tolerance, self.new.tolerance)
+        return "moved" if abs(after - before) > apart else "wrong"
+
+
+def physics_layer(old: Survey, new: Survey) -> Layer:
+    """Compare the checks of two releases.
+
+    A quantity changed where one release follows the closed form and the other does not, or where
+    neither does and they differ from each other. One that is off in both by the same is a note.
+
+    Args:
+        old: Survey of the older release.
+        new: Survey of the newer one.
+
+    Returns:
+        The layer; only what both could measure counts.
+    """
+    before = {check.identity: check for check in old.checks if check.measured is not None}
+    pairs = [
+        _Pair(before[check.identity], check)
+        for check in new.checks
+        if check.measured is not None and check.identity in before
+    ]
+    groups: dict[tuple[str, Outcome], list[_Pair]] = {}
+    for pair in pairs:
+        if pair.outcome != "same":
+            groups.setdefault((pair.new.subject, pair.outcome), []).append(pair)
+    changes = [
+        _change(subject, outcome, found, pairs)
+        for (subject, outcome), found in groups.items()
+        if outcome != "wrong"
+    ]
+    notes = [
+        f"{subject} is off its closed form in both releases by the same: "
+        f"{_spelt_off([pair.new for pair in found])}"
+        for (subject, outcome), found in groups.items()
+        if outcome == "wrong"
+    ]
+    return Layer("physics", len(pairs), tuple(changes), tuple(notes))
+
+
+def _change(subject: str, outcome: Outcome, found: list[_Pair], pairs: list[_Pair]) -> Change:
+    measured = [pair for pair in pairs if pair.new.subject == subject]
+    where = spelt_tiles(pair.new.tile for pair in found)
+    now, was = (_spelt_off([getattr(p, side) for p in found]) for side in ("new", "old"))
+    said = "follows its closed form now" if outcome == "mended" else now
+    share = "" if len(found) == len(measured) else f", {len(found)} of {len(measured)} conditions"
+    conditions = shortened(dict.fromkeys(pair.new.where for pair in found), 4)
+    return Change(subject, f"{said}; was {was} ({conditions}{share})", where)
+
+
+def _spelt_off(checks: list[Check]) -> str:
+    """Return how far checks are off, as a multiple of the closed form where there is one."""
+    ratios = [check.ratio for check in checks if check.ratio is not None]
+    if not ratios:
+        return ", ".join(f"{c.measured:.4g} for {c.expected:.4g} {c.unit}".strip() for c in checks)
+    low, high = (f"{ratio:.2f}" for ratio in (min(ratios), max(ratios)))
+    spelt = low if low == high else f"{low} to {high}"
+    return f"{spelt} times its closed form"
+
+
+def unmeasured(survey: Survey) -> Iterator[tuple[str, str]]:
+    """Yield quantities that a release could not measure, with the tile engine, and why."""
+    for check in survey.checks:
+        if check.measured is None:
+            yield f"{check.subject} ({spelt_tiles([check.tile])})", check.reason

@@ -1,0 +1,171 @@
+"""Our own commands inside a release's environment, as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analog_bench.analog.physics.survey import Survey, survey_from_plain
+from analog_bench.errors import UsageError
+from analog_bench.releases.environment import Environment
+from analog_bench.releases.failure import ReleaseFailed
+
+# Would bring this process's packages, or the user's own, into an environment that is to be alone.
+_LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP")
+_LAST_LINES = 3
+_NOTHING_SELECTED, _MISUSED, _TESTS_FAILED = 5, 4, 1
+
+
+@dataclass(frozen=True)
+class Place:
+    """An environment with our code.
+
+    Attributes:
+        environment: The environment.
+        code: The folder of the code, as `snapshot` yields it.
+    """
+
+    environment: Environment
+    code: Path
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables of a process in it."""
+        kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
+        path = os.pathsep.join([str(self.environment.scripts), kept.get("PATH", os.defpath)])
+        return {
+            **kept,
+            "PATH": path,
+            "PYTHONPATH": str(self.code),
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def start(self, module: str, *words: str) -> subprocess.Popen[str]:
+        """Start a module of ours, to be talked to line by line."""
+        return subprocess.Popen(
+            [str(self.environment.python), "-m", module, *words],
+            # `-m` looks in the current folder first, and a checkout there is not the snapshot.
+            cwd=self.code,
+            env=self.variables(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+
+
+def survey(place: Place) -> Survey:
+    """Probe a release: which tiles work, and whether its physics is what it says.
+
+    Raises:
+        ReleaseFailed: The survey crashed, which is a defect or a broken installation.
+    """
+    process = place.start("analog_bench.cli", "physics", "--json")
+    out, problem = process.communicate()
+    try:
+        plain: Mapping[str, Any] = json.loads(out)
+    except ValueError:
+        why = last_words(problem, process.returncode)
+        raise ReleaseFailed(f"it cannot be surveyed: {why}") from None
+    return survey_from_plain(plain)
+
+
+def bench(
+    place: Place,
+    words: Sequence[str],
+    run_file: Path,
+    root: Path,
+    log: Path,
+    tell: Callable[[str], None],
+) -> str:
+    """Measure the cases, `pytest WORDS`, in a release's environment.
+
+    Args:
+        place: Where.
+        words: What pytest is given: the folder of studies and options.
+        run_file: Where results go.
+        root: The folder to start in.
+        log: Where pytest's words go.
+        tell: Is told them line by line.
+
+    Returns:
+        A sentence on tests that failed, which need not concern results; empty without.
+
+    Raises:
+        ReleaseFailed: There are no results; the text says why.
+    """
+    scripts = place.environment.scripts
+    own = ["-p", "analog_bench.plugin", "--gate", "off", "--json", str(run_file)]
+    process = subprocess.Popen(
+        # Not `python -m pytest`, which would put the current folder before the snapshot.
+        [str(scripts / "pytest"), *words, *own],
+        cwd=root,
+        env={**place.variables(), "COLUMNS": "140"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
+    said: list[str] = []
+    try:
+        with log.open("w", buffering=1, encoding="utf-8") as out, process:
+            stream = process.stdout
+            for line in stream if stream is not None else ():
+                out.write(line)
+                said.append(line)
+                tell(line.strip())
+    except BaseException:
+        process.terminate()
+        raise
+    if process.returncode == 0:
+        return ""
+    told = last_words("".join(said), process.returncode)
+    if process.returncode == _TESTS_FAILED and run_file.is_file():
+        return f"{told} (all of it: {log})"
+    raise ReleaseFailed(f"its cases were not measured: {told} (all of it: {log})")
+
+
+def select(words: Sequence[str], root: Path, python: str) -> None:
+    """See, before anything is built, that the options select cases.
+
+    Args:
+        words: What pytest will be given.
+        root: The folder to start in.
+        python: The interpreter of this process.
+
+    Raises:
+        UsageError: They select nothing, or cannot be read; the text is pytest's own.
+    """
+    own = ["-p", "analog_bench.plugin", "--collect-only", "--quiet", "--gate", "off"]
+    done = subprocess.run(
+        [python, "-m", "pytest", *words, *own],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode == _NOTHING_SELECTED:
+        raise UsageError(f"`pytest {' '.join(words)}` selects no case; try it with --collect-only")
+    if done.returncode != 0:
+        said = done.stderr if done.returncode == _MISUSED else done.stdout
+        why = last_words(said, done.returncode)
+        raise UsageError(f"`pytest {' '.join(words)}` fails: {why}")
+
+
+def last_words(said: str, code: int) -> str:
+    """Return the last words of a process, as one line."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith(("error:", "analog-bench: error"))]
+    chosen = errors or lines[-_LAST_LINES:]
+    return " ".join(chosen)[-400:] or f"it ended with code {code}"

@@ -1,0 +1,173 @@
+"""What an environment is made of; equal recipes make equal environments."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import tomli
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+import analog_bench
+from analog_bench.errors import UsageError
+from analog_bench.releases.interpreter import Interpreter
+from analog_bench.releases.pairs import Chosen
+from analog_bench.releases.source import Source
+
+PROJECT = "analog-bench"
+FORMAT = 1
+"""Raised when environments of older recipes must not be used any more."""
+
+_CONSTRAINTS_FILE, _PROJECT_FILE = "constraints.txt", "pyproject.toml"
+# Decided release by release, and not by what the project itself asks for.
+_PER_RELEASE = frozenset({"aihwkit", "torch"})
+# Turn texts into numbers, or let the cases run side by side; the project asks for them by others.
+_BESIDES = ("tokenizers",)
+_ALSO = ("pytest-xdist>=3.6",)
+# Where uv takes torch from: with `cpu` it brings no CUDA along.
+BACKEND_VARIABLE = "UV_TORCH_BACKEND"
+_KEY_LENGTH = 12
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that determines an environment.
+
+    Attributes:
+        aihwkit: What the installer is given for aihwkit.
+        digest: Tells the content of that.
+        built: Whether aihwkit is built from source.
+        torch: Version of torch; None leaves it to the package index.
+        python: The interpreter.
+        requirements: All else that the project asks for.
+        constraints: Versions that those must have.
+        backend: Which build of torch uv takes; empty for the package index's.
+        system: Operating system and processor.
+    """
+
+    aihwkit: str
+    digest: str
+    built: bool
+    torch: str | None
+    python: Interpreter
+    requirements: tuple[str, ...]
+    constraints: tuple[str, ...]
+    backend: str
+    system: str
+
+    @property
+    def key(self) -> str:
+        """Twelve hexadecimal digits of a SHA-256 over everything, but for paths that say nothing.
+
+        The path of a file or folder does not count, its content does; nor does the interpreter's
+        path, its version does.
+        """
+        named = {
+            **asdict(self),
+            "aihwkit": self.aihwkit if "==" in self.aihwkit else "",
+            "python": self.python.version,
+            "format": FORMAT,
+        }
+        spelt = json.dumps(named, sort_keys=True)
+        return hashlib.sha256(spelt.encode()).hexdigest()[:_KEY_LENGTH]
+
+    @property
+    def torch_requirement(self) -> str:
+        """What the installer is given for torch."""
+        return "torch" if self.torch is None else f"torch=={self.torch}"
+
+    def as_plain(self) -> dict[str, Any]:
+        """Return the recipe as plain values for JSON."""
+        return {**asdict(self), "format": FORMAT}
+
+
+def recipe_of(
+    source: Source, chosen: Chosen, python: Interpreter, constraints: Path | None = None
+) -> Recipe:
+    """Write down what a release's environment is made of.
+
+    Args:
+        source: Where aihwkit comes from.
+        chosen: Its torch.
+        python: The interpreter.
+        constraints: A file of versions, as pip reads it; by default the one beside the project's
+            package, where it runs from a checkout.
+
+    Returns:
+        The recipe. Of the constraints only those count that name what the project itself asks for.
+
+    Raises:
+        UsageError: The project's requirements are not known, or there is no such file.
+    """
+    asked = requirements()
+    names = {canonicalize_name(Requirement(text).name) for text in asked} | set(_BESIDES)
+    return Recipe(
+        aihwkit=source.requirement,
+        digest=source.digest,
+        built=source.built,
+        torch=chosen.torch,
+        python=python,
+        requirements=tuple(sorted((*asked, *_ALSO))),
+        constraints=_constraints(constraints, names),
+        backend=os.environ.get(BACKEND_VARIABLE, ""),
+        system=f"{platform.system()} {platform.machine()}",
+    )
+
+
+def requirements() -> tuple[str, ...]:
+    """Return what the project asks for, without extras, and without aihwkit and torch.
+
+    Those of the checkout that the project runs from; an editable installation keeps to what it
+    asked for on the day it was made. Else those that were noted when it was installed.
+
+    Raises:
+        UsageError: The project is neither in a checkout nor installed.
+    """
+    file = _beside(_PROJECT_FILE)
+    try:
+        if file.is_file():
+            found = tomli.loads(file.read_text(encoding="utf-8"))["project"]["dependencies"]
+        else:
+            found = metadata.requires(PROJECT) or []
+    except (metadata.PackageNotFoundError, tomli.TOMLDecodeError, KeyError):
+        raise UsageError(
+            f"{PROJECT} is not installed, so that its requirements are not known; install it, for "
+            "instance with `pip install --editable .`"
+        ) from None
+    parsed = [Requirement(text) for text in found]
+    return tuple(
+        str(requirement)
+        for requirement in parsed
+        if canonicalize_name(requirement.name) not in _PER_RELEASE
+        and "extra" not in str(requirement.marker or "")
+    )
+
+
+def _beside(name: str) -> Path:
+    """Return a file beside the package, where a checkout has it."""
+    return Path(analog_bench.__file__).parents[1] / name
+
+
+def _constraints(file: Path | None, names: set[str]) -> tuple[str, ...]:
+    path = file or _beside(_CONSTRAINTS_FILE)
+    if not path.is_file():
+        if file is None:
+            return ()
+        raise UsageError(f"there is no file of constraints at {str(path)!r}")
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        text = line.partition("#")[0].strip()
+        try:
+            wanted = Requirement(text) if text else None
+        except InvalidRequirement:
+            wanted = None  # an option of pip's, such as an index: for the user's own configuration
+        if wanted is not None and canonicalize_name(wanted.name) in names - _PER_RELEASE:
+            kept.append(str(wanted))
+    return tuple(sorted(kept))

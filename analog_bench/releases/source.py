@@ -1,0 +1,162 @@
+"""Where a release comes from: what to install, and a digest of what that is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+
+from analog_bench.errors import UsageError
+from analog_bench.releases.failure import InstallError
+from analog_bench.releases.pairs import PYTHONS, pythons_of
+from analog_bench.releases.spec import Release
+
+_CHUNK = 2**20
+_PATIENCE_S = 60
+_LEFT_OUT = frozenset({".git", "__pycache__", "_skbuild", "build", "dist", ".venv"})
+_VERSION_FILE = Path("src/aihwkit/VERSION.txt")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a release is made of.
+
+    Attributes:
+        requirement: What the installer is given.
+        version: Version of aihwkit; None where only a build would tell.
+        pythons: The Pythons that it can be had for.
+        digest: Tells its content from any other's.
+        built: Whether it must be built from source.
+    """
+
+    requirement: str
+    version: str | None
+    pythons: tuple[str, ...]
+    digest: str
+    built: bool
+
+
+def source_of(release: Release, latest: str | None = None) -> Source:
+    """Look at where a release comes from.
+
+    Args:
+        release: The release.
+        latest: The newest version on the package index, for a release that asks for it.
+
+    Returns:
+        The source.
+
+    Raises:
+        UsageError: A file that is no wheel of aihwkit.
+        InstallError: A repository that does not answer.
+    """
+    if release.kind in ("version", "latest"):
+        version = latest if release.kind == "latest" else release.source
+        if version is None:
+            raise UsageError("the newest release of aihwkit is not known; name its version")
+        return Source(f"aihwkit=={version}", version, pythons_of(version), version, False)
+    if release.kind == "git":
+        return _repository(release.source)
+    path = Path(release.source).resolve()
+    if release.kind == "wheel":
+        return _wheel(path)
+    if release.kind == "archive":
+        return Source(str(path), _archived(path), PYTHONS, _file_digest(path), True)
+    file = path / _VERSION_FILE
+    version = file.read_text(encoding="utf-8").strip() if file.is_file() else None
+    return Source(str(path), version, PYTHONS, _folder_digest(path), True)
+
+
+def _wheel(path: Path) -> Source:
+    try:
+        name, version, _, tags = parse_wheel_filename(path.name)
+    except InvalidWheelFilename:
+        raise UsageError(
+            f"{path.name!r} is no name of a wheel; keep the one it was built with, such as "
+            "aihwkit-1.2.0-cp312-cp312-linux_x86_64.whl"
+        ) from None
+    if name != "aihwkit":
+        raise UsageError(f"{path.name!r} is a wheel of {name}, not of aihwkit")
+    made_for = {tag.interpreter for tag in tags}
+    pythons = tuple(
+        python for python in PYTHONS if made_for & {"cp" + python.replace(".", ""), "py3"}
+    )
+    if not pythons:
+        raise UsageError(
+            f"{path.name!r} is made for {', '.join(sorted(made_for))}; this project runs on "
+            f"Python {PYTHONS[0]} to {PYTHONS[-1]}"
+        )
+    # A local version such as 1.2.0+mine is of the release in all that the table of pairs knows.
+    return Source(str(path), version.public, pythons, _file_digest(path), False)
+
+
+def _archived(path: Path) -> str | None:
+    try:
+        return str(parse_sdist_filename(path.name)[1])
+    except InvalidSdistFilename:
+        return None
+
+
+def _repository(url: str) -> Source:
+    address, _, ref = url.removeprefix("git+").rpartition("@")
+    if not address or "/" in ref:  # the @ of git@host, or none at all
+        address, ref = url.removeprefix("git+"), "HEAD"
+    lines = _git("ls-remote", address, ref).splitlines()
+    # A name that is neither branch nor tag may be a commit, which no repository lists.
+    commit = lines[0].split()[0] if lines else ref
+    return Source(f"aihwkit @ git+{address}@{commit}", None, PYTHONS, commit, True)
+
+
+def _file_digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _folder_digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(_files(folder)):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{_file_digest(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in _LEFT_OUT]
+        for name in names:
+            path = Path(place, name)
+            # What a build leaves behind is not what it is made from.
+            if path.is_file() and not name.endswith((".pyc", ".so", ".o")):
+                yield path
+
+
+def _git(*words: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *words],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_PATIENCE_S,
+            env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        raise InstallError(f"git {words[0]} {words[1]} failed: {problem}") from None
+    if done.returncode != 0:
+        said = " ".join(done.stderr.split()) or f"code {done.returncode}"
+        raise InstallError(f"git {words[0]} {words[1]} failed: {said}")
+    return done.stdout

@@ -1,0 +1,172 @@
+"""What is asked for: `1.2.0`, `1.2.0:torch=2.15.0`, a wheel, an archive, a folder, a repository."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from packaging.version import InvalidVersion, Version
+
+from analog_bench.analog.versions import MEASURED, WHEELS
+from analog_bench.errors import UsageError, did_you_mean
+
+Kind = Literal["version", "latest", "wheel", "archive", "folder", "git"]
+
+LATEST = "latest"
+_OPTIONS = ("torch", "python", "name")
+_ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
+_WITH_OPTIONS = re.compile(r"(?P<source>.+?):(?P<options>[a-z]+=.*)")
+_PYTHON = re.compile(r"3\.\d+")
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release as it was asked for.
+
+    Attributes:
+        source: Version, file, folder, or `git+URL@REF`.
+        kind: Which of these.
+        torch: Version of torch; None for the one that is measured to work, or the newest.
+        python: Version of Python such as `3.12`, or an interpreter's path; None to choose.
+        name: What it is called in tables.
+    """
+
+    source: str
+    kind: Kind
+    torch: str | None
+    python: str | None
+    name: str
+
+
+def parse_release(text: str) -> Release:
+    """Read a release as it stands on the command line.
+
+    Args:
+        text: `SOURCE` or `SOURCE:OPTION=VALUE,...`. The source is a version, `latest`, a wheel, a
+            source archive, a folder with the sources, or `git+URL@REF`; options are `torch`,
+            `python` and `name`.
+
+    Returns:
+        The release; its name is the version, or the last part of the path.
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    matched = _WITH_OPTIONS.fullmatch(text)
+    source, written = matched.group("source", "options") if matched else (text, "")
+    options: dict[str, str] = {}
+    for part in filter(None, written.split(",")):
+        key, equals, value = part.partition("=")
+        if key not in _OPTIONS or not equals or not value:
+            raise UsageError(
+                f"release {text!r}: {part!r} is no option; write torch=VERSION, python=VERSION or "
+                "name=WORD, with commas between them"
+            )
+        if key in options:
+            raise UsageError(f"release {text!r} gives {key} twice")
+        options[key] = value
+    kind = _kind(source)
+    return with_defaults(
+        Release(source, kind, None, None, options.get("name") or _name(source, kind)),
+        torch=options.get("torch"),
+        python=options.get("python"),
+    )
+
+
+def parse_releases(
+    texts: Sequence[str], torch: str | None = None, python: str | None = None
+) -> tuple[Release, ...]:
+    """Read several releases.
+
+    Args:
+        texts: As they stand on the command line, oldest first.
+        torch: Version of torch for those that name none.
+        python: Version of Python for those that name none.
+
+    Raises:
+        UsageError: See `parse_release`; or two releases would be called the same.
+    """
+    found = [with_defaults(parse_release(text), torch=torch, python=python) for text in texts]
+    names = [release.name for release in found]
+    named = [
+        # The same version with two torches is a question worth asking.
+        replace(release, name=f"{release.name} torch {release.torch}")
+        if names.count(release.name) > 1 and release.torch
+        else release
+        for release in found
+    ]
+    names = [release.name for release in named]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(
+            f"two releases would be called {twice!r}; give one another name, such as "
+            f"{texts[names.index(twice)]}:name=other"
+        )
+    return tuple(named)
+
+
+def with_defaults(release: Release, *, torch: str | None, python: str | None) -> Release:
+    """Return the release with torch and Python where it names none of its own.
+
+    Raises:
+        UsageError: A version that is none, or a Python that is neither `3.x` nor a file.
+    """
+    chosen = replace(release, torch=release.torch or torch, python=release.python or python)
+    if chosen.torch is not None and not _is_version(chosen.torch):
+        raise UsageError(f"torch {chosen.torch!r} is no version; write one such as torch=2.15.0")
+    python = chosen.python
+    if python is not None and not _PYTHON.fullmatch(python) and not Path(python).is_file():
+        raise UsageError(
+            f"python {python!r} is neither a version such as 3.12 nor an interpreter's path"
+        )
+    return chosen
+
+
+def _kind(source: str) -> Kind:
+    if source == LATEST:
+        return "latest"
+    if source.startswith("git+"):
+        return "git"
+    path = Path(source)
+    if source.endswith(".whl") or source.endswith(_ARCHIVES):
+        if not path.is_file():
+            raise UsageError(f"release {source!r}: there is no such file")
+        return "wheel" if source.endswith(".whl") else "archive"
+    if path.is_dir():
+        if not any((path / name).is_file() for name in ("pyproject.toml", "setup.py")):
+            raise UsageError(
+                f"release {source!r}: the folder holds neither pyproject.toml nor setup.py; name "
+                "the top folder of aihwkit's sources"
+            )
+        return "folder"
+    if _is_version(source):
+        return "version"
+    known = {*WHEELS, *(pair.aihwkit for pair in MEASURED), LATEST}
+    raise UsageError(
+        f"release {source!r} is neither a version nor {LATEST!r}, a wheel, an archive, a folder or "
+        f"git+URL; {did_you_mean(source, known)}"
+    )
+
+
+def _name(source: str, kind: Kind) -> str:
+    if kind in ("version", "latest"):
+        return source
+    if kind == "git":
+        repository, _, ref = source.removeprefix("git+").partition("@")
+        repository = repository.rstrip("/").rpartition("/")[2].removesuffix(".git")
+        return f"{repository}@{ref}" if ref else repository
+    name = Path(source).resolve().name
+    if kind == "wheel":
+        return "-".join(name.split("-")[:2])
+    return next((name.removesuffix(end) for end in _ARCHIVES if name.endswith(end)), name)
+
+
+def _is_version(text: str) -> bool:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True

@@ -1,0 +1,228 @@
+"""Environments: what determines them, and that only whole ones are used. Real uv, tiny wheels."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+import tiny_wheels
+
+from analog_bench.errors import StoreError, UsageError
+from analog_bench.releases import installer
+from analog_bench.releases import recipe as recipes
+from analog_bench.releases.environment import (
+    CACHE_VARIABLE,
+    cache_folder,
+    ensure,
+    environments,
+    read_environment,
+)
+from analog_bench.releases.failure import InstallError
+from analog_bench.releases.installer import find_uv, reason
+from analog_bench.releases.interpreter import Interpreter
+from analog_bench.releases.pairs import Chosen
+from analog_bench.releases.recipe import Recipe, recipe_of, requirements
+from analog_bench.releases.source import Source
+
+HERE = Interpreter(sys.executable, ".".join(map(str, sys.version_info[:3])))
+RECIPE = Recipe(
+    aihwkit="aihwkit==1.2.0",
+    digest="1.2.0",
+    built=False,
+    torch="2.15.0",
+    python=HERE,
+    requirements=("numpy>=2.0",),
+    constraints=("numpy==2.4.6",),
+    backend="",
+    system="Linux x86_64",
+)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """Provide a package index of tiny wheels, for uv and pip alike, and a cache of its own."""
+    if find_uv() is None:
+        pytest.skip("uv is not installed")
+    shelf = tmp_path / "index"
+    shelf.mkdir()
+    for name, version in (("numpy", "2.4.6"), ("numpy", "2.9.9"), ("torch", "2.15.0")):
+        tiny_wheels.wheel(shelf, name, version)
+    tiny_wheels.wheel(shelf, "aihwkit", "1.2.0", {"aihwkit/__init__.py": ""}, ["torch"])
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    for tool in ("UV", "PIP"):
+        monkeypatch.setenv(f"{tool}_FIND_LINKS", str(shelf))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    return cache_folder()
+
+
+def told(lines):
+    return lines.append
+
+
+def test_everything_that_matters_is_in_the_key_and_nothing_else():
+    changed = {
+        "aihwkit": "aihwkit==1.3.0",
+        "digest": "abc",
+        "built": True,
+        "torch": None,
+        "python": replace(HERE, version="3.99.0"),
+        "requirements": ("numpy>=2.1",),
+        "constraints": (),
+        "backend": "cpu",
+        "system": "Darwin arm64",
+    }
+    assert set(changed) == set(RECIPE.as_plain()) - {"format"}
+    keys = {replace(RECIPE, **{name: value}).key for name, value in changed.items()}
+    assert len(keys | {RECIPE.key}) == len(changed) + 1
+    # The same wheel elsewhere, and the same Python elsewhere, make the same environment.
+    here, there = (replace(RECIPE, aihwkit=f"/{p}/aihwkit.whl", digest="d") for p in "ab")
+    assert here.key == there.key
+    assert replace(RECIPE, python=replace(HERE, path="/usr/bin/python")).key == RECIPE.key
+
+
+def test_the_recipe_leaves_aihwkit_and_torch_to_the_release(tmp_path):
+    asked = requirements()
+    assert any(text.startswith("transformers") for text in asked)
+    assert not any(text.startswith(("torch", "aihwkit")) for text in asked)
+    file = tmp_path / "versions.txt"
+    file.write_text(
+        "# ours\nnumpy==2.4.6 ; python_version >= '3.11'\ntorch==2.1\nwheel==0.4\n-i x\n"
+    )
+    source = Source("aihwkit==1.2.0", "1.2.0", ("3.12",), "1.2.0", built=False)
+    made = recipe_of(source, Chosen("3.12", "2.15.0", None), HERE, file)
+    assert made.constraints == ('numpy==2.4.6; python_version >= "3.11"',)
+    assert made.torch_requirement == "torch==2.15.0"
+    with pytest.raises(UsageError, match="no file of constraints"):
+        recipe_of(source, Chosen("3.12", None, None), HERE, tmp_path / "none")
+
+
+def test_requirements_of_an_installed_package_are_those_it_was_installed_with(monkeypatch):
+    monkeypatch.setattr(recipes, "_PROJECT_FILE", "no such file")
+    assert any(text.startswith("transformers") for text in requirements())
+    monkeypatch.setattr(recipes, "PROJECT", "no-such-project")
+    with pytest.raises(UsageError, match="is not installed"):
+        requirements()
+
+
+def test_an_environment_is_built_once(cache):
+    first = ensure(RECIPE, "1.2.0", told([]))
+    assert first.fresh
+    assert first.versions == {"aihwkit": "1.2.0", "numpy": "2.4.6", "torch": "2.15.0"}
+    code = "import aihwkit, sys; print(sys.prefix)"
+    done = subprocess.run([first.python, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(str(first.folder))
+    second = ensure(RECIPE, "other name", told([]))
+    assert second == replace(first, fresh=False)
+    assert environments() == [second]
+    assert ensure(RECIPE, "1.2.0", told([]), rebuild=True).fresh
+
+
+def test_a_half_built_environment_is_never_used(cache):
+    made = ensure(RECIPE, "1.2.0", told([]))
+    (made.folder / "environment.json").unlink()
+    (made.folder / "leftover").touch()
+    assert environments() == []
+    again = ensure(RECIPE, "1.2.0", told([]))
+    assert again.fresh
+    assert not (again.folder / "leftover").exists()
+    # Nor one whose interpreter is gone.
+    made.python.unlink()
+    assert ensure(RECIPE, "1.2.0", told([])).fresh
+    (made.folder / "environment.json").write_text("{")
+    assert read_environment(made.folder) is None
+
+
+def test_what_cannot_be_had_says_why_and_leaves_nothing(cache):
+    with pytest.raises(InstallError) as caught:
+        ensure(replace(RECIPE, torch="9.9.9"), "1.2.0", told([]))
+    assert "torch==9.9.9" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).count(".log") == 1
+    assert environments() == []
+    assert not [path for path in cache.iterdir() if path.is_dir()]
+
+
+def test_two_processes_build_it_once(cache):
+    lines = []
+    found = []
+
+    def build():
+        found.append(ensure(RECIPE, "1.2.0", told(lines)))
+
+    threads = [threading.Thread(target=build) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(environment.fresh for environment in found) == [False, True]
+
+
+def test_a_killed_build_is_built_again(cache, tmp_path):
+    slow = tmp_path / "bin" / "uv"
+    slow.parent.mkdir()
+    slow.write_text(
+        f"#!/bin/sh\n[ $1 = venv ] && exec {find_uv()} $@\ntouch {tmp_path}/began\nsleep 60\n"
+    )
+    slow.chmod(0o755)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from analog_bench.releases import environment, installer\n"
+        f"environment.find_uv = lambda: {str(slow)!r}\n"
+        "from test_release_environment import RECIPE\n"
+        "environment.ensure(RECIPE, 'killed', print)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, os.path.dirname(__file__)])
+    while not (tmp_path / "began").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert (cache / RECIPE.key / "venv").is_dir()
+    assert ensure(RECIPE, "1.2.0", told([])).fresh
+
+
+def test_a_cache_that_cannot_be_written(cache, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, "/proc/nowhere")
+    with pytest.raises(StoreError, match=f"choose another folder with {CACHE_VARIABLE}"):
+        ensure(RECIPE, "1.2.0", told([]))
+
+
+BACKEND = """
+import sys
+from importlib.metadata import version
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import tiny_wheels
+
+def build_wheel(folder, *_):
+    return tiny_wheels.wheel(Path(folder), "aihwkit", "1.2.0+torch" + version("torch")).name
+"""
+
+
+def test_a_source_is_built_in_its_environment(cache, tmp_path, monkeypatch):
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "backend.py").write_text(BACKEND.format(tests=os.path.dirname(__file__)))
+    (sources / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    monkeypatch.setattr(installer, "BUILD_NEEDS", ())
+    recipe = replace(RECIPE, aihwkit=str(sources), digest="s", built=True)
+    # The build sees the torch that stands there; in isolation there would be none.
+    assert ensure(recipe, "mine", told([])).versions["aihwkit"] == "1.2.0+torch2.15.0"
+
+
+def test_the_reason_is_what_the_installer_says_last():
+    uv = ["Resolving", "  × No solution found when resolving dependencies:", "  ╰─▶ Because a, b."]
+    assert reason(uv, 1) == "Resolving No solution found when resolving dependencies: Because a, b."
+    assert reason(["ok", "ERROR: No matching distribution", "note"], 1).startswith(
+        "ERROR: No match"
+    )
+    assert reason([], 7) == "the installer ended with code 7"
+    assert len(reason(["error: " + "x" * 999], 1)) == 400
