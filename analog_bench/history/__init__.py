@@ -1,0 +1,1 @@
+"""Many runs as one table: flattened, kept as Parquet, queried with DuckDB."""

@@ -1,0 +1,227 @@
+"""What a run becomes in the history: flat rows, one a chip and score."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, TypeAlias, get_args
+
+from analog_bench.gate.look import draws_nothing
+from analog_bench.gate.robustness import Robustness, conditions_of, robustness_of
+from analog_bench.result import Metric, Result
+from analog_bench.store.run import Manifest, Run
+
+Score = Literal["plain", "a_star", "one_day", "avm"]
+SCORES: tuple[Score, ...] = get_args(Score)
+
+Type = Literal["text", "whole", "number", "flag", "numbers"]
+Row: TypeAlias = dict[str, Any]
+"""Column to value; None where there is none."""
+
+_ID_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        name: Its name.
+        type: What it holds.
+        meaning: In a few words.
+    """
+
+    name: str
+    type: Type
+    meaning: str
+
+
+COLUMNS = (
+    Column("run", "text", "name of the run file, without its ending"),
+    Column("run_id", "text", "fingerprint of the manifest: runs of two machines may share a name"),
+    Column("created", "text", "start of the run, UTC, ISO 8601"),
+    Column("command", "text", "the command line that started it"),
+    Column("commit", "text", "commit of the checkout"),
+    Column("analog_bench", "text", "version of this project"),
+    Column("aihwkit", "text", "version"),
+    Column("torch", "text", "version"),
+    Column("python", "text", "version"),
+    Column("machine", "text", "architecture of the machine"),
+    Column("device", "text", "where torch computed"),
+    Column("budget", "text", "name of the budget"),
+    Column("study", "text", "name of the study"),
+    Column("model", "text", "name of the model"),
+    Column("variant", "text", "whose weights: `direct` or `hwa`"),
+    Column("case_id", "text", "stable id of the case; of the first drift time for a score of many"),
+    Column("layers", "text", "the case's layers, by their short name"),
+    Column("noise", "text", "family and parameters"),
+    Column("drift_s", "number", "seconds since programming; null for a score of many drift times"),
+    Column("tile", "text", "tile engine"),
+    Column("hardware", "text", "hardware preset"),
+    Column("case_version", "whole", "version of the case's meaning"),
+    Column("protocol", "text", "fingerprint of data, tokeniser, lengths and metric versions"),
+    Column("weights", "text", "fingerprint of the digital weights"),
+    Column("seed", "whole", "the run's seed"),
+    Column("status", "text", "`measured`, `skipped` or `broken`"),
+    Column("reason", "text", "why, for the latter two"),
+    Column("draws", "flag", "whether anything in the case is random"),
+    Column("metric", "text", "name of the metric"),
+    Column("main", "flag", "whether verdicts are about this metric"),
+    Column("score", "text", "`plain`, or the robustness score: `a_star`, `one_day`, `avm`"),
+    Column("unit", "text", "of the value; empty for `a_star`, which has none"),
+    Column("higher_is_better", "flag", "direction"),
+    Column("margin", "number", "the change that matters, in the unit"),
+    Column("metric_version", "whole", "version of the metric's definition"),
+    Column("chip", "whole", "index of the chip"),
+    Column("value", "number", "the score of this chip"),
+    Column("digital", "number", "the digital model's, in the metric; for plain scores"),
+    Column("fingerprint", "numbers", "summaries of what was programmed"),
+)
+"""The columns of every row. Those from `metric` on are null where a case was not measured."""
+
+
+def rows_of(run: Run, name: str) -> Iterator[Row]:
+    """Flatten a run.
+
+    Chips of a second look, which are there only where the first looked changed, are in no row: what
+    some nights alone have would make a step of its own.
+
+    Args:
+        run: The run.
+        name: Name of the run file, without its ending.
+
+    Returns:
+        Rows of every case, chip and metric, then those of the robustness scores, chip by chip. A
+        case that was skipped or is broken has one row, which says so.
+    """
+    shared = _of_run(run.manifest, name)
+    for scope in run.scopes:
+        results = [r for r in run.results if (r.study, r.model) == (scope.study, scope.model)]
+        scored = {metric for result in results for metric in result.digital}
+        cases = [({**shared, **_of_case(result)}, result) for result in results]
+        for case, result in cases:
+            if result.status != "measured":
+                yield case
+        for n, metric in enumerate(scope.metrics(run.metrics, sorted(scored))):
+            for case, result in cases:
+                yield from _plain({**case, **_of_metric(metric, main=n == 0)}, result, metric)
+            yield from _robust(cases, metric, main=n == 0)
+
+
+def run_id_of(manifest: Manifest) -> str:
+    """Return what tells a run from others of the same name: 12 hexadecimal digits."""
+    words = json.dumps(asdict(manifest), sort_keys=True, default=dict)
+    return hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:_ID_DIGITS]
+
+
+def _of_run(manifest: Manifest, name: str) -> Row:
+    facts = manifest.environment
+    return {
+        **dict.fromkeys(column.name for column in COLUMNS),
+        "run": name,
+        "run_id": run_id_of(manifest),
+        "created": manifest.created,
+        "command": manifest.command,
+        "commit": manifest.commit,
+        "analog_bench": _text(facts.get("analog-bench")),
+        **{key: _text(facts.get(key)) for key in ("aihwkit", "torch", "python")},
+        **{key: _text(facts.get(key)) for key in ("machine", "device")},
+        "budget": _text(manifest.options.get("budget")),
+    }
+
+
+def _of_case(result: Result) -> Row:
+    same = ("study", "model", "variant", "case_id", "noise", "drift_s", "tile", "hardware")
+    more = ("case_version", "protocol", "weights", "seed", "status", "reason")
+    return {
+        **{name: getattr(result, name) for name in (*same, *more)},
+        "layers": result.group,
+        "draws": not draws_nothing(result),
+    }
+
+
+def _of_metric(metric: Metric, *, main: bool) -> Row:
+    return {
+        "metric": metric.name,
+        "main": main,
+        "score": "plain",
+        "unit": metric.unit,
+        "higher_is_better": metric.higher_is_better,
+        "margin": metric.margin,
+        "metric_version": metric.version,
+    }
+
+
+def _plain(shared: Row, result: Result, metric: Metric) -> Iterator[Row]:
+    for chip in result.first_look if result.status == "measured" else ():
+        if metric.name in chip.scores:
+            yield {
+                **shared,
+                "chip": chip.chip,
+                "value": chip.scores[metric.name],
+                "digital": result.digital.get(metric.name),
+                "fingerprint": list(chip.fingerprint),
+            }
+
+
+def _robust(cases: Sequence[tuple[Row, Result]], metric: Metric, *, main: bool) -> Iterator[Row]:
+    """Yield robustness scores chip by chip: they are defined on one chip as on many."""
+    results = [result for _, result in cases]
+    whole = {entry.conditions: entry for entry in robustness_of(results, metric)}
+    for chip in sorted({chip.chip for result in results for chip in result.first_look}):
+        alone = [
+            (case, replace(result, chips=own))
+            for case, result in cases
+            if (own := tuple(one for one in result.first_look if one.chip == chip))
+        ]
+        for entry in robustness_of([result for _, result in alone], metric):
+            times = {
+                result.drift_s: ({**case, **_of_metric(metric, main=main)}, result)
+                for case, result in alone
+                if conditions_of(result) == entry.conditions
+            }
+            yield from _of_chip(entry, whole[entry.conditions], times, metric)
+
+
+def _of_chip(
+    entry: Robustness,
+    whole: Robustness,
+    times: Mapping[float, tuple[Row, Result]],
+    metric: Metric,
+) -> Iterator[Row]:
+    """Yield one chip's robustness scores, where all chips together have them."""
+    for drift_s, value in entry.a_star.items():
+        shared, result = times[drift_s]
+        span = abs(result.digital[metric.name] - result.chance[metric.name])
+        yield {
+            **_of_score("a_star", shared, result),
+            "value": value.centre,
+            "unit": "",
+            # 1 is digital and 0 guessing, whatever the metric's own direction.
+            "higher_is_better": True,
+            "margin": shared["margin"] / span,
+        }
+    shared, result = times[min(times)]
+    if entry.one_day is not None and whole.one_day is not None:
+        yield {**_of_score("one_day", shared, result), "value": entry.one_day.centre, **_NO_TIME}
+    if entry.avm is not None and whole.avm is not None:
+        yield {**_of_score("avm", shared, result), "value": entry.avm.centre, **_NO_TIME}
+
+
+_NO_TIME: Row = {"drift_s": None}
+
+
+def _of_score(score: Score, shared: Row, result: Result) -> Row:
+    (chip,) = result.chips
+    return {
+        **shared,
+        "score": score,
+        "chip": chip.chip,
+        "fingerprint": list(chip.fingerprint),
+    }
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

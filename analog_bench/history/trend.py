@@ -1,0 +1,90 @@
+"""One case's scores, or one robustness score, run by run."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from analog_bench.gate.interval import Interval, mean_interval
+from analog_bench.result import Metric
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Where and when a run was made.
+
+    Attributes:
+        run: Name of the run file, without its ending.
+        run_id: What tells it from others of that name.
+        created: Start, UTC, ISO 8601.
+        commit: Commit of the checkout; None where there was none.
+        analog_bench: Version of this project.
+        aihwkit: Version.
+        torch: Version.
+        python: Version.
+        machine: Architecture of the machine.
+        device: Where torch computed.
+    """
+
+    run: str
+    run_id: str
+    created: str
+    commit: str | None
+    analog_bench: str | None
+    aihwkit: str | None
+    torch: str | None
+    python: str | None
+    machine: str | None
+    device: str | None
+
+    def changes(self, before: RunFacts) -> dict[str, tuple[str, str]]:
+        """Return what differs from an earlier run: name to value before and now."""
+        names = ("aihwkit", "torch", "python", "device", "machine", "analog_bench", "commit")
+        return {
+            name: (str(getattr(before, name)), str(getattr(self, name)))
+            for name in names
+            if getattr(before, name) != getattr(self, name)
+        }
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run's scores.
+
+    Attributes:
+        run: The run.
+        scores: What tells a chip from all others to its score.
+        digital: The digital model's score; None for robustness scores.
+    """
+
+    run: RunFacts
+    scores: Mapping[Hashable, float]
+    digital: float | None
+
+    @property
+    def mean(self) -> Interval:
+        """Mean over chips with Student's 95 % interval."""
+        return mean_interval(list(self.scores.values()))
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Values that can be compared, in the order of their runs.
+
+    Attributes:
+        key: Column to value, of everything that makes them comparable.
+        metric: The metric, with the margin and the unit of the score.
+        draws: Whether anything in the case is random.
+        points: At least one.
+    """
+
+    key: Mapping[str, Any]
+    metric: Metric
+    draws: bool
+    points: tuple[Point, ...]
+
+    @property
+    def family(self) -> tuple[str, ...]:
+        """What is read, and corrected for, together: model, study, weights and score."""
+        return tuple(str(self.key[n]) for n in ("model", "study", "variant", "metric", "score"))

@@ -1,0 +1,44 @@
+"""A folder of runs, written as a real run is: the scores are chosen, all else is the store's."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+from analog_bench.result import Measurement, Metric, Result, Scope
+from analog_bench.store.run import Manifest, Run
+from analog_bench.store.run_file import write_run
+
+F1 = Metric("f1", "points", True, 1.0)
+FIRST = datetime(2026, 1, 1, 2, 0, tzinfo=timezone.utc)
+RELEASE = {"aihwkit": "1.1.0", "torch": "2.11.0", "python": "3.11.7", "device": "cpu"}
+
+
+def result(scores, *, layers="head", drift_s=0.0, fingerprint=(0.5,), noise="white_output:std=1"):
+    """Return the result of a case: one chip a score."""
+    return Result(
+        case_id=f"bert/{layers}/{noise}" + (f"/{drift_s:g}s/torch" if drift_s else ""),
+        study="layer_noise", model="bert", group=layers, noise=noise, drift_s=drift_s,
+        tile="torch" if drift_s else "none", hardware="ideal", variant="direct", case_version=1,
+        protocol="p" * 16, weights="w" * 64, seed=1, status="measured", reason="",
+        digital={"f1": 80.0}, chance={"f1": 5.0},
+        chips=tuple(
+            Measurement(n, {"f1": float(score)}, {}, tuple(x + n for x in fingerprint), 1.0)
+            for n, score in enumerate(scores)
+        ),
+    )  # fmt: skip
+
+
+def write_night(folder, night, results, **environment):
+    """Write one night's run, and return its file."""
+    created = FIRST + timedelta(days=night)
+    manifest = Manifest(
+        created.isoformat(), 1, "pytest bench", {**RELEASE, **environment}, "c" * 40, {}
+    )
+    pairs = sorted({(r.study, r.model) for r in results})
+    scopes = tuple(Scope(*pair, "why?", "embedded", 96, "f1", {}) for pair in pairs)
+    path = folder / f"bench-{created:%Y%m%d-%H%M%S}.json"
+    write_run(path, Run(manifest, {"f1": F1}, scopes, tuple(results)))
+    return path
+
+
+def skipped(one):
+    return replace(one, status="skipped", reason="no C++ tile here", chips=())
