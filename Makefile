@@ -1,15 +1,29 @@
-# make bench   the first experiment, end to end
-# make test    the test suite, ruff and mypy
+# make bench     the first experiment, end to end
+# make test      the test suite, ruff and mypy
+# make nightly   a night: measure, write results and report, add to the history, say what regressed
+# make releases  the same cases under several releases of aihwkit
+# make docs      the documentation as a site, in site/
 #
 # Tests run in two processes of one thread each: two of many threads would slow each other down.
-# Both set up .venv first, where it is missing or older than what it is made from.
+# All set up .venv first, where it is missing or older than what it is made from.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.made-from-constraints
 
-.PHONY: bench test env clean
+# For pytest, in nightly and releases: make nightly PYTEST_ARGS="-k bert --budget nightly"
+PYTEST_ARGS ?=
+# Where the nights are kept, and where a night's results go.
+HISTORY ?= runs/history
+OUT ?= runs
+# The results that nightly-history and nightly-issues are about.
+RUNS ?= $(OUT)
+RELEASES ?= 1.1.0 1.2.0
+RELEASES_ARGS ?=
+ISSUES_ARGS ?=
+
+.PHONY: bench test nightly nightly-history nightly-issues releases docs env clean
 
 bench: $(STAMP)
 	$(BIN)/pytest bench -k bert_layer_noise
@@ -19,6 +33,21 @@ test: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests -n 2 --dist loadfile
+
+nightly: $(STAMP)
+	$(BIN)/analog-bench nightly run --history $(HISTORY) --out $(OUT) -- $(PYTEST_ARGS)
+
+nightly-history: $(STAMP)
+	$(BIN)/analog-bench history $(RUNS) --export $(HISTORY)
+
+nightly-issues: $(STAMP)
+	$(BIN)/analog-bench nightly issues $(ISSUES_ARGS) $(RUNS)
+
+releases: $(STAMP)
+	$(BIN)/analog-bench releases $(RELEASES_ARGS) $(RELEASES) $(PYTEST_ARGS)
+
+docs: $(STAMP)
+	$(BIN)/mkdocs build --strict --site-dir site
 
 env: $(STAMP)
 
@@ -30,4 +59,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) site

@@ -182,7 +182,11 @@ def test_other_weights_and_seeds(files, capsys):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "no run file at"), ("{", "not JSON"), ('{"schema_version": 2}', "schema version 3")],
+    [
+        (None, "no run file at"),
+        ("{", "not JSON"),
+        ('{"schema_version": 2}', "schema version 3 and 4"),
+    ],
 )
 def test_bad_files_get_one_line(tmp_path, content, said):
     path = tmp_path / "run.json"

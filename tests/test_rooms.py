@@ -18,9 +18,12 @@ FLOORS = (
     (
         *("plugin", "cli", "showing", "fixtures", "recorder", "workshop", "inputs"),
         *("judgement", "options", "settings", "grid", "selection", "forecast"),
+        *("junit", "publishing"),
         "commands",
     ),
     ("report",),
+    ("releases",),
+    ("history",),
     ("gate",),
     ("store",),
     ("engine",),

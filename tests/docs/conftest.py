@@ -1,0 +1,100 @@
+"""A folder as a user has it after a clone and some nights; a process that runs commands in it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.history.nights import result, skipped, write_night
+from tests.hub_stand_in import HubStandIn
+from tests.plugin.conftest import clean_environment
+
+ROOT = Path(__file__).parents[2]
+TAKEN_ALONG = ("pyproject.toml", "Makefile", "constraints.txt", "conftest.py")
+TEXT = "Mara keeps bees on the roof. In June she sold nine jars of honey to the baker."
+
+
+@pytest.fixture(scope="session")
+def hub():
+    """Start a hub without models."""
+    with HubStandIn() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def warm(hub, tmp_path_factory):
+    """Return a function that runs a program in a fork of a process that has imported torch."""
+    # The hub's client reads all of this once, when it is imported.
+    environment = clean_environment(
+        HF_ENDPOINT=hub.endpoint,
+        HF_HOME=str(tmp_path_factory.mktemp("hub")),
+        HF_HUB_OFFLINE="0",
+        HF_HUB_DISABLE_XET="1",
+        HF_HUB_DISABLE_TELEMETRY="1",
+        NO_PROXY="127.0.0.1",
+        no_proxy="127.0.0.1",
+    )
+    server = subprocess.Popen(
+        [sys.executable, str(ROOT / "tests/plugin/warm_pytest.py")],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def run(program, *args, folder, env=None):
+        """Run; return the exit code and what it printed."""
+        output = folder / "output.txt"
+        request = {
+            "program": program,
+            "args": list(args),
+            "cwd": str(folder),
+            "env": env or {},
+            "first_on_path": [str(ROOT)],
+            "output": str(output),
+        }
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        code = int(server.stdout.readline())
+        return code, output.read_text()
+
+    yield run
+    server.stdin.close()
+    server.wait(30)
+    server.stdout.close()
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """Return a folder with the studies, and with the runs that pages speak of."""
+    for name in TAKEN_ALONG:
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "bench", tmp_path / "bench", ignore=shutil.ignore_patterns("__pyca*"))
+    runs = tmp_path / "runs"
+    for night, scores in enumerate([(70.0, 71.0, 69.0), (70.0, 71.0, 69.0), (64.0, 65.2, 62.9)]):
+        times = [
+            result(scores, drift_s=drift_s, noise="pcm") for drift_s in (1.0, 86_400.0, 2_592_000.0)
+        ]
+        path = write_night(
+            runs,
+            night,
+            [result(scores), *times, skipped(result((1.0,), layers="tail"))],
+            aihwkit="1.2.0" if night == 2 else "1.1.0",
+        )
+    for name in ("before.json", "after.json"):
+        shutil.copy(path, runs / name)
+    qas = [
+        {
+            "id": "q",
+            "question": "Who bought the honey?",
+            "answers": [{"text": "the baker", "answer_start": TEXT.index("the baker")}],
+        }
+    ]
+    paragraphs = [{"context": TEXT, "qas": qas}]
+    (tmp_path / "my_questions.json").write_text(
+        json.dumps({"data": [{"title": "honey", "paragraphs": paragraphs}]})
+    )
+    return tmp_path
