@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from analog_bench.commands import (
+    baselines,
     compare,
     completion,
     coverage,
@@ -88,6 +89,13 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    baseline_verbs = add_group(
+        verbs,
+        "baselines",
+        "keep what runs are compared with",
+        "analog-bench baselines update runs/bench-20261124-031211.json",
+    )
+    baselines.add_verb(baseline_verbs)
     compare.add_verb(verbs)
     completion.add_verb(verbs, build_parser)
     doctor.add_verb(verbs)

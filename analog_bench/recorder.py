@@ -195,30 +195,9 @@ class Recorder:
             self._journal.close()
 
     def update_baselines(self) -> list[Change]:
-        """Store what was measured as the new baselines.
-
-        Returns:
-            What changed.
-
-        Raises:
-            BaselineError: A baseline file is corrupt or cannot be written.
-        """
-        provenance = Provenance.of(self.manifest())
-        root = self.settings.baselines
-        measured = [result for result in self.results if result.status == "measured"]
-        changes = update_cases(root, measured, provenance)
-        for group in self.groups():
-            if group.digital is None:
-                continue
-            entry = DigitalEntry(
-                protocol=group.digital.protocol,
-                weights=group.digital.weights,
-                examples=group.scope.examples,
-                scores=group.digital.digital,
-                provenance=provenance,
-            )
-            changes += update_digital(root, group.scope.model, entry)
-        return changes
+        """Store what was measured as the new baselines: see `store_baselines`."""
+        manifest = self.manifest()
+        return store_baselines(self.groups(), Provenance.of(manifest), self.settings.baselines)
 
     def groups(self) -> list[Group]:
         """Return the results by study and model."""
@@ -233,6 +212,37 @@ class Recorder:
             )
             for records in found.values()
         ]
+
+
+def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path) -> list[Change]:
+    """Store what was measured as the new baselines; whatever it does not mention stays.
+
+    Args:
+        groups: The results; skipped and broken ones are left out.
+        provenance: Where they come from.
+        root: Folder of the baselines.
+
+    Returns:
+        What changed.
+
+    Raises:
+        BaselineError: A baseline file is corrupt or cannot be written.
+    """
+    changes: list[Change] = []
+    for group in groups:
+        measured = [result for result in group.results if result.status == "measured"]
+        changes += update_cases(root, measured, provenance)
+        if group.digital is None:
+            continue
+        entry = DigitalEntry(
+            protocol=group.digital.protocol,
+            weights=group.digital.weights,
+            examples=group.scope.examples,
+            scores=group.digital.digital,
+            provenance=provenance,
+        )
+        changes += update_digital(root, group.scope.model, entry)
+    return changes
 
 
 def kept_results(results: Iterable[Result]) -> dict[tuple[str, str, str], Result]:

@@ -97,7 +97,8 @@ def run_summary(
             summary.append(f"\n{kind} {number}: {reason or 'no reason is given'}", "")
     if changes is not None:
         said = {(result.case_id, verdict.metric): verdict.kind for result, verdict in judged}
-        summary.append_text(_stored(changes, said))
+        summary.append("\n")
+        summary.append_text(stored_changes(changes, said))
     elif counts["new"] or counts["stale"]:
         number = counts["new"] + counts["stale"]
         summary.append(
@@ -111,11 +112,17 @@ def run_summary(
     return summary
 
 
-def _stored(changes: Sequence[Change], verdicts: Mapping[tuple[str, str], Kind]) -> Text:
+def stored_changes(changes: Sequence[Change], verdicts: Mapping[tuple[str, str], Kind]) -> Text:
+    """Return what an update did to the baselines, in a few lines.
+
+    Args:
+        changes: What changed.
+        verdicts: Of what changed, by `Change.what` and metric, where there are any.
+    """
     if not changes:
-        return Text("\nbaselines: nothing changed")
+        return Text("baselines: nothing changed")
     fresh = sum(change.before is None for change in changes)
-    said = Text(f"\nbaselines: {fresh} scores new, {len(changes) - fresh} changed")
+    said = Text(f"baselines: {fresh} scores new, {len(changes) - fresh} changed")
     listed = [change for change in changes if change.before is not None]
     for change in listed[:_LISTED_AT_MOST]:
         said.append(f"\n  {one_line(str(change))}")

@@ -1,0 +1,69 @@
+"""`analog-bench baselines update`: a finished run becomes the baseline."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from analog_bench.cli import BENCH_ERROR, main
+from analog_bench.store.baseline_file import read_cases, read_digital
+from analog_bench.store.run_file import write_run
+from tests.report.html.example_report import example_run
+
+RUN = replace(
+    example_run(), results=tuple(r for r in example_run().results if r.study == "noise_types")
+)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "run.json", RUN)
+    return tmp_path / "run.json"
+
+
+def test_a_run_is_stored_and_then_says_the_same(run, tmp_path, capsys):
+    assert main(["baselines", "update", str(run)]) == 0
+    said = capsys.readouterr().out
+    for result in RUN.results:
+        stored = read_cases(tmp_path / "baselines", result.variant, result.model, result.study)
+        entry = stored.find(result.case_id, result.protocol)
+        assert [chip.scores for chip in entry.chips] == [
+            pytest.approx(chip.scores, abs=1e-6) for chip in result.chips
+        ]
+        assert entry.provenance.created == RUN.manifest.created
+    model = RUN.results[0].model
+    assert RUN.results[0].protocol in read_digital(tmp_path / "baselines", model).entries
+    assert "scores new, 0 changed" in said
+    assert main(["baselines", "update", str(run)]) == 0
+    assert capsys.readouterr().out == "baselines: nothing changed\n"
+
+
+def test_what_changed_is_said_with_its_verdict(run, capsys):
+    assert main(["baselines", "update", str(run), "--baselines", "stored"]) == 0
+    first = RUN.results[0]
+    worse = tuple(
+        replace(chip, scores={**chip.scores, "f1": chip.scores["f1"] - 20.0})
+        for chip in first.chips
+    )
+    write_run(run, replace(RUN, results=(replace(first, chips=worse), *RUN.results[1:])))
+    capsys.readouterr()
+    assert main(["baselines", "update", str(run), "--baselines", "stored"]) == 0
+    said = capsys.readouterr().out
+    assert "0 scores new" in said
+    line = next(line for line in said.splitlines() if f"{first.case_id} f1: " in line)
+    assert line.endswith("(-20) regressed")
+
+
+def test_as_json(run, capsys):
+    assert main(["baselines", "update", str(run), "--json"]) == 0
+    changes = json.loads(capsys.readouterr().out)
+    assert {change["what"] for change in changes} >= {r.case_id for r in RUN.results}
+    assert all(change["before"] is None for change in changes)
+
+
+def test_a_file_that_is_no_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["baselines", "update", "nowhere.json"]) == BENCH_ERROR
+    assert "nowhere.json" in capsys.readouterr().err
+    assert not (tmp_path / "baselines").exists()
