@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
+from analog_bench.gate.ranking import RankCorrelation
 from analog_bench.report.glyphs import Glyphs
 from analog_bench.report.labels import (
     amount,
@@ -194,7 +195,7 @@ def _correlation(rows: Sequence[Row], metric: Metric, glyph: Glyphs) -> str:
     if found is None:
         return ""
     parts = [
-        f"{_signed(value, glyph)} with {what}"
+        f"{_with_interval(value, glyph)} with {what}"
         for value, what in (
             (found.with_std, "their standard deviation (w std)"),
             (found.with_relative, "their largest over it (max/std)"),
@@ -205,8 +206,16 @@ def _correlation(rows: Sequence[Row], metric: Metric, glyph: Glyphs) -> str:
         return ""
     return (
         f"Spearman correlation of the drop with the spread of the weights: {', '.join(parts)} "
-        f"({found.layers} layers)."
+        f"({found.layers} layers; in brackets the 95 % interval)."
     )
+
+
+def _with_interval(found: RankCorrelation, glyph: Glyphs) -> str:
+    rho = _signed(found.rho, glyph)
+    if found.interval is None:
+        return rho
+    low, high = found.interval
+    return f"{rho} ({_signed(low, glyph)} to {_signed(high, glyph)})"
 
 
 def _signed(value: float, glyph: Glyphs) -> str:

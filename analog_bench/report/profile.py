@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from scipy import stats
-
 from analog_bench.gate.interval import Interval, mean_interval
-from analog_bench.gate.ranking import Ranking, rank_layers
+from analog_bench.gate.ranking import (
+    RankCorrelation,
+    Ranking,
+    rank_layers,
+    spearman_with_interval,
+)
 from analog_bench.gate.robustness import Conditions, conditions_of, robustness_of
 from analog_bench.result import Metric, Result
 
@@ -56,8 +59,8 @@ class Correlation:
         layers: Number of layers it is taken over.
     """
 
-    with_std: float | None
-    with_relative: float | None
+    with_std: RankCorrelation | None
+    with_relative: RankCorrelation | None
     layers: int
 
 
@@ -127,9 +130,8 @@ def rankings(rows: Sequence[Row], metric: Metric) -> list[ConditionRanking]:
 def spread_correlation(rows: Sequence[Row], metric: Metric) -> Correlation | None:
     """Correlate the drop with the spread of the weights, over layers.
 
-    A layer measured under several noises or drift times counts once, with its mean drop. Reference:
-    Spearman, "The proof and measurement of association between two things", Am. J. Psychol. 15,
-    1904.
+    A layer measured under several noises or drift times counts once, with its mean drop; see
+    `spearman_with_interval`.
 
     Args:
         rows: The rows of a study.
@@ -148,13 +150,11 @@ def spread_correlation(rows: Sequence[Row], metric: Metric) -> Correlation | Non
     firsts = [members[0] for members in layers.values()]
     stds = [row.result.facts.weight_std if row.result.facts else 0.0 for row in firsts]
     relative = [row.relative_spread or 0.0 for row in firsts]
-    return Correlation(_spearman(stds, drops), _spearman(relative, drops), len(layers))
-
-
-def _spearman(one: Sequence[float], other: Sequence[float]) -> float | None:
-    if min(one) == max(one) or min(other) == max(other):
-        return None
-    return float(stats.spearmanr(one, other).statistic)
+    return Correlation(
+        with_std=spearman_with_interval(stds, drops),
+        with_relative=spearman_with_interval(relative, drops),
+        layers=len(layers),
+    )
 
 
 def _row(result: Result, metrics: Sequence[Metric]) -> Row:
