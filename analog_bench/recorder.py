@@ -96,7 +96,7 @@ class Recorder:
         self._started = Manifest(
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             seed=settings.seed,
-            command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            command=_command_line(),
             environment=collect_environment({}),
             commit=checkout_commit(),
             options=dict(settings.given),
@@ -212,6 +212,12 @@ class Recorder:
             )
             for records in found.values()
         ]
+
+
+def _command_line() -> str:
+    program = Path(sys.argv[0]).name
+    # As `python -m pytest` has it.
+    return shlex.join(["pytest" if program == "__main__.py" else program, *sys.argv[1:]])
 
 
 def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path) -> list[Change]:

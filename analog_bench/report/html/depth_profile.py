@@ -34,6 +34,7 @@ from analog_bench.result import Metric, Result
 KINDS = ("embedding", "norm", "matmul")
 SHAPES = ("diamond", "triangle-up", "circle")
 _FEWEST = 4
+_HEADROOM = 1.15
 _FIGURES_AT_MOST = 4
 
 
@@ -87,6 +88,7 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
     short = short_layers([result.group for result in results], GLYPH.ellipsis)
     ordered = sorted(results, key=lambda result: -(loss_of(result, metric) or 0.0))
     deepest = max(result.facts.depth for result in results if result.facts)
+    top = max(max(_ends(r, metric).get("high", 0.0), loss_of(r, metric) or 0.0) for r in results)
     values: list[dict[str, object]] = [
         {
             "depth": result.facts.depth,
@@ -112,7 +114,13 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
             "scale": {"domain": [0, deepest], "nice": False},
             "axis": {"grid": False, "tickMinStep": 1},
         }
-        y = {"field": "loss", "type": "quantitative", "title": loss_label(metric)}
+        y = {
+            "field": "loss",
+            "type": "quantitative",
+            "title": loss_label(metric),
+            # Room for the name above the layer that loses most.
+            "scale": {"domainMax": _HEADROOM * max(top, metric.margin)},
+        }
         text: dict[str, Any] = {"type": "text", "color": colours["ink"], "fontSize": 11}
         labels: list[dict[str, Any]] = [
             {
