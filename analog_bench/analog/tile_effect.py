@@ -69,10 +69,11 @@ class TileEffect:
         self._put(self._layer)
 
     def detach(self) -> None:
-        """Put the digital layer back."""
+        """Put the digital layer back, for good."""
         self._put(self._digital)
         if self._handle is not None:
             self._handle.remove()
+        kit.release(self._layer)
 
     def drift_to(self, seconds: float) -> None:
         """Let this much time pass since programming.

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from analog_bench.analog import kit
 from analog_bench.analog.draws import seeded
 from analog_bench.analog.kit import training
 from analog_bench.analog.layers import Place, find, parent_of
@@ -213,6 +214,8 @@ def trainable_tiles(
         yield tiles
     finally:
         tiles.detach()
+        for _, analog in built:
+            kit.release(analog)
 
 
 def _linear(place: Place) -> nn.Linear:

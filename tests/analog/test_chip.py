@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import Chip, install
+from analog_bench.analog.layers import find
 from analog_bench.errors import UsageError
 from analog_bench.noise import IrDrop, Noise, ReramWan2022, families, parse_noise
 
@@ -113,6 +116,26 @@ def test_also_after_an_exception(bert: nn.Module, text: str) -> None:
     handle.remove()
     assert state(bert) == before
     assert torch.equal(torch.get_rng_state(), random)
+
+
+@pytest.mark.parametrize("tile", ["torch", "cpp"])
+@pytest.mark.parametrize("text", ["pcm", "out_noise", "ir_drop", "stuck"])
+def test_its_memory_is_free_at_once(
+    bert: nn.Module, text: str, tile: str, request: pytest.FixtureRequest
+) -> None:
+    needs(tile, request)
+    gc.collect()
+    gc.disable()
+    try:
+        with chip_in(bert, parse_noise(text), tile) as chip:
+            chip.drift_to(DAY)
+            logits(bert, chip)
+            analog = bert.get_submodule(find(bert, [FFN])[0].path)
+            held = [weakref.ref(analog), *map(weakref.ref, analog.analog_tiles())]
+        del chip, analog
+        assert [ref() for ref in held] == [None] * len(held)
+    finally:
+        gc.enable()
 
 
 def test_also_when_a_later_layer_cannot_be_programmed(bert: nn.Module) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import weakref
 
 import pytest
 import torch
@@ -51,6 +53,19 @@ def learn(layer: nn.Module, steps: int, rate: float = 1e-2, range_rate: float = 
 def on_tile(layer: nn.Module) -> Tensor:
     (tile,) = layer.analog_tiles()
     return tile.tile.get_weights().clone()
+
+
+def test_the_memory_of_tiles_is_free_at_once() -> None:
+    model = nn.Sequential(linear_of())
+    gc.collect()
+    gc.disable()
+    try:
+        with trainable_tiles(model, ["0"], config_of(), {"0": 3.0}, seed=1):
+            learn(model[0], 2)
+            held = [weakref.ref(model[0]), *map(weakref.ref, model[0].analog_tiles())]
+        assert [ref() for ref in held] == [None] * len(held)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("largest", [0.02, 3.0])

@@ -31,7 +31,7 @@ from analog_bench.analog.kit.config import (
 )
 from analog_bench.analog.kit.devices import Exact, StuckDevices
 from analog_bench.analog.kit.inventory import noise_models, preset_terms
-from analog_bench.analog.kit.layer import build, is_analog, programmed, set_input_ranges
+from analog_bench.analog.kit.layer import build, is_analog, programmed, release, set_input_ranges
 from analog_bench.analog.kit.wires import (
     ClosedFormIrDrop,
     IrDropTile,
@@ -63,6 +63,7 @@ __all__ = [
     "presets",
     "programmed",
     "reads_randomly",
+    "release",
     "set_forward",
     "set_input_ranges",
     "tile_of",

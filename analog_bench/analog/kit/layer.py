@@ -75,3 +75,16 @@ def programmed(layer: Any) -> list[Tensor]:
 def is_analog(module: nn.Module) -> bool:
     """Return whether a module is an analog layer of aihwkit."""
     return isinstance(module, AnalogLayerBase)
+
+
+def release(layer: Any) -> None:
+    """Let the memory of a layer's tiles go as soon as nobody else holds the layer.
+
+    A tile and its context hold each other. Python would find that only when it next looks through
+    everything it has, which beside large libraries is many chips, and gigabytes, later.
+
+    Args:
+        layer: An analog layer that is used no more.
+    """
+    for tile in layer.analog_tiles():
+        tile.analog_ctx.analog_tile = None
