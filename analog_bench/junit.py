@@ -49,7 +49,7 @@ def with_verdicts(junit: bytes, verdicts: Mapping[tuple[str, str], Verdict]) -> 
 
     Each case gets its verdict, and the change it rests on, as properties. A case that passed, since
     it could be measured, and was then found to have regressed is in pytest's file twice; here it is
-    one test, which failed.
+    one test, which failed. An error in a teardown, which pytest also lists apart, stays apart.
 
     Args:
         junit: The file, as pytest writes it.
@@ -69,7 +69,7 @@ def with_verdicts(junit: bytes, verdicts: Mapping[tuple[str, str], Verdict]) -> 
                 verdict = verdicts.get((known["case"], known.get("study", "")))
                 if verdict is not None:
                     _add(test, verdict)
-            elif name in first:
+            elif name in first and test.find("failure") is not None:
                 first[name].extend(test.findall("failure"))
                 suite.remove(test)
                 suite.set("tests", str(int(suite.get("tests", "1")) - 1))

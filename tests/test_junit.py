@@ -6,10 +6,11 @@ from analog_bench.gate.verdict import Verdict
 from analog_bench.junit import with_verdicts
 
 CASE = '<property name="case" value="bert/a&lt;b&gt;"/><property name="study" value="drift"/>'
-FILE = f"""<?xml version="1.0" encoding="utf-8"?><testsuites><testsuite tests="5" failures="2">
+FILE = f"""<?xml version="1.0" encoding="utf-8"?><testsuites><testsuite tests="6" failures="2">
 <testcase classname="bench" name="one"><properties>{CASE}</properties></testcase>
 <testcase classname="bench" name="other"/>
 <testcase classname="bench" name="one"><failure message="regressed: so">why</failure></testcase>
+<testcase classname="bench" name="one"><error message="teardown">why</error></testcase>
 <testcase classname="bench" name="digital"><failure message="regressed: too"/></testcase>
 <testcase classname="bench" name="other"/>
 </testsuite></testsuites>"""
@@ -20,8 +21,8 @@ def test_a_regressed_case_is_one_test_with_its_verdict():
     root = ET.fromstring(with_verdicts(FILE.encode(), {("bert/a<b>", "drift"): REGRESSED}))
     suite = root.find("testsuite")
     names = [test.get("name") for test in suite.findall("testcase")]
-    assert names == ["one", "other", "digital", "other"]
-    assert (suite.get("tests"), suite.get("failures")) == ("4", "2")
+    assert names == ["one", "other", "one", "digital", "other"]
+    assert (suite.get("tests"), suite.get("failures")) == ("5", "2")
     one = suite.find("testcase")
     assert one.find("failure").text == "why"
     found = {p.get("name"): p.get("value") for p in one.iter("property")}
@@ -31,6 +32,8 @@ def test_a_regressed_case_is_one_test_with_its_verdict():
     }  # fmt: skip
     # The properties come first, as the format's schema has it.
     assert [part.tag for part in one] == ["properties", "failure"]
+    # What went wrong besides is not lost.
+    assert suite.findall("testcase")[2].find("error").get("message") == "teardown"
 
 
 def test_without_verdicts_only_doubles_go():

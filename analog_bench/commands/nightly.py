@@ -9,12 +9,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analog_bench.commands.arguments import Verbs
 from analog_bench.commands.arguments import add_verb as _add
-from analog_bench.errors import StoreError, UsageError
+from analog_bench.errors import BenchError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from analog_bench.report.contents import Contents
@@ -23,11 +24,24 @@ if TYPE_CHECKING:
 FAILED = 1
 """Exit code where something regressed or is broken, or a test failed for another reason."""
 
-STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
-
-_HISTORY = Path("runs/history")
-_NAMES_AT_MOST = 1000
-_OURS = ("--json", "--junit-xml", "--junitxml")
+_WHERE = "--out FOLDER says where results go"
+# What a night decides, and what to do instead.
+_DECIDED = {
+    "--json": _WHERE,
+    "--junit-xml": _WHERE,
+    "--junitxml": _WHERE,
+    "--max-drop": "a night is judged by its baselines; `pytest bench` takes it",
+    "--resume": "the pytest command that an interrupted night printed takes it",
+    "--update-baselines": "a night changes no baseline; `analog-bench baselines update RUN` does",
+}
+_NO_RESULTS = {
+    0: "pytest was not asked to measure",
+    1: "every test failed before it had a result",
+    2: "pytest was interrupted, or a file could not be collected",
+    3: "pytest had an internal error",
+    4: "pytest could not use its options",
+    5: "no case was selected",
+}
 
 
 def add_verb(verbs: Verbs) -> None:
@@ -44,7 +58,7 @@ def add_verb(verbs: Verbs) -> None:
     parser.add_argument(
         "--history",
         type=Path,
-        default=_HISTORY,
+        default=Path("runs/history"),
         metavar="FOLDER",
         help="where the history is kept, a Parquet file a run (default: %(default)s)",
     )
@@ -67,29 +81,25 @@ def add_verb(verbs: Verbs) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do all of it; 1 where something failed, else 0."""
-    # Before hours of measuring: is what comes after them there?
-    from analog_bench.history.database import require_duckdb
-
-    require_duckdb()
-    words: list[str] = arguments.words
-    for word in words:
-        if word.partition("=")[0] in _OURS:
-            raise UsageError(f"{word.partition('=')[0]} is chosen here; --out FOLDER says where")
+    """Do all of it; 1 where a test failed, as that of a case that regressed does, else 0."""
+    for word in arguments.words:
+        name = word.partition("=")[0]
+        if name in _DECIDED:
+            raise UsageError(f"{name} is not for a night: {_DECIDED[name]}")
+    _check_history(arguments.history)
     results = _new_file(arguments.out)
-    code = _measure(results, arguments.bench, words)
+    code = _measure(results, arguments.bench, arguments.words)
     if not results.is_file():
-        line = f"# No results: pytest ended with code {code}\n"
-        _publish(line, results)
-        print(f"\n{line}", end="", file=sys.stderr)
-        return code or FAILED
-    summary, fails = conclude(results, arguments.history, code)
-    _publish(summary, results)
+        print(flush=True)  # pytest may have died in the middle of a line
+        raise _no_results(code, results)
+    summary = conclude(results, arguments.history, code)
+    _write(results.with_suffix(".md"), summary)
+    _tell_job(summary)
     print(f"\n{summary}", end="")
-    return FAILED if fails or code else 0
+    return FAILED if code else 0
 
 
-def conclude(results: Path, history: Path, code: int) -> tuple[str, bool]:
+def conclude(results: Path, history: Path, code: int) -> str:
     """Add a run to the history and sum it up.
 
     Args:
@@ -98,92 +108,137 @@ def conclude(results: Path, history: Path, code: int) -> tuple[str, bool]:
         code: What pytest ended with.
 
     Returns:
-        The summary in Markdown, and whether anything regressed or is broken.
+        The summary in Markdown.
 
     Raises:
         BenchError: A file cannot be read or written.
     """
     from analog_bench.commands.history import export
-    from analog_bench.history.archive import sources_of
     from analog_bench.history.database import History
     from analog_bench.history.question import Asked, runs_of, steps_of, trends_of
+    from analog_bench.history.row import run_id_of
     from analog_bench.report.nightly_summary import nightly_summary
     from analog_bench.report.regressions import regressions_of
     from analog_bench.store.run_file import read_run
 
     export(History([results], _tell), history)
     nights = History([history], _tell)
+    # All of them, as `analog-bench history` has them: which steps count depends on the others.
     trends = trends_of(nights, Asked())
     measured = read_run(results)
-    shown = {result.case_id for result in measured.results}
-    trends = [trend for trend in trends if trend.key["case_id"] in shown]
-    contents = judged(measured, results)
-    found = regressions_of(contents)
-    summary = nightly_summary(
+    run_id = run_id_of(measured.manifest)
+    contents = judged(measured, results, baselines_of(measured))
+    beside = [results, results.with_suffix(".html"), results.with_suffix(".xml")]
+    return nightly_summary(
         contents,
         trends,
         steps_of(trends),
-        run=results.stem,
+        run_id=run_id,
         nights=len(runs_of(nights)),
-        files=[path for path in _files(results) if path.is_file()]
-        + list(sources_of([history]).parquet[-1:]),
-        trouble=_trouble(code, failed=bool(found)),
+        files=[path for path in beside if path.is_file()]
+        + sorted(history.glob(f"*-{run_id}.parquet")),
+        trouble=_trouble(code, failed=bool(regressions_of(contents))),
     )
-    return summary, bool(found)
 
 
-def judged(measured: Run, source: Path, baselines: Path | None = None) -> Contents:
-    """Judge a run by the baselines that it was measured against.
+def baselines_of(measured: Run) -> Path | None:
+    """Return the folder of baselines that a run was compared with; None where with nothing.
+
+    Args:
+        measured: The run.
+    """
+    options = measured.manifest.options
+    if options.get("gate") == "off":
+        return None
+    return Path(str(options.get("baselines", "baselines")))
+
+
+def judged(measured: Run, source: Path, baselines: Path | None) -> Contents:
+    """Judge a run.
 
     Args:
         measured: The run.
         source: Its file.
-        baselines: Others; None for those that its manifest names.
+        baselines: Folder of the baselines; None to compare with nothing.
     """
     from analog_bench.judgement import groups_of, judge_groups, reported
 
-    options = measured.manifest.options
-    folder = baselines or Path(str(options.get("baselines", "baselines")))
-    if options.get("gate") == "off":
-        return reported(measured, None, source.name)
-    return reported(measured, judge_groups(groups_of(measured), folder), source.name)
+    judgement = None if baselines is None else judge_groups(groups_of(measured), baselines)
+    return reported(measured, judgement, source.name)
 
 
-def _measure(results: Path, bench: str, words: Sequence[str]) -> int:
-    junit = results.with_suffix(".xml")
-    command = [sys.executable, "-m", "pytest", bench]
-    command += [f"--json={results}", f"--junit-xml={junit}", *words]
-    # The summary of the night holds the run's own: pytest would write it a second time.
-    environment = {name: value for name, value in os.environ.items() if name != STEP_SUMMARY}
-    print(f"$ {shlex.join(['pytest', *command[3:]])}", flush=True)
-    return subprocess.run(command, env=environment, check=False).returncode
+def _check_history(folder: Path) -> None:
+    """See that the run can be added to the history, before hours of measuring."""
+    from analog_bench.history.database import History, require_duckdb
+
+    require_duckdb()
+    if folder.suffix in (".parquet", ".jsonl"):
+        raise UsageError(
+            f"a history of nights is a folder, a file a run, found --history {str(folder)!r}"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise StoreError(
+            f"cannot keep a history in {str(folder)!r}: {problem.strerror}; name another folder"
+        ) from None
+    if any(folder.glob("*.parquet")):
+        History([folder], _tell)
 
 
 def _new_file(folder: Path) -> Path:
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    for n in range(1, _NAMES_AT_MOST + 1):
-        path = folder / f"bench-{stamp}{f'-{n}' if n > 1 else ''}.json"
-        if not any(path.parent.glob(f"{path.name}*")):
-            return path
-    raise StoreError(f"{str(folder)!r} holds {_NAMES_AT_MOST} runs of this second")
+    names = (f"bench-{stamp}{f'-{n}' if n > 1 else ''}.json" for n in count(1))
+    return next(folder / name for name in names if not any(folder.glob(f"{name}*")))
 
 
-def _publish(summary: str, results: Path) -> None:
-    """Write the summary beside the results, and where GitHub expects it."""
-    path = results.with_suffix(".md")
-    step = os.environ.get(STEP_SUMMARY)
+def _measure(results: Path, bench: str, words: Sequence[str]) -> int:
+    from analog_bench.publishing import STEP_SUMMARY
+
+    # Pytest looks for baselines in its root folder, which it might find above this one.
+    command = [sys.executable, "-m", "pytest", bench, "--rootdir=.", f"--json={results}"]
+    command += [f"--junit-xml={results.with_suffix('.xml')}", *words]
+    # The summary of the night holds the run's own: pytest would write it a second time.
+    environment = {name: value for name, value in os.environ.items() if name != STEP_SUMMARY}
+    print(f"$ {shlex.join(['pytest', *command[3:]])}", flush=True)
+    with subprocess.Popen(command, env=environment) as pytest:
+        try:
+            return pytest.wait()
+        except KeyboardInterrupt:
+            # The terminal interrupts pytest, too, which then writes what was measured.
+            return pytest.wait()
+
+
+def _no_results(code: int, results: Path) -> BenchError:
+    """Say why there is nothing to conclude."""
+    from analog_bench.store.journal_file import journal_path
+
+    why = _NO_RESULTS.get(code, _ending(code))
+    if journal_path(results).is_file():
+        why += "; the command above with --resume goes on where it stopped"
+    _tell_job(f"# No results: {why}\n")
+    return StoreError(f"no results: {why}; pytest's own words are above")
+
+
+def _write(path: Path, summary: str) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(summary, encoding="utf-8")
-        if step:
-            with Path(step).open("a", encoding="utf-8") as file:
-                file.write(summary)
     except OSError as problem:
-        raise StoreError(f"cannot write the summary: {problem}") from None
+        raise StoreError(f"cannot write the summary to {str(path)!r}: {problem.strerror}") from None
 
 
-def _files(results: Path) -> list[Path]:
-    return [results, *(results.with_suffix(ending) for ending in (".html", ".xml"))]
+def _tell_job(summary: str) -> None:
+    """Put the summary where GitHub expects that of a job."""
+    from analog_bench.publishing import STEP_SUMMARY
+
+    step = os.environ.get(STEP_SUMMARY)
+    if not step:
+        return
+    try:
+        with Path(step).open("a", encoding="utf-8") as file:
+            file.write(summary)
+    except OSError as problem:
+        raise StoreError(f"cannot write the job's summary: {problem}") from None
 
 
 def _trouble(code: int, *, failed: bool) -> str:
@@ -191,7 +246,11 @@ def _trouble(code: int, *, failed: bool) -> str:
         return ""
     if code == 1:
         return "a test failed though nothing regressed: pytest's output above says why"
-    return f"pytest ended with code {code}: what is here is what was measured until then"
+    return f"{_ending(code)}: what is here is what was measured until then"
+
+
+def _ending(code: int) -> str:
+    return f"pytest ended with code {code}" if code >= 0 else f"signal {-code} killed pytest"
 
 
 def _tell(line: str) -> None:

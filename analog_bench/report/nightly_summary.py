@@ -31,7 +31,7 @@ def nightly_summary(
     trends: Sequence[Trend],
     steps: Sequence[tuple[Step, ...]],
     *,
-    run: str,
+    run_id: str,
     nights: int,
     files: Sequence[Path],
     trouble: str = "",
@@ -40,16 +40,16 @@ def nightly_summary(
 
     Args:
         contents: The run with its verdicts.
-        trends: How its cases went over the nights, this one included.
+        trends: How cases went over the nights; only those that this run is a part of are shown.
         steps: Of each trend.
-        run: Name of this run in the history.
+        run_id: What tells this run from others in the history.
         nights: Runs in the history.
         files: What was written.
         trouble: What else went wrong; empty where nothing did.
 
     Returns:
-        A heading, the cases that failed family by family, steps of the history, and the run's own
-        summary.
+        A heading, the cases that failed family by family, the run's own summary, steps of the
+        history, the files.
     """
     found = regressions_of(contents)
     lines = [f"# {escaped(headline(found, contents))}", ""]
@@ -57,40 +57,46 @@ def nightly_summary(
         lines += [f"**{escaped(one_line(trouble))}**", ""]
     for regression in found:
         lines += [f"## {escaped(regression.name)}", "", *regression.lines()]
-    lines += _history(trends, steps, run, nights)
-    lines += [step_summary(contents).rstrip(), ""]
-    lines += [f"- {escaped(str(path))}" for path in files]
+    lines += [step_summary(contents, failed=False).rstrip(), ""]
+    lines += _history(trends, steps, run_id, nights)
+    lines += [f"- {escaped(one_line(str(path)))}" for path in files]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _history(
-    trends: Sequence[Trend], steps: Sequence[tuple[Step, ...]], run: str, nights: int
+    trends: Sequence[Trend], steps: Sequence[tuple[Step, ...]], run_id: str, nights: int
 ) -> Iterator[str]:
     found = [
         (name, trend, step)
         for name, trend, own in zip(trend_names(trends), trends, steps, strict=True)
+        if any(point.run.run_id == run_id for point in trend.points)
         for step in own
     ]
-    found.sort(key=lambda one: one[1].points[one[2].at].run.created, reverse=True)
-    fresh = [one for one in found if one[1].points[one[2].at].run.run == run]
-    older = [one for one in found if one[1].points[one[2].at].run.run != run]
-    yield f"## History: {nights} {'run' if nights == 1 else 'runs'}, {len(found)} steps"
+    yield f"## History: {_counted(nights, 'run')}, {_counted(len(found), 'step')} in these cases"
     yield ""
     if not found:
         return
-    yield from (_line(*one, this=True) for one in fresh)
-    yield from (_line(*one, this=False) for one in older[:_OLDER_AT_MOST])
-    if len(older) > _OLDER_AT_MOST:
-        yield f"- and {len(older) - _OLDER_AT_MOST} older ones: `analog-bench history` shows them"
+    found.sort(key=lambda one: one[1].points[one[2].at].run.created, reverse=True)
+    older = 0
+    for name, trend, step in found:
+        this = trend.points[step.at].run.run_id == run_id
+        older += not this
+        if this or older <= _OLDER_AT_MOST:
+            yield _line(name, trend, step, this=this)
+    if older > _OLDER_AT_MOST:
+        yield f"- and {older - _OLDER_AT_MOST} older ones: `analog-bench history` shows them"
     yield ""
 
 
 def _line(name: str, trend: Trend, step: Step, *, this: bool) -> str:
     now, before = trend.points[step.at].run, trend.points[step.at - 1].run
-    word = direction(step, trend.metric)
-    when = "with this run" if this else f"since {spelt_date(now.created)}"
-    said = (
-        f"{spelt_step(step, trend.metric, _GLYPH)} {word} {when}: {score_name(trend)} of {name}; "
-        f"what else changed then: {spelt_changes(now, before)}"
+    said = escaped(
+        f"{spelt_step(step, trend.metric, _GLYPH)} {direction(step, trend.metric)} "
+        f"{'with this run' if this else f'since {spelt_date(now.created)}'}: "
+        f"{score_name(trend)} of {name}; what else changed then: {spelt_changes(now, before)}"
     )
-    return f"- {'**' if this else ''}{escaped(said)}{'**' if this else ''}"
+    return f"- **{said}**" if this else f"- {said}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

@@ -41,9 +41,20 @@ class Regression:
         return " × ".join(map(one_line, self.family))
 
     @property
+    def word(self) -> str:
+        """`Regressed`; `Broken` where nothing could be compared at all."""
+        verdicts = [*self.digital, *(verdict for _, verdict in self.cases)]
+        return "Regressed" if any(v.kind == "regressed" for v in verdicts) else "Broken"
+
+    @property
     def counted(self) -> str:
-        """What failed, in numbers: `2 of 53 cases`."""
-        parts = [f"{len(self.cases)} of {len(self.study.results)} cases"] if self.cases else []
+        """What failed, in numbers: `2 of 53 cases, 1 of them broken, the digital model`."""
+        parts = []
+        if self.cases:
+            parts.append(f"{len(self.cases)} of {_cases(len(self.study.results))}")
+            broken = sum(verdict.kind == "broken" for _, verdict in self.cases)
+            if 0 < broken < len(self.cases):
+                parts.append(f"{broken} of them broken")
         return ", ".join([*parts, *(["the digital model"] if self.digital else [])])
 
     def lines(self) -> Iterator[str]:
@@ -100,15 +111,23 @@ def environment_line(contents: Contents) -> str:
 
 
 def headline(found: Sequence[Regression], contents: Contents) -> str:
-    """Return the first line of a summary: what regressed, or how many cases were judged.
+    """Return the first line of a summary: what regressed, or how many cases were compared.
 
     Args:
         found: What regressed.
         contents: The run.
     """
     if found:
-        return "Regressed: " + "; ".join(f"{one.name} ({one.counted})" for one in found)
+        words = {one.word for one in found}
+        said = "; ".join(f"{one.name} ({one.counted})" for one in found)
+        return f"{'Regressed' if 'Regressed' in words else 'Broken'}: {said}"
     judged = [verdict for study in contents.studies for verdict in study.verdicts.values()]
     total = sum(len(study.results) for study in contents.studies)
     compared = sum(verdict.change is not None for verdict in judged)
-    return f"Nothing regressed: {total} cases, {compared} of them compared with a baseline"
+    if not compared:
+        return f"Nothing was compared with a baseline: {_cases(total)}"
+    return f"Nothing regressed: {compared} of {_cases(total)} compared with a baseline"
+
+
+def _cases(number: int) -> str:
+    return f"{number} {'case' if number == 1 else 'cases'}"

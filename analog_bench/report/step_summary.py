@@ -19,11 +19,12 @@ _LISTED_AT_MOST = 40
 _GLYPH = glyphs(ascii_only=False)
 
 
-def step_summary(contents: Contents) -> str:
+def step_summary(contents: Contents, *, failed: bool = True) -> str:
     """Return a run as Markdown.
 
     Args:
         contents: What to show.
+        failed: Whether to list what failed; the summary of a night has that family by family.
 
     Returns:
         A heading with the counts; what failed, then what improved; what lost most; the digital
@@ -35,8 +36,9 @@ def step_summary(contents: Contents) -> str:
         if result.case_id in study.verdicts
     ]
     lines = [f"## {escaped(_headline(contents, judged))}", ""]
-    lines += _digital(contents)
-    lines += _cases("Failed", [found for found in judged if found[2].fails])
+    if failed:
+        lines += _digital(contents)
+        lines += _cases("Failed", [found for found in judged if found[2].fails])
     lines += _cases("Improved", [found for found in judged if found[2].kind == "improved"])
     lines += _worst(contents)
     lines += [escaped(line) for line in _made(contents)]
@@ -90,7 +92,11 @@ def _cases(heading: str, found: Sequence[tuple[Judged, Result, Verdict]]) -> Ite
 def _worst(contents: Contents) -> Iterator[str]:
     rows = []
     for study in contents.studies:
-        digital = study.results[0].digital.get(study.main.name)
+        # A skipped case knows nothing of the digital model.
+        digital = next(
+            (r.digital[study.main.name] for r in study.results if study.main.name in r.digital),
+            None,
+        )
         lost = worst(profile(study.measured, study.metrics), study.main)
         name = names_within(study.measured)
         named = [
@@ -100,9 +106,11 @@ def _worst(contents: Contents) -> Iterator[str]:
         cells = (
             one_line(study.scope.model),
             one_line(study.scope.study),
-            "" if digital is None else f"{metric_label(study.main)} {amount(digital, study.main)}",
+            _GLYPH.absent
+            if digital is None
+            else f"{metric_label(study.main)} {amount(digital, study.main)}",
             str(len(study.measured)),
-            ", ".join(named) or "nothing beyond the margin",
+            ", ".join(named) or ("nothing beyond the margin" if study.measured else _GLYPH.absent),
         )
         rows.append("| " + " | ".join(map(escaped, cells)) + " |")
     if rows:

@@ -62,8 +62,11 @@ def no_report(args):
 
 
 def clean_environment(**more):
-    """Return this environment without what steers pytest, the hub's client or this project."""
-    ours = ("PYTEST_", "ANALOG_BENCH_", "HF_", "HUGGING", "TRANSFORMERS_")
+    """Return this environment without what steers pytest, the hub's client or this project.
+
+    Nor with what CI tells a job: runs of tests would write into its summary.
+    """
+    ours = ("PYTEST_", "ANALOG_BENCH_", "HF_", "HUGGING", "TRANSFORMERS_", "GITHUB_")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
     return {**kept, "HF_HUB_OFFLINE": "1", "COLUMNS": "100", "PYTHONPATH": str(ROOT), **more}
 
@@ -112,7 +115,7 @@ def bench():
 
 
 @pytest.fixture(scope="session")
-def warm():
+def fork():
     """Return a function that runs pytest in a fork of a process that has imported torch."""
     if not hasattr(os, "fork"):
         pytest.skip("no fork on this platform")
@@ -124,29 +127,47 @@ def warm():
         text=True,
     )
 
+    def run(args, *, output, cwd=ROOT, env, first_on_path=()):
+        """Run; return the exit code and what it printed, which goes to `output`."""
+        request = {
+            "args": list(args),
+            "cwd": str(cwd),
+            "env": env,
+            "first_on_path": [*map(str, first_on_path), str(ROOT)],
+            "output": str(output),
+        }
+        server.stdin.write(json.dumps(request) + "\n")
+        server.stdin.flush()
+        code = int(server.stdout.readline())
+        return code, output.read_text()
+
+    yield run
+    server.stdin.close()
+    server.wait(30)
+    server.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def warm(fork):
+    """Return a function that runs pytest over the bench folder in such a fork."""
+
     def run(*args, folder, cwd=ROOT, env=None, first_on_path=()):
         """Run; results go to `folder`."""
         command = ["-p", "no:cacheprovider", *bench_words(args, cwd)]
         command += ["--baselines", str(folder / "stored"), *no_report(args)]
         if "--json" not in args:
             command += ["--json", str(folder / "results.json")]
-        request = {
-            "args": [*command, *map(str, args)],
-            "cwd": str(cwd),
-            "env": {"HF_HOME": str(folder / "hub"), **(env or {})},
-            "first_on_path": [*map(str, first_on_path), str(ROOT)],
-            "output": str(folder / "output.txt"),
-        }
         began = time.monotonic()
-        server.stdin.write(json.dumps(request) + "\n")
-        server.stdin.flush()
-        code = int(server.stdout.readline())
-        return Finished(code, (folder / "output.txt").read_text(), time.monotonic() - began)
+        code, out = fork(
+            [*command, *map(str, args)],
+            output=folder / "output.txt",
+            cwd=cwd,
+            env={"HF_HOME": str(folder / "hub"), **(env or {})},
+            first_on_path=first_on_path,
+        )
+        return Finished(code, out, time.monotonic() - began)
 
-    yield run
-    server.stdin.close()
-    server.wait(30)
-    server.stdout.close()
+    return run
 
 
 @pytest.fixture(scope="session")

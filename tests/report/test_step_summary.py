@@ -1,5 +1,7 @@
 """The summary of a CI job: what failed stands first, and names cannot break out of a cell."""
 
+from dataclasses import replace
+
 from analog_bench.report.contents import contents_of
 from analog_bench.report.step_summary import step_summary
 from tests.report.html.example_report import example_contents, example_run, verdict
@@ -15,7 +17,7 @@ def test_what_failed_comes_first_then_what_improved():
         "### Failed", "", "| case | verdict | change | why |",
     ]  # fmt: skip
     assert lines[6] == (
-        r"| bert/embeddings.LayerNorm/white\_output:std=1 | regressed | -4.0 ±0.5 "
+        r"| bert/embeddings.LayerNorm/white_output:std=1 | regressed | -4.0 ±0.5 "
         r"| f1 regressed \<b\>so\</b\> |"
     )
     assert "| broken | – |" in lines[7]
@@ -49,3 +51,22 @@ def test_a_long_list_ends():
     text = step_summary(example_contents(**kinds))
     assert text.count("| regressed |") == 40
     assert "... and 5 more." in text
+
+
+def test_a_night_lists_failures_itself():
+    contents = example_contents(at0=verdict("improved", 3.0), at2=verdict("regressed", -4.0))
+    text = step_summary(contents, failed=False)
+    assert text.startswith("## 1 regressed, 1 improved, ")
+    assert "### Failed" not in text
+    assert "### Improved" in text
+
+
+def test_where_nothing_was_measured_nothing_is_claimed():
+    run = example_run()
+    left_out = tuple(
+        replace(r, status="skipped", reason="no C++ tile", chips=(), digital={})
+        for r in run.results
+        if r.study == "noise_types"
+    )
+    text = step_summary(contents_of(replace(run, results=left_out), {}, {}))
+    assert "| bert | noise_types | – | 0 | – |" in text
