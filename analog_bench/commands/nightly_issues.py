@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from analog_bench.commands.arguments import Verbs
 from analog_bench.commands.arguments import add_verb as _add
-from analog_bench.commands.nightly import judged
+from analog_bench.commands.nightly import baselines_of, judged
+from analog_bench.commands.report import RUNS, newest_run
 from analog_bench.errors import UsageError
 
 if TYPE_CHECKING:
+    from analog_bench.report.contents import Contents
     from analog_bench.report.regression_issue import Issue
 
 _LABEL = "regression"
 _COLOUR = "B60205"
-_OPEN_AT_MOST = "500"
+_AT_MOST = "1000"
 
 
 def add_verb(verbs: Verbs) -> None:
@@ -28,11 +30,17 @@ def add_verb(verbs: Verbs) -> None:
         verbs,
         "issues",
         "open or update an issue for every family (model and study) that regressed",
-        "analog-bench nightly issues runs/bench-20261124-020000.json --dry-run\n"
+        "analog-bench nightly issues --dry-run\n"
         "analog-bench nightly issues artifacts/*/bench-*.json",
         run,
     )
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="results of the night")
+    parser.add_argument(
+        "runs",
+        type=Path,
+        nargs="*",
+        metavar="RUN",
+        help=f"results of the night; of a folder, the newest (default: the newest in {RUNS})",
+    )
     parser.add_argument(
         "--baselines",
         type=Path,
@@ -50,44 +58,65 @@ def add_verb(verbs: Verbs) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Open or update the issues, and return 0."""
     from analog_bench.report.regression_issue import issues_of
-    from analog_bench.store.run_file import read_run
+    from analog_bench.report.regressions import headline
 
-    nights = [judged(read_run(path), path, arguments.baselines) for path in arguments.runs]
+    files = [newest_run(path) if path.is_dir() else path for path in arguments.runs or [RUNS]]
+    nights = [_judged(path, arguments.baselines) for path in files]
     issues = issues_of(nights, _address())
-    if not issues:
-        print("nothing regressed: no issue is needed")
-    elif arguments.dry_run:
+    if arguments.dry_run:
         for issue in issues:
             print(f"# {issue.title}\n\n{issue.body}")
-    else:
+    elif issues:
         _tell_github(issues, arguments.label)
+    if not issues:
+        for contents in nights:
+            print(f"{contents.source}: {headline([], contents)}")
+        print("no issue is needed")
     return 0
 
 
+def _judged(path: Path, given: Path | None) -> Contents:
+    from analog_bench.store.run_file import read_run
+
+    measured = read_run(path)
+    baselines = given or baselines_of(measured)
+    # Without them every case would be new, and none regressed.
+    if baselines is not None and not baselines.is_dir():
+        raise UsageError(
+            f"{str(path)!r} is judged by the baselines in {str(baselines)!r}, and there is no such "
+            "folder here; name it with --baselines FOLDER"
+        )
+    return judged(measured, path, baselines)
+
+
 def _tell_github(issues: list[Issue], label: str) -> None:
-    words = ["--color", _COLOUR, "--description", "A family of cases regressed", "--force"]
-    _gh("label", "create", label, *words)
-    fields = ["--json", "number,title,body"]
-    listed = _gh(
-        "issue", "list", "--label", label, "--state", "open", "--limit", _OPEN_AT_MOST, *fields
-    )
-    known: dict[str, Any] = {issue["title"]: issue for issue in json.loads(listed)}
+    _make_label(label)
+    fields = ["--state", "open", "--limit", _AT_MOST, "--json", "number,title,body"]
+    listed = json.loads(_gh("issue", "list", "--label", label, *fields))
+    known: dict[str, Any] = {issue["title"]: issue for issue in listed}
     for issue in issues:
         there = known.get(issue.title)
         if there is None:
-            made = _gh(
-                "issue", "create", "--title", issue.title, "--label", label, "--body-file", "-",
-                text=issue.body,
-            )  # fmt: skip
+            words = ["--title", issue.title, "--label", label, "--body-file", "-"]
+            made = _gh("issue", "create", *words, text=issue.body)
             print(f"opened: {issue.title} {made.strip()}".rstrip())
             continue
         number = str(there["number"])
-        _gh("issue", "edit", number, "--body-file", "-", text=issue.body)
         if issue.mark not in there["body"]:
-            # An edit tells nobody; other cases than yesterday's are news.
+            # An edit tells nobody; other cases than yesterday's are news. The comment comes first:
+            # where it fails, the old mark stays, and the next night tries again.
             comment = f"Other cases now: {issue.counted}. The text above is up to date."
             _gh("issue", "comment", number, "--body-file", "-", text=comment)
+        _gh("issue", "edit", number, "--body-file", "-", text=issue.body)
         print(f"updated: {issue.title} (#{number})")
+
+
+def _make_label(label: str) -> None:
+    """Make the label, unless it is there: it may be somebody's own, with a colour of its own."""
+    listed = json.loads(_gh("label", "list", "--limit", _AT_MOST, "--json", "name"))
+    if label.casefold() not in (known["name"].casefold() for known in listed):
+        words = ["--color", _COLOUR, "--description", "A family of cases regressed"]
+        _gh("label", "create", label, *words)
 
 
 def _gh(*words: str, text: str | None = None) -> str:
@@ -100,7 +129,7 @@ def _gh(*words: str, text: str | None = None) -> str:
             encoding="utf-8",
             check=False,
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         raise UsageError(
             "issues need GitHub's command line, `gh`; --dry-run prints them without"
         ) from None

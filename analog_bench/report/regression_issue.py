@@ -69,8 +69,8 @@ def _lines(found: Sequence[tuple[Contents, Regression]], address: str) -> Iterat
         yield escaped(environment_line(contents))
         yield ""
         yield from regression.lines()
-    yield "This text is written anew every night in which the family regresses. Where a change is"
-    yield "wanted, store it with `--update-baselines` and close the issue."
+    yield "This text is written anew every night in which the family regresses. Where the change is"
+    yield "wanted, store it with `analog-bench baselines update RUN`, and close the issue."
 
 
 def _mark(found: Sequence[tuple[Contents, Regression]]) -> str:
