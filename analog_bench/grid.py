@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -77,21 +78,21 @@ def asked_name(stored: str, zoo: str) -> str:
     return stored if zoo == "embedded" else stored.removeprefix("hub-").replace("--", "/")
 
 
-def keyword(case: Case, models: Iterable[str]) -> str | None:
+def keyword(case: Case, models: Iterable[str], expression: str) -> str | None:
     """Return `MODEL_STUDY`, the word by which `-k` finds a case.
 
     `-k` matches parts of words, so `-k bert_layer_noise` would also take `mobilebert_layer_noise`.
-    A word that holds another model's is therefore not given; `-k "mobilebert and layer_noise"`
-    selects those.
+    A word that holds another model's is therefore given only where the expression spells it out.
 
     Args:
         case: The case.
         models: The names of all models there are.
+        expression: What `-k` was given.
     """
     model = case.model.removeprefix("hub-")
     word = f"{model}_{case.study}"
     shadowed = any(other != model and f"{other}_{case.study}" in word for other in models)
-    return None if shadowed else word
+    return None if shadowed and not re.search(rf"\b{re.escape(word)}\b", expression) else word
 
 
 def known_models(settings: Settings) -> frozenset[str]:

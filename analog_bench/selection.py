@@ -50,7 +50,7 @@ def add_keywords(item: pytest.Item) -> None:
     """Let `-k MODEL_STUDY` find a case, and the place of a study that has none."""
     options, case, place = item.config.stash[SETTINGS], case_of(item), _place_of(item)
     if case is not None:
-        word = keyword(case, known_models(options))
+        word = keyword(case, known_models(options), item.config.option.keyword)
         item.extra_keyword_matches |= {word} if word else set()
     elif place is not None:
         models = {*options.choice.models, *place.models}

@@ -72,12 +72,30 @@ def test_bert_is_berts_alone(collected):
 
 
 @pytest.mark.parametrize(
-    "args", [(*THREE, "-k", "mobilebert and layer_noise"), ("--model", "mobilebert")]
+    "args",
+    [
+        (*THREE, "-k", "mobilebert and layer_noise"),
+        (*THREE, "-k", "mobilebert_layer_noise"),
+        ("--model", "mobilebert"),
+    ],
 )
 def test_mobilebert_is_its_own(collected, args):
     done = collected(*args)
     assert done.code == 0, done.out
     assert models(done) == ["hub-mobilebert"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ("bert_layer_noise or mobilebert_drift", ["hub-bert"]),
+        ("bert_layer_noise or mobilebert_layer_noise", ["hub-bert", "hub-mobilebert"]),
+        ("mobilebert_layer_noise and not bert_drift", ["hub-mobilebert"]),
+        ("layer_noise and not mobilebert_layer_noise", ["hub-bert", "hub-distilgpt2"]),
+    ],
+)
+def test_words_that_hold_each_other(collected, expression, found):
+    assert models(collected(*THREE, "-k", expression)) == found
 
 
 def test_gpt2_goes_by_its_name(collected):
