@@ -13,6 +13,7 @@ from analog_bench.report.labels import (
     amount,
     margin_label,
     metric_label,
+    noise_label,
     one_line,
     spelt_time,
     what_varies,
@@ -62,7 +63,7 @@ def caption(rows: Sequence[Row], metrics: Sequence[Metric], data: str, glyph: Gl
 def _what_was_done(rows: Sequence[Row], metrics: Sequence[Metric], data: str, glyph: Glyphs) -> str:
     results = [row.result for row in rows]
     measured = [result for result in results if result.chips]
-    parts = [_listed({result.noise for result in results}, "noises")]
+    parts = [_listed({noise_label(result.noise) for result in results}, "noises")]
     times = [spelt_time(t) for t in sorted({result.drift_s for result in results})]
     if times != ["0 s"]:
         spelt = f"{len(times)} times from {times[0]} to {times[-1]}"

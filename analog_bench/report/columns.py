@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from rich.console import JustifyMethod
@@ -64,7 +65,8 @@ def columns(
         return plain_column(header, rank, (spelt(row) for row in rows), glyph, justify)
 
     def of_result(header: str, spelt: Callable[[Result], str]) -> Column:
-        return column(header, 0, lambda row: spelt(row.result), "left")
+        found = column(header, 0, lambda row: spelt(row.result), "left")
+        return replace(found, folds=header == "noise")
 
     single = not all(row.result.facts and row.result.facts.kind == SEVERAL for row in rows)
     depth = column("#", 2, lambda row: str(row.result.facts.depth) if row.result.facts else "")

@@ -95,6 +95,11 @@ def spelt_time(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
+def noise_label(spelling: str) -> str:
+    """Name a noise on one line; a preset goes by its own name."""
+    return one_line(spelling).removeprefix("preset:name=")
+
+
 def short_noises(noises: Iterable[str]) -> dict[str, str]:
     """Leave out of each noise's spelling the parameters that never vary.
 
@@ -128,7 +133,7 @@ def what_varies(results: Sequence[Result]) -> dict[str, Callable[[Result], str]]
     """
     noises = short_noises(result.noise for result in results)
     spellings: dict[str, Callable[[Result], str]] = {
-        "noise": lambda result: one_line(noises[result.noise]),
+        "noise": lambda result: noise_label(noises[result.noise]),
         "time": lambda result: spelt_time(result.drift_s),
         "tile": lambda result: one_line(result.tile),
         "hardware": lambda result: one_line(result.hardware),

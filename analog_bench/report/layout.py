@@ -29,12 +29,15 @@ class Column:
         cells: One a row.
         rank: How soon it is left out where the width is short: 0 never, the highest first.
         justify: Side its cells stand on.
+        folds: Whether its texts may fold where even the columns that stay are too wide; where none
+            may, all do: a number cut short would lie.
     """
 
     header: str
     cells: tuple[Text, ...]
     rank: int
     justify: JustifyMethod = "right"
+    folds: bool = False
 
     @property
     def width(self) -> int:
@@ -109,9 +112,11 @@ def laid_out(chosen: Sequence[Column], title: str, caption: Text, *, ascii_only:
         header_style="bold",
     )
     for column in chosen:
-        # Where even the columns that stay are too wide, texts fold: a number cut short would lie.
         table.add_column(
-            Text(column.header), justify=column.justify, width=column.width, overflow="fold"
+            Text(column.header),
+            justify=column.justify,
+            width=None if column.folds else column.width,
+            overflow="fold",
         )
     for cells in zip(*(column.cells for column in chosen), strict=True):
         table.add_row(*cells)

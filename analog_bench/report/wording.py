@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.labels import (
     metric_label,
+    noise_label,
     one_line,
     short_layers,
     short_noises,
@@ -70,7 +71,7 @@ def details_within(results: Sequence[Result]) -> Callable[[Result], str]:
     """
     noises = short_noises(result.noise for result in results)
     spellings: tuple[Callable[[Result], str], ...] = (
-        lambda result: _noise(noises[result.noise]),
+        lambda result: noise_label(noises[result.noise]),
         *_PARTICULARS,
     )
     varying = [spelt for spelt in spellings if len({spelt(result) for result in results}) > 1]
@@ -91,7 +92,7 @@ def condition_label(result: Result) -> str:
 
     The torch tile, ideal hardware, no drift and digital weights go without saying.
     """
-    return _joined([_noise(result.noise), *(spelt(result) for spelt in _PARTICULARS)])
+    return _joined([noise_label(result.noise), *(spelt(result) for spelt in _PARTICULARS)])
 
 
 def capitalised(text: str) -> str:
@@ -110,11 +111,6 @@ _PARTICULARS: tuple[Callable[[Result], str], ...] = (
     lambda result: "" if result.hardware == "ideal" else one_line(result.hardware),
     lambda result: "" if result.variant == "direct" else f"{weights_label(result)} weights",
 )
-
-
-def _noise(spelling: str) -> str:
-    """Name a noise; a preset goes by its own name."""
-    return one_line(spelling).removeprefix("preset:name=")
 
 
 def _joined(parts: Iterable[str]) -> str:

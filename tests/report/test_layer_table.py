@@ -52,6 +52,23 @@ def test_every_layer_has_one_row_by_depth_within_the_width(bert, metrics, width)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
+def test_long_names_of_noises_leave_the_other_columns_whole(bert, metrics, width):
+    presets = ["StandardHWATrainingPreset", "StandardHWATrainingTorch"]
+    rows = [
+        replace(r, noise=f"preset:name={name}", case_id=f"{name}/{r.case_id}", drift_s=drift_s)
+        for r in bert[9:12]
+        for name, drift_s in zip(presets, (0.0, 86_400.0), strict=True)
+    ]
+    text = drawn(width, rows, {}, metrics)
+    assert max(map(len, text.splitlines())) <= width
+    assert "preset:name" not in text
+    header = next(line for line in text.splitlines() if line.startswith(("layer", " # ", "#")))
+    assert {"noise", "time", "F1", "drop", "verdict"} <= set(header.split())
+    for name, time in zip(presets, ("0 s", "1 d"), strict=True):
+        assert len([line for line in text.splitlines() if re.search(f"{name} +{time} ", line)]) == 3
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 def test_scores_drops_and_marks_are_right(bert, metrics, width):
     text = drawn(width, bert, {}, metrics)
     half = stats.t.ppf(0.975, 4) * stats.tstd([-1, -0.5, 0, 0.5, 1]) / 5**0.5
