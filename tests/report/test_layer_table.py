@@ -62,8 +62,8 @@ def test_long_names_of_noises_leave_the_other_columns_whole(bert, metrics, width
     text = drawn(width, rows, {}, metrics)
     assert max(map(len, text.splitlines())) <= width
     assert "preset:name" not in text
-    header = next(line for line in text.splitlines() if line.startswith(("layer", " # ", "#")))
-    assert {"noise", "time", "F1", "drop", "verdict"} <= set(header.split())
+    header = next(line.split() for line in text.splitlines() if " noise " in line)
+    assert {"time", "F1", "drop", "verdict"} <= set(header)
     for name, time in zip(presets, ("0 s", "1 d"), strict=True):
         assert len([line for line in text.splitlines() if re.search(f"{name} +{time} ", line)]) == 3
 
