@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -63,6 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: For `--help` (code 0) and for a line that cannot be read (code 2).
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A sign that a terminal does not have is a question mark, not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     arguments = build_parser().parse_args(argv)
     try:
         code: int = arguments.run(arguments)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hub_stand_in import HubStandIn, run_client, tiny_bert
 
-from analog_bench.cli import main
+from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.zoo.base import FOLDER_VARIABLE
 from analog_bench.zoo.lock import Entry, Lock, LockedFile, read_lock, write_lock
 from analog_bench.zoo.specs import HUB_IDS, find
@@ -108,7 +108,7 @@ def test_help_is_fast_and_imports_nothing_heavy():
     heavy = ("torch", "aihwkit", "transformers", "datasets", "scipy", "numpy", "rich")
     code = f"""
 import sys
-from analog_bench.cli import main
+from analog_bench.cli import BENCH_ERROR, main
 try:
     main(sys.argv[1:])
 finally:
@@ -377,3 +377,15 @@ def test_train_then_score_and_record(rank, data, tmp_path, capsys):
 
     assert main([*words, "--steps", "2"]) == 4
     assert "out was started with another recipe (steps was 1 and is now 2)" in error_of(capsys)
+
+
+def test_a_terminal_without_the_signs_gets_question_marks(tmp_path):
+    path = tmp_path / "×.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "analog_bench.cli", "compare", str(path), str(path)],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+    )
+    assert done.returncode == BENCH_ERROR
+    assert b"?.json" in done.stderr
+    assert b"Traceback" not in done.stderr

@@ -21,7 +21,7 @@ def add_verb(verbs: Verbs) -> None:
         "compare",
         "judge the results of one run against those of another",
         "analog-bench compare runs/before.json runs/after.json\n"
-        "  analog-bench compare nightly/monday nightly/tuesday --markdown",
+        "analog-bench compare nightly/monday nightly/tuesday --markdown",
         run,
     )
     parser.add_argument("old", type=Path, metavar="OLD", help="results file, or a folder of them")

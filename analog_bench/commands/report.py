@@ -20,8 +20,8 @@ def add_verb(verbs: Verbs) -> None:
         "report",
         "write a run as one HTML page that opens anywhere",
         "analog-bench report\n"
-        "  analog-bench report runs/bench-20261124-031211.json -o report.html --figures figures\n"
-        "  analog-bench report nightly/tuesday --markdown",
+        "analog-bench report runs/bench-20261124-031211.json -o report.html --figures figures\n"
+        "analog-bench report nightly/tuesday --markdown",
         run,
     )
     parser.add_argument(
