@@ -6,8 +6,9 @@ of one chip are averaged over the runs of a side before anything is tested.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -17,12 +18,13 @@ from numpy.typing import NDArray
 from analog_bench.gate.decision import LEVEL
 from analog_bench.gate.look import RESOLUTION
 from analog_bench.gate.multiplicity import benjamini_hochberg
-from analog_bench.gate.significance import Effect, p_above, p_below, paired_effect, welch_effect
+from analog_bench.gate.significance import Effect, p_below, paired_effect
 
 Readings: TypeAlias = Sequence[Mapping[Hashable, float]]
 """One record a run, in order: what tells a chip from all others to its score; finite, not empty."""
 
 _Array: TypeAlias = NDArray[np.float64]
+_Flags: TypeAlias = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,10 @@ class Step:
 
     Attributes:
         at: Position of the first run after it.
-        effect: Mean after − mean before, in the unit of the scores, over the runs up to the
-            neighbouring steps.
+        effect: Mean after − mean before, in the unit of the scores, over the runs up to its
+            neighbours in the row.
         paired: Whether chip was compared with the same chip.
-        p: Two-sided p-value, corrected for the places it could have been at, and for the rows
+        p: Two-sided p-value, corrected for the places that it could have been at, and for the rows
             that were searched.
     """
 
@@ -66,13 +68,17 @@ def find_steps(rows: Sequence[Row]) -> list[tuple[Step, ...]]:
     means in the analysis of variance", Biometrics 30, 1974): of all places between two runs that
     one is taken where n₁n₂/(n₁+n₂) · change² is largest, which is the likelihood ratio of one
     change in the mean of n₁ and n₂ readings (Sen and Srivastava, "On tests for detecting change in
-    mean", Ann. Stat. 3, 1975). If it is a step, both sides are searched in the same way.
+    mean", Ann. Stat. 3, 1975). If it is a step, both sides are searched in the same way. Where
+    scores that had repeated give way to others that repeat, the place is plain to see and is taken
+    without a search: two such steps that cancel each other would hide each other from it. Then the
+    weakest place goes, and again, until all that are left are steps between their neighbours.
 
     A change is taken chip by chip where the chips of one side are all among those of the other
-    (Student), else between the chips of either side (Welch). It is a step where it is beyond the
-    margin and its two-sided p is at most 5 %: times the number of places (Bonferroni), and after
-    Benjamini-Hochberg among the rows. Where all runs of a side are repeats of the very same
-    scores, nothing but the step could have suggested the place, and there is one place.
+    (Student's test of differences), else between the chips of either side (his test of two samples
+    of one spread). It is a step where it is beyond the margin and its two-sided p is at most 5 %:
+    times the row's number of places (Bonferroni), and after Benjamini-Hochberg among the rows.
+    Between two runs of the very same scores there is no place for a step, so a row that changes
+    once is corrected for one.
 
     Args:
         rows: The rows.
@@ -94,37 +100,51 @@ def find_steps(rows: Sequence[Row]) -> list[tuple[Step, ...]]:
 def _segments(row: Row) -> list[Step]:
     """Return the steps of one row, or the likeliest one where there is none."""
     scores = _scores(row.readings)
-    places = sorted(_search(scores, row, 0, len(row.readings)))
+    runs = scores.shape[1]
+    changes = _changes(scores)
+    taken = functools.cache(functools.partial(_step, scores, row, max(1, int(changes.sum()))))
+    found = _search(scores, changes, row, taken, 0, runs)
+    places = sorted({*found, *_plain_to_see(changes)})
     while True:
-        ends = [0, *places, len(row.readings)]
+        ends = [0, *places, runs]
         steps = [
-            _step(scores, row, low, at, high)
-            for low, at, high in zip(ends, places, ends[2:], strict=False)
+            taken(low, at, high) for low, at, high in zip(ends, places, ends[2:], strict=False)
         ]
         weak = [step for step in steps if not _holds(step, row)]
         if not weak or len(places) == 1:
             return steps
-        # Between its neighbours it is no step any more: the others are taken without it.
         places.remove(max(weak, key=lambda step: step.p).at)
 
 
-def _search(scores: _Array, row: Row, low: int, high: int) -> Iterator[int]:
-    at = _likeliest(scores[:, low:high])
-    if at is None:
+def _search(
+    scores: _Array,
+    changes: _Flags,
+    row: Row,
+    taken: Callable[[int, int, int], Step],
+    low: int,
+    high: int,
+) -> Iterator[int]:
+    if high - low < 2:
         return
-    is_step = _holds(_step(scores, row, low, low + at, high), row)
+    at = low + _likeliest(scores[:, low:high], changes[low : high - 1])
+    is_step = _holds(taken(low, at, high), row)
     if is_step or (low, high) == (0, scores.shape[1]):
-        yield low + at
+        yield at
     if is_step:
-        yield from _search(scores, row, low, low + at)
-        yield from _search(scores, row, low + at, high)
+        yield from _search(scores, changes, row, taken, low, at)
+        yield from _search(scores, changes, row, taken, at, high)
 
 
-def _likeliest(scores: _Array) -> int | None:
-    """Return the place with the largest likelihood ratio; None where there is no place."""
-    runs = scores.shape[1]
-    if runs < 2:
-        return None
+def _plain_to_see(changes: _Flags) -> Iterator[int]:
+    """Yield the places with a change where the runs before and after repeat each other."""
+    padded = [False, *changes.tolist(), False]
+    for at in range(1, len(changes) + 1):
+        if padded[at] and not padded[at - 1] and not padded[at + 1]:
+            yield at
+
+
+def _likeliest(scores: _Array, changes: _Flags) -> int:
+    """Return the place with the largest likelihood ratio, of those where anything changed."""
     there = ~np.isnan(scores)
     counts = np.cumsum(there, axis=1)
     sums = np.cumsum(np.where(there, scores, 0.0), axis=1)
@@ -142,10 +162,11 @@ def _likeliest(scores: _Array) -> int | None:
             - np.where(was, old, 0.0).sum(0) / was.sum(0),
         )
     n1, n2 = before.sum(0), after.sum(0)
-    return int(np.argmax(n1 * n2 / (n1 + n2) * change**2)) + 1
+    ratio = n1 * n2 / (n1 + n2) * change**2
+    return int(np.argmax(np.where(changes, ratio, -1.0))) + 1
 
 
-def _step(scores: _Array, row: Row, low: int, at: int, high: int) -> Step:
+def _step(scores: _Array, row: Row, places: int, low: int, at: int, high: int) -> Step:
     old, new = _means(scores[:, low:at]), _means(scores[:, at:high])
     shared = sorted(old.keys() & new.keys())
     paired = len(shared) >= min(len(old), len(new))
@@ -154,12 +175,29 @@ def _step(scores: _Array, row: Row, low: int, at: int, high: int) -> Step:
         # Sums of the same scores in another order differ in their last digits.
         effect = paired_effect([0.0 if abs(d) <= RESOLUTION else d for d in differences])
     else:
-        effect = welch_effect(list(new.values()), list(old.values()))
+        effect = _pooled_effect(list(new.values()), list(old.values()))
     if effect.standard_error is None and not row.draws:
         effect = Effect(effect.change, 0.0, math.inf)
-    p = min(1.0, 2.0 * min(p_below(effect, 0.0), p_above(effect, 0.0)))
-    repeats = _repeats(scores[:, low:at]) and _repeats(scores[:, at:high])
-    return Step(at, effect, paired, p if repeats else min(1.0, p * (high - low - 1)))
+    p = 2.0 * p_below(replace(effect, change=-abs(effect.change)), 0.0)
+    return Step(at, effect, paired, min(1.0, p * places))
+
+
+def _pooled_effect(new: Sequence[float], old: Sequence[float]) -> Effect:
+    """Estimate a change between other chips, whose spread is taken over both sides.
+
+    Not Welch's: far out, where many places and rows lead, it is much too sure of a side of few
+    chips that happen to be alike.
+    """
+    after, before = paired_effect(new), paired_effect(old)
+    change, freedom = after.change - before.change, after.freedom + before.freedom
+    if not freedom:
+        return Effect(change, None, freedom)
+    squares = sum(
+        len(side) * mean.freedom * (mean.standard_error or 0.0) ** 2
+        for side, mean in ((new, after), (old, before))
+    )
+    error = math.sqrt(squares / freedom * (1 / len(new) + 1 / len(old)))
+    return Effect(change, error, freedom)
 
 
 def _holds(step: Step, row: Row) -> bool:
@@ -168,10 +206,12 @@ def _holds(step: Step, row: Row) -> bool:
 
 def _scores(readings: Readings) -> _Array:
     """Return the scores with NaN where a chip was not measured; shape (chips, runs)."""
-    chips = list(dict.fromkeys(chip for run in readings for chip in run))
-    return np.array(
-        [[run.get(chip, math.nan) for run in readings] for chip in chips], dtype=np.float64
-    ).reshape(len(chips), len(readings))
+    places = {chip: n for n, chip in enumerate(dict.fromkeys(c for run in readings for c in run))}
+    scores = np.full((len(places), len(readings)), math.nan)
+    for n, run in enumerate(readings):
+        for chip, score in run.items():
+            scores[places[chip], n] = score
+    return scores
 
 
 def _means(scores: _Array) -> dict[int, float]:
@@ -184,8 +224,10 @@ def _means(scores: _Array) -> dict[int, float]:
     }
 
 
-def _repeats(scores: _Array) -> bool:
-    """Return whether all runs have the same chips with the same scores."""
-    return bool(np.all(np.isnan(scores) == np.isnan(scores[:, :1]))) and not bool(
-        np.any(np.abs(scores - scores[:, :1]) > RESOLUTION)
-    )
+def _changes(scores: _Array) -> _Flags:
+    """Say of each run but the first whether its chips or their scores are others than before."""
+    before, after = scores[:, :-1], scores[:, 1:]
+    with np.errstate(invalid="ignore"):
+        moved = np.abs(after - before) > RESOLUTION
+    changed: _Flags = np.any(moved | (np.isnan(before) != np.isnan(after)), axis=0)
+    return changed
