@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING
 
 from analog_bench.commands.arguments import Verbs, add_json, positive
 from analog_bench.commands.arguments import add_verb as _add
+from analog_bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from analog_bench.gate.step import Step
+    from rich.console import RenderableType
+
     from analog_bench.history.database import History
-    from analog_bench.history.trend import Trend
 
 RUNS = (Path("runs"), Path("runs/history"))
 _SCORES = ("a_star", "one_day", "avm")
 _ORDERS = ("date", "release")
+# Options about trends: other answers hold none.
+_OF_TRENDS = ("case", "score", "metric", "last", "order", "plot")
+# Nothing is cut or folded where nobody looks at a terminal.
+_WIDE = 10_000
 
 
 def add_verb(verbs: Verbs) -> None:
@@ -68,8 +73,7 @@ def add_verb(verbs: Verbs) -> None:
     which.add_argument(
         "--order",
         choices=_ORDERS,
-        default="date",
-        help="runs by date, or by release of aihwkit and torch first (default: %(default)s)",
+        help="runs by date, or by release of aihwkit and torch first (default: date)",
     )
     how = parser.add_argument_group("how")
     how.add_argument("--plot", type=Path, metavar="FILE", help="draw it, too: .svg or .png")
@@ -87,15 +91,16 @@ def add_verb(verbs: Verbs) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Answer, and return 0."""
+    _check(arguments)
     # Not at the top: other verbs need none of it.
     from analog_bench.history.database import History
 
     history = History(_paths(arguments.runs), _warn)
-    if arguments.where:
+    if arguments.where is not None:
         history.keep_only(arguments.where)
     if arguments.export is not None:
         print(export(history, arguments.export))
-    elif arguments.sql:
+    elif arguments.sql is not None:
         _answer(history, arguments.sql, as_json=arguments.json)
     else:
         _show(history, arguments)
@@ -113,20 +118,36 @@ def export(history: History, target: Path) -> str:
         A line that says what was written.
 
     Raises:
+        UsageError: It has the name of another kind of file.
         StoreError: It cannot be written.
     """
-    from analog_bench.history.archive import split_by_run, write_table
+    from analog_bench.history.archive import KEPT, add_runs, write_table
 
     table = history.table()
-    if target.suffix in (".parquet", ".jsonl") and not target.is_dir():
+    if target.suffix in KEPT and not target.is_dir():
         write_table(target, table)
         return f"history: {table.num_rows} rows to {target}"
-    fresh = 0
-    for name, own in split_by_run(table):
-        if not (target / name).exists():
-            write_table(target / name, own)
-            fresh += 1
+    if target.suffix[1:].isalpha() and not target.is_dir():
+        raise UsageError(
+            f"--export writes a .parquet or a .jsonl file, or to a folder, found {str(target)!r}; "
+            "if it is to be a folder, make it first"
+        )
+    fresh = add_runs(target, table)
     return f"history: {fresh} run{'' if fresh == 1 else 's'} added to {target}"
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    given = [f"--{name}" for name in _OF_TRENDS if getattr(arguments, name)]
+    if arguments.export is not None:
+        _refuse("--export", "writes all rows, or those that --where leaves", given)
+        _refuse("--export", "prints no document", ["--json"] if arguments.json else [])
+    if arguments.sql is not None:
+        _refuse("--sql", "says itself what is asked", given)
+
+
+def _refuse(option: str, why: str, others: Sequence[str]) -> None:
+    if others:
+        raise UsageError(f"{option} {why}: leave out {', '.join(others)}")
 
 
 def _paths(given: Sequence[Path]) -> Sequence[Path]:
@@ -135,63 +156,48 @@ def _paths(given: Sequence[Path]) -> Sequence[Path]:
 
 
 def _show(history: History, arguments: argparse.Namespace) -> None:
-    from rich.console import Console
-
-    from analog_bench.history.question import Asked, runs_of, steps_of, trends_of
+    from analog_bench.history.question import Asked, answer, runs_of
     from analog_bench.report.history_plain import history_plain
+    from analog_bench.report.history_plot import write_plot
     from analog_bench.report.history_table import overview, trend_table
 
     asked = Asked(
-        cases=tuple(arguments.case),
         score=arguments.score or "plain",
         metric=arguments.metric,
-        order=arguments.order,
+        order=arguments.order or "date",
         last=arguments.last,
     )
-    runs = runs_of(history, asked.order)
-    runs = runs[-asked.last :] if asked.last else runs
-    counts = {
-        run_id: (measured, skipped, broken)
-        for run_id, measured, skipped, broken in history.rows(
-            "select run_id, measured, skipped, broken from runs"
-        )
-    }
-    trends = trends_of(history, asked)
-    steps = steps_of(trends)
+    trends, steps = answer(history, asked, arguments.case)
     if arguments.plot is not None:
-        _plot(arguments.plot, trends, steps, by_release=asked.order == "release")
+        write_plot(arguments.plot, trends, steps, by_release=asked.order == "release")
+    runs = runs_of(history, asked.order, asked.last)
     if arguments.json:
-        print(json.dumps(history_plain(runs, counts, trends, steps), indent=2, allow_nan=False))
+        print(json.dumps(history_plain(runs, trends, steps), indent=2, allow_nan=False))
         return
     ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
-    if asked.cases or arguments.score:
-        drawn = trend_table(trends, steps, ascii_only=ascii_only)
+    if arguments.case or arguments.score:
+        _print(trend_table(trends, steps, ascii_only=ascii_only))
     else:
-        drawn = overview(runs, counts, trends, steps, ascii_only=ascii_only)
-    Console().print(drawn)
+        _print(overview(runs, trends, steps, ascii_only=ascii_only))
     if arguments.plot is not None:
         print(f"\nplot: {arguments.plot}")
 
 
-def _plot(
-    path: Path, trends: Sequence[Trend], steps: Sequence[tuple[Step, ...]], *, by_release: bool
-) -> None:
-    from analog_bench.report.history_plot import write_plot
-
-    write_plot(path, trends, steps, by_release=by_release)
-
-
 def _answer(history: History, sql: str, *, as_json: bool) -> None:
-    names, rows = history.ask(sql)
-    if as_json:
-        found = [dict(zip(names, row, strict=True)) for row in rows]
-        print(json.dumps(found, indent=2, default=str))
-        return
-    from rich.console import Console
-
+    from analog_bench.report.history_plain import answer_plain
     from analog_bench.report.history_table import answer_table
 
-    Console().print(answer_table(names, rows))
+    names, rows = history.ask(sql)
+    if as_json:
+        print(json.dumps(answer_plain(names, rows), indent=2, allow_nan=False))
+    else:
+        _print(answer_table(names, rows))
+
+
+def _print(drawn: RenderableType) -> None:
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else _WIDE).print(drawn)
 
 
 def _warn(line: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,16 +11,16 @@ from typing import Any, TypeAlias
 from analog_bench.errors import StoreError
 from analog_bench.history.row import COLUMNS, Row, Type, rows_of, run_id_of
 from analog_bench.store.atomic_file import write_atomic
-from analog_bench.store.document import DocumentError, load
+from analog_bench.store.document import load
 from analog_bench.store.layout import one_line
-from analog_bench.store.run_file import read_run
-from analog_bench.store.schema import manifest_from_json
+from analog_bench.store.schema import manifest_from_json, run_from_json
 
 Table: TypeAlias = Any
 """A pyarrow table with the columns of `COLUMNS`."""
 
 RUN_FILES = "bench-*.json"
-_KEPT = (".parquet", ".jsonl")
+KEPT = (".parquet", ".jsonl")
+_WHAT_NOW = "run `pytest bench` first, or name run files or folders of them"
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,23 @@ def sources_of(paths: Sequence[Path]) -> Sources:
     Raises:
         StoreError: There is no such file or folder, or none of the folders holds anything.
     """
-    kept = [path for path in paths if path.suffix in _KEPT]
-    named = [path for path in paths if path.suffix not in _KEPT and not path.is_dir()]
-    found: list[Path] = []
-    for path in (path for path in paths if path.is_dir()):
-        found += sorted(path.glob(RUN_FILES))
-        kept += [file for suffix in _KEPT for file in sorted(path.glob(f"*{suffix}"))]
-    for path in kept:
-        if not path.is_file():
-            raise StoreError(f"there is no history at {str(path)!r}")
+    for path in paths:
+        if not path.exists():
+            raise StoreError(
+                f"no runs at {str(path)!r}: there is no such file or folder; {_WHAT_NOW}"
+            )
+    folders = [path for path in paths if path.is_dir()]
+    files = [path for path in paths if path not in folders]
+    named = [path for path in files if path.suffix not in KEPT]
+    found = [file for path in folders for file in sorted(path.glob(RUN_FILES))]
+    kept = [path for path in files if path.suffix in KEPT]
+    kept += [
+        file for path in folders for suffix in KEPT for file in sorted(path.glob(f"*{suffix}"))
+    ]
     if not (named or found or kept):
         where = ", ".join(repr(str(path)) for path in paths)
         raise StoreError(
-            f"no runs in {where}: there is neither a {RUN_FILES} nor a history; run `pytest bench` "
-            "first, or name run files or folders of them"
+            f"no runs in {where}: there is neither a {RUN_FILES} nor a history; {_WHAT_NOW}"
         )
     return Sources(
         named=tuple(dict.fromkeys(named)),
@@ -75,32 +78,27 @@ def sources_of(paths: Sequence[Path]) -> Sources:
     )
 
 
-def table_of_run(path: Path) -> Table:
+def unknown_run(path: Path, known: Collection[str]) -> Table | None:
     """Read a run file as a table.
 
     Args:
         path: The file.
+        known: Ids of runs that need not be read.
+
+    Returns:
+        Its rows; None where the run is known.
 
     Raises:
         StoreError: It is missing or does not follow the schema.
     """
-    return table_of(rows_of(read_run(path), path.stem))
-
-
-def run_id_at(path: Path) -> str:
-    """Return the id of a run file's run, without reading what was measured.
-
-    Args:
-        path: The file.
-
-    Raises:
-        StoreError: It is missing, or its manifest does not follow the schema.
-    """
     try:
-        return run_id_of(manifest_from_json(load(path).field("manifest")))
+        document = load(path)
+        if run_id_of(manifest_from_json(document.field("manifest"))) in known:
+            return None
+        return table_of(rows_of(run_from_json(document), path.stem))
     except FileNotFoundError:
         raise StoreError(f"no run file at {str(path)!r}; a finished run writes one") from None
-    except DocumentError as problem:
+    except ValueError as problem:  # not as the schema has it, or a case twice
         raise StoreError(f"run file {str(path)!r}: {problem}") from None
 
 
@@ -141,13 +139,30 @@ def write_table(path: Path, table: Table) -> None:
         raise StoreError(f"cannot write the history to {str(path)!r}: {why}") from None
 
 
-def split_by_run(table: Table) -> Iterator[tuple[str, Table]]:
-    """Yield a table run by run, with the name of the file that keeps it: `RUN-ID.parquet`."""
+def add_runs(folder: Path, table: Table) -> int:
+    """Add runs to a folder, a Parquet file each: `RUN-ID.parquet`.
+
+    No file that is there changes, and a run that has one is not added again.
+
+    Args:
+        folder: The folder; it is made where missing.
+        table: The rows of the runs.
+
+    Returns:
+        How many were added.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
     import pyarrow.compute as pc
 
-    pairs = dict(zip(table["run_id"].to_pylist(), table["run"].to_pylist(), strict=True))
-    for run_id, name in sorted(pairs.items(), key=lambda pair: (pair[1], pair[0])):
-        yield f"{name}-{run_id}.parquet", table.filter(pc.equal(table["run_id"], run_id))
+    there = {path.stem.rpartition("-")[2] for path in folder.glob("*.parquet")}
+    runs = dict(zip(table["run_id"].to_pylist(), table["run"].to_pylist(), strict=True))
+    fresh = {run_id: run for run_id, run in runs.items() if run_id not in there}
+    for run_id, run in fresh.items():
+        own = table.filter(pc.equal(table["run_id"], run_id))
+        write_table(folder / f"{run}-{run_id}.parquet", own)
+    return len(fresh)
 
 
 def _parquet(table: Table) -> bytes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from analog_bench.errors import StoreError, UsageError
-from analog_bench.history.archive import Sources, Table, run_id_at, sources_of, table_of_run
+from analog_bench.history.archive import Sources, Table, sources_of, unknown_run
 from analog_bench.history.row import COLUMNS, Type
 
 _KINDS: dict[Type, str] = {
@@ -20,6 +20,11 @@ _KINDS: dict[Type, str] = {
 }
 _TYPES = {column.name: _KINDS[column.type] for column in COLUMNS}
 _NAMES = ", ".join(_TYPES)
+# Without these a file of something else would become rows of nothing.
+_ALWAYS = ("run", "run_id", "created", "study", "model", "variant", "case_id", "status")
+_WITH_VALUE = (
+    *("metric", "score", "unit", "higher_is_better", "margin", "chip", "value", "fingerprint"),
+)
 
 _RUNS = """\
 create view runs as
@@ -52,15 +57,14 @@ class History:
         self._duckdb = require_duckdb()
         sources = sources_of(paths)
         self._connection = self._duckdb.connect(":memory:")
-        columns = ", ".join(f'"{name}" {kind}' for name, kind in _TYPES.items())
-        self._connection.execute(f"create table scores ({columns})")
+        self._connection.execute(_scores_table())
         self._load_kept(sources)
         self._load_runs(sources, warn)
         self._connection.execute(_RUNS)
         if not self.rows("select count(*) from scores")[0][0]:
             raise StoreError(
-                "none of the runs can be read: measure anew with this release, or use the one "
-                "that wrote them"
+                "none of the runs can be read, or none has a result: measure anew with this "
+                "release, or use the one that wrote them"
             )
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -84,12 +88,17 @@ class History:
         """
         try:
             done = self._connection.execute(sql)
-            names = [column[0] for column in done.description or ()]
-            return names, done.fetchall() if names else []
+            # None where there was no statement, only space or a comment.
+            names = [column[0] for column in done.description or ()] if done else []
+            rows = done.fetchall() if names else []
         except self._duckdb.Error as problem:
             raise UsageError(
-                f"{_first_line(problem)} (tables: scores, runs; `describe scores` lists columns)"
+                f"{_first_line(problem)} (tables: scores, runs; --sql 'describe scores' lists "
+                "columns)"
             ) from None
+        if not names:
+            raise UsageError(f"--sql {sql!r} asks nothing")
+        return names, rows
 
     def keep_only(self, condition: str) -> None:
         """Forget every row that does not fulfil a condition.
@@ -101,15 +110,21 @@ class History:
             UsageError: DuckDB cannot read it, or nothing fulfils it.
         """
         try:
-            self._connection.execute(f"delete from scores where not coalesce(({condition}), false)")
+            # On lines of its own: it may end in a comment.
+            self._connection.execute(
+                f"delete from scores where not coalesce((\n{condition}\n), false)"
+            )
         except self._duckdb.Error as problem:
-            raise UsageError(f"--where {condition!r}: {_first_line(problem)}") from None
+            raise UsageError(
+                f"--where {condition!r}: {_first_line(problem)} (--sql 'describe scores' lists "
+                "columns)"
+            ) from None
         if not self.rows("select count(*) from scores")[0][0]:
             raise UsageError(f"--where {condition!r} leaves no run")
 
     def table(self) -> Table:
-        """Return all rows, oldest run first."""
-        query = f"select {_NAMES} from scores order by created, run, run_id"
+        """Return all rows, oldest run first, those of a run in the order they were read in."""
+        query = f"select {_NAMES} from scores order by created, run, run_id, rowid"
         return self._connection.sql(query).to_arrow_table()
 
     def _load_kept(self, sources: Sources) -> None:
@@ -126,56 +141,74 @@ class History:
             if not files:
                 continue
             try:
-                # A run may be in several files: one of them counts.
-                self._connection.execute(
-                    f"insert into scores select {_NAMES} from {reader} "
-                    "where run_id not in (select run_id from scores) "
-                    "qualify filename = min(filename) over (partition by run_id)",
-                    [list(map(str, files))],
-                )
-            except self._duckdb.Error as problem:
-                named = ", ".join(repr(str(path)) for path in files[:3])
-                raise StoreError(
-                    f"{kind} at {named} is no history of this release ({_first_line(problem)}); "
-                    "export the runs again"
-                ) from None
+                self._insert(reader, files)
+            except self._duckdb.Error:
+                # All at once is faster; one by one tells which it is.
+                for path in files:
+                    try:
+                        self._insert(reader, [path])
+                    except self._duckdb.Error as problem:
+                        raise StoreError(
+                            f"{kind} at {str(path)!r} is no history of this release "
+                            f"({_first_line(problem)}); take it away, or export its runs again"
+                        ) from None
+
+    def _insert(self, reader: str, files: Sequence[Path]) -> None:
+        # A run may be in several files: one of them counts.
+        self._connection.execute(
+            f"insert into scores select {_NAMES} from {reader} "
+            "where coalesce(run_id not in (select run_id from scores), true) "
+            "qualify filename = min(filename) over (partition by run_id)",
+            [list(map(str, files))],
+        )
 
     def _load_runs(self, sources: Sources, warn: Callable[[str], None]) -> None:
         known = {run_id for (run_id,) in self.rows("select distinct run_id from scores")}
-        for path, table in _tables(sources, known, warn):
-            known.add(table["run_id"][0].as_py() if table.num_rows else str(path))
+        for table in _tables(sources, known, warn):
+            known |= set(table["run_id"].to_pylist())
             self._connection.register("fresh", table)
             self._connection.execute(f"insert into scores select {_NAMES} from fresh")
             self._connection.unregister("fresh")
 
 
 def _tables(
-    sources: Sources, known: set[str], warn: Callable[[str], None]
-) -> Iterator[tuple[Path, Table]]:
-    for path in sources.named:
-        if run_id_at(path) not in known:
-            yield path, table_of_run(path)
-    for path in sources.found:
+    sources: Sources, known: Collection[str], warn: Callable[[str], None]
+) -> Iterator[Table]:
+    for path in (*sources.named, *sources.found):
         try:
-            table = None if run_id_at(path) in known else table_of_run(path)
+            table = unknown_run(path, known)
         except StoreError as problem:
+            if path in sources.named:
+                raise
             warn(f"left out: {problem}")
         else:
             if table is not None:
-                yield path, table
+                yield table
+
+
+def _scores_table() -> str:
+    columns = ", ".join(
+        f'"{name}" {kind}{" not null" if name in _ALWAYS else ""}' for name, kind in _TYPES.items()
+    )
+    there = " and ".join(f"{name} is not null" for name in _WITH_VALUE)
+    return (
+        f"create table scores ({columns}, "
+        f"check (status <> 'measured' or (isfinite(value) and {there})))"
+    )
 
 
 def require_duckdb() -> Any:
     """Return DuckDB.
 
     Raises:
-        UsageError: It is not installed.
+        UsageError: It is not installed, or pyarrow is not, which hands it the rows.
     """
     try:
+        importlib.import_module("pyarrow")
         return importlib.import_module("duckdb")
     except ImportError as problem:
         raise UsageError(
-            f"a history needs DuckDB ({problem}): pip install 'analog-bench[history]'"
+            f"a history needs DuckDB and pyarrow ({problem}): pip install 'analog-bench[history]'"
         ) from None
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeAlias
+
+from packaging.version import InvalidVersion, Version
 
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.gate.pairing import same_fingerprint
@@ -24,7 +26,6 @@ _KEY = (
     *("case_version", "protocol", "weights", "metric", "metric_version", "score"),
 )
 _FACTS = ("unit", "higher_is_better", "margin", "draws")
-_NATURAL_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,12 @@ class Asked:
     """Which trends are wanted.
 
     Attributes:
-        cases: Ids of cases, or shell-style patterns of them; all where empty.
         score: `plain`, or a robustness score.
         metric: Name of the metric; None for the one that verdicts are about.
         order: `date`, or `release`: by the versions of aihwkit and torch, then by date.
-        last: Newest runs to look at; None for all.
+        last: How many runs to look at, the newest; None for all.
     """
 
-    cases: tuple[str, ...] = ()
     score: str = "plain"
     metric: str | None = None
     order: Order = "date"
@@ -49,23 +48,56 @@ class Asked:
 _Entry: TypeAlias = dict[str, Any]
 
 
-def runs_of(history: History, order: Order = "date") -> list[RunFacts]:
+def runs_of(history: History, order: Order = "date", last: int | None = None) -> list[RunFacts]:
     """Return the runs in order.
 
     Args:
         history: The runs.
         order: By date, or by release first.
+        last: How many, the newest; None for all.
     """
-    names = tuple(RunFacts.__dataclass_fields__)
+    names = tuple(field.name for field in fields(RunFacts))
     found = [RunFacts(*row) for row in history.rows(f"select {', '.join(names)} from runs")]
+    found = found[-last:] if last else found
     if order == "release":
         # The order is stable: runs of one release stay by date.
-        found.sort(key=lambda run: (_natural(run.aihwkit), _natural(run.torch)))
+        found.sort(key=lambda run: (_release(run.aihwkit), _release(run.torch)))
     return found
 
 
+def answer(
+    history: History, asked: Asked, cases: Sequence[str] = ()
+) -> tuple[list[Trend], list[tuple[Step, ...]]]:
+    """Return the trends of some cases, with their steps.
+
+    Steps are looked for in all cases: whether one counts, and its p, does not depend on which
+    others are shown.
+
+    Args:
+        history: The runs.
+        asked: What is wanted.
+        cases: Ids of cases, or shell-style patterns of them; all where empty.
+
+    Returns:
+        The trends, as `trends_of` has them, and the steps of each.
+
+    Raises:
+        UsageError: No case fits, or none has such a score.
+    """
+    fitting = _fitting(history, cases)
+    trends = trends_of(history, asked)
+    found = [
+        (trend, steps)
+        for trend, steps in zip(trends, steps_of(trends), strict=True)
+        if fitting is None or trend.key["case_id"] in fitting
+    ]
+    if not found and fitting is not None:
+        raise UsageError(f"nothing was measured of {', '.join(cases)} in these runs")
+    return [trend for trend, _ in found], [steps for _, steps in found]
+
+
 def trends_of(history: History, asked: Asked) -> list[Trend]:
-    """Return the trends that are asked for.
+    """Return the trends of all cases.
 
     What is not of the same protocol, weights, case version and metric version is another trend,
     never a point of the same one.
@@ -79,21 +111,19 @@ def trends_of(history: History, asked: Asked) -> list[Trend]:
         nothing was measured, and nothing in particular was asked for.
 
     Raises:
-        UsageError: No case fits, or none has such a score.
+        UsageError: No case has such a score.
     """
-    runs = runs_of(history, asked.order)
-    kept = {run.run_id: n for n, run in enumerate(runs[-asked.last :] if asked.last else runs)}
-    ordered = [run for run in runs if run.run_id in kept]
-    prints = _fingerprints(history)
+    runs = runs_of(history, asked.order, asked.last)
+    place = {run.run_id: n for n, run in enumerate(runs)}
     entries: dict[tuple[Any, ...], list[_Entry]] = {}
-    for entry in _entries(history, asked, _fitting(history, asked)):
-        if entry["run_id"] in kept:
+    for entry in _entries(history, asked):
+        if entry["run_id"] in place:
             entries.setdefault(tuple(entry[name] for name in _KEY), []).append(entry)
-    if not entries and (asked.cases or asked.metric or asked.score != "plain"):
+    if not entries and (asked.metric or asked.score != "plain"):
         raise UsageError(_nothing(history, asked))
-    by_id = {run.run_id: run for run in ordered}
+    prints = _fingerprints(history)
     return [
-        _trend(key, sorted(own, key=lambda e: (kept[e["run_id"]], e["chip"])), by_id, prints)
+        _trend(key, sorted(own, key=lambda e: (place[e["run_id"]], e["chip"])), runs, place, prints)
         for key, own in sorted(entries.items(), key=lambda item: tuple(map(str, item[0])))
     ]
 
@@ -121,32 +151,28 @@ def steps_of(trends: Sequence[Trend]) -> list[tuple[Step, ...]]:
     return found
 
 
-def _entries(history: History, asked: Asked, cases: Sequence[str] | None) -> list[_Entry]:
+def _entries(history: History, asked: Asked) -> list[_Entry]:
     names = (*_KEY, *_FACTS, "run_id", "seed", "chip", "value", "digital")
-    conditions = ["score = ?", "metric = ?" if asked.metric else "main"]
-    values: list[object] = [asked.score, *([asked.metric] if asked.metric else [])]
-    if cases is not None:
-        conditions.append("list_contains(?, case_id)")
-        values.append(list(cases))
+    which = "metric = ?" if asked.metric else "main"
     rows = history.rows(
-        f"select {', '.join(names)}, hash(fingerprint) from scores "
-        f"where {' and '.join(conditions)}",
-        values,
+        f"select {', '.join(names)}, hash(fingerprint) from scores where score = ? and {which}",
+        [asked.score, *([asked.metric] if asked.metric else [])],
     )
     return [dict(zip((*names, "print"), row, strict=True)) for row in rows]
 
 
-def _fitting(history: History, asked: Asked) -> list[str] | None:
-    if not asked.cases:
+def _fitting(history: History, cases: Sequence[str]) -> set[str] | None:
+    """Return the ids of the cases that fit; None for all."""
+    if not cases:
         return None
     known = [case for (case,) in history.rows("select distinct case_id from scores")]
-    fitting: list[str] = []
-    for wanted in asked.cases:
+    fitting: set[str] = set()
+    for wanted in cases:
         # An id may itself hold what is special in a pattern.
-        own = [case for case in known if case == wanted or fnmatchcase(case, wanted)]
+        own = {case for case in known if case == wanted or fnmatchcase(case, wanted)}
         if not own:
             raise UsageError(f"no case {wanted!r} in these runs; {_near(wanted, known)}")
-        fitting += own
+        fitting |= own
     return fitting
 
 
@@ -172,7 +198,12 @@ def _nothing(history: History, asked: Asked) -> str:
     metrics = sorted({metric for score, metric in known if score == asked.score})
     if asked.metric and asked.metric not in metrics:
         return f"no run has the metric {asked.metric!r}; {did_you_mean(asked.metric, metrics)}"
-    return f"nothing was measured of {', '.join(asked.cases) or 'anything'} in these runs"
+    if asked.last:
+        return f"the newest runs have no such score (--last {asked.last})"
+    return (
+        f"no run has the score {asked.score!r} of the metric that verdicts are about; --metric "
+        f"may be {', '.join(metrics)}"
+    )
 
 
 def _fingerprints(history: History) -> dict[int, tuple[float, ...]]:
@@ -185,17 +216,17 @@ def _fingerprints(history: History) -> dict[int, tuple[float, ...]]:
 def _trend(
     key: tuple[Any, ...],
     entries: Sequence[_Entry],
-    runs: Mapping[str, RunFacts],
+    runs: Sequence[RunFacts],
+    place: Mapping[str, int],
     prints: Mapping[int, tuple[float, ...]],
 ) -> Trend:
     named = dict(zip(_KEY, key, strict=True))
-    chips = _chips(entries, prints)
-    of_run: dict[str, dict[Hashable, float]] = {}
-    for entry, chip in zip(entries, chips, strict=True):
-        of_run.setdefault(entry["run_id"], {})[chip] = entry["value"]
-    digital = {entry["run_id"]: entry["digital"] for entry in entries}
+    scores: dict[int, dict[Hashable, float]] = {}
+    for entry, chip in zip(entries, _chips(entries, prints), strict=True):
+        scores.setdefault(place[entry["run_id"]], {})[chip] = entry["value"]
+    digital = {place[entry["run_id"]]: entry["digital"] for entry in entries}
     # The newest run's margin counts, as it would for the gate.
-    newest = max(entries, key=lambda entry: runs[entry["run_id"]].created)
+    newest = max(entries, key=lambda entry: runs[place[entry["run_id"]]].created)
     metric = Metric(
         name=named["metric"],
         unit=newest["unit"],
@@ -203,7 +234,7 @@ def _trend(
         margin=newest["margin"],
         version=named["metric_version"],
     )
-    points = tuple(Point(runs[run], scores, digital[run]) for run, scores in of_run.items())
+    points = tuple(Point(runs[n], own, digital[n]) for n, own in scores.items())
     return Trend(named, metric, newest["draws"], points)
 
 
@@ -217,20 +248,23 @@ def _chips(entries: Iterable[_Entry], prints: Mapping[int, tuple[float, ...]]) -
             found.append((entry["run_id"], chip))
             continue
         known = seen.setdefault((seed, chip), [])
-        if own not in known and not any(
-            same_fingerprint(prints[own], prints[other]) for other in known
-        ):
-            known.append(own)
         place = next(
-            n
-            for n, other in enumerate(known)
-            if own == other or same_fingerprint(prints[own], prints[other])
+            (
+                n
+                for n, one in enumerate(known)
+                if one == own or same_fingerprint(prints[one], prints[own])
+            ),
+            len(known),
         )
+        if place == len(known):
+            known.append(own)
         found.append((seed, chip, place))
     return found
 
 
-def _natural(version: str | None) -> tuple[str, ...]:
-    """Return a version so that 1.10 comes after 1.9."""
-    parts = (version or "").replace("+", ".").split(".")
-    return tuple(part.zfill(_NATURAL_DIGITS) if part.isdigit() else part for part in parts)
+def _release(version: str | None) -> tuple[bool, Version]:
+    """Return a version so that 1.9, 1.10rc1 and 1.10 are in order; what is none comes first."""
+    try:
+        return True, Version(version or "")
+    except InvalidVersion:
+        return False, Version("0")

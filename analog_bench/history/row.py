@@ -9,7 +9,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from analog_bench.gate.look import draws_nothing
-from analog_bench.gate.robustness import Robustness, conditions_of, robustness_of
+from analog_bench.gate.robustness import (
+    DAY_S,
+    MONTH_S,
+    Conditions,
+    Robustness,
+    conditions_of,
+    robustness_of,
+)
 from analog_bench.result import Metric, Result
 from analog_bench.store.run import Manifest, Run
 
@@ -54,7 +61,9 @@ COLUMNS = (
     Column("study", "text", "name of the study"),
     Column("model", "text", "name of the model"),
     Column("variant", "text", "whose weights: `direct` or `hwa`"),
-    Column("case_id", "text", "stable id of the case; of the first drift time for a score of many"),
+    Column(
+        "case_id", "text", "stable id of the case; for `one_day` that at one day, for `avm` at 30 d"
+    ),
     Column("layers", "text", "the case's layers, by their short name"),
     Column("noise", "text", "family and parameters"),
     Column("drift_s", "number", "seconds since programming; null for a score of many drift times"),
@@ -168,21 +177,20 @@ def _plain(shared: Row, result: Result, metric: Metric) -> Iterator[Row]:
 
 def _robust(cases: Sequence[tuple[Row, Result]], metric: Metric, *, main: bool) -> Iterator[Row]:
     """Yield robustness scores chip by chip: they are defined on one chip as on many."""
-    results = [result for _, result in cases]
-    whole = {entry.conditions: entry for entry in robustness_of(results, metric)}
-    for chip in sorted({chip.chip for result in results for chip in result.first_look}):
-        alone = [
-            (case, replace(result, chips=own))
-            for case, result in cases
-            if (own := tuple(one for one in result.first_look if one.chip == chip))
-        ]
-        for entry in robustness_of([result for _, result in alone], metric):
+    groups: dict[Conditions, list[tuple[Row, Result]]] = {}
+    for case, result in cases:
+        shared = {**case, **_of_metric(metric, main=main)}
+        groups.setdefault(conditions_of(result), []).append((shared, result))
+    for entry in robustness_of([result for _, result in cases], metric):
+        group = groups[entry.conditions]
+        for chip in sorted({chip.chip for _, result in group for chip in result.first_look}):
             times = {
-                result.drift_s: ({**case, **_of_metric(metric, main=main)}, result)
-                for case, result in alone
-                if conditions_of(result) == entry.conditions
+                result.drift_s: (shared, replace(result, chips=own))
+                for shared, result in group
+                if (own := tuple(one for one in result.first_look if one.chip == chip))
             }
-            yield from _of_chip(entry, whole[entry.conditions], times, metric)
+            for alone in robustness_of([result for _, result in times.values()], metric):
+                yield from _of_chip(alone, entry, times, metric)
 
 
 def _of_chip(
@@ -203,11 +211,10 @@ def _of_chip(
             "higher_is_better": True,
             "margin": shared["margin"] / span,
         }
-    shared, result = times[min(times)]
     if entry.one_day is not None and whole.one_day is not None:
-        yield {**_of_score("one_day", shared, result), "value": entry.one_day.centre, **_NO_TIME}
+        yield {**_of_score("one_day", *times[DAY_S]), "value": entry.one_day.centre, **_NO_TIME}
     if entry.avm is not None and whole.avm is not None:
-        yield {**_of_score("avm", shared, result), "value": entry.avm.centre, **_NO_TIME}
+        yield {**_of_score("avm", *times[MONTH_S]), "value": entry.avm.centre, **_NO_TIME}
 
 
 _NO_TIME: Row = {"drift_s": None}

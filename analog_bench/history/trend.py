@@ -12,7 +12,7 @@ from analog_bench.result import Metric
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Where and when a run was made.
+    """Where and when a run was made, and of how much.
 
     Attributes:
         run: Name of the run file, without its ending.
@@ -25,6 +25,9 @@ class RunFacts:
         python: Version.
         machine: Architecture of the machine.
         device: Where torch computed.
+        measured: Cases that were measured.
+        skipped: Cases that were skipped.
+        broken: Cases that are broken.
     """
 
     run: str
@@ -37,12 +40,19 @@ class RunFacts:
     python: str | None
     machine: str | None
     device: str | None
+    measured: int
+    skipped: int
+    broken: int
 
-    def changes(self, before: RunFacts) -> dict[str, tuple[str, str]]:
-        """Return what differs from an earlier run: name to value before and now."""
+    def changes(self, before: RunFacts) -> dict[str, tuple[str | None, str | None]]:
+        """Return what differs from an earlier run: name to value before and now.
+
+        Args:
+            before: The earlier run.
+        """
         names = ("aihwkit", "torch", "python", "device", "machine", "analog_bench", "commit")
         return {
-            name: (str(getattr(before, name)), str(getattr(self, name)))
+            name: (getattr(before, name), getattr(self, name))
             for name in names
             if getattr(before, name) != getattr(self, name)
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Group, JustifyMethod, RenderableType
@@ -20,11 +20,11 @@ from analog_bench.report.history_words import (
     spelt_commit,
     spelt_date,
     spelt_digital,
-    spelt_mean,
+    spelt_p,
     spelt_step,
     trend_names,
 )
-from analog_bench.report.labels import margin_label, one_line
+from analog_bench.report.labels import margin_label, one_line, spelt_interval
 
 _STYLES = {"worse": "bold red", "better": "bold green"}
 _SPARKS = "▁▂▃▄▅▆▇█"
@@ -38,7 +38,6 @@ Steps = Sequence[tuple[Step, ...]]
 
 def overview(
     runs: Sequence[RunFacts],
-    counts: Mapping[str, tuple[int, int, int]],
     trends: Sequence[Trend],
     steps: Steps,
     *,
@@ -48,7 +47,6 @@ def overview(
 
     Args:
         runs: The runs, in order.
-        counts: Id of a run to its cases that were measured, skipped, broken.
         trends: What was searched for steps.
         steps: Of each trend.
         ascii_only: Draw with ASCII alone.
@@ -57,12 +55,12 @@ def overview(
     spelt = _facts(runs, glyph)
     table = _table(*spelt, ">cases", "", "run")
     for run in runs:
-        measured, skipped, broken = counts[run.run_id]
-        rest = [f"{n} {word}" for n, word in ((skipped, "skipped"), (broken, "broken")) if n]
-        table.add_row(
+        rest = [(run.skipped, "skipped"), (run.broken, "broken")]
+        _add(
+            table,
             *(spell(run) for spell in spelt.values()),
-            str(measured),
-            Text(", ".join(rest), "red" if broken else ""),
+            str(run.measured),
+            Text(", ".join(f"{n} {word}" for n, word in rest if n), "red" if run.broken else ""),
             one_line(run.run),
         )
     return Group(table, Text(), *_steps(trends, steps, glyph))
@@ -97,7 +95,7 @@ def answer_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Rendera
     for name in names:
         table.add_column(Text(one_line(name)), overflow="fold")
     for row in rows:
-        table.add_row(*(Text("null", "dim") if v is None else one_line(str(v)) for v in row))
+        _add(table, *(Text("null", "dim") if v is None else one_line(str(v)) for v in row))
     return table
 
 
@@ -112,11 +110,12 @@ def _runs_of(trend: Trend, steps: Sequence[Step], glyph: Glyphs) -> Table:
         if n in at:
             word = direction(at[n], trend.metric)
             mark = Text(f"{spelt_step(at[n], trend.metric, glyph)} {word}", _STYLES[word])
-        table.add_row(
+        _add(
+            table,
             *(spell(point.run) for spell in spelt.values()),
             str(len(point.scores)),
             spelt_digital(point.digital, trend.metric, glyph),
-            spelt_mean(point.mean, trend.metric, glyph),
+            spelt_interval(point.mean, trend.metric, glyph),
             mark,
         )
     return table
@@ -145,11 +144,12 @@ def _side_by_side(trends: Sequence[Trend], glyph: Glyphs, *, ascii_only: bool) -
         table.title, table.title_justify = Text(header.pop(), "bold"), "left"
     for name, trend in zip(trend_names(trends), trends, strict=True):
         first, last = trend.points[0], trend.points[-1]
-        table.add_row(
+        _add(
+            table,
             name,
             str(len(trend.points)),
-            spelt_mean(first.mean, trend.metric, glyph),
-            spelt_mean(last.mean, trend.metric, glyph),
+            spelt_interval(first.mean, trend.metric, glyph),
+            spelt_interval(last.mean, trend.metric, glyph),
             "" if ascii_only else _spark([point.mean.centre for point in trend.points]),
         )
     return table
@@ -161,7 +161,9 @@ def _steps(trends: Sequence[Trend], steps: Steps, glyph: Glyphs) -> list[Rendera
         for name, trend, own in zip(trend_names(trends), trends, steps, strict=True)
         for step in own
     ]
-    longest = max((len(trend.points) for trend in trends), default=0)
+    if not trends:
+        return [Text("nothing was measured")]
+    longest = max(len(trend.points) for trend in trends)
     searched = f"{len(trends)} trend{'' if len(trends) == 1 else 's'} of up to {longest} runs"
     if not found:
         return [Text(f"no step in {searched}")]
@@ -172,9 +174,12 @@ def _steps(trends: Sequence[Trend], steps: Steps, glyph: Glyphs) -> list[Rendera
         word = direction(step, trend.metric)
         now, before = trend.points[step.at].run, trend.points[step.at - 1].run
         line = Text(f"{spelt_step(step, trend.metric, glyph)} {word}", _STYLES[word])
-        line.append(f"  {score_name(trend)} of {name}, p {step.p:.2g}", "")
+        line.append(f"  {score_name(trend)} of {name}, {spelt_p(step)}", "")
         since = f"since {spelt_date(now.created)}, {one_line(now.run)}; what else changed then: "
-        lines += [line, Padding(Text(since + spelt_changes(now, before), "dim"), (0, 0, 0, 4))]
+        lines += [
+            line,
+            Padding(Text(since + spelt_changes(now, before), "dim"), (0, 0, 0, 4), expand=False),
+        ]
     number = len(found)
     return [
         Text(f"{number} step{'' if number == 1 else 's'} in {searched}", "bold"),
@@ -216,3 +221,8 @@ def _table(*headers: str) -> Table:
             no_wrap=header not in _LONG,
         )
     return table
+
+
+def _add(table: Table, *cells: str | Text) -> None:
+    # A bare string would be read as markup: names and answers hold what they like.
+    table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from analog_bench.gate.interval import Interval
@@ -15,7 +14,7 @@ from analog_bench.result import Metric
 
 _KINDS = {"cpp": "C++ tile", "hwa": "HWA weights", "direct": "", "torch": "", "none": ""}
 _COMMIT_DIGITS = 9
-_FINGERPRINT_DIGITS = 8
+_DIGITS = {"protocol": 8, "weights": 8}
 # What may tell apart trends of one case, in the order of what a reader would look for.
 _APART = ("study", "protocol", "weights", "case_version", "metric_version", "drift_s")
 
@@ -27,9 +26,11 @@ def trend_names(trends: Sequence[Trend]) -> list[str]:
         trends: The trends.
     """
     cases = [_case(trend) for trend in trends]
-    counts = Counter(cases)
+    rivals: dict[str, list[Mapping[str, object]]] = {}
+    for case, trend in zip(cases, trends, strict=True):
+        rivals.setdefault(case, []).append(trend.key)
     return [
-        case if counts[case] == 1 else f"{case} ({_particulars(trend, _rivals(trend, trends))})"
+        case if len(rivals[case]) == 1 else f"{case} ({_particulars(trend, rivals[case])})"
         for case, trend in zip(cases, trends, strict=True)
     ]
 
@@ -45,16 +46,16 @@ def score_name(trend: Trend) -> str:
     )
 
 
-def spelt_mean(interval: Interval, metric: Metric, glyph: Glyphs) -> str:
-    """Spell a mean over chips with half its interval."""
-    return spelt_interval(interval, metric, glyph)
-
-
 def spelt_step(step: Step, metric: Metric, glyph: Glyphs) -> str:
     """Spell a step's change with half its 95 % interval: `-2.3 ±0.4`."""
     bounds = interval_of(step.effect)
     half_width = None if bounds is None else (bounds[1] - bounds[0]) / 2
     return spelt_interval(Interval(step.effect.change, half_width), metric, glyph, signed=True)
+
+
+def spelt_p(step: Step) -> str:
+    """Spell a step's p-value: `p 0.012`, `p < 0.001`."""
+    return "p < 0.001" if step.p < 0.001 else f"p {step.p:.2g}"
 
 
 def direction(step: Step, metric: Metric) -> str:
@@ -75,7 +76,7 @@ def spelt_changes(now: RunFacts, before: RunFacts) -> str:
         before: The one before it.
     """
     found = [
-        f"{name.replace('_', '-')} {_short(name, old)} -> {_short(name, new)}"
+        f"{name.replace('_', '-')} {_short(name, old or 'none')} -> {_short(name, new or 'none')}"
         for name, (old, new) in now.changes(before).items()
     ]
     return one_line(", ".join(found)) or "nothing that the runs record"
@@ -102,14 +103,10 @@ def _case(trend: Trend) -> str:
     return one_line("/".join(map(str, parts)))
 
 
-def _rivals(trend: Trend, trends: Sequence[Trend]) -> list[Mapping[str, object]]:
-    return [other.key for other in trends if _case(other) == _case(trend)]
-
-
 def _particulars(trend: Trend, rivals: Sequence[Mapping[str, object]]) -> str:
     differing = [name for name in _APART if len({str(rival[name]) for rival in rivals}) > 1]
     return ", ".join(
-        f"{name.replace('_', ' ')} {one_line(str(trend.key[name]))[:_FINGERPRINT_DIGITS]}"
+        f"{name.replace('_', ' ')} {one_line(str(trend.key[name]))[: _DIGITS.get(name)]}"
         for name in differing
     )
 
