@@ -7,10 +7,13 @@ import zipfile
 from importlib import metadata
 from pathlib import Path
 
-SITE = next(str(path) for path in map(Path, site.getsitepackages()) if (path / "aihwkit").is_dir())
+
+def here():
+    """Return the folder of this interpreter's packages, aihwkit among them."""
+    return next(path for path in map(Path, site.getsitepackages()) if (path / "aihwkit").is_dir())
 
 
-def wheel(folder, name, version, files=None, requires=()):
+def wheel(folder, name, version, files=None, requires=(), command=""):
     """Write a wheel.
 
     Args:
@@ -19,6 +22,7 @@ def wheel(folder, name, version, files=None, requires=()):
         version: Its version.
         files: Path inside the environment to content.
         requires: What it depends on.
+        command: `name = module:function` of a command that it brings along.
     """
     info = f"{name.replace('-', '_')}-{version}.dist-info"
     needs = "".join(f"Requires-Dist: {text}\n" for text in requires)
@@ -26,6 +30,7 @@ def wheel(folder, name, version, files=None, requires=()):
         **(files or {}),
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/entry_points.txt": f"[console_scripts]\n{command}\n",
     }
     path = folder / f"{info.removesuffix('.dist-info')}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
@@ -47,8 +52,9 @@ def index(folder, requirements):
     """
     folder.mkdir(exist_ok=True)
     for name in (*requirements, "pytest-xdist"):
-        wheel(folder, name, metadata.version(name))
-    wheel(folder, "torch", metadata.version("torch"), {"here.pth": f"{SITE}\n"})
+        command = "pytest = pytest:console_main" if name == "pytest" else ""
+        wheel(folder, name, metadata.version(name), command=command)
+    wheel(folder, "torch", metadata.version("torch"), {"here.pth": f"{here()}\n"})
     wheel(folder, "aihwkit", metadata.version("aihwkit"))
     return folder
 
@@ -61,9 +67,10 @@ def faulty_aihwkit(folder, old, new):
         old: What stands in `inference/noise/pcm.py`.
         new: What is to stand there.
     """
-    parts = [Path(SITE, name) for name in ("aihwkit", "aihwkit.libs")]
+    packages = here()
+    parts = [packages / name for name in ("aihwkit", "aihwkit.libs")]
     files = {
-        str(path.relative_to(SITE)): path.read_bytes()
+        str(path.relative_to(packages)): path.read_bytes()
         for part in parts
         for path in part.rglob("*")
         if path.is_file() and path.suffix != ".pyc"
