@@ -8,12 +8,11 @@ from pathlib import Path
 
 from analog_bench.gate.digital import judge_digital_model
 from analog_bench.gate.verdict import Verdict, judge_family
-from analog_bench.recorder import Group
 from analog_bench.report.contents import Contents, contents_of
 from analog_bench.result import Result, Scope
 from analog_bench.store.baseline import Provenance
 from analog_bench.store.baseline_file import read_cases, read_digital
-from analog_bench.store.run import Run
+from analog_bench.store.run import Group, Run
 
 
 @dataclass(frozen=True)
@@ -80,21 +79,6 @@ def judge_groups(groups: Sequence[Group], baselines: Path) -> Judgement:
                 group.digital, entry, group.metrics
             )
     return Judgement(cases, digital, frozenset(provenances))
-
-
-def groups_of(run: Run) -> list[Group]:
-    """Return a run's results by study and model, as they are judged.
-
-    Args:
-        run: The run, as it was read from its file.
-    """
-    found = []
-    for scope in run.scopes:
-        results = tuple(r for r in run.results if (r.study, r.model) == (scope.study, scope.model))
-        if results:
-            scored = sorted({name for result in results for name in result.digital})
-            found.append(Group(scope, results, scope.metrics(run.metrics, scored)))
-    return found
 
 
 def reported(run: Run, judgement: Judgement | None, source: str) -> Contents:

@@ -12,14 +12,14 @@ from statistics import fmean
 from typing import Any
 
 from analog_bench.errors import StoreError
-from analog_bench.result import Metric, Result, Scope, from_plain, scope_from_plain
+from analog_bench.result import Result, Scope, from_plain, scope_from_plain
 from analog_bench.settings import Settings
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
 from analog_bench.store.environment import checkout_commit, collect_environment
 from analog_bench.store.journal import Journal
 from analog_bench.store.journal_file import newest_interrupted
-from analog_bench.store.run import Manifest, Run
+from analog_bench.store.run import Group, Manifest, Run
 from analog_bench.store.run_file import write_run
 from analog_bench.store.soundness import what_differs
 from analog_bench.tasks.metrics import METRICS
@@ -53,29 +53,6 @@ class Record:
             found["score"] = f"{fmean(chip.scores[metric] for chip in result.first_look):.6g}"
         found["chips"] = str(len(result.chips))
         return list(found.items())
-
-
-@dataclass(frozen=True)
-class Group:
-    """The results of one study on one model: what is read, and corrected for, together.
-
-    Attributes:
-        scope: What they share.
-        results: At least one.
-        metrics: The metrics of their scores, the main one first, with the margins that count here.
-    """
-
-    scope: Scope
-    results: tuple[Result, ...]
-    metrics: tuple[Metric, ...]
-
-    @property
-    def digital(self) -> Result | None:
-        """A result that speaks for the digital model: its weights are that model's.
-
-        None where only HWA weights were measured: their results name other weights.
-        """
-        return next((result for result in self.results if result.variant == "direct"), None)
 
 
 class Recorder:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from analog_bench.judgement import judge_groups
-from analog_bench.recorder import Group
 from analog_bench.result import Measurement, Metric, Result, Scope
 from analog_bench.store.baseline import DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
+from analog_bench.store.run import Group
 
 F1 = Metric("f1", "points", True, 1.0)
 SCOPE = Scope("drift", "bert", "what is left?", "embedded questions", 96, "f1", {})

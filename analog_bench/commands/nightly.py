@@ -161,9 +161,9 @@ def judged(measured: Run, source: Path, baselines: Path | None) -> Contents:
         source: Its file.
         baselines: Folder of the baselines; None to compare with nothing.
     """
-    from analog_bench.judgement import groups_of, judge_groups, reported
+    from analog_bench.judgement import judge_groups, reported
 
-    judgement = None if baselines is None else judge_groups(groups_of(measured), baselines)
+    judgement = None if baselines is None else judge_groups(measured.groups, baselines)
     return reported(measured, judgement, source.name)
 
 

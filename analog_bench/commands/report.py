@@ -56,14 +56,14 @@ def add_verb(verbs: Verbs) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the report, and return 0."""
     # Not at the top: other verbs need no scipy.
-    from analog_bench.judgement import groups_of, judge_groups, reported
+    from analog_bench.judgement import judge_groups, reported
     from analog_bench.report.html.page import save_figures, write_page
     from analog_bench.report.step_summary import step_summary
     from analog_bench.store.run_folder import read_runs
 
     results: Path = arguments.results or newest_run(RUNS)
     found = read_runs(results)
-    judgement = judge_groups(groups_of(found), arguments.baselines)
+    judgement = judge_groups(found.groups, arguments.baselines)
     contents = reported(found, judgement, results.name)
     if arguments.markdown:
         print(step_summary(contents), end="")

@@ -104,32 +104,25 @@ def contents_of(
     Returns:
         What a report shows.
     """
-    studies = []
-    for scope in run.scopes:
-        results = tuple(
-            result for result in run.results if (result.study, result.model) == _key(scope)
+    studies = tuple(
+        Judged(
+            scope=group.scope,
+            metrics=group.metrics,
+            results=group.results,
+            verdicts={
+                case: verdict
+                for (case, study), verdict in verdicts.items()
+                if study == group.scope.study
+            },
+            digital=digital.get((group.scope.study, group.scope.model), {}),
         )
-        if not results:
-            continue
-        scored = {name for result in results for name in result.digital}
-        studies.append(
-            Judged(
-                scope=scope,
-                metrics=scope.metrics(run.metrics, sorted(scored)),
-                results=results,
-                verdicts={
-                    case: verdict
-                    for (case, study), verdict in verdicts.items()
-                    if study == scope.study
-                },
-                digital=digital.get(_key(scope), {}),
-            )
-        )
+        for group in run.groups
+    )
     # Neither ids nor names go into an address: they may hold anything.
     ordered = [result for study in studies for result in study.results]
     return Contents(
         manifest=run.manifest,
-        studies=tuple(studies),
+        studies=studies,
         source=source,
         baselines=tuple(sorted(set(baselines), key=lambda b: b.created, reverse=True)),
         anchors={result.identity: f"case-{n}" for n, result in enumerate(ordered, start=1)},
@@ -139,7 +132,3 @@ def contents_of(
 def is_single(result: Result) -> bool:
     """Whether a result is of one layer alone."""
     return result.facts is not None and result.facts.kind != SEVERAL
-
-
-def _key(scope: Scope) -> tuple[str, str]:
-    return scope.study, scope.model

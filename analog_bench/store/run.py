@@ -32,6 +32,29 @@ class Manifest:
 
 
 @dataclass(frozen=True)
+class Group:
+    """The results of one study on one model: what is read, and corrected for, together.
+
+    Attributes:
+        scope: What they share.
+        results: At least one.
+        metrics: The metrics of their scores, the main one first, with the margins that count here.
+    """
+
+    scope: Scope
+    results: tuple[Result, ...]
+    metrics: tuple[Metric, ...]
+
+    @property
+    def digital(self) -> Result | None:
+        """A result that speaks for the digital model: its weights are that model's.
+
+        None where only HWA weights were measured: their results name other weights.
+        """
+        return next((result for result in self.results if result.variant == "direct"), None)
+
+
+@dataclass(frozen=True)
 class Run:
     """All that a run leaves behind.
 
@@ -46,6 +69,18 @@ class Run:
     metrics: Mapping[str, Metric]
     scopes: tuple[Scope, ...]
     results: tuple[Result, ...]
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The results by study and model, as they are judged; scopes without any are left out."""
+        found = []
+        for scope in self.scopes:
+            key = (scope.study, scope.model)
+            results = tuple(r for r in self.results if (r.study, r.model) == key)
+            if results:
+                scored = sorted({name for result in results for name in result.digital})
+                found.append(Group(scope, results, scope.metrics(self.metrics, scored)))
+        return tuple(found)
 
 
 def settled(result: Result) -> Result:
