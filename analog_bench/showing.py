@@ -129,6 +129,7 @@ class Showing:
         """Show a table a study and model, and what it comes to."""
         if not self._recorder.results:
             return
+        from analog_bench.report.glyphs import needs_ascii
         from analog_bench.report.robustness_table import robustness_table
         from analog_bench.report.summary import digital_line, run_summary
         from analog_bench.report.table import layer_table
@@ -136,7 +137,7 @@ class Showing:
 
         self._reporter().ensure_newline()
         # Rich draws with block characters; a stream that has none gets ASCII.
-        ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+        ascii_only = needs_ascii(sys.stdout)
         for group in self._recorder.groups():
             scope, first = group.scope, group.results[0]
             measured = [result for result in group.results if result.status == "measured"]

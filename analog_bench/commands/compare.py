@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         comparison_plain,
         comparison_table,
     )
+    from analog_bench.report.glyphs import needs_ascii
     from analog_bench.store.run_folder import read_runs
 
     comparison = compare_runs(read_runs(arguments.old), read_runs(arguments.new))
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         from rich.console import Console
 
-        ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+        ascii_only = needs_ascii(sys.stdout)
         Console().print(
             comparison_table(comparison, everything=arguments.all, ascii_only=ascii_only)
         )

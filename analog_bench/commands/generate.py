@@ -192,6 +192,7 @@ def _measured(workshop: Workshop, study: Study, cases: list[Case]) -> list[Resul
 
 
 def _show(results: list[Result], arguments: argparse.Namespace) -> None:
+    from analog_bench.report.glyphs import needs_ascii
     from analog_bench.report.texts import texts_markdown, texts_plain, texts_table
     from analog_bench.tasks.metrics import METRICS_OF
 
@@ -204,5 +205,5 @@ def _show(results: list[Result], arguments: argparse.Namespace) -> None:
     else:
         from rich.console import Console
 
-        ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+        ascii_only = needs_ascii(sys.stdout)
         Console().print(texts_table(results, metrics, ascii_only=ascii_only))

@@ -157,6 +157,7 @@ def _paths(given: Sequence[Path]) -> Sequence[Path]:
 
 def _show(history: History, arguments: argparse.Namespace) -> None:
     from analog_bench.history.question import Asked, answer, runs_of
+    from analog_bench.report.glyphs import needs_ascii
     from analog_bench.report.history_plain import history_plain
     from analog_bench.report.history_plot import write_plot
     from analog_bench.report.history_table import overview, trend_table
@@ -174,7 +175,7 @@ def _show(history: History, arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(history_plain(runs, trends, steps), indent=2, allow_nan=False))
         return
-    ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+    ascii_only = needs_ascii(sys.stdout)
     if arguments.case or arguments.score:
         _print(trend_table(trends, steps, ascii_only=ascii_only))
     else:

@@ -215,9 +215,10 @@ def _print(
     from rich.console import Console
 
     from analog_bench.hwa.search_file import STORAGE
+    from analog_bench.report.glyphs import needs_ascii
     from analog_bench.report.search_table import search_table
 
-    ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+    ascii_only = needs_ascii(sys.stdout)
     console = Console()
     title = f"hardware-aware training of {spec.name}: {arguments.objective}"
     console.print(search_table(found, arguments.objective, title=title, ascii_only=ascii_only))

@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Not at the top: it imports torch.
     from analog_bench.analog.physics.examination import examine
     from analog_bench.analog.physics.survey import survey_as_plain
+    from analog_bench.report.glyphs import needs_ascii
     from analog_bench.report.physics_table import physics_table
 
     survey = examine((arguments.tile,) if arguments.tile else get_args(Tile))
@@ -46,6 +47,6 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         from rich.console import Console
 
-        ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+        ascii_only = needs_ascii(sys.stdout)
         Console().print(physics_table(survey, everything=arguments.all, ascii_only=ascii_only))
     return 0 if survey.usable and not survey.failing else DEVIATES

@@ -187,6 +187,7 @@ def _note_plan(folder: Path, names: list[str], for_pytest: list[str], *, resume:
 
 
 def _report(arguments: argparse.Namespace, found: Any, folder: Path) -> int:
+    from analog_bench.report.glyphs import needs_ascii
     from analog_bench.report.releases_plain import releases_plain
     from analog_bench.report.releases_table import releases_markdown, releases_table
     from analog_bench.store.atomic_file import write_atomic
@@ -202,7 +203,7 @@ def _report(arguments: argparse.Namespace, found: Any, folder: Path) -> int:
     else:
         from rich.console import Console
 
-        ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+        ascii_only = needs_ascii(sys.stdout)
         console = Console()
         console.print(releases_table(found, everything=arguments.all, ascii_only=ascii_only))
         console.print(f"\n{file}", markup=False, highlight=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TextIO
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,8 @@ _ASCII = Glyphs("!", "+-", "-", "..", "-", "|", "#")
 def glyphs(ascii_only: bool) -> Glyphs:
     """Return the signs for a stream: ASCII where it is not UTF-8."""
     return _ASCII if ascii_only else _UNICODE
+
+
+def needs_ascii(stream: TextIO) -> bool:
+    """Return whether a stream may lack the signs, and the blocks that rich draws with."""
+    return not (stream.encoding or "").lower().startswith("utf")

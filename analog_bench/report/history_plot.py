@@ -21,6 +21,7 @@ from analog_bench.report.history_words import (
 )
 from analog_bench.report.html.theme import IN_FILES, config
 from analog_bench.report.labels import one_line
+from analog_bench.report.wording import counted
 from analog_bench.store.atomic_file import write_atomic
 
 MOST = 12
@@ -251,7 +252,7 @@ def _spelt(trend: Trend, step: Step) -> str:
 
 
 def _caption(trend: Trend, steps: Sequence[Step]) -> str:
-    runs = f"{len(trend.points)} run{'' if len(trend.points) == 1 else 's'}"
+    runs = counted(len(trend.points), "run")
     if not steps:
         return f"no step in {runs}"
     since = spelt_date(trend.points[steps[-1].at].run.created)

@@ -25,6 +25,7 @@ from analog_bench.report.history_words import (
     trend_names,
 )
 from analog_bench.report.labels import margin_label, one_line, spelt_interval
+from analog_bench.report.wording import counted
 
 _STYLES = {"worse": "bold red", "better": "bold green"}
 _SPARKS = "▁▂▃▄▅▆▇█"
@@ -164,7 +165,7 @@ def _steps(trends: Sequence[Trend], steps: Steps, glyph: Glyphs) -> list[Rendera
     if not trends:
         return [Text("nothing was measured")]
     longest = max(len(trend.points) for trend in trends)
-    searched = f"{len(trends)} trend{'' if len(trends) == 1 else 's'} of up to {longest} runs"
+    searched = f"{counted(len(trends), 'trend')} of up to {longest} runs"
     if not found:
         return [Text(f"no step in {searched}")]
     # The newest first, of one run the largest in units of what matters.
@@ -182,7 +183,7 @@ def _steps(trends: Sequence[Trend], steps: Steps, glyph: Glyphs) -> list[Rendera
         ]
     number = len(found)
     return [
-        Text(f"{number} step{'' if number == 1 else 's'} in {searched}", "bold"),
+        Text(f"{counted(number, 'step')} in {searched}", "bold"),
         *lines,
         Text(f"\nA step is beyond {_margins(trends)} and significant (5 %) after correction."),
     ]

@@ -21,6 +21,7 @@ from analog_bench.report.labels import one_line
 from analog_bench.report.markdown import escaped
 from analog_bench.report.regressions import headline, regressions_of
 from analog_bench.report.step_summary import step_summary
+from analog_bench.report.wording import counted
 
 _GLYPH = glyphs(ascii_only=False)
 _OLDER_AT_MOST = 10
@@ -99,4 +100,4 @@ def _line(name: str, trend: Trend, step: Step, *, this: bool) -> str:
 
 
 def _counted(number: int, noun: str) -> str:
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+    return counted(number, noun) if number else f"no {noun}s"

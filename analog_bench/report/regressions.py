@@ -10,6 +10,7 @@ from analog_bench.report.contents import Contents, Judged
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.labels import one_line, spelt_change, spelt_detectable
 from analog_bench.report.markdown import escaped
+from analog_bench.report.wording import counted
 from analog_bench.result import Result
 
 _GLYPH = glyphs(ascii_only=False)
@@ -51,7 +52,7 @@ class Regression:
         """What failed, in numbers: `2 of 53 cases, 1 of them broken, the digital model`."""
         parts = []
         if self.cases:
-            parts.append(f"{len(self.cases)} of {_cases(len(self.study.results))}")
+            parts.append(f"{len(self.cases)} of {counted(len(self.study.results), 'case')}")
             broken = sum(verdict.kind == "broken" for _, verdict in self.cases)
             if 0 < broken < len(self.cases):
                 parts.append(f"{broken} of them broken")
@@ -125,9 +126,5 @@ def headline(found: Sequence[Regression], contents: Contents) -> str:
     total = sum(len(study.results) for study in contents.studies)
     compared = sum(verdict.change is not None for verdict in judged)
     if not compared:
-        return f"Nothing was compared with a baseline: {_cases(total)}"
-    return f"Nothing regressed: {compared} of {_cases(total)} compared with a baseline"
-
-
-def _cases(number: int) -> str:
-    return f"{number} {'case' if number == 1 else 'cases'}"
+        return f"Nothing was compared with a baseline: {counted(total, 'case')}"
+    return f"Nothing regressed: {compared} of {counted(total, 'case')} compared with a baseline"

@@ -12,7 +12,7 @@ from analog_bench.report.glyphs import glyphs
 from analog_bench.report.labels import amount, metric_label, one_line, spelt_change
 from analog_bench.report.markdown import escaped
 from analog_bench.report.profile import profile, worst
-from analog_bench.report.wording import names_within
+from analog_bench.report.wording import counted, names_within
 from analog_bench.result import Result
 
 _LISTED_AT_MOST = 40
@@ -52,7 +52,7 @@ def _headline(contents: Contents, judged: Sequence[tuple[Judged, Result, Verdict
     said = [f"{counts[kind]} {kind}" for kind in VERDICT_STYLES if counts[kind]]
     if len(judged) < number:
         said.append(f"{number - len(judged)} not compared")
-    return f"{', '.join(said)} of {number} {'case' if number == 1 else 'cases'}"
+    return f"{', '.join(said)} of {counted(number, 'case')}"
 
 
 def _digital(contents: Contents) -> Iterator[str]:
