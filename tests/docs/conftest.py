@@ -2,15 +2,13 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.history.nights import result, skipped, write_night
 from tests.hub_stand_in import HubStandIn
-from tests.plugin.conftest import clean_environment
+from tests.plugin.conftest import clean_environment, forking
 
 ROOT = Path(__file__).parents[2]
 TAKEN_ALONG = ("pyproject.toml", "Makefile", "constraints.txt", "conftest.py")
@@ -37,34 +35,22 @@ def warm(hub, tmp_path_factory):
         NO_PROXY="127.0.0.1",
         no_proxy="127.0.0.1",
     )
-    server = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests/plugin/warm_pytest.py")],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
 
     def run(program, *args, folder, env=None):
         """Run; return the exit code and what it printed."""
         output = folder / "output.txt"
-        request = {
-            "program": program,
-            "args": list(args),
-            "cwd": str(folder),
-            "env": env or {},
-            "first_on_path": [str(ROOT)],
-            "output": str(output),
-        }
-        server.stdin.write(json.dumps(request) + "\n")
-        server.stdin.flush()
-        code = int(server.stdout.readline())
+        code = forked(
+            program=program,
+            args=list(args),
+            cwd=str(folder),
+            env=env or {},
+            first_on_path=[str(ROOT)],
+            output=str(output),
+        )
         return code, output.read_text()
 
-    yield run
-    server.stdin.close()
-    server.wait(30)
-    server.stdout.close()
+    with forking(environment) as forked:
+        yield run
 
 
 @pytest.fixture

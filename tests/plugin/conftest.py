@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,37 +115,48 @@ def bench():
     return run
 
 
-@pytest.fixture(scope="session")
-def fork():
-    """Return a function that runs pytest in a fork of a process that has imported torch."""
-    if not hasattr(os, "fork"):
-        pytest.skip("no fork on this platform")
+@contextmanager
+def forking(environment):
+    """Yield a function that runs a program in a fork of a process that has imported torch.
+
+    It takes what `warm_pytest.run` does, and returns the exit code.
+    """
     server = subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name("warm_pytest.py"))],
-        env=clean_environment(HF_ENDPOINT=NO_HUB, HF_HUB_OFFLINE="0", NO_PROXY="127.0.0.1"),
+        env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
 
-    def run(args, *, output, cwd=ROOT, env, first_on_path=()):
-        """Run; return the exit code and what it printed, which goes to `output`."""
-        request = {
-            "args": list(args),
-            "cwd": str(cwd),
-            "env": env,
-            "first_on_path": [*map(str, first_on_path), str(ROOT)],
-            "output": str(output),
-        }
+    def run(**request):
         server.stdin.write(json.dumps(request) + "\n")
         server.stdin.flush()
-        code = int(server.stdout.readline())
-        return code, output.read_text()
+        return int(server.stdout.readline())
 
     yield run
     server.stdin.close()
     server.wait(30)
     server.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def fork():
+    """Return a function that runs pytest in a fork of a process that has imported torch."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork on this platform")
+
+    def run(args, *, output, cwd=ROOT, env, first_on_path=()):
+        """Run; return the exit code and what it printed, which goes to `output`."""
+        path = [*map(str, first_on_path), str(ROOT)]
+        code = forked(
+            args=list(args), cwd=str(cwd), env=env, first_on_path=path, output=str(output)
+        )
+        return code, output.read_text()
+
+    environment = clean_environment(HF_ENDPOINT=NO_HUB, HF_HUB_OFFLINE="0", NO_PROXY="127.0.0.1")
+    with forking(environment) as forked:
+        yield run
 
 
 @pytest.fixture(scope="session")
