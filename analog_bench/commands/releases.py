@@ -145,7 +145,10 @@ def read_words(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
     _add_options(behind)
     found, rest = behind.parse_known_args(words[len(names) :])
     vars(arguments).update(
-        (name, value) for name, value in vars(found).items() if value not in (None, False)
+        # Flags alone are there without being given; 0, as in `--turns 0`, equals False.
+        (name, value)
+        for name, value in vars(found).items()
+        if value is not False
     )
     for word in rest:
         if word.partition("=")[0] in _NOT_FOR_PYTEST:

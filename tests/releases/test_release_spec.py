@@ -230,6 +230,8 @@ def test_options_before_and_behind_the_releases():
         *("-k", "bert_layer_noise", "--layer", "encoder.layer.0.*", "--chips", "3", "-n", "2"),
     ]
     assert (arguments.torch, arguments.json) == ("2.11.0", False)
+    assert words("1.1.0", "1.2.0", "--turns", "0")[2].turns == 0
+    assert words("--json", "1.1.0", "1.2.0", "--turns", "3")[2].json is True
 
 
 def test_what_this_command_decides_itself():
