@@ -1,8 +1,9 @@
 """Times small pieces of work, one turn a line of input: `python -m analog_bench.analog.timing`.
 
 Whoever compares two installations starts one such process in each and lets them take turns, so
-that what else the machine does falls on both alike. Every line read is answered with one line of
-JSON: name of the work to seconds, and before the first an empty object once all is warm.
+that what else the machine does falls on both alike. Once all is warm it prints one line of JSON,
+the work that it cannot do: name to reason. Then every line read is answered with one line of JSON:
+name of the work to seconds.
 """
 
 from __future__ import annotations
@@ -10,71 +11,87 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from analog_bench.analog.physics.specimen import numbers, on_chip
 from analog_bench.analog.probe import probe
+from analog_bench.analog.reason import reason_of
 from analog_bench.analog.rules import TORCH_VARIANT
 from analog_bench.noise import Ideal, Noise, Pcm, Preset, Tile
 
 _WIDTH, _VECTORS = 256, 128
 _DAY_S = 86_400.0
-Work = dict[str, Callable[[], object]]
+_PRESETS: dict[Tile, str] = {"torch": TORCH_VARIANT, "cpp": "StandardHWATrainingPreset"}
+_ON: dict[Tile, str] = {"torch": "torch tile", "cpp": "C++ tile"}
+Piece = Callable[[], object]
 
 
-def work(stack: ExitStack) -> Work:
-    """Return the pieces of work that this installation can do, by name.
+def work(stack: ExitStack) -> tuple[dict[str, Piece], dict[str, str]]:
+    """Return the pieces of work that this installation can do, each done once.
 
     Args:
         stack: Keeps the chips until it is closed.
+
+    Returns:
+        Name to piece; and name to reason, of those that it cannot do.
     """
     weight, x = numbers(_WIDTH, _WIDTH), numbers(_VECTORS, _WIDTH)
     digital = nn.Linear(_WIDTH, _WIDTH, bias=False)
-    found: Work = {"digital product": lambda: digital(x)}
+    can: dict[str, Piece] = {"digital product": lambda: digital(x)}
+    cannot: dict[str, str] = {}
     here = probe()
     for tile in get_args(Tile):
-        if here.tile(tile).usable:
-            found |= dict(_of_tile(tile, weight, x, stack))
-    return found
+        if not here.tile(tile).usable:
+            continue
+        for name, prepare in _of_tile(tile, weight, x, stack).items():
+            try:
+                piece = prepare()
+                piece()
+            except Exception as problem:  # aihwkit does not declare what its parts raise
+                cannot[f"{_ON[tile]}: {name}"] = reason_of(problem)
+            else:
+                can[f"{_ON[tile]}: {name}"] = piece
+    return can, cannot
 
 
 def _of_tile(
-    tile: Tile, weight: torch.Tensor, x: torch.Tensor, stack: ExitStack
-) -> Iterator[tuple[str, Callable[[], object]]]:
-    on = "torch tile" if tile == "torch" else "C++ tile"
-    preset = Preset(TORCH_VARIANT if tile == "torch" else "StandardHWATrainingPreset")
-    noises: dict[str, tuple[Noise, float | None]] = {
-        "ideal product": (Ideal(), None),
-        "product of the preset": (preset, 1.0),
-    }
-    for name, (noise, input_range) in noises.items():
+    tile: Tile, weight: Tensor, x: Tensor, stack: ExitStack
+) -> dict[str, Callable[[], Piece]]:
+    """Return what prepares each piece of work on a tile engine."""
+
+    def reading(noise: Noise, input_range: float | None = None) -> Piece:
         model, chip = stack.enter_context(on_chip(weight, noise, tile, input_range=input_range))
 
-        def read(model: nn.Module = model, chip: object = chip) -> None:
-            with torch.inference_mode(), chip.reading(batch=0):  # type: ignore[attr-defined]
+        def read() -> None:
+            with torch.inference_mode(), chip.reading(batch=0):
                 model(x)
 
-        yield f"{on}: {name}", read
+        return read
 
-    def program() -> None:
-        with on_chip(weight, Pcm(), tile, drift_s=_DAY_S):
-            pass
+    def programming() -> Piece:
+        def program() -> None:
+            with on_chip(weight, Pcm(), tile, drift_s=_DAY_S):
+                pass
 
-    yield f"{on}: programming and drift of pcm", program
+        return program
+
+    return {
+        "ideal product": lambda: reading(Ideal()),
+        "preset's product": lambda: reading(Preset(_PRESETS[tile]), input_range=1.0),
+        "pcm programmed, drifted": programming,
+    }
 
 
 def main() -> int:
     """Answer lines until there are none."""
     with ExitStack() as stack:
-        pieces = work(stack)
-        for piece in pieces.values():
-            piece()
-        print("{}", flush=True)
+        pieces, impossible = work(stack)
+        print(json.dumps(impossible), flush=True)
         for _ in sys.stdin:
             seconds = {}
             for name, piece in pieces.items():

@@ -34,12 +34,17 @@ def abilities(old: Survey, new: Survey, runs: tuple[Run, Run] | None) -> tuple[A
         new: Survey of the newer one.
         runs: What each measured, the older first; None where nothing was.
     """
+    reasons = {**old.reasons, **new.reasons}
+    named = (
+        *_named("noise model", set(old.noise_models), set(new.noise_models), reasons),
+        *_named("preset", set(old.presets), set(new.presets), reasons),
+    )
+    said = {ability.what for ability in named}
     return (
         *_tiles(old, new),
-        *_named("noise model", set(old.noise_models), set(new.noise_models)),
-        *_named("preset", set(old.presets), set(new.presets)),
+        *named,
         *_terms(old.presets, new.presets),
-        *_possible(_impossible(old), _impossible(new)),
+        *(one for one in _possible(_impossible(old), _impossible(new)) if one.what not in said),
         *(_cases(*runs) if runs is not None else ()),
     )
 
@@ -51,9 +56,12 @@ def _tiles(old: Survey, new: Survey) -> Iterator[Ability]:
             yield Ability(TILES[tile], lost=bool(after), reason=after or before)
 
 
-def _named(kind: str, old: set[str], new: set[str]) -> Iterator[Ability]:
+def _named(
+    kind: str, old: set[str], new: set[str], reasons: Mapping[str, str]
+) -> Iterator[Ability]:
     for name in sorted(old ^ new):
-        yield Ability(f"{kind} {name}", lost=name in old)
+        what = f"{kind} {name}"
+        yield Ability(what, lost=name in old, reason=reasons.get(what, ""))
 
 
 def _terms(
@@ -69,7 +77,7 @@ def _terms(
 def _impossible(survey: Survey) -> dict[str, str]:
     """Return what failed on tile engines that work as such, with the reasons."""
     facts = {f"{f.name} ({TILES[f.tile]})": f.reason for f in survey.facts if f.reason}
-    return {**facts, **dict(unmeasured(survey))}
+    return {**survey.reasons, **facts, **dict(unmeasured(survey))}
 
 
 def _possible(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Ability]:

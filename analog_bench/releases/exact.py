@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
-from analog_bench.analog.physics.fact import Fact, differs_by
+from analog_bench.analog.physics.fact import Fact, apart, differ
 from analog_bench.analog.physics.survey import Survey
 from analog_bench.gate.comparison import Comparison
 from analog_bench.releases.finding import Change, Layer, shortened, spelt_tiles
@@ -14,11 +15,11 @@ _OTHER_NUMBERS = (
     "compared one by one; physics and metrics compare them as independent samples"
 )
 _WORDS = {
-    "random numbers": "random numbers from one seed",
-    "digital": "a digital product",
-    "ideal tile": "a product on a perfect tile",
-    "deterministic": "a product that draws nothing",
-    "programming": "chips programmed with one seed",
+    "random numbers": "random numbers of one seed",
+    "digital": "digital products",
+    "ideal tile": "products on a perfect tile",
+    "deterministic": "products that draw nothing",
+    "programming": "fingerprints of chips programmed with one seed",
     "reading": "products read with one seed",
 }
 
@@ -36,7 +37,7 @@ def exact_layer(old: Survey, new: Survey, cases: Comparison | None) -> Layer:
     """
     before = {fact.identity: fact for fact in old.facts if fact.figures}
     pairs = [(before[f.identity], f) for f in new.facts if f.figures and f.identity in before]
-    differing = [(a, b) for a, b in pairs if differs_by(a, b) > 1]
+    differing = [(a, b) for a, b in pairs if differ(a, b)]
     other_numbers = any(fact.kind == "random numbers" for fact, _ in differing)
     if other_numbers:
         pairs = [pair for pair in pairs if not pair[0].drawn]
@@ -59,13 +60,15 @@ def exact_layer(old: Survey, new: Survey, cases: Comparison | None) -> Layer:
 
 def _fact_changes(differing: list[tuple[Fact, Fact]]) -> Iterator[Change]:
     """Yield one change a kind and family: its tiles and times together."""
-    groups: dict[tuple[str, str], list[Fact]] = {}
-    for fact, _ in differing:
-        family = fact.name.partition(" after ")[0]
-        groups.setdefault((fact.kind, family), []).append(fact)
-    for (kind, family), facts in groups.items():
-        where = spelt_tiles(fact.tile for fact in facts)
-        yield Change(family, f"{_WORDS[kind]} are no longer the same", where)
+    groups: dict[tuple[str, str], list[tuple[Fact, Fact]]] = {}
+    for pair in differing:
+        family = pair[0].name.partition(" after ")[0]
+        groups.setdefault((pair[0].kind, family), []).append(pair)
+    for (kind, family), pairs in groups.items():
+        where = spelt_tiles(fact.tile for fact, _ in pairs)
+        most = max(apart(*pair) for pair in pairs)
+        size = f" by up to {100 * most:.2g} %" if math.isfinite(most) else ""
+        yield Change(family, f"{_WORDS[kind]} differ{size}", where)
 
 
 def _preset_changes(

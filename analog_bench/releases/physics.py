@@ -63,8 +63,8 @@ def physics_layer(old: Survey, new: Survey) -> Layer:
         if outcome != "wrong"
     ]
     notes = [
-        f"{subject} is off its closed form in both releases by the same: "
-        f"{_spelt_off([pair.new for pair in found])}"
+        f"{subject} is off in both releases by the same: "
+        f"{_spelt_off([pair.new for pair in found])} of its closed form"
         for (subject, outcome), found in groups.items()
         if outcome == "wrong"
     ]
@@ -75,20 +75,22 @@ def _change(subject: str, outcome: Outcome, found: list[_Pair], pairs: list[_Pai
     measured = [pair for pair in pairs if pair.new.subject == subject]
     where = spelt_tiles(pair.new.tile for pair in found)
     now, was = (_spelt_off([getattr(p, side) for p in found]) for side in ("new", "old"))
-    said = "follows its closed form now" if outcome == "mended" else now
-    share = "" if len(found) == len(measured) else f", {len(found)} of {len(measured)} conditions"
+    share = "" if len(found) == len(measured) else f"; {len(found)} of {len(measured)} conditions"
     conditions = shortened(dict.fromkeys(pair.new.where for pair in found), 4)
-    return Change(subject, f"{said}; was {was} ({conditions}{share})", where)
+    said = f"{now} of its closed form"
+    if outcome == "mended":
+        said = f"follows its closed form now ({now})"
+    return Change(subject, f"{said}, was {was} ({conditions}{share})", where)
 
 
 def _spelt_off(checks: list[Check]) -> str:
-    """Return how far checks are off, as a multiple of the closed form where there is one."""
-    ratios = [check.ratio for check in checks if check.ratio is not None]
-    if not ratios:
-        return ", ".join(f"{c.measured:.4g} for {c.expected:.4g} {c.unit}".strip() for c in checks)
-    low, high = (f"{ratio:.2f}" for ratio in (min(ratios), max(ratios)))
-    spelt = low if low == high else f"{low} to {high}"
-    return f"{spelt} times its closed form"
+    """Return what was measured, in percent of the closed form."""
+    ratios = [100 * check.ratio for check in checks if check.ratio is not None]
+    # As many digits as it takes to tell what is off from what is not.
+    finest = min(100 * check.tolerance / abs(check.expected) for check in checks)
+    digits = max(0, math.ceil(-math.log10(finest)))
+    low, high = (f"{ratio:.{digits}f}" for ratio in (min(ratios), max(ratios)))
+    return f"{low} %" if low == high else f"{low} to {high} %"
 
 
 def unmeasured(survey: Survey) -> Iterator[tuple[str, str]]:

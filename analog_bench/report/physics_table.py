@@ -12,8 +12,8 @@ from analog_bench.analog.physics.check import ALLOWED_ERRORS, Check
 from analog_bench.analog.physics.survey import Survey
 from analog_bench.report.alphabet import spelt
 
-TILES = {"torch": "torch tile", "cpp": "C++ tile", "none": ""}
-_OK, _FAILS, _UNMEASURED = "as it says", "deviates", "not measured"
+_TILES = {"torch": "torch", "cpp": "C++"}
+_OK, _FAILS, _UNMEASURED = "agrees", "deviates", "not measured"
 _STYLES = {_OK: "green", _FAILS: "bold red", _UNMEASURED: "yellow"}
 
 
@@ -30,33 +30,33 @@ def physics_table(
     Returns:
         The tables, with sentences.
     """
-    parts: list[RenderableType] = [Text(heading(survey), "bold")]
-    groups = by_subject(survey.checks)
+    parts: list[RenderableType] = [Text(_heading(survey), "bold")]
+    groups = _by_subject(survey.checks)
     if groups:
         rows = [
             (
-                *(subject, TILES[tile], str(len(checks)), spelt_ratio(checks)),
+                *(subject, _TILES[tile], str(len(checks)), _spelt_ratio(checks)),
                 *(_worst(checks), _verdict(checks)),
             )
             for (subject, tile), checks in groups.items()
         ]
-        headers = ("quantity", "on", "conditions", "measured / formula", "off", "")
+        headers = ("quantity", "tile", "n", "ratio", "off", "")
         parts += [_table(headers, rows, "llrrrl", ascii_only)]
     shown = survey.checks if everything else survey.failing
-    for (subject, tile), checks in by_subject(shown).items():
+    for (subject, tile), checks in _by_subject(shown).items():
         parts += [Text(""), *_details(subject, tile, checks, ascii_only)]
     parts += [Text(f"\n{line}") for line in _closing(survey)]
     return Group(*parts)
 
 
-def heading(survey: Survey) -> str:
+def _heading(survey: Survey) -> str:
     """Return what was surveyed: `aihwkit 1.2.0, torch 2.15.0, Python 3.12.1`."""
     found = survey.versions
     named = {"aihwkit": "aihwkit", "torch": "torch", "Python": "python"}
     return ", ".join(f"{name} {found.get(key) or 'missing'}" for name, key in named.items())
 
 
-def by_subject(checks: Iterable[Check]) -> dict[tuple[str, str], list[Check]]:
+def _by_subject(checks: Iterable[Check]) -> dict[tuple[str, str], list[Check]]:
     """Return checks by subject and tile engine, in their order."""
     found: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
@@ -64,7 +64,7 @@ def by_subject(checks: Iterable[Check]) -> dict[tuple[str, str], list[Check]]:
     return found
 
 
-def spelt_ratio(checks: Iterable[Check]) -> str:
+def _spelt_ratio(checks: Iterable[Check]) -> str:
     """Spell measured values in units of the expected ones: `0.998 to 1.003`; empty without any."""
     ratios = [f"{check.ratio:.3f}" for check in checks if check.ratio is not None]
     if not ratios:
@@ -76,7 +76,7 @@ def spelt_ratio(checks: Iterable[Check]) -> str:
 def _details(
     subject: str, tile: str, checks: Sequence[Check], ascii_only: bool
 ) -> list[RenderableType]:
-    title = f"{subject}, {TILES[tile]}: {checks[0].formula}"
+    title = f"{subject}, {_TILES[tile]} tile: {checks[0].formula}"
     measured = [check for check in checks if check.measured is not None]
     parts: list[RenderableType] = [Text(spelt(title, ascii_only=ascii_only), "bold")]
     if measured:
@@ -126,12 +126,14 @@ def _verdict(checks: Sequence[Check]) -> str:
 
 
 def _closing(survey: Survey) -> list[str]:
-    lines = [f"{TILES[tile]}: {reason}" for tile, reason in survey.tiles.items() if reason]
+    lines = [f"{_TILES[tile]} tile: {reason}" for tile, reason in survey.tiles.items() if reason]
+    lines += [f"{what}: {reason}" for what, reason in survey.reasons.items()]
     if survey.checks:
-        failing = len(survey.failing)
+        failing, count = len(survey.failing), len(survey.checks)
         lines.append(
-            f"{len(survey.checks)} conditions, {failing or 'none'} off. 'off' is in units of what "
-            f"may be: {ALLOWED_ERRORS:g} standard errors of the sample, or rounding where nothing "
-            "is drawn."
+            f"{count} condition{'s' * (count != 1)}, {failing or 'none'} off. ratio: measured over "
+            "closed form, of n conditions. off: how far the worst of them lies from it, in units "
+            f"of what may be, which is {ALLOWED_ERRORS:g} standard errors of the sample, or "
+            "rounding where nothing is drawn."
         )
     return lines

@@ -30,7 +30,7 @@ from analog_bench.analog.kit.config import (
     torch_variant,
 )
 from analog_bench.analog.kit.devices import Exact, StuckDevices
-from analog_bench.analog.kit.inventory import noise_models, preset_terms
+from analog_bench.analog.kit.inventory import Inventory, take_inventory
 from analog_bench.analog.kit.layer import build, is_analog, programmed, release, set_input_ranges
 from analog_bench.analog.kit.wires import (
     ClosedFormIrDrop,
@@ -45,6 +45,7 @@ __all__ = [
     "Exact",
     "GlobalDriftCompensation",
     "HermesNoiseModel",
+    "Inventory",
     "IrDropTile",
     "NoiseManagementType",
     "PCMLikeNoiseModel",
@@ -58,14 +59,13 @@ __all__ = [
     "draws_once",
     "has_input_range",
     "is_analog",
-    "noise_models",
-    "preset_terms",
     "presets",
     "programmed",
     "reads_randomly",
     "release",
     "set_forward",
     "set_input_ranges",
+    "take_inventory",
     "tile_of",
     "timed_ir_drop",
     "torch_variant",

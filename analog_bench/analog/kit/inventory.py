@@ -6,7 +6,8 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -14,33 +15,53 @@ from aihwkit.inference import noise as noise_package
 from aihwkit.inference.noise.base import BaseNoiseModel
 
 from analog_bench.analog.kit.config import presets
+from analog_bench.analog.reason import reason_of
 
 _DEEPEST = 6
 
 
-def noise_models() -> list[str]:
-    """Return the names of aihwkit's noise models for inference, sorted."""
-    modules = [
-        importlib.import_module(f"{noise_package.__name__}.{found.name}")
-        for found in pkgutil.iter_modules(noise_package.__path__)
-    ]
-    return sorted(
+@dataclass(frozen=True)
+class Inventory:
+    """What this aihwkit offers.
+
+    Attributes:
+        noise_models: Names of its noise models for inference, sorted.
+        presets: Inference preset to term to spelt value: `forward.out_noise` to `0.04`. A part
+            that is an object has its class under its own name, and its plain attributes below it.
+        reasons: What could not be looked at, to why: `preset StandardHWATrainingPreset`.
+    """
+
+    noise_models: tuple[str, ...]
+    presets: Mapping[str, Mapping[str, str]]
+    reasons: Mapping[str, str]
+
+
+def take_inventory() -> Inventory:
+    """Look at all noise models and presets; what cannot be loaded or made has its reason."""
+    found: list[str] = []
+    terms: dict[str, dict[str, str]] = {}
+    reasons: dict[str, str] = {}
+    for module in pkgutil.iter_modules(noise_package.__path__):
+        try:
+            found += _noise_models(f"{noise_package.__name__}.{module.name}")
+        except Exception as problem:  # aihwkit does not declare what its parts raise
+            reasons[f"noise models of {module.name}"] = reason_of(problem)
+    for name, cls in sorted(presets().items()):
+        try:
+            terms[name] = dict(sorted(_terms(cls(), "")))
+        except Exception as problem:  # as above
+            reasons[f"preset {name}"] = reason_of(problem)
+    return Inventory(tuple(sorted(found)), terms, reasons)
+
+
+def _noise_models(name: str) -> list[str]:
+    module = importlib.import_module(name)
+    return [
         name
-        for module in modules
         for name, cls in inspect.getmembers(module, inspect.isclass)
         if issubclass(cls, BaseNoiseModel) and cls.__module__ == module.__name__
         if cls is not BaseNoiseModel
-    )
-
-
-def preset_terms() -> dict[str, dict[str, str]]:
-    """Return what each inference preset is made of.
-
-    Returns:
-        Preset to term to spelt value: `forward.out_noise` to `0.04`. A part that is an object has
-        its class under its own name, and its plain attributes below it.
-    """
-    return {name: dict(sorted(_terms(cls(), ""))) for name, cls in sorted(presets().items())}
+    ]
 
 
 def _terms(part: Any, at: str, depth: int = 0) -> Iterator[tuple[str, str]]:

@@ -12,9 +12,9 @@ from typing import Any
 
 from analog_bench.noise import Tile
 
-# Standard errors that a measured value may lie off. An unchanged release then fails one of a
-# hundred checks once in 17,000 surveys, and most checks are seeded, so that they do not vary at
-# all.
+# Standard errors that a measured value may lie off. Drawn anew, a sound release then fails one of
+# the hundred checks that rest on random numbers once in 17,000 surveys; most are seeded, so that
+# with one torch they do not vary at all.
 ALLOWED_ERRORS = 5.0
 
 
@@ -29,8 +29,8 @@ class Check:
         tile: The tile engine.
         unit: Unit of the numbers; empty where they have none.
         measured: The measured value; None where it could not be measured.
-        expected: Value of the closed form.
-        tolerance: How far the two may lie apart: `ALLOWED_ERRORS` standard errors of the
+        expected: Value of the closed form; not 0 where it was measured.
+        tolerance: How far the two may lie apart, above 0: `ALLOWED_ERRORS` standard errors of the
             measurement, or what rounding in single precision makes where nothing is drawn.
         formula: The closed form, with its source.
         reason: Why it could not be measured; empty where it was.
@@ -64,17 +64,15 @@ class Check:
 
     @property
     def ratio(self) -> float | None:
-        """The measured value in units of the expected one; None where there is no such ratio."""
-        if self.measured is None or self.expected == 0:
-            return None
-        return self.measured / self.expected
+        """The measured value in units of the expected one; None where it was not measured."""
+        return None if self.measured is None else self.measured / self.expected
 
     @property
     def off(self) -> float | None:
         """How far the measured value lies off, in tolerances; above 1 it fails."""
-        if self.measured is None or self.tolerance == 0:
-            return None
-        return abs(self.measured - self.expected) / self.tolerance
+        return (
+            None if self.measured is None else abs(self.measured - self.expected) / self.tolerance
+        )
 
 
 def check_as_plain(check: Check) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from analog_bench.analog.physics.specimen import numbers, product
 from analog_bench.noise import InpNoise, OutNoise, PcmRead, Quantise, SShape, Tile
 
 _VECTORS, _WIDTH = 400, 100
+_MANY_VECTORS = 20_000  # one draw a vector counts there
 
 
 def _full_scale(vectors: int, width: int) -> Tensor:
@@ -38,7 +39,7 @@ def _input_noise(tile: Tile) -> Iterator[Finding]:
 
 @experiment("inp_noise", "input noise through weights", "its std times the norm of the weights")
 def _summed_input_noise(tile: Tile) -> Iterator[Finding]:
-    x, weight = _full_scale(4 * _VECTORS, _WIDTH), torch.zeros(2, _WIDTH)
+    x, weight = _full_scale(_MANY_VECTORS, _WIDTH), torch.zeros(2, _WIDTH)
     weight[0, :25], weight[1, 25:] = 1.0, 1.0
     noise = product(weight, x, InpNoise(0.05), tile) - x @ weight.T
     for row, cells in enumerate((25, _WIDTH - 25)):

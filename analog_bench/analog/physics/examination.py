@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import get_args
 
 from analog_bench.analog.physics.check import Check
@@ -28,19 +29,22 @@ def examine(tiles: Sequence[Tile] = get_args(Tile)) -> Survey:
     here = probe()
     reasons: dict[str, str] = {tile: here.tile(tile).reason for tile in tiles}
     usable = [tile for tile in tiles if not reasons[tile]]
-    presets: dict[str, dict[str, str]] = {}
-    noise_models: list[str] = []
-    if usable:
-        from analog_bench.analog import kit
-
-        presets, noise_models = kit.preset_terms(), kit.noise_models()
-    return Survey(
+    survey = Survey(
         versions=here.versions,
         tiles=reasons,
         facts=tuple(_facts(usable)),
         checks=tuple(_checks(usable)),
-        presets=presets,
-        noise_models=tuple(noise_models),
+    )
+    if not usable:
+        return survey
+    from analog_bench.analog import kit
+
+    offered = kit.take_inventory()
+    return replace(
+        survey,
+        presets=offered.presets,
+        noise_models=offered.noise_models,
+        reasons=offered.reasons,
     )
 
 

@@ -49,28 +49,31 @@ class Fact:
         return self.kind in ("programming", "reading")
 
 
-def differs_by(one: Fact, other: Fact) -> float:
-    """Return how far two facts lie apart, in tolerances; above 1 they differ.
+def apart(one: Fact, other: Fact) -> float:
+    """Return how far two facts lie apart, as a share of the largest figure of a tensor.
 
     Args:
         one: A fact.
         other: The same fact of another release.
 
     Returns:
-        The largest difference of two figures in units of the tolerance times the largest figure of
-        the tensor; infinite where the two have other numbers of figures.
+        The largest share; infinite where the two have other numbers of figures.
     """
     if len(one.figures) != len(other.figures):
         return float("inf")
-    tolerance = max(one.tolerance, other.tolerance)
     worst = 0.0
     for first in range(0, len(one.figures), _GROUP):
         a, b = one.figures[first : first + _GROUP], other.figures[first : first + _GROUP]
         scale = max(map(abs, (*a, *b)))
-        apart = max(abs(x - y) for x, y in zip(a, b, strict=True))
-        if apart > 0:
-            worst = max(worst, apart / (tolerance * scale))
+        difference = max(abs(x - y) for x, y in zip(a, b, strict=True))
+        if difference > 0:
+            worst = max(worst, difference / scale)
     return worst
+
+
+def differ(one: Fact, other: Fact) -> bool:
+    """Return whether two facts lie further apart than rounding throws them."""
+    return apart(one, other) > max(one.tolerance, other.tolerance)
 
 
 def fact_as_plain(fact: Fact) -> dict[str, Any]:

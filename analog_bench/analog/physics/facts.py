@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from analog_bench.analog.draws import seeded, summaries
 from analog_bench.analog.physics.fact import CONVERTED, ROUNDING, Fact, Kind
 from analog_bench.analog.physics.specimen import SEED, numbers, on_chip, product, weights
+from analog_bench.analog.reason import reason_of
 from analog_bench.analog.rules import TORCH_VARIANT
 from analog_bench.noise import (
     Hermes,
@@ -39,7 +41,7 @@ def facts_without_tiles() -> Iterator[Fact]:
     for name, draw in (("normal", torch.randn), ("uniform", torch.rand)):
         with seeded(SEED, _CPU):
             yield Fact("random numbers", name, "none", summaries(draw(5000)))
-    yield Fact("digital", "product", "none", summaries(_inputs() @ _weight().T))
+    yield Fact("digital", "torch", "none", summaries(_inputs() @ _weight().T))
 
 
 def facts_of(tile: Tile) -> Iterator[Fact]:
@@ -74,11 +76,12 @@ def _fact(
     name: str = "",
 ) -> Fact:
     try:
-        return Fact(kind, name or noise.NAME, tile, compute(noise), tolerance)
+        figures, reason = compute(noise), ""
+        if not all(map(math.isfinite, figures)):
+            figures, reason = (), "what was computed is not finite"
     except Exception as problem:  # aihwkit does not declare what its parts raise
-        text = " ".join(str(problem).split())
-        reason = f"{type(problem).__name__}: {text}"
-        return Fact(kind, name or noise.NAME, tile, (), tolerance, reason)
+        figures, reason = (), reason_of(problem)
+    return Fact(kind, name or noise.NAME, tile, figures, tolerance, reason)
 
 
 def _weight() -> Tensor:

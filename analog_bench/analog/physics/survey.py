@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from analog_bench.analog.physics.check import Check, check_as_plain, check_from_plain
@@ -21,14 +21,16 @@ class Survey:
         checks: Physical quantities against their closed forms.
         presets: Inference preset to term to spelt value.
         noise_models: Names of aihwkit's noise models.
+        reasons: Presets and noise models that could not be looked at, to why.
     """
 
     versions: Mapping[str, str | None]
     tiles: Mapping[str, str]
     facts: tuple[Fact, ...]
     checks: tuple[Check, ...]
-    presets: Mapping[str, Mapping[str, str]]
-    noise_models: tuple[str, ...]
+    presets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    noise_models: tuple[str, ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def usable(self) -> tuple[str, ...]:
@@ -50,6 +52,7 @@ def survey_as_plain(survey: Survey) -> dict[str, Any]:
         "checks": [check_as_plain(check) for check in survey.checks],
         "presets": {name: dict(terms) for name, terms in survey.presets.items()},
         "noise_models": list(survey.noise_models),
+        "reasons": dict(survey.reasons),
     }
 
 
@@ -62,4 +65,5 @@ def survey_from_plain(plain: Mapping[str, Any]) -> Survey:
         checks=tuple(map(check_from_plain, plain["checks"])),
         presets=plain["presets"],
         noise_models=tuple(plain["noise_models"]),
+        reasons=plain["reasons"],
     )
