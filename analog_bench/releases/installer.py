@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TextIO
+
+from packaging.version import Version
 
 from analog_bench.releases.failure import InstallError
 from analog_bench.releases.recipe import Recipe
+from analog_bench.releases.source import copy_sources
 
 # What aihwkit's own build asks for. It must stand in the environment beforehand: a build that is
 # isolated would compile against the newest torch, whichever one it is used with afterwards.
@@ -20,6 +26,7 @@ BUILD_NEEDS = (
     *("scipy", "setuptools>=77", "wheel"),
 )
 _REASON_LENGTH = 400
+_PATIENCE_S = 120
 
 
 def find_uv() -> str | None:
@@ -55,8 +62,8 @@ def install(
     constraints = log.with_name(f"{log.name}.constraints")
     constraints.write_text("\n".join(recipe.constraints) + "\n", encoding="utf-8")
     try:
-        with log.open("w", buffering=1, encoding="utf-8") as out:
-            for command, extra in _commands(recipe, folder, constraints, uv):
+        with log.open("w", buffering=1, encoding="utf-8") as out, _aihwkit(recipe) as aihwkit:
+            for command, extra in _commands(recipe, aihwkit, folder, constraints, uv):
                 code, said = _run(command, extra, folder.parent, out, tell)
                 if code != 0:
                     raise InstallError(f"{reason(said, code)} (all of it: {log})")
@@ -76,29 +83,30 @@ def newest(uv: str | None, python: str) -> str:
     """
     if uv is not None:
         options = ("--no-deps", "--no-header", "--no-annotate", "--quiet", "--universal")
-        command = [uv, "pip", "compile", "-", *options]
+        command, pattern = [uv, "pip", "compile", "-", *options], r"^aihwkit==([^\s;]+)"
     else:
-        options = ("--dry-run", "--no-deps", "--ignore-installed", "--only-binary", ":all:")
-        command = [python, "-m", "pip", "install", "--quiet", *options, "--report", "-", "aihwkit"]
-    done = subprocess.run(
-        command, input="aihwkit\n", capture_output=True, text=True, check=False, timeout=120
-    )
-    said = done.stdout
-    if uv is not None:
-        found = [line.partition("==")[2] for line in said.splitlines() if "aihwkit==" in line]
-    else:
-        found = [
-            line.partition('"version":')[2].strip(' ",')
-            for line in said.splitlines()
-            if '"version":' in line
-        ]
-    versions = [text.partition(";")[0].strip() for text in found]
-    if done.returncode != 0 or not versions:
+        command, pattern = [python, "-m", "pip", "index", "versions", "aihwkit"], r"\((.+)\)"
+    try:
+        done = subprocess.run(
+            command,
+            input="aihwkit\n",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_PATIENCE_S,
+        )
+    except (OSError, subprocess.TimeoutExpired) as problem:
         raise InstallError(
-            f"the package index does not tell the newest aihwkit: "
+            f"the package index does not tell the newest aihwkit: {problem}"
+        ) from None
+    # uv says one for each range of Pythons where they differ.
+    found: list[str] = re.findall(pattern, done.stdout, re.M) if done.returncode == 0 else []
+    if not found:
+        raise InstallError(
+            "the package index does not tell the newest aihwkit: "
             f"{reason(done.stderr.splitlines(), done.returncode)}"
         )
-    return max(versions, key=lambda text: [int(p) for p in text.split(".") if p.isdigit()])
+    return max(found, key=Version)
 
 
 def reason(said: list[str], code: int) -> str:
@@ -110,11 +118,28 @@ def reason(said: list[str], code: int) -> str:
         max(len(lines) - 3, 0),
     )
     text = " ".join(lines[first:]) or f"the installer ended with code {code}"
-    return text if len(text) <= _REASON_LENGTH else f"{text[: _REASON_LENGTH - 3]}..."
+    if len(text) <= _REASON_LENGTH:
+        return text
+    # What failed stands first, and why, where a build's own words are quoted, last.
+    half = (_REASON_LENGTH - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
+
+
+@contextmanager
+def _aihwkit(recipe: Recipe) -> Iterator[str]:
+    """Yield what the installer is given for aihwkit: for a folder of sources, a copy of it."""
+    given = Path(recipe.aihwkit)
+    if not (recipe.built and given.is_dir()):
+        yield recipe.aihwkit
+        return
+    with TemporaryDirectory(prefix="analog-bench-") as name:
+        copy = Path(name) / given.name
+        copy_sources(given, copy)
+        yield str(copy)
 
 
 def _commands(
-    recipe: Recipe, folder: Path, constraints: Path, uv: str | None
+    recipe: Recipe, aihwkit: str, folder: Path, constraints: Path, uv: str | None
 ) -> Iterator[tuple[list[str], Mapping[str, str]]]:
     """Yield command lines, with variables of their own."""
     python = str(python_in(folder))
@@ -126,13 +151,16 @@ def _commands(
         add = [python, "-m", "pip", "install", "--disable-pip-version-check"]
     asked = [*add, "--constraint", str(constraints), *recipe.requirements, recipe.torch_requirement]
     if not recipe.built:
-        yield [*asked, recipe.aihwkit], {}
+        # Without a wheel for this Python it would be compiled, and against whichever torch.
+        yield [*asked, "--only-binary", "aihwkit", aihwkit], {}
         return
     yield [*asked, *BUILD_NEEDS], {}
     # Its commands (cmake, ninja) must be found by the build.
     path = os.pathsep.join([str(scripts_in(folder)), os.environ.get("PATH", os.defpath)])
     kept = ["--constraint", str(constraints), recipe.torch_requirement]
-    yield [*add, "--no-build-isolation", *kept, recipe.aihwkit], {"PATH": path}
+    # Caches of built wheels know the sources, and not the torch that they were compiled against.
+    how = ("--no-build-isolation", "--no-cache-dir")
+    yield [*add, *how, *kept, aihwkit], {"PATH": path}
 
 
 def _run(

@@ -59,19 +59,9 @@ def find_python(wanted: str, uv: str | None) -> Interpreter:
 
 def ask(path: str) -> Interpreter | None:
     """Return what an executable says of itself; None where it does not answer as CPython."""
-    try:
-        done = subprocess.run(
-            [path, "-c", _ASK],
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    said = done.stdout.split()
+    said = _said(path, "-c", _ASK).split()
     # A shim of pyenv is there for versions that are not switched on, and then only complains.
-    if done.returncode != 0 or len(said) != 2 or said[1] != "cpython":
+    if len(said) != 2 or said[1] != "cpython":
         return None
     return Interpreter(path, said[0])
 
@@ -79,17 +69,28 @@ def ask(path: str) -> Interpreter | None:
 def _candidates(wanted: str, uv: str | None) -> Iterator[str]:
     yield sys.executable
     if uv is not None:
-        done = subprocess.run(
-            [uv, "python", "find", "--system", "--no-python-downloads", "--quiet", wanted],
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_S,
-            check=False,
-        )
-        yield from done.stdout.split("\n")[:1] if done.returncode == 0 else ()
+        options = ("--system", "--no-python-downloads", "--quiet")
+        yield from _said(uv, "python", "find", *options, wanted).splitlines()[:1]
     on_path = shutil.which(f"python{wanted}")
     if on_path:
         yield on_path
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    for folder in sorted(pyenv.glob(f"versions/{wanted}.*"), reverse=True):
+    for folder in sorted(pyenv.glob(f"versions/{wanted}.*"), key=_patch, reverse=True):
         yield str(folder / "bin" / "python")
+
+
+def _patch(folder: Path) -> int:
+    """Return the third number of a folder named by a version; -1 for `3.13.0rc1` and the like."""
+    last = folder.name.rpartition(".")[2]
+    return int(last) if last.isdecimal() else -1
+
+
+def _said(*command: str) -> str:
+    """Return what a command prints; nothing where it fails."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""

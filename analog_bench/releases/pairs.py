@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from packaging.version import Version
+
 from analog_bench.analog.versions import MEASURED, WHEELS, Pair
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
@@ -53,6 +55,16 @@ class Chosen:
         if self.measured is None or not self.measured.torch_tile:
             return _UNMEASURED
         return _BOTH if self.measured.cpp_tile else _TORCH_TILE
+
+
+def known_spelling(version: str) -> str:
+    """Return a version as the table of pairs spells it, `1.2.0` for `v1.2`; else as it is.
+
+    Args:
+        version: A version.
+    """
+    known = {*WHEELS, *(pair.aihwkit for pair in MEASURED)}
+    return next((same for same in known if Version(same) == Version(version)), version)
 
 
 def pythons_of(version: str) -> tuple[str, ...]:
@@ -102,8 +114,8 @@ def _best(release: Wanted, python: str) -> Chosen:
     return Chosen(python, release.torch or guessed, None)
 
 
-def _quality(pair: Pair) -> tuple[bool, bool, list[int]]:
-    return pair.cpp_tile, pair.torch_tile, [int(part) for part in pair.torch.split(".")]
+def _quality(pair: Pair) -> tuple[bool, bool, Version]:
+    return pair.cpp_tile, pair.torch_tile, Version(pair.torch)
 
 
 def _minor(python: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,12 +19,16 @@ from packaging.utils import (
 
 from analog_bench.errors import UsageError
 from analog_bench.releases.failure import InstallError
-from analog_bench.releases.pairs import PYTHONS, pythons_of
+from analog_bench.releases.pairs import PYTHONS, known_spelling, pythons_of
 from analog_bench.releases.spec import Release
 
 _CHUNK = 2**20
 _PATIENCE_S = 60
-_LEFT_OUT = frozenset({".git", "__pycache__", "_skbuild", "build", "dist", ".venv"})
+# What builds, tools and environments leave in a checkout.
+_LEFT_BEHIND = (
+    *("__pycache__", "_skbuild", "build", "dist", ".venv", ".mypy_cache", ".pytest_cache"),
+    *("*.egg-info", "*.pyc", "*.so", "*.pyd", "*.o"),
+)
 _VERSION_FILE = Path("src/aihwkit/VERSION.txt")
 
 
@@ -64,7 +69,8 @@ def source_of(release: Release, latest: str | None = None) -> Source:
         version = latest if release.kind == "latest" else release.source
         if version is None:
             raise UsageError("the newest release of aihwkit is not known; name its version")
-        return Source(f"aihwkit=={version}", version, pythons_of(version), version, False)
+        known = known_spelling(version)
+        return Source(f"aihwkit=={known}", known, pythons_of(known), known, False)
     if release.kind == "git":
         return _repository(release.source)
     path = Path(release.source).resolve()
@@ -75,6 +81,19 @@ def source_of(release: Release, latest: str | None = None) -> Source:
     file = path / _VERSION_FILE
     version = file.read_text(encoding="utf-8").strip() if file.is_file() else None
     return Source(str(path), version, PYTHONS, _folder_digest(path), True)
+
+
+def copy_sources(folder: Path, to: Path) -> None:
+    """Copy a folder of sources, but for what a build left behind.
+
+    A build of its own for each environment: what one left, compiled against its torch, would be
+    taken over by the next.
+
+    Args:
+        folder: The folder.
+        to: Where to; it must not be there.
+    """
+    shutil.copytree(folder, to, symlinks=True, ignore=shutil.ignore_patterns(*_LEFT_BEHIND))
 
 
 def _wheel(path: Path) -> Source:
@@ -133,12 +152,13 @@ def _folder_digest(folder: Path) -> str:
 
 
 def _files(folder: Path) -> Iterator[Path]:
+    left_behind = shutil.ignore_patterns(*_LEFT_BEHIND, ".git")
     for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name not in _LEFT_OUT]
+        ignored = left_behind(place, [*folders, *names])
+        folders[:] = [name for name in folders if name not in ignored]
         for name in names:
             path = Path(place, name)
-            # What a build leaves behind is not what it is made from.
-            if path.is_file() and not name.endswith((".pyc", ".so", ".o")):
+            if name not in ignored and path.is_file():
                 yield path
 
 

@@ -118,11 +118,14 @@ def with_defaults(release: Release, *, torch: str | None, python: str | None) ->
     if chosen.torch is not None and not _is_version(chosen.torch):
         raise UsageError(f"torch {chosen.torch!r} is no version; write one such as torch=2.15.0")
     python = chosen.python
-    if python is not None and not _PYTHON.fullmatch(python) and not Path(python).is_file():
+    if python is None or _PYTHON.fullmatch(python):
+        return chosen
+    if not Path(python).is_file():
         raise UsageError(
             f"python {python!r} is neither a version such as 3.12 nor an interpreter's path"
         )
-    return chosen
+    # Not resolved: an environment's interpreter is a link, and knows its packages by that.
+    return replace(chosen, python=str(Path(python).absolute()))
 
 
 def _kind(source: str) -> Kind:

@@ -1,9 +1,11 @@
 """Environments: what determines them, and that only whole ones are used. Real uv, tiny wheels."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from dataclasses import replace
@@ -12,21 +14,21 @@ import pytest
 import tiny_wheels
 
 from analog_bench.errors import StoreError, UsageError
-from analog_bench.releases import installer
+from analog_bench.releases import environment, installer
 from analog_bench.releases import recipe as recipes
 from analog_bench.releases.environment import (
     CACHE_VARIABLE,
-    cache_folder,
     ensure,
     environments,
     read_environment,
 )
 from analog_bench.releases.failure import InstallError
-from analog_bench.releases.installer import find_uv, reason
+from analog_bench.releases.installer import find_uv, newest, reason
 from analog_bench.releases.interpreter import Interpreter
 from analog_bench.releases.pairs import Chosen
 from analog_bench.releases.recipe import Recipe, recipe_of, requirements
-from analog_bench.releases.source import Source
+from analog_bench.releases.source import Source, source_of
+from analog_bench.releases.spec import parse_release
 
 HERE = Interpreter(sys.executable, ".".join(map(str, sys.version_info[:3])))
 RECIPE = Recipe(
@@ -40,25 +42,6 @@ RECIPE = Recipe(
     backend="",
     system="Linux x86_64",
 )
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    """Provide a package index of tiny wheels, for uv and pip alike, and a cache of its own."""
-    if find_uv() is None:
-        pytest.skip("uv is not installed")
-    shelf = tmp_path / "index"
-    shelf.mkdir()
-    for name, version in (("numpy", "2.4.6"), ("numpy", "2.9.9"), ("torch", "2.15.0")):
-        tiny_wheels.wheel(shelf, name, version)
-    tiny_wheels.wheel(shelf, "aihwkit", "1.2.0", {"aihwkit/__init__.py": ""}, ["torch"])
-    monkeypatch.setenv("UV_OFFLINE", "1")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    for tool in ("UV", "PIP"):
-        monkeypatch.setenv(f"{tool}_FIND_LINKS", str(shelf))
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-    return cache_folder()
 
 
 def told(lines):
@@ -160,7 +143,7 @@ def test_two_processes_build_it_once(cache):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(environment.fresh for environment in found) == [False, True]
+    assert sorted(made.fresh for made in found) == [False, True]
 
 
 def test_a_killed_build_is_built_again(cache, tmp_path):
@@ -177,11 +160,12 @@ def test_a_killed_build_is_built_again(cache, tmp_path):
         "from test_release_environment import RECIPE\n"
         "environment.ensure(RECIPE, 'killed', print)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, os.path.dirname(__file__)])
+    command = [sys.executable, "-c", code, os.path.dirname(__file__)]
+    process = subprocess.Popen(command, start_new_session=True)
     while not (tmp_path / "began").exists():
         assert process.poll() is None
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
+    os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert (cache / RECIPE.key / "venv").is_dir()
     assert ensure(RECIPE, "1.2.0", told([])).fresh
@@ -205,17 +189,68 @@ def build_wheel(folder, *_):
 """
 
 
-def test_a_source_is_built_in_its_environment(cache, tmp_path, monkeypatch):
-    sources = tmp_path / "sources"
-    sources.mkdir()
-    (sources / "backend.py").write_text(BACKEND.format(tests=os.path.dirname(__file__)))
-    (sources / "pyproject.toml").write_text(
+@pytest.fixture
+def sources(tmp_path, monkeypatch):
+    """Provide sources whose build notes the torch that it sees, and what an earlier one left."""
+    folder = tmp_path / "aihwkit-1.2.0"
+    (folder / "_skbuild").mkdir(parents=True)
+    (folder / "_skbuild" / "compiled.o").write_text("for another torch")
+    (folder / "backend.py").write_text(BACKEND.format(tests=os.path.dirname(__file__)))
+    (folder / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: aihwkit\nVersion: 1.2.0\n")
+    (folder / "pyproject.toml").write_text(
         '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
     )
     monkeypatch.setattr(installer, "BUILD_NEEDS", ())
-    recipe = replace(RECIPE, aihwkit=str(sources), digest="s", built=True)
-    # The build sees the torch that stands there; in isolation there would be none.
-    assert ensure(recipe, "mine", told([])).versions["aihwkit"] == "1.2.0+torch2.15.0"
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["folder", "archive"])
+def test_sources_are_built_for_each_torch(cache, sources, kind):
+    given = sources
+    if kind == "archive":
+        shutil.rmtree(sources / "_skbuild")
+        given = sources.with_suffix(".0.tar.gz")
+        with tarfile.open(given, "w:gz") as archive:
+            archive.add(sources, sources.name)
+    before = sorted(sources.rglob("*"))
+    made = source_of(parse_release(str(given)))
+    recipe = replace(RECIPE, aihwkit=made.requirement, digest=made.digest, built=made.built)
+    for torch in ("2.15.0", "2.16.0"):
+        # The build sees the torch that stands there; in isolation there would be none, and from a
+        # cache, or from what a build left behind, it would be the first one.
+        built = ensure(replace(recipe, torch=torch), "mine", told([]))
+        assert built.versions["aihwkit"] == f"1.2.0+torch{torch}"
+    assert sorted(sources.rglob("*")) == before
+
+
+def test_a_version_without_a_wheel_is_not_compiled(cache, sources, tmp_path):
+    with tarfile.open(tmp_path / "index" / "aihwkit-1.3.0.tar.gz", "w:gz") as archive:
+        archive.add(sources, "aihwkit-1.3.0")
+    recipe = replace(RECIPE, aihwkit="aihwkit==1.3.0", digest="1.3.0")
+    with pytest.raises(InstallError, match=r"aihwkit==1\.3\.0 has no usable wheels"):
+        ensure(recipe, "1.3.0", told([]))
+
+
+def test_pip_does_it_where_there_is_no_uv(cache, monkeypatch):
+    monkeypatch.setattr(environment, "find_uv", lambda: None)
+    made = ensure(RECIPE, "1.2.0", told([]))
+    assert {
+        "aihwkit": "1.2.0",
+        "numpy": "2.4.6",
+        "torch": "2.15.0",
+    }.items() <= made.versions.items()
+
+
+def test_the_newest_release_is_the_one_on_the_index(cache, tmp_path):
+    for version in ("1.10.0", "1.9.0"):
+        tiny_wheels.wheel(tmp_path / "index", "aihwkit", version)
+    for uv in (find_uv(), None):
+        assert newest(uv, sys.executable) == "1.10.0"
+    for path in (tmp_path / "index").glob("aihwkit*"):
+        path.unlink()
+    for uv in (find_uv(), None, "/no/such/uv"):
+        with pytest.raises(InstallError, match=r"does not tell the newest aihwkit: \S"):
+            newest(uv, sys.executable)
 
 
 def test_the_reason_is_what_the_installer_says_last():
@@ -225,4 +260,7 @@ def test_the_reason_is_what_the_installer_says_last():
         "ERROR: No match"
     )
     assert reason([], 7) == "the installer ended with code 7"
-    assert len(reason(["error: " + "x" * 999], 1)) == 400
+    long = reason(["error: the build failed", "x" * 999, "KeyError: why"], 1)
+    assert long.startswith("error: the build failed x")
+    assert long.endswith("x KeyError: why")
+    assert len(long) <= 400

@@ -76,6 +76,8 @@ def test_a_folder_is_told_by_its_content_and_not_by_what_a_build_leaves(tmp_path
     (tmp_path / "__pycache__").mkdir()
     (tmp_path / "__pycache__" / "setup.pyc").write_text("x")
     (tmp_path / "rpu_base.so").write_text("x")
+    (tmp_path / "aihwkit.egg-info").mkdir()
+    (tmp_path / "aihwkit.egg-info" / "PKG-INFO").write_text("x")
     assert source_of(release).digest == first
     (tmp_path / "setup.py").write_text("two")
     assert source_of(release).digest != first
@@ -98,6 +100,12 @@ def test_mistakes_are_one_line(text, said, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match=said) as caught:
         parse_release(text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["1.2", "v1.2.0", "1.2.0"])
+def test_a_version_is_known_however_it_is_spelt(text):
+    source = source_of(parse_release(text))
+    assert (source.version, source.pythons) == ("1.2.0", WHEELS["1.2.0"])
 
 
 def test_wheels_that_are_none_of_ours(tmp_path):
@@ -175,6 +183,24 @@ def test_interpreters_are_asked():
         find_python("3.4", uv=None)
 
 
+def test_of_several_in_pyenv_the_newest_is_found(tmp_path, monkeypatch):
+    for version in ("3.99.9", "3.99.10", "3.99.11rc1"):
+        real = tmp_path / "versions" / version / "bin" / "python"
+        real.parent.mkdir(parents=True)
+        real.write_text(f"#!/bin/sh\necho {version} cpython\n")
+        real.chmod(0o755)
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert find_python("3.99", uv=None).version == "3.99.10"
+
+
+def test_an_interpreter_may_be_named_from_here(tmp_path, monkeypatch):
+    (tmp_path / "python").symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    named = parse_release("1.2.0:python=python").python
+    assert named == str(tmp_path / "python")
+    assert find_python(named, uv=None).version == platform.python_version()
+
+
 def test_pyenv_is_looked_at_even_where_its_shims_only_complain(tmp_path, monkeypatch):
     real = tmp_path / "versions" / "3.99.1" / "bin" / "python"
     real.parent.mkdir(parents=True)
@@ -235,5 +261,7 @@ def test_options_before_and_behind_the_releases():
 
 
 def test_what_this_command_decides_itself():
-    with pytest.raises(UsageError, match="--update-baselines has no place here"):
+    with pytest.raises(UsageError, match="--update-baselines has no place here: releases are"):
         words("1.1.0", "1.2.0", "--update-baselines")
+    with pytest.raises(UsageError, match="--co has no place here: nothing would be measured"):
+        words("1.1.0", "1.2.0", "-k", "bert", "--co")
