@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from datetime import datetime, timezone
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analog_bench.commands.arguments import Verbs, natural
 from analog_bench.commands.arguments import add_verb as _add
 from analog_bench.errors import StoreError, UsageError
 
+if TYPE_CHECKING:
+    from analog_bench.releases.session import Plan
+
 CHANGED = 1
 """Exit code where something changed, regressed or was lost, or a release could not be compared."""
 
-_TURNS = 15
+_TURNS, _FEWEST_TURNS = 15, 6
 _PLAN = "plan.json"
-_NOT_FOR_PYTEST = ("--baselines", "--update-baselines", "--gate", "--max-drop")
+_JUDGED = "releases are judged by each other"
+# What this command decides, and why.
+_DECIDED = {
+    "--baselines": _JUDGED,
+    "--co": "nothing would be measured; `pytest bench --collect-only` shows the cases",
+    "--collect-only": "nothing would be measured; `pytest bench --collect-only` shows the cases",
+    "--gate": _JUDGED,
+    "--max-drop": _JUDGED,
+    "--update-baselines": _JUDGED,
+}
 
 
 def add_verb(verbs: Verbs) -> None:
@@ -53,13 +66,14 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--bench", metavar="PATH", help="the studies, a folder or a file (default: bench)"
     )
     parser.add_argument(
-        "--no-cases", action="store_true", help="exact layer and physics only, in a minute"
+        "--no-cases", action="store_true", help="the layers exact and physics only, in a minute"
     )
     parser.add_argument(
         "--turns",
         type=natural,
         metavar="N",
-        help=f"times that work is timed in turns; 0 for no timings (default: {_TURNS})",
+        help=f"how often work is timed, {_FEWEST_TURNS} times or more; 0 for no timings "
+        f"(default: {_TURNS})",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="where results go (default: in runs/releases)"
@@ -100,6 +114,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"at least two releases are compared, found {len(names)}; name them oldest first, "
             "such as: analog-bench releases 1.1.0 1.2.0"
         )
+    if arguments.no_cases and for_pytest:
+        raise UsageError(f"--no-cases leaves nothing for pytest to do with {for_pytest[0]!r}")
     root = Path.cwd()
     plan = Plan(
         releases=parse_releases(names, arguments.torch, arguments.python),
@@ -108,17 +124,21 @@ def run(arguments: argparse.Namespace) -> int:
         folder=_folder(arguments, root),
         constraints=arguments.constraints,
         rebuild=arguments.rebuild,
-        turns=_TURNS if arguments.turns is None else arguments.turns,
+        turns=_turns(arguments.turns),
         resume=arguments.resume,
     )
-    if arguments.no_cases and for_pytest:
-        raise UsageError(f"--no-cases leaves nothing for pytest to do with {for_pytest[0]!r}")
     check_folder(plan.words, root)
     if plan.words:
         select(plan.words, root, sys.executable)
-    _note_plan(plan.folder, names, for_pytest, resume=plan.resume)
-    with shown() as progress:
-        found = compare(plan, progress.tell)
+    _note_plan(plan)
+    try:
+        with shown() as progress:
+            found = compare(plan, progress.tell)
+    except KeyboardInterrupt:
+        if plan.words:
+            again = f"the same command with --resume --out {shlex.quote(str(plan.folder))} goes on"
+            print(f"analog-bench: {again}", file=sys.stderr)
+        raise
     return _report(arguments, found, plan.folder)
 
 
@@ -144,18 +164,23 @@ def read_words(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
     )
     _add_options(behind)
     found, rest = behind.parse_known_args(words[len(names) :])
-    vars(arguments).update(
-        # Flags alone are there without being given; 0, as in `--turns 0`, equals False.
-        (name, value)
-        for name, value in vars(found).items()
-        if value is not False
-    )
+    vars(arguments).update(vars(found))
     for word in rest:
-        if word.partition("=")[0] in _NOT_FOR_PYTEST:
-            raise UsageError(
-                f"{word.partition('=')[0]} has no place here: releases are judged by each other"
-            )
+        option = word.partition("=")[0]
+        if option in _DECIDED:
+            raise UsageError(f"{option} has no place here: {_DECIDED[option]}")
     return names, rest
+
+
+def _turns(asked: int | None) -> int:
+    if asked is None:
+        return _TURNS
+    if 0 < asked < _FEWEST_TURNS:
+        raise UsageError(
+            f"--turns {asked} are too few to tell a change of speed from chance; ask for "
+            f"{_FEWEST_TURNS} or more, or 0 for no timings"
+        )
+    return asked
 
 
 def _folder(arguments: argparse.Namespace, root: Path) -> Path:
@@ -166,39 +191,41 @@ def _folder(arguments: argparse.Namespace, root: Path) -> Path:
     return folder.resolve()
 
 
-def _note_plan(folder: Path, names: list[str], for_pytest: list[str], *, resume: bool) -> None:
+def _note_plan(plan: Plan) -> None:
     """Write down what is compared, so that a resumed comparison is of the same."""
-    from analog_bench.store.atomic_file import write_atomic
     from analog_bench.store.document import DocumentError, load
-    from analog_bench.store.layout import layout
 
-    plan = {"releases": names, "pytest": for_pytest}
-    path = folder / _PLAN
+    noted = {
+        "releases": [asdict(release) for release in plan.releases],
+        "pytest": list(plan.words),
+        "constraints": None if plan.constraints is None else str(plan.constraints),
+    }
+    path = plan.folder / _PLAN
+    if not plan.resume:
+        _write(path, noted)
+        return
     try:
-        if resume:
-            there: Any = load(path).value
-            if there != plan:
-                raise UsageError(f"{str(folder)!r} holds another comparison: {there}")
-            return
-        write_atomic(path, layout(plan))
+        there: Any = load(path).value
     except FileNotFoundError:
-        raise UsageError(f"{str(folder)!r} holds no comparison to resume") from None
-    except DocumentError as problem:
+        raise UsageError(f"{str(plan.folder)!r} holds no comparison to resume") from None
+    except (OSError, DocumentError) as problem:
         raise UsageError(f"{str(path)!r}: {problem}") from None
-    except OSError as problem:
-        raise StoreError(f"cannot write to {str(folder)!r}: {problem.strerror}") from None
+    differing = [name for name in noted if there.get(name) != noted[name]]
+    if differing:
+        raise UsageError(
+            f"{str(plan.folder)!r} holds another comparison: {', '.join(differing)} differ from "
+            f"what {_PLAN} notes; start anew without --resume"
+        )
 
 
 def _report(arguments: argparse.Namespace, found: Any, folder: Path) -> int:
     from analog_bench.report.glyphs import needs_ascii
     from analog_bench.report.releases_plain import releases_plain
     from analog_bench.report.releases_table import releases_markdown, releases_table
-    from analog_bench.store.atomic_file import write_atomic
-    from analog_bench.store.layout import layout
 
     plain = releases_plain(found)
     file = folder / "releases.json"
-    write_atomic(file, layout(plain))
+    _write(file, plain)
     if arguments.json:
         print(json.dumps(plain, indent=2, allow_nan=False))
     elif arguments.markdown:
@@ -211,6 +238,17 @@ def _report(arguments: argparse.Namespace, found: Any, folder: Path) -> int:
         console.print(releases_table(found, everything=arguments.all, ascii_only=ascii_only))
         console.print(f"\n{file}", markup=False, highlight=False, soft_wrap=True)
     return CHANGED if found.fails else 0
+
+
+def _write(path: Path, plain: Any) -> None:
+    from analog_bench.store.atomic_file import write_atomic
+    from analog_bench.store.layout import layout
+
+    try:
+        write_atomic(path, layout(plain))
+    except OSError as problem:
+        why = problem.strerror or str(problem)
+        raise StoreError(f"cannot write {str(path)!r}: {why}; name a folder with --out") from None
 
 
 def _show_environments(*, as_json: bool) -> None:

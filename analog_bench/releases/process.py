@@ -8,15 +8,16 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from analog_bench.analog.physics.survey import Survey, survey_from_plain
 from analog_bench.errors import UsageError
 from analog_bench.releases.environment import Environment
 from analog_bench.releases.failure import ReleaseFailed
 
-# Would bring this process's packages, or the user's own, into an environment that is to be alone.
-_LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP")
+# Would bring this process's packages into an environment that is to be alone, or its measurements
+# into a CI job's summary, which is for the comparison.
+_LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "GITHUB_STEP_SUMMARY")
 _LAST_LINES = 3
 _NOTHING_SELECTED, _MISUSED, _TESTS_FAILED = 5, 4, 1
 
@@ -45,8 +46,16 @@ class Place:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def start(self, module: str, *words: str) -> subprocess.Popen[str]:
-        """Start a module of ours, to be talked to line by line."""
+    def start(
+        self, module: str, *words: str, complaints: IO[str] | int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
+        """Start a module of ours, to be talked to line by line.
+
+        Args:
+            module: The module.
+            *words: Its arguments.
+            complaints: Where its standard error goes.
+        """
         return subprocess.Popen(
             [str(self.environment.python), "-m", module, *words],
             # `-m` looks in the current folder first, and a checkout there is not the snapshot.
@@ -54,7 +63,7 @@ class Place:
             env=self.variables(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=complaints,
             text=True,
             encoding="utf-8",
             errors="replace",
@@ -67,8 +76,8 @@ def survey(place: Place) -> Survey:
     Raises:
         ReleaseFailed: The survey crashed, which is a defect or a broken installation.
     """
-    process = place.start("analog_bench.cli", "physics", "--json")
-    out, problem = process.communicate()
+    with place.start("analog_bench.cli", "physics", "--json") as process:
+        out, problem = process.communicate()
     try:
         plain: Mapping[str, Any] = json.loads(out)
     except ValueError:
@@ -99,7 +108,7 @@ def bench(
         A sentence on tests that failed, which need not concern results; empty without.
 
     Raises:
-        ReleaseFailed: There are no results; the text says why.
+        ReleaseFailed: There are no results, or not all; the text says why.
     """
     scripts = place.environment.scripts
     own = ["-p", "analog_bench.plugin", "--gate", "off", "--json", str(run_file)]
@@ -114,24 +123,25 @@ def bench(
         text=True,
         encoding="utf-8",
         errors="replace",
+        # Ctrl-C is for this process: pytest would conclude the run with what it has by then, and
+        # leave nothing to resume. Killed, it leaves its journal.
+        start_new_session=True,
     )
     said: list[str] = []
-    try:
-        with log.open("w", buffering=1, encoding="utf-8") as out, process:
+    with log.open("w", buffering=1, encoding="utf-8") as out, process:
+        try:
             stream = process.stdout
             for line in stream if stream is not None else ():
                 out.write(line)
                 said.append(line)
                 tell(line.strip())
-    except BaseException:
-        process.terminate()
-        raise
-    if process.returncode == 0:
-        return ""
-    told = last_words("".join(said), process.returncode)
-    if process.returncode == _TESTS_FAILED and run_file.is_file():
-        return f"{told} (all of it: {log})"
-    raise ReleaseFailed(f"its cases were not measured: {told} (all of it: {log})")
+        except BaseException:
+            process.kill()
+            raise
+    told = f"{last_words(''.join(said), process.returncode)} (all of it: {log})"
+    if process.returncode not in (0, _TESTS_FAILED) or not run_file.is_file():
+        raise ReleaseFailed(f"its cases were not measured: {told}")
+    return told if process.returncode == _TESTS_FAILED else ""
 
 
 def select(words: Sequence[str], root: Path, python: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,12 +23,15 @@ from analog_bench.releases.recipe import Recipe, recipe_of
 from analog_bench.releases.snapshot import snapshot
 from analog_bench.releases.source import Source, source_of
 from analog_bench.releases.spec import Release
-from analog_bench.releases.stopwatch import take_turns
+from analog_bench.releases.stopwatch import Timed, take_turns
+from analog_bench.store.journal_file import journal_path
 from analog_bench.store.run_file import read_run
 
 # What numbers may depend on, besides aihwkit and torch.
 _PACKAGES = ("datasets", "numpy", "scipy", "tokenizers", "transformers")
 _MIB = 2**20
+_UNFINISHED = "unfinished"
+_UNUSABLE = "none of its tile engines works"
 
 # Is given a release's name and what is going on there; a line of a tool's where `detail` is true.
 Tell = Callable[[str, str, bool], None]
@@ -77,9 +82,12 @@ def compare(plan: Plan, tell: Tell) -> Releases:
     prepared = prepare(plan.releases, plan.constraints)
     with snapshot() as code:
         found = [_surveyed(plan, release, recipe, code, tell) for release, recipe in prepared]
-        places = [place for _, place in found]
-        measured = [_measured(plan, one, place, tell) for one, place in found]
-        if plan.turns and sum(place is not None for place in places) > 1:
+        measured = [
+            one if place is None or not plan.words else _measured(plan, n, one, place, tell)
+            for n, (one, place) in enumerate(found, start=1)
+        ]
+        places = {one.name: place for one, place in found if place is not None}
+        if plan.turns and len(places) > 1:
             tell("", "timing small pieces of work in turns", False)
             measured = _timed(measured, places, plan.turns)
     return compare_releases(measured)
@@ -165,48 +173,61 @@ def _surveyed(
     except ReleaseFailed as problem:
         tell(release.name, str(problem), False)
         return replace(begun, problem=str(problem)), None
-    return replace(begun, survey=found, versions={**begun.versions, **found.versions}), place
+    surveyed = replace(begun, survey=found, versions={**begun.versions, **found.versions})
+    if not found.usable:
+        tell(release.name, _UNUSABLE, False)
+        return replace(surveyed, problem=_UNUSABLE), None
+    return surveyed, place
 
 
-def _measured(plan: Plan, release: Measured, place: Place | None, tell: Tell) -> Measured:
-    if place is None or not plan.words:
-        return release
-    run_file = plan.folder / f"{_spelt(release.name)}.json"
-    if plan.resume and run_file.is_file():
+def _measured(plan: Plan, number: int, release: Measured, place: Place, tell: Tell) -> Measured:
+    # The number keeps names apart that are spelt alike, and from the comparison's own files.
+    name = f"{number}-{_spelt(release.name)}"
+    finished = plan.folder / f"{name}.json"
+    if plan.resume and finished.is_file():
         tell(release.name, "its cases were measured before", False)
-        return replace(release, run=read_run(run_file))
+        return replace(release, run=read_run(finished))
     tell(release.name, "measuring its cases", False)
+    # Results move to their place when there are all: what is there can be compared.
+    unfinished = plan.folder / _UNFINISHED / finished.name
+    unfinished.parent.mkdir(exist_ok=True)
     words = list(plan.words)
-    if plan.resume and any(plan.folder.glob(f"{run_file.name}*")):
+    if plan.resume and journal_path(unfinished).is_file():
         words.append("--resume")
     try:
         remark = bench(
             place,
             words,
-            run_file,
+            unfinished,
             plan.root,
-            run_file.with_suffix(".log"),
+            finished.with_suffix(".log"),
             lambda line: tell(release.name, line, True),
         )
     except ReleaseFailed as problem:
         tell(release.name, str(problem), False)
         return replace(release, problem=str(problem))
-    return replace(release, run=read_run(run_file), remark=remark)
+    for suffix in (".json", ".html"):
+        with suppress(FileNotFoundError):
+            os.replace(unfinished.with_suffix(suffix), finished.with_suffix(suffix))
+    return replace(release, run=read_run(finished), remark=remark)
 
 
-def _timed(measured: list[Measured], places: Sequence[Place | None], turns: int) -> list[Measured]:
-    there = [n for n, place in enumerate(places) if place is not None]
+def _timed(measured: list[Measured], places: Mapping[str, Place], turns: int) -> list[Measured]:
     try:
-        found = take_turns([place for place in places if place is not None], turns)
+        found = take_turns(places, turns)
     except ReleaseFailed as problem:
         # Timings are an extra: without them everything else still stands.
-        remark = f"timings: {problem}"
-        return [
-            replace(one, remark="; ".join(filter(None, [one.remark, remark]))) for one in measured
-        ]
-    for n, own in zip(there, found, strict=True):
-        measured[n] = replace(measured[n], turns=own)
-    return measured
+        return [_remarked(one, f"no timings: {problem}") for one in measured]
+    return [_with_times(one, found[one.name]) if one.name in found else one for one in measured]
+
+
+def _with_times(release: Measured, timed: Timed) -> Measured:
+    reasons = [f"cannot be timed: {name} ({why})" for name, why in timed.impossible.items()]
+    return _remarked(replace(release, turns=timed.turns), *reasons)
+
+
+def _remarked(release: Measured, *remarks: str) -> Measured:
+    return replace(release, remark="; ".join(filter(None, [release.remark, *remarks])))
 
 
 def _versions(environment: Environment, recipe: Recipe) -> dict[str, str | None]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from statistics import median
+from typing import IO, Any
 
 from scipy import stats
 
@@ -17,8 +19,25 @@ from analog_bench.releases.process import Place, last_words
 
 WORKER = "analog_bench.analog.timing"
 TURNS = 15
+FEWEST_TURNS = 6
+"""With fewer, even the least and the largest ratio do not make a 95 % interval."""
 # Beyond this, and beyond chance, a piece of work counts as slower or faster.
 NOTABLE = 1.10
+
+Turns = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What one environment's worker said.
+
+    Attributes:
+        turns: One record a turn: name of the work to seconds.
+        impossible: Work that it cannot do, by name, with the reason.
+    """
+
+    turns: Turns
+    impossible: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -49,34 +68,26 @@ class Lap:
         return "faster" if self.high < 1 / NOTABLE else ""
 
 
-Turns = list[dict[str, float]]
-
-
-def take_turns(places: Sequence[Place], turns: int = TURNS) -> list[Turns]:
+def take_turns(places: Mapping[str, Place], turns: int = TURNS) -> dict[str, Timed]:
     """Time the work in several environments, one after the other in every turn.
 
     Args:
-        places: The environments.
+        places: The environments, by the names of their releases.
         turns: How often each is asked.
 
     Returns:
-        One list of turns an environment: name of the work to seconds.
+        What each said, by the same names.
 
     Raises:
         ReleaseFailed: A worker ended before its time.
     """
-    found: list[Turns] = [[] for _ in places]
     with ExitStack() as stack:
-        workers = [stack.enter_context(place.start(WORKER)) for place in places]
-        for worker in workers:
-            stack.callback(worker.kill)
-        for worker in workers:
-            _answer(worker)
+        workers = [stack.enter_context(_worker(*named)) for named in places.items()]
+        found = {worker.name: Timed([], worker.answer()) for worker in workers}
         for turn in range(turns):
             # Whoever goes first in one turn goes last in the next.
-            order = range(len(workers)) if turn % 2 == 0 else reversed(range(len(workers)))
-            for n in order:
-                found[n].append(_asked(workers[n]))
+            for worker in workers if turn % 2 == 0 else reversed(workers):
+                found[worker.name].turns.append(worker.ask())
     return found
 
 
@@ -87,36 +98,77 @@ def laps(old: Turns, new: Turns) -> tuple[Lap, ...]:
     gives it: it asks nothing of how timings are distributed.
 
     Args:
-        old: Turns of the older release.
+        old: Turns of the older release; `FEWEST_TURNS` or more, or none.
         new: Those of the newer one, as many.
 
     Returns:
         One record for each piece of work that both can do.
+
+    Raises:
+        ValueError: There are turns, but too few.
     """
-    names = [name for name in old[0] if name in new[0]] if old and new else []
+    if not old or not new:
+        return ()
+    if len(old) < FEWEST_TURNS:
+        raise ValueError(f"{len(old)} turns are too few for an interval")
+    names = [name for name in old[0] if name in new[0]]
     return tuple(_lap(name, [t[name] for t in old], [t[name] for t in new]) for name in names)
 
 
 def _lap(name: str, old: Sequence[float], new: Sequence[float]) -> Lap:
     ratios = sorted(b / a for a, b in zip(old, new, strict=True))
-    rank = int(stats.binom.ppf((1 - CONFIDENCE) / 2, len(ratios), 0.5))
-    rank = max(rank - 1, 0)
-    return Lap(name, median(old), median(new), median(ratios), ratios[rank], ratios[-rank - 1])
+    # The median lies below the k-th of n sorted ratios with the chance that fewer than k of n
+    # coins show heads.
+    k = int(stats.binom.ppf((1 - CONFIDENCE) / 2, len(ratios), 0.5))
+    return Lap(name, median(old), median(new), median(ratios), ratios[k - 1], ratios[-k])
 
 
-def _asked(worker: subprocess.Popen[str]) -> dict[str, float]:
-    # A worker that has ended says why when its answer is read.
-    with suppress(BrokenPipeError):
-        if worker.stdin is not None:
-            worker.stdin.write("\n")
-            worker.stdin.flush()
-    return _answer(worker)
+@dataclass(frozen=True)
+class _Worker:
+    """A process that times its work when it is asked to."""
+
+    name: str
+    process: subprocess.Popen[str]
+    complaints: IO[str]
+
+    def ask(self) -> dict[str, float]:
+        """Return the seconds of one turn."""
+        # A worker that has ended says why when its answer is read.
+        with suppress(BrokenPipeError):
+            if self.process.stdin is not None:
+                self.process.stdin.write("\n")
+                self.process.stdin.flush()
+        return self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        """Return what it says next."""
+        line = self.process.stdout.readline() if self.process.stdout is not None else ""
+        try:
+            found: dict[str, Any] = json.loads(line)
+        except ValueError:
+            raise ReleaseFailed(f"{self.name} cannot be timed: {self._why(line)}") from None
+        return found
+
+    def _why(self, line: str) -> str:
+        if line:
+            return f"it says {line.strip()!r}"
+        code = self.process.wait()
+        self.complaints.seek(0)
+        return last_words(self.complaints.read(), code)
 
 
-def _answer(worker: subprocess.Popen[str]) -> dict[str, float]:
-    line = worker.stdout.readline() if worker.stdout is not None else ""
-    if not line:
-        problem = worker.stderr.read() if worker.stderr is not None else ""
-        raise ReleaseFailed(f"it cannot be timed: {last_words(problem, worker.wait())}")
-    found: dict[str, float] = json.loads(line)
-    return found
+@contextmanager
+def _worker(name: str, place: Place) -> Iterator[_Worker]:
+    # A file, because nobody reads a pipe meanwhile: warnings could fill it.
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints,
+        place.start(WORKER, complaints=complaints) as process,
+    ):
+        try:
+            yield _Worker(name, process, complaints)
+        finally:
+            process.kill()
+            # What a dead worker did not take in is still to be written.
+            with suppress(BrokenPipeError):
+                if process.stdin is not None:
+                    process.stdin.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -38,7 +38,8 @@ def environments_table(found: Sequence[Environment], cache: Path) -> RenderableT
     if found:
         built = Table(box=None, pad_edge=False, header_style="dim")
         for header in ("release", "aihwkit", "torch", "built (UTC)", "size", "key"):
-            built.add_column(header, justify="right" if header == "size" else "left")
+            side: JustifyMethod = "right" if header == "size" else "left"
+            built.add_column(header, justify=side, overflow="fold")
         for one in found:
             versions = (one.versions.get(name, "") for name in ("aihwkit", "torch"))
             when = one.built[:16].replace("T", " ")

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analog_bench.releases.comparison import Measured, Releases, Step
+from analog_bench.releases.finding import LayerName, shortened
 from analog_bench.report.alphabet import spelt
 from analog_bench.report.comparison import comparison_table
 from analog_bench.report.markdown import escaped
@@ -17,10 +18,17 @@ _HEADERS = ("release", "aihwkit", "torch", "Python", "torch tile", "C++ tile", "
 _LAYER_HEADERS = ("layer", "compared", "what changed")
 _LAP_HEADERS = ("work", "before", "now", "now / before", "")
 _MOST_CHANGES = 12
-_STYLES = {"slower": "red", "faster": "green", "nothing": "green"}
+_NOTHING = "nothing"
+_STYLES = {"slower": "red", "faster": "green", _NOTHING: "green"}
+_EXPLAINED: dict[LayerName, str] = {
+    "exact": "to the last digits, what draws nothing or from one seed, and the terms of presets",
+    "physics": "each noise model beside its closed form",
+    "metrics": "the scores of the cases",
+}
 CAVEAT = (
     "Small pieces of work, timed in turns on this machine; the ratio is that of the whole pair of "
-    "aihwkit and torch, with the 95 % interval of its median."
+    "aihwkit and torch, with the 95 % interval of its median. Slower and faster are those whose "
+    "whole interval lies beyond 10 %."
 )
 
 
@@ -50,6 +58,7 @@ def releases_table(
     for step in releases.steps:
         parts += [text(f"\n{heading(step)}", "bold red" if step.fails else "bold")]
         parts.append(table(_LAYER_HEADERS, _layer_rows(step, everything), "compared"))
+        parts.append(text(explained(step), "dim"))
         parts += [text(line) for line in _abilities(step)]
         if step.cases is not None and (everything or step.cases.fails):
             parts += [
@@ -70,7 +79,12 @@ def releases_markdown(releases: Releases) -> str:
     for step in releases.steps:
         lines += ["", f"### {escaped(heading(step))}", ""]
         lines += _markdown_table(_LAYER_HEADERS, _layer_rows(step, everything=False))
-        lines += ["", *(f"{escaped(line)}  " for line in _abilities(step))]
+        lines += [
+            "",
+            escaped(explained(step)),
+            "",
+            *(f"{escaped(line)}  " for line in _abilities(step)),
+        ]
         if step.laps:
             lines += ["", *_markdown_table(_LAP_HEADERS, _lap_rows(step)), "", escaped(CAVEAT)]
         lines += ["", *(f"{escaped(line)}  " for line in _packages(step))]
@@ -78,28 +92,37 @@ def releases_markdown(releases: Releases) -> str:
 
 
 def heading(step: Step) -> str:
-    """Say in one line whether anything changed from one release to the next, and where first."""
+    """Say in one line whether anything changed from one release to the next, where, and what."""
     title = f"{step.old} -> {step.new}"
-    if step.first is not None:
-        return f"{title}: changed, first at the {_LAYERS[step.first]}"
+    changed = [layer for layer in step.layers if layer.changes]
+    if changed:
+        # Physics says what it is; the exact layer, that it is there.
+        telling = next((layer for layer in changed if layer.name == "physics"), changed[0])
+        subjects = shortened(dict.fromkeys(change.subject for change in telling.changes))
+        return f"{title}: changed ({', '.join(one.name for one in changed)}): {subjects}"
     if step.fails:
-        return f"{title}: something is lost or regressed"
-    return f"{title}: nothing changed"
+        return f"{title}: something is lost"
+    if not any(layer.compared for layer in step.layers if layer.name == "physics"):
+        return f"{title}: nothing of aihwkit could be compared"
+    return f"{title}: nothing changed" + ("" if step.cases is not None else " (without cases)")
 
 
-_LAYERS = {"exact": "exact layer", "physics": "physics layer", "metrics": "metrics"}
+def explained(step: Step) -> str:
+    """Say what the layers of a step are."""
+    layers = " ".join(f"{one.name}: {_EXPLAINED[one.name]}." for one in step.layers)
+    return f"{layers} The first layer with a change is the nearest to its cause."
 
 
 def _release_row(one: Measured) -> tuple[str, ...]:
     found = one.versions
     tiles = one.survey.tiles if one.survey is not None else {}
     cases = [result.status for result in one.run.results] if one.run is not None else []
-    counted = f"{cases.count('measured')} of {len(cases)} measured" if cases else ""
+    counted = f"{cases.count('measured')} of {len(cases)} measured" if cases else "none"
     return (
         one.name,
         *(found.get(name) or "" for name in ("aihwkit", "torch", "python")),
         *(("no" if tiles[t] else "works") if t in tiles else "" for t in ("torch", "cpp")),
-        counted or ("no" if one.problem else ""),
+        "not compared" if one.problem else counted,
     )
 
 
@@ -122,9 +145,9 @@ def _layer_rows(step: Step, everything: bool) -> Iterator[tuple[str, ...]]:
         if len(shown) < len(layer.changes):
             lines.append(f"and {len(layer.changes) - len(shown)} more; --all shows them")
         yield (
-            _LAYERS[layer.name],
+            layer.name,
             str(layer.compared),
-            "\n".join([*(lines or ["nothing"]), *layer.notes]),
+            "\n".join([*(lines or [_NOTHING if layer.compared else ""]), *layer.notes]),
         )
 
 

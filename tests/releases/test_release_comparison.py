@@ -7,9 +7,8 @@ import pytest
 from rich.console import Console
 from surveys import FIGURES, PRESET, check, run, survey, with_noise
 
-from analog_bench.analog.physics.fact import Fact, differs_by
+from analog_bench.analog.physics.fact import Fact, apart, differ
 from analog_bench.releases.comparison import Measured, compare_releases
-from analog_bench.releases.stopwatch import laps
 from analog_bench.report.releases_plain import releases_plain
 from analog_bench.report.releases_table import releases_markdown, releases_table
 
@@ -50,12 +49,13 @@ def test_more_programming_noise_is_seen_exactly_and_named_by_physics():
     assert (step.first, step.fails) == ("exact", True)
     (exact,) = layer(step, "exact").changes
     assert str(exact) == (
-        "pcm (torch tile and C++ tile): chips programmed with one seed are no longer the same"
+        "pcm (torch tile and C++ tile): fingerprints of chips programmed with one seed differ "
+        "by up to 0.99 %"
     )
     (physics,) = layer(step, "physics").changes
     assert str(physics) == (
-        "pcm programming noise (torch tile and C++ tile): 1.10 times its closed form; was 1.00 "
-        "times its closed form (g = 0.3, g = 0.9)"
+        "pcm programming noise (torch tile and C++ tile): 110 % of its closed form, was 100 % "
+        "(g = 0.3, g = 0.9)"
     )
     assert layer(step, "metrics").notes[0].startswith("0 of 4 cases are compared chip by chip")
 
@@ -105,18 +105,27 @@ def test_a_preset_is_compared_term_by_term():
 def test_wrong_in_both_is_a_note_and_mended_is_a_change():
     assert not compared(with_noise(1.1), with_noise(1.1)).fails
     (note,) = layer(compared(with_noise(1.1), with_noise(1.1)), "physics").notes
-    assert "pcm programming noise is off its closed form in both releases by the same" in note
+    assert note == (
+        "pcm programming noise is off in both releases by the same: 110 % of its closed form"
+    )
     mended = layer(compared(with_noise(1.1), survey()), "physics")
-    assert "follows its closed form now; was 1.10 times" in str(mended.changes[0])
+    assert "follows its closed form now (100 %), was 110 %" in str(mended.changes[0])
     moved = layer(compared(with_noise(1.1), with_noise(1.2)), "physics")
-    assert "1.20 times its closed form; was 1.10 times" in str(moved.changes[0])
+    assert "120 % of its closed form, was 110 %" in str(moved.changes[0])
+
+
+def test_a_small_change_is_spelt_with_the_digits_that_it_needs():
+    exact = replace(check("quantise", "step"), tolerance=2e-4)
+    off = replace(exact, measured=2.001)
+    found = layer(compared(survey(checks=(exact,)), survey(checks=(off,))), "physics")
+    assert "100.05 % of its closed form, was 100.00 %" in str(found.changes[0])
 
 
 def test_one_condition_of_many_is_said_to_be_one():
     sound = survey()
     first = replace(sound.checks[0], measured=2.5)
     found = layer(compared(sound, survey(checks=(first, *sound.checks[1:]))), "physics")
-    assert "(g = 0.3, 1 of 4 conditions)" in str(found.changes[0])
+    assert "(g = 0.3; 1 of 4 conditions)" in str(found.changes[0])
 
 
 def test_what_is_lost_fails_and_what_is_won_does_not():
@@ -170,28 +179,28 @@ def test_a_release_without_an_environment_is_a_row_and_no_pass():
     assert "b could not be compared" in releases_markdown(found)
 
 
+def test_a_preset_that_cannot_be_made_any_more_is_lost_for_a_reason():
+    broken = survey(
+        presets={},
+        reasons={"preset StandardHWATrainingPreset": "TypeError: w", "noise models of x": "Error"},
+    )
+    assert [(a.what, a.lost, a.reason) for a in compared(survey(), broken).abilities] == [
+        ("preset StandardHWATrainingPreset", True, "TypeError: w"),
+        ("noise models of x", True, "Error"),
+    ]
+    assert compared(broken, broken).abilities == ()
+
+
 def test_facts_are_compared_in_units_of_their_tensor():
-    fact = Fact("digital", "product", "none", (1e-9, 0.5, 0.6, 0.0))
+    fact = Fact("digital", "torch", "none", (1e-9, 0.5, 0.6, 0.0, 7e-3, 7e-3, 1e-3, 0.0))
     # A mean of almost nothing may change by its whole size: the tensor's numbers are about 0.5.
-    assert differs_by(fact, replace(fact, figures=(-1e-7, 0.5, 0.6, 0.0))) < 1
-    assert differs_by(fact, replace(fact, figures=(1e-9, 0.5001, 0.6, 0.0))) > 1
-    assert differs_by(fact, replace(fact, figures=FIGURES * 2)) == float("inf")
-
-
-@pytest.mark.parametrize(
-    ("factor", "verdict"), [(1.0, ""), (1.05, ""), (1.5, "slower"), (0.5, "faster")]
-)
-def test_timings_are_compared_turn_by_turn(factor, verdict):
-    # The machine becomes twice as slow half-way, and one turn is hit by something else.
-    load = [1.0] * 8 + [2.0] * 7
-    old = [{"work": 0.01 * x * (1 + 0.01 * (n % 3))} for n, x in enumerate(load)]
-    new = [{"work": 0.01 * x * factor, "more": 1.0} for x in load]
-    new[4]["work"] *= 10
-    (lap,) = laps(old, new)
-    assert lap.verdict == verdict
-    assert lap.low <= lap.ratio <= lap.high
-    assert lap.ratio == pytest.approx(factor, rel=0.03)
-    assert laps([], []) == ()
+    near = replace(fact, figures=(-1e-7, *fact.figures[1:]))
+    assert not differ(fact, near)
+    assert apart(fact, near) == pytest.approx(1.01e-7 / 0.6)
+    assert differ(fact, replace(fact, figures=(1e-9, 0.5001, *fact.figures[2:])))
+    # The second tensor has numbers of its own.
+    assert differ(fact, replace(fact, figures=(*fact.figures[:4], 7e-3, 7.001e-3, 1e-3, 0.0)))
+    assert apart(fact, replace(fact, figures=FIGURES)) == float("inf")
 
 
 def test_tables_in_every_form():
@@ -210,14 +219,14 @@ def test_tables_in_every_form():
         ]
     )
     text = drawn(found)
-    assert "old -> <b>|new: changed, first at the exact layer" in text
+    assert "old -> <b>|new: changed (exact, physics, metrics): pcm programming noise" in text
     assert "2.00 (2.00 to 2.00)" in text
     assert "torch 2.11.0 -> 2.15.0" in text
     assert "4 cases: 4 regressed" in text
     assert drawn(found, ascii_only=True).isascii()
     markdown = releases_markdown(found)
     assert "<b>" not in markdown
-    rows = [line for line in markdown.splitlines() if line.startswith("| physics layer")]
+    rows = [line for line in markdown.splitlines() if line.startswith("| physics |")]
     assert len(rows) == 1
     plain = json.loads(json.dumps(releases_plain(found), allow_nan=False))
     assert (plain["fails"], plain["steps"][0]["first"]) == (True, "exact")
