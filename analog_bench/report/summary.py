@@ -12,6 +12,7 @@ from analog_bench.gate.verdict import Kind, Verdict
 from analog_bench.report.columns import VERDICT_STYLES
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.labels import amount, metric_label, one_line
+from analog_bench.report.wording import counted
 from analog_bench.result import Metric, Result
 from analog_bench.store.baseline import Change
 
@@ -122,8 +123,11 @@ def stored_changes(changes: Sequence[Change], verdicts: Mapping[tuple[str, str],
     if not changes:
         return Text("baselines: nothing changed")
     fresh = sum(change.before is None for change in changes)
-    said = Text(f"baselines: {fresh} scores new, {len(changes) - fresh} changed")
-    listed = [change for change in changes if change.before is not None]
+    listed = [change for change in changes if change.moves]
+    said = Text(f"baselines: {counted(fresh, 'score')} new, {len(listed)} changed")
+    kept = len(changes) - fresh - len(listed)
+    if kept:
+        said.append(f", {kept} as before with other chips or facts")
     for change in listed[:_LISTED_AT_MOST]:
         said.append(f"\n  {one_line(str(change))}")
         kind = verdicts.get((change.what, change.metric))

@@ -177,6 +177,14 @@ class Change:
     before: float | None
     after: float | None
 
+    @property
+    def moves(self) -> bool:
+        """Whether there was a score and it is another one now, or stored no more.
+
+        Its entry may have changed all the same: more chips, other facts beside them.
+        """
+        return self.before is not None and self.before != self.after
+
     def __str__(self) -> str:
         """Return one line, e.g. `bert/qa_outputs/white_output:std=1 f1: 61.20 -> 60.95 (-0.25)`."""
         name = f"{self.what} {self.metric}:"

@@ -61,7 +61,12 @@ def test_after_an_update_the_changes_are_told(bert, metrics):
     changes = [Change("bert/a", "p", "f1", None, 60.0), Change("bert/b", "p", "f1", 60.0, 59.5)]
     text = run_summary(pairs, changes=changes).plain
     assert text.splitlines()[1:] == [
-        "baselines: 1 scores new, 1 changed",
+        "baselines: 1 score new, 1 changed",
+        "  bert/b f1: 60 -> 59.5 (-0.5)",
+    ]
+    more_chips = [*changes, Change("bert/c", "p", "f1", 60.0, 60.0)]
+    assert run_summary(pairs, changes=more_chips).plain.splitlines()[1:] == [
+        "baselines: 1 score new, 1 changed, 1 as before with other chips or facts",
         "  bert/b f1: 60 -> 59.5 (-0.5)",
     ]
     named = [Change(bert[0].case_id, "p", "f1", 60.0, 59.5)]
