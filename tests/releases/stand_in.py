@@ -33,7 +33,7 @@ print("w" * 100_000, file=sys.stderr)  # more than a pipe holds
 told = Path(__file__).parents[2] / "timing"
 print(json.dumps({"spin": "ValueError: it cannot"}), flush=True)
 for turn, _ in enumerate(sys.stdin):
-    if told.exists() and turn == 2:
+    if told.exists() and turn == 2 and "fault" in version("aihwkit"):
         print(told.read_text(), flush=True) if told.read_text() else sys.exit("error: it broke")
     else:
         print(json.dumps(slow), flush=True)
@@ -108,7 +108,7 @@ class StandIn:
         (self.folder / "measure").write_text(how)
 
     def time(self, text):
-        """Let the third turn of a timing say this; end there where it is empty."""
+        """Let the third turn of the faulty one say this; end there where it is empty."""
         (self.folder / "timing").write_text(text)
 
     @property

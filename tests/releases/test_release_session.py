@@ -158,7 +158,7 @@ def test_timings_that_fail_leave_the_rest(plan, code, says, why):
     found = compare(replace(plan, words=()), Told())
     assert found.steps[0].laps == ()
     assert found.steps[0].layers[0].changes
-    assert {one.remark for one in found.measured} == {f"no timings: {HERE} cannot be timed: {why}"}
+    assert {one.remark for one in found.measured} == {f"no timings: faulty cannot be timed: {why}"}
 
 
 def test_names_that_are_spelt_alike_have_files_of_their_own(plan, code):
