@@ -89,7 +89,9 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs."""
     parser = argparse.ArgumentParser(
         prog="analog-bench",
-        description="Robustness of language models on analog in-memory hardware.",
+        description="Robustness of language models on analog in-memory hardware. pytest measures: "
+        "`pytest bench -k bert_layer_noise`, with the options in `pytest bench --help`. The verbs "
+        "here work on what it measured, on models and on installations.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
