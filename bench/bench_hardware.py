@@ -6,9 +6,10 @@ that those tiles can do. Try
     pytest bench -k bert_hardware
     pytest bench -k bert_hardware --variant hwa
 
-`FloatingPointPreset` is perfect at reading alone. Its cells are programmed and drift as PCM's do, and
-it scales no weights to the range of conductances (`weight_scaling_omega` is 0): beside weights far
-below 1 the noise of programming is large, so that it costs more than `StandardHWATrainingTorch`.
+`FloatingPointPreset` is perfect at reading alone. Its cells are programmed and drift as PCM's do,
+and it scales no weights to the range of conductances (`weight_scaling_omega` is 0): beside weights
+far below 1 the noise of programming is large, so that it costs more than
+`StandardHWATrainingTorch`.
 """
 
 from collections.abc import Callable
