@@ -20,11 +20,12 @@ from analog_bench.report.html.cells import (
 )
 from analog_bench.report.labels import amount, metric_label, one_line, spelt_change
 from analog_bench.report.wording import amount_of, counted, names_within, unit_label
-from analog_bench.result import Metric, Result
+from analog_bench.result import Result
 
 _WORST_OF_A_MODEL = 4
 _CHANGES_AT_MOST = 12
 _CHANGED: tuple[Kind, ...] = ("regressed", "broken", "improved")
+_COMPARED: tuple[Kind, ...] = ("regressed", "equivalent", "improved", "inconclusive")
 _PACKAGES = ("aihwkit", "torch", "transformers", "numpy", "analog-bench", "python")
 
 
@@ -44,20 +45,37 @@ class Count:
 
 
 @dataclass(frozen=True)
+class WorstCase:
+    """A case among those that lost most: its loss is what lies between the two scores.
+
+    Attributes:
+        name: Its name, with its study where there are several.
+        score: What it scored.
+        loss: What it lost.
+        digital: What the digital model scored in its study: each has data of its own.
+        share: The loss as a share of the largest, 0 to 1.
+    """
+
+    name: Cell
+    score: Cell
+    loss: Cell
+    digital: Cell
+    share: float
+
+
+@dataclass(frozen=True)
 class Worst:
     """The cases of a model that lost most, in one metric.
 
     Attributes:
         model: The model.
         metric: The metric with its unit.
-        digital: What the digital model scored.
-        rows: Cases with score, loss, and the loss as a share of the largest, 0 to 1.
+        rows: Cases, the one that lost most first.
     """
 
     model: str
     metric: str
-    digital: str
-    rows: tuple[tuple[Cell, Cell, Cell, float], ...]
+    rows: tuple[WorstCase, ...]
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,7 @@ class Overview:
         counts: Verdicts that were given, and `regressed` always where anything was compared.
         cases: Number of cases.
         worst: By model.
+        worst_note: What stands in its place where it is empty.
         changes: What changed since the baseline: the verdict, by how much, which case.
         changes_note: What was compared with what.
         digital: The digital models against their stored scores.
@@ -82,11 +101,31 @@ class Overview:
     counts: tuple[Count, ...]
     cases: int
     worst: tuple[Worst, ...]
+    worst_note: str
     changes: tuple[tuple[Cell, str, Cell], ...]
     changes_note: str
     digital: tuple[tuple[Cell, ...], ...]
     reasons: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A case of which something is known besides its scores.
+
+    Attributes:
+        study: Its study.
+        result: The record.
+        kind: The verdict; how it was not measured where there is none.
+        reason: Why.
+        verdict: The verdict; None where nothing was compared.
+    """
+
+    study: Judged
+    result: Result
+    kind: Kind
+    reason: str
+    verdict: Verdict | None
 
 
 def overview(contents: Contents) -> Overview:
@@ -96,33 +135,41 @@ def overview(contents: Contents) -> Overview:
         contents: The page's contents.
     """
     pairs = list(contents.pairs)
-    judged = [
-        (study, result, study.verdicts[result.case_id])
-        for study, result in pairs
-        if result.case_id in study.verdicts
-    ]
-    counts = Counter(verdict.kind for _, _, verdict in judged)
+    told = [one for study, result in pairs if (one := _told(study, result)) is not None]
+    counts = Counter(one.kind for one in told)
+    compared = any(counts[kind] for kind in _COMPARED)
     changed = sorted(
-        ((s, r, v) for s, r, v in judged if v.kind in _CHANGED),
-        key=lambda found: _CHANGED.index(found[2].kind),
+        (one for one in told if one.kind in _CHANGED), key=lambda one: _CHANGED.index(one.kind)
     )
     failed_digital = [
         verdict for study in contents.studies for verdict in study.digital.values() if verdict.fails
     ]
     headline, tone = _headline(len(pairs), counts, len(failed_digital))
-    kinds = [kind for kind in VERDICT_STYLES if counts[kind] or (kind == "regressed" and judged)]
+    kinds = [kind for kind in VERDICT_STYLES if counts[kind] or (kind == "regressed" and compared)]
+    measured = any(loss_of(result, study.main) is not None for study, result in pairs)
     return Overview(
         headline=headline,
         tone=tone,
         counts=tuple(Count(kind, counts[kind], SIGNS[kind]) for kind in kinds),
         cases=len(pairs),
         worst=_worst(contents),
+        worst_note="Nothing lost more than its margin." if measured else "Nothing was measured.",
         changes=_changes(contents, changed),
         changes_note=_changes_note(contents, counts, len(changed)),
         digital=_digital(contents),
-        reasons=_reasons([(v.kind, v.reason) for _, _, v in judged]),
+        reasons=_reasons(told),
         facts=_facts(contents),
     )
+
+
+def _told(study: Judged, result: Result) -> _Told | None:
+    verdict = study.verdicts.get(result.case_id)
+    if verdict is not None:
+        return _Told(study, result, verdict.kind, verdict.reason, verdict)
+    # What could not be measured is to be seen where nothing is judged, too.
+    if result.status != "measured":
+        return _Told(study, result, result.status, result.reason, None)
+    return None
 
 
 def _headline(cases: int, counts: Counter[Kind], digital: int) -> tuple[str, str]:
@@ -133,9 +180,14 @@ def _headline(cases: int, counts: Counter[Kind], digital: int) -> tuple[str, str
         return f"{' and '.join(failing)} of {counted(cases, 'case')}", "bad"
     if digital:
         return "The digital model changed", "bad"
-    compared = sum(counts[kind] for kind in ("equivalent", "improved", "inconclusive"))
+    compared, open_ones = sum(counts[kind] for kind in _COMPARED), counts["inconclusive"]
+    among = f"among {counted(compared, 'case')} compared"
+    if compared and not open_ones:
+        return f"Nothing regressed {among}", "good"
+    if compared > open_ones:
+        return f"No regression is shown {among}, {open_ones} of them inconclusive", "good"
     if compared:
-        return f"Nothing regressed among {counted(compared, 'case')} compared", "good"
+        return f"Whether anything changed cannot be told {among}", "plain"
     if counts["new"] or counts["stale"]:
         return f"{counted(cases, 'case')}, no baseline yet to compare with", "plain"
     return f"{counted(cases, 'case')}, not compared with a baseline", "plain"
@@ -144,18 +196,20 @@ def _headline(cases: int, counts: Counter[Kind], digital: int) -> tuple[str, str
 def _worst(contents: Contents) -> tuple[Worst, ...]:
     found = []
     for model in contents.models:
-        by_metric: dict[str, list[tuple[Judged, Result, float]]] = {}
-        for study in contents.of_model(model):
+        studies = contents.of_model(model)
+        by_metric: dict[tuple[str, str, bool], list[tuple[Judged, Result, float]]] = {}
+        for study in studies:
+            metric = study.main
             for result in study.measured:
-                loss = loss_of(result, study.main)
-                if loss is not None:
-                    by_metric.setdefault(study.main.name, []).append((study, result, loss))
+                loss = loss_of(result, metric)
+                # What loses no more than its study's margin is not among the worst, however few
+                # there are; nor does it take the place of what loses more than another's.
+                if loss is not None and loss > metric.margin:
+                    key = metric.name, metric.unit, metric.higher_is_better
+                    by_metric.setdefault(key, []).append((study, result, loss))
         for rows in by_metric.values():
             ranked = sorted(rows, key=lambda row: -row[2])[:_WORST_OF_A_MODEL]
-            # What loses no more than the margin is not among the worst, however few there are.
-            ranked = [row for row in ranked if row[2] > row[0].main.margin]
-            if ranked:
-                found.append(_worst_of(contents, model, ranked, [result for _, result, _ in rows]))
+            found.append(_worst_of(contents, model, ranked, several=len(studies) > 1))
     return tuple(found)
 
 
@@ -163,56 +217,61 @@ def _worst_of(
     contents: Contents,
     model: str,
     ranked: Sequence[tuple[Judged, Result, float]],
-    among: Sequence[Result],
+    *,
+    several: bool,
 ) -> Worst:
-    metric, first = ranked[0][0].main, ranked[0][1]
-    name = names_within(among)
+    def case(study: Judged, result: Result, loss: float) -> WorstCase:
+        metric, href = study.main, contents.link(result)
+        name = names_within(study.measured)(result)
+        return WorstCase(
+            name=Cell(f"{one_line(study.scope.study)} · {name}" if several else name, href),
+            score=number(spelt_score(result, metric), href),
+            loss=number(spelt_loss(loss, metric), href),
+            digital=number(amount(result.digital[metric.name], metric), href),
+            share=max(0.0, loss / ranked[0][2]),
+        )
+
     return Worst(
         model=one_line(model),
-        metric=unit_label(metric),
-        digital=amount(first.digital[metric.name], metric),
-        rows=tuple(
-            (
-                Cell(name(result), contents.link(result)),
-                number(spelt_score(result, metric), contents.link(result)),
-                number(spelt_loss(loss, metric), contents.link(result)),
-                max(0.0, loss / ranked[0][2]),
-            )
-            for _, result, loss in ranked
-        ),
+        metric=unit_label(ranked[0][0].main),
+        rows=tuple(case(*row) for row in ranked),
     )
 
 
-def _changes(
-    contents: Contents, changed: Sequence[tuple[Judged, Result, Verdict]]
-) -> tuple[tuple[Cell, str, Cell], ...]:
+def _changes(contents: Contents, changed: Sequence[_Told]) -> tuple[tuple[Cell, str, Cell], ...]:
     return tuple(
         (
-            Cell(verdict.kind, kind=verdict.kind),
-            _change(verdict, study.main),
-            Cell(one_line(result.case_id), contents.link(result)),
+            Cell(one.kind, kind=one.kind),
+            _change(one),
+            # Two studies may hold a case of the same id.
+            Cell(
+                f"{one_line(one.study.scope.study)} · {one_line(one.result.case_id)}",
+                contents.link(one.result),
+            ),
         )
-        for study, result, verdict in changed[:_CHANGES_AT_MOST]
+        for one in changed[:_CHANGES_AT_MOST]
     )
 
 
-def _change(verdict: Verdict, metric: Metric) -> str:
-    spelt = spelt_change(verdict, metric, GLYPH).replace("-", GLYPH.minus)
-    return amount_of(spelt, metric) if spelt else one_line(verdict.reason)
+def _change(one: _Told) -> str:
+    metric = one.study.main
+    spelt = spelt_change(one.verdict, metric, GLYPH) if one.verdict else ""
+    return amount_of(spelt.replace("-", GLYPH.minus), metric) if spelt else one_line(one.reason)
 
 
 def _changes_note(contents: Contents, counts: Counter[Kind], changed: int) -> str:
-    if not counts:
-        return "Nothing was compared with a baseline."
+    without = counts["new"] + counts["stale"]
     said = []
+    if not without and not any(counts[kind] for kind in _COMPARED):
+        said.append("Nothing was compared with a baseline.")
     if changed > _CHANGES_AT_MOST:
         said.append(f"The first {_CHANGES_AT_MOST} of {changed}; each case says its own below.")
     elif not changed and (counts["equivalent"] or counts["inconclusive"]):
         said.append(
-            f"No case changed by more than its margin: {counts['equivalent']} equivalent, "
-            f"{counts['inconclusive']} inconclusive."
+            "No case is shown to have changed beyond its margin: "
+            f"{counts['equivalent']} equivalent, {counts['inconclusive']} inconclusive"
+            f"{' (cannot be told)' if counts['inconclusive'] else ''}."
         )
-    without = counts["new"] + counts["stale"]
     if without:
         said.append(
             f"{counted(without, 'case')} without a baseline to compare with; "
@@ -249,8 +308,10 @@ def _digital(contents: Contents) -> tuple[tuple[Cell, ...], ...]:
     return tuple(dict.fromkeys(rows))
 
 
-def _reasons(judged: Sequence[tuple[Kind, str]]) -> tuple[str, ...]:
-    found = Counter((k, one_line(reason)) for k, reason in judged if k in ("skipped", "stale"))
+def _reasons(told: Sequence[_Told]) -> tuple[str, ...]:
+    found = Counter(
+        (one.kind, one_line(one.reason)) for one in told if one.kind in ("skipped", "stale")
+    )
     return tuple(
         f"{number} {kind}: {reason or 'no reason is given'}"
         for (kind, reason), number in found.most_common()

@@ -14,6 +14,7 @@ from analog_bench.report.contents import contents_of
 from analog_bench.report.html.chapter import chapters
 from analog_bench.report.html.overview import overview
 from analog_bench.report.html.page import page, write_page
+from analog_bench.result import Margin
 from tests.report.html.example_report import (
     LAYERS,
     NASTY,
@@ -101,7 +102,11 @@ def test_the_first_screen_says_what_it_comes_to(document):
     assert "Baseline of 2026-11-20 (aihwkit 1.0.0, torch 2.10.0, commit aaaaaaaaaaaa)." in words
     assert "aihwkit 1.1.0, torch 2.11.0" in words
     assert "torch: works, cpp: no" in words
-    assert "What lost most bert F1 (points), digital 70.0 embeddings.word_embeddings" in words
+    assert (
+        "What lost most bert F1 (points) case loss score digital "
+        "layer_noise · embeddings.word_embeddings · pcm · 1 d · C++ tile "
+        "−61.0 9.0 ±1.2 70.0" in words
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,7 +127,106 @@ def test_without_a_baseline_it_says_so():
     found = overview(contents_of(run, new, {}))
     assert (found.headline, found.tone) == ("83 cases, no baseline yet to compare with", "plain")
     found = overview(contents_of(run, {}, {}))
-    assert (found.headline, found.counts) == ("83 cases, not compared with a baseline", ())
+    assert found.headline == "83 cases, not compared with a baseline"
+    assert [(count.kind, count.number) for count in found.counts] == [("skipped", 1)]
+    assert found.changes_note == "Nothing was compared with a baseline."
+
+
+def test_what_could_not_be_measured_is_seen_without_verdicts():
+    run = example_run()
+    broken = replace(run.results[0], status="broken", reason="no finite score", chips=())
+    found = overview(contents_of(replace(run, results=(broken, *run.results[1:])), {}, {}))
+    assert (found.headline, found.tone) == ("1 broken of 83 cases", "bad")
+    assert [(count.kind, count.number) for count in found.counts] == [("broken", 1), ("skipped", 1)]
+    ((kind, why, case),) = found.changes
+    assert (kind.text, why) == ("broken", "no finite score")
+    assert case.text == f"layer_noise · {broken.case_id}"
+    assert found.reasons == (f"1 skipped: no C++ tile: {SCRIPT}",)
+
+
+def test_nothing_lost_is_said_of_what_was_measured_alone():
+    result = replace(example_run().results[0], digital={"f1": 10.0})
+    skipped = replace(result, status="skipped", reason="no", chips=())
+    for one, note in (
+        (result, "Nothing lost more than its margin."),
+        (skipped, "Nothing was measured."),
+    ):
+        contents = contents_of(replace(example_run(), results=(one,)), {}, {})
+        assert overview(contents).worst == ()
+        assert note in " ".join(Document(page(contents)).text.split())
+
+
+def judged_as(**kinds):
+    """Return the first screen of as many cases of each kind."""
+    names = [kind for kind, number in kinds.items() for _ in range(number)]
+    run = replace(example_run(), results=example_run().results[: len(names)])
+    given = {
+        (r.case_id, r.study): verdict(kind, 0.1) for r, kind in zip(run.results, names, strict=True)
+    }
+    return overview(contents_of(run, given, {}))
+
+
+def test_inconclusive_is_not_unchanged():
+    some = judged_as(equivalent=3, inconclusive=2)
+    assert some.headline == "No regression is shown among 5 cases compared, 2 of them inconclusive"
+    assert some.tone == "good"
+    assert some.changes_note == (
+        "No case is shown to have changed beyond its margin: 3 equivalent, "
+        "2 inconclusive (cannot be told)."
+    )
+    none = judged_as(inconclusive=4)
+    assert none.headline == "Whether anything changed cannot be told among 4 cases compared"
+    assert none.tone == "plain"
+
+
+def test_regressed_is_counted_where_something_was_compared():
+    assert [(c.kind, c.number) for c in judged_as(new=2).counts] == [("new", 2)]
+    assert [(c.kind, c.number) for c in judged_as(new=1, equivalent=1).counts] == [
+        ("regressed", 0),
+        ("equivalent", 1),
+        ("new", 1),
+    ]
+
+
+def of_two_studies(margins=None):
+    """Return the whole model in two studies, whose data the digital model scores unlike."""
+    run = example_run()
+    chosen = [r for r in run.results if r.study == "drift" and r.variant == "direct"][:2]
+    other = [
+        replace(r, study="noise_types", digital={"f1": 60.0}, protocol="other") for r in chosen
+    ]
+    scopes = tuple(
+        replace(scope, margins=(margins or {}).get(scope.study, {})) for scope in run.scopes
+    )
+    return replace(run, scopes=scopes, results=(*chosen, *other))
+
+
+def test_score_loss_and_digital_of_what_lost_most_add_up():
+    (worst,) = overview(contents_of(of_two_studies(), {}, {})).worst
+    assert [
+        (case.name.text, case.loss.text, case.score.text, case.digital.text) for case in worst.rows
+    ] == [
+        ("drift · whole model · 1 s", "−21.0", "49.0 ±5.0", "70.0"),
+        ("drift · whole model", "−20.0", "50.0 ±5.0", "70.0"),
+        ("noise_types · whole model · 1 s", "−11.0", "49.0 ±5.0", "60.0"),
+        ("noise_types · whole model", "−10.0", "50.0 ±5.0", "60.0"),
+    ]
+    assert [case.share for case in worst.rows][::3] == [1.0, 10 / 21]
+
+
+def test_what_keeps_within_its_margin_takes_no_place_among_the_worst():
+    run = of_two_studies({"drift": {"f1": Margin(25.0, "few examples")}})
+    many = tuple(replace(r, case_id=f"{r.case_id}/{n}") for n in range(3) for r in run.results)
+    (worst,) = overview(contents_of(replace(run, results=many), {}, {})).worst
+    assert {case.name.text.partition(" · ")[0] for case in worst.rows} == {"noise_types"}
+    assert len(worst.rows) == 4
+
+
+def test_changes_name_the_study_of_a_case():
+    run = of_two_studies()
+    given = {(r.case_id, r.study): verdict("regressed", -2.0) for r in run.results}
+    found = overview(contents_of(run, given, {})).changes
+    assert len({case.text for _, _, case in found}) == len(run.results)
 
 
 def test_a_digital_model_that_changed_stands_first():
