@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from analog_bench.gate.robustness import Conditions, conditions_of
@@ -23,6 +24,7 @@ from analog_bench.report.wording import (
     condition_label,
     counted,
     loss_label,
+    weights_label,
 )
 from analog_bench.result import Metric, Result
 
@@ -87,11 +89,12 @@ class HeatMap:
     Attributes:
         message: What it says.
         note: How to read it.
-        conditions: What heads the columns.
+        conditions: What heads the columns, each unlike the others.
         rows: By depth.
         loss: What the numbers are, with their unit.
         middle: The loss in the middle of the colour scale, spelt.
         most: The largest, at its end.
+        end: The same as a number: the largest loss, and no less than the margin.
     """
 
     message: str
@@ -101,6 +104,7 @@ class HeatMap:
     loss: str
     middle: str
     most: str
+    end: float
 
 
 @dataclass(frozen=True)
@@ -109,11 +113,17 @@ class _Column:
     results: dict[str, Result]
 
     @property
+    def metric(self) -> Metric:
+        return self.study.main
+
+    @property
     def first(self) -> Result:
         return next(iter(self.results.values()))
 
-    def label(self) -> str:
-        return condition_label(self.first)
+    def losses(self) -> dict[str, float]:
+        """Return the layers that have one with their loss."""
+        found = {layer: loss_of(result, self.metric) for layer, result in self.results.items()}
+        return {layer: loss for layer, loss in found.items() if loss is not None}
 
 
 def heat_map(contents: Contents, model: str) -> HeatMap | None:
@@ -124,56 +134,72 @@ def heat_map(contents: Contents, model: str) -> HeatMap | None:
         model: The model.
 
     Returns:
-        The map; None where no two layers were measured by themselves.
+        The map; None where no two layers were measured by themselves. Of studies that are about
+        another metric than the first with layers by themselves it has nothing.
     """
     columns = _columns(contents.of_model(model))
-    layers = {layer: result for column in columns for layer, result in column.results.items()}
-    if len(layers) < 2:
+    layers: dict[str, Result] = {}
+    # What is said of a layer's weights is said of the direct ones, where it was measured with them.
+    for column in sorted(columns, key=lambda column: column.first.variant != "direct"):
+        layers = {**column.results, **layers}
+    losses = [loss for column in columns for loss in column.losses().values()]
+    if len(layers) < 2 or not losses:
         return None
-    metric = columns[0].study.main
-    losses = [
-        loss
-        for column in columns
-        for result in column.results.values()
-        if (loss := loss_of(result, metric)) is not None
-    ]
-    if not losses:
-        return None
-    most = max(metric.margin, *losses)
+    metric = columns[0].metric
+    most = max(*losses, *(column.metric.margin for column in columns))
     rows = [
         _row(layer, result, columns, most, contents)
         for layer, result in sorted(layers.items(), key=lambda item: _depth(item[1]))
     ]
-    message = _message(rows, metric)
-    note = (
-        f"{capitalised(loss_label(metric))} against the digital model, mean over chips; only the "
-        "named layer is perturbed."
-    )
-    conditions = tuple(column.label() for column in columns)
     return HeatMap(
-        message=message,
-        note=note,
-        conditions=conditions,
+        message=_message(columns),
+        note=_note(columns),
+        conditions=_labels(columns),
         rows=tuple(rows),
         loss=loss_label(metric),
         middle=spelt_loss(most / 4, metric),
         most=spelt_loss(most, metric),
+        end=most,
     )
 
 
 def _columns(studies: Sequence[Judged]) -> list[_Column]:
     """Return the conditions, each with its results by layer; texts are scored otherwise."""
     found: dict[tuple[Conditions, float], _Column] = {}
-    layered = [study for study in studies if not study.writes]
+    layered = [s for s in studies if not s.writes and any(map(is_single, s.results))]
     for study in layered:
-        for result in study.results:
-            if not is_single(result) or study.main != layered[0].main:
-                continue
+        # Margins are a study's own, and losses of one metric compare whatever they are.
+        if replace(study.main, margin=0.0) != replace(layered[0].main, margin=0.0):
+            continue
+        for result in filter(is_single, study.results):
             # Weights differ with the variant, which is a condition of its own.
             same = replace(conditions_of(result), group="", weights="")
             column = found.setdefault((same, result.drift_s), _Column(study, {}))
             column.results[result.group] = result
     return list(found.values())
+
+
+def _labels(columns: Sequence[_Column]) -> tuple[str, ...]:
+    """Name the columns: by study, too, and by data and version, where the condition is the same."""
+    spellings: tuple[Callable[[Result], str], ...] = (
+        condition_label,
+        lambda result: f"{condition_label(result)} · {one_line(result.study)}",
+        lambda result: (
+            f"{condition_label(result)} · {one_line(result.study)} · protocol "
+            f"{result.protocol[:8]}, version {result.case_version}, seed {result.seed}"
+        ),
+    )
+    labels = [spellings[0](column.first) for column in columns]
+    for spelt in spellings[1:]:
+        often = Counter(labels)
+        labels = [
+            spelt(column.first) if often[label] > 1 else label
+            for column, label in zip(columns, labels, strict=True)
+        ]
+    often = Counter(labels)
+    return tuple(
+        f"{label} ({n})" if often[label] > 1 else label for n, label in enumerate(labels, start=1)
+    )
 
 
 def _row(
@@ -216,18 +242,51 @@ def _shown(verdict: Verdict | None) -> str:
     return verdict.kind if verdict is not None and verdict.kind in _SHOWN_VERDICTS else ""
 
 
-def _message(rows: Sequence[HeatRow], metric: Metric) -> str:
-    known = [(row.loss, row.layer) for row in rows if row.loss is not None]
-    loss, layer = max(known, key=lambda one: one[0])
-    beyond = sum(loss > metric.margin for loss, _ in known)
-    margin = f"{margin_label(metric)} of {metric_label(metric)}"
+def _message(columns: Sequence[_Column]) -> str:
+    by_weights: dict[str, list[_Column]] = {}
+    # Direct weights first: what hardware-aware training keeps is seen beside what is lost without.
+    for column in sorted(columns, key=lambda column: column.first.variant != "direct"):
+        if column.losses():
+            by_weights.setdefault(weights_label(column.first), []).append(column)
+    if len(by_weights) == 1:
+        return capitalised(_said(columns)) + "."
+    said = (f"With {weights} weights {_said(of)}." for weights, of in by_weights.items())
+    return " ".join(said)
+
+
+def _said(columns: Sequence[_Column]) -> str:
+    """Say how many layers lose more than the margin under any condition, and which loses most."""
+    metric = columns[0].metric
+    losses: dict[str, float] = {}
+    beyond: set[str] = set()
+    for column in columns:
+        for layer, loss in column.losses().items():
+            losses[layer] = max(loss, losses.get(layer, loss))
+            if loss > column.metric.margin:
+                beyond.add(layer)
+    alike = len({column.metric.margin for column in columns}) == 1
+    margin = f"{margin_label(metric)} of" if alike else "their study's margin of"
+    than = f"{margin} {metric_label(metric)}"
+    among = counted(len(losses), "layer")
     if not beyond:
-        return f"None of {counted(len(known), 'layer')} {change_verb(metric)} more than {margin}."
-    most = spelt_loss(loss, metric).lstrip("+−")
+        return f"none of {among} {change_verb(metric)} more than {than}"
+    layer = max(losses, key=lambda layer: losses[layer])
+    most = spelt_loss(losses[layer], metric).lstrip("+−")
     return (
-        f"{beyond} of {counted(len(known), 'layer')} {change_verb(metric, beyond)} more than "
-        f"{margin}; {layer} {change_verb(metric)} most, {most}."
+        f"{len(beyond)} of {among} {change_verb(metric, len(beyond))} more than {than}; "
+        f"{one_line(layer)} {change_verb(metric)} most, {most}"
     )
+
+
+def _note(columns: Sequence[_Column]) -> str:
+    said = (
+        f"{capitalised(loss_label(columns[0].metric))} against the digital model, mean over chips; "
+        "only the named layer is perturbed."
+    )
+    variants = {column.first.variant for column in columns}
+    if len(variants) > 1 and "direct" in variants:
+        said += " w std and max/std are of the direct weights."
+    return said
 
 
 def _depth(result: Result) -> int:

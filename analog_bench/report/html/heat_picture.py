@@ -52,7 +52,14 @@ def heat_picture(model: str, found: HeatMap) -> Figure:
                     "field": "loss",
                     "type": "quantitative",
                     "title": found.loss,
-                    "scale": {"type": "sqrt", "scheme": "orangered", "domainMin": 0, "clamp": True},
+                    # The page's scale, which a margin above every loss keeps pale.
+                    "scale": {
+                        "type": "sqrt",
+                        "scheme": "orangered",
+                        "domainMin": 0,
+                        "domainMax": found.end,
+                        "clamp": True,
+                    },
                     "legend": {"gradientLength": 200, "titleOrient": "top"},
                 },
             },

@@ -12,10 +12,12 @@ from analog_bench.report.html.depth_profile import depth_profiles
 from analog_bench.report.html.distributions import distribution_figures
 from analog_bench.report.html.drift import drift_figures
 from analog_bench.report.html.heat_map import heat_map
+from analog_bench.report.html.heat_picture import heat_picture
 from analog_bench.report.html.page import figures, save_figures
 from analog_bench.report.html.spread import spread_figures
 from analog_bench.report.html.theme import IN_FILES, NAMES, ON_PAGE
 from analog_bench.report.html.writing import writings
+from analog_bench.result import Margin
 from tests.report.html.example_report import LAYERS, NASTY, SCRIPT, example_run
 
 
@@ -43,6 +45,94 @@ def test_the_heat_map_holds_every_layer_and_condition(contents):
         *("regressed", ""),
     ]
     assert [cell.cell.text for cell in found.rows[-1].cells] == ["−1.8", "skipped"]
+
+
+def layers_in(study, **changed):
+    """Return every layer under one noise in a study, under ids of their own."""
+    return [
+        replace(r, study=study, case_id=f"{study}/{r.group}/{n}", **changed)
+        for n, r in enumerate(r for r in of_study("layer_noise") if r.drift_s == 0.0)
+    ]
+
+
+def with_margin(study, value, *results):
+    """Return what is shown of some results, one study of which has a margin of its own."""
+    run, margins = example_run(), {"f1": Margin(value, "few examples")}
+    scopes = tuple(replace(s, margins=margins) if s.study == study else s for s in run.scopes)
+    return contents_of(replace(run, scopes=scopes, results=results), {}, {})
+
+
+def test_the_heat_map_takes_margins_for_what_they_are_a_studys_own():
+    # The study that comes first has no layers by themselves, and a margin of its own.
+    whole = of_study("drift")
+    found = heat_map(with_margin("drift", 3.0, *whole, *layers_in("layer_noise")), "bert")
+    assert (len(found.rows), len(found.conditions)) == (34, 1)
+    both = (*layers_in("layer_noise"), *layers_in("noise_types", noise="pcm:prog=1"))
+    found = heat_map(with_margin("noise_types", 1.2, *both), "bert")
+    assert found.conditions == ("white_output:std=1", "pcm:prog=1")
+    assert found.message.startswith("34 of 34 layers lose more than their study's margin of F1;")
+    one = heat_map(with_margin("noise_types", 20.0, *both[34:]), "bert")
+    assert one.message.startswith("2 of 34 layers lose more than 20 points of F1;")
+
+
+def test_a_margin_beyond_every_loss_keeps_map_and_picture_pale():
+    found = heat_map(with_margin("layer_noise", 240.0, *layers_in("layer_noise")), "bert")
+    assert (found.most, found.rows[0].cells[0].share) == ("−240", 0.5)
+    assert found.message == "None of 34 layers loses more than 240 points of F1."
+    scale = heat_picture("bert", found).draw(IN_FILES)["encoding"]["color"]["scale"]
+    assert (scale["domainMin"], scale["domainMax"]) == (0, 240.0)
+
+
+def test_conditions_of_two_studies_keep_columns_and_names_of_their_own():
+    other = layers_in("layer_noise", protocol="other-protocol")
+    results = [*layers_in("layer_noise"), *layers_in("noise_types")]
+    found = heat_map(judged(*results), "bert")
+    assert found.conditions == (
+        "white_output:std=1 · layer_noise",
+        "white_output:std=1 · noise_types",
+    )
+    values = heat_picture("bert", found).draw(IN_FILES)["data"]["values"]
+    assert len({(one["layer"], one["condition"]) for one in values}) == len(values) == 68
+    other = [replace(r, case_id=f"{r.case_id}/other") for r in other]
+    labels = heat_map(judged(*results, *other), "bert").conditions
+    assert len(set(labels)) == 3
+    assert [label for label in labels if "protocol" in label] == [
+        f"white_output:std=1 · layer_noise · protocol {name}, version 1, seed 7"
+        for name in ("pppppppp", "other-pr")
+    ]
+
+
+def trained_layers():
+    """Return every layer with direct weights, and with others that lose a tenth as much."""
+    direct = layers_in("layer_noise")
+    return direct, [
+        replace(
+            r,
+            case_id=f"{r.case_id}/hwa",
+            variant="hwa",
+            weights="h" * 64,
+            facts=replace(r.facts, weight_std=9.0 - r.facts.weight_std),
+            chips=tuple(
+                replace(c, scores={"f1": 70.0 - (70.0 - c.scores["f1"]) / 10, "em": 1.0})
+                for c in r.chips
+            ),
+        )
+        for r in direct
+    ]
+
+
+def test_the_heat_map_tells_direct_weights_from_others():
+    direct, hwa = trained_layers()
+    for results in ([*direct, *hwa], [*hwa, *direct]):
+        found = heat_map(judged(*results), "bert")
+        assert found.message == (
+            "With direct weights 34 of 34 layers lose more than 1 point of F1; "
+            "embeddings.word_embeddings loses most, 60.0. "
+            "With HWA weights 5 of 34 layers lose more than 1 point of F1; "
+            "embeddings.word_embeddings loses most, 6.0."
+        )
+        assert {row.spread for row in found.rows} == {f"{r.facts.weight_std:#.3g}" for r in direct}
+        assert found.note.endswith("w std and max/std are of the direct weights.")
 
 
 def test_the_depth_profile_names_the_worst_and_the_median(contents):
