@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 from rich.text import Text
@@ -18,6 +17,7 @@ from analog_bench.report.labels import (
     spelt_time,
     what_varies,
 )
+from analog_bench.report.numerals import percent, signed
 from analog_bench.report.profile import (
     ConditionRanking,
     Row,
@@ -25,6 +25,7 @@ from analog_bench.report.profile import (
     spread_correlation,
     worst,
 )
+from analog_bench.report.wording import WEIGHTS
 from analog_bench.result import SEVERAL, Metric, Result
 
 _NAMED_AT_MOST = 3
@@ -102,7 +103,7 @@ def _what_was_covered(rows: Sequence[Row]) -> str:
     if not shares:
         return ""
     groups = (
-        f"{group} {_percent(min(found)[0])} and {_percent(min(found)[1])}"
+        f"{group} {percent(min(found)[0])} and {percent(min(found)[1])}"
         for group, found in shares.items()
     )
     return (
@@ -113,11 +114,6 @@ def _what_was_covered(rows: Sequence[Row]) -> str:
 
 def _several(row: Row) -> bool:
     return row.result.facts is not None and row.result.facts.kind == SEVERAL
-
-
-def _percent(share: float) -> str:
-    """Spell a share in percent, never as 100 where something is missing."""
-    return f"{math.floor(1000 * share) / 10:g} %"
 
 
 def of_a_star(metric: Metric, glyph: Glyphs) -> str:
@@ -205,25 +201,21 @@ def _correlation(rows: Sequence[Row], metric: Metric, glyph: Glyphs) -> str:
     ]
     if not parts:
         return ""
+    # Other weights spread otherwise: it is said of which where that is not plain.
+    several = len({row.result.variant for row in rows}) > 1 or found.variant != "direct"
+    weights = f" with {WEIGHTS.get(found.variant, one_line(found.variant))} weights"
     return (
         f"Spearman correlation of the drop with the spread of the weights: {', '.join(parts)} "
-        f"({found.layers} layers; in brackets the 95 % interval)."
+        f"({found.layers} layers{weights if several else ''}; in brackets the 95 % interval)."
     )
 
 
 def _with_interval(found: RankCorrelation, glyph: Glyphs) -> str:
-    rho = _signed(found.rho, glyph)
+    rho = signed(found.rho, glyph)
     if found.interval is None:
         return rho
     low, high = found.interval
-    return f"{rho} ({_signed(low, glyph)} to {_signed(high, glyph)})"
-
-
-def _signed(value: float, glyph: Glyphs) -> str:
-    spelt = f"{abs(value):.2f}"
-    if float(spelt) == 0:
-        return spelt
-    return f"{glyph.minus if value < 0 else '+'}{spelt}"
+    return f"{rho} ({signed(low, glyph)} to {signed(high, glyph)})"
 
 
 def _listed(names: Iterable[str], noun: str) -> str:

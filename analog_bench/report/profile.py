@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -15,11 +15,13 @@ from analog_bench.gate.ranking import (
     spearman_with_interval,
 )
 from analog_bench.gate.robustness import Conditions, conditions_of, robustness_of
-from analog_bench.result import Metric, Result
+from analog_bench.report.contents import is_single
+from analog_bench.result import LayerFacts, Metric, Result
 
 WORST_AT_MOST = 5
 RANKINGS_AT_MOST = 2
-_FEWEST_FOR_CORRELATION = 4
+FEWEST = 4
+"""Layers below which they are not compared."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,35 @@ class Correlation:
         with_std: With the standard deviation of the weights; None where a side is constant.
         with_relative: With their largest magnitude over the standard deviation; None likewise.
         layers: Number of layers it is taken over.
+        variant: Whose weights: `direct` or `hwa`.
     """
 
     with_std: RankCorrelation | None
     with_relative: RankCorrelation | None
     layers: int
+    variant: str
+
+
+@dataclass(frozen=True)
+class LayerLoss:
+    """One layer by itself, with what it loses on the mean.
+
+    Attributes:
+        layer: Its name.
+        facts: What is known of it.
+        loss: Mean over the conditions it was measured under; positive is worse.
+        result: One of its results.
+    """
+
+    layer: str
+    facts: LayerFacts
+    loss: float
+    result: Result
+
+    @property
+    def reach(self) -> float:
+        """Largest weight in standard deviations."""
+        return self.facts.weight_max / self.facts.weight_std
 
 
 @dataclass(frozen=True)
@@ -128,10 +154,9 @@ def rankings(rows: Sequence[Row], metric: Metric) -> list[ConditionRanking]:
 
 
 def spread_correlation(rows: Sequence[Row], metric: Metric) -> Correlation | None:
-    """Correlate the drop with the spread of the weights, over layers.
+    """Correlate the drop with the spread of the weights, over layers as `layer_losses` has them.
 
-    A layer measured under several noises or drift times counts once, with its mean drop; see
-    `spearman_with_interval`.
+    See `spearman_with_interval`.
 
     Args:
         rows: The rows of a study.
@@ -140,21 +165,50 @@ def spread_correlation(rows: Sequence[Row], metric: Metric) -> Correlation | Non
     Returns:
         The correlation; None with fewer than four layers whose weights are known and not all equal.
     """
-    layers: dict[str, list[Row]] = {}
-    for row in rows:
-        if metric.name in row.drops and row.relative_spread is not None:
-            layers.setdefault(row.result.group, []).append(row)
-    if len(layers) < _FEWEST_FOR_CORRELATION:
-        return None
-    drops = [fmean(row.drops[metric.name] for row in members) for members in layers.values()]
-    firsts = [members[0] for members in layers.values()]
-    stds = [row.result.facts.weight_std if row.result.facts else 0.0 for row in firsts]
-    relative = [row.relative_spread or 0.0 for row in firsts]
-    return Correlation(
-        with_std=spearman_with_interval(stds, drops),
-        with_relative=spearman_with_interval(relative, drops),
-        layers=len(layers),
+    layers = layer_losses(
+        (row.result, row.drops[metric.name]) for row in rows if metric.name in row.drops
     )
+    if not layers:
+        return None
+    drops = [layer.loss for layer in layers]
+    return Correlation(
+        with_std=spearman_with_interval([layer.facts.weight_std for layer in layers], drops),
+        with_relative=spearman_with_interval([layer.reach for layer in layers], drops),
+        layers=len(layers),
+        variant=layers[0].result.variant,
+    )
+
+
+def layer_losses(measured: Iterable[tuple[Result, float]]) -> list[LayerLoss]:
+    """Return what layers that were measured by themselves lose on the mean, the worst first.
+
+    Weights of hardware-aware training spread otherwise and lose less: layers with digital weights
+    alone are compared where there are any. A layer measured under several conditions counts once,
+    with its mean loss.
+
+    Args:
+        measured: Results of one study with their losses.
+
+    Returns:
+        The layers whose weights are known and not all equal, all of one variant; none where there
+        are fewer than `FEWEST`.
+    """
+    variants: dict[str, dict[str, list[tuple[Result, LayerFacts, float]]]] = {}
+    for result, loss in measured:
+        facts = result.facts
+        if is_single(result) and facts is not None and facts.weight_std > 0:
+            layers = variants.setdefault(result.variant, {})
+            layers.setdefault(result.group, []).append((result, facts, loss))
+    if not variants:
+        return []
+    found = variants[min(variants, key=lambda variant: (variant != "direct", variant))]
+    if len(found) < FEWEST:
+        return []
+    losses = [
+        LayerLoss(layer, rows[0][1], fmean(loss for _, _, loss in rows), rows[0][0])
+        for layer, rows in found.items()
+    ]
+    return sorted(losses, key=lambda one: (-one.loss, one.facts.depth))
 
 
 def _row(result: Result, metrics: Sequence[Metric]) -> Row:

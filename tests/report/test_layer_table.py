@@ -127,6 +127,26 @@ def test_the_correlation_is_scipys_over_layers(bert, metrics):
     assert spread_correlation(profile(twice, metrics), metrics[0]) == found
 
 
+def test_the_correlation_is_of_direct_weights_where_there_are_others(bert, metrics):
+    # The other weights spread the other way round and lose less.
+    hwa = [
+        replace(
+            r,
+            case_id=f"{r.case_id}/hwa",
+            variant="hwa",
+            facts=replace(r.facts, weight_std=1.0 - r.facts.weight_std),
+            chips=bert[-1].chips,
+        )
+        for r in bert
+    ]
+    alone = spread_correlation(profile(bert, metrics), metrics[0])
+    for results in ([*bert, *hwa], [*hwa, *bert]):
+        assert spread_correlation(profile(results, metrics), metrics[0]) == alone
+    said = caption_of(drawn(100, [*bert, *hwa], {}, metrics))
+    assert "(53 layers with direct weights; in brackets the 95 % interval)" in said
+    assert "(53 layers; in brackets" in caption_of(drawn(100, bert, {}, metrics))
+
+
 def test_no_correlation_where_there_is_none_to_take(bert, metrics):
     assert spread_correlation(profile(bert[:3], metrics), metrics[0]) is None
     assert (

@@ -8,8 +8,9 @@ from analog_bench.report.contents import Contents
 from analog_bench.report.html.cells import Sheet, number, spelt_loss
 from analog_bench.report.html.figure import Figure, file_name
 from analog_bench.report.html.theme import Colours
-from analog_bench.report.html.vulnerability import Vulnerability, layered, vulnerabilities
+from analog_bench.report.html.vulnerability import layered, vulnerabilities
 from analog_bench.report.labels import one_line
+from analog_bench.report.profile import LayerLoss
 from analog_bench.report.wording import amount_of
 from analog_bench.result import Histogram, Metric
 
@@ -38,7 +39,7 @@ def distribution_figures(contents: Contents, model: str) -> tuple[Figure, ...]:
     known = [
         (layer, layer.facts.histogram)
         for layer in vulnerabilities(study)
-        if layer.facts.histogram is not None and layer.facts.weight_std > 0
+        if layer.facts.histogram is not None
     ]
     if len(known) < 2 * _EACH:
         return ()
@@ -58,7 +59,7 @@ def distribution_figures(contents: Contents, model: str) -> tuple[Figure, ...]:
 
 def _figure(
     contents: Contents,
-    layer: Vulnerability,
+    layer: LayerLoss,
     histogram: Histogram,
     side: str,
     place: int,

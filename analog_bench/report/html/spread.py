@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from analog_bench.gate.ranking import RankCorrelation, spearman_with_interval
+from analog_bench.gate.significance import CONFIDENCE
 from analog_bench.report.contents import Contents
 from analog_bench.report.html.cells import GLYPH, Cell, Sheet, number, spelt_loss
 from analog_bench.report.html.depth_profile import kind_encoding
 from analog_bench.report.html.figure import Figure, file_name
 from analog_bench.report.html.theme import Colours
-from analog_bench.report.html.vulnerability import Vulnerability, layered, vulnerabilities
+from analog_bench.report.html.vulnerability import layered, vulnerabilities
 from analog_bench.report.labels import one_line
-from analog_bench.report.wording import change_verb, loss_label
+from analog_bench.report.numerals import signed
+from analog_bench.report.profile import LayerLoss
+from analog_bench.report.wording import change_verb, loss_label, weights_label
 from analog_bench.result import Metric
 
 
@@ -32,7 +35,7 @@ def spread_figures(contents: Contents, model: str) -> tuple[Figure, ...]:
     if found is None:
         return ()
     study, metric = found
-    layers = [layer for layer in vulnerabilities(study) if layer.facts.weight_std > 0]
+    layers = vulnerabilities(study)
     stds = [layer.facts.weight_std for layer in layers]
     reaches = [layer.reach for layer in layers]
     return tuple(
@@ -50,7 +53,7 @@ def spread_figures(contents: Contents, model: str) -> tuple[Figure, ...]:
 
 def _figure(
     contents: Contents,
-    layers: Sequence[Vulnerability],
+    layers: Sequence[LayerLoss],
     spreads: Sequence[float],
     metric: Metric,
     name: str,
@@ -103,29 +106,34 @@ def _figure(
     return Figure(
         name=file_name(layers[0].result.model, name),
         message=_message(found, trait, metric),
-        note=_note(found, len(layers)),
+        note=_note(found, layers),
         draw=draw,
         sheet=sheet,
     )
 
 
 def _message(found: RankCorrelation | None, trait: str, metric: Metric) -> str:
-    if found is None or (found.interval and found.interval[0] <= 0 <= found.interval[1]):
+    if found is None or not _shown(found):
         return f"Whether layers with {trait} {change_verb(metric, 2)} more cannot be told."
     direction = "more" if found.rho > 0 else "less"
     return f"Layers with {trait} {change_verb(metric, 2)} {direction}."
 
 
-def _note(found: RankCorrelation | None, layers: int) -> str:
+def _shown(found: RankCorrelation) -> bool:
+    """Whether there is an association: a perfect one has no interval, and few layers hit it."""
+    if found.interval is None:
+        return found.p <= 1.0 - CONFIDENCE
+    low, high = found.interval
+    return not low <= 0 <= high
+
+
+def _note(found: RankCorrelation | None, layers: Sequence[LayerLoss]) -> str:
     if found is None:
         return ""
-    spelt = f"Spearman correlation {_signed(found.rho)}"
+    spelt = f"Spearman correlation {signed(found.rho, GLYPH)}"
     if found.interval is not None:
         low, high = found.interval
-        spelt += f", 95 % interval {_signed(low)} to {_signed(high)}"
-    return f"{spelt}, {layers} layers."
-
-
-def _signed(value: float) -> str:
-    sign = GLYPH.minus if value < 0 else "+"
-    return f"{sign}{abs(value):.2f}"
+        spelt += f", 95 % interval {signed(low, GLYPH)} to {signed(high, GLYPH)}"
+    else:
+        spelt += f", p {'< 0.001' if found.p < 0.001 else f'= {found.p:.2g}'}"
+    return f"{spelt}, {len(layers)} layers with {weights_label(layers[0].result)} weights."

@@ -7,6 +7,7 @@ import pytest
 
 from analog_bench.errors import StoreError
 from analog_bench.report.contents import contents_of
+from analog_bench.report.html.cells import GLYPH
 from analog_bench.report.html.conditions import condition_figures
 from analog_bench.report.html.depth_profile import depth_profiles
 from analog_bench.report.html.distributions import distribution_figures
@@ -17,6 +18,8 @@ from analog_bench.report.html.page import figures, save_figures
 from analog_bench.report.html.spread import spread_figures
 from analog_bench.report.html.theme import IN_FILES, NAMES, ON_PAGE
 from analog_bench.report.html.writing import writings
+from analog_bench.report.numerals import signed
+from analog_bench.report.profile import profile, spread_correlation
 from analog_bench.result import Margin
 from tests.report.html.example_report import LAYERS, NASTY, SCRIPT, example_run
 
@@ -151,7 +154,7 @@ def test_the_depth_profile_names_the_worst_and_the_median(contents):
 def test_the_spread_has_its_correlation_with_an_interval(contents):
     spread, reach = spread_figures(contents, "bert")
     assert spread.message == "Layers with wider weights lose less."
-    assert spread.note == "Spearman correlation −1.00, 34 layers."
+    assert spread.note == "Spearman correlation −1.00, p < 0.001, 34 layers with direct weights."
     assert reach.message == "Layers with larger outliers lose more."
     results = [
         replace(r, facts=replace(r.facts, weight_std=0.1 + 0.01 * (n * 7 % 10), weight_max=1.0))
@@ -160,6 +163,36 @@ def test_the_spread_has_its_correlation_with_an_interval(contents):
     figure, _ = spread_figures(judged(*results), "bert")
     assert figure.message == "Whether layers with wider weights lose more cannot be told."
     assert "95 % interval −" in figure.note
+
+
+@pytest.mark.parametrize(("layers", "told"), [(4, False), (5, True)])
+def test_a_perfect_order_of_few_layers_may_be_chance(layers, told):
+    # Of the orders of 4 layers 2 in 24 are perfect, of those of 5 only 2 in 120.
+    figure, _ = spread_figures(judged(*layers_in("layer_noise")[:layers]), "bert")
+    assert figure.message == (
+        "Layers with wider weights lose less."
+        if told
+        else "Whether layers with wider weights lose more cannot be told."
+    )
+    assert figure.note.startswith(
+        f"Spearman correlation −1.00, p = {2 / (120 if told else 24):.2g}"
+    )
+
+
+def test_page_and_terminal_correlate_direct_weights_alike(metrics):
+    direct, hwa = trained_layers()
+    results = [
+        replace(r, facts=replace(r.facts, weight_std=0.1 + 0.01 * (n * 7 % 10)))
+        for n, r in enumerate(direct)
+    ]
+    for some in (results, [*results, *hwa], [*hwa, *results]):
+        figure, _ = spread_figures(judged(*some), "bert")
+        found = spread_correlation(profile(some, metrics), metrics[0])
+        assert found == spread_correlation(profile(results, metrics), metrics[0])
+        assert figure.note.startswith(f"Spearman correlation {signed(found.with_std.rho, GLYPH)}, ")
+        assert figure.note.endswith(", 34 layers with direct weights.")
+    alone, _ = spread_figures(judged(*hwa), "bert")
+    assert alone.note.endswith(", 34 layers with HWA weights.")
 
 
 def test_three_layers_are_too_few_to_compare(contents):
