@@ -14,6 +14,7 @@ from analog_bench.report.html.cells import (
     spelt_score,
 )
 from analog_bench.report.labels import amount, metric_label, one_line, spelt_change
+from analog_bench.report.numerals import percent
 from analog_bench.report.texts import visible
 from analog_bench.report.wording import condition_label, counted, group_label, loss_label
 from analog_bench.result import Measurement, Metric, Result
@@ -115,16 +116,17 @@ def _lines(study: Judged, result: Result) -> list[tuple[str, str]]:
         if change:
             looks = counted(verdict.looks, "look")
             paired = "paired" if verdict.paired else "unpaired"
-            lines.append(("change", f"{change} {study.main.unit}, {paired} chips, {looks}"))
+            change = f"{change} {study.main.unit}".rstrip()
+            lines.append(("change", f"{change}, {paired} chips, {looks}"))
         if verdict.detectable is not None:
-            detects = amount(verdict.detectable, study.main)
-            lines.append(("detects", f"{detects} {study.main.unit}, four times in five"))
+            detects = f"{amount(verdict.detectable, study.main)} {study.main.unit}".rstrip()
+            lines.append(("detects", f"{detects}, four times in five"))
     if facts is not None:
         weights = f"{facts.weights:,}, standard deviation {facts.weight_std:#.3g}"
         lines.append(("weights", f"{weights}, largest {facts.weight_max:#.3g}"))
         if result.tile != "none":
-            share = f"{100 * facts.coverage_weights:.1f} % of the model's matrix-multiply weights"
-            lines.append(("on tiles", share))
+            share = percent(facts.coverage_weights)
+            lines.append(("on tiles", f"{share} of the model's matrix-multiply weights"))
     lines.append(("protocol", f"{result.protocol[:16]}, weights {result.weights[:16]}"))
     return lines
 

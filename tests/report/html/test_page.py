@@ -251,6 +251,19 @@ def test_every_chip_of_every_case_is_there(document):
     assert "change -4.0 ±0.5 points, paired chips, 2 looks" in raw
 
 
+def test_lines_of_a_case_lack_no_unit_and_round_nothing_up_to_all():
+    run = example_run()
+    text = next(r for r in run.results if r.study == "generation")
+    text = replace(text, facts=replace(text.facts, coverage_weights=0.99963))
+    given = {(text.case_id, text.study): verdict("inconclusive", 0.5, detectable=1.25)}
+    contents = contents_of(replace(run, results=(text,)), given, {})
+    ((sheet,),) = (chapter.sheets for chapter in chapters(contents))
+    lines = dict(sheet.cases[0].lines)
+    assert lines["change"] == "+0.5 ±0.5, paired chips, 2 looks"
+    assert lines["detects"] == "1.2, four times in five"
+    assert lines["on tiles"] == "99.9 % of the model's matrix-multiply weights"
+
+
 def test_every_plot_has_its_table(document, html):
     figures = html.count("<figure>")
     assert figures == len(document.all("figcaption")) >= 13
