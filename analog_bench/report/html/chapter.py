@@ -64,12 +64,14 @@ def chapters(contents: Contents) -> tuple[Chapter, ...]:
 
 
 def _sections(contents: Contents, model: str) -> tuple[Section, ...]:
-    layers = heat_map(contents, model)
+    layers, profiles = heat_map(contents, model), depth_profiles(contents, model)
+    curves = drift_figures(contents, model)
     found = (
         Section(
             "Which layers the model depends on",
+            lead=profiles.note("plot of loss over depth", "plots of loss over depth"),
             heat_map=layers,
-            figures=depth_profiles(contents, model),
+            figures=profiles.figures,
         ),
         Section("Loss and the spread of the weights", figures=spread_figures(contents, model)),
         Section(
@@ -78,7 +80,8 @@ def _sections(contents: Contents, model: str) -> tuple[Section, ...]:
         ),
         Section(
             "The whole model on analog hardware",
-            figures=(*drift_figures(contents, model), *condition_figures(contents, model)),
+            lead=curves.note("drift plot", "drift plots"),
+            figures=(*curves.figures, *condition_figures(contents, model)),
         ),
         Section("What it writes", writings=writings(contents, model)),
     )

@@ -21,6 +21,7 @@ from analog_bench.report.html.cells import (
     spelt_score,
 )
 from analog_bench.report.html.figure import Figure, file_name
+from analog_bench.report.html.selection import Selection, chosen
 from analog_bench.report.html.theme import Colours
 from analog_bench.report.labels import metric_label, one_line, short_layers
 from analog_bench.report.wording import (
@@ -38,7 +39,7 @@ _HEADROOM = 1.15
 _FIGURES_AT_MOST = 4
 
 
-def depth_profiles(contents: Contents, model: str) -> tuple[Figure, ...]:
+def depth_profiles(contents: Contents, model: str) -> Selection:
     """Return a plot of loss over depth for each condition.
 
     Args:
@@ -46,9 +47,10 @@ def depth_profiles(contents: Contents, model: str) -> tuple[Figure, ...]:
         model: The model.
 
     Returns:
-        One figure a condition with four layers or more, at most four: the heat map has all.
+        One figure a condition with four layers or more: the first of each study, and four in all
+        where there are more.
     """
-    figures = []
+    by_study = []
     for study in contents.of_model(model):
         if study.writes:
             continue
@@ -57,12 +59,14 @@ def depth_profiles(contents: Contents, model: str) -> tuple[Figure, ...]:
             if is_single(result) and loss_of(result, study.main) is not None:
                 key = replace(conditions_of(result), group=""), result.drift_s
                 conditions.setdefault(key, []).append(result)
-        figures += [
-            _figure(contents, study, results)
-            for results in conditions.values()
-            if len(results) >= _FEWEST
-        ]
-    return tuple(figures[:_FIGURES_AT_MOST])
+        by_study.append(
+            [(study, results) for results in conditions.values() if len(results) >= _FEWEST]
+        )
+    drawn = chosen(by_study, _FIGURES_AT_MOST)
+    return Selection(
+        figures=tuple(_figure(contents, study, results) for study, results in drawn),
+        left=sum(map(len, by_study)) - len(drawn),
+    )
 
 
 def kind_encoding(colours: Colours) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from analog_bench.gate.robustness import conditions_of
 from analog_bench.report.contents import Contents, Judged, is_single
 from analog_bench.report.html.cells import Cell, Sheet, number, score_over, spelt_score
 from analog_bench.report.html.figure import Figure, file_name
+from analog_bench.report.html.selection import Selection, chosen
 from analog_bench.report.html.theme import Colours
 from analog_bench.report.labels import amount, metric_label, spelt_time
 from analog_bench.report.wording import (
@@ -46,7 +47,7 @@ class _Curve:
         return [one.bounds if one else None for one in found]
 
 
-def drift_figures(contents: Contents, model: str) -> tuple[Figure, ...]:
+def drift_figures(contents: Contents, model: str) -> Selection:
     """Return a plot of score over time since programming for each noise and group of layers.
 
     Args:
@@ -54,9 +55,10 @@ def drift_figures(contents: Contents, model: str) -> tuple[Figure, ...]:
         model: The model.
 
     Returns:
-        The plots, twelve at most; none where nothing was measured at several times.
+        The plots: the first of each study, and twelve in all where there are more; none where
+        nothing was measured at several times.
     """
-    figures: list[Figure] = []
+    by_study = []
     for study in contents.of_model(model):
         members: dict[object, dict[str, list[Result]]] = {}
         for result in study.measured:
@@ -71,11 +73,15 @@ def drift_figures(contents: Contents, model: str) -> tuple[Figure, ...]:
         }
         # Layers one by one have columns in the heat map; their curves come where nothing else does.
         whole = {key: found for key, found in several.items() if not is_single(_any(found))}
-        chosen = whole or several
-        shown = [r for curves in chosen.values() for results in curves.values() for r in results]
+        groups = whole or several
+        shown = [r for curves in groups.values() for results in curves.values() for r in results]
         same_weights = [replace(r, variant="direct", drift_s=0.0) for r in shown]
-        figures += [_figure(contents, study, curves, same_weights) for curves in chosen.values()]
-    return tuple(figures[:_FIGURES_AT_MOST])
+        by_study.append([(study, curves, same_weights) for curves in groups.values()])
+    drawn = chosen(by_study, _FIGURES_AT_MOST)
+    return Selection(
+        figures=tuple(_figure(contents, *one) for one in drawn),
+        left=sum(map(len, by_study)) - len(drawn),
+    )
 
 
 def _any(found: Mapping[str, list[Result]]) -> Result:

@@ -8,13 +8,15 @@ import pytest
 from analog_bench.errors import StoreError
 from analog_bench.report.contents import contents_of
 from analog_bench.report.html.cells import GLYPH
+from analog_bench.report.html.chapter import chapters
 from analog_bench.report.html.conditions import condition_figures
 from analog_bench.report.html.depth_profile import depth_profiles
 from analog_bench.report.html.distributions import distribution_figures
 from analog_bench.report.html.drift import drift_figures
 from analog_bench.report.html.heat_map import heat_map
 from analog_bench.report.html.heat_picture import heat_picture
-from analog_bench.report.html.page import figures, save_figures
+from analog_bench.report.html.page import figures, page, save_figures
+from analog_bench.report.html.selection import Selection, chosen
 from analog_bench.report.html.spread import spread_figures
 from analog_bench.report.html.theme import IN_FILES, NAMES, ON_PAGE
 from analog_bench.report.html.writing import writings
@@ -139,7 +141,7 @@ def test_the_heat_map_tells_direct_weights_from_others():
 
 
 def test_the_depth_profile_names_the_worst_and_the_median(contents):
-    white, pcm = depth_profiles(contents, "bert")
+    white, pcm = depth_profiles(contents, "bert").figures
     assert (
         white.message == "embeddings.word_embeddings loses 60.0 points of F1, the median layer 3.4."
     )
@@ -197,7 +199,7 @@ def test_page_and_terminal_correlate_direct_weights_alike(metrics):
 
 def test_three_layers_are_too_few_to_compare(contents):
     few = judged(*of_study("layer_noise")[:6:2])
-    assert spread_figures(few, "bert") == depth_profiles(few, "bert") == ()
+    assert spread_figures(few, "bert") == depth_profiles(few, "bert").figures == ()
     assert distribution_figures(few, "bert") == ()
 
 
@@ -218,7 +220,7 @@ def test_weights_of_the_most_and_the_least_vulnerable(contents):
 
 
 def test_drift_curves_of_both_weights_beside_digital(contents):
-    (figure,) = drift_figures(contents, "bert")
+    (figure,) = drift_figures(contents, "bert").figures
     assert figure.message == (
         "Whole model after 30 d: F1 41.0 with direct weights and 57.0 with HWA weights, "
         "digital 70.0."
@@ -234,12 +236,55 @@ def test_drift_curves_of_both_weights_beside_digital(contents):
     assert digital["data"]["values"] == [{"mean": 70.0, "weights": "digital"}]
     assert [row[0].text for row in figure.sheet.rows] == 2 * ["0 s", "1 s", "1 d", "30 d"]
     direct = judged(*(r for r in of_study("drift") if r.variant == "direct"))
-    (alone,) = drift_figures(direct, "bert")
+    (alone,) = drift_figures(direct, "bert").figures
     assert alone.message == "Whole model after 30 d: F1 41.0 with direct weights, digital 70.0."
 
 
 def test_one_time_is_no_curve():
-    assert drift_figures(judged(*of_study("drift")[:1]), "bert") == ()
+    assert drift_figures(judged(*of_study("drift")[:1]), "bert") == Selection((), 0)
+
+
+def test_a_large_study_takes_no_room_of_another_and_what_is_left_out_is_told():
+    many = [
+        replace(r, noise=f"white_output:std={n}", case_id=f"{r.case_id}/{n}")
+        for n in range(2, 8)
+        for r in layers_in("layer_noise")
+    ]
+    contents = judged(*many, *layers_in("noise_types"))
+    found = depth_profiles(contents, "bert")
+    assert [figure.name.partition("-depth")[0] for figure in found.figures] == [
+        *["bert-layer-noise"] * 3,
+        "bert-noise-types",
+    ]
+    assert found.left == 3
+    said = (
+        "3 more plots of loss over depth are not drawn here; the numbers are among the raw values."
+    )
+    assert chapters(contents)[0].sections[0].lead == said
+    assert said in page(contents)
+    groups = [
+        replace(r, study=study, group=f"group{n}", case_id=f"{study}{n}{r.case_id}")
+        for study, number in (("drift", 12), ("noise_types", 1))
+        for n in range(number)
+        for r in of_study("drift")
+    ]
+    curves = drift_figures(judged(*groups), "bert")
+    assert (len(curves.figures), curves.left) == (12, 1)
+    assert curves.figures[-1].name.startswith("bert-noise-types")
+    assert curves.note("drift plot", "drift plots").startswith("1 more drift plot is not drawn")
+
+
+@pytest.mark.parametrize(
+    ("by_study", "most", "expected"),
+    [
+        (["abcd", "", "xyz"], 4, "abxy"),
+        (["abc", "x"], 9, "abcx"),
+        (["ab", "m", "x"], 2, "amx"),
+        ([], 2, ""),
+    ],
+)
+def test_every_study_has_its_turn(by_study, most, expected):
+    assert "".join(chosen(by_study, most)) == expected
 
 
 def test_conditions_are_ranked_and_cut_where_scores_end(contents):
