@@ -76,8 +76,21 @@ def test_the_heat_map_takes_margins_for_what_they_are_a_studys_own():
     found = heat_map(with_margin("noise_types", 1.2, *both), "bert")
     assert found.conditions == ("white_output:std=1", "pcm:prog=1")
     assert found.message.startswith("34 of 34 layers lose more than their study's margin of F1;")
+    # Each cell by its own study's: what keeps within 20 points in one exceeds 1 in the other.
+    found = heat_map(with_margin("layer_noise", 20.0, *both), "bert")
+    assert found.message.startswith("34 of 34 layers lose more than their study's margin of F1;")
     one = heat_map(with_margin("noise_types", 20.0, *both[34:]), "bert")
     assert one.message.startswith("2 of 34 layers lose more than 20 points of F1;")
+
+
+def test_a_study_of_another_metric_without_layers_hides_no_map():
+    run, results = example_run(), (*of_study("drift"), *layers_in("noise_types"))
+    scopes = tuple(
+        replace(scope, main_metric="em") if scope.study == "drift" else scope
+        for scope in run.scopes
+    )
+    contents = contents_of(replace(run, scopes=scopes, results=results), {}, {})
+    assert len(heat_map(contents, "bert").rows) == 34
 
 
 def test_a_margin_beyond_every_loss_keeps_map_and_picture_pale():
