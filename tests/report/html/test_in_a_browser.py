@@ -66,6 +66,24 @@ def layers(tab):
     return tab.evaluate(f"[...{FIRST_LAYERS}].map(cell => cell.innerText)")
 
 
+@pytest.mark.parametrize("width", [WIDE, 800, PHONE])
+def test_numbers_of_many_digits_keep_to_their_columns(opened, width):
+    tab = opened(width).tab
+    overlapping = tab.evaluate(
+        """() => {
+            for (const row of document.querySelectorAll(".worst tbody tr"))
+                ["", "", "+4.186", "19.104 ±10.158", "4.918"].forEach((text, n) => {
+                    if (text) row.cells[n].firstElementChild.textContent = text;
+                });
+            const out = (link, cell) => link.left < cell.left || link.right > cell.right;
+            return [...document.querySelectorAll(".worst td.n a")].filter(link => out(
+                link.getBoundingClientRect(), link.closest("td").getBoundingClientRect()
+            )).length;
+        }"""
+    )
+    assert overlapping == 0
+
+
 @pytest.mark.parametrize("width", [WIDE, PHONE])
 def test_it_fits_and_says_nothing(opened, address, width):
     page = opened(width)
