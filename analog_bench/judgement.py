@@ -9,7 +9,7 @@ from pathlib import Path
 from analog_bench.gate.digital import judge_digital_model
 from analog_bench.gate.verdict import Verdict, judge_family
 from analog_bench.report.contents import Contents, contents_of
-from analog_bench.result import Result, Scope
+from analog_bench.result import Identity, Result, Scope
 from analog_bench.store.baseline import Provenance
 from analog_bench.store.baseline_file import read_cases, read_digital
 from analog_bench.store.run import Group, Run
@@ -20,19 +20,15 @@ class Judgement:
     """The verdicts of a run.
 
     Attributes:
-        cases: By case id and study.
+        cases: By what tells a result apart: case id, study, protocol.
         digital: By study and model: metric name to the verdict on the digital model; only where
             digital weights were measured as they are.
         baselines: Where the stored numbers come from that cases were judged by.
     """
 
-    cases: Mapping[tuple[str, str], Verdict]
+    cases: Mapping[Identity, Verdict]
     digital: Mapping[tuple[str, str], Mapping[str, Verdict]]
     baselines: frozenset[Provenance] = frozenset()
-
-    def of_study(self, study: str) -> dict[str, Verdict]:
-        """Return the verdicts of one study by case id."""
-        return {case_id: v for (case_id, of), v in self.cases.items() if of == study}
 
     def of_digital(self, scope: Scope) -> Mapping[str, Verdict]:
         """Return the verdicts on a digital model by metric."""
@@ -41,9 +37,9 @@ class Judgement:
     def pairs(self, results: Iterable[Result]) -> list[tuple[Result, Verdict]]:
         """Return every judged result with its verdict."""
         return [
-            (result, self.cases[result.case_id, result.study])
+            (result, self.cases[result.identity])
             for result in results
-            if (result.case_id, result.study) in self.cases
+            if result.identity in self.cases
         ]
 
 
@@ -60,7 +56,7 @@ def judge_groups(groups: Sequence[Group], baselines: Path) -> Judgement:
     Raises:
         BaselineError: A baseline file is corrupt.
     """
-    cases: dict[tuple[str, str], Verdict] = {}
+    cases: dict[Identity, Verdict] = {}
     digital: dict[tuple[str, str], Mapping[str, Verdict]] = {}
     provenances: set[Provenance] = set()
     for group in groups:
@@ -72,7 +68,7 @@ def judge_groups(groups: Sequence[Group], baselines: Path) -> Judgement:
             provenances.update(entry.provenance for entry in entries if entry is not None)
             judged = judge_family(list(zip(family, entries, strict=True)), group.metrics[0])
             for result, verdict in zip(family, judged, strict=True):
-                cases[result.case_id, result.study] = verdict
+                cases[result.identity] = verdict
         if group.digital is not None:
             entry = read_digital(baselines, scope.model).entries.get(group.digital.protocol)
             digital[scope.study, scope.model] = judge_digital_model(

@@ -10,6 +10,8 @@ from typing import Any, Literal
 from analog_bench.errors import UsageError
 
 Status = Literal["measured", "skipped", "broken"]
+Identity = tuple[str, str, str]
+"""What no two results of a run share: case id, study, protocol."""
 
 # Chips from this index on are a second look: measured only where the first looked changed.
 SECOND_LOOK = 1000
@@ -205,7 +207,7 @@ class Result:
     digital_texts: tuple[str, ...] = ()
 
     @property
-    def identity(self) -> tuple[str, str, str]:
+    def identity(self) -> Identity:
         """What no two results of a run share: case id, study, protocol."""
         return self.case_id, self.study, self.protocol
 

@@ -141,7 +141,7 @@ class Showing:
         for group in self._recorder.groups():
             scope, first = group.scope, group.results[0]
             measured = [result for result in group.results if result.status == "measured"]
-            verdicts = self._judged.of_study(scope.study) if self._judged else {}
+            verdicts = self._judged.cases if self._judged else {}
             if measured:
                 self._write(
                     layer_table(
@@ -199,7 +199,7 @@ class Showing:
         if self._judged is None:
             return
         if not settings.requirements:
-            for (case_id, study), verdict in self._judged.cases.items():
+            for (case_id, study, _), verdict in self._judged.cases.items():
                 if verdict.kind == "regressed" and (case_id, study) in self._reports:
                     self._fail(self._reports[case_id, study], verdict)
         for (study, model), verdicts in self._judged.digital.items():

@@ -60,8 +60,23 @@ def test_variants_never_meet(stored):
     worse = result("hwa", f1=40.0, seed=8)
     skipped = replace(worse, case_id="bert/other", status="skipped", reason="no weights", chips=())
     found = judge_groups([group(DIRECT, worse, skipped)], stored)
-    kinds = {case: verdict.kind for (case, _), verdict in found.cases.items()}
+    kinds = {case: verdict.kind for (case, *_), verdict in found.cases.items()}
     assert kinds[DIRECT.case_id] == "equivalent"
     assert kinds[worse.case_id] != "equivalent"
     assert kinds["bert/other"] == "skipped"
     assert found.of_digital(SCOPE)["f1"].kind == "equivalent"
+
+
+def test_what_two_studies_or_protocols_share_is_judged_apart(stored):
+    other_study = replace(DIRECT, study="hardware")
+    other_protocol = replace(DIRECT, protocol="another")
+    hardware = replace(SCOPE, study="hardware")
+    groups = [group(DIRECT, other_protocol), Group(hardware, (other_study,), (F1,))]
+    found = judge_groups(groups, stored)
+    kinds = {which[1:]: verdict.kind for which, verdict in found.cases.items()}
+    assert kinds == {
+        (DIRECT.study, DIRECT.protocol): "equivalent",
+        (DIRECT.study, "another"): "stale",
+        ("hardware", DIRECT.protocol): "new",
+    }
+    assert [v.kind for _, v in found.pairs([other_protocol, DIRECT])] == ["stale", "equivalent"]

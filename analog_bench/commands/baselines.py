@@ -50,6 +50,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     from rich.console import Console
 
-    verdicts = {(case, verdict.metric): verdict.kind for (case, _), verdict in judged.items()}
+    verdicts = {(which, verdict.metric): verdict.kind for which, verdict in judged.items()}
     Console().print(stored_changes(changes, verdicts), soft_wrap=True)
     return 0

@@ -23,7 +23,7 @@ from analog_bench.report.labels import (
 )
 from analog_bench.report.layout import LAYER, Column, plain_column
 from analog_bench.report.profile import Row, worst
-from analog_bench.result import SEVERAL, Metric, Result
+from analog_bench.result import SEVERAL, Identity, Metric, Result
 
 A_STAR = "A*"
 CHANGE = "change"
@@ -45,13 +45,16 @@ Spelling: TypeAlias = Callable[[Row], str]
 
 
 def columns(
-    rows: Sequence[Row], verdicts: Mapping[str, Verdict], metrics: Sequence[Metric], glyph: Glyphs
+    rows: Sequence[Row],
+    verdicts: Mapping[Identity, Verdict],
+    metrics: Sequence[Metric],
+    glyph: Glyphs,
 ) -> list[Column]:
     """Return every column the table could have, from left to right, layers by their full name.
 
     Args:
         rows: The rows, as `profile` returns them.
-        verdicts: Case id to verdict.
+        verdicts: What tells a result apart to its verdict.
         metrics: The metrics, the main one first.
         glyph: The signs to draw with.
 
@@ -89,12 +92,12 @@ def columns(
 
 
 def _change(
-    rows: Sequence[Row], verdicts: Mapping[str, Verdict], metric: Metric, glyph: Glyphs
+    rows: Sequence[Row], verdicts: Mapping[Identity, Verdict], metric: Metric, glyph: Glyphs
 ) -> list[Column]:
     """Return what verdicts rest on; nothing where nothing was compared."""
     compared = [
         verdict if verdict is not None and verdict.change is not None else None
-        for verdict in (verdicts.get(row.result.case_id) for row in rows)
+        for verdict in (verdicts.get(row.result.identity) for row in rows)
     ]
     if not any(compared):
         return []
@@ -158,8 +161,8 @@ def _relative_spread(row: Row) -> str:
     return "" if spread is None else f"{spread:.1f}"
 
 
-def _verdict(row: Row, verdicts: Mapping[str, Verdict], glyph: Glyphs) -> Text:
-    verdict = verdicts.get(row.result.case_id)
+def _verdict(row: Row, verdicts: Mapping[Identity, Verdict], glyph: Glyphs) -> Text:
+    verdict = verdicts.get(row.result.identity)
     if verdict is not None:
         return Text(verdict.kind, style=VERDICT_STYLES[verdict.kind])
     status = row.result.status

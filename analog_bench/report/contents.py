@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from analog_bench.gate.verdict import Verdict
-from analog_bench.result import SEVERAL, Metric, Result, Scope
+from analog_bench.result import SEVERAL, Identity, Metric, Result, Scope
 from analog_bench.store.baseline import Provenance
 from analog_bench.store.run import Manifest, Run
-
-Identity = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -21,14 +19,14 @@ class Judged:
         scope: What the results share.
         metrics: The metrics of their scores, the main one first, with the margins that count here.
         results: At least one.
-        verdicts: Case id to verdict; empty where nothing was compared.
+        verdicts: What tells a result apart to its verdict; empty where nothing was compared.
         digital: Metric name to the verdict on the digital model; empty likewise.
     """
 
     scope: Scope
     metrics: tuple[Metric, ...]
     results: tuple[Result, ...]
-    verdicts: Mapping[str, Verdict]
+    verdicts: Mapping[Identity, Verdict]
     digital: Mapping[str, Verdict]
 
     @property
@@ -40,6 +38,10 @@ class Judged:
     def measured(self) -> tuple[Result, ...]:
         """The results that have scores."""
         return tuple(result for result in self.results if result.status == "measured")
+
+    def verdict_of(self, result: Result) -> Verdict | None:
+        """Return what the gate says of a result; None where it was not compared."""
+        return self.verdicts.get(result.identity)
 
     @property
     def writes(self) -> bool:
@@ -86,7 +88,7 @@ class Contents:
 
 def contents_of(
     run: Run,
-    verdicts: Mapping[tuple[str, str], Verdict],
+    verdicts: Mapping[Identity, Verdict],
     digital: Mapping[tuple[str, str], Mapping[str, Verdict]],
     *,
     baselines: Sequence[Provenance] = (),
@@ -96,7 +98,7 @@ def contents_of(
 
     Args:
         run: The run.
-        verdicts: Case id and study to verdict.
+        verdicts: What tells a result apart to its verdict.
         digital: Study and model to the verdicts on the digital model by metric.
         baselines: Where the stored numbers come from that were compared with, in any order.
         source: Name of the results file.
@@ -110,9 +112,9 @@ def contents_of(
             metrics=group.metrics,
             results=group.results,
             verdicts={
-                case: verdict
-                for (case, study), verdict in verdicts.items()
-                if study == group.scope.study
+                result.identity: verdicts[result.identity]
+                for result in group.results
+                if result.identity in verdicts
             },
             digital=digital.get((group.scope.study, group.scope.model), {}),
         )

@@ -31,9 +31,9 @@ def step_summary(contents: Contents, *, failed: bool = True) -> str:
         scores; where the run was made.
     """
     judged = [
-        (study, result, study.verdicts[result.case_id])
+        (study, result, verdict)
         for study, result in contents.pairs
-        if result.case_id in study.verdicts
+        if (verdict := study.verdict_of(result)) is not None
     ]
     lines = [f"## {escaped(_headline(contents, judged))}", ""]
     if failed:
@@ -48,10 +48,14 @@ def step_summary(contents: Contents, *, failed: bool = True) -> str:
 def _headline(contents: Contents, judged: Sequence[tuple[Judged, Result, Verdict]]) -> str:
     number = sum(len(study.results) for study in contents.studies)
     counts = Counter(verdict.kind for _, _, verdict in judged)
+    # What could not be measured is to be seen where nothing is judged, too.
+    unjudged = [r for study, r in contents.pairs if study.verdict_of(r) is None]
+    counts.update(r.status for r in unjudged if r.status != "measured")
+    uncompared = sum(r.status == "measured" for r in unjudged)
     # In the order of concern: regressions stand first.
     said = [f"{counts[kind]} {kind}" for kind in VERDICT_STYLES if counts[kind]]
-    if len(judged) < number:
-        said.append(f"{number - len(judged)} not compared")
+    if uncompared:
+        said.append(f"{uncompared} not compared")
     return f"{', '.join(said)} of {counted(number, 'case')}"
 
 
@@ -73,10 +77,11 @@ def _cases(heading: str, found: Sequence[tuple[Judged, Result, Verdict]]) -> Ite
         return
     yield f"### {heading}"
     yield ""
-    yield "| case | verdict | change | why |"
-    yield "|---|---|---:|---|"
+    yield "| study | case | verdict | change | why |"
+    yield "|---|---|---|---:|---|"
     for study, result, verdict in found[:_LISTED_AT_MOST]:
         cells = (
+            one_line(result.study),
             one_line(result.case_id),
             verdict.kind,
             spelt_change(verdict, study.main, _GLYPH) or _GLYPH.absent,
@@ -92,7 +97,7 @@ def _cases(heading: str, found: Sequence[tuple[Judged, Result, Verdict]]) -> Ite
 def _worst(contents: Contents) -> Iterator[str]:
     rows = []
     for study in contents.studies:
-        # A skipped case knows nothing of the digital model.
+        # A broken case may know nothing of the digital model.
         digital = next(
             (r.digital[study.main.name] for r in study.results if study.main.name in r.digital),
             None,

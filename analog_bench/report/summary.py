@@ -13,7 +13,7 @@ from analog_bench.report.columns import VERDICT_STYLES
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.labels import amount, metric_label, one_line
 from analog_bench.report.wording import counted
-from analog_bench.result import Metric, Result
+from analog_bench.result import Identity, Metric, Result
 from analog_bench.store.baseline import Change
 
 _LISTED_AT_MOST = 20
@@ -91,13 +91,15 @@ def run_summary(
     for result, verdict in judged:
         if verdict.fails:
             summary.append(f"\n{verdict.kind}", VERDICT_STYLES[verdict.kind])
-            summary.append(f" {one_line(result.case_id)}: {one_line(verdict.reason)}", "")
+            # Two studies may hold a case of the same id.
+            named = f"{one_line(result.study)} {one_line(result.case_id)}"
+            summary.append(f" {named}: {one_line(verdict.reason)}", "")
     for kind in ("skipped", "stale"):
         reasons = Counter(one_line(v.reason) for _, v in judged if v.kind == kind)
         for reason, number in reasons.most_common():
             summary.append(f"\n{kind} {number}: {reason or 'no reason is given'}", "")
     if changes is not None:
-        said = {(result.case_id, verdict.metric): verdict.kind for result, verdict in judged}
+        said = {(result.identity, verdict.metric): verdict.kind for result, verdict in judged}
         summary.append("\n")
         summary.append_text(stored_changes(changes, said))
     elif counts["new"] or counts["stale"]:
@@ -113,12 +115,14 @@ def run_summary(
     return summary
 
 
-def stored_changes(changes: Sequence[Change], verdicts: Mapping[tuple[str, str], Kind]) -> Text:
+def stored_changes(
+    changes: Sequence[Change], verdicts: Mapping[tuple[Identity, str], Kind]
+) -> Text:
     """Return what an update did to the baselines, in a few lines.
 
     Args:
         changes: What changed.
-        verdicts: Of what changed, by `Change.what` and metric, where there are any.
+        verdicts: Of what changed, by `Change.identity` and metric, where there are any.
     """
     if not changes:
         return Text("baselines: nothing changed")
@@ -130,7 +134,7 @@ def stored_changes(changes: Sequence[Change], verdicts: Mapping[tuple[str, str],
         said.append(f", {kept} as before with other chips or facts")
     for change in listed[:_LISTED_AT_MOST]:
         said.append(f"\n  {one_line(str(change))}")
-        kind = verdicts.get((change.what, change.metric))
+        kind = verdicts.get((change.identity, change.metric))
         if kind is not None:
             said.append(f" {kind}", VERDICT_STYLES[kind])
     if len(listed) > _LISTED_AT_MOST:

@@ -12,12 +12,12 @@ from analog_bench.report.columns import A_STAR, CHANGE, columns
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.layout import fitting, laid_out
 from analog_bench.report.profile import profile
-from analog_bench.result import Metric, Result
+from analog_bench.result import Identity, Metric, Result
 
 
 def layer_table(
     results: Sequence[Result],
-    verdicts: Mapping[str, Verdict],
+    verdicts: Mapping[Identity, Verdict],
     metrics: Sequence[Metric],
     *,
     width: int,
@@ -33,7 +33,7 @@ def layer_table(
 
     Args:
         results: The study's results, at least one.
-        verdicts: Case id to verdict; cases without one show none.
+        verdicts: What tells a result apart to its verdict; cases without one show none.
         metrics: Metrics to show, the main one first: the drop, its bar, the marks, A* and the
             ranking are its.
         width: Columns of the terminal.

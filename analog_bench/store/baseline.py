@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from analog_bench.result import SECOND_LOOK, Result
+from analog_bench.result import SECOND_LOOK, Identity, Result
 from analog_bench.store.run import Manifest, settled
 
 SCORE_DECIMALS = 6
@@ -165,6 +165,7 @@ class Change:
 
     Attributes:
         what: The case id, or the model for a digital score.
+        study: The case's study; empty for a digital score, which belongs to none.
         protocol: The protocol it was measured under.
         metric: Name of the metric.
         before: Stored score, mean over the first look's chips; None where there was none.
@@ -172,10 +173,16 @@ class Change:
     """
 
     what: str
+    study: str
     protocol: str
     metric: str
     before: float | None
     after: float | None
+
+    @property
+    def identity(self) -> Identity:
+        """What a result of that case is told apart by."""
+        return self.what, self.study, self.protocol
 
     @property
     def moves(self) -> bool:
@@ -186,8 +193,8 @@ class Change:
         return self.before is not None and self.before != self.after
 
     def __str__(self) -> str:
-        """Return one line, e.g. `bert/qa_outputs/white_output:std=1 f1: 61.20 -> 60.95 (-0.25)`."""
-        name = f"{self.what} {self.metric}:"
+        """Return one line, e.g. `layer_noise bert/pooler/ideal f1: 61.2 -> 60.95 (-0.25)`."""
+        name = " ".join(filter(None, [self.study, self.what, self.metric])) + ":"
         if self.after is None:
             return f"{name} no longer stored (was {self.before:.6g})"
         if self.before is None:
@@ -226,7 +233,7 @@ def merge_cases(
             continue
         entries[new.case_id, new.protocol] = new
         before = _means(old.first_look) if old else {}
-        changes += _changes(new.case_id, new.protocol, before, _means(new.first_look))
+        changes += _changes(result.identity, before, _means(new.first_look))
     return replace(baseline, entries=entries), changes
 
 
@@ -246,7 +253,8 @@ def merge_digital(
     old = baseline.entries.get(new.protocol)
     if old is not None and replace(new, provenance=old.provenance) == old:
         return baseline, []
-    changes = _changes(baseline.model, new.protocol, old.scores if old else {}, new.scores)
+    told = (baseline.model, "", new.protocol)
+    changes = _changes(told, old.scores if old else {}, new.scores)
     return replace(baseline, entries={**baseline.entries, new.protocol: new}), changes
 
 
@@ -295,9 +303,9 @@ def _means(chips: Sequence[StoredChip]) -> dict[str, float]:
 
 
 def _changes(
-    what: str, protocol: str, before: Mapping[str, float], after: Mapping[str, float]
+    told: Identity, before: Mapping[str, float], after: Mapping[str, float]
 ) -> list[Change]:
     return [
-        Change(what, protocol, metric, before.get(metric), after.get(metric))
+        Change(*told, metric, before.get(metric), after.get(metric))
         for metric in sorted({*before, *after})
     ]

@@ -37,7 +37,7 @@ def caption_of(text):
 
 
 def verdicts_of(results, metric, kind="equivalent"):
-    return {r.case_id: Verdict(kind, metric.name, 0.0, (0.0, 0.0), 1.0, True, "") for r in results}
+    return {r.identity: Verdict(kind, metric.name, 0.0, (0.0, 0.0), 1.0, True, "") for r in results}
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -215,7 +215,7 @@ def test_rows_without_scores_are_told_apart(bert, metrics):
     skipped = replace(bert[1], status="skipped", reason="no tile", chips=(), facts=None)
     broken = replace(bert[2], status="broken", reason="chip 0", chips=())
     results = [bert[0], skipped, broken]
-    verdicts = {r.case_id: judge(r, None, metrics[0]) for r in results}
+    verdicts = {r.identity: judge(r, None, metrics[0]) for r in results}
     lines = drawn(100, results, verdicts, metrics).splitlines()
     assert [line.split()[-1] for line in lines[3:6]] == ["new", "broken", "skipped"]
     assert "–" in lines[4]

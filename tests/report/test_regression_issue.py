@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from analog_bench.report.contents import contents_of
 from analog_bench.report.regression_issue import issues_of
+from analog_bench.report.regressions import headline, regressions_of
+from analog_bench.report.step_summary import step_summary
 from tests.report.html.example_report import SCRIPT, example_contents, example_run, verdict
 
 
@@ -11,8 +13,38 @@ def noise_types(*kinds):
     """Return the example with verdicts on the three cases of one study."""
     run = example_run()
     results = [r for r in run.results if r.study == "noise_types"]
-    verdicts = {(r.case_id, r.study): kind for r, kind in zip(results, kinds, strict=True)}
+    verdicts = {r.identity: kind for r, kind in zip(results, kinds, strict=True)}
     return contents_of(run, verdicts, {}, source="bench-1.json")
+
+
+def test_a_run_without_a_gate_tells_what_is_broken_and_counts_what_it_compared():
+    run = example_run()
+    broken = replace(run.results[0], status="broken", reason="no tile", chips=())
+    contents = contents_of(replace(run, results=(broken, *run.results[1:])), {}, {})
+    (found,) = regressions_of(contents)
+    assert headline([found], contents) == "Broken: bert × layer_noise (1 of 68 cases)"
+    assert step_summary(contents).startswith("## 1 broken, 1 skipped, 81 not compared of 83 cases")
+    same = example_contents()
+    assert headline([], same) == "Nothing regressed: 82 of 83 cases compared with a baseline"
+
+
+def test_two_models_of_one_study_are_counted_once():
+    run = example_run()
+    twins = [replace(r, model="b2", case_id=f"2{r.case_id}") for r in run.results[:68]]
+    scopes = (*run.scopes, replace(run.scopes[0], model="b2"))
+    both = replace(run, results=(*run.results[:68], *twins), scopes=scopes)
+    given = {r.identity: verdict("equivalent", 0.1) for r in both.results}
+    assert headline([], contents_of(both, given, {})).startswith("Nothing regressed: 136 of 136")
+
+
+def test_a_family_is_named_by_what_it_is():
+    run = example_run()
+    given = {run.results[0].identity: verdict("regressed", -4.0)}
+    given |= {r.identity: verdict("broken") for r in run.results if r.study == "noise_types"}
+    contents = contents_of(run, given, {})
+    assert headline(regressions_of(contents), contents) == (
+        "Regressed: bert × layer_noise (1 of 68 cases). Broken: bert × noise_types (3 of 3 cases)"
+    )
 
 
 def test_markup_in_names_stays_text():

@@ -14,10 +14,10 @@ def test_what_failed_comes_first_then_what_improved():
     lines = step_summary(contents).splitlines()
     assert lines[0] == "## 1 regressed, 1 broken, 1 improved, 79 equivalent, 1 skipped of 83 cases"
     assert lines[2:5] == [
-        "### Failed", "", "| case | verdict | change | why |",
+        "### Failed", "", "| study | case | verdict | change | why |",
     ]  # fmt: skip
     assert lines[6] == (
-        r"| bert/embeddings.LayerNorm/white_output:std=1 | regressed | -4.0 ±0.5 "
+        r"| layer_noise | bert/embeddings.LayerNorm/white_output:std=1 | regressed | -4.0 ±0.5 "
         r"| f1 regressed \<b\>so\</b\> |"
     )
     assert "| broken | – |" in lines[7]
@@ -40,7 +40,9 @@ def test_markup_in_names_stays_text():
 
 def test_nothing_compared_and_a_changed_digital_model():
     run = example_run()
-    assert step_summary(contents_of(run, {}, {})).startswith("## 83 not compared of 83 cases\n")
+    assert step_summary(contents_of(run, {}, {})).startswith(
+        "## 1 skipped, 82 not compared of 83 cases\n"
+    )
     digital = {("drift", "bert"): {"f1": verdict("regressed", -3.0, reason="F1 was 73")}}
     lines = step_summary(contents_of(run, {}, digital)).splitlines()
     assert lines[2] == "**bert digital: regressed: F1 was 73**"

@@ -23,8 +23,8 @@ def test_counts_and_failing_cases(bert):
     lines = run_summary(judged(bert, kinds, "f1 changed")).plain.splitlines()
     assert lines == [
         "6 cases: 1 regressed, 1 broken, 3 equivalent, 1 inconclusive",
-        f"regressed {bert[3].case_id}: f1 changed",
-        f"broken {bert[5].case_id}: f1 changed",
+        f"regressed layer_noise {bert[3].case_id}: f1 changed",
+        f"broken layer_noise {bert[5].case_id}: f1 changed",
     ]
 
 
@@ -58,21 +58,29 @@ def test_new_and_stale_cases_lead_to_the_update(bert, metrics):
 
 def test_after_an_update_the_changes_are_told(bert, metrics):
     pairs = [(result, judge(result, None, metrics[0])) for result in bert]
-    changes = [Change("bert/a", "p", "f1", None, 60.0), Change("bert/b", "p", "f1", 60.0, 59.5)]
+    changes = [
+        Change("bert/a", "drift", "p", "f1", None, 60.0),
+        Change("bert/b", "drift", "p", "f1", 60.0, 59.5),
+    ]
     text = run_summary(pairs, changes=changes).plain
     assert text.splitlines()[1:] == [
         "baselines: 1 score new, 1 changed",
-        "  bert/b f1: 60 -> 59.5 (-0.5)",
+        "  drift bert/b f1: 60 -> 59.5 (-0.5)",
     ]
-    more_chips = [*changes, Change("bert/c", "p", "f1", 60.0, 60.0)]
+    more_chips = [*changes, Change("bert/c", "drift", "p", "f1", 60.0, 60.0)]
     assert run_summary(pairs, changes=more_chips).plain.splitlines()[1:] == [
         "baselines: 1 score new, 1 changed, 1 as before with other chips or facts",
-        "  bert/b f1: 60 -> 59.5 (-0.5)",
+        "  drift bert/b f1: 60 -> 59.5 (-0.5)",
     ]
-    named = [Change(bert[0].case_id, "p", "f1", 60.0, 59.5)]
+    named = [Change(bert[0].case_id, bert[0].study, bert[0].protocol, "f1", 60.0, 59.5)]
     worse = run_summary(judged(bert, ["regressed"], "why"), changes=named).plain
-    assert worse.splitlines()[-1] == f"  {bert[0].case_id} f1: 60 -> 59.5 (-0.5) regressed"
-    many = [Change(f"bert/{n}", "p", "f1", 1.0, 2.0) for n in range(25)]
+    named_case = f"  layer_noise {bert[0].case_id} f1: 60 -> 59.5 (-0.5)"
+    assert worse.splitlines()[-1] == f"{named_case} regressed"
+    # The same id in another study is another case.
+    other = [replace(named[0], study="drift")]
+    told = run_summary(judged(bert, ["regressed"], "why"), changes=other).plain
+    assert told.splitlines()[-1] == f"  drift {bert[0].case_id} f1: 60 -> 59.5 (-0.5)"
+    many = [Change(f"bert/{n}", "drift", "p", "f1", 1.0, 2.0) for n in range(25)]
     assert run_summary(pairs, changes=many).plain.splitlines()[-1] == "  and 5 more"
     assert run_summary(pairs, changes=[]).plain.endswith("baselines: nothing changed")
 

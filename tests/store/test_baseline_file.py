@@ -75,11 +75,11 @@ def test_an_update_merges_and_says_what_changed(tmp_path):
         ("bert/a", "em", None, 50.0), ("bert/a", "f1", None, 62.0),
         ("bert/b", "em", None, 50.0), ("bert/b", "f1", None, 62.0),
     ]  # fmt: skip
-    assert str(added[1]) == "bert/a f1: 62 (new)"
+    assert str(added[1]) == "layer_noise bert/a f1: 62 (new)"
     changed = update_cases(tmp_path, [result("bert/b", f1=(60.5, 61.0))], LATER)
     assert [str(c) for c in changed] == [
-        "bert/b em: 50 -> 50 (+0)",
-        "bert/b f1: 62 -> 60.75 (-1.25)",
+        "layer_noise bert/b em: 50 -> 50 (+0)",
+        "layer_noise bert/b f1: 62 -> 60.75 (-1.25)",
     ]
     stored = read_cases(tmp_path, "direct", "bert", "layer_noise")
     assert stored.find("bert/a", "p1").provenance == THEN
@@ -147,7 +147,10 @@ def test_what_could_not_be_read_again_is_not_stored(tmp_path, case_id):
 
 
 def test_a_metric_that_is_gone_is_reported():
-    assert str(Change("bert/a", "p", "em", 50.0, None)) == "bert/a em: no longer stored (was 50)"
+    assert (
+        str(Change("bert/a", "drift", "p", "em", 50.0, None))
+        == "drift bert/a em: no longer stored (was 50)"
+    )
 
 
 def test_skipped_and_broken_results_are_not_stored(tmp_path):

@@ -88,7 +88,7 @@ def study_sheets(contents: Contents, model: str) -> tuple[StudySheet, ...]:
 
 
 def _case(contents: Contents, study: Judged, result: Result) -> CaseSheet:
-    verdict = study.verdicts.get(result.case_id)
+    verdict = study.verdict_of(result)
     kind = verdict.kind if verdict else result.status if result.status != "measured" else ""
     metrics = [metric for metric in study.metrics if metric.name in result.scored]
     return CaseSheet(
@@ -106,7 +106,7 @@ def _case(contents: Contents, study: Judged, result: Result) -> CaseSheet:
 
 
 def _lines(study: Judged, result: Result) -> list[tuple[str, str]]:
-    verdict, facts = study.verdicts.get(result.case_id), result.facts
+    verdict, facts = study.verdict_of(result), result.facts
     lines = [("case", one_line(result.case_id))]
     if result.reason:
         lines.append((result.status, one_line(result.reason)))

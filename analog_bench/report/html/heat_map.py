@@ -228,7 +228,7 @@ def _cell(result: Result | None, study: Judged, most: float, contents: Contents)
     href = contents.link(result)
     if loss is None:
         return HeatCell(Cell(result.status, href, number=True, kind=result.status))
-    verdict = study.verdicts.get(result.case_id)
+    verdict = study.verdict_of(result)
     cell = number(spelt_loss(loss, study.main), href)
     return HeatCell(
         cell=replace(cell, kind=_shown(verdict)),

@@ -163,7 +163,7 @@ def overview(contents: Contents) -> Overview:
 
 
 def _told(study: Judged, result: Result) -> _Told | None:
-    verdict = study.verdicts.get(result.case_id)
+    verdict = study.verdict_of(result)
     if verdict is not None:
         return _Told(study, result, verdict.kind, verdict.reason, verdict)
     # What could not be measured is to be seen where nothing is judged, too.

@@ -160,10 +160,10 @@ def verdict(kind, change=None, **changed):
 def example_contents(**kinds):
     """Return the example judged: all `equivalent` but what is named by its index."""
     run = example_run()
-    verdicts = {(r.case_id, r.study): verdict("equivalent", 0.1) for r in run.results}
+    verdicts = {r.identity: verdict("equivalent", 0.1) for r in run.results}
     skipped = next(r for r in run.results if r.status == "skipped")
-    verdicts[skipped.case_id, skipped.study] = verdict("skipped", reason=skipped.reason)
+    verdicts[skipped.identity] = verdict("skipped", reason=skipped.reason)
     for index, given in kinds.items():
         found = run.results[int(index.removeprefix("at"))]
-        verdicts[found.case_id, found.study] = given
+        verdicts[found.identity] = given
     return contents_of(run, verdicts, {}, baselines=[BASELINE], source="bench-1.json")

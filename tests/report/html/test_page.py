@@ -123,7 +123,7 @@ def test_headlines(given, headline):
 
 def test_without_a_baseline_it_says_so():
     run = example_run()
-    new = {(r.case_id, r.study): verdict("new") for r in run.results}
+    new = {r.identity: verdict("new") for r in run.results}
     found = overview(contents_of(run, new, {}))
     assert (found.headline, found.tone) == ("83 cases, no baseline yet to compare with", "plain")
     found = overview(contents_of(run, {}, {}))
@@ -160,9 +160,7 @@ def judged_as(**kinds):
     """Return the first screen of as many cases of each kind."""
     names = [kind for kind, number in kinds.items() for _ in range(number)]
     run = replace(example_run(), results=example_run().results[: len(names)])
-    given = {
-        (r.case_id, r.study): verdict(kind, 0.1) for r, kind in zip(run.results, names, strict=True)
-    }
+    given = {r.identity: verdict(kind, 0.1) for r, kind in zip(run.results, names, strict=True)}
     return overview(contents_of(run, given, {}))
 
 
@@ -224,14 +222,14 @@ def test_what_keeps_within_its_margin_takes_no_place_among_the_worst():
 
 def test_changes_name_the_study_of_a_case():
     run = of_two_studies()
-    given = {(r.case_id, r.study): verdict("regressed", -2.0) for r in run.results}
+    given = {r.identity: verdict("regressed", -2.0) for r in run.results}
     found = overview(contents_of(run, given, {})).changes
     assert len({case.text for _, _, case in found}) == len(run.results)
 
 
 def test_a_digital_model_that_changed_stands_first():
     run = example_run()
-    verdicts = {(r.case_id, r.study): verdict("equivalent", 0.0) for r in run.results}
+    verdicts = {r.identity: verdict("equivalent", 0.0) for r in run.results}
     digital = {("drift", "bert"): {"f1": verdict("regressed", -3.0)}}
     found = overview(contents_of(run, verdicts, digital))
     assert (found.headline, found.tone) == ("The digital model changed", "bad")
@@ -255,7 +253,7 @@ def test_lines_of_a_case_lack_no_unit_and_round_nothing_up_to_all():
     run = example_run()
     text = next(r for r in run.results if r.study == "generation")
     text = replace(text, facts=replace(text.facts, coverage_weights=0.99963))
-    given = {(text.case_id, text.study): verdict("inconclusive", 0.5, detectable=1.25)}
+    given = {text.identity: verdict("inconclusive", 0.5, detectable=1.25)}
     contents = contents_of(replace(run, results=(text,)), given, {})
     ((sheet,),) = (chapter.sheets for chapter in chapters(contents))
     lines = dict(sheet.cases[0].lines)
