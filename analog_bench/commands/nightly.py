@@ -127,7 +127,7 @@ def conclude(results: Path, history: Path, code: int) -> str:
     trends = trends_of(nights, Asked())
     measured = read_run(results)
     run_id = run_id_of(measured.manifest)
-    contents = judged(measured, results, baselines_of(measured))
+    contents = judged(measured, results, measured.manifest.baselines)
     beside = [results, results.with_suffix(".html"), results.with_suffix(".xml")]
     return nightly_summary(
         contents,
@@ -139,18 +139,6 @@ def conclude(results: Path, history: Path, code: int) -> str:
         + sorted(history.glob(f"*-{run_id}.parquet")),
         trouble=_trouble(code, failed=bool(regressions_of(contents))),
     )
-
-
-def baselines_of(measured: Run) -> Path | None:
-    """Return the folder of baselines that a run was compared with; None where with nothing.
-
-    Args:
-        measured: The run.
-    """
-    options = measured.manifest.options
-    if options.get("gate") == "off":
-        return None
-    return Path(str(options.get("baselines", "baselines")))
 
 
 def judged(measured: Run, source: Path, baselines: Path | None) -> Contents:

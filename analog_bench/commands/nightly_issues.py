@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from analog_bench.commands.arguments import Verbs
 from analog_bench.commands.arguments import add_verb as _add
-from analog_bench.commands.nightly import baselines_of, judged
+from analog_bench.commands.nightly import judged
 from analog_bench.commands.report import RUNS, newest_run
 from analog_bench.errors import UsageError
 
@@ -79,7 +79,7 @@ def _judged(path: Path, given: Path | None) -> Contents:
     from analog_bench.store.run_file import read_run
 
     measured = read_run(path)
-    baselines = given or baselines_of(measured)
+    baselines = given or measured.manifest.baselines
     # Without them every case would be new, and none regressed.
     if baselines is not None and not baselines.is_dir():
         raise UsageError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analog_bench.commands.arguments import Verbs
 from analog_bench.commands.arguments import add_verb as _add
-from analog_bench.errors import StoreError
+from analog_bench.errors import StoreError, UsageError
 
 RUNS = Path("runs")
 _PATTERN = "bench-*.json"
@@ -44,9 +44,8 @@ def add_verb(verbs: Verbs) -> None:
     parser.add_argument(
         "--baselines",
         type=Path,
-        default=Path("baselines"),
         metavar="FOLDER",
-        help="what to compare with (default: %(default)s)",
+        help="what to compare with (default: what the run was compared with)",
     )
     parser.add_argument(
         "--markdown", action="store_true", help="print a summary in Markdown; write no page"
@@ -56,25 +55,39 @@ def add_verb(verbs: Verbs) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the report, and return 0."""
     # Not at the top: other verbs need no scipy.
-    from analog_bench.judgement import judge_groups, reported
+    from analog_bench.commands.nightly import judged
     from analog_bench.report.html.page import save_figures, write_page
     from analog_bench.report.step_summary import step_summary
     from analog_bench.store.run_folder import read_runs
 
+    if arguments.markdown and arguments.output is not None:
+        raise UsageError("--markdown prints and writes no page; leave out --output")
+    given: Path | None = arguments.baselines
+    if given is not None and not given.is_dir():
+        raise UsageError(f"--baselines must name a folder, found {str(given)!r}")
     results: Path = arguments.results or newest_run(RUNS)
+    page: Path = arguments.output or _page_beside(results)
+    if page.resolve() == results.resolve():
+        raise UsageError(f"the page would replace the results in {str(page)!r}; name another file")
     found = read_runs(results)
-    judgement = judge_groups(found.groups, arguments.baselines)
-    contents = reported(found, judgement, results.name)
+    contents = judged(found, results, given or found.manifest.baselines)
     if arguments.markdown:
         print(step_summary(contents), end="")
     else:
-        page = arguments.output or results.with_suffix(".html")
         write_page(page, contents)
         print(f"report: {page}")
     if arguments.figures is not None:
         written = save_figures(arguments.figures, contents)
         print(f"figures: {len(written)} files in {arguments.figures}")
     return 0
+
+
+def _page_beside(results: Path) -> Path:
+    """Return where the page of a file or a folder of results goes: `1.2.0` is a folder's name."""
+    if not results.is_dir():
+        return results.with_suffix(".html")
+    named = results if results.name not in ("", "..") else results.resolve()
+    return named.with_name(f"{named.name}.html") if named.name else Path("report.html")
 
 
 def newest_run(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from analog_bench.result import LayerFacts, Metric, Result, Scope
 from analog_bench.store.document import Json
@@ -29,6 +30,13 @@ class Manifest:
     environment: Mapping[str, Json]
     commit: str | None
     options: Mapping[str, Json]
+
+    @property
+    def baselines(self) -> Path | None:
+        """The folder of baselines that the run was compared with; None where with nothing."""
+        if self.options.get("gate") == "off":
+            return None
+        return Path(str(self.options.get("baselines", "baselines")))
 
 
 @dataclass(frozen=True)

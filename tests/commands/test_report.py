@@ -85,3 +85,42 @@ def test_no_run_at_all_says_what_to_do(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["report"]) == BENCH_ERROR
     assert "no results in 'runs'; run `pytest bench` first" in capsys.readouterr().err
+
+
+def test_a_page_never_replaces_results(runs, capsys):
+    run = runs / "bench-20260101-000000.json"
+    before = run.read_bytes()
+    for words in (["-o", str(run)], ["-o", f"{runs}/../runs/{run.name}"]):
+        assert main(["report", str(run), *words]) == BENCH_ERROR
+        assert "the page would replace the results" in capsys.readouterr().err
+    assert run.read_bytes() == before
+
+
+def test_folders_keep_their_whole_name(runs, tmp_path, monkeypatch):
+    runs.rename(tmp_path / "1.2.0")
+    assert main(["report", "1.2.0"]) == 0
+    assert (tmp_path / "1.2.0.html").is_file()
+    (tmp_path / "1.2.0.html").unlink()
+    monkeypatch.chdir(tmp_path / "1.2.0")
+    assert main(["report", "."]) == 0
+    assert (tmp_path / "1.2.0.html").is_file()
+
+
+def test_a_run_is_judged_by_what_it_was_compared_with(runs, tmp_path, capsys):
+    update_cases(tmp_path / "stored", RUN.results[:1], BASELINE)
+    run = runs / "bench-20260101-000000.json"
+    for options, said in (
+        ({"baselines": "stored"}, "## 1 equivalent, 2 new of 3 cases"),
+        ({"baselines": "stored", "gate": "off"}, "## 3 not compared of 3 cases"),
+    ):
+        write_run(run, replace(RUN, manifest=replace(RUN.manifest, options=options)))
+        assert main(["report", str(run), "--markdown"]) == 0
+        assert capsys.readouterr().out.startswith(said)
+    assert main(["report", str(run), "--markdown", "--baselines", "stored"]) == 0
+    assert capsys.readouterr().out.startswith("## 1 equivalent, 2 new of 3 cases")
+    for words, why in (
+        (["--baselines", "stroed"], "--baselines must name a folder, found 'stroed'"),
+        (["--markdown", "-o", "page.html"], "--markdown prints and writes no page"),
+    ):
+        assert main(["report", str(run), *words]) == BENCH_ERROR
+        assert why in capsys.readouterr().err

@@ -28,6 +28,13 @@ def test_what_cannot_be_written_is_a_line_each(warm, results_of, tmp_path):
     assert len(results_of(tmp_path / "results.json")) == 1
 
 
+def test_results_end_in_json_since_the_page_has_their_name(warm, tmp_path):
+    done = warm(*CHOICE, "--json", "results.html", folder=tmp_path)
+    assert done.code == 4, done.out
+    assert "--json must name a file that ends in .json, found 'results.html'" in done.errors[0]
+    assert not (tmp_path / "results.html").exists()
+
+
 def test_on_or_off_and_nothing_else(warm, tmp_path):
     done = warm(*CHOICE, "--report", "of", folder=tmp_path)
     assert done.code == 4, done.out
