@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from analog_bench.report.labels import one_line
 from analog_bench.store.atomic_file import write_atomic
 
 if TYPE_CHECKING:
@@ -94,4 +95,5 @@ def _add(test: ET.Element, verdict: Verdict) -> None:
     if verdict.change is not None:
         words["change"] = f"{verdict.change:+.6g}"
     for name, value in words.items():
-        ET.SubElement(properties, "property", name=name, value=value)
+        # XML has no control characters, not even escaped.
+        ET.SubElement(properties, "property", name=name, value=one_line(value))

@@ -1,6 +1,7 @@
 """A JUnit file gets its verdicts; what is no case of ours stays as it is."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 from analog_bench.gate.verdict import Verdict
 from analog_bench.junit import with_verdicts
@@ -40,3 +41,14 @@ def test_without_verdicts_only_doubles_go():
     before, after = ET.fromstring(FILE), ET.fromstring(with_verdicts(FILE.encode(), {}))
     assert len(list(after.iter("testcase"))) == len(list(before.iter("testcase"))) - 1
     assert "verdict" not in {p.get("name") for p in after.iter("property")}
+
+
+def test_a_reason_with_control_characters_leaves_the_file_readable():
+    told = replace(REGRESSED, reason="red \x1b[31m alert\x00 \ud800")
+    whole = with_verdicts(FILE.encode(), {("bert/a<b>", "drift"): told})
+    reasons = [
+        p.get("value") for p in ET.fromstring(whole).iter("property") if p.get("name") == "reason"
+    ]
+    (reason,) = reasons
+    assert "alert" in reason
+    assert reason.isprintable()

@@ -128,7 +128,7 @@ def _chips(verdict: Verdict) -> str:
 def _heading(family: FamilyComparison) -> str:
     scope = family.scope
     weights = "" if family.variant == "direct" else f", {family.variant} weights"
-    return f"{scope.study}: {scope.model}{weights}, {scope.examples} {scope.data}"
+    return one_line(f"{scope.study}: {scope.model}{weights}, {scope.examples} {scope.data}")
 
 
 def _margin(family: FamilyComparison) -> str:
@@ -157,7 +157,7 @@ def _closing(comparison: Comparison) -> Iterator[str]:
     gone = [*comparison.gone, *(case for f in comparison.families for case in f.gone)]
     if gone:
         number = "1 case is" if len(gone) == 1 else f"{len(gone)} cases are"
-        named = ", ".join(gone[:3]) + (" ..." if len(gone) > 3 else "")
+        named = ", ".join(map(one_line, gone[:3])) + (" ..." if len(gone) > 3 else "")
         yield f"{number} in the first run only: {named}"
     counts = _counts(comparison)
     total = sum(counts.values())

@@ -139,15 +139,18 @@ def _facts(runs: Sequence[RunFacts], glyph: Glyphs) -> dict[str, Callable[[RunFa
 
 
 def _side_by_side(trends: Sequence[Trend], glyph: Glyphs, *, ascii_only: bool) -> Table:
-    header = {score_name(trend) for trend in trends}
-    table = _table("case", ">runs", ">first", ">last", "" if ascii_only else "trend")
-    if len(header) == 1:
-        table.title, table.title_justify = Text(header.pop(), "bold"), "left"
+    scores = {score_name(trend) for trend in trends}
+    several = len(scores) > 1
+    spark = "" if ascii_only else "trend"
+    table = _table("case", *(["score"] if several else []), ">runs", ">first", ">last", spark)
+    if len(scores) == 1:
+        table.title, table.title_justify = Text(scores.pop(), "bold"), "left"
     for name, trend in zip(trend_names(trends), trends, strict=True):
         first, last = trend.points[0], trend.points[-1]
         _add(
             table,
             name,
+            *([score_name(trend)] if several else []),
             str(len(trend.points)),
             spelt_interval(first.mean, trend.metric, glyph),
             spelt_interval(last.mean, trend.metric, glyph),

@@ -116,7 +116,10 @@ def short_noises(noises: Iterable[str]) -> dict[str, str]:
         family = noise.partition(":")[0]
         others = [set(parts[n]) for n in known if n.partition(":")[0] == family]
         always = set.intersection(*others)
-        varying = ",".join(part for part in parts[noise] if part not in always)
+        # A preset is its name, also where there is no other to tell it from.
+        varying = ",".join(
+            part for part in parts[noise] if part not in always or noise.startswith("preset:")
+        )
         short[noise] = f"{family}:{varying}" if varying else family
     return short
 

@@ -153,7 +153,10 @@ def _sheets(
     for noise in dict.fromkeys(result.noise for result in results):
         members = [result for result in results if result.noise == noise]
         times = sorted({result.drift_s for result in members})
-        columns = [[_digital(members[0], metrics)] * len(times)]
+        # A broken case may hold no text of the digital model, which all others share.
+        told = next((r for r in members if r.digital_texts), None)
+        digital = _Cell("", glyph.absent) if told is None else _digital(told, metrics)
+        columns = [[digital] * len(times)]
         for variant in variants:
             at = {r.drift_s: _measured(r, metrics, glyph) for r in members if r.variant == variant}
             columns.append([at.get(time, _Cell("", glyph.absent)) for time in times])

@@ -175,3 +175,14 @@ def test_an_answer():
     lines = [line.rstrip() for line in said.splitlines()]
     assert lines == ["a         [b]", "1         null", "[red]x y  [1.5, 2.0]"]
     assert drawn(answer_table(["a"], [])).strip() == "a"
+
+
+def test_rows_of_several_scores_say_which(tmp_path):
+    nats = in_nats(result(GOOD, layers="tail"))
+    for night in range(2):
+        write_night(tmp_path, night, [result(GOOD)])
+        write_night(tmp_path, 2 + night, [nats], metrics=(NATS,))
+    lines = trends_drawn(history_of(tmp_path), "*").splitlines()
+    assert lines[0].split()[:3] == ["case", "score", "runs"]
+    assert any(" F1 " in line and "70.0" in line for line in lines)
+    assert any(" cross-entropy " in line and "3.1" in line for line in lines)

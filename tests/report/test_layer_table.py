@@ -280,6 +280,9 @@ def test_spellings():
         "ideal": "ideal",
         "white_output:std=1": "white_output",
     }
+    assert short_noises(["preset:name=One", "pcm:prog=1,read=1"]) == {
+        "preset:name=One": "preset:name=One", "pcm:prog=1,read=1": "pcm",
+    }  # fmt: skip
     assert short_noises(["w:std=1", "w:std=2", "w:std=2"]) == {
         "w:std=1": "w:std=1",
         "w:std=2": "w:std=2",

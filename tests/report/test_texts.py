@@ -105,6 +105,12 @@ def test_nothing_where_nothing_is_written():
     assert texts_markdown([silent], METRICS) == ""
 
 
+def test_a_case_without_texts_leaves_the_others_theirs():
+    broken = replace(result_of(), status="broken", reason="no tile", chips=(), digital_texts=())
+    rows, _ = drawn(broken, result_of(drift_s=3600.0))
+    assert rows[1][1].startswith("Once clean")
+
+
 def test_long_texts_can_be_cut():
     rows, _ = drawn(result_of(written="word " * 50), at_most=11)
     assert rows[1][2].startswith("word word w… generation")
