@@ -51,12 +51,19 @@ def layer_table(
         raise ValueError("a table needs results and metrics")
     glyph = glyphs(ascii_only)
     rows = profile(results, metrics)
-    chosen = fitting(columns(rows, verdicts, metrics, glyph), width, glyph)
+    possible = columns(rows, verdicts, metrics, glyph)
+    chosen = fitting(possible, width, glyph)
     explained = caption(rows, metrics, data, glyph)
     headers = {column.header for column in chosen}
     if A_STAR in headers:
         explained.append(f"\n{of_a_star(metrics[0], glyph)}")
     if CHANGE in headers:
         explained.append(f"\n{of_change(metrics[0])}")
+    judged = (verdicts.get(row.result.identity) for row in rows)
+    if any(verdict is not None and verdict.change is not None for verdict in judged):
+        explained.append("\nVerdicts are on the change since the baseline, not on the loss.")
+    left_out = [column.header for column in possible if column.header not in {*headers, ""}]
+    if left_out:
+        explained.append(f"\nLeft out for want of width: {', '.join(left_out)}.")
     heading = title or f"{results[0].study}: {results[0].model}"
     return laid_out(chosen, heading, explained, ascii_only=ascii_only)

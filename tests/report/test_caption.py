@@ -202,7 +202,8 @@ def test_a_star_goes_before_what_matters_more(bert, guessed, metrics):
     before = ["w std", "max/std", "EM", "#", "F1", "drop", "verdict"]
     assert all(widths[head] < widths["A*"] for head in after)
     assert all(widths[head] > widths["A*"] for head in before)
-    assert "A*" not in said(guessed, metrics, 80)
+    assert "A*:" not in said(guessed, metrics, 80)
+    assert "A*:" in said(guessed, metrics, 160)
     assert "A*" not in heads(160, bert, metrics)
     assert "A*" not in said(bert, metrics, 160)
 

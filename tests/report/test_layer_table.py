@@ -229,6 +229,18 @@ def test_only_skipped_rows_can_be_drawn(bert, metrics):
     assert drawn(80, skipped, {}, metrics).count("skipped") == 53
 
 
+def test_what_a_narrow_terminal_leaves_out_and_verdicts_are_about_is_said(bert, metrics):
+    verdicts = verdicts_of(bert, metrics[0])
+    narrow = caption_of(drawn(80, bert, verdicts, metrics))
+    assert "Verdicts are on the change since the baseline, not on the loss." in narrow
+    (left_out,) = re.findall(r"Left out for want of width: (.+?)\.$", narrow)
+    assert {"change", "w std", "max/std"} <= set(left_out.split(", "))
+    wide = caption_of(drawn(250, bert, verdicts, metrics))
+    assert "Left out" not in wide
+    new = {one: replace(v, kind="new", change=None) for one, v in verdicts.items()}
+    assert "Verdicts are" not in caption_of(drawn(80, bert, new, metrics))
+
+
 def test_one_chip_has_no_interval(bert, metrics):
     single = [replace(r, chips=r.chips[:1]) for r in bert]
     text = drawn(100, single, {}, metrics)
