@@ -43,9 +43,9 @@ def add_verb(verbs: Verbs) -> None:
         "releases",
         "compare releases of aihwkit: an environment each, the same cases, what changed where",
         "analog-bench releases 1.1.0 1.2.0 -k bert_layer_noise\n"
-        "  analog-bench releases 1.2.0 ../aihwkit:name=mine --no-cases\n"
-        "  analog-bench releases 1.1.0 1.1.0:torch=2.10.0 --bench bench -k bert_drift --chips 3\n"
-        "  analog-bench releases --list",
+        "analog-bench releases 1.2.0 ../aihwkit:name=mine --no-cases\n"
+        "analog-bench releases 1.1.0 1.1.0:torch=2.10.0 --bench bench -k bert_drift --chips 3\n"
+        "analog-bench releases --list",
         run,
     )
     _add_options(parser)
