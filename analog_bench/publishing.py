@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analog_bench.errors import BenchError
+from analog_bench.errors import BenchError, StoreError
 from analog_bench.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ def _tried(
 ) -> str:
     """Write, and return what was in the way; empty where nothing was."""
     try:
+        # A link may lead from one to the other, and writing follows it.
+        if recorder.path is not None and path.resolve() == recorder.path.resolve():
+            raise StoreError(f"{str(path)!r} is where the results are")
         from analog_bench.judgement import reported
 
         source = recorder.path.name if recorder.path else ""

@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     from analog_bench.commands.nightly import judged
     from analog_bench.report.html.page import save_figures, write_page
     from analog_bench.report.step_summary import step_summary
-    from analog_bench.store.run_folder import read_runs
+    from analog_bench.store.run_folder import read_runs, run_files
 
     if arguments.markdown and arguments.output is not None:
         raise UsageError("--markdown prints and writes no page; leave out --output")
@@ -67,7 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--baselines must name a folder, found {str(given)!r}")
     results: Path = arguments.results or newest_run(RUNS)
     page: Path = arguments.output or _page_beside(results)
-    if page.resolve() == results.resolve():
+    # Of a folder, too, and through a link, which writing follows.
+    if page.resolve() in (file.resolve() for file in run_files(results)):
         raise UsageError(f"the page would replace the results in {str(page)!r}; name another file")
     found = read_runs(results)
     contents = judged(found, results, given or found.manifest.baselines)

@@ -10,6 +10,15 @@ from analog_bench.store.run import Run
 from analog_bench.store.run_file import read_run
 
 
+def run_files(path: Path) -> list[Path]:
+    """Return the run files that a path stands for.
+
+    Args:
+        path: A run file, or a folder whose `*.json` are run files.
+    """
+    return sorted(path.glob("*.json")) if path.is_dir() else [path]
+
+
 def read_runs(path: Path) -> Run:
     """Read a run file, or every run file of a folder.
 
@@ -27,7 +36,7 @@ def read_runs(path: Path) -> Run:
     """
     if not path.is_dir():
         return read_run(path)
-    files = sorted(path.glob("*.json"))
+    files = run_files(path)
     if not files:
         raise StoreError(f"no run file in the folder {str(path)!r}; a finished run writes one")
     runs = sorted(map(read_run, files), key=lambda run: run.manifest.created)

@@ -90,8 +90,14 @@ def test_no_run_at_all_says_what_to_do(tmp_path, monkeypatch, capsys):
 def test_a_page_never_replaces_results(runs, capsys):
     run = runs / "bench-20260101-000000.json"
     before = run.read_bytes()
-    for words in (["-o", str(run)], ["-o", f"{runs}/../runs/{run.name}"]):
-        assert main(["report", str(run), *words]) == BENCH_ERROR
+    (runs / "link.html").symlink_to(run)
+    for what, page in (
+        (run, run),
+        (run, f"{runs}/../runs/{run.name}"),
+        (run, runs / "link.html"),
+        (runs, run),
+    ):
+        assert main(["report", str(what), "-o", str(page)]) == BENCH_ERROR
         assert "the page would replace the results" in capsys.readouterr().err
     assert run.read_bytes() == before
 

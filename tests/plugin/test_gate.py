@@ -74,7 +74,7 @@ def test_a_regression_is_confirmed_and_fails_its_own_test(warm, results_of, stor
     assert "1 failed, 2 passed" in done.out
     assert f"FAILED {TEST}" in done.out
     assert "3 cases: 1 regressed, 2 equivalent" in done.out
-    assert f"regressed {CHANGED}: f1 changed by -9 points" in " ".join(done.out.split())
+    assert f"regressed layer_noise {CHANGED}: f1 changed by -9 points" in " ".join(done.out.split())
     measured = results_of(folder / "results.json")
     assert measured[CHANGED] == results_of(stored / "results.json")[CHANGED]
     assert [len(result["chips"]) for result in measured.values()].count(3) == 2

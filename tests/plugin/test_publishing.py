@@ -28,6 +28,15 @@ def test_what_cannot_be_written_is_a_line_each(warm, results_of, tmp_path):
     assert len(results_of(tmp_path / "results.json")) == 1
 
 
+def test_a_link_from_the_page_to_the_results_is_not_followed(warm, results_of, tmp_path):
+    (tmp_path / "results.html").symlink_to("results.json")
+    done = warm(*CHOICE, "--report", "on", folder=tmp_path)
+    assert done.code == 0, done.out
+    assert "report: not written: " in done.out
+    assert "results.html' is where the results are" in " ".join(done.out.split())
+    assert len(results_of(tmp_path / "results.json")) == 1
+
+
 def test_results_end_in_json_since_the_page_has_their_name(warm, tmp_path):
     done = warm(*CHOICE, "--json", "results.html", folder=tmp_path)
     assert done.code == 4, done.out
