@@ -21,8 +21,9 @@ class Judgement:
 
     Attributes:
         cases: By what tells a result apart: case id, study, protocol.
-        digital: By study and model: metric name to the verdict on the digital model; only where
-            digital weights were measured as they are.
+        digital: By study and model: metric name to the verdict on the digital model, the one that
+            fails where one of several protocols does; only where digital weights were measured as
+            they are.
         baselines: Where the stored numbers come from that cases were judged by.
     """
 
@@ -70,11 +71,21 @@ def judge_groups(groups: Sequence[Group], baselines: Path) -> Judgement:
             for result, verdict in zip(family, judged, strict=True):
                 cases[result.identity] = verdict
         if group.digital is not None:
-            entry = read_digital(baselines, scope.model).entries.get(group.digital.protocol)
-            digital[scope.study, scope.model] = judge_digital_model(
-                group.digital, entry, group.metrics
-            )
+            digital[scope.study, scope.model] = _of_digital(group, baselines)
     return Judgement(cases, digital, frozenset(provenances))
+
+
+def _of_digital(group: Group, baselines: Path) -> dict[str, Verdict]:
+    """Judge the digital model under every protocol that it was measured under."""
+    stored = read_digital(baselines, group.scope.model).entries
+    verdicts: dict[str, Verdict] = {}
+    for protocol, result in group.digital_by_protocol.items():
+        found = judge_digital_model(result, stored.get(protocol), group.metrics)
+        for metric, verdict in found.items():
+            # Several runs may hold several protocols: none that is fine hides one that fails.
+            if metric not in verdicts or (verdict.fails and not verdicts[metric].fails):
+                verdicts[metric] = verdict
+    return verdicts
 
 
 def reported(run: Run, judgement: Judgement | None, source: str) -> Contents:

@@ -56,6 +56,16 @@ def test_hwa_weights_alone_reach_no_verdict_on_the_digital_model(stored):
     assert group(HWA, DIRECT).digital is DIRECT
 
 
+def test_no_protocol_hides_that_the_digital_model_regressed_under_another(stored):
+    fine = replace(DIRECT, protocol="p2")
+    entry = DigitalEntry("p2", DIRECT.weights, 96, {"f1": 79.0}, NOW)
+    update_digital(stored, "bert", entry)
+    worse = replace(DIRECT, digital={"f1": 70.0})
+    for results in ((fine, worse), (worse, fine)):
+        verdict = judge_groups([group(*results)], stored).of_digital(SCOPE)["f1"]
+        assert (verdict.kind, verdict.change) == ("regressed", -9.0)
+
+
 def test_variants_never_meet(stored):
     worse = result("hwa", f1=40.0, seed=8)
     skipped = replace(worse, case_id="bert/other", status="skipped", reason="no weights", chips=())

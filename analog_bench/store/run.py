@@ -59,7 +59,16 @@ class Group:
 
         None where only HWA weights were measured: their results name other weights.
         """
-        return next((result for result in self.results if result.variant == "direct"), None)
+        return next(iter(self.digital_by_protocol.values()), None)
+
+    @property
+    def digital_by_protocol(self) -> dict[str, Result]:
+        """For every protocol a result that speaks for the digital model, as `digital` does."""
+        found: dict[str, Result] = {}
+        for result in self.results:
+            if result.variant == "direct":
+                found.setdefault(result.protocol, result)
+        return found
 
 
 @dataclass(frozen=True)

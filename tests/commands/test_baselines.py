@@ -55,6 +55,23 @@ def test_what_changed_is_said_with_its_verdict(run, capsys):
     assert line.endswith("(-20) regressed")
 
 
+def test_an_id_of_two_studies_is_told_of_each_with_its_own_verdict(run, capsys):
+    first = RUN.results[0]
+    chips = tuple(replace(chip, scores={"f1": 60.0, "em": 50.0}) for chip in first.chips)
+    twins = tuple(replace(first, study=s, chips=chips) for s in ("drift", "noise_types"))
+    write_run(run, replace(RUN, results=twins))
+    assert main(["baselines", "update", str(run)]) == 0
+    worse = tuple(replace(chip, scores={**chip.scores, "f1": 40.0}) for chip in chips)
+    for changed, other in (twins, twins[::-1]):
+        write_run(run, replace(RUN, results=(replace(changed, chips=worse), other)))
+        capsys.readouterr()
+        assert main(["baselines", "update", str(run)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        (line,) = [line for line in lines if f"{first.case_id} f1: 60 -> 40 (-20)" in line]
+        assert line.strip().startswith(f"{changed.study} ")
+        assert line.endswith(" regressed")
+
+
 def test_as_json(run, capsys):
     assert main(["baselines", "update", str(run), "--json"]) == 0
     changes = json.loads(capsys.readouterr().out)
