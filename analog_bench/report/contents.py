@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from analog_bench.gate.verdict import Verdict
+from analog_bench.gate.verdict import Verdict, judge
 from analog_bench.result import SEVERAL, Identity, Metric, Result, Scope
 from analog_bench.store.baseline import Provenance
 from analog_bench.store.run import Manifest, Run
@@ -42,6 +42,13 @@ class Judged:
     def verdict_of(self, result: Result) -> Verdict | None:
         """Return what the gate says of a result; None where it was not compared."""
         return self.verdicts.get(result.identity)
+
+    def outcome_of(self, result: Result) -> Verdict | None:
+        """Return what is to be said of a result: that it is broken or skipped in any case."""
+        given = self.verdict_of(result)
+        if given is None and result.status != "measured":
+            return judge(result, None, self.main)
+        return given
 
     @property
     def writes(self) -> bool:

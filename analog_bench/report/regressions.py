@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from analog_bench.gate.verdict import Verdict, judge
+from analog_bench.gate.verdict import Verdict
 from analog_bench.report.contents import Contents, Judged
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.labels import one_line, spelt_change, spelt_detectable
@@ -93,20 +93,12 @@ def regressions_of(contents: Contents) -> list[Regression]:
         cases = tuple(
             (result, verdict)
             for result in study.results
-            if (verdict := _verdict(study, result)) is not None and verdict.fails
+            if (verdict := study.outcome_of(result)) is not None and verdict.fails
         )
         digital = tuple(verdict for verdict in study.digital.values() if verdict.fails)
         if cases or digital:
             found.append(Regression(study, cases, digital))
     return sorted(found, key=lambda one: (-len(one.cases), one.family))
-
-
-def _verdict(study: Judged, result: Result) -> Verdict | None:
-    """Return the verdict; what is broken is so without a baseline, too."""
-    given = study.verdict_of(result)
-    if given is None and result.status == "broken":
-        return judge(result, None, study.main)
-    return given
 
 
 def environment_line(contents: Contents) -> str:

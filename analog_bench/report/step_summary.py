@@ -33,7 +33,7 @@ def step_summary(contents: Contents, *, failed: bool = True) -> str:
     judged = [
         (study, result, verdict)
         for study, result in contents.pairs
-        if (verdict := study.verdict_of(result)) is not None
+        if (verdict := study.outcome_of(result)) is not None
     ]
     lines = [f"## {escaped(_headline(contents, judged))}", ""]
     if failed:
@@ -48,10 +48,7 @@ def step_summary(contents: Contents, *, failed: bool = True) -> str:
 def _headline(contents: Contents, judged: Sequence[tuple[Judged, Result, Verdict]]) -> str:
     number = sum(len(study.results) for study in contents.studies)
     counts = Counter(verdict.kind for _, _, verdict in judged)
-    # What could not be measured is to be seen where nothing is judged, too.
-    unjudged = [r for study, r in contents.pairs if study.verdict_of(r) is None]
-    counts.update(r.status for r in unjudged if r.status != "measured")
-    uncompared = sum(r.status == "measured" for r in unjudged)
+    uncompared = number - len(judged)
     # In the order of concern: regressions stand first.
     said = [f"{counts[kind]} {kind}" for kind in VERDICT_STYLES if counts[kind]]
     if uncompared:
@@ -97,7 +94,7 @@ def _cases(heading: str, found: Sequence[tuple[Judged, Result, Verdict]]) -> Ite
 def _worst(contents: Contents) -> Iterator[str]:
     rows = []
     for study in contents.studies:
-        # A broken case may know nothing of the digital model.
+        # A score that is not finite is not stored, and its results are broken.
         digital = next(
             (r.digital[study.main.name] for r in study.results if study.main.name in r.digital),
             None,

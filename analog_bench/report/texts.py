@@ -102,7 +102,7 @@ def texts_plain(results: Sequence[Result]) -> dict[str, Any]:
     Args:
         results: Results of a study of generation on one model, at least one.
     """
-    first = results[0]
+    first = next((result for result in results if result.digital_texts), results[0])
     return {
         "model": first.model,
         "protocol": first.protocol,
@@ -153,7 +153,7 @@ def _sheets(
     for noise in dict.fromkeys(result.noise for result in results):
         members = [result for result in results if result.noise == noise]
         times = sorted({result.drift_s for result in members})
-        # A broken case may hold no text of the digital model, which all others share.
+        # A file may hold it with some results only: it is the same for all.
         told = next((r for r in members if r.digital_texts), None)
         digital = _Cell("", glyph.absent) if told is None else _digital(told, metrics)
         columns = [[digital] * len(times)]

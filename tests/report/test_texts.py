@@ -109,6 +109,9 @@ def test_a_case_without_texts_leaves_the_others_theirs():
     broken = replace(result_of(), status="broken", reason="no tile", chips=(), digital_texts=())
     rows, _ = drawn(broken, result_of(drift_s=3600.0))
     assert rows[1][1].startswith("Once clean")
+    plain = texts_plain([broken, result_of(drift_s=3600.0)])
+    assert plain["digital"]["texts"] == list(result_of().digital_texts)
+    assert texts_plain([broken])["digital"]["texts"] == []
 
 
 def test_long_texts_can_be_cut():
