@@ -95,7 +95,9 @@ def _tell_github(issues: list[Issue], label: str) -> None:
     listed = json.loads(_gh("issue", "list", "--label", label, *fields))
     known: dict[str, Any] = {issue["title"]: issue for issue in listed}
     for issue in issues:
-        there = known.get(issue.title)
+        # Yesterday it may have been broken, and regress today.
+        named = [title for title in (issue.title, *issue.titles) if title in known]
+        there = known[named[0]] if named else None
         if there is None:
             words = ["--title", issue.title, "--label", label, "--body-file", "-"]
             made = _gh("issue", "create", *words, text=issue.body)
@@ -107,7 +109,8 @@ def _tell_github(issues: list[Issue], label: str) -> None:
             # where it fails, the old mark stays, and the next night tries again.
             comment = f"Other cases now: {issue.counted}. The text above is up to date."
             _gh("issue", "comment", number, "--body-file", "-", text=comment)
-        _gh("issue", "edit", number, "--body-file", "-", text=issue.body)
+        words = [] if there["title"] == issue.title else ["--title", issue.title]
+        _gh("issue", "edit", number, *words, "--body-file", "-", text=issue.body)
         print(f"updated: {issue.title} (#{number})")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from analog_bench.report.contents import Contents
 from analog_bench.report.markdown import escaped
-from analog_bench.report.regressions import Regression, environment_line, regressions_of
+from analog_bench.report.regressions import WORDS, Regression, environment_line, regressions_of
 
 _MARK = "analog-bench-cases"
 _DIGITS = 16
@@ -20,13 +20,15 @@ class Issue:
     """What to say of one family.
 
     Attributes:
-        title: The same whenever this family regresses: it is how an open issue is found again.
+        title: The family, after `Regressed`, or `Broken` where nothing of it could be compared.
+        titles: Every title that an open issue of this family may have: how it is found again.
         body: Markdown.
         mark: A hidden line of the body that differs where other cases failed.
         counted: What failed, in numbers.
     """
 
     title: str
+    titles: tuple[str, ...]
     body: str
     mark: str
     counted: str
@@ -53,7 +55,10 @@ def _issue(found: Sequence[tuple[Contents, Regression]], address: str) -> Issue:
     body = "\n".join([mark, *_lines(found, address)]).rstrip() + "\n"
     if len(body) > _LONGEST:
         body = body[:_LONGEST].rpartition("\n")[0] + "\n\n... cut here; the files have the rest.\n"
-    return Issue(f"Regressed: {name}", body, mark, counted)
+    words = {regression.word for _, regression in found}
+    titles = tuple(f"{word}: {name}" for word in WORDS)
+    title = next(f"{word}: {name}" for word in WORDS if word in words)
+    return Issue(title, titles, body, mark, counted)
 
 
 def _lines(found: Sequence[tuple[Contents, Regression]], address: str) -> Iterator[str]:

@@ -16,6 +16,9 @@ from analog_bench.result import Result
 _GLYPH = glyphs(ascii_only=False)
 _LISTED_AT_MOST = 40
 
+WORDS = ("Regressed", "Broken")
+"""What is said of a family; of several runs that disagree, the first one that any of them says."""
+
 
 @dataclass(frozen=True)
 class Regression:
@@ -45,7 +48,8 @@ class Regression:
     def word(self) -> str:
         """`Regressed`; `Broken` where nothing could be compared at all."""
         verdicts = [*self.digital, *(verdict for _, verdict in self.cases)]
-        return "Regressed" if any(v.kind == "regressed" for v in verdicts) else "Broken"
+        regressed, broken = WORDS
+        return regressed if any(v.kind == "regressed" for v in verdicts) else broken
 
     @property
     def counted(self) -> str:
@@ -120,7 +124,7 @@ def headline(found: Sequence[Regression], contents: Contents) -> str:
     """
     if found:
         parts = []
-        for word in ("Regressed", "Broken"):
+        for word in WORDS:
             families = [f"{one.name} ({one.counted})" for one in found if one.word == word]
             if families:
                 parts.append(f"{word}: {'; '.join(families)}")

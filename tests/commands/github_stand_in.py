@@ -30,6 +30,8 @@ elif words[:2] == ["issue", "create"]:
     print(f"https://example.org/issues/{{number}}")
 elif words[:2] == ["issue", "edit"]:
     state["issues"][int(words[2]) - 1]["body"] = body
+    if "--title" in words:
+        state["issues"][int(words[2]) - 1]["title"] = of("--title")
 elif words[:2] == ["issue", "comment"]:
     state["comments"].append([int(words[2]), body])
 else:

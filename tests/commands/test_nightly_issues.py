@@ -8,7 +8,7 @@ import pytest
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.store.run_file import read_run, write_run
 from tests.commands.github_stand_in import GitHubStandIn, program
-from tests.history.nights import result, write_night
+from tests.history.nights import broken, result, write_night
 
 GOOD, BAD = (70.0, 71.0, 69.0), (61.0, 62.2, 59.9)
 HEAD, TAIL = "bert/head/white_output:std=1", "bert/tail/white_output:std=1"
@@ -107,6 +107,25 @@ def test_environments_of_a_night_share_an_issue(tmp_path, github, monkeypatch):
     assert issue["body"].count(f"| {HEAD} | regressed |") == 2
     # GitHub's labels have no case.
     assert github.changes() == ["issue create"]
+
+
+def test_a_family_that_is_broken_keeps_its_issue_when_it_regresses(tmp_path, github, capsys):
+    run = night(tmp_path, 1)
+    found = read_run(run)
+    (drift,) = [one for one in found.results if one.study == "drift"]
+    others = tuple(one for one in found.results if one.study != "drift")
+    write_run(run, replace(found, results=(*others, broken(drift))))
+    capsys.readouterr()
+    assert issues(run) == 0
+    assert capsys.readouterr().out.startswith("opened: Broken: bert × drift ")
+    for number, title in ((2, "Regressed: bert × drift"), (3, "Regressed: bert × drift")):
+        assert issues(night(tmp_path, number, drift=BAD)) == 0
+        assert capsys.readouterr().out == f"updated: {title} (#1)\n"
+        assert [issue["title"] for issue in github.issues] == [title]
+    assert issues(run) == 0
+    assert [issue["title"] for issue in github.issues] == ["Broken: bert × drift"]
+    # That other cases failed is news, and a new title alone is an edit.
+    assert github.changes().count("issue comment") == 2
 
 
 def test_a_comment_that_fails_is_made_the_next_night(tmp_path, github):
