@@ -19,6 +19,7 @@ from analog_bench.report.history_words import (
     spelt_step,
     trend_names,
 )
+from analog_bench.report.html.cells import ends_within
 from analog_bench.report.html.theme import IN_FILES, config
 from analog_bench.report.labels import one_line
 from analog_bench.report.wording import counted
@@ -40,6 +41,8 @@ _TITLE_AT_MOST = 84
 # Steps are named above the plot, neighbours on two lines, those far right to the left of the step.
 _LINES, _LINE = 2, 15
 _FAR_RIGHT = 0.8
+# Scores on the metric's own scale; A* and losses over time go below 0.
+_BOUNDED = ("plain", "one_day")
 
 _Values: TypeAlias = list[dict[str, Any]]
 
@@ -110,7 +113,7 @@ def specification(
 
 
 def _one(name: str, trend: Trend, steps: Sequence[Step], *, by_release: bool) -> dict[str, Any]:
-    points = [_values(n, point) for n, point in enumerate(trend.points)]
+    points = [_values(n, point, trend) for n, point in enumerate(trend.points)]
     colour = IN_FILES["hwa" if trend.key["variant"] == "hwa" else "direct"]
     runs = [point.run for point in trend.points]
     x = _by_release(runs) if by_release else _by_date(runs)
@@ -182,9 +185,12 @@ def _mark(
     yield {"data": data, "mark": words, "encoding": {"x": x, "y": {"value": -3 - line * _LINE}}}
 
 
-def _values(place: int, point: Point) -> dict[str, Any]:
+def _values(place: int, point: Point, trend: Trend) -> dict[str, Any]:
     mean = point.mean
-    low, high = mean.bounds or (mean.centre, mean.centre)
+    if trend.key["score"] in _BOUNDED:
+        low, high = ends_within(mean, trend.metric)
+    else:
+        low, high = mean.bounds or (mean.centre, mean.centre)
     return {
         "place": place,
         "date": point.run.created,

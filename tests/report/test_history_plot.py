@@ -108,6 +108,26 @@ def test_what_is_drawn_are_the_scores(history):
         assert line["mark"]["color"] == IN_FILES[trend.key["variant"]]
 
 
+def test_bands_end_where_scores_do(tmp_path):
+    one, day, month = (
+        result(scores, drift_s=s)
+        for scores, s in (((99, 100, 92), 1.0), ((0, 1, 8), 86400.0), ((2, 3, 4), 2_592_000.0))
+    )
+    write_night(tmp_path / "runs", 0, [one, day, month])
+    history = history_of(tmp_path / "runs")
+    bands = [layers[0]["data"]["values"][0] for layers in layers_of(history)]
+    assert min(band["low"] for band in bands) == 0.0
+    assert max(band["high"] for band in bands) == 100.0
+    (layers,) = layers_of(history, Asked(score="one_day"))
+    assert layers[0]["data"]["values"][0]["low"] == 0.0
+    # What was lost over a month is negative, and a share may be.
+    for score in ("avm", "a_star"):
+        for layers in layers_of(history, Asked(score=score)):
+            (band,) = layers[0]["data"]["values"]
+            assert band["high"] - band["mean"] == pytest.approx(band["mean"] - band["low"])
+            assert band["low"] < band["mean"]
+
+
 def luminance(colour):
     parts = (int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5))
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
