@@ -144,6 +144,27 @@ def test_markdown_escapes_what_would_be_markup(files):
     assert row.count(" | ") == 4
 
 
+def test_line_breaks_in_names_start_no_line_of_their_own(tmp_path):
+    odd = "\n\n# in\r\nthe way"
+    made = run(torch=f"2.11.0{odd}")
+    gone = replace(made.results[0], case_id=f"bert{odd}")
+    alone = replace(made.results[0], case_id=f"other{odd}", study="drift")
+    old = replace(
+        made,
+        manifest=replace(made.manifest, environment={f"torch{odd}": "1"}),
+        scopes=(*made.scopes, replace(SCOPE, study="drift")),
+        results=(*made.results, gone, alone),
+    )
+    tricky = replace(SCOPE, data=f"embedded{odd}", margins={"f1": Margin(0.5, f"short{odd}")})
+    new = replace(made, scopes=(tricky,))
+    compared = compare_runs(old, new)
+    lines = comparison_markdown(compared, everything=True).splitlines()
+    assert not [line for line in lines if line.startswith(("# in", "the way"))]
+    assert (
+        lines[-2].rstrip().endswith(r": drift other \# in the way, layer_noise bert \# in the way")
+    )
+
+
 def test_a_studys_own_margin_counts(files, capsys):
     mild = run(drops=[(LAYERS[1], 0.8)])
     assert main(["compare", *files(old=run(), new=mild)]) == 0
@@ -167,7 +188,18 @@ def test_folders_are_read_as_one_run_the_newest_counts(tmp_path, capsys):
 def test_what_only_one_run_holds(files, capsys):
     fewer = run(results=run().results[1:])
     assert main(["compare", *files(old=run(), new=fewer)]) == 0
-    assert "1 case is in the first run only" in capsys.readouterr().out
+    assert (
+        f"1 case is in the first run only: layer_noise {run().results[0].case_id}"
+        in capsys.readouterr().out
+    )
+    # The same id in two studies is two cases.
+    twins = tuple(replace(r, study="drift") for r in run().results[:1])
+    scopes = (SCOPE, replace(SCOPE, study="drift"))
+    both = run(results=(*run().results, *twins), scopes=scopes)
+    assert main(["compare", *files(old=both, new=fewer)]) == 0
+    assert "2 cases are in the first run only: drift bert/" in capsys.readouterr().out
+    assert main(["compare", *files(old=both, new=fewer), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["gone"] == [twins[0].case_id] * 2
     assert main(["compare", *files(old=fewer, new=run())]) == 0
     assert "1 new" in capsys.readouterr().out
 

@@ -21,7 +21,6 @@ class FamilyComparison:
         variant: `direct` or `hwa`.
         metrics: The metrics, the main one first, with the margins that counted.
         judged: Every result of the new run with its verdict, in the new run's order.
-        gone: Case ids that only the old run holds.
         digital: Metric name to the verdict on the digital model; empty for HWA weights.
     """
 
@@ -29,7 +28,6 @@ class FamilyComparison:
     variant: str
     metrics: tuple[Metric, ...]
     judged: tuple[tuple[Result, Verdict], ...]
-    gone: tuple[str, ...]
     digital: Mapping[str, Verdict]
 
 
@@ -39,12 +37,12 @@ class Comparison:
 
     Attributes:
         families: One record a study, model and variant of the new run.
-        gone: Case ids of families that only the old run holds.
+        gone: Study and case id of what only the old run holds, its families included.
         changed: What differs in how the runs were made: name to old and new value, spelt.
     """
 
     families: tuple[FamilyComparison, ...]
-    gone: tuple[str, ...]
+    gone: tuple[tuple[str, str], ...]
     changed: Mapping[str, tuple[str, str]]
 
     @property
@@ -75,8 +73,9 @@ def compare_runs(old: Run, new: Run) -> Comparison:
             _family(old, new, scope, [r for r in own if r.variant == variant], provenance)
             for variant in sorted({result.variant for result in own})
         ]
-    judged = {(f.scope.study, f.scope.model, f.variant) for f in families}
-    gone = {r.case_id for r in old.results if (r.study, r.model, r.variant) not in judged}
+    # Two studies may hold a case of the same id.
+    gone = {(r.study, r.case_id) for r in old.results}
+    gone -= {(r.study, r.case_id) for r in new.results}
     return Comparison(tuple(families), tuple(sorted(gone)), _changed(old, new))
 
 
@@ -108,7 +107,6 @@ def _family(
         variant=first.variant,
         metrics=metrics,
         judged=tuple(zip(results, verdicts, strict=True)),
-        gone=tuple(sorted({r.case_id for r in before} - {r.case_id for r in results})),
         # Results of HWA weights name other weights than the digital model's.
         digital=_digital(before, first, scope, metrics, provenance)
         if first.variant == "direct"

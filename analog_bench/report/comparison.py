@@ -82,7 +82,7 @@ def comparison_plain(comparison: Comparison) -> dict[str, Any]:
         "fails": comparison.fails,
         "counts": dict(_counts(comparison)),
         "changed": {name: list(pair) for name, pair in comparison.changed.items()},
-        "gone": [*comparison.gone, *(case for f in comparison.families for case in f.gone)],
+        "gone": [case for _, case in comparison.gone],
         "families": [
             {
                 "study": family.scope.study,
@@ -153,11 +153,11 @@ def _digital_line(family: FamilyComparison) -> str:
 
 def _closing(comparison: Comparison) -> Iterator[str]:
     for name, (old, new) in comparison.changed.items():
-        yield f"{name}: {one_line(old)} -> {one_line(new)}"
-    gone = [*comparison.gone, *(case for f in comparison.families for case in f.gone)]
+        yield one_line(f"{name}: {old} -> {new}")
+    gone = [one_line(f"{study} {case}") for study, case in comparison.gone]
     if gone:
         number = "1 case is" if len(gone) == 1 else f"{len(gone)} cases are"
-        named = ", ".join(map(one_line, gone[:3])) + (" ..." if len(gone) > 3 else "")
+        named = ", ".join(gone[:3]) + (" ..." if len(gone) > 3 else "")
         yield f"{number} in the first run only: {named}"
     counts = _counts(comparison)
     total = sum(counts.values())
