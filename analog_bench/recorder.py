@@ -14,8 +14,9 @@ from typing import Any
 from analog_bench.errors import StoreError
 from analog_bench.result import Result, Scope, from_plain, scope_from_plain
 from analog_bench.settings import Settings
-from analog_bench.store.baseline import Change, DigitalEntry, Provenance
+from analog_bench.store.baseline import DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
+from analog_bench.store.change import Change
 from analog_bench.store.environment import checkout_commit, collect_environment
 from analog_bench.store.journal import Journal
 from analog_bench.store.journal_file import newest_interrupted

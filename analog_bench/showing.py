@@ -24,7 +24,7 @@ from analog_bench.result import Result
 if TYPE_CHECKING:
     from analog_bench.gate.verdict import Verdict
     from analog_bench.judgement import Judgement
-    from analog_bench.store.baseline import Change
+    from analog_bench.store.change import Change
 
 RESUMED = "analog_bench_resumed"
 _RECORD = "analog_bench_record"

@@ -14,7 +14,7 @@ from analog_bench.report.glyphs import glyphs
 from analog_bench.report.labels import amount, metric_label, one_line
 from analog_bench.report.wording import counted
 from analog_bench.result import Identity, Metric, Result
-from analog_bench.store.baseline import Change
+from analog_bench.store.change import Change
 
 _LISTED_AT_MOST = 20
 

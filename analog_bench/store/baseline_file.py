@@ -12,7 +12,6 @@ from analog_bench.result import Result
 from analog_bench.store.atomic_file import write_atomic
 from analog_bench.store.baseline import (
     CaseBaseline,
-    Change,
     DigitalBaseline,
     DigitalEntry,
     Provenance,
@@ -26,6 +25,7 @@ from analog_bench.store.baseline_schema import (
     digital_entry_from_json,
     digital_entry_to_json,
 )
+from analog_bench.store.change import Change
 from analog_bench.store.document import DocumentError, Json, Node, load, parse
 from analog_bench.store.layout import layout
 from analog_bench.store.schema import check_version

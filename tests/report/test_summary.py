@@ -6,7 +6,8 @@ import pytest
 from analog_bench.gate.digital import judge_digital
 from analog_bench.gate.verdict import Verdict, judge
 from analog_bench.report.summary import digital_line, run_summary
-from analog_bench.store.baseline import Change, DigitalEntry, Provenance
+from analog_bench.store.baseline import DigitalEntry, Provenance
+from analog_bench.store.change import Change
 
 WHEN = Provenance("2026-01-02T03:04:05+00:00", None, None, None, None)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from analog_bench.errors import BaselineError
 from analog_bench.result import SECOND_LOOK, Measurement, Result
-from analog_bench.store.baseline import Change, DigitalEntry, Provenance
+from analog_bench.store.baseline import DigitalEntry, Provenance
 from analog_bench.store.baseline_file import (
     case_path,
     digital_path,
@@ -17,6 +17,7 @@ from analog_bench.store.baseline_file import (
     update_digital,
     write_cases,
 )
+from analog_bench.store.change import Change
 from analog_bench.store.run import Manifest
 
 THEN = Provenance("2026-01-02T03:04:05+00:00", "c" * 40, "3.11.1", "2.11.0", "1.1.0")

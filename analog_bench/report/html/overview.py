@@ -9,20 +9,12 @@ from dataclasses import dataclass
 from analog_bench.gate.verdict import FAILING, Kind, Verdict
 from analog_bench.report.columns import VERDICT_STYLES
 from analog_bench.report.contents import Contents, Judged
-from analog_bench.report.html.cells import (
-    GLYPH,
-    SIGNS,
-    Cell,
-    loss_of,
-    number,
-    spelt_loss,
-    spelt_score,
-)
+from analog_bench.report.html.cells import GLYPH, SIGNS, Cell, loss_of, number
+from analog_bench.report.html.worst import Worst, worst_cases
 from analog_bench.report.labels import amount, metric_label, one_line, spelt_change
-from analog_bench.report.wording import amount_of, counted, names_within, unit_label
+from analog_bench.report.wording import amount_of, counted
 from analog_bench.result import Result
 
-_WORST_OF_A_MODEL = 4
 _CHANGES_AT_MOST = 12
 _CHANGED: tuple[Kind, ...] = ("regressed", "broken", "improved")
 _COMPARED: tuple[Kind, ...] = ("regressed", "equivalent", "improved", "inconclusive")
@@ -42,40 +34,6 @@ class Count:
     kind: Kind
     number: int
     sign: str
-
-
-@dataclass(frozen=True)
-class WorstCase:
-    """A case among those that lost most: its loss is what lies between the two scores.
-
-    Attributes:
-        name: Its name, with its study where there are several.
-        score: What it scored.
-        loss: What it lost.
-        digital: What the digital model scored in its study: each has data of its own.
-        share: The loss as a share of the largest, 0 to 1.
-    """
-
-    name: Cell
-    score: Cell
-    loss: Cell
-    digital: Cell
-    share: float
-
-
-@dataclass(frozen=True)
-class Worst:
-    """The cases of a model that lost most, in one metric.
-
-    Attributes:
-        model: The model.
-        metric: The metric with its unit.
-        rows: Cases, the one that lost most first.
-    """
-
-    model: str
-    metric: str
-    rows: tuple[WorstCase, ...]
 
 
 @dataclass(frozen=True)
@@ -152,7 +110,7 @@ def overview(contents: Contents) -> Overview:
         tone=tone,
         counts=tuple(Count(kind, counts[kind], SIGNS[kind]) for kind in kinds),
         cases=len(pairs),
-        worst=_worst(contents),
+        worst=worst_cases(contents),
         worst_note="Nothing lost more than its margin." if measured else "Nothing was measured.",
         changes=_changes(contents, changed),
         changes_note=_changes_note(contents, counts, len(changed)),
@@ -191,51 +149,6 @@ def _headline(cases: int, counts: Counter[Kind], digital: int) -> tuple[str, str
     if counts["new"] or counts["stale"]:
         return f"{counted(cases, 'case')}, no baseline yet to compare with", "plain"
     return f"{counted(cases, 'case')}, not compared with a baseline", "plain"
-
-
-def _worst(contents: Contents) -> tuple[Worst, ...]:
-    found = []
-    for model in contents.models:
-        studies = contents.of_model(model)
-        by_metric: dict[tuple[str, str, bool], list[tuple[Judged, Result, float]]] = {}
-        for study in studies:
-            metric = study.main
-            for result in study.measured:
-                loss = loss_of(result, metric)
-                # What loses no more than its study's margin is not among the worst, however few
-                # there are; nor does it take the place of what loses more than another's.
-                if loss is not None and loss > metric.margin:
-                    key = metric.name, metric.unit, metric.higher_is_better
-                    by_metric.setdefault(key, []).append((study, result, loss))
-        for rows in by_metric.values():
-            ranked = sorted(rows, key=lambda row: -row[2])[:_WORST_OF_A_MODEL]
-            found.append(_worst_of(contents, model, ranked, several=len(studies) > 1))
-    return tuple(found)
-
-
-def _worst_of(
-    contents: Contents,
-    model: str,
-    ranked: Sequence[tuple[Judged, Result, float]],
-    *,
-    several: bool,
-) -> Worst:
-    def case(study: Judged, result: Result, loss: float) -> WorstCase:
-        metric, href = study.main, contents.link(result)
-        name = names_within(study.measured)(result)
-        return WorstCase(
-            name=Cell(f"{one_line(study.scope.study)} · {name}" if several else name, href),
-            score=number(spelt_score(result, metric), href),
-            loss=number(spelt_loss(loss, metric), href),
-            digital=number(amount(result.digital[metric.name], metric), href),
-            share=max(0.0, loss / ranked[0][2]),
-        )
-
-    return Worst(
-        model=one_line(model),
-        metric=unit_label(ranked[0][0].main),
-        rows=tuple(case(*row) for row in ranked),
-    )
 
 
 def _changes(contents: Contents, changed: Sequence[_Told]) -> tuple[tuple[Cell, str, Cell], ...]:
