@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     from analog_bench.commands.nightly import judged
     from analog_bench.report.html.page import save_figures, write_page
     from analog_bench.report.step_summary import step_summary
-    from analog_bench.store.run_folder import read_runs, run_files
+    from analog_bench.store.run_folder import read_runs
 
     if arguments.markdown and arguments.output is not None:
         raise UsageError("--markdown prints and writes no page; leave out --output")
@@ -67,9 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--baselines must name a folder, found {str(given)!r}")
     results: Path = arguments.results or newest_run(RUNS)
     page: Path = arguments.output or _page_beside(results)
-    # Of a folder, too, and through a link, which writing follows.
-    if page.resolve() in (file.resolve() for file in run_files(results)):
-        raise UsageError(f"the page would replace the results in {str(page)!r}; name another file")
+    if not arguments.markdown and _replaces_results(page, results):
+        raise UsageError(
+            f"the page would replace results in {str(page)!r}; name a file that ends in .html"
+        )
     found = read_runs(results)
     contents = judged(found, results, given or found.manifest.baselines)
     if arguments.markdown:
@@ -89,6 +90,15 @@ def _page_beside(results: Path) -> Path:
         return results.with_suffix(".html")
     named = results if results.name not in ("", "..") else results.resolve()
     return named.with_name(f"{named.name}.html") if named.name else Path("report.html")
+
+
+def _replaces_results(page: Path, results: Path) -> bool:
+    """Whether a page would be written over a run: this one, one of the folder, or another."""
+    from analog_bench.store.run_folder import run_files
+
+    # Writing follows links.
+    target = page.resolve()
+    return target.suffix == ".json" or target in (file.resolve() for file in run_files(results))
 
 
 def newest_run(folder: Path) -> Path:

@@ -96,10 +96,16 @@ def test_a_page_never_replaces_results(runs, capsys):
         (run, f"{runs}/../runs/{run.name}"),
         (run, runs / "link.html"),
         (runs, run),
+        (run, runs / "bench-20260102-000000.json"),
     ):
         assert main(["report", str(what), "-o", str(page)]) == BENCH_ERROR
-        assert "the page would replace the results" in capsys.readouterr().err
+        assert "the page would replace results" in capsys.readouterr().err
     assert run.read_bytes() == before
+    # No page is written here, whatever the results are called.
+    run.rename(runs / "named.html")
+    assert main(["report", str(runs / "named.html"), "--markdown"]) == 0
+    assert main(["report", str(runs / "named.html")]) == BENCH_ERROR
+    assert (runs / "named.html").read_bytes() == before
 
 
 def test_folders_keep_their_whole_name(runs, tmp_path, monkeypatch):
