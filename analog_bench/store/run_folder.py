@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from analog_bench.errors import StoreError
-from analog_bench.result import Metric, Result, Scope
+from analog_bench.result import Identity, Metric, Result, Scope
 from analog_bench.store.run import Run
 from analog_bench.store.run_file import read_run
 
@@ -23,7 +23,7 @@ def read_runs(path: Path) -> Run:
     """Read a run file, or every run file of a folder.
 
     Of several results for one case under one protocol the newest run's counts, and so for metrics
-    and scopes; the manifest is the newest run's.
+    and scopes; the manifest is the newest run's, whose results stand first.
 
     Args:
         path: A run file, or a folder whose `*.json` are run files.
@@ -42,9 +42,11 @@ def read_runs(path: Path) -> Run:
     runs = sorted(map(read_run, files), key=lambda run: run.manifest.created)
     metrics: dict[str, Metric] = {}
     scopes: dict[tuple[str, str], Scope] = {}
-    results: dict[tuple[str, str, str], Result] = {}
+    results: dict[Identity, Result] = {}
     for run in runs:
         metrics |= run.metrics
         scopes |= {(scope.study, scope.model): scope for scope in run.scopes}
-        results |= {(r.case_id, r.study, r.protocol): r for r in run.results}
+        own = {result.identity: result for result in run.results}
+        # First: what speaks for the digital model is then of the protocol the scope is about.
+        results = own | results | own
     return Run(runs[-1].manifest, metrics, tuple(scopes.values()), tuple(results.values()))

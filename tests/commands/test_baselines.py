@@ -72,6 +72,20 @@ def test_an_id_of_two_studies_is_told_of_each_with_its_own_verdict(run, capsys):
         assert line.endswith(" regressed")
 
 
+def test_of_a_folder_the_newest_protocol_speaks_for_the_digital_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scopes = tuple(replace(scope, examples=17) for scope in RUN.scopes)
+    newer = tuple(replace(result, protocol="newer") for result in RUN.results)
+    manifest = replace(RUN.manifest, created="2027-01-01T00:00:00+00:00")
+    write_run(
+        tmp_path / "runs/a.json", replace(RUN, manifest=manifest, scopes=scopes, results=newer)
+    )
+    write_run(tmp_path / "runs/b.json", RUN)
+    assert main(["baselines", "update", "runs"]) == 0
+    entries = read_digital(tmp_path / "baselines", RUN.results[0].model).entries
+    assert {protocol: entry.examples for protocol, entry in entries.items()} == {"newer": 17}
+
+
 def test_as_json(run, capsys):
     assert main(["baselines", "update", str(run), "--json"]) == 0
     changes = json.loads(capsys.readouterr().out)
