@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analog_bench.gate.digital import judge_digital_model
-from analog_bench.gate.verdict import Verdict, judge_family
+from analog_bench.gate.verdict import Verdict, judge, judge_family
 from analog_bench.report.contents import Contents, contents_of
 from analog_bench.result import Identity, Result, Scope
 from analog_bench.store.baseline import Provenance
@@ -34,14 +34,6 @@ class Judgement:
     def of_digital(self, scope: Scope) -> Mapping[str, Verdict]:
         """Return the verdicts on a digital model by metric."""
         return self.digital.get((scope.study, scope.model), {})
-
-    def pairs(self, results: Iterable[Result]) -> list[tuple[Result, Verdict]]:
-        """Return every judged result with its verdict."""
-        return [
-            (result, self.cases[result.identity])
-            for result in results
-            if result.identity in self.cases
-        ]
 
 
 def judge_groups(groups: Sequence[Group], baselines: Path) -> Judgement:
@@ -86,6 +78,22 @@ def _of_digital(group: Group, baselines: Path) -> dict[str, Verdict]:
             if metric not in verdicts or (verdict.fails and not verdicts[metric].fails):
                 verdicts[metric] = verdict
     return verdicts
+
+
+def outcomes(groups: Iterable[Group], judgement: Judgement | None) -> list[tuple[Result, Verdict]]:
+    """Return results with their verdicts; what is broken or skipped is so without a baseline, too.
+
+    Args:
+        groups: The results of each study on each model.
+        judgement: Their verdicts; None where nothing was compared.
+    """
+    verdicts = judgement.cases if judgement else {}
+    return [
+        (result, verdicts.get(result.identity) or judge(result, None, group.metrics[0]))
+        for group in groups
+        for result in group.results
+        if result.identity in verdicts or result.status != "measured"
+    ]
 
 
 def reported(run: Run, judgement: Judgement | None, source: str) -> Contents:

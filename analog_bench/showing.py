@@ -129,6 +129,7 @@ class Showing:
         """Show a table a study and model, and what it comes to."""
         if not self._recorder.results:
             return
+        from analog_bench.judgement import outcomes
         from analog_bench.report.glyphs import needs_ascii
         from analog_bench.report.robustness_table import robustness_table
         from analog_bench.report.summary import digital_line, run_summary
@@ -176,7 +177,7 @@ class Showing:
                     scope.model, first.digital, digital, group.metrics, ascii_only=ascii_only
                 )
             )
-        judged = self._judged.pairs(self._recorder.results) if self._judged else []
+        judged = outcomes(self._recorder.groups(), self._judged)
         self._write(
             run_summary(
                 judged,

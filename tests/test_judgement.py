@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from analog_bench.judgement import judge_groups
+from analog_bench.judgement import judge_groups, outcomes
 from analog_bench.result import Measurement, Metric, Result, Scope
 from analog_bench.store.baseline import DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
@@ -89,4 +89,12 @@ def test_what_two_studies_or_protocols_share_is_judged_apart(stored):
         (DIRECT.study, "another"): "stale",
         ("hardware", DIRECT.protocol): "new",
     }
-    assert [v.kind for _, v in found.pairs([other_protocol, DIRECT])] == ["stale", "equivalent"]
+    said = {result.identity: verdict for result, verdict in outcomes(groups, found)}
+    assert said == found.cases
+
+
+def test_what_is_broken_or_skipped_is_so_without_a_baseline():
+    kinds = ("skipped", "broken")
+    others = [replace(DIRECT, case_id=k, status=k, reason="why", chips=()) for k in kinds]
+    found = outcomes([group(DIRECT, *others)], None)
+    assert [(r.case_id, v.kind, v.reason) for r, v in found] == [(k, k, "why") for k in kinds]

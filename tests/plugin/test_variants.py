@@ -73,6 +73,16 @@ def test_without_weights_a_case_is_skipped_with_what_to_do(warm, results_of, tra
     }
 
 
+def test_what_is_skipped_is_said_where_nothing_is_compared(warm, tmp_path):
+    empty = tmp_path / "none"
+    empty.mkdir()
+    done = warm(*BOTH, "--hwa", empty, "--gate", "off", folder=tmp_path)
+    assert done.code == 0, done.out
+    said = " ".join(done.out.split())
+    assert "2 cases: 1 skipped, 1 not compared with a baseline" in said
+    assert "skipped 1: bert has no HWA weights in" in said
+
+
 def test_each_has_its_weights_and_baseline_and_both_one_digital_model(stored, trained, results_of):
     results = results_of(stored / "results.json")
     assert list(results) == [DIRECT, HWA]
