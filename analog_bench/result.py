@@ -157,6 +157,11 @@ class LayerFacts:
     coverage_macs: float
     histogram: Histogram | None = None
 
+    @property
+    def reach(self) -> float | None:
+        """Largest weight in standard deviations; None where all weights are equal."""
+        return self.weight_max / self.weight_std if self.weight_std > 0 else None
+
 
 @dataclass(frozen=True)
 class Result:

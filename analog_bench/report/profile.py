@@ -46,9 +46,7 @@ class Row:
     def relative_spread(self) -> float | None:
         """Largest weight in standard deviations; None where the weights are unknown or equal."""
         facts = self.result.facts
-        if facts is None or facts.weight_std <= 0:
-            return None
-        return facts.weight_max / facts.weight_std
+        return None if facts is None else facts.reach
 
 
 @dataclass(frozen=True)
@@ -75,19 +73,16 @@ class LayerLoss:
     Attributes:
         layer: Its name.
         facts: What is known of it.
+        reach: Its largest weight in standard deviations.
         loss: Mean over the conditions it was measured under; positive is worse.
         result: One of its results.
     """
 
     layer: str
     facts: LayerFacts
+    reach: float
     loss: float
     result: Result
-
-    @property
-    def reach(self) -> float:
-        """Largest weight in standard deviations."""
-        return self.facts.weight_max / self.facts.weight_std
 
 
 @dataclass(frozen=True)
@@ -193,21 +188,18 @@ def layer_losses(measured: Iterable[tuple[Result, float]]) -> list[LayerLoss]:
         The layers whose weights are known and not all equal, all of one variant; none where there
         are fewer than `FEWEST`.
     """
-    variants: dict[str, dict[str, list[tuple[Result, LayerFacts, float]]]] = {}
+    variants: dict[str, dict[str, list[LayerLoss]]] = {}
     for result, loss in measured:
         facts = result.facts
-        if is_single(result) and facts is not None and facts.weight_std > 0:
-            layers = variants.setdefault(result.variant, {})
-            layers.setdefault(result.group, []).append((result, facts, loss))
+        if is_single(result) and facts is not None and facts.reach is not None:
+            one = LayerLoss(result.group, facts, facts.reach, loss, result)
+            variants.setdefault(result.variant, {}).setdefault(one.layer, []).append(one)
     if not variants:
         return []
     found = variants[min(variants, key=lambda variant: (variant != "direct", variant))]
     if len(found) < FEWEST:
         return []
-    losses = [
-        LayerLoss(layer, rows[0][1], fmean(loss for _, _, loss in rows), rows[0][0])
-        for layer, rows in found.items()
-    ]
+    losses = [replace(same[0], loss=fmean(one.loss for one in same)) for same in found.values()]
     return sorted(losses, key=lambda one: (-one.loss, one.facts.depth))
 
 

@@ -215,7 +215,7 @@ def _row(
         depth=_depth(result),
         kind=facts.kind if facts else "",
         spread=f"{facts.weight_std:#.3g}" if facts else "",
-        reach=f"{facts.weight_max / facts.weight_std:.1f}" if facts and facts.weight_std else "",
+        reach=f"{facts.reach:.1f}" if facts and facts.reach is not None else "",
         loss=max(known, default=None),
         cells=cells,
     )
