@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analog_bench.gate.digital import judge_digital_model
-from analog_bench.gate.verdict import Verdict, judge, judge_family
+from analog_bench.gate.verdict import Verdict, judge_family, outcome
 from analog_bench.report.contents import Contents, contents_of
 from analog_bench.result import Identity, Result, Scope
 from analog_bench.store.baseline import Provenance
@@ -81,7 +81,7 @@ def _of_digital(group: Group, baselines: Path) -> dict[str, Verdict]:
 
 
 def outcomes(groups: Iterable[Group], judgement: Judgement | None) -> list[tuple[Result, Verdict]]:
-    """Return results with their verdicts; what is broken or skipped is so without a baseline, too.
+    """Return results with what is to be said of them, as `gate.verdict.outcome` has it.
 
     Args:
         groups: The results of each study on each model.
@@ -89,10 +89,10 @@ def outcomes(groups: Iterable[Group], judgement: Judgement | None) -> list[tuple
     """
     verdicts = judgement.cases if judgement else {}
     return [
-        (result, verdicts.get(result.identity) or judge(result, None, group.metrics[0]))
+        (result, verdict)
         for group in groups
         for result in group.results
-        if result.identity in verdicts or result.status != "measured"
+        if (verdict := outcome(result, verdicts.get(result.identity), group.metrics[0])) is not None
     ]
 
 

@@ -101,6 +101,19 @@ def judge(result: Result, entry: CaseEntry | None, metric: Metric) -> Verdict:
     return judge_family([(result, entry)], metric)[0]
 
 
+def outcome(result: Result, given: Verdict | None, metric: Metric) -> Verdict | None:
+    """Return what is to be said of a result: that it is broken or skipped needs no baseline.
+
+    Args:
+        result: The result.
+        given: Its verdict; None where it was not compared.
+        metric: The metric of its study.
+    """
+    if given is None and result.status != "measured":
+        return judge(result, None, metric)
+    return given
+
+
 def wants_second_look(result: Result, entry: CaseEntry | None, metric: Metric) -> bool:
     """Return whether a case looks changed, so that fresh chips should be measured to confirm it.
 

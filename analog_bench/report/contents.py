@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from analog_bench.gate.verdict import Verdict, judge
+from analog_bench.gate.verdict import Verdict, outcome
 from analog_bench.result import SEVERAL, Identity, Metric, Result, Scope
 from analog_bench.store.baseline import Provenance
 from analog_bench.store.run import Manifest, Run
@@ -44,11 +44,8 @@ class Judged:
         return self.verdicts.get(result.identity)
 
     def outcome_of(self, result: Result) -> Verdict | None:
-        """Return what is to be said of a result: that it is broken or skipped in any case."""
-        given = self.verdict_of(result)
-        if given is None and result.status != "measured":
-            return judge(result, None, self.main)
-        return given
+        """Return what is to be said of a result, as `gate.verdict.outcome` has it."""
+        return outcome(result, self.verdict_of(result), self.main)
 
     @property
     def writes(self) -> bool:

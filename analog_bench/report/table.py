@@ -59,8 +59,8 @@ def layer_table(
         explained.append(f"\n{of_a_star(metrics[0], glyph)}")
     if CHANGE in headers:
         explained.append(f"\n{of_change(metrics[0])}")
-    judged = (verdicts.get(row.result.identity) for row in rows)
-    if any(verdict is not None and verdict.change is not None for verdict in judged):
+    # There is one where anything was compared, whether it fits or not.
+    if any(column.header == CHANGE for column in possible):
         explained.append("\nVerdicts are on the change since the baseline, not on the loss.")
     left_out = [column.header for column in possible if column.header not in {*headers, ""}]
     if left_out:

@@ -13,7 +13,7 @@ from analog_bench.report.html.cells import GLYPH, SIGNS, Cell, loss_of, number
 from analog_bench.report.html.worst import Worst, worst_cases
 from analog_bench.report.labels import amount, metric_label, one_line, spelt_change
 from analog_bench.report.wording import amount_of, counted
-from analog_bench.result import Result
+from analog_bench.result import Metric, Result
 
 _CHANGES_AT_MOST = 12
 _CHANGED: tuple[Kind, ...] = ("regressed", "broken", "improved")
@@ -67,23 +67,8 @@ class Overview:
     facts: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class _Told:
-    """A case of which something is known besides its scores.
-
-    Attributes:
-        study: Its study.
-        result: The record.
-        kind: The verdict; how it was not measured where there is none.
-        reason: Why.
-        verdict: The verdict; None where nothing was compared.
-    """
-
-    study: Judged
-    result: Result
-    kind: Kind
-    reason: str
-    verdict: Verdict | None
+_Told = tuple[Judged, Result, Verdict]
+"""A case of which there is something to say, with its study."""
 
 
 def overview(contents: Contents) -> Overview:
@@ -93,11 +78,16 @@ def overview(contents: Contents) -> Overview:
         contents: The page's contents.
     """
     pairs = list(contents.pairs)
-    told = [one for study, result in pairs if (one := _told(study, result)) is not None]
-    counts = Counter(one.kind for one in told)
+    told = [
+        (study, result, verdict)
+        for study, result in pairs
+        if (verdict := study.outcome_of(result)) is not None
+    ]
+    counts = Counter(verdict.kind for _, _, verdict in told)
     compared = any(counts[kind] for kind in _COMPARED)
     changed = sorted(
-        (one for one in told if one.kind in _CHANGED), key=lambda one: _CHANGED.index(one.kind)
+        (one for one in told if one[2].kind in _CHANGED),
+        key=lambda one: _CHANGED.index(one[2].kind),
     )
     failed_digital = [
         verdict for study in contents.studies for verdict in study.digital.values() if verdict.fails
@@ -118,16 +108,6 @@ def overview(contents: Contents) -> Overview:
         reasons=_reasons(told),
         facts=_facts(contents),
     )
-
-
-def _told(study: Judged, result: Result) -> _Told | None:
-    verdict = study.verdict_of(result)
-    if verdict is not None:
-        return _Told(study, result, verdict.kind, verdict.reason, verdict)
-    # What could not be measured is to be seen where nothing is judged, too.
-    if result.status != "measured":
-        return _Told(study, result, result.status, result.reason, None)
-    return None
 
 
 def _headline(cases: int, counts: Counter[Kind], digital: int) -> tuple[str, str]:
@@ -154,22 +134,21 @@ def _headline(cases: int, counts: Counter[Kind], digital: int) -> tuple[str, str
 def _changes(contents: Contents, changed: Sequence[_Told]) -> tuple[tuple[Cell, str, Cell], ...]:
     return tuple(
         (
-            Cell(one.kind, kind=one.kind),
-            _change(one),
+            Cell(verdict.kind, kind=verdict.kind),
+            _change(verdict, study.main),
             # Two studies may hold a case of the same id.
             Cell(
-                f"{one_line(one.study.scope.study)} · {one_line(one.result.case_id)}",
-                contents.link(one.result),
+                f"{one_line(study.scope.study)} · {one_line(result.case_id)}",
+                contents.link(result),
             ),
         )
-        for one in changed[:_CHANGES_AT_MOST]
+        for study, result, verdict in changed[:_CHANGES_AT_MOST]
     )
 
 
-def _change(one: _Told) -> str:
-    metric = one.study.main
-    spelt = spelt_change(one.verdict, metric, GLYPH) if one.verdict else ""
-    return amount_of(spelt.replace("-", GLYPH.minus), metric) if spelt else one_line(one.reason)
+def _change(verdict: Verdict, metric: Metric) -> str:
+    spelt = spelt_change(verdict, metric, GLYPH).replace("-", GLYPH.minus)
+    return amount_of(spelt, metric) if spelt else one_line(verdict.reason)
 
 
 def _changes_note(contents: Contents, counts: Counter[Kind], changed: int) -> str:
@@ -223,7 +202,9 @@ def _digital(contents: Contents) -> tuple[tuple[Cell, ...], ...]:
 
 def _reasons(told: Sequence[_Told]) -> tuple[str, ...]:
     found = Counter(
-        (one.kind, one_line(one.reason)) for one in told if one.kind in ("skipped", "stale")
+        (verdict.kind, one_line(verdict.reason))
+        for _, _, verdict in told
+        if verdict.kind in ("skipped", "stale")
     )
     return tuple(
         f"{number} {kind}: {reason or 'no reason is given'}"
