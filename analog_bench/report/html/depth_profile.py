@@ -21,7 +21,7 @@ from analog_bench.report.html.cells import (
     spelt_score,
 )
 from analog_bench.report.html.figure import Figure, file_name
-from analog_bench.report.html.selection import Selection, chosen
+from analog_bench.report.html.selection import Selection, drawn
 from analog_bench.report.html.theme import Colours
 from analog_bench.report.labels import metric_label, one_line, short_layers
 from analog_bench.report.wording import (
@@ -62,11 +62,7 @@ def depth_profiles(contents: Contents, model: str) -> Selection:
         by_study.append(
             [(study, results) for results in conditions.values() if len(results) >= _FEWEST]
         )
-    drawn = chosen(by_study, _FIGURES_AT_MOST)
-    return Selection(
-        figures=tuple(_figure(contents, study, results) for study, results in drawn),
-        left=sum(map(len, by_study)) - len(drawn),
-    )
+    return drawn(by_study, _FIGURES_AT_MOST, lambda one: _figure(contents, *one))
 
 
 def kind_encoding(colours: Colours) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from analog_bench.gate.robustness import conditions_of
 from analog_bench.report.contents import Contents, Judged, is_single
 from analog_bench.report.html.cells import Cell, Sheet, number, score_over, spelt_score
 from analog_bench.report.html.figure import Figure, file_name
-from analog_bench.report.html.selection import Selection, chosen
+from analog_bench.report.html.selection import Selection, drawn
 from analog_bench.report.html.theme import Colours
 from analog_bench.report.labels import amount, metric_label, spelt_time
 from analog_bench.report.wording import (
@@ -77,11 +77,7 @@ def drift_figures(contents: Contents, model: str) -> Selection:
         shown = [r for curves in groups.values() for results in curves.values() for r in results]
         same_weights = [replace(r, variant="direct", drift_s=0.0) for r in shown]
         by_study.append([(study, curves, same_weights) for curves in groups.values()])
-    drawn = chosen(by_study, _FIGURES_AT_MOST)
-    return Selection(
-        figures=tuple(_figure(contents, *one) for one in drawn),
-        left=sum(map(len, by_study)) - len(drawn),
-    )
+    return drawn(by_study, _FIGURES_AT_MOST, lambda one: _figure(contents, *one))
 
 
 def _any(found: Mapping[str, list[Result]]) -> Result:

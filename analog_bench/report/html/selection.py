@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -29,6 +29,18 @@ class Selection:
             return ""
         what = f"1 more {one} is" if self.left == 1 else f"{self.left} more {many} are"
         return f"{what} not drawn here; the numbers are among the raw values."
+
+
+def drawn(by_study: Sequence[Sequence[T]], most: int, draw: Callable[[T], Figure]) -> Selection:
+    """Choose as `chosen` does, and draw.
+
+    Args:
+        by_study: What there is of each study, the most important first.
+        most: How many to draw, but the first of each study in any case.
+        draw: Draws one.
+    """
+    taken = chosen(by_study, most)
+    return Selection(tuple(map(draw, taken)), sum(map(len, by_study)) - len(taken))
 
 
 def chosen(by_study: Sequence[Sequence[T]], most: int) -> list[T]:
