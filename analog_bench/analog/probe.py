@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.functional import linear
 
 from analog_bench.analog.draws import seeded
+from analog_bench.analog.rules import TILE_NAMES
 from analog_bench.analog.versions import versions, working_pair
 from analog_bench.errors import TileUnavailable
 from analog_bench.noise import Tile
@@ -97,7 +98,7 @@ def _tile_status(tile: Tile) -> TileStatus:
     found = versions()
     if found["aihwkit"] is None:
         return TileStatus(False, f"aihwkit is not installed; install {_advice(found)}")
-    name = "torch tile" if tile == "torch" else "C++ tile"
+    name = TILE_NAMES[tile]
     here = f"aihwkit {found['aihwkit']} with torch {found['torch']} on Python {found['python']}"
     try:
         from analog_bench.analog import kit

@@ -26,7 +26,7 @@ PRESETS: Mapping[str, Tile] = MappingProxyType(
 )
 _WITH_INPUT_RANGES = frozenset({"StandardHWATrainingPreset", TORCH_VARIANT})
 _CMO_SHORTEST_S = 1e-6
-_TILE_NAMES = {"torch": "torch tile", "cpp": "C++ tile"}
+TILE_NAMES = {"torch": "torch tile", "cpp": "C++ tile"}
 
 
 def check_case(noise: Noise, drift_s: float, tile: Tile, hardware: str) -> None:
@@ -64,7 +64,7 @@ def check_setup(noise: Noise, tile: Tile, hardware: str) -> None:
     if tile not in noise.TILES:
         engines = " or ".join(noise.TILES)
         raise UsageError(
-            f"{noise.NAME} cannot be had on the {_TILE_NAMES.get(tile, tile)}; use --tile {engines}"
+            f"{noise.NAME} cannot be had on the {TILE_NAMES.get(tile, tile)}; use --tile {engines}"
         )
     if isinstance(noise, (Ideal, Preset)) and hardware != IDEAL:
         raise UsageError(
@@ -123,6 +123,6 @@ def _check_preset(preset: str, tile: Tile) -> None:
     if wanted != tile:
         others = ", ".join(name for name, engine in PRESETS.items() if engine == tile)
         raise UsageError(
-            f"preset {preset} needs the {_TILE_NAMES[wanted]}; use --tile {wanted}, "
-            f"or on the {_TILE_NAMES.get(tile, tile)}: {others}"
+            f"preset {preset} needs the {TILE_NAMES[wanted]}; use --tile {wanted}, "
+            f"or on the {TILE_NAMES.get(tile, tile)}: {others}"
         )

@@ -21,14 +21,13 @@ from torch import Tensor, nn
 from analog_bench.analog.physics.specimen import numbers, on_chip
 from analog_bench.analog.probe import probe
 from analog_bench.analog.reason import reason_of
-from analog_bench.analog.rules import TORCH_VARIANT
+from analog_bench.analog.rules import TILE_NAMES, TORCH_VARIANT
 from analog_bench.noise import Ideal, Noise, Pcm, Preset, Tile
 
 _WIDTH, _VECTORS = 256, 128
 _DAY_S = 86_400.0
 _TRIES = 7
 _PRESETS: dict[Tile, str] = {"torch": TORCH_VARIANT, "cpp": "StandardHWATrainingPreset"}
-_ON: dict[Tile, str] = {"torch": "torch tile", "cpp": "C++ tile"}
 Piece = Callable[[], object]
 
 
@@ -54,9 +53,9 @@ def work(stack: ExitStack) -> tuple[dict[str, Piece], dict[str, str]]:
                 piece = prepare()
                 piece()
             except Exception as problem:  # aihwkit does not declare what its parts raise
-                cannot[f"{_ON[tile]}: {name}"] = reason_of(problem)
+                cannot[f"{TILE_NAMES[tile]}: {name}"] = reason_of(problem)
             else:
-                can[f"{_ON[tile]}: {name}"] = piece
+                can[f"{TILE_NAMES[tile]}: {name}"] = piece
     return can, cannot
 
 

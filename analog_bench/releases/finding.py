@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from analog_bench.analog.rules import TILE_NAMES
+
 LayerName = Literal["exact", "physics", "metrics"]
 LAYERS: tuple[LayerName, ...] = ("exact", "physics", "metrics")
-TILES = {"torch": "torch tile", "cpp": "C++ tile", "none": ""}
+TILES = {**TILE_NAMES, "none": ""}
 
 
 @dataclass(frozen=True)

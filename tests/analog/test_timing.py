@@ -11,8 +11,9 @@ import pytest
 
 from analog_bench.analog import timing
 from analog_bench.analog.probe import probe
+from analog_bench.analog.rules import TILE_NAMES
 
-TILES = [name for tile, name in timing._ON.items() if probe().tile(tile).usable]
+TILES = [name for tile, name in TILE_NAMES.items() if probe().tile(tile).usable]
 
 
 def test_one_line_a_turn(monkeypatch, capsys):
