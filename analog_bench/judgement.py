@@ -59,8 +59,8 @@ def judge_groups(groups: Sequence[Group], baselines: Path) -> Judgement:
             family = [result for result in group.results if result.variant == variant]
             entries = [stored.find(result.case_id, result.protocol) for result in family]
             provenances.update(entry.provenance for entry in entries if entry is not None)
-            judged = judge_family(list(zip(family, entries, strict=True)), group.metrics[0])
-            for result, verdict in zip(family, judged, strict=True):
+            found = judge_family(list(zip(family, entries, strict=True)), group.metrics[0])
+            for result, verdict in zip(family, found, strict=True):
                 cases[result.identity] = verdict
         if group.digital is not None:
             digital[scope.study, scope.model] = _of_digital(group, baselines)
@@ -96,6 +96,21 @@ def outcomes(groups: Iterable[Group], judgement: Judgement | None) -> list[tuple
     ]
 
 
+def judged(run: Run, baselines: Path | None, source: str) -> Contents:
+    """Judge a run, and return what reports show of it.
+
+    Args:
+        run: The run.
+        baselines: Folder of the baselines; None to compare with nothing.
+        source: Name of the results file.
+
+    Raises:
+        BaselineError: A baseline file is corrupt.
+    """
+    judgement = None if baselines is None else judge_groups(run.groups, baselines)
+    return reported(run, judgement, source)
+
+
 def reported(run: Run, judgement: Judgement | None, source: str) -> Contents:
     """Return what reports show of a run.
 
@@ -104,7 +119,7 @@ def reported(run: Run, judgement: Judgement | None, source: str) -> Contents:
         judgement: Its verdicts; None where nothing was compared.
         source: Name of the results file.
     """
-    judged = judgement or Judgement({}, {})
+    known = judgement or Judgement({}, {})
     return contents_of(
-        run, judged.cases, judged.digital, baselines=tuple(judged.baselines), source=source
+        run, known.cases, known.digital, baselines=tuple(known.baselines), source=source
     )

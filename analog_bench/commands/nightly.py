@@ -18,8 +18,7 @@ from analog_bench.commands.arguments import add_verb as _add
 from analog_bench.errors import BenchError, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from analog_bench.report.contents import Contents
-    from analog_bench.store.run import Run
+    pass
 
 FAILED = 1
 """Exit code where something regressed or is broken, or a test failed for another reason."""
@@ -117,6 +116,7 @@ def conclude(results: Path, history: Path, code: int) -> str:
     from analog_bench.history.database import History
     from analog_bench.history.question import Asked, runs_of, steps_of, trends_of
     from analog_bench.history.row import run_id_of
+    from analog_bench.judgement import judged
     from analog_bench.report.nightly_summary import nightly_summary
     from analog_bench.report.regressions import regressions_of
     from analog_bench.store.run_file import read_run
@@ -127,7 +127,7 @@ def conclude(results: Path, history: Path, code: int) -> str:
     trends = trends_of(nights, Asked())
     measured = read_run(results)
     run_id = run_id_of(measured.manifest)
-    contents = judged(measured, results, measured.manifest.baselines)
+    contents = judged(measured, measured.manifest.baselines, results.name)
     beside = [results, results.with_suffix(".html"), results.with_suffix(".xml")]
     return nightly_summary(
         contents,
@@ -139,20 +139,6 @@ def conclude(results: Path, history: Path, code: int) -> str:
         + sorted(history.glob(f"*-{run_id}.parquet")),
         trouble=_trouble(code, failed=bool(regressions_of(contents))),
     )
-
-
-def judged(measured: Run, source: Path, baselines: Path | None) -> Contents:
-    """Judge a run.
-
-    Args:
-        measured: The run.
-        source: Its file.
-        baselines: Folder of the baselines; None to compare with nothing.
-    """
-    from analog_bench.judgement import judge_groups, reported
-
-    judgement = None if baselines is None else judge_groups(measured.groups, baselines)
-    return reported(measured, judgement, source.name)
 
 
 def _check_history(folder: Path) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from analog_bench.commands.arguments import Verbs
 from analog_bench.commands.arguments import add_verb as _add
-from analog_bench.commands.nightly import judged
 from analog_bench.commands.report import RUNS, newest_run
 from analog_bench.errors import UsageError
 
@@ -76,6 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _judged(path: Path, given: Path | None) -> Contents:
+    from analog_bench.judgement import judged
     from analog_bench.store.run_file import read_run
 
     measured = read_run(path)
@@ -86,7 +86,7 @@ def _judged(path: Path, given: Path | None) -> Contents:
             f"{str(path)!r} is judged by the baselines in {str(baselines)!r}, and there is no such "
             "folder here; name it with --baselines FOLDER"
         )
-    return judged(measured, path, baselines)
+    return judged(measured, baselines, path.name)
 
 
 def _tell_github(issues: list[Issue], label: str) -> None:
