@@ -10,7 +10,7 @@ from typing import Literal, Protocol, get_args
 from analog_bench.case import Case, Variant
 from analog_bench.errors import LayerError, did_you_mean
 from analog_bench.noise import Noise, Tile
-from analog_bench.result import SECOND_LOOK, Margin, Metric
+from analog_bench.records import SECOND_LOOK, Margin, Metric
 
 BudgetName = Literal["smoke", "nightly", "full"]
 BUDGETS: tuple[BudgetName, ...] = get_args(BudgetName)

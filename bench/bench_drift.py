@@ -13,9 +13,9 @@ from collections.abc import Callable
 import pytest
 
 from analog_bench.case import Case
-from analog_bench.fixtures import Baseline
 from analog_bench.noise import Hermes, Pcm, Preset, ReramCmo, ReramWan2022
-from analog_bench.result import Result
+from analog_bench.plugin.fixtures import Baseline
+from analog_bench.records import Result
 from analog_bench.study import Budget, Study
 
 DAY_S, YEAR_S = 86_400.0, 31_536_000.0

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from analog_bench.case import Case
-from analog_bench.fixtures import Baseline
 from analog_bench.noise import EqualError
-from analog_bench.result import Result
+from analog_bench.plugin.fixtures import Baseline
+from analog_bench.records import Result
 from analog_bench.study import Budget, Study
 
 # Two are missing, as some layers cannot reach even the smallest of these errors with them: the

@@ -17,9 +17,9 @@ from collections.abc import Callable
 import pytest
 
 from analog_bench.case import Case
-from analog_bench.fixtures import Baseline
 from analog_bench.noise import Ideal, Preset
-from analog_bench.result import Result
+from analog_bench.plugin.fixtures import Baseline
+from analog_bench.records import Result
 from analog_bench.study import Budget, Study
 
 DAY_S = 86_400.0

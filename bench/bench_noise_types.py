@@ -13,8 +13,8 @@ import pytest
 
 import analog_bench.noise as kinds
 from analog_bench.case import Case
-from analog_bench.fixtures import Baseline
-from analog_bench.result import Result
+from analog_bench.plugin.fixtures import Baseline
+from analog_bench.records import Result
 from analog_bench.study import Budget, Study
 
 DEVICES = (kinds.Pcm, kinds.Hermes, kinds.ReramCmo)

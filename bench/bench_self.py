@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from analog_bench.noise import OutNoise, Pcm
-from analog_bench.settings import Settings
+from analog_bench.session.settings import Settings
 from analog_bench.study import Budget
 
 # What `bench_layer_noise.py` affords at the smoke budget.

@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from analog_bench.settings import Settings
+from analog_bench.session.settings import Settings
 
 EXAMPLES = 24
 

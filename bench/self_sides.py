@@ -15,7 +15,7 @@ from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
 from analog_bench.gate.verdict import Verdict, judge_family, wants_second_look
 from analog_bench.noise import Noise
-from analog_bench.result import SECOND_LOOK, Result
+from analog_bench.records import SECOND_LOOK, Result
 from analog_bench.store.baseline import CaseEntry, Provenance, case_entry
 from analog_bench.study import Budget
 from analog_bench.tasks.metrics import F1

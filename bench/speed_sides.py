@@ -18,10 +18,10 @@ import torch
 from aihwkit.nn.conversion import convert_to_analog
 from torch import Tensor
 
-from analog_bench.analog import kit
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
 from analog_bench.noise import Ideal, Noise, Pcm, WhiteOutput, WhiteWeight
+from analog_bench.simulators import aihwkit as kit
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.question_answering import QuestionAnswering
 from analog_bench.tasks.windows import Batch, Window

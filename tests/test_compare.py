@@ -9,8 +9,8 @@ import pytest
 
 from analog_bench.cli import main
 from analog_bench.gate.comparison import compare_runs
+from analog_bench.records import SECOND_LOOK, Margin, Measurement, Metric, Result, Scope
 from analog_bench.report.comparison import comparison_markdown
-from analog_bench.result import SECOND_LOOK, Margin, Measurement, Metric, Result, Scope
 from analog_bench.store.run import Manifest, Run
 from analog_bench.store.run_file import write_run
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analog_bench.forecast import roughly
+from analog_bench.session.forecast import roughly
 
 
 @pytest.mark.parametrize(

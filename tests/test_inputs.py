@@ -3,7 +3,7 @@
 import pytest
 
 from analog_bench.errors import UsageError
-from analog_bench.inputs import make_generation
+from analog_bench.session.inputs import make_generation
 from analog_bench.zoo.load import LoadedModel
 from analog_bench.zoo.specs import ModelSpec
 from tests.tiny_gpt2 import architecture_of, model_of, tokenizer_of

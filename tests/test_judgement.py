@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from analog_bench.judgement import judge_groups, outcomes
-from analog_bench.result import Measurement, Metric, Result, Scope
+from analog_bench.records import Measurement, Metric, Result, Scope
+from analog_bench.session.judgement import judge_groups, outcomes
 from analog_bench.store.baseline import DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
 from analog_bench.store.run import Group

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 from analog_bench.gate.verdict import Verdict
-from analog_bench.junit import with_verdicts
+from analog_bench.plugin.junit import with_verdicts
 
 CASE = '<property name="case" value="bert/a&lt;b&gt;"/><property name="study" value="drift"/>'
 FILE = f"""<?xml version="1.0" encoding="utf-8"?><testsuites><testsuite tests="6" failures="2">

@@ -27,10 +27,10 @@ from analog_bench.analog.draws import isolated
 from analog_bench.analog.effect import Effect, Site, effect_of
 from analog_bench.analog.layers import Place, find, shared_weights
 from analog_bench.analog.manifest import paths_on_tiles
-from analog_bench.analog.probe import require_tile
 from analog_bench.analog.rules import check_drift, check_setup
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, Noise, Tile
+from analog_bench.simulators.probe import require_tile
 
 V = TypeVar("V")
 
@@ -145,7 +145,7 @@ def install(
     if noise.WHERE == "tile":
         require_tile(tile)
         # Not at the top: where aihwkit does not load, all other noises work all the same.
-        from analog_bench.analog import tile_noise as _tile_noise  # noqa: F401
+        from analog_bench.simulators import tile_noise as _tile_noise  # noqa: F401
     ranges = _by_path(model, input_ranges or {})
     severity_of = _by_path(model, severities or {})
     before = paths_on_tiles(model)

@@ -23,7 +23,7 @@ from analog_bench.analog.layers import (
     shared_weights,
     weight_of,
 )
-from analog_bench.result import Histogram
+from analog_bench.records import Histogram
 
 BINS = 61
 """Bins of a histogram of weights: enough to show its shape and how far its tails reach."""
@@ -200,7 +200,7 @@ def paths_on_tiles(model: nn.Module) -> frozenset[str]:
     if "aihwkit" not in sys.modules:
         # Where aihwkit was never imported nothing can be one of its layers; it may not even load.
         return frozenset()
-    from analog_bench.analog import kit
+    from analog_bench.simulators import aihwkit as kit
 
     return frozenset(path for path, module in model.named_modules() if kit.is_analog(module))
 

@@ -35,9 +35,9 @@ def add_verb(verbs: Verbs) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Store the results, say what changed, and return 0."""
     # Not at the top: other verbs need no scipy.
-    from analog_bench.judgement import judge_groups
-    from analog_bench.recorder import store_baselines
     from analog_bench.report.summary import stored_changes
+    from analog_bench.session.judgement import judge_groups
+    from analog_bench.session.recorder import store_baselines
     from analog_bench.store.baseline import Provenance
     from analog_bench.store.run_folder import read_runs
 

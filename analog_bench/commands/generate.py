@@ -13,14 +13,14 @@ from analog_bench.commands.arguments import Verbs, add_lock, add_threads, natura
 from analog_bench.commands.arguments import add_verb as _add
 from analog_bench.errors import UsageError
 from analog_bench.noise import Preset, Tile, parse_noise
-from analog_bench.settings import Settings
+from analog_bench.session.settings import Settings
 from analog_bench.study import Budget, Choice, Study
 from analog_bench.zoo.specs import SOURCES
 
 if TYPE_CHECKING:
     from analog_bench.case import Case
-    from analog_bench.result import Result
-    from analog_bench.workshop import Workshop
+    from analog_bench.records import Result
+    from analog_bench.session.model_cache import ModelCache
 
 _DRIFT_S = (0.0, 86_400.0, 31_536_000.0)
 
@@ -101,8 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
     # Not at the top: this imports torch.
     import torch
 
-    from analog_bench.grid import cases_of
-    from analog_bench.workshop import Workshop
+    from analog_bench.session.cases import cases_of
+    from analog_bench.session.model_cache import ModelCache
 
     study, settings = _asked(arguments)
     cases = cases_of(study, settings)
@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
-    _show(_measured(Workshop(settings, workers=1), study, cases), arguments)
+    _show(_measured(ModelCache(settings, workers=1), study, cases), arguments)
     return 0
 
 
@@ -163,11 +163,11 @@ def _seconds(text: str) -> float:
         raise UsageError(f"--drift must be a number of seconds, found {text!r}") from None
 
 
-def _measured(workshop: Workshop, study: Study, cases: list[Case]) -> list[Result]:
+def _measured(models: ModelCache, study: Study, cases: list[Case]) -> list[Result]:
     from rich.console import Console
     from rich.progress import track
 
-    from analog_bench.analog.probe import require_tile
+    from analog_bench.simulators.probe import require_tile
     from analog_bench.store.run import settled
 
     console = Console(stderr=True)
@@ -179,14 +179,14 @@ def _measured(workshop: Workshop, study: Study, cases: list[Case]) -> list[Resul
         disable=not console.is_terminal,
         transient=True,
     ):
-        lacks = workshop.lacks(case)
-        runner = workshop.runner(study, case.model, "direct" if lacks else case.variant)
+        lacks = models.lacks(case)
+        runner = models.runner(study, case.model, "direct" if lacks else case.variant)
         if case.noise.WHERE == "tile":
             require_tile(case.tile)
         if lacks:
             results.append(settled(runner.skipped(case, lacks)))
             continue
-        chips = workshop.budget(study, case.model).first_look if case.draws else range(1)
+        chips = models.budget(study, case.model).first_look if case.draws else range(1)
         results.append(settled(runner.measure(case, chips)))
     return results
 

@@ -13,7 +13,7 @@ from analog_bench.errors import StoreError
 from analog_bench.gate.interval import Interval, mean_interval
 from analog_bench.hwa.space import Setting
 from analog_bench.hwa.trial import Found
-from analog_bench.result import Metric
+from analog_bench.records import Metric
 from analog_bench.store.atomic_file import write_atomic
 
 CONCLUSION = "conclusion.json"

@@ -11,13 +11,13 @@ import datasets
 import torch
 
 from analog_bench.analog.manifest import prepare
-from analog_bench.analog.versions import versions
 from analog_bench.commands.hwa_progress import shown
 from analog_bench.errors import UsageError
 from analog_bench.hwa.data import TrainingData, make_data
 from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.hwa.training import Outcome, train
 from analog_bench.hwa.validation import validate
+from analog_bench.simulators.versions import versions
 from analog_bench.tasks.squad import read_squad
 from analog_bench.zoo.hwa import load_hwa, ship_hwa, write_hwa_record
 from analog_bench.zoo.load import LoadedModel, load

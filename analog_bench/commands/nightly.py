@@ -116,9 +116,9 @@ def conclude(results: Path, history: Path, code: int) -> str:
     from analog_bench.history.database import History
     from analog_bench.history.question import Asked, runs_of, steps_of, trends_of
     from analog_bench.history.row import run_id_of
-    from analog_bench.judgement import judged
     from analog_bench.report.nightly_summary import nightly_summary
     from analog_bench.report.regressions import regressions_of
+    from analog_bench.session.judgement import judged
     from analog_bench.store.run_file import read_run
 
     export(History([results], _tell), history)
@@ -167,7 +167,7 @@ def _new_file(folder: Path) -> Path:
 
 
 def _measure(results: Path, bench: str, words: Sequence[str]) -> int:
-    from analog_bench.publishing import STEP_SUMMARY
+    from analog_bench.session.publish import STEP_SUMMARY
 
     # Pytest looks for baselines in its root folder, which it might find above this one.
     command = [sys.executable, "-m", "pytest", bench, "--rootdir=.", f"--json={results}"]
@@ -203,7 +203,7 @@ def _write(path: Path, summary: str) -> None:
 
 def _tell_job(summary: str) -> None:
     """Put the summary where GitHub expects that of a job."""
-    from analog_bench.publishing import STEP_SUMMARY
+    from analog_bench.session.publish import STEP_SUMMARY
 
     step = os.environ.get(STEP_SUMMARY)
     if not step:

@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _judged(path: Path, given: Path | None) -> Contents:
-    from analog_bench.judgement import judged
+    from analog_bench.session.judgement import judged
     from analog_bench.store.run_file import read_run
 
     measured = read_run(path)

@@ -36,10 +36,10 @@ def add_verb(verbs: Verbs) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Survey this installation; 0 where all is as it says, else 1."""
     # Not at the top: it imports torch.
-    from analog_bench.analog.physics.examination import examine
-    from analog_bench.analog.physics.survey import survey_as_plain
     from analog_bench.report.glyphs import needs_ascii
     from analog_bench.report.physics_table import physics_table
+    from analog_bench.simulators.physics.examination import examine
+    from analog_bench.simulators.physics.survey import survey_as_plain
 
     survey = examine((arguments.tile,) if arguments.tile else get_args(Tile))
     if arguments.json:

@@ -252,8 +252,8 @@ def _write(path: Path, plain: Any) -> None:
 
 
 def _show_environments(*, as_json: bool) -> None:
-    from analog_bench.analog.versions import MEASURED
     from analog_bench.releases.environment import cache_folder, environments
+    from analog_bench.simulators.versions import MEASURED
 
     cache = cache_folder()
     found = environments(cache)

@@ -10,7 +10,6 @@ from typing import Literal
 import torch
 from datasets import Dataset
 
-from analog_bench.analog.versions import versions
 from analog_bench.commands.hwa_conclusion import Conclusion, conclude
 from analog_bench.commands.search_display import SearchDisplay
 from analog_bench.hwa import objective
@@ -20,6 +19,7 @@ from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.hwa.search import Watcher, search
 from analog_bench.hwa.trial import Found
 from analog_bench.seeds import derive_seed
+from analog_bench.simulators.versions import versions
 from analog_bench.zoo.load import LoadedModel
 
 SCRATCH = "scratch"

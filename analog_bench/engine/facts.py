@@ -16,7 +16,7 @@ from analog_bench.analog.manifest import (
     weight_histogram,
     weight_spread,
 )
-from analog_bench.result import SEVERAL, Histogram, LayerFacts
+from analog_bench.records import SEVERAL, Histogram, LayerFacts
 from analog_bench.zoo.adapter import NAME as ADAPTER
 
 

@@ -25,7 +25,7 @@ from analog_bench.engine.pace import Pace, measure_pace
 from analog_bench.engine.walk import WalkBuilder
 from analog_bench.engine.writing_walk import writing_walk
 from analog_bench.errors import UsageError
-from analog_bench.result import Measurement, Result, Status
+from analog_bench.records import Measurement, Result, Status
 from analog_bench.tasks.task import Task
 from analog_bench.tasks.text_generation import TextGeneration
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analog_bench.gate.digital import judge_digital_model
 from analog_bench.gate.verdict import Verdict, judge_family
-from analog_bench.result import Metric, Result, Scope
+from analog_bench.records import Metric, Result, Scope
 from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance, case_entry
 from analog_bench.store.run import Run
 

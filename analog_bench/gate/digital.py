@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from analog_bench.gate.look import RESOLUTION
 from analog_bench.gate.verdict import ABSURD, Kind, Verdict, other, uncompared
-from analog_bench.result import Metric, Result
+from analog_bench.records import Metric, Result
 from analog_bench.store.baseline import DigitalEntry
 
 # Share of a metric's margin by which digital scores may differ between torch releases, whose

@@ -10,7 +10,7 @@ from analog_bench.errors import UsageError
 from analog_bench.gate.pairing import pair_chips
 from analog_bench.gate.significance import Effect, paired_effect, welch_effect
 from analog_bench.noise import parse_noise
-from analog_bench.result import SECOND_LOOK, Measurement, Metric, Result
+from analog_bench.records import SECOND_LOOK, Measurement, Metric, Result
 from analog_bench.store.baseline import SCORE_DECIMALS, CaseEntry, StoredChip
 
 # Stored scores are rounded; what differs by less than that does not differ.

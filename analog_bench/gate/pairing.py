@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analog_bench.result import Result
+from analog_bench.records import Result
 from analog_bench.store.baseline import CaseEntry
 
 FINGERPRINT_TOLERANCE = 1e-5

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.result import Metric, Result
+from analog_bench.records import Metric, Result
 
 
 @dataclass(frozen=True)

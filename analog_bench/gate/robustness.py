@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 from analog_bench.gate.interval import Interval, mean_interval
 from analog_bench.gate.pairing import same_fingerprint
-from analog_bench.result import Metric, Result
+from analog_bench.records import Metric, Result
 
 SECOND_S = 1.0
 DAY_S = 86_400.0

@@ -12,7 +12,7 @@ from analog_bench.gate.look import RESOLUTION, Look, first_look, second_look
 from analog_bench.gate.power import detectable
 from analog_bench.gate.robustness import a_star
 from analog_bench.gate.significance import Effect, interval_of
-from analog_bench.result import Metric, Result
+from analog_bench.records import Metric, Result
 from analog_bench.store.baseline import CaseEntry
 
 Kind = Outcome | Literal["new", "stale", "skipped", "broken"]

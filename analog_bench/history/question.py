@@ -16,7 +16,7 @@ from analog_bench.gate.step import Row, Step, find_steps
 from analog_bench.history.database import History
 from analog_bench.history.row import SCORES
 from analog_bench.history.trend import Point, RunFacts, Trend
-from analog_bench.result import Metric
+from analog_bench.records import Metric
 
 Order = Literal["date", "release"]
 

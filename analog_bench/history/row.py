@@ -17,7 +17,7 @@ from analog_bench.gate.robustness import (
     conditions_of,
     robustness_of,
 )
-from analog_bench.result import Metric, Result
+from analog_bench.records import Metric, Result
 from analog_bench.store.run import Manifest, Run
 
 Score = Literal["plain", "a_star", "one_day", "avm"]

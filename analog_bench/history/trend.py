@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analog_bench.gate.interval import Interval, mean_interval
-from analog_bench.result import Metric
+from analog_bench.records import Metric
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from analog_bench.hwa.lm_data import LmData
 from analog_bench.hwa.loss import Shares
 from analog_bench.hwa.qa_data import QaData
 from analog_bench.hwa.recipe import HwaRecipe
-from analog_bench.result import Metric
+from analog_bench.records import Metric
 from analog_bench.tasks.task import Task
 from analog_bench.zoo.load import LoadedModel
 

@@ -19,7 +19,7 @@ from analog_bench.recipes.lm_corpus import (
     hold_out,
     token_stream,
 )
-from analog_bench.result import Metric
+from analog_bench.records import Metric
 from analog_bench.seeds import derive_seed
 from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
 from analog_bench.tasks.lm_sources import Text

@@ -14,7 +14,7 @@ from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.recipes.held_out_answers import part_questions
 from analog_bench.recipes.span_batches import SpanBatch, SpanBatches
 from analog_bench.recipes.span_training import unambiguous
-from analog_bench.result import Metric
+from analog_bench.records import Metric
 from analog_bench.seeds import derive_seed
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
 from analog_bench.tasks.squad import content_hash

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from torch import nn
 
-from analog_bench.analog.probe import require_tile
 from analog_bench.errors import UsageError
 from analog_bench.hwa import checkpoint
 from analog_bench.hwa.course import BEST as BEST
@@ -19,6 +18,7 @@ from analog_bench.hwa.outcome import Outcome as Outcome
 from analog_bench.hwa.outcome import Progress as Progress
 from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.recipes.claim import claim
+from analog_bench.simulators.probe import require_tile
 from analog_bench.zoo.load import LoadedModel
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from analog_bench.analog.physics.survey import Survey
 from analog_bench.releases.finding import TILES, shortened
 from analog_bench.releases.physics import unmeasured
+from analog_bench.simulators.physics.survey import Survey
 from analog_bench.store.run import Run
 
 

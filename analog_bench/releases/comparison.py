@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from analog_bench.analog.physics.survey import Survey
 from analog_bench.gate.comparison import Comparison, compare_runs
 from analog_bench.releases.abilities import Ability, abilities
 from analog_bench.releases.exact import exact_layer
 from analog_bench.releases.finding import Change, Layer, LayerName
 from analog_bench.releases.physics import physics_layer
 from analog_bench.releases.stopwatch import Lap, Turns, laps
+from analog_bench.simulators.physics.survey import Survey
 from analog_bench.store.run import Run
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from analog_bench.analog.versions import MEASURED, WHEELS, Pair
+from analog_bench.simulators.versions import MEASURED, WHEELS, Pair
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 """The Pythons that this project runs on."""

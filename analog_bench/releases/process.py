@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from analog_bench.analog.physics.survey import Survey, survey_from_plain
 from analog_bench.errors import UsageError
 from analog_bench.releases.environment import Environment
 from analog_bench.releases.failure import ReleaseFailed
+from analog_bench.simulators.physics.survey import Survey, survey_from_plain
 
 # Would bring this process's packages into an environment that is to be alone, or its measurements
 # into a CI job's summary, which is for the comparison.

@@ -10,8 +10,8 @@ from typing import Literal
 
 from packaging.version import InvalidVersion, Version
 
-from analog_bench.analog.versions import MEASURED, WHEELS
 from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.simulators.versions import MEASURED, WHEELS
 
 Kind = Literal["version", "latest", "wheel", "archive", "folder", "git"]
 

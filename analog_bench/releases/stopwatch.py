@@ -18,7 +18,7 @@ from analog_bench.gate.significance import CONFIDENCE
 from analog_bench.releases.failure import ReleaseFailed
 from analog_bench.releases.process import Place, last_words
 
-WORKER = "analog_bench.analog.timing"
+WORKER = "analog_bench.simulators.timing"
 TURNS = 15
 FEWEST_TURNS = 6
 """With fewer, even the least and the largest ratio do not make a 95 % interval."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from rich.text import Text
 
 from analog_bench.gate.ranking import RankCorrelation
+from analog_bench.records import SEVERAL, Metric, Result
 from analog_bench.report.glyphs import Glyphs
 from analog_bench.report.labels import (
     amount,
@@ -26,7 +27,6 @@ from analog_bench.report.profile import (
     worst,
 )
 from analog_bench.report.wording import WEIGHTS
-from analog_bench.result import SEVERAL, Metric, Result
 
 _NAMED_AT_MOST = 3
 

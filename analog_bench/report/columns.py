@@ -10,6 +10,7 @@ from rich.console import JustifyMethod
 from rich.text import Text
 
 from analog_bench.gate.verdict import Kind, Verdict
+from analog_bench.records import SEVERAL, Identity, Metric, Result
 from analog_bench.report.glyphs import Glyphs
 from analog_bench.report.labels import (
     amount,
@@ -23,7 +24,6 @@ from analog_bench.report.labels import (
 )
 from analog_bench.report.layout import LAYER, Column, plain_column
 from analog_bench.report.profile import Row, worst
-from analog_bench.result import SEVERAL, Identity, Metric, Result
 
 A_STAR = "A*"
 CHANGE = "change"

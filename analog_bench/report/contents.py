@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from analog_bench.gate.verdict import Verdict, outcome
-from analog_bench.result import SEVERAL, Identity, Metric, Result, Scope
+from analog_bench.records import SEVERAL, Identity, Metric, Result, Scope
 from analog_bench.store.baseline import Provenance
 from analog_bench.store.run import Manifest, Run
 

@@ -9,8 +9,8 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analog_bench.analog.versions import MEASURED, WHEELS
 from analog_bench.releases.environment import Environment
+from analog_bench.simulators.versions import MEASURED, WHEELS
 
 _GIB = 2**30
 

@@ -8,9 +8,9 @@ from analog_bench.gate.interval import Interval
 from analog_bench.gate.significance import interval_of
 from analog_bench.gate.step import Step
 from analog_bench.history.trend import RunFacts, Trend
+from analog_bench.records import Metric
 from analog_bench.report.glyphs import Glyphs
 from analog_bench.report.labels import amount, metric_label, one_line, spelt_interval, spelt_time
-from analog_bench.result import Metric
 
 _KINDS = {"cpp": "C++ tile", "hwa": "HWA weights", "direct": "", "torch": "", "none": ""}
 _COMMIT_DIGITS = 9

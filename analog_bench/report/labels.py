@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from analog_bench.gate.interval import Interval
 from analog_bench.gate.verdict import Verdict
+from analog_bench.records import Metric, Result
 from analog_bench.report.glyphs import Glyphs
-from analog_bench.result import Metric, Result
 
 _METRICS = {
     "f1": "F1",

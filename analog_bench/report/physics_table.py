@@ -8,9 +8,9 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from analog_bench.analog.physics.check import ALLOWED_ERRORS, Check
-from analog_bench.analog.physics.survey import Survey
 from analog_bench.report.alphabet import spelt
+from analog_bench.simulators.physics.check import ALLOWED_ERRORS, Check
+from analog_bench.simulators.physics.survey import Survey
 
 _TILES = {"torch": "torch", "cpp": "C++"}
 _OK, _FAILS, _UNMEASURED = "agrees", "deviates", "not measured"

@@ -15,8 +15,8 @@ from analog_bench.gate.ranking import (
     spearman_with_interval,
 )
 from analog_bench.gate.robustness import Conditions, conditions_of, robustness_of
+from analog_bench.records import LayerFacts, Metric, Result
 from analog_bench.report.contents import is_single
-from analog_bench.result import LayerFacts, Metric, Result
 
 WORST_AT_MOST = 5
 RANKINGS_AT_MOST = 2

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from analog_bench.gate.verdict import Verdict
+from analog_bench.records import Result
 from analog_bench.report.contents import Contents, Judged
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.labels import one_line, spelt_change, spelt_detectable
 from analog_bench.report.markdown import escaped
 from analog_bench.report.wording import counted
-from analog_bench.result import Result
 
 _GLYPH = glyphs(ascii_only=False)
 _LISTED_AT_MOST = 40

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from analog_bench.analog.physics.survey import survey_as_plain
 from analog_bench.releases.comparison import Measured, Releases, Step
 from analog_bench.report.comparison import comparison_plain
 from analog_bench.report.releases_table import CAVEAT
+from analog_bench.simulators.physics.survey import survey_as_plain
 
 
 def releases_plain(releases: Releases) -> dict[str, Any]:

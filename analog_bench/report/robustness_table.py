@@ -18,6 +18,7 @@ from analog_bench.gate.robustness import (
     conditions_of,
     robustness_of,
 )
+from analog_bench.records import Metric, Result
 from analog_bench.report.caption import of_a_star
 from analog_bench.report.columns import A_STAR
 from analog_bench.report.glyphs import Glyphs, glyphs
@@ -30,7 +31,6 @@ from analog_bench.report.labels import (
     what_varies,
 )
 from analog_bench.report.layout import LAYER, Column, fitting, laid_out, plain_column
-from analog_bench.result import Metric, Result
 
 YEAR_S = 31_536_000.0
 AVM = "AVM"

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from analog_bench.gate.verdict import Verdict
+from analog_bench.records import Result
 from analog_bench.report.columns import VERDICT_STYLES
 from analog_bench.report.contents import Contents, Judged
 from analog_bench.report.glyphs import glyphs
@@ -13,7 +14,6 @@ from analog_bench.report.labels import amount, metric_label, one_line, spelt_cha
 from analog_bench.report.markdown import escaped
 from analog_bench.report.profile import profile, worst
 from analog_bench.report.wording import counted, names_within
-from analog_bench.result import Result
 
 _LISTED_AT_MOST = 40
 _GLYPH = glyphs(ascii_only=False)

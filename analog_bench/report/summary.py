@@ -9,11 +9,11 @@ from pathlib import Path
 from rich.text import Text
 
 from analog_bench.gate.verdict import Kind, Verdict
+from analog_bench.records import Identity, Metric, Result
 from analog_bench.report.columns import VERDICT_STYLES
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.labels import amount, metric_label, one_line
 from analog_bench.report.wording import counted
-from analog_bench.result import Identity, Metric, Result
 from analog_bench.store.change import Change
 
 _LISTED_AT_MOST = 20

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 
 from analog_bench.gate.verdict import Verdict
+from analog_bench.records import Identity, Metric, Result
 from analog_bench.report.caption import caption, of_a_star, of_change
 from analog_bench.report.columns import A_STAR, CHANGE, columns
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.layout import fitting, laid_out
 from analog_bench.report.profile import profile
-from analog_bench.result import Identity, Metric, Result
 
 
 def layer_table(

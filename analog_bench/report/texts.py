@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from analog_bench.gate.interval import Interval, mean_interval
+from analog_bench.records import Metric, Result
 from analog_bench.report.glyphs import Glyphs, glyphs
 from analog_bench.report.labels import amount, metric_label, one_line, spelt_interval, spelt_time
 from analog_bench.report.markdown import escaped
-from analog_bench.result import Metric, Result
 
 _HEADERS = {"direct": "direct", "hwa": "HWA"}
 

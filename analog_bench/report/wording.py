@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from analog_bench.records import Metric, Result
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.labels import (
     metric_label,
@@ -13,7 +14,6 @@ from analog_bench.report.labels import (
     short_noises,
     spelt_time,
 )
-from analog_bench.result import Metric, Result
 
 _GLYPH = glyphs(ascii_only=False)
 WEIGHTS = {"direct": "direct", "hwa": "HWA"}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from analog_bench.result import SECOND_LOOK, Identity, Result
+from analog_bench.records import SECOND_LOOK, Identity, Result
 from analog_bench.store.change import Change
 from analog_bench.store.run import Manifest, settled
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analog_bench.result import Identity
+from analog_bench.records import Identity
 
 
 @dataclass(frozen=True)

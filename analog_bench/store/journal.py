@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from analog_bench.errors import StoreError
-from analog_bench.result import Metric, Result
+from analog_bench.records import Metric, Result
 from analog_bench.store.append_file import AppendFile
 from analog_bench.store.atomic_file import sync_folder
 from analog_bench.store.document import DocumentError, Json, parse

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analog_bench.errors import StoreError
-from analog_bench.result import Metric, Result
+from analog_bench.records import Metric, Result
 from analog_bench.store.document import DocumentError, Node, parse
 from analog_bench.store.journal_schema import (
     JournalEntry,

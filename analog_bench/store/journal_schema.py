@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analog_bench.result import Metric, Result
+from analog_bench.records import Metric, Result
 from analog_bench.store.document import DocumentError, Json, Node
 from analog_bench.store.layout import one_line
 from analog_bench.store.result_schema import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 
-from analog_bench.result import (
+from analog_bench.records import (
     SECOND_LOOK,
     Histogram,
     LayerFacts,

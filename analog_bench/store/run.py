@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from analog_bench.result import LayerFacts, Metric, Result, Scope
+from analog_bench.records import LayerFacts, Metric, Result, Scope
 from analog_bench.store.document import Json
 
 

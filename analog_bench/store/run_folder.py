@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from analog_bench.errors import StoreError
-from analog_bench.result import Identity, Metric, Result, Scope
+from analog_bench.records import Identity, Metric, Result, Scope
 from analog_bench.store.run import Run
 from analog_bench.store.run_file import read_run
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analog_bench.result import Margin, Metric, Scope
+from analog_bench.records import Margin, Metric, Scope
 from analog_bench.store.document import LARGEST_WHOLE, DocumentError, Json, Node
 from analog_bench.store.result_schema import (
     check_metrics,

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
-from analog_bench.result import Metric
+from analog_bench.records import Metric
 from analog_bench.tasks.blocks import Block, cut, make_batches, sample
 from analog_bench.tasks.lm_metric import bits_per_byte, perplexity, token_nats, weighted_mean
 from analog_bench.tasks.lm_sources import Text

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from analog_bench.result import Metric
+from analog_bench.records import Metric
 
 F1 = Metric(name="f1", unit="points", higher_is_better=True, margin=1.0)
 EM = Metric(name="em", unit="points", higher_is_better=True, margin=1.5)

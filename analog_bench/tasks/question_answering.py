@@ -15,7 +15,7 @@ from datasets import Dataset
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from analog_bench.result import Metric
+from analog_bench.records import Metric
 from analog_bench.seeds import derive_seed
 from analog_bench.tasks.answers import best_spans, choose_answers
 from analog_bench.tasks.metrics import METRICS_OF

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from analog_bench.result import Metric
+from analog_bench.records import Metric
 from analog_bench.tasks.windows import Batch
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
-from analog_bench.result import Metric
+from analog_bench.records import Metric
 from analog_bench.tasks.generation import (
     Prompt,
     Sampling,

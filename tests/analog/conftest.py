@@ -17,8 +17,8 @@ from transformers import (
 )
 
 from analog_bench.analog.chip import Chip, install
-from analog_bench.analog.probe import probe
 from analog_bench.noise import Noise
+from analog_bench.simulators.probe import probe
 
 ENVIRONMENT = probe()
 

@@ -69,7 +69,7 @@ def test_the_rest_is_one_clear_line(
 
 
 def test_input_ranges_are_needed_exactly_where_aihwkit_enables_them() -> None:
-    kit = pytest.importorskip("analog_bench.analog.kit")
+    kit = pytest.importorskip("analog_bench.simulators.aihwkit")
     for name, tile in PRESETS.items():
         enabled = kit.has_input_range(kit.base_config(tile, name))
         assert needs_input_ranges(parse_noise(f"preset:{name}"), "ideal") == enabled

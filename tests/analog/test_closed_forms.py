@@ -8,10 +8,10 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from analog_bench.analog.physics import closed_form as form
-from analog_bench.analog.physics.cells import DAY_S, YEAR_S
-from analog_bench.analog.physics.check import ALLOWED_ERRORS
-from analog_bench.analog.physics.experiment import exact, mean, spread
+from analog_bench.simulators.physics import closed_form as form
+from analog_bench.simulators.physics.cells import DAY_S, YEAR_S
+from analog_bench.simulators.physics.check import ALLOWED_ERRORS
+from analog_bench.simulators.physics.experiment import exact, mean, spread
 
 SAMPLES, SIZE = 3000, 2000
 

@@ -10,7 +10,7 @@ from analog_bench.analog.fitted_ranges import Converters, fit_input_ranges
 from analog_bench.analog.input_ranges import observe_input_ranges
 from analog_bench.analog.rules import TORCH_VARIANT
 
-kit = pytest.importorskip("analog_bench.analog.kit")
+kit = pytest.importorskip("analog_bench.simulators.aihwkit")
 
 CONFIG = kit.base_config("torch", TORCH_VARIANT)
 

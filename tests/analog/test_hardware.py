@@ -26,7 +26,7 @@ from analog_bench.noise import (
     parse_noise,
 )
 
-kit = pytest.importorskip("analog_bench.analog.kit")
+kit = pytest.importorskip("analog_bench.simulators.aihwkit")
 aihwkit_presets = pytest.importorskip("aihwkit.simulator.presets.inference")
 
 ENGINE_FIELDS = ("tile_class", "tile_array_class", "simulator_tile_class")

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analog_bench.analog import ir_drop
 from analog_bench.analog.chip import install
-from analog_bench.analog.ir_drop import Wire, charges, pulse_lengths
 from analog_bench.noise import IrDrop
+from analog_bench.simulators import ir_drop
+from analog_bench.simulators.ir_drop import Wire, charges, pulse_lengths
 
 STEPS = 128
 
@@ -26,7 +26,7 @@ def inputs(rows: int) -> Tensor:
 @pytest.mark.parametrize("scale", [0.0, 0.01, 1.0, 50.0])
 @pytest.mark.parametrize("rows", [40, 64])
 def test_the_closed_form_is_aihwkits_model(rows: int, scale: float, trapezoidal: bool) -> None:
-    kit = pytest.importorskip("analog_bench.analog.kit")
+    kit = pytest.importorskip("analog_bench.simulators.aihwkit")
     from aihwkit.inference.converter.conductance import SinglePairConductanceConverter
     from aihwkit.simulator.parameters.io import IOParametersIRDropT
     from aihwkit.simulator.tiles.analog_mvm_irdrop_t import AnalogMVMIRDropT

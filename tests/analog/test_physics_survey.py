@@ -9,17 +9,17 @@ import pytest
 import torch
 from scipy import stats
 
-from analog_bench.analog import kit
-from analog_bench.analog.kit import inventory
-from analog_bench.analog.physics import facts, hermes, pcm, specimen
-from analog_bench.analog.physics.check import ALLOWED_ERRORS
-from analog_bench.analog.physics.examination import examine, experiments
-from analog_bench.analog.physics.experiment import Finding, experiment
-from analog_bench.analog.physics.fact import differ
-from analog_bench.analog.physics.survey import survey_as_plain, survey_from_plain
-from analog_bench.analog.probe import TileStatus, probe
 from analog_bench.noise import Pcm, families
 from analog_bench.releases.comparison import Measured, compare_releases
+from analog_bench.simulators import aihwkit as kit
+from analog_bench.simulators.aihwkit import inventory
+from analog_bench.simulators.physics import facts, hermes, pcm, specimen
+from analog_bench.simulators.physics.check import ALLOWED_ERRORS
+from analog_bench.simulators.physics.examination import examine, experiments
+from analog_bench.simulators.physics.experiment import Finding, experiment
+from analog_bench.simulators.physics.fact import differ
+from analog_bench.simulators.physics.survey import survey_as_plain, survey_from_plain
+from analog_bench.simulators.probe import TileStatus, probe
 
 SEEDS = (2, 3, 4, 5)
 
@@ -177,7 +177,7 @@ def test_numbers_that_are_none_are_reasons(monkeypatch):
 
 
 def test_a_tile_that_does_not_work_is_not_examined(monkeypatch):
-    from analog_bench.analog.physics import examination
+    from analog_bench.simulators.physics import examination
 
     here = replace(probe(), cpp_tile=TileStatus(False, "weights must be a CPU tensor"))
     monkeypatch.setattr(examination, "probe", lambda: here)

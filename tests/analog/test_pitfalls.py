@@ -12,7 +12,7 @@ from analog_bench.analog.manifest import coverage, manifest, prepare
 from analog_bench.errors import UsageError
 from analog_bench.noise import Ideal, Pcm
 
-kit = pytest.importorskip("analog_bench.analog.kit")
+kit = pytest.importorskip("analog_bench.simulators.aihwkit")
 
 DAY = 86_400.0
 INPUT_IDS = torch.arange(12).view(2, 6)

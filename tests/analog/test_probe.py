@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from analog_bench.analog.probe import Environment, TileStatus, probe, require_tile
-from analog_bench.analog.versions import MEASURED, versions, working_pair
 from analog_bench.errors import TileUnavailable
+from analog_bench.simulators.probe import Environment, TileStatus, probe, require_tile
+from analog_bench.simulators.versions import MEASURED, versions, working_pair
 
 LAYER = """
 import torch
@@ -120,7 +120,7 @@ def miscompute(tile, x, **_):
 
 InferenceTile.set_weights = refuse
 right, TorchInferenceTile.forward = TorchInferenceTile.forward, miscompute
-from analog_bench.analog.probe import probe
+from analog_bench.simulators.probe import probe
 print(probe().cpp_tile.reason)
 print(probe().torch_tile.reason)
 """

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from analog_bench.analog import timing
-from analog_bench.analog.probe import probe
 from analog_bench.analog.rules import TILE_NAMES
+from analog_bench.simulators import timing
+from analog_bench.simulators.probe import probe
 
 TILES = [name for tile, name in TILE_NAMES.items() if probe().tile(tile).usable]
 

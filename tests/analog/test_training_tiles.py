@@ -16,9 +16,9 @@ from analog_bench.analog.trainable import trainable_tiles
 from analog_bench.errors import UsageError
 from analog_bench.noise import Preset
 
-kit = pytest.importorskip("analog_bench.analog.kit")
-product = pytest.importorskip("analog_bench.analog.kit.product")
-training = pytest.importorskip("analog_bench.analog.kit.training")
+kit = pytest.importorskip("analog_bench.simulators.aihwkit")
+product = pytest.importorskip("analog_bench.simulators.aihwkit.product")
+training = pytest.importorskip("analog_bench.simulators.aihwkit.training")
 analog_mvm = pytest.importorskip("aihwkit.simulator.tiles.analog_mvm")
 
 EXACT_PRESET = "StandardHWATrainingPreset"

@@ -17,8 +17,8 @@ from analog_bench.errors import StoreError
 from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.hwa.search_file import STORAGE, STUDY
 from analog_bench.hwa.trial import Found, Trial
+from analog_bench.records import Metric
 from analog_bench.report.search_table import search_table
-from analog_bench.result import Metric
 from tests.hub_stand_in import HubStandIn, run_client, tiny_bert
 
 CLIENT = "import sys; from analog_bench.cli import main; sys.exit(main(sys.argv[1:]))"

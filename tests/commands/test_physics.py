@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from analog_bench.analog import kit
-from analog_bench.analog.physics import examination
-from analog_bench.analog.physics.survey import survey_from_plain
-from analog_bench.analog.probe import TileStatus, probe
 from analog_bench.cli import main
+from analog_bench.simulators import aihwkit as kit
+from analog_bench.simulators.physics import examination
+from analog_bench.simulators.physics.survey import survey_from_plain
+from analog_bench.simulators.probe import TileStatus, probe
 
 
 def test_this_installation_is_sound(capsys, monkeypatch):

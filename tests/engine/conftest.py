@@ -16,7 +16,7 @@ from transformers import BertConfig, BertForQuestionAnswering
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
 from analog_bench.noise import Noise
-from analog_bench.result import Metric, Result
+from analog_bench.records import Metric, Result
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
 from analog_bench.tasks.windows import Batch

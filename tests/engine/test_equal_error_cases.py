@@ -14,7 +14,7 @@ from analog_bench.analog.severity import output_error
 from analog_bench.engine.bert_walk import bert_walk
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, OutNoise
-from analog_bench.result import as_plain, from_plain
+from analog_bench.records import as_plain, from_plain
 
 DAY = 86_400.0
 QUERY = "encoder.layer.0.attention.self.query"

@@ -15,7 +15,7 @@ from analog_bench.gate.robustness import (
     one_day_score,
     robustness_of,
 )
-from analog_bench.result import SECOND_LOOK, Measurement, Metric, Result
+from analog_bench.records import SECOND_LOOK, Measurement, Metric, Result
 
 F1 = Metric("f1", "points", True, 1.0)
 CE = Metric("cross_entropy", "nats", False, 0.02)

@@ -9,7 +9,7 @@ from scipy.stats import ttest_rel
 from analog_bench.gate.digital import judge_digital
 from analog_bench.gate.pairing import pair_chips, same_fingerprint
 from analog_bench.gate.verdict import judge, judge_family, wants_second_look
-from analog_bench.result import SECOND_LOOK, Measurement, Metric, Result
+from analog_bench.records import SECOND_LOOK, Measurement, Metric, Result
 from analog_bench.store.baseline import (
     CaseBaseline,
     DigitalEntry,

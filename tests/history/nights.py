@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from analog_bench.history.database import History
-from analog_bench.result import Measurement, Metric, Result, Scope
+from analog_bench.records import Measurement, Metric, Result, Scope
 from analog_bench.store.run import Manifest, Run
 from analog_bench.store.run_file import write_run
 

@@ -5,7 +5,7 @@ import pytest
 
 from analog_bench.errors import UsageError
 from analog_bench.history.question import Asked, answer, runs_of, steps_of, trends_of
-from analog_bench.result import Margin, Metric
+from analog_bench.records import Margin, Metric
 from tests.history.nights import (
     F1,
     NATS,

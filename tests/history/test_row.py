@@ -5,7 +5,7 @@ import pytest
 
 from analog_bench.gate.robustness import DAY_S, MONTH_S, robustness_of
 from analog_bench.history.row import COLUMNS, SCORES, rows_of, run_id_of
-from analog_bench.result import SECOND_LOOK, Margin, Metric
+from analog_bench.records import SECOND_LOOK, Margin, Metric
 from analog_bench.store.run_file import read_run
 from tests.history.nights import F1, NATS, broken, in_nats, result, skipped, write_night
 from tests.store.examples import example_run

@@ -7,7 +7,6 @@ import torch
 
 from analog_bench.analog.chip import install
 from analog_bench.analog.input_ranges import observe_input_ranges
-from analog_bench.analog.kit.training import training_config
 from analog_bench.analog.manifest import coverage, manifest
 from analog_bench.analog.trainable import trainable_tiles
 from analog_bench.engine.runner import Runner
@@ -15,6 +14,7 @@ from analog_bench.hwa.data import make_data
 from analog_bench.hwa.low_rank import MergedAdapters
 from analog_bench.hwa.training import train
 from analog_bench.noise import Ideal, Preset
+from analog_bench.simulators.aihwkit.training import training_config
 from analog_bench.zoo.hwa import float_state, load_hwa, ship_hwa
 from tests.hwa.conftest import LM_RECIPE
 

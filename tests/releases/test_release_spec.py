@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from analog_bench.analog.versions import MEASURED, WHEELS
 from analog_bench.cli import build_parser
 from analog_bench.commands.releases import read_words
 from analog_bench.errors import UsageError
@@ -15,6 +14,7 @@ from analog_bench.releases.interpreter import ask, find_python
 from analog_bench.releases.pairs import PYTHONS, Wanted, choose, pythons_of
 from analog_bench.releases.source import source_of
 from analog_bench.releases.spec import Release, parse_release, parse_releases
+from analog_bench.simulators.versions import MEASURED, WHEELS
 
 HERE = ".".join(platform.python_version_tuple()[:2])
 

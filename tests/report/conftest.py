@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from analog_bench.result import LayerFacts, Measurement, Metric, Result
+from analog_bench.records import LayerFacts, Measurement, Metric, Result
 
 BLOCK = (
     "attention.self.query",

@@ -8,13 +8,13 @@ import pytest
 from rich.console import Console
 
 from analog_bench.gate.ranking import rank_layers
+from analog_bench.records import SECOND_LOOK, Metric
 from analog_bench.report.columns import columns
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.labels import margin_label, metric_label
 from analog_bench.report.layout import fitting
 from analog_bench.report.profile import profile, rankings
 from analog_bench.report.table import layer_table
-from analog_bench.result import SECOND_LOOK, Metric
 from analog_bench.tasks.metrics import BITS_PER_BYTE, PERPLEXITY
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from scipy import stats
 
 from analog_bench.gate.verdict import Verdict, judge
+from analog_bench.records import Metric
 from analog_bench.report.labels import (
     amount,
     margin_label,
@@ -17,7 +18,6 @@ from analog_bench.report.labels import (
 )
 from analog_bench.report.profile import profile, spread_correlation, worst
 from analog_bench.report.table import layer_table
-from analog_bench.result import Metric
 
 WIDTHS = [80, 100, 140]
 

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from analog_bench.gate.robustness import DAY_S, MONTH_S, SECOND_S, robustness_of
+from analog_bench.records import SECOND_LOOK, Measurement, Metric
 from analog_bench.report.robustness_table import YEAR_S, robustness_table
-from analog_bench.result import SECOND_LOOK, Measurement, Metric
 
 F1 = Metric("f1", "points", True, 1.0)
 LOST = {0.0: 0.0, SECOND_S: 1.0, 3600.0: 6.0, DAY_S: 10.0, MONTH_S: 15.0, YEAR_S: 20.0}

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from analog_bench.records import Measurement, Result
 from analog_bench.report.texts import texts_markdown, texts_plain, texts_table, visible
-from analog_bench.result import Measurement, Result
 from analog_bench.tasks.metrics import METRICS_OF
 
 METRICS = METRICS_OF["generation"]

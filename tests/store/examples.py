@@ -4,7 +4,7 @@ import random
 import stat
 from dataclasses import replace
 
-from analog_bench.result import Histogram, LayerFacts, Margin, Measurement, Metric, Result, Scope
+from analog_bench.records import Histogram, LayerFacts, Margin, Measurement, Metric, Result, Scope
 from analog_bench.store.run import Manifest, Run
 
 METRICS = {

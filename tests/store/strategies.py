@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from analog_bench.result import SECOND_LOOK, Histogram, LayerFacts, Measurement, Result
+from analog_bench.records import SECOND_LOOK, Histogram, LayerFacts, Measurement, Result
 from analog_bench.store.run import Manifest, Run
 from tests.store.examples import METRICS, scopes_of
 

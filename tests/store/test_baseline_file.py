@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analog_bench.errors import BaselineError
-from analog_bench.result import SECOND_LOOK, Measurement, Result
+from analog_bench.records import SECOND_LOOK, Measurement, Result
 from analog_bench.store.baseline import DigitalEntry, Provenance
 from analog_bench.store.baseline_file import (
     case_path,

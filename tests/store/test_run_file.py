@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analog_bench.errors import StoreError
-from analog_bench.result import SECOND_LOOK, LayerFacts, Measurement, Metric, Result
+from analog_bench.records import SECOND_LOOK, LayerFacts, Measurement, Metric, Result
 from analog_bench.store.baseline import CaseEntry, DigitalEntry, Provenance
 from analog_bench.store.run import Manifest, Run, settled
 from analog_bench.store.run_file import check_writable, read_run, write_run

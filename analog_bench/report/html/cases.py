@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from analog_bench.records import Measurement, Metric, Result
 from analog_bench.report.contents import Contents, Judged
 from analog_bench.report.html.cells import (
     GLYPH,
@@ -17,7 +18,6 @@ from analog_bench.report.labels import amount, metric_label, one_line, spelt_cha
 from analog_bench.report.numerals import percent
 from analog_bench.report.texts import visible
 from analog_bench.report.wording import condition_label, counted, group_label, loss_label
-from analog_bench.result import Measurement, Metric, Result
 
 
 @dataclass(frozen=True)

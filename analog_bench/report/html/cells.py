@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from analog_bench.gate.interval import Interval, mean_interval
 from analog_bench.gate.verdict import Kind
+from analog_bench.records import Metric, Result
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.labels import amount, spelt_interval
-from analog_bench.result import Metric, Result
 
 GLYPH = glyphs(ascii_only=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from analog_bench.records import Metric, Result
 from analog_bench.report.contents import Contents, Judged, is_single
 from analog_bench.report.html.cells import (
     Cell,
@@ -29,7 +30,6 @@ from analog_bench.report.wording import (
     unit_label,
     weights_label,
 )
-from analog_bench.result import Metric, Result
 
 # Of more times there is a curve.
 _TIMES_AT_MOST = 2

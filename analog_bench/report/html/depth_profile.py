@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from analog_bench.gate.robustness import conditions_of
+from analog_bench.records import Metric, Result
 from analog_bench.report.contents import Contents, Judged, is_single
 from analog_bench.report.html.cells import (
     GLYPH,
@@ -30,7 +31,6 @@ from analog_bench.report.wording import (
     condition_label,
     loss_label,
 )
-from analog_bench.result import Metric, Result
 
 KINDS = ("embedding", "norm", "matmul")
 SHAPES = ("diamond", "triangle-up", "circle")

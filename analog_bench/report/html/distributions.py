@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from analog_bench.records import Histogram, Metric
 from analog_bench.report.contents import Contents
 from analog_bench.report.html.cells import Sheet, number, spelt_loss
 from analog_bench.report.html.figure import Figure, file_name
@@ -12,7 +13,6 @@ from analog_bench.report.html.vulnerability import layered, vulnerabilities
 from analog_bench.report.labels import one_line
 from analog_bench.report.profile import LayerLoss
 from analog_bench.report.wording import amount_of
-from analog_bench.result import Histogram, Metric
 
 _EACH = 3
 _HEIGHT = 190

@@ -8,6 +8,7 @@ from typing import Any
 
 from analog_bench.gate.bootstrap import trajectory_band
 from analog_bench.gate.robustness import conditions_of
+from analog_bench.records import Metric, Result
 from analog_bench.report.contents import Contents, Judged, is_single
 from analog_bench.report.html.cells import Cell, Sheet, number, score_over, spelt_score
 from analog_bench.report.html.figure import Figure, file_name
@@ -21,7 +22,6 @@ from analog_bench.report.wording import (
     unit_label,
     weights_label,
 )
-from analog_bench.result import Metric, Result
 
 _FIGURES_AT_MOST = 12
 # Of the range of what was measured: room above and below it.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from analog_bench.gate.robustness import Conditions, conditions_of
 from analog_bench.gate.verdict import Verdict
+from analog_bench.records import Metric, Result
 from analog_bench.report.contents import Contents, Judged, is_single
 from analog_bench.report.html.cells import (
     Cell,
@@ -26,7 +27,6 @@ from analog_bench.report.wording import (
     loss_label,
     weights_label,
 )
-from analog_bench.result import Metric, Result
 
 # Verdicts that a reader should not overlook; others stand with the raw values.
 _SHOWN_VERDICTS = frozenset({"regressed", "broken", "improved", "inconclusive", "stale"})

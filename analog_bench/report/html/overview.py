@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analog_bench.gate.verdict import FAILING, Kind, Verdict
+from analog_bench.records import Metric, Result
 from analog_bench.report.columns import VERDICT_STYLES
 from analog_bench.report.contents import Contents, Judged
 from analog_bench.report.html.cells import GLYPH, SIGNS, Cell, loss_of, number
 from analog_bench.report.html.worst import Worst, worst_cases
 from analog_bench.report.labels import amount, metric_label, one_line, spelt_change
 from analog_bench.report.wording import amount_of, counted
-from analog_bench.result import Metric, Result
 
 _CHANGES_AT_MOST = 12
 _CHANGED: tuple[Kind, ...] = ("regressed", "broken", "improved")

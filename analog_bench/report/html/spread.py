@@ -7,6 +7,7 @@ from typing import Any
 
 from analog_bench.gate.ranking import RankCorrelation, spearman_with_interval
 from analog_bench.gate.significance import CONFIDENCE
+from analog_bench.records import Metric
 from analog_bench.report.contents import Contents
 from analog_bench.report.html.cells import GLYPH, Cell, Sheet, number, spelt_loss
 from analog_bench.report.html.depth_profile import kind_encoding
@@ -17,7 +18,6 @@ from analog_bench.report.labels import one_line
 from analog_bench.report.numerals import signed
 from analog_bench.report.profile import LayerLoss
 from analog_bench.report.wording import change_verb, loss_label, weights_label
-from analog_bench.result import Metric
 
 
 def spread_figures(contents: Contents, model: str) -> tuple[Figure, ...]:

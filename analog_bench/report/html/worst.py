@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from analog_bench.records import Result
 from analog_bench.report.contents import Contents, Judged
 from analog_bench.report.html.cells import Cell, loss_of, number, spelt_loss, spelt_score
 from analog_bench.report.labels import amount, one_line
 from analog_bench.report.wording import names_within, unit_label
-from analog_bench.result import Result
 
 _AT_MOST = 4
 

@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from analog_bench.records import Metric, Result
 from analog_bench.report.contents import Contents, Judged
 from analog_bench.report.html.cells import spelt_score
 from analog_bench.report.labels import amount, metric_label, one_line, spelt_time
 from analog_bench.report.texts import visible
 from analog_bench.report.wording import WEIGHTS
-from analog_bench.result import Metric, Result
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from analog_bench.gate.verdict import Verdict
+from analog_bench.records import Histogram, LayerFacts, Measurement, Metric, Result, Scope
 from analog_bench.report.contents import contents_of
-from analog_bench.result import Histogram, LayerFacts, Measurement, Metric, Result, Scope
 from analog_bench.store.baseline import Provenance
 from analog_bench.store.run import Manifest, Run
 

@@ -10,11 +10,11 @@ from html.parser import HTMLParser
 import pytest
 
 from analog_bench.errors import StoreError
+from analog_bench.records import Margin
 from analog_bench.report.contents import contents_of
 from analog_bench.report.html.chapter import chapters
 from analog_bench.report.html.overview import overview
 from analog_bench.report.html.page import page, write_page
-from analog_bench.result import Margin
 from tests.report.html.example_report import (
     LAYERS,
     NASTY,

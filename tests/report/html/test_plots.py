@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from analog_bench.errors import StoreError
+from analog_bench.records import Margin
 from analog_bench.report.contents import contents_of
 from analog_bench.report.html.cells import GLYPH
 from analog_bench.report.html.chapter import chapters
@@ -22,7 +23,6 @@ from analog_bench.report.html.theme import IN_FILES, NAMES, ON_PAGE
 from analog_bench.report.html.writing import writings
 from analog_bench.report.numerals import signed
 from analog_bench.report.profile import profile, spread_correlation
-from analog_bench.result import Margin
 from tests.report.html.example_report import LAYERS, NASTY, SCRIPT, example_run
 
 

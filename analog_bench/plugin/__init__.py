@@ -1,0 +1,181 @@
+"""The pytest plugin: options, cases at collection, results at the end.
+
+It is loaded through its entry point, and by this repository's conftest.py; both name this module,
+so pytest registers it once. Nothing here imports torch before a test runs: collecting thousands of
+cases takes a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analog_bench.case import Case
+from analog_bench.errors import BenchError, UsageError
+from analog_bench.plugin import selection
+from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures by name in this module)
+    KEPT,
+    SETTINGS,
+    STUDY_MARK,
+    analog_model,
+    baseline,
+    chip,
+    digital_model,
+    environment,
+    measure,
+    model_cache_of,
+    settings,
+    study,
+    task,
+)
+from analog_bench.plugin.junit import JUnit
+from analog_bench.plugin.options import add_options, read_settings
+from analog_bench.plugin.selection import ON_DEMAND_MARK, case_of
+from analog_bench.plugin.terminal import RESUMED, TerminalReporter
+from analog_bench.session.recorder import PROPERTY, Recorder, kept_results
+from analog_bench.simulators.versions import versions
+from analog_bench.store.journal_file import read_journal
+from analog_bench.study import Study
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the options; a mistake ends the run here, with one line."""
+    config.addinivalue_line("markers", f"{STUDY_MARK}(study): cases come from this Study")
+    config.addinivalue_line("markers", f"{ON_DEMAND_MARK}: runs only where its file is named")
+    try:
+        config.stash[SETTINGS] = read_settings(config)
+    except BenchError as problem:
+        raise pytest.UsageError(str(problem)) from None
+    selection.begin(config)
+    if _is_worker(config):
+        resumed = getattr(config, "workerinput", {}).get(RESUMED)
+        if resumed is not None:
+            config.stash[KEPT] = kept_results(read_journal(Path(resumed)).results)
+    else:
+        recorder = Recorder(config.stash[SETTINGS], config.rootpath)
+        terminal = TerminalReporter(config, recorder)
+        config.pluginmanager.register(terminal, "analog_bench_terminal")
+        config.pluginmanager.register(JUnit(config, terminal), "analog_bench_junit")
+
+
+def pytest_report_header() -> str:
+    """Show the versions that results depend on."""
+    found = versions()
+    named = ("aihwkit", "torch", "transformers")
+    return "analog_bench: " + ", ".join(f"{name} {found[name] or 'missing'}" for name in named)
+
+
+def pytest_report_collectionfinish(
+    config: pytest.Config, items: Sequence[pytest.Item]
+) -> list[str]:
+    """Show which studies have no cases, and which tiles work: finding out imports torch."""
+    left_out = selection.left_out(config)
+    if config.option.collectonly or not any(case_of(item) for item in items):
+        return left_out
+    from analog_bench.simulators.probe import probe
+
+    here = probe()
+    tiles = {"torch tile": here.torch_tile, "C++ tile": here.cpp_tile}
+    working = [
+        f"{name}: {'works' if tile.usable else 'unusable, ' + tile.reason}"
+        for name, tile in tiles.items()
+    ]
+    return [*left_out, *working]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make one test of every case of a study."""
+    selection.parametrize(metafunc)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let `-k MODEL_STUDY` find a case."""
+    selection.add_keywords(item)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """End the run with one line where a study that is asked for could not be made into cases."""
+    try:
+        selection.narrow(config, items, raising=not _is_worker(config))
+    except BenchError as problem:
+        raise pytest.UsageError(str(problem)) from None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail with the same line in a worker of xdist: ending it would crash the controller."""
+    problem = selection.mistake_of(item)
+    if problem is not None:
+        pytest.fail(str(problem), pytrace=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Find out before anything is measured whether it can be, and say how long it will take."""
+    config = session.config
+    if config.option.collectonly or _is_worker(config):
+        # In a worker an error here would end the worker, not the run; fixtures meet it again.
+        return
+    try:
+        expected = _looked_ahead(config, session.items)
+    except BenchError as problem:
+        raise pytest.UsageError(str(problem)) from None
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if expected and reporter is not None:
+        reporter.write_line(expected)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what a worker knows of its environment to xdist's controller."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None and any(case_of(item) for item in session.items):
+        from analog_bench.session.model_cache import environment_facts
+
+        output[PROPERTY] = environment_facts(session.config.stash[SETTINGS].device)
+
+
+def _looked_ahead(config: pytest.Config, items: Sequence[pytest.Item]) -> str:
+    """Look for weights, data and baselines; return how long the cases will take, about."""
+    families: dict[tuple[str, str, str], tuple[Study, list[Case]]] = {}
+    for item in items:
+        case, mark = case_of(item), item.get_closest_marker(STUDY_MARK)
+        if case and mark:
+            key = (case.model, case.variant, case.study)
+            families.setdefault(key, (mark.args[0], []))[1].append(case)
+    if not families:
+        return ""
+    if config.stash[SETTINGS].choice.prompt is not None and all(
+        asked.prompt is None for asked, _ in families.values()
+    ):
+        raise UsageError(
+            "--prompt would change nothing: no selected study writes text; use -k generation"
+        )
+    from analog_bench.session.forecast import Forecast
+
+    models = model_cache_of(config)
+    forecast = Forecast(models, fresh_chips=config.stash[SETTINGS].update_baselines)
+    kept = {key[:2] for key in config.stash.get(KEPT, {})}
+    # Model by model, so that each is loaded once.
+    for _, (marked, cases) in sorted(families.items(), key=lambda family: family[0]):
+        first = cases[0]
+        models.case_baseline(first)
+        models.digital_baseline(first.model)
+        models.task(marked, first.model)
+        if not models.lacks(first):
+            models.loaded(first.model, first.variant)
+            if config.get_verbosity() >= 0:
+                forecast.add(marked, [c for c in cases if (c.id, c.study) not in kept])
+    return str(forecast)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")

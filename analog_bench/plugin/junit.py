@@ -1,0 +1,99 @@
+"""The JUnit file of a run: verdicts, which are known only after pytest has reported every test."""
+
+from __future__ import annotations
+
+import os
+import xml.etree.ElementTree as ET
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from analog_bench.report.labels import one_line
+from analog_bench.store.atomic_file import write_atomic
+
+if TYPE_CHECKING:
+    from analog_bench.gate.verdict import Verdict
+    from analog_bench.plugin.terminal import TerminalReporter
+
+
+class JUnit:
+    """Completes the file that `--junit-xml` names, once pytest has written it."""
+
+    def __init__(self, config: pytest.Config, terminal: TerminalReporter) -> None:
+        """Do nothing yet.
+
+        Args:
+            config: The session's configuration.
+            terminal: Who knows the verdicts.
+        """
+        self._config = config
+        self._terminal = terminal
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Generator[None, None, None]:
+        """Put in the verdicts when everybody else is done."""
+        yield
+        name = getattr(self._config.option, "xmlpath", None)
+        judged = self._terminal.judged
+        if not name or judged is None:
+            return
+        path = Path(os.path.expanduser(os.path.expandvars(name)))
+        if path.is_file():
+            # pytest's file knows no protocol, of which a run has one a case.
+            verdicts = {(case, study): found for (case, study, _), found in judged.cases.items()}
+            content = with_verdicts(path.read_bytes(), verdicts)
+            write_atomic(path, content)
+
+
+def with_verdicts(junit: bytes, verdicts: Mapping[tuple[str, str], Verdict]) -> bytes:
+    """Complete a JUnit file of a bench run.
+
+    Each case gets its verdict, and the change it rests on, as properties. A case that passed, since
+    it could be measured, and was then found to have regressed is in pytest's file twice; here it is
+    one test, which failed. An error in a teardown, which pytest also lists apart, stays apart.
+
+    Args:
+        junit: The file, as pytest writes it.
+        verdicts: Case id and study to verdict.
+
+    Returns:
+        The file; whatever is not a case stays as it is.
+    """
+    root = ET.fromstring(junit)
+    for suite in root.iter("testsuite"):
+        first: dict[tuple[str | None, str | None], ET.Element] = {}
+        for test in suite.findall("testcase"):
+            name = test.get("classname"), test.get("name")
+            known = _properties(test)
+            if "case" in known and name not in first:
+                first[name] = test
+                verdict = verdicts.get((known["case"], known.get("study", "")))
+                if verdict is not None:
+                    _add(test, verdict)
+            elif name in first and test.find("failure") is not None:
+                first[name].extend(test.findall("failure"))
+                suite.remove(test)
+                suite.set("tests", str(int(suite.get("tests", "1")) - 1))
+    completed: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return completed
+
+
+def _properties(test: ET.Element) -> dict[str, str]:
+    return {
+        found.get("name", ""): found.get("value", "")
+        for found in test.iterfind("properties/property")
+    }
+
+
+def _add(test: ET.Element, verdict: Verdict) -> None:
+    properties = test.find("properties")
+    if properties is None:
+        return
+    words = {"verdict": verdict.kind, "reason": verdict.reason}
+    if verdict.change is not None:
+        words["change"] = f"{verdict.change:+.6g}"
+    for name, value in words.items():
+        # XML has no control characters, not even escaped.
+        ET.SubElement(properties, "property", name=name, value=one_line(value))

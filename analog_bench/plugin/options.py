@@ -1,0 +1,263 @@
+"""The options of a bench run: on the command line, or as ini values of the same names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar, get_args
+
+import pytest
+
+from analog_bench.case import Variant
+from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.gate.requirement import parse_requirement
+from analog_bench.noise import Tile, parse_noise
+from analog_bench.session.settings import GateMode, Settings
+from analog_bench.study import BUDGETS, Choice
+from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
+from analog_bench.tasks.metrics import METRICS
+
+T = TypeVar("T")
+_INI_FILES = ("pytest.toml", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+
+
+@dataclass(frozen=True)
+class _Option:
+    """One option, for the command line and the ini file alike."""
+
+    name: str
+    help: str
+    many: bool = False
+    default: str = ""
+    metavar: str = "VALUE"
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.name}"
+
+    @property
+    def ini(self) -> str:
+        return "analog_bench_" + self.name.replace("-", "_")
+
+
+_OPTIONS = (
+    _Option("model", "model of the zoo, such as bert; may be repeated", many=True, metavar="NAME"),
+    _Option(
+        "layer",
+        "shell-style pattern of layer names, such as 'encoder.layer.0.*'; may be repeated",
+        many=True,
+        metavar="PATTERN",
+    ),
+    _Option(
+        "noise",
+        "noise in place of the study's own, such as white_output:std=1 or pcm; may be repeated",
+        many=True,
+        metavar="NAME[:PARAMETERS]",
+    ),
+    _Option(
+        "variant",
+        "direct (digital weights as they are) or hwa (from hardware-aware training), in place of "
+        "the study's own; may be repeated",
+        many=True,
+        metavar="WEIGHTS",
+    ),
+    _Option("drift", "drift time in seconds; may be repeated", many=True, metavar="SECONDS"),
+    _Option("chips", "chips a case, in place of the budget's number", metavar="N"),
+    _Option(
+        "examples",
+        "questions, blocks of text, or 'all', in place of the budget's number",
+        metavar="N",
+    ),
+    _Option(
+        "data",
+        "embedded, hub, a file (.json: questions, .txt: text) or a folder of texts; squad, or for "
+        f"text wikitext-2 or wikitext-2-raw, from ${DATA_VARIABLE}, else locked from the hub",
+        default="embedded",
+        metavar="SOURCE",
+    ),
+    _Option("prompt", "what studies of generation write on from", metavar="TEXT"),
+    _Option("zoo", "where weights come from: embedded or hub", default="embedded", metavar="ZOO"),
+    _Option(
+        "hwa",
+        "folder of HWA weights, with one folder a model, such as runs/hwa where training leaves "
+        "them; those that come along by default",
+        metavar="FOLDER",
+    ),
+    _Option("lock", "the file that pins hub downloads", default="zoo.lock.json", metavar="FILE"),
+    _Option(
+        "tile",
+        "tile engine: torch or cpp; torch by default, unless the study says otherwise",
+        metavar="ENGINE",
+    ),
+    _Option(
+        "hardware",
+        "hardware preset that tiles start from; ideal adds nothing to the noise",
+        default="ideal",
+        metavar="PRESET",
+    ),
+    _Option("device", "where torch computes, such as cpu or cuda", default="cpu", metavar="DEVICE"),
+    _Option("budget", "smoke, nightly or full", default="smoke", metavar="NAME"),
+    _Option("seed", "the run's one seed", default="1", metavar="N"),
+    _Option("front", "on, or off to compute every case from the inputs", default="on"),
+    _Option("per-example", "on to keep every example's score in the results", default="off"),
+    _Option("json", "where results go; a new file in runs/ by default", metavar="FILE"),
+    _Option(
+        "report",
+        "on, or off: write no HTML report beside the results",
+        default="on",
+        metavar="MODE",
+    ),
+    _Option("baselines", "folder of baselines", default="baselines", metavar="FOLDER"),
+    _Option(
+        "gate",
+        "fail cases that regressed from the baseline, only warn of them, or off: do not compare",
+        default="fail",
+        metavar="MODE",
+    ),
+    _Option(
+        "max-drop",
+        "fail cases whose score lies more than this from digital, in place of the comparison with "
+        "the baseline; may be repeated",
+        many=True,
+        metavar="METRIC=VALUE",
+    ),
+)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare every option and its ini value."""
+    group = parser.getgroup("analog_bench", "robustness benchmarks on analog hardware")
+    for option in _OPTIONS:
+        text = f"{option.help} (default: {option.default})" if option.default else option.help
+        group.addoption(
+            option.flag,
+            action="append" if option.many else "store",
+            default=None,
+            metavar=option.metavar,
+            dest=option.ini,
+            help=text,
+        )
+        kind: Literal["linelist", "string"] = "linelist" if option.many else "string"
+        parser.addini(option.ini, f"same as {option.flag}: {option.help}", type=kind, default=None)
+    group.addoption(
+        "--update-baselines",
+        action="store_true",
+        dest="analog_bench_update_baselines",
+        help="store what is measured as the new baselines, and say what changed",
+    )
+    group.addoption(
+        "--resume",
+        action="store_true",
+        dest="analog_bench_resume",
+        help="continue the interrupted run of --json FILE, or the newest one in runs/",
+    )
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """Read and check the options.
+
+    Raises:
+        UsageError: An option that cannot be used as given.
+    """
+    given: dict[str, list[str]] = {}
+    for option in _OPTIONS:
+        value = config.getoption(option.ini)
+        if value is None:
+            value = config.getini(option.ini) or None
+        words = [] if value is None else value if isinstance(value, list) else [value]
+        given[option.name] = words or ([option.default] if option.default else [])
+
+    def one(name: str) -> str | None:
+        return given[name][0] if given[name] else None
+
+    def must(name: str) -> str:
+        return given[name][0]
+
+    paths = ("data", "hwa", "lock", "json", "baselines")
+    _check_ini_found(config, {name: one(name) for name in paths})
+    root = config.rootpath
+    json_file, tile, hwa = one("json"), one("tile"), one("hwa")
+    if hwa and not (root / hwa).is_dir():
+        raise UsageError(f"--hwa must be a folder with one folder a model, found {hwa!r}")
+    if json_file and Path(json_file).suffix != ".json":
+        # The page is written beside it, with `.html`: the same name would replace the results.
+        raise UsageError(f"--json must name a file that ends in .json, found {json_file!r}")
+    return Settings(
+        choice=Choice(
+            models=tuple(given["model"]),
+            layers=tuple(given["layer"]),
+            noises=tuple(parse_noise(text) for text in given["noise"]),
+            drift_s=tuple(_drift(text) for text in given["drift"]),
+            variants=tuple(_one_of("variant", t, get_args(Variant)) for t in given["variant"]),
+            tile=_one_of("tile", tile, get_args(Tile)) if tile else None,
+            hardware=must("hardware"),
+            prompt=one("prompt"),
+        ),
+        budget=_one_of("budget", must("budget"), BUDGETS),
+        chips=_whole("chips", one("chips"), 1),
+        examples=0 if one("examples") == "all" else _whole("examples", one("examples"), 1),
+        data=must("data"),
+        zoo=_one_of("zoo", must("zoo"), ("embedded", "hub")),
+        hwa=root / hwa if hwa else None,
+        lock=root / must("lock"),
+        device=must("device"),
+        seed=_whole("seed", must("seed"), 0) or 0,
+        front=_one_of("front", must("front"), ("on", "off")) == "on",
+        per_example=_one_of("per-example", must("per-example"), ("on", "off")) == "on",
+        json=Path(json_file) if json_file else None,
+        baselines=root / must("baselines"),
+        data_folder=data_folder(),
+        gate=_one_of("gate", must("gate"), get_args(GateMode)),
+        requirements=tuple(parse_requirement(text, METRICS) for text in given["max-drop"]),
+        update_baselines=bool(config.getoption("analog_bench_update_baselines")),
+        report=_one_of("report", must("report"), ("on", "off")) == "on",
+        resume=bool(config.getoption("analog_bench_resume")),
+        given={name: ", ".join(words) for name, words in given.items() if words},
+    )
+
+
+def _check_ini_found(config: pytest.Config, paths: Mapping[str, str | None]) -> None:
+    """Refuse a path that has led pytest astray.
+
+    Before it knows the options of plugins, pytest takes the word behind `--data` for a test path
+    where it exists, looks for its ini file above all of these, and may find none.
+    """
+    here = config.invocation_params.dir
+    lost = config.inipath is None and any(
+        (folder / name).is_file() for folder in (here, *here.parents) for name in _INI_FILES
+    )
+    for name, value in paths.items():
+        if lost and value in config.invocation_params.args:
+            raise UsageError(
+                f"pytest takes {value} for a test path and misses its ini file; "
+                f"write --{name}={value}"
+            )
+
+
+def _one_of(name: str, value: str, known: Sequence[T]) -> T:
+    for word in known:
+        if word == value:
+            return word
+    raise UsageError(f"--{name} {value!r} is unknown; {did_you_mean(value, map(str, known))}")
+
+
+def _whole(name: str, text: str | None, least: int) -> int | None:
+    return None if text is None else _number(name, text, int, "a whole number", least)
+
+
+def _drift(text: str) -> float:
+    return _number("drift", text, float, "a number of seconds", 0)
+
+
+N = TypeVar("N", int, float)
+
+
+def _number(name: str, text: str, kind: Callable[[str], N], wanted: str, least: int) -> N:
+    try:
+        value = kind(text)
+    except ValueError:
+        raise UsageError(f"--{name} must be {wanted}, found {text!r}") from None
+    if not least <= value < float("inf"):
+        raise UsageError(f"--{name} must be {wanted}, at least {least}, found {text}")
+    return value

@@ -1,0 +1,100 @@
+"""From a study and the options to cases, and to the keywords that `-k` selects them by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from analog_bench.analog.rules import check_case
+from analog_bench.case import Case
+from analog_bench.errors import UsageError
+from analog_bench.session.settings import Settings
+from analog_bench.study import Study, list_cases
+from analog_bench.zoo.lock import read_lock
+from analog_bench.zoo.specs import HUB_IDS, ModelSpec, find
+
+
+def spec_of(settings: Settings, model: str) -> ModelSpec:
+    """Return the specification of a model of the chosen zoo.
+
+    Raises:
+        UsageError: There is no such model.
+        WeightsError: A hub model that is not locked.
+    """
+    return find(model, settings.zoo, read_lock(settings.lock))
+
+
+def cases_of(study: Study, settings: Settings) -> list[Case]:
+    """List the cases of a study under the options, each checked for sense.
+
+    Models that a study does not list are added by naming them; those it lists are left out where
+    others are named. Models that answer questions have no cases in a study of generation. A
+    study without the run's budget has none at all.
+
+    Args:
+        study: The study.
+        settings: The options.
+
+    Returns:
+        The cases, in the order in which they are cheapest.
+
+    Raises:
+        LayerError: A layer pattern that fits no layer of the study's models.
+        UsageError: A model, noise, drift time, tile or preset that does not fit.
+        WeightsError: A hub model that is not locked.
+    """
+    if settings.budget not in study.budgets:
+        return []
+    models = settings.choice.models or study.models
+    specs = {model: spec_of(settings, model) for model in models}
+    if study.prompt is not None:
+        specs = {model: spec for model, spec in specs.items() if spec.task == "lm"}
+    layers_of = {model: spec.layers for model, spec in specs.items()}
+    budget = study.budgets[settings.budget]
+    cases = list_cases(study, settings.choice, layers_of, budget) if layers_of else []
+    tiles = any(case.noise.WHERE == "tile" for case in cases)
+    if settings.choice.hardware != "ideal" and cases and not tiles:
+        names = ", ".join(dict.fromkeys(case.noise.NAME for case in cases))
+        raise UsageError(
+            f"--hardware {settings.choice.hardware} would change nothing: {names} needs no tiles; "
+            "add a --noise that does"
+        )
+    for case in cases:
+        check_case(case.noise, case.drift_s, case.tile, case.hardware)
+    if settings.zoo == "embedded":
+        return cases
+    # Under another name, so that results of embedded and hub weights never meet in a baseline.
+    return [replace(case, model=stored_name(case.model, settings.zoo)) for case in cases]
+
+
+def stored_name(model: str, zoo: str) -> str:
+    """Return the name under which a model's results are stored: `bert`, `hub-bert`, ..."""
+    return model if zoo == "embedded" else "hub-" + model.replace("/", "--")
+
+
+def asked_name(stored: str, zoo: str) -> str:
+    """Return the name a model is asked for by: the inverse of `stored_name`."""
+    return stored if zoo == "embedded" else stored.removeprefix("hub-").replace("--", "/")
+
+
+def keyword(case: Case, models: Iterable[str], expression: str) -> str | None:
+    """Return `MODEL_STUDY`, the word by which `-k` finds a case.
+
+    `-k` matches parts of words, so `-k bert_layer_noise` would also take `mobilebert_layer_noise`.
+    A word that holds another model's is therefore given only where the expression spells it out.
+
+    Args:
+        case: The case.
+        models: The names of all models there are.
+        expression: What `-k` was given.
+    """
+    model = case.model.removeprefix("hub-")
+    word = f"{model}_{case.study}"
+    shadowed = any(other != model and f"{other}_{case.study}" in word for other in models)
+    return None if shadowed and not re.search(rf"\b{re.escape(word)}\b", expression) else word
+
+
+def known_models(settings: Settings) -> frozenset[str]:
+    """Return the short names of all models, embedded or on the hub."""
+    return frozenset({*HUB_IDS, *settings.choice.models})

@@ -1,0 +1,215 @@
+"""What the fixtures share in a session: the loaded model, its data, its runner."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from analog_bench.analog.manifest import prepare
+from analog_bench.case import Case, Variant
+from analog_bench.engine.runner import Runner, Scores
+from analog_bench.records import Metric
+from analog_bench.session.cases import asked_name, spec_of
+from analog_bench.session.inputs import check_source, make_generation, make_task
+from analog_bench.session.settings import Settings
+from analog_bench.simulators.probe import probe
+from analog_bench.store.baseline import CaseBaseline, DigitalBaseline
+from analog_bench.store.baseline_file import read_cases, read_digital
+from analog_bench.store.document import Json
+from analog_bench.study import Budget, Study
+from analog_bench.tasks.metrics import METRICS_OF
+from analog_bench.tasks.task import Task
+from analog_bench.zoo.hwa import load_hwa
+from analog_bench.zoo.hwa_folder import is_hwa, shipped_hwa
+from analog_bench.zoo.layers import module_path
+from analog_bench.zoo.load import LoadedModel, load
+from analog_bench.zoo.specs import ModelSpec
+
+_Key = tuple[str, int | None, str | None]
+"""Name of a model in cases, number of examples, prompt: what makes a task."""
+
+
+class ModelCache:
+    """Loads what cases need, and keeps the last model only: cases come model by model."""
+
+    def __init__(self, settings: Settings, workers: int) -> None:
+        """Prepare; nothing is loaded yet.
+
+        Args:
+            settings: The run's options.
+            workers: Processes that share this machine; each takes its part of the cores. Results
+                do not depend on it.
+        """
+        self._settings = settings
+        self._loaded: dict[tuple[str, Variant], LoadedModel] = {}
+        self._tasks: dict[_Key, Task] = {}
+        self._runners: dict[tuple[_Key, Variant], Runner] = {}
+        self._scores: dict[_Key, Scores] = {}
+        self._baselines: dict[tuple[str, str, str], CaseBaseline] = {}
+        self._digital: dict[str, DigitalBaseline] = {}
+        if workers > 1:
+            torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+
+    def loaded(self, model: str, variant: Variant = "direct") -> LoadedModel:
+        """Return a model, ready for conversion.
+
+        Args:
+            model: Its name in cases.
+            variant: Which weights: the digital ones, or those of hardware-aware training.
+
+        Raises:
+            WeightsError: Its weights are not to be had.
+            UsageError: There is no such model, or the device does not exist.
+        """
+        key = (model, variant)
+        if key not in self._loaded:
+            if variant == "hwa":
+                direct = self.loaded(model)
+                self._loaded[key] = load_hwa(direct, self._hwa_folder(model))
+                return self._loaded[key]
+            for kept in (self._loaded, self._tasks, self._runners, self._scores):
+                kept.clear()
+            loaded = load(
+                self._spec(model), lock_path=self._settings.lock, device=self._settings.device
+            )
+            prepare(loaded.model)
+            self._loaded[key] = loaded
+        return self._loaded[key]
+
+    def lacks(self, case: Case) -> str:
+        """Say why a case cannot be measured for want of HWA weights; empty where it can."""
+        if case.variant == "direct":
+            return ""
+        folder = self._hwa_folder(case.model)
+        if is_hwa(folder):
+            return ""
+        asked, zoo = asked_name(case.model, self._settings.zoo), self._settings.zoo
+        train = f"analog-bench hwa train {asked}" + ("" if zoo == "embedded" else f" --zoo {zoo}")
+        return (
+            f"{case.model} has no HWA weights in {folder}; `{train}` makes them, and "
+            "--hwa runs/hwa then finds them"
+        )
+
+    def task(self, study: Study, model: str) -> Task:
+        """Return what a study measures a model on: the run's data, or a prompt to write on from.
+
+        Args:
+            study: The study.
+            model: The model's name in cases.
+
+        Raises:
+            DataError: The data is missing or malformed.
+            UsageError: Data of another kind than the model's, fewer examples than asked for, or a
+                model that takes too few tokens.
+        """
+        key = self._key(study, model)
+        _, examples, prompt = key
+        if prompt is None:
+            # Before the weights are asked for: they may take a while to come.
+            check_source(self._settings.data, self._spec(model))
+        loaded = self.loaded(model)
+        if key not in self._tasks:
+            self._tasks[key] = (
+                make_task(
+                    self._settings.data,
+                    loaded,
+                    examples=examples,
+                    data_folder=self._settings.data_folder,
+                    lock=self._settings.lock,
+                )
+                if prompt is None
+                else make_generation(prompt, loaded, examples)
+            )
+        return self._tasks[key]
+
+    def runner(self, study: Study, model: str, variant: Variant = "direct") -> Runner:
+        """Return the runner for a study's cases of a model with these weights."""
+        task = self.task(study, model)
+        key = self._key(study, model)
+        if (key, variant) not in self._runners:
+            # Its digital scores come first: the runner that computes them is not kept beside this.
+            digital = self._digital_scores(study, model) if variant == "hwa" else None
+            self._runners = {k: runner for k, runner in self._runners.items() if k[1] == variant}
+            loaded = self.loaded(model, variant)
+            self._runners[key, variant] = Runner(
+                loaded.model,
+                loaded.spec.family,
+                task,
+                seed=self._settings.seed,
+                weights=loaded.weights_sha256,
+                module_path=partial(module_path, loaded.spec.family),
+                front=self._settings.front,
+                per_example=self._settings.per_example,
+                digital=digital,
+                input_ranges=loaded.input_ranges,
+            )
+        return self._runners[key, variant]
+
+    def budget(self, study: Study, model: str) -> Budget:
+        """Return what the run affords of a study on a model, by its name in cases."""
+        return self._settings.budget_of(study, asked_name(model, self._settings.zoo))
+
+    def main_metric(self, study: Study, model: str) -> Metric:
+        """Return the metric that a study's verdicts on a model are about."""
+        kind = self._spec(model).task if study.prompt is None else "generation"
+        return METRICS_OF[kind][0]
+
+    def case_baseline(self, case: Case) -> CaseBaseline:
+        """Return the stored results that a case belongs to.
+
+        Raises:
+            BaselineError: The file is corrupt.
+        """
+        key = (case.variant, case.model, case.study)
+        if key not in self._baselines:
+            self._baselines[key] = read_cases(self._settings.baselines, *key)
+        return self._baselines[key]
+
+    def digital_baseline(self, model: str) -> DigitalBaseline:
+        """Return the stored digital scores of a model.
+
+        Raises:
+            BaselineError: The file is corrupt.
+        """
+        if model not in self._digital:
+            self._digital[model] = read_digital(self._settings.baselines, model)
+        return self._digital[model]
+
+    def _key(self, study: Study, model: str) -> _Key:
+        return model, self.budget(study, model).examples, self._settings.prompt_of(study)
+
+    def _digital_scores(self, study: Study, model: str) -> Scores:
+        key = self._key(study, model)
+        if key not in self._scores:
+            self._scores[key] = self.runner(study, model).digital()
+        return self._scores[key]
+
+    def _hwa_folder(self, model: str) -> Path:
+        if self._settings.hwa is None:
+            return shipped_hwa(model)
+        asked = asked_name(model, self._settings.zoo)
+        folder = self._settings.hwa / asked.replace("/", "--")
+        # Training leaves them beside its checkpoints.
+        return folder / "ship" if is_hwa(folder / "ship") else folder
+
+    def _spec(self, model: str) -> ModelSpec:
+        if (model, "direct") in self._loaded:
+            return self._loaded[model, "direct"].spec
+        return spec_of(self._settings, asked_name(model, self._settings.zoo))
+
+
+def environment_facts(device: str) -> dict[str, Json]:
+    """Return what only a process that has loaded torch can say of the environment."""
+    here = probe()
+    return {
+        "device": device,
+        "devices": list(here.devices),
+        "threads": here.threads,
+        "tiles": {
+            "torch": here.torch_tile.reason or "works",
+            "cpp": here.cpp_tile.reason or "works",
+        },
+    }

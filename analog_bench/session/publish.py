@@ -1,0 +1,80 @@
+"""What a run writes for readers, beside its results: the page, and the summary of a CI job."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analog_bench.errors import BenchError, StoreError
+from analog_bench.session.recorder import Recorder
+
+if TYPE_CHECKING:
+    from analog_bench.report.contents import Contents
+    from analog_bench.session.judgement import Judgement
+
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+"""The variable that names the file in which GitHub expects a job's summary."""
+
+
+def publish(recorder: Recorder, judgement: Judgement | None) -> tuple[str, ...]:
+    """Write the HTML page beside the results, and a summary where CI wants one.
+
+    Nothing that goes wrong here touches the results, which are written before, nor the run's
+    verdicts: it becomes a line.
+
+    Args:
+        recorder: What was measured.
+        judgement: What the gate says of it; None where nothing was compared.
+
+    Returns:
+        Lines for the run's closing words: where the page is, and what could not be written.
+    """
+    run_file, summary = recorder.path, os.environ.get(STEP_SUMMARY)
+    page = run_file.with_suffix(".html") if run_file and recorder.settings.report else None
+    written = []
+    if summary:
+        written.append(_tried("summary", _append_summary, Path(summary), recorder, judgement))
+    if page is not None:
+        written.append(
+            _tried("report", _write_page, page, recorder, judgement) or f"report: {page}"
+        )
+    return tuple(filter(None, written))
+
+
+def _tried(
+    what: str,
+    write: Callable[[Path, Contents], None],
+    path: Path,
+    recorder: Recorder,
+    judgement: Judgement | None,
+) -> str:
+    """Write, and return what was in the way; empty where nothing was."""
+    try:
+        # A link may lead from one to the other, and writing follows it.
+        if recorder.path is not None and path.resolve() == recorder.path.resolve():
+            raise StoreError(f"{str(path)!r} is where the results are")
+        from analog_bench.session.judgement import reported
+
+        source = recorder.path.name if recorder.path else ""
+        write(path, reported(recorder.run(), judgement, source))
+    # Whatever it is, it must not hide what was measured: `analog-bench report` shows it in full.
+    except Exception as problem:
+        said = str(problem) if isinstance(problem, BenchError) else repr(problem)
+        return f"{what}: not written: {' '.join(said.split())}"
+    return ""
+
+
+def _write_page(path: Path, contents: Contents) -> None:
+    from analog_bench.report.html.page import write_page
+
+    write_page(path, contents)
+
+
+def _append_summary(path: Path, contents: Contents) -> None:
+    from analog_bench.report.step_summary import step_summary
+
+    # Several steps of a job, and several runs of a step, share the file.
+    with path.open("a", encoding="utf-8") as file:
+        file.write(step_summary(contents))

@@ -1,0 +1,234 @@
+"""Collects the results of a session, wherever they were measured, and writes and shows them."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from analog_bench.errors import StoreError
+from analog_bench.records import Result, Scope, from_plain, scope_from_plain
+from analog_bench.session.settings import Settings
+from analog_bench.store.baseline import DigitalEntry, Provenance
+from analog_bench.store.baseline_file import update_cases, update_digital
+from analog_bench.store.change import Change
+from analog_bench.store.environment import checkout_commit, collect_environment
+from analog_bench.store.journal import Journal
+from analog_bench.store.journal_file import newest_interrupted
+from analog_bench.store.run import Group, Manifest, Run
+from analog_bench.store.run_file import write_run
+from analog_bench.store.soundness import what_differs
+from analog_bench.tasks.metrics import METRICS
+
+PROPERTY = "analog_bench"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One case's result on its way from the test to the session.
+
+    Attributes:
+        result: The result.
+        scope: What it shares with the others of its study and model.
+    """
+
+    result: Result
+    scope: Scope
+
+    def as_property(self) -> tuple[str, dict[str, Any]]:
+        """Return the record as a user property of a test, which xdist carries intact."""
+        return PROPERTY, asdict(self)
+
+    def in_words(self) -> list[tuple[str, str]]:
+        """Return what other programs may want to know of a test, as its user properties."""
+        result, metric = self.result, self.scope.main_metric
+        found = {"case": result.case_id, "study": result.study, "metric": metric}
+        if metric in result.digital:
+            found["digital"] = f"{result.digital[metric]:.6g}"
+        if result.first_look and all(metric in chip.scores for chip in result.first_look):
+            found["score"] = f"{fmean(chip.scores[metric] for chip in result.first_look):.6g}"
+        found["chips"] = str(len(result.chips))
+        return list(found.items())
+
+
+class Recorder:
+    """Gathers records; every number in files and tables comes from here."""
+
+    def __init__(self, settings: Settings, root: Path) -> None:
+        """Start with nothing.
+
+        Args:
+            settings: The run's options.
+            root: The folder that `runs/` goes to.
+        """
+        self.settings = settings
+        self.environment: dict[str, Any] = {}
+        self._records: dict[tuple[str, str, str], Record] = {}
+        self._runs = root / "runs"
+        self._journal: Journal | None = None
+        self._started = Manifest(
+            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            seed=settings.seed,
+            command=_command_line(),
+            environment=collect_environment({}),
+            commit=checkout_commit(),
+            options=dict(settings.given),
+        )
+
+    @property
+    def path(self) -> Path | None:
+        """Where the results go; None before it is known."""
+        return self._journal.run_file if self._journal else self.settings.json
+
+    @property
+    def results(self) -> list[Result]:
+        """All results so far, those of a resumed run included."""
+        return [record.result for record in self._records.values()]
+
+    def begin(self) -> None:
+        """Open the journal, of a new run or of the one to resume.
+
+        Raises:
+            StoreError: Results could not be written, or the run cannot be resumed.
+        """
+        if self._journal is not None:
+            return
+        if self.settings.resume:
+            self._resume()
+        elif self.settings.json is not None:
+            self._journal = Journal.create(self.settings.json, self._started)
+        else:
+            created = datetime.fromisoformat(self._started.created)
+            self._journal = Journal.create_in(self._runs, created, self._started)
+
+    def _resume(self) -> None:
+        run_file = self.settings.json or newest_interrupted(self._runs)
+        if run_file is None:
+            raise StoreError(
+                f"there is nothing to resume: {str(self._runs)!r} holds no interrupted run; start "
+                "one without --resume, or name its file with --json"
+            )
+        journal = Journal.resume(run_file)
+        differs = what_differs(journal.held.manifest, self._started)
+        if differs:
+            journal.close()
+            raise StoreError(
+                f"cannot resume {str(run_file)!r}, its numbers would not go together: {differs}"
+            )
+        self._journal = journal
+        first = journal.held.manifest
+        self._started = replace(self._started, created=first.created, command=first.command)
+        for entry in journal.held.entries:
+            record = Record(entry.result, scope_from_plain(entry.record))
+            self._records[record.result.identity] = record
+
+    def add(self, plain: Mapping[str, Any]) -> Result:
+        """Take a record in; it is on the disk when this returns.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        record = Record(from_plain(plain["result"]), scope_from_plain(plain["scope"]))
+        self._records[record.result.identity] = record
+        self.begin()
+        if self._journal is not None:
+            result = record.result
+            named = {name: METRICS[name] for name in result.scored}
+            self._journal.append(result, named, asdict(record.scope))
+        return record.result
+
+    def manifest(self) -> Manifest:
+        """Return where, when and how this run is made."""
+        return replace(self._started, environment=collect_environment(self.environment))
+
+    def write(self) -> None:
+        """Write the results file; nothing else is needed to judge the run.
+
+        Raises:
+            StoreError: The file cannot be written; the journal stays.
+        """
+        if self._journal is None:
+            return
+        write_run(self._journal.run_file, self.run())
+        self._journal.finish()
+
+    def run(self) -> Run:
+        """Return all that the run leaves behind, so far."""
+        names = sorted({name for result in self.results for name in result.scored})
+        return Run(
+            manifest=self.manifest(),
+            metrics={name: METRICS[name] for name in names},
+            scopes=tuple(group.scope for group in self.groups()),
+            results=tuple(self.results),
+        )
+
+    def close(self) -> None:
+        """Let go of the journal; it stays for a resume where the results were not written."""
+        if self._journal is not None:
+            self._journal.close()
+
+    def update_baselines(self) -> list[Change]:
+        """Store what was measured as the new baselines: see `store_baselines`."""
+        manifest = self.manifest()
+        return store_baselines(self.groups(), Provenance.of(manifest), self.settings.baselines)
+
+    def groups(self) -> list[Group]:
+        """Return the results by study and model."""
+        found: dict[tuple[str, str], list[Record]] = {}
+        for record in self._records.values():
+            found.setdefault((record.scope.study, record.scope.model), []).append(record)
+        return [
+            Group(
+                scope=records[0].scope,
+                results=tuple(record.result for record in records),
+                metrics=records[0].scope.metrics(METRICS, records[0].result.digital),
+            )
+            for records in found.values()
+        ]
+
+
+def _command_line() -> str:
+    program = Path(sys.argv[0]).name
+    # As `python -m pytest` has it.
+    return shlex.join(["pytest" if program == "__main__.py" else program, *sys.argv[1:]])
+
+
+def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path) -> list[Change]:
+    """Store what was measured as the new baselines; whatever it does not mention stays.
+
+    Args:
+        groups: The results; skipped and broken ones are left out.
+        provenance: Where they come from.
+        root: Folder of the baselines.
+
+    Returns:
+        What changed.
+
+    Raises:
+        BaselineError: A baseline file is corrupt or cannot be written.
+    """
+    changes: list[Change] = []
+    for group in groups:
+        measured = [result for result in group.results if result.status == "measured"]
+        changes += update_cases(root, measured, provenance)
+        if group.digital is None:
+            continue
+        entry = DigitalEntry(
+            protocol=group.digital.protocol,
+            weights=group.digital.weights,
+            examples=group.scope.examples,
+            scores=group.digital.digital,
+            provenance=provenance,
+        )
+        changes += update_digital(root, group.scope.model, entry)
+    return changes
+
+
+def kept_results(results: Iterable[Result]) -> dict[tuple[str, str, str], Result]:
+    """Return results by what tells them apart: case id, study and protocol."""
+    return {result.identity: result for result in results}

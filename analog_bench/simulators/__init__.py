@@ -1,0 +1,1 @@
+"""Simulators of analog hardware. The only room that imports aihwkit."""

@@ -1,0 +1,92 @@
+"""What this aihwkit offers: noise models, and presets term by term."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from aihwkit.inference import noise as noise_package
+from aihwkit.inference.noise.base import BaseNoiseModel
+
+from analog_bench.analog.reason import reason_of
+from analog_bench.simulators.aihwkit.config import presets
+
+_DEEPEST = 6
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What this aihwkit offers.
+
+    Attributes:
+        noise_models: Names of its noise models for inference, sorted.
+        presets: Inference preset to term to spelt value: `forward.out_noise` to `0.04`. A part
+            that is an object has its class under its own name, and its plain attributes below it.
+        reasons: What could not be looked at, to why: `preset StandardHWATrainingPreset`.
+    """
+
+    noise_models: tuple[str, ...]
+    presets: Mapping[str, Mapping[str, str]]
+    reasons: Mapping[str, str]
+
+
+def take_inventory() -> Inventory:
+    """Look at all noise models and presets; what cannot be loaded or made has its reason."""
+    found: list[str] = []
+    terms: dict[str, dict[str, str]] = {}
+    reasons: dict[str, str] = {}
+    for module in pkgutil.iter_modules(noise_package.__path__):
+        try:
+            found += _noise_models(f"{noise_package.__name__}.{module.name}")
+        except Exception as problem:  # aihwkit does not declare what its parts raise
+            reasons[f"noise models of {module.name}"] = reason_of(problem)
+    for name, cls in sorted(presets().items()):
+        try:
+            terms[name] = dict(sorted(_terms(cls(), "")))
+        except Exception as problem:  # as above
+            reasons[f"preset {name}"] = reason_of(problem)
+    return Inventory(tuple(sorted(found)), terms, reasons)
+
+
+def _noise_models(name: str) -> list[str]:
+    module = importlib.import_module(name)
+    return [
+        name
+        for name, cls in inspect.getmembers(module, inspect.isclass)
+        if issubclass(cls, BaseNoiseModel) and cls.__module__ == module.__name__
+        if cls is not BaseNoiseModel
+    ]
+
+
+def _terms(part: Any, at: str, depth: int = 0) -> Iterator[tuple[str, str]]:
+    members = _members(part)
+    if members is None or depth > _DEEPEST:
+        # An object's repr may hold its address, which says nothing.
+        plain = isinstance(part, (str, int, float, bool, list, tuple, dict, type(None)))
+        yield at, _spelt(part) if plain or isinstance(part, Enum) else type(part).__name__
+        return
+    if at:
+        yield at, type(part).__name__
+    for name, value in members.items():
+        yield from _terms(value, f"{at}.{name}" if at else name, depth + 1)
+
+
+def _members(part: Any) -> dict[str, Any] | None:
+    """Return the parts of a part; None where it is a value."""
+    if isinstance(part, (type, Enum)):
+        return None
+    if dataclasses.is_dataclass(part):
+        return {f.name: getattr(part, f.name, None) for f in dataclasses.fields(part)}
+    if type(part).__module__.split(".")[0] == "aihwkit":
+        return {name: value for name, value in vars(part).items() if not name.startswith("_")}
+    return None
+
+
+def _spelt(value: Any) -> str:
+    return value.name if isinstance(value, Enum) else repr(value)

@@ -1,0 +1,90 @@
+"""A layer on tiles: built, given its input ranges, looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from aihwkit.nn import AnalogLinear
+from aihwkit.nn.modules.base import AnalogLayerBase
+from torch import Tensor, nn
+
+from analog_bench.errors import UsageError
+from analog_bench.simulators.aihwkit.config import has_input_range
+
+
+def build(linear: nn.Linear, config: Any, input_range: float | tuple[float, ...] | None) -> Any:
+    """Map a layer onto tiles, in eval mode and closed to training.
+
+    Draws from torch's global generators (aihwkit initialises weights before it overwrites them).
+
+    Args:
+        linear: The digital layer, left as it is.
+        config: The configuration.
+        input_range: The static input range, where the configuration has one: one for all tiles of
+            the layer, or one for each, in the order of `analog_tiles`.
+
+    Returns:
+        An `AnalogLinear` with the layer's weights, not programmed yet.
+
+    Raises:
+        UsageError: The layer has another number of tiles than there are input ranges.
+    """
+    layer = AnalogLinear.from_digital(linear, config).eval().requires_grad_(False)
+    if has_input_range(config):
+        set_input_ranges(layer, input_range)
+    return layer
+
+
+def set_input_ranges(layer: Any, input_range: float | tuple[float, ...] | None) -> None:
+    """Set the static input range of each tile of a layer.
+
+    Args:
+        layer: An `AnalogLinear` whose configuration has input ranges.
+        input_range: One for all tiles, or one for each.
+
+    Raises:
+        UsageError: The layer has another number of tiles than there are input ranges.
+    """
+    tiles = list(layer.analog_tiles())
+    ranges = input_range if isinstance(input_range, tuple) else (input_range,) * len(tiles)
+    if len(ranges) != len(tiles):
+        raise UsageError(
+            f"{len(ranges)} input ranges were given for a layer of {len(tiles)} tiles; they come "
+            "from hardware with tiles of another size"
+        )
+    for tile, value in zip(tiles, ranges, strict=True):
+        tile.set_input_range(value)
+
+
+def programmed(layer: Any) -> list[Tensor]:
+    """Return what was drawn at programming: weights in the units of the layer, and drift terms.
+
+    Args:
+        layer: An `AnalogLinear` that was just programmed.
+    """
+    terms = [
+        term.reshape(-1).float()
+        for tile in layer.analog_tiles()
+        for term in tile.drift_noise_parameters
+        if isinstance(term, Tensor)
+    ]
+    return [layer.get_weights()[0], *([torch.cat(terms)] if terms else [])]
+
+
+def is_analog(module: nn.Module) -> bool:
+    """Return whether a module is an analog layer of aihwkit."""
+    return isinstance(module, AnalogLayerBase)
+
+
+def release(layer: Any) -> None:
+    """Let the memory of a layer's tiles go as soon as nobody else holds the layer.
+
+    A tile and its context hold each other. Python would find that only when it next looks through
+    everything it has, which beside large libraries is many chips, and gigabytes, later.
+
+    Args:
+        layer: An analog layer that is used no more.
+    """
+    for tile in layer.analog_tiles():
+        tile.analog_ctx.analog_tile = None

@@ -1,0 +1,96 @@
+"""Tiles with time-dependent IR drop, in closed form."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from aihwkit.inference.converter.conductance import SinglePairConductanceConverter
+from aihwkit.simulator.configs import TorchInferenceRPUConfigIRDropT
+from aihwkit.simulator.parameters import IOParameters
+from aihwkit.simulator.parameters.io import IOParametersIRDropT
+from aihwkit.simulator.tiles.analog_mvm_irdrop_t import AnalogMVMIRDropT
+from aihwkit.simulator.tiles.torch_tile_irdrop_t import TorchSimulatorTileIRDropT
+from torch import Tensor
+
+from analog_bench.simulators.aihwkit.config import as_class, set_forward
+from analog_bench.simulators.ir_drop import IDLE_V, Wire, charges, pulse_lengths
+
+
+class ClosedFormIrDrop(AnalogMVMIRDropT):  # type: ignore[misc]
+    """aihwkit's time-dependent IR drop with its inner product in closed form (see `ir_drop`)."""
+
+    @classmethod
+    def _matmul_irdrop(
+        cls, weight: Tensor, input_: Tensor, trans: bool, io_pars: Any, **how: Any
+    ) -> Any:
+        if how["ir_drop"] == 0.0:
+            return super()._matmul(weight, input_, trans)
+        x, matrix = cls._pad_symmetric(
+            input_, weight if trans else weight.T, phys_input_size=how["phys_input_size"]
+        )
+        ohm, steps = how["ir_drop"] * io_pars.ir_drop_rs, how["time_steps"]
+        wire = Wire(ohm, io_pars.ir_drop_segments, io_pars.ir_drop_v_read)
+        trapezoidal = not io_pars.ir_drop_integration_sum
+        lengths = pulse_lengths(x, how["t_max"], steps, trapezoidal=trapezoidal)
+        (plus, minus), params = how["g_converter"].convert_to_conductances(matrix)
+        charge = charges(lengths, plus, minus, wire, steps)
+        full_scale = io_pars.inp_bound / cls._get_res(io_pars.inp_res) / 2.0
+        return charge / params["scale_ratio"] / 0.2 / full_scale
+
+
+def timed_ir_drop(weight: Tensor, x: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Compute a product with time-dependent IR drop twice: by aihwkit's class, in closed form.
+
+    Args:
+        weight: Weights between -1 and 1, shape (outputs, inputs).
+        x: Inputs between -1 and 1, shape (vectors, inputs).
+        scale: Scale of the drop.
+
+    Returns:
+        Both products, shape (vectors, outputs), in aihwkit's units.
+    """
+    io = IOParametersIRDropT(
+        inp_res=1.0 / (2**8 - 2),
+        adc_quantization=False,
+        ir_drop_integration_sum=True,
+        ir_drop_v_read=IDLE_V,
+    )
+    how = {
+        "ir_drop": scale,
+        "t_max": 1.0,
+        "time_steps": 128,
+        "phys_input_size": weight.shape[1],
+        "g_converter": SinglePairConductanceConverter(),
+    }
+    theirs: Tensor = AnalogMVMIRDropT._matmul_irdrop(weight, x, False, io, **how)
+    ours: Tensor = ClosedFormIrDrop._matmul_irdrop(weight, x, False, io, **how)
+    return theirs, ours
+
+
+class IrDropTile(TorchSimulatorTileIRDropT):  # type: ignore[misc]
+    """aihwkit's tile of that name, computing in closed form."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._analog_mvm = ClosedFormIrDrop
+
+
+def with_timed_ir_drop(config: Any, scale: float) -> Any:
+    """Turn a torch configuration into one with time-dependent IR drop.
+
+    The model codes inputs in pulse lengths, so they have as many levels as the input converter:
+    8 bits where the configuration has none. Three of aihwkit's terms are not the wire's, stay at
+    scale 0+, and are off: rounding of charges by a counting converter (`adc_quantization`), the
+    trapezoidal rule, which adds half a time slice to every pulse, and a read voltage 0.5 mV off
+    the idle level, which shifts every output by its column's total conductance.
+    """
+    forward = set_forward(config).forward
+    terms = {f.name: getattr(forward, f.name) for f in dataclasses.fields(IOParameters) if f.init}
+    if terms["inp_res"] <= 0:
+        terms["inp_res"] = 1.0 / (2**8 - 2)
+    terms |= {"ir_drop": scale, "ir_drop_v_read": IDLE_V}
+    terms |= {"adc_quantization": False, "ir_drop_integration_sum": True}
+    timed = as_class(config, TorchInferenceRPUConfigIRDropT, IOParametersIRDropT(**terms))
+    timed.simulator_tile_class = IrDropTile
+    return timed

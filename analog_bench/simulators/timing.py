@@ -1,0 +1,115 @@
+"""Times small pieces of work, one turn a line of input: `python -m analog_bench.simulators.timing`.
+
+Whoever compares two installations starts one such process in each and lets them take turns, so
+that what else the machine does falls on both alike. Once all is warm it prints one line of JSON,
+the work that it cannot do: name to reason. Then every line read is answered with one line of JSON:
+name of the work to seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import get_args
+
+import torch
+from torch import Tensor, nn
+
+from analog_bench.analog.reason import reason_of
+from analog_bench.analog.rules import TILE_NAMES, TORCH_VARIANT
+from analog_bench.noise import Ideal, Noise, Pcm, Preset, Tile
+from analog_bench.simulators.physics.specimen import numbers, on_chip
+from analog_bench.simulators.probe import probe
+
+_WIDTH, _VECTORS = 256, 128
+_DAY_S = 86_400.0
+_TRIES = 7
+_PRESETS: dict[Tile, str] = {"torch": TORCH_VARIANT, "cpp": "StandardHWATrainingPreset"}
+Piece = Callable[[], object]
+
+
+def work(stack: ExitStack) -> tuple[dict[str, Piece], dict[str, str]]:
+    """Return the pieces of work that this installation can do, each done once.
+
+    Args:
+        stack: Keeps the chips until it is closed.
+
+    Returns:
+        Name to piece; and name to reason, of those that it cannot do.
+    """
+    weight, x = numbers(_WIDTH, _WIDTH), numbers(_VECTORS, _WIDTH)
+    digital = nn.Linear(_WIDTH, _WIDTH, bias=False)
+    can: dict[str, Piece] = {"digital product": lambda: digital(x)}
+    cannot: dict[str, str] = {}
+    here = probe()
+    for tile in get_args(Tile):
+        if not here.tile(tile).usable:
+            continue
+        for name, prepare in _of_tile(tile, weight, x, stack).items():
+            try:
+                piece = prepare()
+                piece()
+            except Exception as problem:  # aihwkit does not declare what its parts raise
+                cannot[f"{TILE_NAMES[tile]}: {name}"] = reason_of(problem)
+            else:
+                can[f"{TILE_NAMES[tile]}: {name}"] = piece
+    return can, cannot
+
+
+def _of_tile(
+    tile: Tile, weight: Tensor, x: Tensor, stack: ExitStack
+) -> dict[str, Callable[[], Piece]]:
+    """Return what prepares each piece of work on a tile engine."""
+
+    def reading(noise: Noise, input_range: float | None = None) -> Piece:
+        model, chip = stack.enter_context(on_chip(weight, noise, tile, input_range=input_range))
+
+        def read() -> None:
+            with torch.inference_mode(), chip.reading(batch=0):
+                model(x)
+
+        return read
+
+    def programming() -> Piece:
+        def program() -> None:
+            with on_chip(weight, Pcm(), tile, drift_s=_DAY_S):
+                pass
+
+        return program
+
+    return {
+        "ideal product": lambda: reading(Ideal()),
+        "preset's product": lambda: reading(Preset(_PRESETS[tile]), input_range=1.0),
+        "pcm programmed, drifted": programming,
+    }
+
+
+def shortest(piece: Piece) -> float:
+    """Return the seconds of the shortest of a few tries.
+
+    Other processes, and caches that they have filled, only ever make a try longer.
+    """
+
+    def seconds() -> float:
+        started = time.perf_counter()
+        piece()
+        return time.perf_counter() - started
+
+    return min(seconds() for _ in range(_TRIES))
+
+
+def main() -> int:
+    """Answer lines until there are none."""
+    with ExitStack() as stack:
+        pieces, impossible = work(stack)
+        print(json.dumps(impossible), flush=True)
+        for _ in sys.stdin:
+            print(json.dumps({name: shortest(piece) for name, piece in pieces.items()}), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
