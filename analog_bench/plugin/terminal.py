@@ -257,8 +257,8 @@ class TerminalReporter:
         done = len(self._recorder.results)
         left = (time.monotonic() - self._began) / done * max(self._total - done, 0)
         score = ""
-        if result.first_look:
-            mean = fmean(chip.scores[metric] for chip in result.first_look)
+        if result.initial_chips:
+            mean = fmean(chip.scores[metric] for chip in result.initial_chips)
             score = f", {metric} {result.digital[metric]:.4g} -> {mean:.4g}"
         self._reporter().rewrite(
             f"{result.model} {result.study} {done}/{self._total}, {clock(left)} left: "

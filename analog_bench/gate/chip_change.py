@@ -1,4 +1,4 @@
-"""A look at a case: one set of its chips against the baseline's."""
+"""The change that one set of a case's chips shows against the baseline's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from analog_bench.errors import UsageError
 from analog_bench.gate.pairing import pair_chips
 from analog_bench.gate.significance import Effect, paired_effect, welch_effect
 from analog_bench.noise import parse_noise
-from analog_bench.records import SECOND_LOOK, Measurement, Metric, Result
+from analog_bench.records import Measurement, Metric, Result
 from analog_bench.store.baseline import SCORE_DECIMALS, CaseEntry, StoredChip
 
 # Stored scores are rounded; what differs by less than that does not differ.
@@ -18,7 +18,7 @@ RESOLUTION = 10.0**-SCORE_DECIMALS
 
 
 @dataclass(frozen=True)
-class Look:
+class ChipChange:
     """One set of chips compared with the baseline's.
 
     Attributes:
@@ -38,35 +38,32 @@ class Look:
         return replace(self.effect, change=-self.effect.change)
 
 
-def first_look(result: Result, entry: CaseEntry, metric: Metric) -> Look:
-    """Compare the chips that every run measures.
+def initial_change(result: Result, entry: CaseEntry, metric: Metric) -> ChipChange:
+    """Compare the initial chips, which every run measures.
 
     Args:
         result: What was measured.
         entry: What is stored for the same protocol, case version and weights.
         metric: The metric to compare in; every chip has a score in it.
-
-    Returns:
-        The look.
     """
-    return _look(result, result.first_look, entry, _stored(entry, second=False), metric)
+    return _change(result, result.initial_chips, entry, entry.initial_chips, metric)
 
 
-def second_look(result: Result, entry: CaseEntry, metric: Metric) -> Look | None:
+def confirmation_change(result: Result, entry: CaseEntry, metric: Metric) -> ChipChange | None:
     """Compare the chips measured to confirm a suspicion; None where there are none.
 
-    A baseline that has no such chips of its own lends those of its first look: the new chips are
-    fresh all the same, but cannot be paired.
+    A baseline without confirmation chips lends its initial ones: the new chips are fresh all the
+    same, but cannot be paired.
 
     Args:
         result: What was measured.
         entry: What is stored for the same protocol, case version and weights.
         metric: The metric to compare in; every chip has a score in it.
     """
-    if not result.second_look:
+    if not result.confirmation_chips:
         return None
-    kept = _stored(entry, second=True) or _stored(entry, second=False)
-    return _look(result, result.second_look, entry, kept, metric)
+    stored = entry.confirmation_chips or entry.initial_chips
+    return _change(result, result.confirmation_chips, entry, stored, metric)
 
 
 def draws_nothing(result: Result) -> bool:
@@ -79,17 +76,13 @@ def draws_nothing(result: Result) -> bool:
     return not noise.RANDOM and result.hardware == "ideal"
 
 
-def _stored(entry: CaseEntry, *, second: bool) -> tuple[StoredChip, ...]:
-    return tuple(chip for chip in entry.chips if (chip.chip >= SECOND_LOOK) is second)
-
-
-def _look(
+def _change(
     result: Result,
     measured: Sequence[Measurement],
     entry: CaseEntry,
     stored: Sequence[StoredChip],
     metric: Metric,
-) -> Look:
+) -> ChipChange:
     new = {chip.chip: chip.scores[metric.name] for chip in measured}
     old = {chip.chip: chip.scores[metric.name] for chip in stored}
     pairing = pair_chips(
@@ -104,7 +97,7 @@ def _look(
     same = bool(pairing.chips) and abs(effect.change) <= RESOLUTION
     if effect.standard_error is None and (draws_nothing(result) or same):
         effect = Effect(effect.change, 0.0, math.inf)
-    return Look(effect, how, bool(pairing.chips))
+    return ChipChange(effect, how, bool(pairing.chips))
 
 
 def _difference(new: float, old: float) -> float:
