@@ -24,7 +24,6 @@ FLOORS = (
     ("store",),
     ("engine",),
     ("hwa",),
-    ("recipes",),
     ("analog", "simulators"),
     ("tasks",),
     ("zoo",),

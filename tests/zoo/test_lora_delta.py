@@ -14,7 +14,7 @@ from analog_bench.zoo.delta import apply_delta, delta_between
 from analog_bench.zoo.embedded import tuned_state
 from analog_bench.zoo.lora import PREFIX, merge_lora, read_lora_config
 from analog_bench.zoo.record import read_record, write_record
-from analog_bench.zoo.shipping import ship_adapter, ship_delta
+from training.shipping import ship_adapter, ship_delta
 
 HEAD = ("qa_outputs.weight", "qa_outputs.bias")
 BASE_HASHES = {"model.safetensors": "1" * 64}

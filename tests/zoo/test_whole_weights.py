@@ -13,9 +13,9 @@ from analog_bench.errors import WeightsError
 from analog_bench.zoo.embedded import WEIGHTS, read_tensors
 from analog_bench.zoo.load import load
 from analog_bench.zoo.record import read_record, write_record
-from analog_bench.zoo.shipping import ship_whole
 from analog_bench.zoo.specs import find_embedded
 from tests.tiny_gpt2 import PROSE, architecture_of, model_of, tokenizer_of
+from training.shipping import ship_whole
 
 SPEC = find_embedded("distilgpt2")
 
