@@ -186,7 +186,7 @@ def _measured(models: ModelCache, study: Study, cases: list[Case]) -> list[Resul
         if lacks:
             results.append(settled(runner.skipped(case, lacks)))
             continue
-        chips = models.budget(study, case.model).first_look if case.draws else range(1)
+        chips = models.budget(study, case.model).initial_chips if case.draws else range(1)
         results.append(settled(runner.measure(case, chips)))
     return results
 
