@@ -141,7 +141,7 @@ def _asked(arguments: argparse.Namespace) -> tuple[Study, Settings]:
         lock=arguments.lock,
         device="cpu",
         seed=arguments.seed,
-        front=True,
+        replay=True,
         per_example=False,
         json=None,
         baselines=Path("baselines"),

@@ -80,11 +80,9 @@ def test_a_digital_adapter_stays_digital_on_every_chip(trained, lm, data, tmp_pa
     assert len(adapters) == (2 * len(outcome.layers) if recipe.adapter == "digital" else 0)
     runner = Runner(
         hwa.model,
-        "gpt2",
         data.task,
         seed=1,
         weights=hwa.weights_sha256,
-        module_path=lambda name: name if name == "lm_head" else f"transformer.{name}",
     )
     clean = runner.digital().mean["cross_entropy"]
     setup = {"layers": outcome.layers, "chip": 0, "seed": 1}

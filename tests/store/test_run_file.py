@@ -175,7 +175,7 @@ def test_a_write_that_fails_midway_leaves_the_old_file(tmp_path):
     script = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
-        "from analog_bench.store.atomic_file import write_atomic\n"
+        "from analog_bench.atomic_file import write_atomic\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n    write_atomic(Path(sys.argv[1]), b'x' * 5000)\n"

@@ -1,9 +1,8 @@
 """A MobileBERT's first weights, taken from a BERT: nearer to it than any that are drawn."""
 
-from dataclasses import replace
-
 import pytest
 import torch
+from msgspec.structs import replace
 
 from analog_bench.errors import UsageError
 from analog_bench.hwa.span_batches import SpanBatches

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from analog_bench.gate.judge import StoredBaselines, judge_groups, outcomes
 from analog_bench.records import Measurement, Metric, Result, Scope
-from analog_bench.session.judgement import judge_groups, outcomes
 from analog_bench.store.baseline import DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
 from analog_bench.store.run import Group
@@ -41,17 +41,17 @@ def stored(tmp_path):
 
 @pytest.mark.parametrize("results", [(DIRECT, HWA), (HWA, DIRECT)])
 def test_the_digital_verdict_is_that_of_the_digital_weights(stored, results):
-    found = judge_groups([group(*results)], stored)
+    found = judge_groups([group(*results)], StoredBaselines(stored))
     assert {v.kind for v in found.cases.values()} == {"equivalent"}
     assert len(found.cases) == 2
     assert list(found.digital) == [("drift", "bert")]
-    assert found.of_digital(SCOPE)["f1"].kind == "equivalent"
+    assert found.digital_of(SCOPE)["f1"].kind == "equivalent"
 
 
 def test_hwa_weights_alone_reach_no_verdict_on_the_digital_model(stored):
-    found = judge_groups([group(HWA)], stored)
+    found = judge_groups([group(HWA)], StoredBaselines(stored))
     assert found.digital == {}
-    assert found.of_digital(SCOPE) == {}
+    assert found.digital_of(SCOPE) == {}
     assert group(HWA).digital is None
     assert group(HWA, DIRECT).digital is DIRECT
 
@@ -62,19 +62,19 @@ def test_no_protocol_hides_that_the_digital_model_regressed_under_another(stored
     update_digital(stored, "bert", entry)
     worse = replace(DIRECT, digital={"f1": 70.0})
     for results in ((fine, worse), (worse, fine)):
-        verdict = judge_groups([group(*results)], stored).of_digital(SCOPE)["f1"]
+        verdict = judge_groups([group(*results)], StoredBaselines(stored)).digital_of(SCOPE)["f1"]
         assert (verdict.kind, verdict.change) == ("regressed", -9.0)
 
 
 def test_variants_never_meet(stored):
     worse = result("hwa", f1=40.0, seed=8)
     skipped = replace(worse, case_id="bert/other", status="skipped", reason="no weights", chips=())
-    found = judge_groups([group(DIRECT, worse, skipped)], stored)
+    found = judge_groups([group(DIRECT, worse, skipped)], StoredBaselines(stored))
     kinds = {case: verdict.kind for (case, *_), verdict in found.cases.items()}
     assert kinds[DIRECT.case_id] == "equivalent"
     assert kinds[worse.case_id] != "equivalent"
     assert kinds["bert/other"] == "skipped"
-    assert found.of_digital(SCOPE)["f1"].kind == "equivalent"
+    assert found.digital_of(SCOPE)["f1"].kind == "equivalent"
 
 
 def test_what_two_studies_or_protocols_share_is_judged_apart(stored):
@@ -82,7 +82,7 @@ def test_what_two_studies_or_protocols_share_is_judged_apart(stored):
     other_protocol = replace(DIRECT, protocol="another")
     hardware = replace(SCOPE, study="hardware")
     groups = [group(DIRECT, other_protocol), Group(hardware, (other_study,), (F1,))]
-    found = judge_groups(groups, stored)
+    found = judge_groups(groups, StoredBaselines(stored))
     kinds = {which[1:]: verdict.kind for which, verdict in found.cases.items()}
     assert kinds == {
         (DIRECT.study, DIRECT.protocol): "equivalent",
