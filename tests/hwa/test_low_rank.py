@@ -110,7 +110,7 @@ def test_merged_gradients_are_those_of_the_factors(lm, data):
         RECIPE.preset, modifier="none", modifier_std=0.0, clip_sigma=None, bfloat16=False
     )
     config.forward.is_perfect = True
-    ranges = observe_input_ranges(lm.model, [LAYER], lambda: data.show(lm.model, 0))
+    ranges = observe_input_ranges(lm.model, [LAYER], lambda: data.run_batch(lm.model, 0))
     wide = {name: 100 * value for name, value in ranges.items()}
     linear = lm.model.get_submodule(PATH)
     x = torch.randn(5, linear.in_features)
