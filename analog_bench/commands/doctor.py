@@ -73,7 +73,7 @@ def examine(lock: Path) -> dict[str, Any]:
         "environment": collect_environment({}),
         "devices": here["devices"],
         "threads": here["threads"],
-        "tiles": {"torch": here["torch_tile"], "cpp": here["cpp_tile"]},
+        "tiles": here["tiles"],
         "weights": {"base": _tried(_base), "bert": _tried(_shipped)},
         "locked": {"file": str(lock), **_tried(lambda: _locked(lock))},
         "data": _data(),

@@ -12,8 +12,9 @@ from analog_bench.case import Variant
 from analog_bench.commands.arguments import Verbs, add_lock, add_threads, natural, positive
 from analog_bench.commands.arguments import add_verb as _add
 from analog_bench.errors import UsageError
-from analog_bench.noise import Preset, Tile, parse_noise
+from analog_bench.noise import Preset, parse_noise
 from analog_bench.session.settings import Settings
+from analog_bench.simulators.registry import DEFAULT_TILE, simulators
 from analog_bench.study import Budget, Choice, Study
 from analog_bench.zoo.specs import SOURCES
 
@@ -84,7 +85,9 @@ def add_verb(verbs: Verbs) -> None:
         metavar="N",
         help="seed of the chips; texts always pick by the same numbers (default: %(default)s)",
     )
-    parser.add_argument("--tile", choices=get_args(Tile), default="torch", help="tile engine")
+    parser.add_argument(
+        "--tile", choices=tuple(simulators()), default=DEFAULT_TILE, help="simulator"
+    )
     parser.add_argument("--zoo", choices=SOURCES, default="embedded", help="source of the weights")
     parser.add_argument(
         "--hwa", type=Path, metavar="FOLDER", help="folder of HWA weights, one folder a model"
@@ -167,7 +170,7 @@ def _measured(models: ModelCache, study: Study, cases: list[Case]) -> list[Resul
     from rich.console import Console
     from rich.progress import track
 
-    from analog_bench.simulators.probe import require_tile
+    from analog_bench.simulators.registry import find_simulator
     from analog_bench.store.run import settled
 
     console = Console(stderr=True)
@@ -182,7 +185,7 @@ def _measured(models: ModelCache, study: Study, cases: list[Case]) -> list[Resul
         lacks = models.lacks(case)
         runner = models.runner(study, case.model, "direct" if lacks else case.variant)
         if case.noise.WHERE == "tile":
-            require_tile(case.tile)
+            find_simulator(case.tile).require()
         if lacks:
             results.append(settled(runner.skipped(case, lacks)))
             continue

@@ -9,7 +9,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analog_bench.analog.rules import PRESETS
 from analog_bench.commands.arguments import (
     Verbs,
     add_json,
@@ -22,7 +21,7 @@ from analog_bench.commands.arguments import (
 )
 from analog_bench.commands.sheet import Line, print_sheet
 from analog_bench.errors import UsageError
-from analog_bench.hwa.recipe import CHOICES, HwaRecipe, recipe_for
+from analog_bench.hwa.recipe import CHOICES, PRESETS, HwaRecipe, recipe_for
 from analog_bench.tasks.data_folder import DATA_VARIABLE, TRAINING_FILE, training_file
 from analog_bench.zoo.lock import read_lock
 from analog_bench.zoo.specs import SOURCES, ModelSpec, find, find_embedded

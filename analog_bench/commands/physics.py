@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import get_args
 
 from analog_bench.commands.arguments import Verbs, add_json
 from analog_bench.commands.arguments import add_verb as _add
-from analog_bench.noise import Tile
+from analog_bench.simulators.registry import simulators
 
 DEVIATES = 1
 """Exit code where a quantity is off its closed form, or no tile engine works."""
@@ -27,7 +26,7 @@ def add_verb(verbs: Verbs) -> None:
     parser.add_argument("--all", action="store_true", help="show every condition, not only the sum")
     parser.add_argument(
         "--tile",
-        choices=get_args(Tile),
+        choices=tuple(simulators()),
         help="examine this tile engine only (default: all that work)",
     )
     add_json(parser)
@@ -41,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from analog_bench.simulators.physics.examination import examine
     from analog_bench.simulators.physics.survey import survey_as_plain
 
-    survey = examine((arguments.tile,) if arguments.tile else get_args(Tile))
+    survey = examine(*([arguments.tile] if arguments.tile else []))
     if arguments.json:
         print(json.dumps(survey_as_plain(survey), indent=2, allow_nan=False))
     else:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+import analog_bench.simulators.aihwkit as kit
 from analog_bench.analog.fitted_ranges import fit_input_ranges
 from analog_bench.analog.input_ranges import observe_input_ranges
 from analog_bench.hwa import checkpoint
@@ -21,7 +22,6 @@ from analog_bench.hwa.loss import Shares
 from analog_bench.hwa.outcome import Outcome, Progress
 from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.hwa.validation import Ranges, Validation, digital_score, validate
-from analog_bench.simulators import aihwkit as kit
 from analog_bench.zoo.hwa import float_state
 from analog_bench.zoo.load import LoadedModel
 

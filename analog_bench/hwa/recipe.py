@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from analog_bench.analog.rules import PRESETS, needs_input_ranges
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.noise import Ideal, Tile
+from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
+from analog_bench.simulators.protocol import Simulator
 from analog_bench.zoo.specs import ModelSpec
 
 Modifier = Literal["preset", "none", "add_normal", "mult_normal", "prog_noise", "pcm_noise"]
@@ -33,8 +33,12 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """The hyperparameters that are one of a few words, and the words."""
+PRESETS: Mapping[str, Simulator] = MappingProxyType(
+    {name: one for one in (TORCH_TILE, CPP_TILE) for name in one.presets}
+)
+"""The hardware that can be trained for, and the tile engine of each."""
 # The torch tile refuses the modifiers that simulate devices.
-_OF_CPP: Mapping[str, Tile] = MappingProxyType({"prog_noise": "cpp", "pcm_noise": "cpp"})
+_OF_CPP = ("prog_noise", "pcm_noise")
 _AT_LEAST: Mapping[str, int] = MappingProxyType(
     {
         **{"batch": 1, "accumulation": 1, "steps": 1, "block": 2, "max_length": 32, "chips": 1},
@@ -155,14 +159,14 @@ class HwaRecipe:
             )
 
     @property
-    def tile(self) -> Tile:
+    def tile(self) -> str:
         """The tile engine of the preset."""
-        return PRESETS[self.preset]
+        return PRESETS[self.preset].name
 
     @property
     def has_ranges(self) -> bool:
         """Whether the preset's tiles have static input ranges."""
-        return needs_input_ranges(Ideal(), self.preset)
+        return PRESETS[self.preset].presets[self.preset]
 
     @property
     def batches(self) -> int:
@@ -182,20 +186,18 @@ class HwaRecipe:
 
     def _check_hardware(self) -> None:
         if self.preset not in PRESETS:
-            raise UsageError(f"no hardware preset {self.preset!r}; {self._nearest(PRESETS)}")
-        if self.modifier in _OF_CPP and self.tile != "cpp":
+            near = did_you_mean(self.preset, PRESETS)
+            raise UsageError(f"no hardware preset {self.preset!r}; {near}")
+        if self.modifier in _OF_CPP and self.tile != CPP_TILE.name:
             raise UsageError(
                 f"the modifier {self.modifier} needs the C++ tile and {self.preset} is for the "
                 "torch tile; use add_normal or mult_normal, or --preset StandardHWATrainingPreset"
             )
-        if self.rank and self.adapter == "merged" and self.tile == "cpp":
+        if self.rank and self.adapter == "merged" and self.tile == CPP_TILE.name:
             raise UsageError(
                 f"a merged adapter learns on the torch tile only, and {self.preset} is for the C++ "
                 "tile; use --adapter digital, or --rank 0"
             )
-
-    def _nearest(self, known: Mapping[str, Tile]) -> str:
-        return did_you_mean(self.preset, known)
 
 
 _OF_EMBEDDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(

@@ -18,7 +18,7 @@ from analog_bench.hwa.outcome import Outcome as Outcome
 from analog_bench.hwa.outcome import Progress as Progress
 from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.recipes.claim import claim
-from analog_bench.simulators.probe import require_tile
+from analog_bench.simulators.registry import find_simulator
 from analog_bench.zoo.load import LoadedModel
 
 
@@ -57,7 +57,7 @@ def train(
         UsageError: Checkpoints of another recipe, model or other data, that cannot be read, or none
             to finish.
     """
-    require_tile(recipe.tile)
+    find_simulator(recipe.tile).require()
     made_with = {**recipe.described(), "weights": loaded.weights_sha256, "data": data.fingerprint}
     claim(out, made_with)
     found = checkpoint.last(out)

@@ -36,6 +36,7 @@ from analog_bench.plugin.options import add_options, read_settings
 from analog_bench.plugin.selection import ON_DEMAND_MARK, case_of
 from analog_bench.plugin.terminal import RESUMED, TerminalReporter
 from analog_bench.session.recorder import PROPERTY, Recorder, kept_results
+from analog_bench.simulators.registry import label_of
 from analog_bench.simulators.versions import versions
 from analog_bench.store.journal_file import read_journal
 from analog_bench.study import Study
@@ -82,11 +83,9 @@ def pytest_report_collectionfinish(
         return left_out
     from analog_bench.simulators.probe import probe
 
-    here = probe()
-    tiles = {"torch tile": here.torch_tile, "C++ tile": here.cpp_tile}
     working = [
-        f"{name}: {'works' if tile.usable else 'unusable, ' + tile.reason}"
-        for name, tile in tiles.items()
+        f"{label_of(name)}: {'works' if tile.usable else 'unusable, ' + tile.reason}"
+        for name, tile in probe().tiles.items()
     ]
     return [*left_out, *working]
 

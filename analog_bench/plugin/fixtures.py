@@ -14,6 +14,7 @@ from analog_bench.gate.requirement import first_unmet
 from analog_bench.records import Metric, Result, Scope
 from analog_bench.session.recorder import Record
 from analog_bench.session.settings import Settings
+from analog_bench.simulators.registry import find_simulator
 from analog_bench.study import Budget, Study
 
 if TYPE_CHECKING:
@@ -229,11 +230,9 @@ def _model(request: pytest.FixtureRequest, settings: Settings) -> str:
 def _measured(
     case: Case, runner: Runner, budget: Budget, settings: Settings, stored: Baseline
 ) -> Result:
-    from analog_bench.simulators.probe import require_tile
-
     try:
         if case.noise.WHERE == "tile":
-            require_tile(case.tile)
+            find_simulator(case.tile).require()
         result = runner.measure(case, budget.first_look if case.draws else range(1))
         again = settings.update_baselines or (
             settings.gate != "off" and stored.looks_changed(result)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from analog_bench.analog.rules import (
-    PRESETS,
-    check_case,
-    needs_input_ranges,
-)
+from analog_bench.analog.rules import needs_input_ranges
 from analog_bench.errors import UsageError
 from analog_bench.noise import parse_noise
+from analog_bench.simulators.registry import check_case, find_simulator, presets
 
 
 @pytest.mark.parametrize(
@@ -70,9 +67,8 @@ def test_the_rest_is_one_clear_line(
 
 def test_input_ranges_are_needed_exactly_where_aihwkit_enables_them() -> None:
     kit = pytest.importorskip("analog_bench.simulators.aihwkit")
-    for name, tile in PRESETS.items():
-        enabled = kit.has_input_range(kit.base_config(tile, name))
-        assert needs_input_ranges(parse_noise(f"preset:{name}"), "ideal") == enabled
-        assert needs_input_ranges(parse_noise("pcm"), name) == enabled
-    assert not needs_input_ranges(parse_noise("pcm"), "ideal")
-    assert not needs_input_ranges(parse_noise("white_output"), "StandardHWATrainingPreset")
+    for name, simulator in presets().items():
+        enabled = kit.has_input_range(kit.base_config(simulator.name, name))
+        assert needs_input_ranges(parse_noise(f"preset:{name}"), "ideal", simulator) == enabled
+        assert needs_input_ranges(parse_noise("pcm"), name, simulator) == enabled
+    assert not needs_input_ranges(parse_noise("pcm"), "ideal", find_simulator("torch"))
