@@ -144,7 +144,7 @@ def _asked(arguments: argparse.Namespace) -> tuple[Study, Settings]:
         lock=arguments.lock,
         device="cpu",
         seed=arguments.seed,
-        front=True,
+        replay=True,
         per_example=False,
         json=None,
         baselines=Path("baselines"),
@@ -170,6 +170,7 @@ def _measured(models: ModelCache, study: Study, cases: list[Case]) -> list[Resul
     from rich.console import Console
     from rich.progress import track
 
+    from analog_bench.session.measuring import measure_case
     from analog_bench.simulators.registry import find_simulator
     from analog_bench.store.run import settled
 
@@ -182,15 +183,9 @@ def _measured(models: ModelCache, study: Study, cases: list[Case]) -> list[Resul
         disable=not console.is_terminal,
         transient=True,
     ):
-        lacks = models.lacks(case)
-        runner = models.runner(study, case.model, "direct" if lacks else case.variant)
         if case.noise.WHERE == "tile":
             find_simulator(case.tile).require()
-        if lacks:
-            results.append(settled(runner.skipped(case, lacks)))
-            continue
-        chips = models.budget(study, case.model).first_look if case.draws else range(1)
-        results.append(settled(runner.measure(case, chips)))
+        results.append(settled(measure_case(models, study, case).result))
     return results
 
 
