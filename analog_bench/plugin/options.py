@@ -13,6 +13,7 @@ from analog_bench.case import Variant
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.gate.requirement import parse_requirement
 from analog_bench.noise import parse_noise
+from analog_bench.session.extension import load_extension
 from analog_bench.session.settings import GateMode, Settings
 from analog_bench.simulators.registry import DEFAULT_TILE, simulators
 from analog_bench.study import BUDGETS, Choice
@@ -43,6 +44,12 @@ class _Option:
 
 
 _OPTIONS = (
+    _Option(
+        "extension",
+        "Python file with noises or simulators of your own; may be repeated",
+        many=True,
+        metavar="FILE",
+    ),
     _Option("model", "model of the zoo, such as bert; may be repeated", many=True, metavar="NAME"),
     _Option(
         "layer",
@@ -176,6 +183,8 @@ def read_settings(config: pytest.Config) -> Settings:
     def must(name: str) -> str:
         return given[name][0]
 
+    for file in given["extension"]:
+        load_extension(config.rootpath / file)
     paths = ("data", "hwa", "lock", "json", "baselines")
     _check_ini_found(config, {name: one(name) for name in paths})
     root = config.rootpath

@@ -22,7 +22,7 @@ class Environment:
             not installed.
         devices: `cpu`, and the names of the GPUs.
         threads: Threads that torch computes with.
-        tiles: Status of each simulator, by name.
+        tiles: Status of each simulator, by name; not of optional ones that are not installed.
     """
 
     versions: dict[str, str | None]
@@ -42,5 +42,9 @@ def probe() -> Environment:
         versions=versions(),
         devices=("cpu", *cuda),
         threads=torch.get_num_threads(),
-        tiles={name: simulator.status for name, simulator in simulators().items()},
+        tiles={
+            name: simulator.status
+            for name, simulator in simulators().items()
+            if simulator.installed or not simulator.optional
+        },
     )

@@ -50,6 +50,7 @@ class Simulator(TileSimulator, Protocol):
         name: What `--tile` and results call it.
         noises: The noise families it has; `Ideal` is always one.
         package: The distribution that must be installed; empty where there is none.
+        optional: Whether nothing is said of it where the package is not installed.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Simulator(TileSimulator, Protocol):
     presets: Mapping[str, bool] = MappingProxyType({})
     seeded: bool = True
     package: str = ""
+    optional: bool = False
 
     @property
     def advice(self) -> str:
@@ -66,6 +68,11 @@ class Simulator(TileSimulator, Protocol):
     def cost(self, noise: Noise, hardware: str) -> Cost:
         """Return what a noise on this hardware costs, about; forecasts use it, results do not."""
         return Cost(passes=2.0, programming=1e4)
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package is there."""
+        return not self.package or versions(self.package)[self.package] is not None
 
     @functools.cached_property
     def status(self) -> TileStatus:
@@ -84,7 +91,7 @@ class Simulator(TileSimulator, Protocol):
 
 def _tried(simulator: Simulator) -> TileStatus:
     package, found = simulator.package, versions(simulator.package)
-    if package and found[package] is None:
+    if not simulator.installed:
         return TileStatus(False, f"{package} is not installed; install {simulator.advice}")
     # Not at the top: it imports torch.
     from analog_bench.simulators.trial import spelt, try_out

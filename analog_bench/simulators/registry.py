@@ -8,13 +8,14 @@ from analog_bench.analog.rules import IDEAL, check_drift, family_of, preset_name
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Ideal, Noise, Preset
 from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
+from analog_bench.simulators.lightning import Lightning
 from analog_bench.simulators.protocol import Simulator
 
 NO_TILE = "none"
 """What results say in place of a simulator where the noise needs none."""
 DEFAULT_TILE = TORCH_TILE.name
 """The simulator where neither the study nor the user names one."""
-_SIMULATORS: dict[str, Simulator] = {one.name: one for one in (TORCH_TILE, CPP_TILE)}
+_SIMULATORS: dict[str, Simulator] = {one.name: one for one in (TORCH_TILE, CPP_TILE, Lightning())}
 
 
 def simulators() -> dict[str, Simulator]:

@@ -11,6 +11,7 @@ from analog_bench.simulators.physics.fact import Fact
 from analog_bench.simulators.physics.facts import facts_of, facts_without_tiles
 from analog_bench.simulators.physics.survey import Survey
 from analog_bench.simulators.probe import probe
+from analog_bench.simulators.registry import find_simulator
 from analog_bench.simulators.versions import CPP, TORCH
 
 
@@ -26,7 +27,9 @@ def examine(*tiles: str) -> Survey:
         The survey. Nothing that aihwkit may throw comes through: it becomes a reason.
     """
     here = probe()
-    reasons = {tile: here.tiles[tile].reason for tile in tiles or (TORCH, CPP)}
+    named = tiles or (TORCH, CPP)
+    status = {**{tile: find_simulator(tile).status for tile in named}, **here.tiles}
+    reasons = {tile: status[tile].reason for tile in named}
     usable = [tile for tile, reason in reasons.items() if not reason]
     survey = Survey(
         versions=here.versions,
@@ -34,7 +37,7 @@ def examine(*tiles: str) -> Survey:
         facts=tuple(_facts(usable)),
         checks=tuple(_checks(usable)),
     )
-    if not usable:
+    if not {TORCH, CPP}.intersection(usable):
         return survey
     import analog_bench.simulators.aihwkit as kit
 

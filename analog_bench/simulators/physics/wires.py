@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import torch
 
-import analog_bench.simulators.aihwkit as kit
 from analog_bench.noise import IrDrop
 from analog_bench.simulators.physics.experiment import Finding, exact, experiment
 from analog_bench.simulators.physics.specimen import product
@@ -40,6 +39,9 @@ def _fast(tile: str) -> Iterator[Finding]:
     tiles=(TORCH,),
 )
 def _timed(tile: str) -> Iterator[Finding]:
+    # Not at the top: other simulators are examined where aihwkit is not installed.
+    import analog_bench.simulators.aihwkit as kit
+
     x, weight = torch.linspace(0.0, 1.0, _ROWS)[None], torch.ones(2, _ROWS)
     for scale in (1.0, 20.0):
         found, expected = kit.timed_ir_drop(weight, x, scale)
