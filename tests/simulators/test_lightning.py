@@ -11,6 +11,7 @@ from analog_bench.noise import Ideal, OutNoise, Pcm, Quantise
 from analog_bench.simulators.physics.examination import examine
 from analog_bench.simulators.registry import check_case, find_simulator
 
+SPLIT = [367, 367, 366]
 LIGHTNING = find_simulator("lightning")
 installed = pytest.mark.skipif(
     not LIGHTNING.installed,
@@ -80,7 +81,7 @@ def test_noise_is_that_of_the_definition_and_seeded(model, x):
     # One draw for each of the three tiles, in units of its own largest inputs and weights.
     variance = sum(
         (v.abs().amax(-1, keepdim=True) * w.abs().amax(1)).square()
-        for v, w in zip(x.split([367, 367, 366], -1), model[0].weight.split([367, 367, 366], 1))
+        for v, w in zip(x.split(SPLIT, -1), model[0].weight.split(SPLIT, 1), strict=True)
     )
     z = off / (0.1 * variance.sqrt())
     assert float(z.std()) == pytest.approx(1.0, rel=5 / (2 * z.numel()) ** 0.5)
