@@ -156,19 +156,19 @@ def _paths(given: Sequence[Path]) -> Sequence[Path]:
 
 
 def _show(history: History, arguments: argparse.Namespace) -> None:
-    from analog_bench.history.question import Asked, answer, runs_of
+    from analog_bench.history.query import Query, runs_of, trends_with_steps
     from analog_bench.report.glyphs import needs_ascii
     from analog_bench.report.history_plain import history_plain
     from analog_bench.report.history_plot import write_plot
     from analog_bench.report.history_table import overview, trend_table
 
-    asked = Asked(
+    asked = Query(
         score=arguments.score or "plain",
         metric=arguments.metric,
         order=arguments.order or "date",
         last=arguments.last,
     )
-    trends, steps = answer(history, asked, arguments.case)
+    trends, steps = trends_with_steps(history, asked, arguments.case)
     if arguments.plot is not None:
         write_plot(arguments.plot, trends, steps, by_release=asked.order == "release")
     runs = runs_of(history, asked.order, asked.last)
