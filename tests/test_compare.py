@@ -9,7 +9,7 @@ import pytest
 
 from analog_bench.cli import main
 from analog_bench.gate.comparison import compare_runs
-from analog_bench.records import SECOND_LOOK, Margin, Measurement, Metric, Result, Scope
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Measurement, Metric, Result, Scope
 from analog_bench.report.comparison import comparison_markdown
 from analog_bench.store.run import Manifest, Run
 from analog_bench.store.run_file import write_run
@@ -20,7 +20,7 @@ LAYERS = [f"encoder.layer.{n}.output.dense" for n in range(6)]
 
 
 def run(drops=(), seed=7, torch="2.11.0", when="2026-11-23T10:00:00+00:00", **changed):
-    """Return a run; layers named in `drops` lost so much, on the chips of both looks."""
+    """Return a run; layers named in `drops` lost so much, on initial and confirmation chips."""
     results = []
     for n, layer in enumerate(LAYERS):
         chips = tuple(
@@ -31,7 +31,7 @@ def run(drops=(), seed=7, torch="2.11.0", when="2026-11-23T10:00:00+00:00", **ch
                 (),
                 1.0,
             )
-            for chip in (0, 1, 2, *range(SECOND_LOOK, SECOND_LOOK + 6))
+            for chip in (0, 1, 2, *range(FIRST_CONFIRMATION_CHIP, FIRST_CONFIRMATION_CHIP + 6))
         )
         results.append(
             Result(

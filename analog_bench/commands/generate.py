@@ -183,6 +183,6 @@ def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result
         if lacks:
             results.append(settled(runner.skipped(case, lacks)))
             continue
-        chips = models.budget(study, case.model).first_look if case.draws else range(1)
+        chips = models.budget(study, case.model).initial_chips if case.draws else range(1)
         results.append(settled(runner.measure(case, chips)))
     return results

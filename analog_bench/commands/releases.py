@@ -255,7 +255,7 @@ def _note_plan(plan: Plan) -> None:
 
 
 def _write(path: Path, plain: Any) -> None:
-    from analog_bench.store.atomic_file import write_atomic
+    from analog_bench.atomic_file import write_atomic
     from analog_bench.store.layout import layout
 
     try:

@@ -109,9 +109,10 @@ def report(
 ) -> None:
     """Write a run as one HTML page that opens anywhere."""
     # Not at the top: other verbs need no scipy.
+    from analog_bench.gate.judge import judge_run
+    from analog_bench.report.contents import judged_contents
     from analog_bench.report.html.page import save_figures, write_page
     from analog_bench.report.step_summary import step_summary
-    from analog_bench.session.judgement import judged
     from analog_bench.store.run_folder import read_runs
 
     if markdown and output is not None:
@@ -125,7 +126,8 @@ def report(
             f"the page would replace results in {str(page)!r}; name a file that ends in .html"
         )
     run = read_runs(results)
-    contents = judged(run, baselines or run.manifest.baselines, results.name)
+    judgement = judge_run(run, baselines or run.manifest.baselines)
+    contents = judged_contents(run, judgement, results.name)
     if markdown:
         print(step_summary(contents), end="")
     else:
@@ -148,15 +150,15 @@ def update(
 
     pytest's --update-baselines also measures the fresh chips that confirm a suspicion.
     """
+    from analog_bench.gate.judge import StoredBaselines, judge_groups
     from analog_bench.report.summary import stored_changes
-    from analog_bench.session.judgement import judge_groups
     from analog_bench.session.recorder import store_baselines
     from analog_bench.store.baseline import Provenance
     from analog_bench.store.run_folder import read_runs
 
     run = read_runs(results)
     # Before they are replaced.
-    verdicts = judge_groups(run.groups, root).cases
+    verdicts = judge_groups(run.groups, StoredBaselines(root)).cases
     changes = store_baselines(run.groups, Provenance.of(run.manifest), root)
     if as_json:
         print_json([asdict(change) for change in changes])

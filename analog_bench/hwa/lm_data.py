@@ -9,16 +9,16 @@ from datasets import Dataset
 from torch import Tensor, nn
 
 from analog_bench.errors import UsageError
+from analog_bench.hwa.held_out import hold_out_articles
 from analog_bench.hwa.loss import Shares, divergence, state_error, weighed
-from analog_bench.hwa.recipe import HwaRecipe
-from analog_bench.recipes.lm_corpus import (
+from analog_bench.hwa.prose import (
     Article,
     Rows,
     articles,
     corpus_hash,
-    hold_out,
     token_stream,
 )
+from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.records import Metric
 from analog_bench.seeds import derive_seed
 from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
@@ -50,7 +50,7 @@ class LmData:
                 f"rows of {recipe.block} tokens are too long for {loaded.spec.name}, which takes "
                 f"{positions}; use a smaller block"
             )
-        training, held = hold_out(articles(rows), recipe.held_out)
+        training, held = hold_out_articles(articles(rows), recipe.held_out)
         training = _drawn(training, recipe)
         stream = torch.from_numpy(token_stream(training, loaded.tokenizer))
         seed = derive_seed(recipe.seed, "order")

@@ -9,11 +9,10 @@ from datasets import Dataset
 from torch import Tensor, nn
 
 from analog_bench.errors import UsageError
+from analog_bench.hwa.held_out import hold_out_questions
 from analog_bench.hwa.loss import Shares, divergence, state_error, weighed
 from analog_bench.hwa.recipe import HwaRecipe
-from analog_bench.recipes.held_out_answers import part_questions
-from analog_bench.recipes.span_batches import SpanBatch, SpanBatches
-from analog_bench.recipes.span_training import unambiguous
+from analog_bench.hwa.span_batches import SpanBatch, SpanBatches, unambiguous
 from analog_bench.records import Metric
 from analog_bench.seeds import derive_seed
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
@@ -50,7 +49,7 @@ class QaData:
             )
         length = recipe.max_length
         limits = WindowLimits(length, length // 4, min(_LONGEST_QUESTION, length // 4))
-        usable, held = part_questions(questions, recipe.held_out)
+        usable, held = hold_out_questions(questions, recipe.held_out)
         wanted = int(recipe.batches * recipe.batch * _SPARE) + recipe.batch
         usable = unambiguous(_drawn(usable, wanted, recipe.seed))
         seed = derive_seed(recipe.seed, "order")

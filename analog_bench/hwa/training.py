@@ -17,7 +17,6 @@ from analog_bench.hwa.learner import learning
 from analog_bench.hwa.outcome import Outcome as Outcome
 from analog_bench.hwa.outcome import Progress as Progress
 from analog_bench.hwa.recipe import HwaRecipe
-from analog_bench.recipes.claim import claim
 from analog_bench.simulators.probe import require_tile
 from analog_bench.zoo.load import LoadedModel
 
@@ -59,7 +58,7 @@ def train(
     """
     require_tile(recipe.tile)
     made_with = {**recipe.described(), "weights": loaded.weights_sha256, "data": data.fingerprint}
-    claim(out, made_with)
+    checkpoint.claim(out, made_with)
     found = checkpoint.last(out)
     if finish and found is None:
         raise UsageError(f"{out} holds no checkpoint to finish from; train first")

@@ -72,7 +72,7 @@ def _what_was_done(rows: Sequence[Row], metrics: Sequence[Metric], data: str, gl
     tiles = sorted({result.tile for result in results} - {"none"})
     if tiles:
         parts.append(f"{' and '.join(tiles)} tile")
-    chips = _counted({len(result.first_look) for result in measured}, "chip")
+    chips = _counted({len(result.initial_chips) for result in measured}, "chip")
     examples = _counted(
         {len(scores) for r in measured for chip in r.chips for scores in chip.per_example.values()},
         "example",

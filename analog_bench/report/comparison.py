@@ -120,9 +120,8 @@ def _rows(
 def _chips(verdict: Verdict) -> str:
     if verdict.change is None:
         return one_line(verdict.reason)
-    return f"{'paired' if verdict.paired else 'unpaired'}, {verdict.looks} look" + (
-        "s" if verdict.looks > 1 else ""
-    )
+    chips = "confirmation" if verdict.looks > 1 else "initial"
+    return f"{chips}, {'paired' if verdict.paired else 'unpaired'}"
 
 
 def _heading(family: FamilyComparison) -> str:

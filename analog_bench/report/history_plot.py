@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from analog_bench.atomic_file import write_atomic
 from analog_bench.errors import StoreError, UsageError
 from analog_bench.gate.step import Step
 from analog_bench.history.trend import Point, RunFacts, Trend
@@ -23,7 +24,6 @@ from analog_bench.report.html.cells import ends_within
 from analog_bench.report.html.theme import IN_FILES, config
 from analog_bench.report.labels import one_line
 from analog_bench.report.wording import counted
-from analog_bench.store.atomic_file import write_atomic
 
 MOST = 12
 """Trends in one picture."""

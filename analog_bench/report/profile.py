@@ -206,11 +206,11 @@ def layer_losses(measured: Iterable[tuple[Result, float]]) -> list[LayerLoss]:
 def _row(result: Result, metrics: Sequence[Metric]) -> Row:
     scores: dict[str, Interval] = {}
     drops: dict[str, float] = {}
-    if result.status == "measured" and result.first_look:
+    if result.status == "measured" and result.initial_chips:
         for metric in metrics:
             name = metric.name
-            if all(name in chip.scores for chip in result.first_look):
-                scores[name] = mean_interval([chip.scores[name] for chip in result.first_look])
+            if all(name in chip.scores for chip in result.initial_chips):
+                scores[name] = mean_interval([chip.scores[name] for chip in result.initial_chips])
                 if name in result.digital:
                     lost = result.digital[name] - scores[name].centre
                     drops[name] = lost if metric.higher_is_better else -lost
@@ -222,7 +222,7 @@ def _chip_drops(result: Result, metric: Metric) -> dict[int, float]:
     sign = 1.0 if metric.higher_is_better else -1.0
     drops = {
         chip.chip: sign * (result.digital[metric.name] - chip.scores[metric.name])
-        for chip in result.first_look
+        for chip in result.initial_chips
     }
     return {chip: drop for chip, drop in drops.items() if math.isfinite(drop)}
 

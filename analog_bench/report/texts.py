@@ -187,7 +187,7 @@ def _digital(result: Result, metrics: Sequence[Metric]) -> _Cell:
 
 
 def _measured(result: Result, metrics: Sequence[Metric], glyph: Glyphs) -> _Cell:
-    chips = result.first_look
+    chips = result.initial_chips
     if result.status != "measured" or not chips or not chips[0].texts:
         return _Cell("", one_line(f"{result.status}: {result.reason}"))
     scores = [
@@ -199,12 +199,12 @@ def _measured(result: Result, metrics: Sequence[Metric], glyph: Glyphs) -> _Cell
 
 
 def _over(result: Result, metric: Metric) -> Interval:
-    return mean_interval([chip.scores[metric.name] for chip in result.first_look])
+    return mean_interval([chip.scores[metric.name] for chip in result.initial_chips])
 
 
 def _caption(results: Sequence[Result], glyph: Glyphs) -> str:
     measured = [result for result in results if result.chips]
-    chips = max((len(result.first_look) for result in measured), default=0)
+    chips = max((len(result.initial_chips) for result in measured), default=0)
     texts = max(len(result.digital_texts) for result in results)
     said = (
         f"The first of {texts} texts, of the first of {chips} chips; scores are means over all. "

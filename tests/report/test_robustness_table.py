@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from analog_bench.gate.robustness import DAY_S, MONTH_S, SECOND_S, robustness_of
-from analog_bench.records import SECOND_LOOK, Measurement, Metric
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Metric
 from analog_bench.report.robustness_table import YEAR_S, robustness_table
 
 F1 = Metric("f1", "points", True, 1.0)
@@ -171,10 +171,16 @@ def test_without_the_score_of_guessing_there_is_no_a_star(bert):
     assert robustness_table(unknown, F1, width=80) is None
 
 
-def test_the_second_look_enters_no_score(bert):
+def test_confirmation_chips_enter_no_score(bert):
     results = drifting(bert[0])
     again = [
-        replace(r, chips=(*r.chips, Measurement(SECOND_LOOK, {"f1": 0.0}, {}, (1.0, 1000.0), 1.0)))
+        replace(
+            r,
+            chips=(
+                *r.chips,
+                Measurement(FIRST_CONFIRMATION_CHIP, {"f1": 0.0}, {}, (1.0, 1000.0), 1.0),
+            ),
+        )
         for r in results
     ]
     assert drawn(120, again) == drawn(120, results)

@@ -17,7 +17,7 @@ from analog_bench.report.html.cells import (
 from analog_bench.report.labels import amount, metric_label, one_line, spelt_change
 from analog_bench.report.numerals import percent
 from analog_bench.report.texts import visible
-from analog_bench.report.wording import condition_label, counted, group_label, loss_label
+from analog_bench.report.wording import condition_label, group_label, loss_label
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,10 @@ def _lines(study: Judged, result: Result) -> list[tuple[str, str]]:
         lines.append(("verdict", f"{verdict.kind}: {one_line(verdict.reason)}"))
         change = spelt_change(verdict, study.main, GLYPH)
         if change:
-            looks = counted(verdict.looks, "look")
+            chips = "confirmation" if verdict.looks > 1 else "initial"
             paired = "paired" if verdict.paired else "unpaired"
             change = f"{change} {study.main.unit}".rstrip()
-            lines.append(("change", f"{change}, {paired} chips, {looks}"))
+            lines.append(("change", f"{change}, {chips} chips, {paired}"))
         if verdict.detectable is not None:
             detects = f"{amount(verdict.detectable, study.main)} {study.main.unit}".rstrip()
             lines.append(("detects", f"{detects}, four times in five"))
@@ -149,5 +149,5 @@ def _texts(result: Result) -> list[tuple[str, tuple[str, ...]]]:
     if not result.digital_texts:
         return []
     written = [("digital", result.digital_texts)]
-    written += [(f"chip {chip.chip}", chip.texts) for chip in result.first_look[:1]]
+    written += [(f"chip {chip.chip}", chip.texts) for chip in result.initial_chips[:1]]
     return [(whose, tuple(visible(text.strip()) for text in texts)) for whose, texts in written]

@@ -70,7 +70,7 @@ def number(text: str, href: str = "") -> Cell:
 
 
 def score_over(result: Result, metric: Metric) -> Interval | None:
-    """Return a result's mean over the chips of the first look, with its interval.
+    """Return a result's mean over the initial chips, with its interval.
 
     Args:
         result: The result.
@@ -79,7 +79,7 @@ def score_over(result: Result, metric: Metric) -> Interval | None:
     Returns:
         The mean; None where a chip has no such score.
     """
-    scores = [chip.scores.get(metric.name) for chip in result.first_look]
+    scores = [chip.scores.get(metric.name) for chip in result.initial_chips]
     known = [score for score in scores if score is not None]
     return mean_interval(known) if known and len(known) == len(scores) else None
 

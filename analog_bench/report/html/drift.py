@@ -38,7 +38,7 @@ class _Curve:
 
     def bands(self, metric: Metric) -> list[tuple[float, float] | None]:
         """Return the 95 % band of the mean at each time, from whole trajectories where it can."""
-        chips = [{c.chip: c.scores[metric.name] for c in r.first_look} for r in self.results]
+        chips = [{c.chip: c.scores[metric.name] for c in r.initial_chips} for r in self.results]
         if len(chips[0]) > 1 and all(scores.keys() == chips[0].keys() for scores in chips):
             rows = [[scores[chip] for scores in chips] for chip in chips[0]]
             low, high = trajectory_band(rows, seed=self.results[0].seed)
@@ -115,7 +115,7 @@ def _drawing(contents: Contents, curves: Sequence[_Curve], metric: Metric) -> An
         }
         for curve in curves
         for result in curve.results
-        for chip in result.first_look
+        for chip in result.initial_chips
     ]
     scores = [float(str(row["score"])) for row in chips]
     scores += [digital] if digital is not None else []
@@ -224,7 +224,7 @@ def _sheet(contents: Contents, curves: Sequence[_Curve], metrics: Sequence[Metri
             Cell(spelt_time(result.drift_s)),
             Cell(curve.weights),
             *(number(spelt_score(result, metric), contents.link(result)) for metric in metrics),
-            number(str(len(result.first_look))),
+            number(str(len(result.initial_chips))),
         )
         for curve in curves
         for result in curve.results
@@ -249,7 +249,7 @@ def _message(curves: Sequence[_Curve], what: str, metric: Metric) -> str:
 
 
 def _note(study: Judged, curves: Sequence[_Curve], first: Result) -> str:
-    chips = max(len(result.first_look) for curve in curves for result in curve.results)
+    chips = max(len(result.initial_chips) for curve in curves for result in curve.results)
     said = f"{condition_label(first)}. {study.scope.examples} {study.scope.data}."
     if chips > 1:
         said += (

@@ -14,12 +14,12 @@ from pathlib import Path
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
+from analog_bench.atomic_file import check_target, write_atomic
 from analog_bench.errors import StoreError
 from analog_bench.report.contents import Contents
 from analog_bench.report.html.chapter import chapters
 from analog_bench.report.html.figure import Figure, write_figures
 from analog_bench.report.html.overview import overview
-from analog_bench.store.atomic_file import check_target, write_atomic
 
 _TEMPLATES = ("page.html", "parts.html")
 _BREAK = re.compile(r"(?<=[./:_=,])(?=[^\d\s])")

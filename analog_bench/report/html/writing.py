@@ -93,7 +93,7 @@ def _writing(contents: Contents, study: Judged, results: Sequence[Result]) -> Wr
     variants = [name for name in WEIGHTS if any(r.variant == name for r in results)]
     times = sorted({result.drift_s for result in results})
     at = {(result.drift_s, result.variant): result for result in results}
-    chips = max((len(result.first_look) for result in results), default=0)
+    chips = max((len(result.initial_chips) for result in results), default=0)
     return Writing(
         noise=one_line(results[0].noise).removeprefix("preset:name="),
         note=(
@@ -142,7 +142,7 @@ def _text(
     heading = f"{WEIGHTS[variant]} after {spelt_time(time)}"
     if result is None:
         return Text(heading, "", "", (), "not asked for", variant)
-    chips = result.first_look
+    chips = result.initial_chips
     if not chips or not chips[0].texts:
         return Text(heading, "", "", (), one_line(f"{result.status}: {result.reason}"), variant)
     text = chips[0].texts[0].strip()
