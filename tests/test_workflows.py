@@ -124,8 +124,9 @@ def test_a_job_measures_a_night(job, own, asked, checkout):
     program, *words = shlex.split(line)
     assert program == ".venv/bin/analog-bench"
     found = parse(words)
-    assert found["words"][: len(own)] == own
-    assert found["words"][len(found["words"]) - len(shlex.split(asked)) :] == shlex.split(asked)
+    words = list(found["words"])
+    assert words[: len(own)] == own
+    assert words[len(words) - len(shlex.split(asked)) :] == shlex.split(asked)
     # What is kept, and what is uploaded.
     steps = NIGHTLY["jobs"][job]["steps"]
     fetched = next(step for step in steps if step.get("name") == "Fetch the history")

@@ -84,7 +84,7 @@ def ship_outcome(
     described: dict[str, str | int | float | bool] = {
         **recipe.described(),
         "data": f"SQuAD v1.1 train, {data.fingerprint}",
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "aihwkit": versions()["aihwkit"] or "unknown",
         "processor_minutes": round(outcome.minutes, 1),
     }
