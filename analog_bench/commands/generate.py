@@ -121,7 +121,7 @@ def generate(
         lock=lock,
         device="cpu",
         seed=seed,
-        front=True,
+        replay=True,
         per_example=False,
         json=None,
         baselines=Path("baselines"),
@@ -162,6 +162,7 @@ def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result
     from rich.console import Console
     from rich.progress import track
 
+    from analog_bench.session.measuring import measure_case
     from analog_bench.session.model_cache import ModelCache
     from analog_bench.simulators.probe import require_tile
     from analog_bench.store.run import settled
@@ -176,13 +177,7 @@ def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result
         disable=not console.is_terminal,
         transient=True,
     ):
-        lacks = models.lacks(case)
-        runner = models.runner(study, case.model, "direct" if lacks else case.variant)
         if case.noise.WHERE == "tile":
             require_tile(case.tile)
-        if lacks:
-            results.append(settled(runner.skipped(case, lacks)))
-            continue
-        chips = models.budget(study, case.model).initial_chips if case.draws else range(1)
-        results.append(settled(runner.measure(case, chips)))
+        results.append(settled(measure_case(models, study, case).result))
     return results

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from analog_bench.hwa.conclusion import Conclusion
     from analog_bench.hwa.shipping import Shipped
-    from analog_bench.hwa.trial import Found
+    from analog_bench.hwa.trial import SearchResult
     from analog_bench.zoo.load import LoadedModel
 
 _USUAL = HwaRecipe()
@@ -200,8 +200,8 @@ def search(
     out = out or Path("runs") / "hwa-search" / spec.name.replace("/", "--")
     loaded, rows = _load(spec, data, weights, lock, threads)
     from analog_bench.commands.hwa_progress import SearchDisplay
-    from analog_bench.hwa.search_file import STORAGE
     from analog_bench.hwa.search_run import SearchOptions, run_search
+    from analog_bench.hwa.search_storage import STORAGE
 
     options = SearchOptions(objective, trials, sampler, pruner, fresh_chips, wandb)
     display = SearchDisplay(trials)
@@ -261,7 +261,11 @@ def _lines(shipped: Shipped, out: Path, ship: Path) -> list[Line]:
 
 
 def _document(
-    spec: ModelSpec, found: Found, conclusion: Conclusion | None, objective: str, storage: Path
+    spec: ModelSpec,
+    found: SearchResult,
+    conclusion: Conclusion | None,
+    objective: str,
+    storage: Path,
 ) -> dict[str, Any]:
     trials = [asdict(trial) for trial in found.trials]
     for trial in trials:

@@ -16,9 +16,8 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from analog_bench.hwa.space import Setting
 from analog_bench.hwa.training import Progress
-from analog_bench.hwa.trial import Trial
+from analog_bench.hwa.trial import Setting, Trial
 
 _LINE_EVERY = 10
 

@@ -12,8 +12,7 @@ from typing import Any, Literal
 from analog_bench.atomic_file import write_atomic
 from analog_bench.errors import StoreError
 from analog_bench.gate.interval import Interval, mean_interval
-from analog_bench.hwa.space import Setting
-from analog_bench.hwa.trial import Found
+from analog_bench.hwa.trial import SearchResult, Setting
 from analog_bench.records import Metric
 
 CONCLUSION = "conclusion.json"
@@ -98,7 +97,11 @@ class Conclusion:
 
 
 def conclude(
-    found: Found, folder: Path, metric: Metric, measure: Measure, made_with: Mapping[str, Any]
+    found: SearchResult,
+    folder: Path,
+    metric: Metric,
+    measure: Measure,
+    made_with: Mapping[str, Any],
 ) -> Conclusion | None:
     """Measure the default and the best trial, unless the search's folder has their scores.
 

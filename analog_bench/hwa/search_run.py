@@ -13,11 +13,11 @@ from datasets import Dataset
 from analog_bench.hwa import objective
 from analog_bench.hwa.conclusion import Conclusion, conclude
 from analog_bench.hwa.data import make_data
-from analog_bench.hwa.proposal import SearchPlan
 from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.sampler import SearchPlan
 from analog_bench.hwa.search import Watcher, search
 from analog_bench.hwa.training import Progress
-from analog_bench.hwa.trial import Found
+from analog_bench.hwa.trial import SearchResult
 from analog_bench.seeds import derive_seed
 from analog_bench.simulators.versions import versions
 from analog_bench.zoo.load import LoadedModel
@@ -68,7 +68,7 @@ def run_search(
     out: Path,
     options: SearchOptions,
     display: Display,
-) -> tuple[Found, Conclusion | None]:
+) -> tuple[SearchResult, Conclusion | None]:
     """Search, or go on, and compare the best with the default.
 
     Args:

@@ -13,8 +13,6 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from analog_bench.engine.front import Front
-from analog_bench.engine.runner import WALKS
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.session.inputs import make_task
 from analog_bench.tasks.language_modelling import LanguageModelling
@@ -99,19 +97,17 @@ def score_model(
         )
     loaded = load(spec, lock_path=lock, shipped=weights)
     task = make_task(source, loaded, examples=examples, data_folder=data_folder, lock=lock)
-    front = Front(WALKS[spec.family](loaded.model), task.batches)
     console = Console(stderr=True)
     began = time.perf_counter()
-    front.move_to(0)
-    outputs = track(
-        front.outputs(),
+    batches = track(
+        range(len(task.batches)),
         description="scoring",
-        total=len(task.batches),
         console=console,
         disable=not console.is_terminal,
         transient=True,
     )
-    reduced = [task.reduce(number, output) for number, output in enumerate(outputs)]
+    with torch.inference_mode():
+        reduced = [task.reduce(batch, task.run(loaded.model, batch)) for batch in batches]
     if not all(bool(torch.isfinite(batch).all()) for batch in reduced):
         raise WeightsError(f"{spec.name} computes values that are not finite numbers")
     per_example = task.score(reduced)
