@@ -111,6 +111,11 @@ def test_judging_and_storing_need_no_torch(name):
     assert known.isdisjoint({"torch", "pytest", "aihwkit", "transformers", "datasets"})
 
 
+def test_the_wheel_needs_nothing_of_the_checkout():
+    used = {name for module in modules() for name in outside(module)}
+    assert used.isdisjoint({"training", "tests", "bench", "conftest"})
+
+
 @pytest.mark.parametrize("module", modules())
 def test_modules_are_nouns_not_drawers(module):
     assert not {"utils", "util", "common", "helpers", "helper", "misc"} & set(module.split("."))

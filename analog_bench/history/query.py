@@ -146,10 +146,10 @@ def _fitting(history: History, cases: Sequence[str]) -> set[str] | None:
     fitting: set[str] = set()
     for wanted in cases:
         # An id may itself hold what is special in a pattern.
-        own = {case for case in known if case == wanted or fnmatchcase(case, wanted)}
-        if not own:
+        matches = {case for case in known if case == wanted or fnmatchcase(case, wanted)}
+        if not matches:
             raise UsageError(f"no case {wanted!r} in these runs; {_near(wanted, known)}")
-        fitting |= own
+        fitting |= matches
     return fitting
 
 
