@@ -14,7 +14,7 @@ from analog_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from analog_bench.history.database import History
-    from analog_bench.history.question import Asked
+    from analog_bench.history.query import Query
 
 RUNS = (Path("runs"), Path("runs/history"))
 Score = Literal["a_star", "one_day", "avm"]
@@ -107,10 +107,10 @@ def history(
     if export is not None and as_json:
         raise UsageError("--export prints no document: leave out --json")
     if sql is not None and given:
-        raise UsageError(f"--sql says itself what is asked: leave out {given}")
+        raise UsageError(f"--sql says itself what is query: leave out {given}")
     # Not at the top: other verbs need none of it.
     from analog_bench.history.database import History
-    from analog_bench.history.question import Asked
+    from analog_bench.history.query import Query
 
     opened = History(runs or [RUNS[0], *(path for path in RUNS[1:] if path.is_dir())], warn)
     if where is not None:
@@ -120,8 +120,8 @@ def history(
     elif sql is not None:
         _answer(opened, sql, as_json=as_json)
     else:
-        asked = Asked(score=score or "plain", metric=metric, order=order or "date", last=last)
-        _show(opened, asked, case or [], plot, as_json=as_json)
+        query = Query(score=score or "plain", metric=metric, order=order or "date", last=last)
+        _show(opened, query, case or [], plot, as_json=as_json)
 
 
 def write_history(history: History, target: Path) -> str:
@@ -150,21 +150,21 @@ def write_history(history: History, target: Path) -> str:
 
 
 def _show(
-    history: History, asked: Asked, cases: list[str], plot: Path | None, *, as_json: bool
+    history: History, query: Query, cases: list[str], plot: Path | None, *, as_json: bool
 ) -> None:
-    from analog_bench.history.question import answer, runs_of
+    from analog_bench.history.query import runs_of, trends_with_steps
     from analog_bench.report.history_plain import history_plain
     from analog_bench.report.history_plot import write_plot
     from analog_bench.report.history_table import overview, trend_table
 
-    trends, steps = answer(history, asked, cases)
+    trends, steps = trends_with_steps(history, query, cases)
     if plot is not None:
-        write_plot(plot, trends, steps, by_release=asked.order == "release")
-    runs = runs_of(history, asked.order, asked.last)
+        write_plot(plot, trends, steps, by_release=query.order == "release")
+    runs = runs_of(history, query.order, query.last)
     if as_json:
         print_json(history_plain(runs, trends, steps))
         return
-    if cases or asked.score != "plain":
+    if cases or query.score != "plain":
         print_rich(trend_table(trends, steps, ascii_only=ascii_only()), width=_width())
     else:
         print_rich(overview(runs, trends, steps, ascii_only=ascii_only()), width=_width())

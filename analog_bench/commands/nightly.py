@@ -109,7 +109,7 @@ def conclude(results: Path, history: Path, code: int) -> str:
     """
     from analog_bench.gate.judge import judge_run
     from analog_bench.history.database import History
-    from analog_bench.history.question import Asked, runs_of, steps_of, trends_of
+    from analog_bench.history.query import Query, runs_of, steps_of, trends_of
     from analog_bench.history.row import run_id_of
     from analog_bench.report.contents import judged_contents
     from analog_bench.report.nightly_summary import nightly_summary
@@ -119,7 +119,7 @@ def conclude(results: Path, history: Path, code: int) -> str:
     write_history(History([results], warn), history)
     nights = History([history], warn)
     # All of them, as `analog-bench history` has them: which steps count depends on the others.
-    trends = trends_of(nights, Asked())
+    trends = trends_of(nights, Query())
     measured = read_run(results)
     run_id = run_id_of(measured.manifest)
     judgement = judge_run(measured, measured.manifest.baselines)
