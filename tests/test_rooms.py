@@ -20,10 +20,10 @@ FLOORS = (
     ("report",),
     ("releases",),
     ("history",),
+    ("hwa",),
     ("gate",),
     ("store",),
     ("engine",),
-    ("hwa",),
     ("simulators",),
     ("analog",),
     ("tasks",),
@@ -110,6 +110,11 @@ def test_pytest_stays_on_the_top_floor():
 def test_judging_and_storing_need_no_torch(name):
     known = {found for module in modules() if room(module) == name for found in outside(module)}
     assert known.isdisjoint({"torch", "pytest", "aihwkit", "transformers", "datasets"})
+
+
+def test_the_wheel_needs_nothing_of_the_checkout():
+    used = {name for module in modules() for name in outside(module)}
+    assert used.isdisjoint({"training", "tests", "bench", "conftest"})
 
 
 @pytest.mark.parametrize("module", modules())

@@ -18,6 +18,7 @@ from analog_bench.analog.input_ranges import observe_input_ranges
 from analog_bench.errors import UsageError
 from analog_bench.hwa import checkpoint
 from analog_bench.hwa.checkpoint import Checkpoint
+from analog_bench.hwa.claim import claim
 from analog_bench.hwa.data import TrainingData
 from analog_bench.hwa.learner import Learner, layers_on_tiles, learning
 from analog_bench.hwa.loss import LossWeights
@@ -69,7 +70,7 @@ def train(
     """
     find_simulator(recipe.tile).require()
     made_with = {**recipe.described(), "weights": loaded.weights_sha256, "data": data.fingerprint}
-    checkpoint.claim(out, made_with)
+    claim(out, made_with)
     saved = checkpoint.last(out)
     if finish and saved is None:
         raise UsageError(f"{out} holds no checkpoint to finish from; train first")

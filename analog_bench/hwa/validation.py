@@ -1,4 +1,4 @@
-"""How well a model does on chips: programmed anew, aged, and scored on held-out examples."""
+"""How well a model does on chips: programmed, aged, and scored on held-out examples."""
 
 from __future__ import annotations
 
