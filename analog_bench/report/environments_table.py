@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from analog_bench.releases.environment import Environment
-from analog_bench.simulators.versions import MEASURED, WHEELS
+from analog_bench.simulators.registry import label_of
+from analog_bench.simulators.versions import CPP, MEASURED, TORCH, WHEELS
 
 _GIB = 2**30
 
@@ -23,7 +24,7 @@ def environments_table(found: Sequence[Environment], cache: Path) -> RenderableT
         cache: Where they lie.
     """
     pairs = Table(box=None, pad_edge=False, header_style="dim")
-    for header in ("aihwkit", "Python", "torch", "torch tile", "C++ tile"):
+    for header in ("aihwkit", "Python", "torch", label_of(TORCH), label_of(CPP)):
         pairs.add_column(header)
     for pair in MEASURED:
         works = ("works" if tile else "no" for tile in (pair.torch_tile, pair.cpp_tile))

@@ -11,8 +11,12 @@ from analog_bench.history.trend import RunFacts, Trend
 from analog_bench.records import Metric
 from analog_bench.report.glyphs import Glyphs
 from analog_bench.report.labels import amount, metric_label, one_line, spelt_interval, spelt_time
+from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, simulators
 
-_KINDS = {"cpp": "C++ tile", "hwa": "HWA weights", "direct": "", "torch": "", "none": ""}
+_KINDS = {
+    **{name: one.label for name, one in simulators().items()},
+    **{"hwa": "HWA weights", "direct": "", DEFAULT_TILE: "", NO_TILE: ""},
+}
 _COMMIT_DIGITS = 9
 _DIGITS = {"protocol": 8, "weights": 8}
 # What may tell apart trends of one case, in the order of what a reader would look for.

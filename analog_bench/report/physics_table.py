@@ -11,8 +11,8 @@ from rich.text import Text
 from analog_bench.report.alphabet import spelt
 from analog_bench.simulators.physics.check import ALLOWED_ERRORS, Check
 from analog_bench.simulators.physics.survey import Survey
+from analog_bench.simulators.registry import label_of
 
-_TILES = {"torch": "torch", "cpp": "C++"}
 _OK, _FAILS, _UNMEASURED = "agrees", "deviates", "not measured"
 _STYLES = {_OK: "green", _FAILS: "bold red", _UNMEASURED: "yellow"}
 
@@ -35,7 +35,12 @@ def physics_table(
     if groups:
         rows = [
             (
-                *(subject, _TILES[tile], str(len(checks)), _spelt_ratio(checks)),
+                *(
+                    subject,
+                    label_of(tile).removesuffix(" tile"),
+                    str(len(checks)),
+                    _spelt_ratio(checks),
+                ),
                 *(_worst(checks), _verdict(checks)),
             )
             for (subject, tile), checks in groups.items()
@@ -76,7 +81,7 @@ def _spelt_ratio(checks: Iterable[Check]) -> str:
 def _details(
     subject: str, tile: str, checks: Sequence[Check], ascii_only: bool
 ) -> list[RenderableType]:
-    title = f"{subject}, {_TILES[tile]} tile: {checks[0].formula}"
+    title = f"{subject}, {label_of(tile)}: {checks[0].formula}"
     measured = [check for check in checks if check.measured is not None]
     parts: list[RenderableType] = [Text(spelt(title, ascii_only=ascii_only), "bold")]
     if measured:
@@ -126,7 +131,7 @@ def _verdict(checks: Sequence[Check]) -> str:
 
 
 def _closing(survey: Survey) -> list[str]:
-    lines = [f"{_TILES[tile]} tile: {reason}" for tile, reason in survey.tiles.items() if reason]
+    lines = [f"{label_of(tile)}: {reason}" for tile, reason in survey.tiles.items() if reason]
     lines += [f"{what}: {reason}" for what, reason in survey.reasons.items()]
     if survey.checks:
         failing, count = len(survey.failing), len(survey.checks)

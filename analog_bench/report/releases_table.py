@@ -13,8 +13,10 @@ from analog_bench.releases.finding import LayerName, shortened
 from analog_bench.report.alphabet import spelt
 from analog_bench.report.comparison import comparison_table
 from analog_bench.report.markdown import escaped
+from analog_bench.simulators.registry import label_of
+from analog_bench.simulators.versions import CPP, TORCH
 
-_HEADERS = ("release", "aihwkit", "torch", "Python", "torch tile", "C++ tile", "cases")
+_HEADERS = ("release", "aihwkit", "torch", "Python", label_of(TORCH), label_of(CPP), "cases")
 _LAYER_HEADERS = ("layer", "compared", "what changed")
 _LAP_HEADERS = ("work", "before", "now", "now / before", "")
 _MOST_CHANGES = 12
@@ -121,7 +123,7 @@ def _release_row(one: Measured) -> tuple[str, ...]:
     return (
         one.name,
         *(found.get(name) or "" for name in ("aihwkit", "torch", "python")),
-        *(("no" if tiles[t] else "works") if t in tiles else "" for t in ("torch", "cpp")),
+        *(("no" if tiles[t] else "works") if t in tiles else "" for t in (TORCH, CPP)),
         "not compared" if one.problem else counted,
     )
 
@@ -131,7 +133,7 @@ def _remarks(one: Measured) -> Iterator[str]:
         yield f"{one.name}: {one.environment}"
     for tile, reason in one.survey.tiles.items() if one.survey is not None else ():
         if reason:
-            yield f"{one.name}, {'torch' if tile == 'torch' else 'C++'} tile: {reason}"
+            yield f"{one.name}, {label_of(tile)}: {reason}"
     if one.remark:
         yield f"{one.name}: {one.remark}"
     if one.problem:

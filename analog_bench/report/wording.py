@@ -14,6 +14,7 @@ from analog_bench.report.labels import (
     short_noises,
     spelt_time,
 )
+from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
 
 _GLYPH = glyphs(ascii_only=False)
 WEIGHTS = {"direct": "direct", "hwa": "HWA"}
@@ -107,7 +108,7 @@ def counted(number: int, noun: str) -> str:
 
 _PARTICULARS: tuple[Callable[[Result], str], ...] = (
     lambda result: spelt_time(result.drift_s) if result.drift_s else "",
-    lambda result: "C++ tile" if result.tile == "cpp" else "",
+    lambda result: "" if result.tile in (NO_TILE, DEFAULT_TILE) else label_of(result.tile),
     lambda result: "" if result.hardware == "ideal" else one_line(result.hardware),
     lambda result: "" if result.variant == "direct" else f"{weights_label(result)} weights",
 )
