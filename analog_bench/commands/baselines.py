@@ -35,7 +35,7 @@ def add_verb(verbs: Verbs) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Store the results, say what changed, and return 0."""
     # Not at the top: other verbs need no scipy.
-    from analog_bench.report.summary import stored_changes
+    from analog_bench.report.run_summary import stored_changes
     from analog_bench.session.judgement import judge_groups
     from analog_bench.session.recorder import store_baselines
     from analog_bench.store.baseline import Provenance
@@ -48,8 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([asdict(change) for change in changes], indent=2, allow_nan=False))
         return 0
-    from rich.console import Console
+    from analog_bench.report.terminal_drawing import show
 
     verdicts = {(which, verdict.metric): verdict.kind for which, verdict in judged.items()}
-    Console().print(stored_changes(changes, verdicts), soft_wrap=True)
+    show([stored_changes(changes, verdicts)], soft_wrap=True)
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from analog_bench.commands.arguments import Verbs
@@ -36,24 +35,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, and return 1 where something regressed or is broken, else 0."""
     # Not at the top: other verbs need no scipy.
     from analog_bench.gate.comparison import compare_runs
-    from analog_bench.report.comparison import (
-        comparison_markdown,
-        comparison_plain,
-        comparison_table,
-    )
-    from analog_bench.report.glyphs import needs_ascii
+    from analog_bench.report.as_json import comparison_plain
+    from analog_bench.report.comparison_table import comparison_table
     from analog_bench.store.run_folder import read_runs
 
     comparison = compare_runs(read_runs(arguments.old), read_runs(arguments.new))
     if arguments.json:
         print(json.dumps(comparison_plain(comparison), indent=2, allow_nan=False))
     elif arguments.markdown:
-        print(comparison_markdown(comparison, everything=arguments.all), end="")
-    else:
-        from rich.console import Console
+        from analog_bench.report.markdown import markdown
 
-        ascii_only = needs_ascii(sys.stdout)
-        Console().print(
-            comparison_table(comparison, everything=arguments.all, ascii_only=ascii_only)
-        )
+        print(markdown(comparison_table(comparison, everything=arguments.all)), end="")
+    else:
+        from analog_bench.report.terminal_drawing import show
+
+        show(comparison_table(comparison, everything=arguments.all))
     return REGRESSED if comparison.fails else 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -192,8 +191,8 @@ def _measured(models: ModelCache, study: Study, cases: list[Case]) -> list[Resul
 
 
 def _show(results: list[Result], arguments: argparse.Namespace) -> None:
-    from analog_bench.report.glyphs import needs_ascii
-    from analog_bench.report.texts import texts_markdown, texts_plain, texts_table
+    from analog_bench.report.as_json import texts_plain
+    from analog_bench.report.texts_table import texts_table
     from analog_bench.tasks.metrics import METRICS_OF
 
     metrics = METRICS_OF["generation"]
@@ -201,9 +200,10 @@ def _show(results: list[Result], arguments: argparse.Namespace) -> None:
         plain = {"prompt": arguments.prompt, **texts_plain(results)}
         print(json.dumps(plain, indent=2, allow_nan=False))
     elif arguments.markdown:
-        print(texts_markdown(results, metrics), end="")
-    else:
-        from rich.console import Console
+        from analog_bench.report.markdown import markdown
 
-        ascii_only = needs_ascii(sys.stdout)
-        Console().print(texts_table(results, metrics, ascii_only=ascii_only))
+        print(markdown(texts_table(results, metrics)), end="")
+    else:
+        from analog_bench.report.terminal_drawing import show
+
+        show(texts_table(results, metrics))

@@ -14,9 +14,8 @@ from analog_bench.commands.arguments import add_verb as _add
 from analog_bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from analog_bench.history.database import History
+    from analog_bench.report.table import Blocks
 
 RUNS = (Path("runs"), Path("runs/history"))
 _SCORES = ("a_star", "one_day", "avm")
@@ -157,10 +156,9 @@ def _paths(given: Sequence[Path]) -> Sequence[Path]:
 
 def _show(history: History, arguments: argparse.Namespace) -> None:
     from analog_bench.history.question import Asked, answer, runs_of
-    from analog_bench.report.glyphs import needs_ascii
-    from analog_bench.report.history_plain import history_plain
-    from analog_bench.report.history_plot import write_plot
-    from analog_bench.report.history_table import overview, trend_table
+    from analog_bench.report.as_json import history_plain
+    from analog_bench.report.history_table import runs_table, trends_table
+    from analog_bench.report.plots.history_plot import write_plot
 
     asked = Asked(
         score=arguments.score or "plain",
@@ -175,30 +173,29 @@ def _show(history: History, arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps(history_plain(runs, trends, steps), indent=2, allow_nan=False))
         return
-    ascii_only = needs_ascii(sys.stdout)
     if arguments.case or arguments.score:
-        _print(trend_table(trends, steps, ascii_only=ascii_only))
+        _print(trends_table(trends, steps))
     else:
-        _print(overview(runs, trends, steps, ascii_only=ascii_only))
+        _print(runs_table(runs, trends, steps))
     if arguments.plot is not None:
         print(f"\nplot: {arguments.plot}")
 
 
 def _answer(history: History, sql: str, *, as_json: bool) -> None:
-    from analog_bench.report.history_plain import answer_plain
+    from analog_bench.report.as_json import answer_plain
     from analog_bench.report.history_table import answer_table
 
     names, rows = history.ask(sql)
     if as_json:
         print(json.dumps(answer_plain(names, rows), indent=2, allow_nan=False))
     else:
-        _print(answer_table(names, rows))
+        _print([answer_table(names, rows)])
 
 
-def _print(drawn: RenderableType) -> None:
-    from rich.console import Console
+def _print(blocks: Blocks) -> None:
+    from analog_bench.report.terminal_drawing import show
 
-    Console(width=None if sys.stdout.isatty() else _WIDE).print(drawn)
+    show(blocks, width=None if sys.stdout.isatty() else _WIDE)
 
 
 def _warn(line: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -212,19 +211,15 @@ def _print(
     out: Path,
     arguments: argparse.Namespace,
 ) -> None:
-    from rich.console import Console
-
     from analog_bench.hwa.search_file import STORAGE
-    from analog_bench.report.glyphs import needs_ascii
     from analog_bench.report.search_table import search_table
+    from analog_bench.report.terminal_drawing import show
 
-    ascii_only = needs_ascii(sys.stdout)
-    console = Console()
     title = f"hardware-aware training of {spec.name}: {arguments.objective}"
-    console.print(search_table(found, arguments.objective, title=title, ascii_only=ascii_only))
+    show(search_table(found, arguments.objective, title=title))
     told = "no trial is complete" if conclusion is None else conclusion.sentence
     for line in (told, f"trials: {out / STORAGE}"):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print(line)
 
 
 def _plain(facts: dict[str, Any]) -> dict[str, Any]:

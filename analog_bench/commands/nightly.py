@@ -116,7 +116,7 @@ def conclude(results: Path, history: Path, code: int) -> str:
     from analog_bench.history.database import History
     from analog_bench.history.question import Asked, runs_of, steps_of, trends_of
     from analog_bench.history.row import run_id_of
-    from analog_bench.report.nightly_summary import nightly_summary
+    from analog_bench.report.ci_summaries import nightly_summary
     from analog_bench.report.regressions import regressions_of
     from analog_bench.session.judgement import judged
     from analog_bench.store.run_file import read_run

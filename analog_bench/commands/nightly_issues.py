@@ -16,7 +16,7 @@ from analog_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from analog_bench.report.contents import Contents
-    from analog_bench.report.regression_issue import Issue
+    from analog_bench.report.regressions import Issue
 
 _LABEL = "regression"
 _COLOUR = "B60205"
@@ -56,8 +56,7 @@ def add_verb(verbs: Verbs) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Open or update the issues, and return 0."""
-    from analog_bench.report.regression_issue import issues_of
-    from analog_bench.report.regressions import headline
+    from analog_bench.report.regressions import headline, issues_of
 
     files = [newest_run(path) if path.is_dir() else path for path in arguments.runs or [RUNS]]
     nights = [_judged(path, arguments.baselines) for path in files]

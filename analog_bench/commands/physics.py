@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import get_args
 
 from analog_bench.commands.arguments import Verbs, add_json
@@ -36,7 +35,6 @@ def add_verb(verbs: Verbs) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Survey this installation; 0 where all is as it says, else 1."""
     # Not at the top: it imports torch.
-    from analog_bench.report.glyphs import needs_ascii
     from analog_bench.report.physics_table import physics_table
     from analog_bench.simulators.physics.examination import examine
     from analog_bench.simulators.physics.survey import survey_as_plain
@@ -45,8 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(survey_as_plain(survey), indent=2, allow_nan=False))
     else:
-        from rich.console import Console
+        from analog_bench.report.terminal_drawing import show
 
-        ascii_only = needs_ascii(sys.stdout)
-        Console().print(physics_table(survey, everything=arguments.all, ascii_only=ascii_only))
+        show(physics_table(survey, everything=arguments.all))
     return 0 if survey.usable and not survey.failing else DEVIATES

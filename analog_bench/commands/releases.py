@@ -219,9 +219,8 @@ def _note_plan(plan: Plan) -> None:
 
 
 def _report(arguments: argparse.Namespace, found: Any, folder: Path) -> int:
-    from analog_bench.report.glyphs import needs_ascii
-    from analog_bench.report.releases_plain import releases_plain
-    from analog_bench.report.releases_table import releases_markdown, releases_table
+    from analog_bench.report.as_json import releases_plain
+    from analog_bench.report.release_tables import releases_table
 
     plain = releases_plain(found)
     file = folder / "releases.json"
@@ -229,14 +228,14 @@ def _report(arguments: argparse.Namespace, found: Any, folder: Path) -> int:
     if arguments.json:
         print(json.dumps(plain, indent=2, allow_nan=False))
     elif arguments.markdown:
-        print(releases_markdown(found), end="")
-    else:
-        from rich.console import Console
+        from analog_bench.report.markdown import markdown
 
-        ascii_only = needs_ascii(sys.stdout)
-        console = Console()
-        console.print(releases_table(found, everything=arguments.all, ascii_only=ascii_only))
-        console.print(f"\n{file}", markup=False, highlight=False, soft_wrap=True)
+        print(markdown(releases_table(found, cases=False)), end="")
+    else:
+        from analog_bench.report.terminal_drawing import show
+
+        show(releases_table(found, everything=arguments.all))
+        print(f"\n{file}")
     return CHANGED if found.fails else 0
 
 
@@ -265,8 +264,7 @@ def _show_environments(*, as_json: bool) -> None:
         }
         print(json.dumps(plain, indent=2))
         return
-    from rich.console import Console
+    from analog_bench.report.release_tables import environments_table
+    from analog_bench.report.terminal_drawing import show
 
-    from analog_bench.report.environments_table import environments_table
-
-    Console().print(environments_table(found, cache))
+    show(environments_table(found, cache))

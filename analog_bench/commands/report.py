@@ -55,8 +55,8 @@ def add_verb(verbs: Verbs) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the report, and return 0."""
     # Not at the top: other verbs need no scipy.
-    from analog_bench.report.html.page import save_figures, write_page
-    from analog_bench.report.step_summary import step_summary
+    from analog_bench.report.ci_summaries import step_summary
+    from analog_bench.report.page.document import save_figures, write_page
     from analog_bench.session.judgement import judged
     from analog_bench.store.run_folder import read_runs
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from analog_bench.report.labels import one_line
+from analog_bench.report.words import one_line
 from analog_bench.store.atomic_file import write_atomic
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ Registered where results come together: in the one process, or on xdist's contro
 
 from __future__ import annotations
 
-import io
 import sys
 import time
 from collections.abc import Generator
@@ -13,7 +12,6 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rich.console import Console, RenderableType
 
 from analog_bench.errors import BenchError
 from analog_bench.plugin.fixtures import KEPT
@@ -23,6 +21,7 @@ from analog_bench.session.recorder import PROPERTY, Recorder, kept_results
 
 if TYPE_CHECKING:
     from analog_bench.gate.verdict import Verdict
+    from analog_bench.report.table import Block
     from analog_bench.session.judgement import Judgement
     from analog_bench.store.change import Change
 
@@ -129,54 +128,31 @@ class TerminalReporter:
         """Show a table a study and model, and what it comes to."""
         if not self._recorder.results:
             return
-        from analog_bench.report.glyphs import needs_ascii
-        from analog_bench.report.robustness_table import robustness_table
-        from analog_bench.report.summary import digital_line, run_summary
-        from analog_bench.report.table import layer_table
-        from analog_bench.report.texts import texts_table
+        from analog_bench.report.drift_table import drift_table
+        from analog_bench.report.layer_table import layer_table
+        from analog_bench.report.run_summary import digital_line, run_summary
+        from analog_bench.report.texts_table import texts_table
         from analog_bench.session.judgement import outcomes
 
         self._reporter().ensure_newline()
-        # Rich draws with block characters; a stream that has none gets ASCII.
-        ascii_only = needs_ascii(sys.stdout)
         for group in self._recorder.groups():
             scope, first = group.scope, group.results[0]
             measured = [result for result in group.results if result.status == "measured"]
             verdicts = self._judged.cases if self._judged else {}
             if measured:
                 self._write(
-                    layer_table(
+                    *layer_table(
                         measured,
                         verdicts,
                         group.metrics,
-                        width=self._reporter()._tw.fullwidth,
                         data=f"{scope.examples} {scope.data}",
                         title=f"{scope.study}: {scope.model}, {scope.question}",
-                        ascii_only=ascii_only,
                     )
                 )
-                drift = robustness_table(
-                    group.results,
-                    group.metrics[0],
-                    width=self._reporter()._tw.fullwidth,
-                    ascii_only=ascii_only,
-                )
-                if drift is not None:
-                    self._write(drift)
-                texts = texts_table(
-                    group.results,
-                    group.metrics,
-                    at_most=_TEXT_AT_MOST,
-                    ascii_only=ascii_only,
-                )
-                if texts is not None:
-                    self._write(texts)
+                self._write(*drift_table(group.results, group.metrics[0]))
+                self._write(*texts_table(group.results, group.metrics, at_most=_TEXT_AT_MOST))
             digital = self._judged.of_digital(scope) if self._judged else {}
-            self._write(
-                digital_line(
-                    scope.model, first.digital, digital, group.metrics, ascii_only=ascii_only
-                )
-            )
+            self._write(digital_line(scope.model, first.digital, digital, group.metrics))
         judged = outcomes(self._recorder.groups(), self._judged)
         self._write(
             run_summary(
@@ -277,18 +253,13 @@ class TerminalReporter:
     def _reporter(self) -> Any:
         return self._config.pluginmanager.get_plugin("terminalreporter")
 
-    def _write(self, drawn: RenderableType) -> None:
+    def _write(self, *blocks: Block) -> None:
         """Draw with rich, through pytest's own writer."""
-        writer = self._reporter()._tw
-        text = io.StringIO()
-        Console(
-            file=text,
-            width=writer.fullwidth,
-            force_terminal=writer.hasmarkup,
-            color_system="standard" if writer.hasmarkup else None,
-            legacy_windows=False,
-        ).print(drawn)
-        writer.line(text.getvalue())
+        if blocks:
+            from analog_bench.report.terminal_drawing import printed
+
+            writer = self._reporter()._tw
+            writer.line(printed(blocks, writer.fullwidth, writer.hasmarkup, sys.stdout.encoding))
 
 
 def clock(seconds: float) -> str:
