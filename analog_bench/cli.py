@@ -23,7 +23,6 @@ from analog_bench.commands import (
     physics,
     releases,
     report,
-    train,
     zoo,
 )
 from analog_bench.commands.arguments import add_group
@@ -114,12 +113,11 @@ def build_parser() -> argparse.ArgumentParser:
     zoo_verbs = add_group(
         verbs,
         "zoo",
-        "list, pin, score and train models",
+        "list, pin and score models",
         "analog-bench zoo list --zoo embedded",
     )
     zoo.add_verbs(zoo_verbs)
     coverage.add_verbs(zoo_verbs)
-    train.add_verb(zoo_verbs)
     hwa_verbs = add_group(
         verbs,
         "hwa",

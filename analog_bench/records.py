@@ -13,8 +13,9 @@ Status = Literal["measured", "skipped", "broken"]
 Identity = tuple[str, str, str]
 """What no two results of a run share: case id, study, protocol."""
 
-# Chips from this index on are a second look: measured only where the first looked changed.
-SECOND_LOOK = 1000
+# Chips below this index are initial chips; those from it on are confirmation chips, measured only
+# where the initial ones look changed from the baseline.
+FIRST_CONFIRMATION_CHIP = 1000
 SEVERAL = "several"
 """The kind of a case's layers where it has more than one."""
 
@@ -223,14 +224,14 @@ class Result:
         return tuple(sorted(names.union(*(chip.scores for chip in self.chips))))
 
     @property
-    def first_look(self) -> tuple[Measurement, ...]:
+    def initial_chips(self) -> tuple[Measurement, ...]:
         """The chips that every run measures; scores are those of these chips alone."""
-        return tuple(chip for chip in self.chips if chip.chip < SECOND_LOOK)
+        return tuple(chip for chip in self.chips if chip.chip < FIRST_CONFIRMATION_CHIP)
 
     @property
-    def second_look(self) -> tuple[Measurement, ...]:
-        """Fresh chips, measured to confirm what the first look made suspicious."""
-        return tuple(chip for chip in self.chips if chip.chip >= SECOND_LOOK)
+    def confirmation_chips(self) -> tuple[Measurement, ...]:
+        """Fresh chips, measured to confirm what the initial ones made suspicious."""
+        return tuple(chip for chip in self.chips if chip.chip >= FIRST_CONFIRMATION_CHIP)
 
 
 def as_plain(result: Result) -> dict[str, Any]:

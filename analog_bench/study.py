@@ -10,7 +10,7 @@ from typing import Literal, Protocol, get_args
 from analog_bench.case import Case, Variant
 from analog_bench.errors import LayerError, did_you_mean
 from analog_bench.noise import Noise, Tile
-from analog_bench.records import SECOND_LOOK, Margin, Metric
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Metric
 
 BudgetName = Literal["smoke", "nightly", "full"]
 BUDGETS: tuple[BudgetName, ...] = get_args(BudgetName)
@@ -58,14 +58,14 @@ class Budget:
         )
 
     @property
-    def first_look(self) -> range:
+    def initial_chips(self) -> range:
         """Indices of the chips that every case is measured on."""
         return range(self.chips)
 
     @property
-    def second_look(self) -> range:
-        """Indices of the fresh chips that a suspicious case is measured on, twice as many."""
-        return range(SECOND_LOOK, SECOND_LOOK + 2 * self.chips)
+    def confirmation_chips(self) -> range:
+        """Indices of the fresh chips that a suspicious case is measured on: twice as many."""
+        return range(FIRST_CONFIRMATION_CHIP, FIRST_CONFIRMATION_CHIP + 2 * self.chips)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def bench_equal_hardware_stays_silent(settings: Settings) -> None:
         alarms = sum(map(sides.fixed_rule, samples))
         loud, cases_loud = loud + bool(regressed), cases_loud + regressed
         fixed, cases_fixed = fixed + bool(alarms), cases_fixed + alarms
-        again += sum(bool(sample.seen.second_look) for sample in samples)
+        again += sum(bool(sample.seen.confirmation_chips) for sample in samples)
     table = Table(title=f"A/A: {COMPARISONS} comparisons of {len(measured)} layers, pcm at 1 day")
     for column in ("rule", "comparisons with an alarm", "alarms"):
         table.add_column(column, justify="left" if column == "rule" else "right")
@@ -48,7 +48,7 @@ def bench_equal_hardware_stays_silent(settings: Settings) -> None:
     console.print(table)
     console.print(
         f"unpaired, {SMOKE.chips} chips a side from {POOL} measured; {again} of "
-        f"{COMPARISONS * len(measured)} cases were looked at again on {2 * SMOKE.chips} fresh "
+        f"{COMPARISONS * len(measured)} cases were measured again on {2 * SMOKE.chips} fresh "
         f"chips; {sides.seconds(measured):.2f} s a chip"
     )
     assert loud <= COMPARISONS // 20
@@ -58,12 +58,18 @@ def bench_more_noise_is_caught(settings: Settings) -> None:
     import self_sides as sides
 
     runner = sides.runner_of(settings.examples or SMOKE.examples or 0, settings.seed)
-    chips = REPEATS * (len(SMOKE.first_look) + len(SMOKE.second_look))
+    chips = REPEATS * (len(SMOKE.initial_chips) + len(SMOKE.confirmation_chips))
     before, after = (
         sides.pool(runner, OutNoise(std=std), chips, [SENSITIVE])[0] for std in (STD, 1.1 * STD)
     )
     table = Table(title=f"A/B: out_noise {STD:g} -> {1.1 * STD:g} on {SENSITIVE}")
-    for column in ("chips", "a look", "caught", "chips measured a repeat", "s a repeat"):
+    for column in (
+        "chips",
+        "initial + confirmation",
+        "caught",
+        "chips measured a repeat",
+        "s a repeat",
+    ):
         table.add_column(column, justify="left" if column == "chips" else "right")
     caught = {}
     for budget, paired in ((SMOKE, True), (SMOKE, False), (MORE, False)):
@@ -73,7 +79,7 @@ def bench_more_noise_is_caught(settings: Settings) -> None:
         spent = sum(len(sample.seen.chips) for sample in samples) / REPEATS
         table.add_row(
             "paired" if paired else "unpaired",
-            f"{budget.chips} + {len(budget.second_look)}",
+            f"{budget.chips} + {len(budget.confirmation_chips)}",
             f"{caught[budget.chips, paired]} of {REPEATS}",
             f"{spent:.1f}",
             f"{spent * sides.seconds([after]):.1f}",

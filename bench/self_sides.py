@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -13,15 +12,14 @@ from rich.progress import track
 
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
-from analog_bench.gate.verdict import Verdict, judge_family, wants_second_look
+from analog_bench.gate.verdict import Verdict, judge_family, needs_confirmation
 from analog_bench.noise import Noise
-from analog_bench.records import SECOND_LOOK, Result
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Result
 from analog_bench.store.baseline import CaseEntry, Provenance, case_entry
 from analog_bench.study import Budget
 from analog_bench.tasks.metrics import F1
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.question_answering import QuestionAnswering
-from analog_bench.zoo.layers import module_path
 from analog_bench.zoo.load import load
 from analog_bench.zoo.lock import read_lock
 from analog_bench.zoo.specs import find
@@ -39,7 +37,7 @@ class Sample:
     """Two samples of chips of one case, as two runs would have measured them.
 
     Attributes:
-        new: What is judged; its second look is there whether it is asked for or not.
+        new: What is judged; its confirmation chips are there whether they are needed or not.
         old: What it is judged against.
     """
 
@@ -48,9 +46,9 @@ class Sample:
 
     @property
     def seen(self) -> Result:
-        """The new result with its second look only where a run would have taken one."""
-        first = replace(self.new, chips=self.new.first_look)
-        return self.new if wants_second_look(first, self.old, F1) else first
+        """The new result with its confirmation chips only where a run would have measured them."""
+        initial = replace(self.new, chips=self.new.initial_chips)
+        return self.new if needs_confirmation(initial, self.old, F1) else initial
 
 
 def runner_of(examples: int, seed: int) -> Runner:
@@ -58,10 +56,7 @@ def runner_of(examples: int, seed: int) -> Runner:
     loaded = load(SPEC, lock_path=LOCK)
     found = load_questions("embedded", examples=examples, data_folder=None, lock=LOCK)
     task = QuestionAnswering(found.name, found.rows, loaded.tokenizer)
-    paths = partial(module_path, "bert")
-    return Runner(
-        loaded.model, "bert", task, seed=seed, weights=loaded.weights_sha256, module_path=paths
-    )
+    return Runner(loaded.model, task, seed=seed, weights=loaded.weights_sha256)
 
 
 def case_of(layer: str, noise: Noise) -> Case:
@@ -80,19 +75,19 @@ def pool(runner: Runner, noise: Noise, chips: int, layers: Sequence[str]) -> lis
 def drawn(
     new: Result, old: Result, budget: Budget, chips: Sequence[int], others: Sequence[int]
 ) -> Sample:
-    """Let chips of a pool play the first and second look of two runs.
+    """Let chips of a pool play the initial and confirmation chips of two runs.
 
     Args:
         new: The pool that the judged run takes from.
         old: The pool of the baseline.
-        budget: How many chips the looks have.
-        chips: Indices of the new run's, first look first.
+        budget: How many chips each set has.
+        chips: Indices of the new run's, initial chips first.
         others: Indices of the baseline's; the same ones are paired.
 
     Returns:
-        The two samples, the baseline with both looks, as an update of it measures them.
+        The two samples, the baseline with both sets of chips, as an update of it measures them.
     """
-    places = [*budget.first_look, *budget.second_look]
+    places = [*budget.initial_chips, *budget.confirmation_chips]
     paired = list(chips) == list(others)
 
     def taken(result: Result, indices: Sequence[int], seed: int) -> Result:
@@ -113,8 +108,8 @@ def judged(samples: Sequence[Sample]) -> list[Verdict]:
 
 def fixed_rule(sample: Sample) -> bool:
     """Return whether the rule of the peers would raise an alarm: a mean drop above 0.5 F1."""
-    old = [chip.scores[F1.name] for chip in sample.old.chips if chip.chip < SECOND_LOOK]
-    new = [chip.scores[F1.name] for chip in sample.new.first_look]
+    old = [chip.scores[F1.name] for chip in sample.old.chips if chip.chip < FIRST_CONFIRMATION_CHIP]
+    new = [chip.scores[F1.name] for chip in sample.new.initial_chips]
     return fmean(old) - fmean(new) > FIXED_RULE
 
 
@@ -123,7 +118,7 @@ def equal_hardware(
 ) -> Iterator[list[Sample]]:
     """Yield A/A comparisons: two runs of the same study on different chips of the same hardware."""
     rng = np.random.default_rng(seed)
-    size = len(budget.first_look) + len(budget.second_look)
+    size = len(budget.initial_chips) + len(budget.confirmation_chips)
     for _ in range(repeats):
         order = rng.permutation(len(measured[0].chips)).tolist()
         chips, others = order[:size], order[size : 2 * size]
@@ -139,7 +134,7 @@ def worse_hardware(
     repeats share some.
     """
     rng = np.random.default_rng(seed)
-    size = len(budget.first_look) + len(budget.second_look)
+    size = len(budget.initial_chips) + len(budget.confirmation_chips)
     total = len(old.chips)
     samples = []
     for repeat in range(repeats):

@@ -9,7 +9,7 @@ import pytest
 
 from analog_bench.cli import main
 from analog_bench.gate.comparison import compare_runs
-from analog_bench.records import SECOND_LOOK, Margin, Measurement, Metric, Result, Scope
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Measurement, Metric, Result, Scope
 from analog_bench.report.comparison_table import comparison_table
 from analog_bench.report.markdown import markdown
 from analog_bench.store.run import Manifest, Run
@@ -21,7 +21,7 @@ LAYERS = [f"encoder.layer.{n}.output.dense" for n in range(6)]
 
 
 def run(drops=(), seed=7, torch="2.11.0", when="2026-11-23T10:00:00+00:00", **changed):
-    """Return a run; layers named in `drops` lost so much, on the chips of both looks."""
+    """Return a run; layers named in `drops` lost so much, on initial and confirmation chips."""
     results = []
     for n, layer in enumerate(LAYERS):
         chips = tuple(
@@ -32,7 +32,7 @@ def run(drops=(), seed=7, torch="2.11.0", when="2026-11-23T10:00:00+00:00", **ch
                 (),
                 1.0,
             )
-            for chip in (0, 1, 2, *range(SECOND_LOOK, SECOND_LOOK + 6))
+            for chip in (0, 1, 2, *range(FIRST_CONFIRMATION_CHIP, FIRST_CONFIRMATION_CHIP + 6))
         )
         results.append(
             Result(

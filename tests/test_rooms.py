@@ -24,11 +24,10 @@ FLOORS = (
     ("store",),
     ("engine",),
     ("hwa",),
-    ("recipes",),
     ("analog", "simulators"),
     ("tasks",),
     ("zoo",),
-    ("study", "case", "records", "noise", "seeds", "errors"),
+    ("study", "case", "records", "noise", "seeds", "codec", "atomic_file", "errors"),
 )
 FLOOR = {room: len(FLOORS) - n for n, floor in enumerate(FLOORS) for room in floor}
 TOP, GROUND = len(FLOORS), 1

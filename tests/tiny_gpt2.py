@@ -3,10 +3,10 @@
 import torch
 from transformers import GPT2LMHeadModel
 
-from analog_bench.recipes.bpe import learn_bpe
 from analog_bench.zoo.architecture import Architecture
 from analog_bench.zoo.load import gpt2_config
 from analog_bench.zoo.tokenizer import make_tokenizer
+from training.tokeniser import learn_bpe
 
 PROSE = (
     "The fox saw a red barn near the old mill, and the green pond by the blue gate. "

@@ -35,15 +35,15 @@ def add_verb(verbs: Verbs) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Store the results, say what changed, and return 0."""
     # Not at the top: other verbs need no scipy.
+    from analog_bench.gate.judge import StoredBaselines, judge_groups
     from analog_bench.report.run_summary import stored_changes
-    from analog_bench.session.judgement import judge_groups
     from analog_bench.session.recorder import store_baselines
     from analog_bench.store.baseline import Provenance
     from analog_bench.store.run_folder import read_runs
 
     found = read_runs(arguments.results)
     groups, root = found.groups, arguments.baselines
-    judged = judge_groups(groups, root).cases
+    judged = judge_groups(groups, StoredBaselines(root)).cases
     changes = store_baselines(groups, Provenance.of(found.manifest), root)
     if arguments.json:
         print(json.dumps([asdict(change) for change in changes], indent=2, allow_nan=False))

@@ -140,7 +140,7 @@ def _asked(arguments: argparse.Namespace) -> tuple[Study, Settings]:
         lock=arguments.lock,
         device="cpu",
         seed=arguments.seed,
-        front=True,
+        replay=True,
         per_example=False,
         json=None,
         baselines=Path("baselines"),
@@ -185,7 +185,7 @@ def _measured(models: ModelCache, study: Study, cases: list[Case]) -> list[Resul
         if lacks:
             results.append(settled(runner.skipped(case, lacks)))
             continue
-        chips = models.budget(study, case.model).first_look if case.draws else range(1)
+        chips = models.budget(study, case.model).initial_chips if case.draws else range(1)
         results.append(settled(runner.measure(case, chips)))
     return results
 

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from analog_bench.atomic_file import write_atomic
 from analog_bench.errors import StoreError
 from analog_bench.gate.interval import Interval, mean_interval
-from analog_bench.hwa.space import Setting
-from analog_bench.hwa.trial import Found
+from analog_bench.hwa.trial import SearchResult, Setting
 from analog_bench.records import Metric
-from analog_bench.store.atomic_file import write_atomic
 
 CONCLUSION = "conclusion.json"
 """The file in a search's folder with the scores on fresh chips."""
@@ -98,7 +97,11 @@ class Conclusion:
 
 
 def conclude(
-    found: Found, folder: Path, metric: Metric, measure: Measure, made_with: Mapping[str, Any]
+    found: SearchResult,
+    folder: Path,
+    metric: Metric,
+    measure: Measure,
+    made_with: Mapping[str, Any],
 ) -> Conclusion | None:
     """Measure the default and the best trial, unless that was done before.
 

@@ -28,7 +28,7 @@ from analog_bench.zoo.specs import SOURCES, ModelSpec, find, find_embedded
 
 if TYPE_CHECKING:
     from analog_bench.commands.hwa_conclusion import Conclusion
-    from analog_bench.hwa.trial import Found
+    from analog_bench.hwa.trial import SearchResult
 
 
 def add_verb(verbs: Verbs) -> None:
@@ -184,12 +184,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _document(
     spec: ModelSpec,
-    found: Found,
+    found: SearchResult,
     conclusion: Conclusion | None,
     out: Path,
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:
-    from analog_bench.hwa.search_file import STORAGE
+    from analog_bench.hwa.search_storage import STORAGE
 
     return {
         "model": spec.name,
@@ -206,12 +206,12 @@ def _document(
 
 def _print(
     spec: ModelSpec,
-    found: Found,
+    found: SearchResult,
     conclusion: Conclusion | None,
     out: Path,
     arguments: argparse.Namespace,
 ) -> None:
-    from analog_bench.hwa.search_file import STORAGE
+    from analog_bench.hwa.search_storage import STORAGE
     from analog_bench.report.search_table import search_table
     from analog_bench.report.terminal_drawing import show
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import datasets
+import msgspec
 import torch
 
 from analog_bench.analog.manifest import prepare
@@ -155,7 +156,7 @@ def _ship(
         "best_step": outcome.best_step,
         "steps": outcome.steps,
     }
-    write_hwa_record(ship, replace(record, results=results))
+    write_hwa_record(ship, msgspec.structs.replace(record, results=results))
     return Shipped(
         model=loaded.spec.name,
         zoo=loaded.spec.source,

@@ -113,12 +113,13 @@ def conclude(results: Path, history: Path, code: int) -> str:
         BenchError: A file cannot be read or written.
     """
     from analog_bench.commands.history import export
+    from analog_bench.gate.judge import judge_run
     from analog_bench.history.database import History
     from analog_bench.history.question import Asked, runs_of, steps_of, trends_of
     from analog_bench.history.row import run_id_of
     from analog_bench.report.ci_summaries import nightly_summary
+    from analog_bench.report.contents import judged_contents
     from analog_bench.report.regressions import regressions_of
-    from analog_bench.session.judgement import judged
     from analog_bench.store.run_file import read_run
 
     export(History([results], _tell), history)
@@ -127,7 +128,8 @@ def conclude(results: Path, history: Path, code: int) -> str:
     trends = trends_of(nights, Asked())
     measured = read_run(results)
     run_id = run_id_of(measured.manifest)
-    contents = judged(measured, measured.manifest.baselines, results.name)
+    judgement = judge_run(measured, measured.manifest.baselines)
+    contents = judged_contents(measured, judgement, results.name)
     beside = [results, results.with_suffix(".html"), results.with_suffix(".xml")]
     return nightly_summary(
         contents,

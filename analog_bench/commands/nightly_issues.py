@@ -74,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _judged(path: Path, given: Path | None) -> Contents:
-    from analog_bench.session.judgement import judged
+    from analog_bench.gate.judge import judge_run
+    from analog_bench.report.contents import judged_contents
     from analog_bench.store.run_file import read_run
 
     measured = read_run(path)
@@ -85,7 +86,7 @@ def _judged(path: Path, given: Path | None) -> Contents:
             f"{str(path)!r} is judged by the baselines in {str(baselines)!r}, and there is no such "
             "folder here; name it with --baselines FOLDER"
         )
-    return judged(measured, baselines, path.name)
+    return judged_contents(measured, judge_run(measured, baselines), path.name)
 
 
 def _tell_github(issues: list[Issue], label: str) -> None:

@@ -240,7 +240,7 @@ def _report(arguments: argparse.Namespace, found: Any, folder: Path) -> int:
 
 
 def _write(path: Path, plain: Any) -> None:
-    from analog_bench.store.atomic_file import write_atomic
+    from analog_bench.atomic_file import write_atomic
     from analog_bench.store.layout import layout
 
     try:

@@ -55,9 +55,10 @@ def add_verb(verbs: Verbs) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the report, and return 0."""
     # Not at the top: other verbs need no scipy.
+    from analog_bench.gate.judge import judge_run
     from analog_bench.report.ci_summaries import step_summary
+    from analog_bench.report.contents import judged_contents
     from analog_bench.report.page.document import save_figures, write_page
-    from analog_bench.session.judgement import judged
     from analog_bench.store.run_folder import read_runs
 
     if arguments.markdown and arguments.output is not None:
@@ -72,7 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"the page would replace results in {str(page)!r}; name a file that ends in .html"
         )
     found = read_runs(results)
-    contents = judged(found, given or found.manifest.baselines, results.name)
+    judgement = judge_run(found, given or found.manifest.baselines)
+    contents = judged_contents(found, judgement, results.name)
     if arguments.markdown:
         print(step_summary(contents), end="")
     else:

@@ -14,8 +14,6 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from analog_bench.engine.front import Front
-from analog_bench.engine.runner import WALKS
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
 from analog_bench.tasks.lm_sources import Text
@@ -181,19 +179,17 @@ def _loaded(
 
 
 def _measure(loaded: LoadedModel, task: Task) -> _Measured:
-    front = Front(WALKS[loaded.spec.family](loaded.model), task.batches)
     console = Console(stderr=True)
     begin = time.perf_counter()
-    front.move_to(0)
-    outputs = track(
-        front.outputs(),
+    batches = track(
+        range(len(task.batches)),
         description="scoring",
-        total=len(task.batches),
         console=console,
         disable=not console.is_terminal,
         transient=True,
     )
-    reduced = [task.reduce(number, output) for number, output in enumerate(outputs)]
+    with torch.inference_mode():
+        reduced = [task.reduce(batch, task.run(loaded.model, batch)) for batch in batches]
     if not all(bool(torch.isfinite(kept).all()) for kept in reduced):
         raise WeightsError(f"{loaded.spec.name} computes values that are not finite numbers")
     per_example = task.score(reduced)

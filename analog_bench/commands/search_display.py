@@ -8,9 +8,8 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from analog_bench.hwa.space import Setting
 from analog_bench.hwa.training import Progress
-from analog_bench.hwa.trial import Trial
+from analog_bench.hwa.trial import Setting, Trial
 
 
 class SearchDisplay:

@@ -14,10 +14,10 @@ from analog_bench.commands.hwa_conclusion import Conclusion, conclude
 from analog_bench.commands.search_display import SearchDisplay
 from analog_bench.hwa import objective
 from analog_bench.hwa.data import make_data
-from analog_bench.hwa.proposal import SearchPlan
 from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.sampler import SearchPlan
 from analog_bench.hwa.search import Watcher, search
-from analog_bench.hwa.trial import Found
+from analog_bench.hwa.trial import SearchResult
 from analog_bench.seeds import derive_seed
 from analog_bench.simulators.versions import versions
 from analog_bench.zoo.load import LoadedModel
@@ -49,7 +49,7 @@ class Asked:
 
 def run_search(
     loaded: LoadedModel, rows: Dataset, recipe: HwaRecipe, out: Path, asked: Asked
-) -> tuple[Found, Conclusion | None]:
+) -> tuple[SearchResult, Conclusion | None]:
     """Search, or go on, and compare the best with the default.
 
     Args:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analog_bench.gate.digital import judge_digital_model
-from analog_bench.gate.verdict import Verdict, judge_family
+from analog_bench.gate.judge import EarlierRun, judge_groups
+from analog_bench.gate.verdict import Verdict
 from analog_bench.records import Metric, Result, Scope
-from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance, case_entry
 from analog_bench.store.run import Run
 
 
@@ -65,68 +64,25 @@ def compare_runs(old: Run, new: Run) -> Comparison:
     Returns:
         The verdicts, family by family.
     """
-    provenance = Provenance.of(old.manifest)
-    families = []
-    for scope in new.scopes:
-        own = [r for r in new.results if (r.study, r.model) == (scope.study, scope.model)]
-        families += [
-            _family(old, new, scope, [r for r in own if r.variant == variant], provenance)
-            for variant in sorted({result.variant for result in own})
-        ]
+    judgement = judge_groups(new.groups, EarlierRun(old))
+    families = tuple(
+        FamilyComparison(
+            scope=group.scope,
+            variant=variant,
+            metrics=group.metrics,
+            judged=tuple(
+                (r, judgement.cases[r.identity]) for r in group.results if r.variant == variant
+            ),
+            # Results of HWA weights name other weights than the digital model's.
+            digital=judgement.digital_of(group.scope) if variant == "direct" else {},
+        )
+        for group in new.groups
+        for variant in sorted({result.variant for result in group.results})
+    )
     # Two studies may hold a case of the same id.
     gone = {(r.study, r.case_id) for r in old.results}
     gone -= {(r.study, r.case_id) for r in new.results}
-    return Comparison(tuple(families), tuple(sorted(gone)), _changed(old, new))
-
-
-def _family(
-    old: Run, new: Run, scope: Scope, results: list[Result], provenance: Provenance
-) -> FamilyComparison:
-    first = results[0]
-    before = [
-        result
-        for result in old.results
-        if (result.study, result.model, result.variant) == (first.study, first.model, first.variant)
-    ]
-    stored = CaseBaseline(
-        variant=first.variant,
-        model=first.model,
-        study=first.study,
-        entries={
-            (result.case_id, result.protocol): case_entry(result, provenance)
-            for result in before
-            if result.status == "measured"
-        },
-    )
-    scored = {name for result in results for name in result.digital}
-    metrics = scope.metrics(new.metrics, sorted(scored))
-    entries = [stored.find(result.case_id, result.protocol) for result in results]
-    verdicts = judge_family(list(zip(results, entries, strict=True)), metrics[0])
-    return FamilyComparison(
-        scope=scope,
-        variant=first.variant,
-        metrics=metrics,
-        judged=tuple(zip(results, verdicts, strict=True)),
-        # Results of HWA weights name other weights than the digital model's.
-        digital=_digital(before, first, scope, metrics, provenance)
-        if first.variant == "direct"
-        else {},
-    )
-
-
-def _digital(
-    before: list[Result],
-    now: Result,
-    scope: Scope,
-    metrics: tuple[Metric, ...],
-    provenance: Provenance,
-) -> dict[str, Verdict]:
-    entries = [
-        DigitalEntry(r.protocol, r.weights, scope.examples, r.digital, provenance) for r in before
-    ]
-    # Of the same protocol where there is one: that is what can be compared.
-    same = next((e for e in entries if e.protocol == now.protocol), None)
-    return judge_digital_model(now, same or next(iter(entries), None), metrics)
+    return Comparison(families, tuple(sorted(gone)), _changed(old, new))
 
 
 def _changed(old: Run, new: Run) -> dict[str, tuple[str, str]]:

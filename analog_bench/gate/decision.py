@@ -1,9 +1,9 @@
-"""The rule: from what one or two looks saw of every case of a family to what may be said.
+"""The rule: from the changes that one or two sets of chips show to what may be said of each case.
 
-A look is one set of chips compared with the baseline's. A case whose first look is suspicious is
-looked at once more, on fresh chips that were named before anything was measured. Testing every case
-at 5 % would raise false alarms in proportion to the number of cases; correcting for that number
-would hide real changes; measuring only the suspicious ones anew costs little and does neither.
+A case whose initial chips are suspicious is measured once more, on confirmation chips that were
+named before anything was measured. Testing every case at 5 % would raise false alarms in proportion
+to the number of cases; correcting for that number would hide real changes; measuring only the
+suspicious ones anew costs little and does neither.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ Outcome = Literal["regressed", "equivalent", "improved", "inconclusive"]
 
 
 @dataclass(frozen=True)
-class Looks:
-    """What was seen of one case; effects are gains: up is better.
+class Gains:
+    """The changes measured for one case; up is better.
 
     Attributes:
-        first: The change on the chips that every run measures.
-        second: The change on fresh chips; None where there were none.
+        initial: The change on the initial chips.
+        confirmation: The change on the confirmation chips; None where there were none.
         margin: The change that matters, in the effects' unit, above 0.
     """
 
-    first: Effect
-    second: Effect | None
+    initial: Effect
+    confirmation: Effect | None
     margin: float
 
     @property
     def deciding(self) -> Effect:
-        """The look that the outcome is about: the last one."""
-        return self.first if self.second is None else self.second
+        """The change that the outcome is about: that of the last chips measured."""
+        return self.initial if self.confirmation is None else self.confirmation
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Decision:
 
 
 def suspicion(gain: Effect, margin: float) -> int:
-    """Say whether a look alone makes one think of a change.
+    """Say whether one set of chips alone suggests a change.
 
     It does where the estimate lies beyond the margin and is significant at 5 %, one-sided, without
-    any correction: the second look is there for that.
+    any correction: the confirmation chips are there for that.
 
     Args:
         gain: The change, up is better.
@@ -78,18 +78,18 @@ def suspicion(gain: Effect, margin: float) -> int:
     return 0
 
 
-def decide(family: Sequence[Looks]) -> list[Decision]:
+def decide(family: Sequence[Gains]) -> list[Decision]:
     """Decide every case of a family of cases that are read together: one model in one study.
 
     1. Without a suspicion, a case is `equivalent` where two one-sided tests place the change within
        the margin (each at 2.5 %; Schuirmann 1987), else `inconclusive`.
-    2. A suspicious case with a second look is `regressed` (`improved`) where the second look lies
-       beyond the margin in the same direction and its one-sided p-value is at most 5 % after
-       Benjamini–Hochberg among all cases that were looked at again for this direction. Otherwise
-       rule 1 is applied to the second look. The looks share no chip, so the selection by the first
-       does not bias the second.
-    3. A suspicious case without a second look is `regressed` (`improved`) where its p-value is at
-       most 5 % after Benjamini–Hochberg among all cases of the family, else `inconclusive`.
+    2. A suspicious case with confirmation chips is `regressed` (`improved`) where these lie beyond
+       the margin in the same direction and their one-sided p-value is at most 5 % after
+       Benjamini–Hochberg among all cases that were measured again for this direction. Otherwise
+       rule 1 is applied to the confirmation chips. They are none of the initial chips, so the
+       selection by those does not bias them.
+    3. A suspicious case without confirmation chips is `regressed` (`improved`) where its p-value is
+       at most 5 % after Benjamini–Hochberg among all cases of the family, else `inconclusive`.
 
     Args:
         family: One record a case, in any order.
@@ -97,37 +97,37 @@ def decide(family: Sequence[Looks]) -> list[Decision]:
     Returns:
         One decision a case, in the same order.
     """
-    suspicions = [suspicion(looks.first, looks.margin) for looks in family]
+    suspicions = [suspicion(gains.initial, gains.margin) for gains in family]
     adjusted = {
         **_adjusted(family, suspicions, direction=-1),
         **_adjusted(family, suspicions, direction=1),
     }
     return [
-        _one(looks, sign, adjusted.get(n))
-        for n, (looks, sign) in enumerate(zip(family, suspicions, strict=True))
+        _one(gains, sign, adjusted.get(n))
+        for n, (gains, sign) in enumerate(zip(family, suspicions, strict=True))
     ]
 
 
 def _adjusted(
-    family: Sequence[Looks], suspicions: Sequence[int], *, direction: int
+    family: Sequence[Gains], suspicions: Sequence[int], *, direction: int
 ) -> dict[int, float]:
     """Return the corrected p-values of the suspicious cases of one direction, by position."""
     test = p_below if direction < 0 else p_above
     picked = [n for n, sign in enumerate(suspicions) if sign == direction]
-    again = {n: second for n in picked if (second := family[n].second) is not None}
-    confirmed = benjamini_hochberg([test(second, 0.0) for second in again.values()])
+    again = {n: gain for n in picked if (gain := family[n].confirmation) is not None}
+    confirmed = benjamini_hochberg([test(gain, 0.0) for gain in again.values()])
     found = dict(zip(again, confirmed, strict=True))
     if len(again) < len(picked):
-        everywhere = benjamini_hochberg([test(looks.first, 0.0) for looks in family])
+        everywhere = benjamini_hochberg([test(gains.initial, 0.0) for gains in family])
         found |= {n: everywhere[n] for n in picked if n not in again}
     return found
 
 
-def _one(looks: Looks, sign: int, p: float | None) -> Decision:
-    seen = looks.deciding
-    if sign and p is not None and p <= LEVEL and sign * seen.change > looks.margin:
+def _one(gains: Gains, sign: int, p: float | None) -> Decision:
+    deciding = gains.deciding
+    if sign and p is not None and p <= LEVEL and sign * deciding.change > gains.margin:
         return Decision("improved" if sign > 0 else "regressed", p)
-    unconfirmed = bool(sign) and looks.second is None
-    if not unconfirmed and tost(seen, looks.margin) <= EQUIVALENCE_LEVEL:
+    unconfirmed = bool(sign) and gains.confirmation is None
+    if not unconfirmed and tost(deciding, gains.margin) <= EQUIVALENCE_LEVEL:
         return Decision("equivalent", p)
     return Decision("inconclusive", p)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from analog_bench.gate.look import RESOLUTION
+from analog_bench.gate.chip_change import RESOLUTION
 from analog_bench.gate.verdict import ABSURD, Kind, Verdict, other, uncompared
 from analog_bench.records import Metric, Result
 from analog_bench.store.baseline import DigitalEntry

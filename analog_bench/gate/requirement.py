@@ -26,7 +26,7 @@ class Requirement:
     def unmet(self, result: Result) -> str:
         """Say how a result fails the requirement.
 
-        The mean over the chips of the first look counts, not its interval: one who wants to be sure
+        The mean over the initial chips counts, not its interval: one who wants to be sure
         measures more chips.
 
         Args:
@@ -40,7 +40,7 @@ class Requirement:
 
         name = self.metric.name
         digital = result.digital.get(name)
-        scores = [chip.scores[name] for chip in result.first_look if name in chip.scores]
+        scores = [chip.scores[name] for chip in result.initial_chips if name in chip.scores]
         if digital is None or not scores:
             return ""
         sign = 1 if self.metric.higher_is_better else -1

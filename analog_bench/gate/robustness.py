@@ -129,10 +129,10 @@ def month_change(scores: Mapping[float, Mapping[int, float]]) -> Interval | None
 def robustness_of(results: Sequence[Result], metric: Metric) -> list[Robustness]:
     """Score results, each group of them that differs only in the drift time.
 
-    Chips of different seeds never meet. A chip of the second look (re-measured because the first
-    looked changed) enters no score. A result that was not measured, or that lacks a finite score
-    of a chip, counts as not there. Where chips of one index carry different fingerprints at 1 s and
-    at 30 d they are not the same hardware, and there is no AVM.
+    Chips of different seeds never meet. A confirmation chip enters no score. A result that was not
+    measured, or that lacks a finite score of a chip, counts as not there. Where chips of one index
+    carry different fingerprints at 1 s and at 30 d they are not the same hardware, and there is no
+    AVM.
 
     Args:
         results: Any results, in any order; one for each drift time of a group.
@@ -185,18 +185,18 @@ def _a_stars(result: Result, scores: Sequence[float], metric: Metric) -> Interva
 
 
 def _scores(result: Result, metric: Metric) -> dict[int, float]:
-    """Return chip to score; empty unless every chip of the first look has a finite one."""
+    """Return chip to score; empty unless every initial chip has a finite one."""
     if result.status != "measured":
         return {}
-    found = {chip.chip: chip.scores.get(metric.name, math.nan) for chip in result.first_look}
+    found = {chip.chip: chip.scores.get(metric.name, math.nan) for chip in result.initial_chips}
     return found if all(map(math.isfinite, found.values())) else {}
 
 
 def _same_hardware(times: Mapping[float, Result]) -> bool:
     if SECOND_S not in times or MONTH_S not in times:
         return False
-    first = {chip.chip: chip.fingerprint for chip in times[SECOND_S].first_look}
-    last = {chip.chip: chip.fingerprint for chip in times[MONTH_S].first_look}
+    first = {chip.chip: chip.fingerprint for chip in times[SECOND_S].initial_chips}
+    last = {chip.chip: chip.fingerprint for chip in times[MONTH_S].initial_chips}
     return all(same_fingerprint(first[chip], last[chip]) for chip in first.keys() & last.keys())
 
 

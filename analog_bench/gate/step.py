@@ -15,8 +15,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from analog_bench.gate.chip_change import RESOLUTION
 from analog_bench.gate.decision import LEVEL
-from analog_bench.gate.look import RESOLUTION
 from analog_bench.gate.multiplicity import benjamini_hochberg
 from analog_bench.gate.significance import Effect, p_below, paired_effect
 

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from analog_bench.gate.decision import LEVEL, Decision, Looks, Outcome, decide, suspicion
-from analog_bench.gate.look import RESOLUTION, Look, first_look, second_look
+from analog_bench.gate.chip_change import (
+    RESOLUTION,
+    ChipChange,
+    confirmation_change,
+    initial_change,
+)
+from analog_bench.gate.decision import LEVEL, Decision, Gains, Outcome, decide, suspicion
 from analog_bench.gate.power import detectable
 from analog_bench.gate.robustness import a_star
 from analog_bench.gate.significance import Effect, interval_of
@@ -35,16 +40,16 @@ class Verdict:
         kind: `regressed`, `equivalent`, `improved` or `inconclusive` after a comparison; `new` (no
             baseline), `stale` (a baseline of something else), `skipped` and `broken` without one.
         metric: Name of the metric.
-        change: New score − stored score, mean over the chips of the deciding look, in the metric's
-            unit; None without a comparison.
+        change: New score − stored score, mean over the deciding set of chips, in the metric's unit;
+            None without a comparison.
         interval: 95 % confidence interval of the change; None where there is none.
         margin: The change that matters, in the metric's unit.
         paired: Whether chip was compared with the same chip.
         reason: One plain sentence.
         p: One-sided p-value of a suspected change, corrected for the number of cases; None where
             nothing was suspected.
-        detectable: The smallest true worsening that a first look such as this one would have
-            suspected four times in five, in the metric's unit; None where it cannot be told.
+        detectable: The smallest true worsening that initial chips such as these would have made
+            suspicious four times in five, in the metric's unit; None where it cannot be told.
         looks: How many sets of chips were compared: 0, 1 or 2.
     """
 
@@ -88,7 +93,7 @@ def judge_family(cases: Sequence[tuple[Result, CaseEntry | None]], metric: Metri
         for n, ((result, entry), verdict) in enumerate(zip(cases, verdicts, strict=True))
         if verdict is None and entry is not None
     ]
-    decisions = decide([case.looks(metric) for _, case in compared])
+    decisions = decide([case.gains(metric) for _, case in compared])
     decided = {
         n: _verdict(case, decision, metric)
         for (n, case), decision in zip(compared, decisions, strict=True)
@@ -114,41 +119,43 @@ def outcome(result: Result, given: Verdict | None, metric: Metric) -> Verdict | 
     return given
 
 
-def wants_second_look(result: Result, entry: CaseEntry | None, metric: Metric) -> bool:
+def needs_confirmation(result: Result, entry: CaseEntry | None, metric: Metric) -> bool:
     """Return whether a case looks changed, so that fresh chips should be measured to confirm it.
 
     Args:
-        result: What the first look measured.
+        result: What was measured on the initial chips.
         entry: What is stored for the case.
         metric: The metric to compare in.
     """
     if entry is None or _without_comparison(result, entry, metric) is not None:
         return False
-    gain = first_look(result, entry, metric).gain(metric)
+    gain = initial_change(result, entry, metric).gain(metric)
     # Without a spread nothing is drawn, and fresh chips would be the same chip again.
     return gain.standard_error != 0.0 and suspicion(gain, metric.margin) != 0
 
 
 @dataclass(frozen=True)
 class _Compared:
-    first: Look
-    second: Look | None
+    initial: ChipChange
+    confirmation: ChipChange | None
 
     @classmethod
     def of(cls, result: Result, entry: CaseEntry, metric: Metric) -> _Compared:
-        return cls(first_look(result, entry, metric), second_look(result, entry, metric))
+        return cls(
+            initial_change(result, entry, metric), confirmation_change(result, entry, metric)
+        )
 
-    def looks(self, metric: Metric) -> Looks:
-        second = self.second.gain(metric) if self.second else None
-        first = self.first.gain(metric)
-        # Updating a baseline measures both sets of chips: the second counts where it was asked for.
-        needed = suspicion(first, metric.margin) != 0
-        return Looks(first, second if needed else None, max(metric.margin, RESOLUTION))
+    def gains(self, metric: Metric) -> Gains:
+        initial = self.initial.gain(metric)
+        confirmation = self.confirmation.gain(metric) if self.confirmation else None
+        # Updating a baseline measures both sets of chips: the second counts where it was needed.
+        needed = suspicion(initial, metric.margin) != 0
+        return Gains(initial, confirmation if needed else None, max(metric.margin, RESOLUTION))
 
 
 def _verdict(case: _Compared, decision: Decision, metric: Metric) -> Verdict:
-    looks = case.looks(metric)
-    first, again = case.first, case.second if looks.second is not None else None
+    gains = case.gains(metric)
+    first, again = case.initial, case.confirmation if gains.confirmation is not None else None
     last = again or first
     interval = interval_of(last.effect)
     sentence = _sentence(last, metric)
@@ -158,7 +165,7 @@ def _verdict(case: _Compared, decision: Decision, metric: Metric) -> Verdict:
         if first.effect.standard_error != 0.0:
             sentence += "; not confirmed on fresh chips"
     elif decision.p is not None:
-        sentence += "; suspicious, but not so among so many cases, and not looked at again"
+        sentence += "; suspicious, but not so among so many cases, and not measured again"
     return Verdict(
         kind=decision.outcome,
         metric=metric.name,
@@ -168,7 +175,7 @@ def _verdict(case: _Compared, decision: Decision, metric: Metric) -> Verdict:
         paired=last.paired,
         reason=sentence,
         p=decision.p,
-        detectable=_detectable(first.effect, looks.margin),
+        detectable=_detectable(first.effect, gains.margin),
         looks=2 if again else 1,
     )
 
@@ -182,14 +189,14 @@ def _detectable(effect: Effect, margin: float) -> float | None:
     return max(significant, margin + (beyond or 0.0))
 
 
-def _sentence(look: Look, metric: Metric) -> str:
-    change = f"{metric.name} changed by {look.effect.change:+.4g} {metric.unit}"
-    interval = interval_of(look.effect)
+def _sentence(seen: ChipChange, metric: Metric) -> str:
+    change = f"{metric.name} changed by {seen.effect.change:+.4g} {metric.unit}"
+    interval = interval_of(seen.effect)
     if interval is None:
-        return f"{change}; one chip shows no spread ({look.how})"
+        return f"{change}; one chip shows no spread ({seen.how})"
     low, high = interval
     return (
-        f"{change}, 95 % interval {low:+.4g} to {high:+.4g}, margin {metric.margin:g} ({look.how})"
+        f"{change}, 95 % interval {low:+.4g} to {high:+.4g}, margin {metric.margin:g} ({seen.how})"
     )
 
 
@@ -222,7 +229,7 @@ def uncompared(kind: Kind, metric: Metric, reason: str) -> Verdict:
 def _broken(result: Result, name: str) -> str:
     if result.status == "broken":
         return result.reason
-    if not result.first_look:
+    if not result.initial_chips:
         return "no chip was measured"
     for chip in result.chips:
         score = chip.scores.get(name)

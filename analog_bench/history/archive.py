@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from analog_bench.atomic_file import write_atomic
 from analog_bench.errors import StoreError
 from analog_bench.history.row import COLUMNS, Row, Type, rows_of, run_id_of
-from analog_bench.store.atomic_file import write_atomic
 from analog_bench.store.document import load
 from analog_bench.store.layout import one_line
 from analog_bench.store.schema import manifest_from_json, run_from_json

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
-from analog_bench.gate.look import draws_nothing
+from analog_bench.gate.chip_change import draws_nothing
 from analog_bench.gate.robustness import (
     DAY_S,
     MONTH_S,
@@ -94,8 +94,8 @@ COLUMNS = (
 def rows_of(run: Run, name: str) -> Iterator[Row]:
     """Flatten a run.
 
-    Chips of a second look, which are there only where the first looked changed, are in no row: what
-    some nights alone have would make a step of its own.
+    Confirmation chips, which are there only where the initial ones looked changed, are in no row:
+    what some nights alone have would make a step of its own.
 
     Args:
         run: The run.
@@ -164,7 +164,7 @@ def _of_metric(metric: Metric, *, main: bool) -> Row:
 
 
 def _plain(shared: Row, result: Result, metric: Metric) -> Iterator[Row]:
-    for chip in result.first_look if result.status == "measured" else ():
+    for chip in result.initial_chips if result.status == "measured" else ():
         if metric.name in chip.scores:
             yield {
                 **shared,
@@ -183,11 +183,11 @@ def _robust(cases: Sequence[tuple[Row, Result]], metric: Metric, *, main: bool) 
         groups.setdefault(conditions_of(result), []).append((shared, result))
     for entry in robustness_of([result for _, result in cases], metric):
         group = groups[entry.conditions]
-        for chip in sorted({chip.chip for _, result in group for chip in result.first_look}):
+        for chip in sorted({chip.chip for _, result in group for chip in result.initial_chips}):
             times = {
                 result.drift_s: (shared, replace(result, chips=own))
                 for shared, result in group
-                if (own := tuple(one for one in result.first_look if one.chip == chip))
+                if (own := tuple(one for one in result.initial_chips if one.chip == chip))
             }
             for alone in robustness_of([result for _, result in times.values()], metric):
                 yield from _of_chip(alone, entry, times, metric)

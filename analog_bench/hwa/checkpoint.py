@@ -1,4 +1,4 @@
-"""Where a hardware-aware training stands: tensors and plain values, written whole or not at all."""
+"""Checkpoints of a training: tensors and plain values, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from torch import Tensor
 
 from analog_bench.errors import UsageError
 
+RECIPE = "recipe.json"
+"""The file beside the checkpoints that says what they were trained with."""
 _KEEP = 2
 _FACTS = "facts"
 
@@ -30,6 +32,50 @@ class Checkpoint:
 
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any]
+
+
+def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
+    """Record what a folder's checkpoints are made with, or check that it is still the same.
+
+    Args:
+        folder: Of the checkpoints; made where there is none.
+        made_with: The hyperparameters, and hashes of the data, as plain values.
+
+    Raises:
+        UsageError: The checkpoints come from another recipe or other data, or an unknown one.
+    """
+    path = folder / RECIPE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            if any(folder.rglob("checkpoint-*")):
+                raise UsageError(
+                    f"{folder} holds checkpoints but no {RECIPE}: nobody knows what they were "
+                    "trained with; choose another folder"
+                )
+            text = json.dumps(made_with, indent=2, sort_keys=True) + "\n"
+            path.write_text(text, encoding="utf-8")
+            return
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        raise UsageError(f"cannot use {path}: {problem}; choose another folder") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"{path} is no recipe; choose another folder")
+    changed = changes(found, made_with)
+    if changed:
+        raise UsageError(
+            f"{folder} was started with another recipe ({changed}); go on with that one or choose "
+            "another folder"
+        )
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return what differs, in words; empty where nothing does."""
+    return "; ".join(
+        f"{key} was {before.get(key)!r} and is now {now.get(key)!r}"
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key)
+    )
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:

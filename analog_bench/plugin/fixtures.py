@@ -89,10 +89,10 @@ class Baseline:
 
     def looks_changed(self, result: Result) -> bool:
         """Return whether fresh chips should be measured, to confirm or refute a suspicion."""
-        from analog_bench.gate.verdict import wants_second_look
+        from analog_bench.gate.verdict import needs_confirmation
 
         entry = self._models.case_baseline(self._case).find(result.case_id, result.protocol)
-        return wants_second_look(result, entry, self._metric)
+        return needs_confirmation(result, entry, self._metric)
 
     def check(self, result: Result) -> None:
         """Fail the test where its result alone is reason enough; skip it where it is `skipped`.
@@ -234,12 +234,12 @@ def _measured(
     try:
         if case.noise.WHERE == "tile":
             require_tile(case.tile)
-        result = runner.measure(case, budget.first_look if case.draws else range(1))
+        result = runner.measure(case, budget.initial_chips if case.draws else range(1))
         again = settings.update_baselines or (
             settings.gate != "off" and stored.looks_changed(result)
         )
         if again and case.draws and result.status == "measured":
-            result = runner.measure_more(case, result, budget.second_look)
+            result = runner.measure_more(case, result, budget.confirmation_chips)
     except TileUnavailable as missing:
         return runner.skipped(case, str(missing))
     return result
@@ -251,5 +251,5 @@ def _kept(config: pytest.Config, case: Case, runner: Runner, budget: Budget) -> 
     if found is None or found.status != "measured":
         return None
     same = (found.case_version, found.weights) == (case.version, runner.weights)
-    wanted = budget.first_look if case.draws else range(1)
-    return found if same and len(found.first_look) == len(wanted) else None
+    wanted = budget.initial_chips if case.draws else range(1)
+    return found if same and len(found.initial_chips) == len(wanted) else None

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from analog_bench.atomic_file import write_atomic
 from analog_bench.report.words import one_line
-from analog_bench.store.atomic_file import write_atomic
 
 if TYPE_CHECKING:
     from analog_bench.gate.verdict import Verdict

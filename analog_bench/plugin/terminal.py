@@ -20,9 +20,9 @@ from analog_bench.session.publish import publish
 from analog_bench.session.recorder import PROPERTY, Recorder, kept_results
 
 if TYPE_CHECKING:
+    from analog_bench.gate.judge import Judgement
     from analog_bench.gate.verdict import Verdict
     from analog_bench.report.table import Block
-    from analog_bench.session.judgement import Judgement
     from analog_bench.store.change import Change
 
 RESUMED = "analog_bench_resumed"
@@ -128,11 +128,11 @@ class TerminalReporter:
         """Show a table a study and model, and what it comes to."""
         if not self._recorder.results:
             return
+        from analog_bench.gate.judge import outcomes
         from analog_bench.report.drift_table import drift_table
         from analog_bench.report.layer_table import layer_table
         from analog_bench.report.run_summary import digital_line, run_summary
         from analog_bench.report.texts_table import texts_table
-        from analog_bench.session.judgement import outcomes
 
         self._reporter().ensure_newline()
         for group in self._recorder.groups():
@@ -151,7 +151,7 @@ class TerminalReporter:
                 )
                 self._write(*drift_table(group.results, group.metrics[0]))
                 self._write(*texts_table(group.results, group.metrics, at_most=_TEXT_AT_MOST))
-            digital = self._judged.of_digital(scope) if self._judged else {}
+            digital = self._judged.digital_of(scope) if self._judged else {}
             self._write(digital_line(scope.model, first.digital, digital, group.metrics))
         judged = outcomes(self._recorder.groups(), self._judged)
         self._write(
@@ -192,11 +192,11 @@ class TerminalReporter:
         try:
             self._recorder.write()
             if self._recorder.settings.gate != "off":
-                from analog_bench.session.judgement import judge_groups
+                from analog_bench.gate.judge import StoredBaselines, judge_groups
 
                 # Against the baselines as they are before any update.
                 self._judged = judge_groups(
-                    self._recorder.groups(), self._recorder.settings.baselines
+                    self._recorder.groups(), StoredBaselines(self._recorder.settings.baselines)
                 )
             if self._recorder.settings.update_baselines:
                 self._changes = self._recorder.update_baselines()
@@ -233,8 +233,8 @@ class TerminalReporter:
         done = len(self._recorder.results)
         left = (time.monotonic() - self._began) / done * max(self._total - done, 0)
         score = ""
-        if result.first_look:
-            mean = fmean(chip.scores[metric] for chip in result.first_look)
+        if result.initial_chips:
+            mean = fmean(chip.scores[metric] for chip in result.initial_chips)
             score = f", {metric} {result.digital[metric]:.4g} -> {mean:.4g}"
         self._reporter().rewrite(
             f"{result.model} {result.study} {done}/{self._total}, {clock(left)} left: "

@@ -18,10 +18,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
+from analog_bench.atomic_file import write_atomic
 from analog_bench.errors import StoreError
 from analog_bench.releases.installer import find_uv, install, python_in, scripts_in
 from analog_bench.releases.recipe import Recipe
-from analog_bench.store.atomic_file import write_atomic
 from analog_bench.store.document import DocumentError, load
 from analog_bench.store.layout import layout
 

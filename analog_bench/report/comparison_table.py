@@ -44,8 +44,7 @@ def _table(family: FamilyComparison, everything: bool) -> Table:
         verdict = pair[1]
         if verdict.change is None:
             return words.one_line(verdict.reason)
-        paired = "paired" if verdict.paired else "unpaired"
-        return f"{paired}, {words.counted(verdict.looks, 'look')}"
+        return words.chips_compared(verdict)
 
     ranked = sorted(family.judged, key=lambda pair: _ORDER.index(pair[1].kind))
     return tabulate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from analog_bench.gate.judge import Judgement
 from analog_bench.gate.verdict import Verdict, outcome
 from analog_bench.records import SEVERAL, Identity, Metric, Result, Scope
 from analog_bench.store.baseline import Provenance
@@ -133,6 +134,19 @@ def contents_of(
         baselines=tuple(sorted(set(baselines), key=lambda b: b.created, reverse=True)),
         anchors={result.identity: f"case-{n}" for n, result in enumerate(ordered, start=1)},
     )
+
+
+def judged_contents(run: Run, judgement: Judgement | None, source: str) -> Contents:
+    """Return what a report shows of a run.
+
+    Args:
+        run: The run.
+        judgement: Its verdicts; None where nothing was compared.
+        source: Name of the results file.
+    """
+    known = judgement or Judgement({}, {})
+    baselines = tuple(known.baselines)
+    return contents_of(run, known.cases, known.digital, baselines=baselines, source=source)
 
 
 def is_single(result: Result) -> bool:

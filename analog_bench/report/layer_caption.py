@@ -53,7 +53,7 @@ def _method(rows: Sequence[Result], metrics: Sequence[Metric], data: str) -> str
     tiles = sorted({row.tile for row in rows} - {"none"})
     if tiles:
         parts.append(f"{' and '.join(tiles)} tile")
-    chips = _range({len(row.first_look) for row in measured}, "chip")
+    chips = _range({len(row.initial_chips) for row in measured}, "chip")
     lengths = {
         len(scores) for r in measured for chip in r.chips for scores in chip.per_example.values()
     }

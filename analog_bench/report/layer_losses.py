@@ -168,6 +168,6 @@ def _chip_losses(result: Result, metric: Metric) -> dict[int, float]:
     sign = 1.0 if metric.higher_is_better else -1.0
     losses = {
         chip.chip: sign * (result.digital[metric.name] - chip.scores[metric.name])
-        for chip in result.first_look
+        for chip in result.initial_chips
     }
     return {chip: lost for chip, lost in losses.items() if math.isfinite(lost)}

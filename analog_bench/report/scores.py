@@ -14,7 +14,7 @@ def score(result: Result, metric: Metric) -> Interval | None:
     Returns:
         In the metric's unit; None where a chip has no such score.
     """
-    scores = [chip.scores.get(metric.name) for chip in result.first_look]
+    scores = [chip.scores.get(metric.name) for chip in result.initial_chips]
     known = [one for one in scores if one is not None]
     return mean_interval(known) if known and len(known) == len(scores) else None
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from analog_bench.hwa.trial import Found, Trial
+from analog_bench.hwa.trial import SearchResult, Trial
 from analog_bench.report.table import Block, Column, Heading, Spelling, tabulate
 
 SHOWN = 10
 
 
 def search_table(
-    found: Found, objective: str, *, title: str, shown: int = SHOWN
+    found: SearchResult, objective: str, *, title: str, shown: int = SHOWN
 ) -> tuple[Block, ...]:
     """Return the best trials of a search: a row a trial, best first.
 
@@ -42,7 +42,7 @@ def search_table(
     return Heading(title), table
 
 
-def _counts(found: Found) -> str:
+def _counts(found: SearchResult) -> str:
     counts = {
         state: sum(trial.state == state for trial in found.trials)
         for state in ("complete", "pruned", "diverged", "failed")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO, TextIOWrapper
 
 from rich.box import ASCII, ROUNDED, SIMPLE_HEAD, Box
 from rich.cells import cell_len, set_cell_size
@@ -81,17 +80,6 @@ class Drawing:
                     yield from (_paragraph((*bullet, *one), options) for one in block.lines)
 
 
-def show(blocks: Blocks, *, width: int | None = None, soft_wrap: bool = False) -> None:
-    """Print blocks.
-
-    Args:
-        blocks: What to print.
-        width: Columns; those of the terminal where None.
-        soft_wrap: Whether to leave it to the terminal to break long lines.
-    """
-    Console(width=width).print(Drawing(blocks), soft_wrap=soft_wrap)
-
-
 def printed(blocks: Blocks, width: int, colours: bool = False, encoding: str | None = None) -> str:
     """Return what would be printed to a stream of an encoding, UTF-8 by default."""
     with TextIOWrapper(BytesIO(), encoding or "utf-8", "backslashreplace") as text:
@@ -104,6 +92,17 @@ def printed(blocks: Blocks, width: int, colours: bool = False, encoding: str | N
         ).print(Drawing(blocks))
         text.seek(0)
         return text.read()
+
+
+def show(blocks: Blocks, *, width: int | None = None, soft_wrap: bool = False) -> None:
+    """Print blocks.
+
+    Args:
+        blocks: What to print.
+        width: Columns; those of the terminal where None.
+        soft_wrap: Whether to leave it to the terminal to break long lines.
+    """
+    Console(width=width).print(Drawing(blocks), soft_wrap=soft_wrap)
 
 
 def styled(pieces: Line) -> Text:

@@ -80,7 +80,7 @@ def _digital(result: Result, metrics: Sequence[Metric], at_most: int | None) -> 
 
 
 def _written(result: Result, metrics: Sequence[Metric], at_most: int | None) -> Cell:
-    chips = result.first_look
+    chips = result.initial_chips
     if result.status != "measured" or not chips or not chips[0].texts:
         return Cell("", note=words.one_line(f"{result.status}: {result.reason}"))
     scores = [
@@ -97,7 +97,7 @@ def _cut(text: str, at_most: int | None) -> str:
 
 
 def _explanation(results: Sequence[Result]) -> str:
-    chips = max((len(result.first_look) for result in results if result.chips), default=0)
+    chips = max((len(result.initial_chips) for result in results if result.chips), default=0)
     texts = max(len(result.digital_texts) for result in results)
     explained = (
         f"The first of {texts} texts, of the first of {chips} chips; scores are means over all. "

@@ -122,6 +122,12 @@ def detectable_text(verdict: Verdict, metric: Metric) -> str:
     return "" if verdict.detectable is None else amount(verdict.detectable, metric)
 
 
+def chips_compared(verdict: Verdict) -> str:
+    """Return which chips a verdict rests on: `initial chips, paired`."""
+    chips = "confirmation" if verdict.looks > 1 else "initial"
+    return f"{chips} chips, {'paired' if verdict.paired else 'unpaired'}"
+
+
 def digital_scores(scores: Mapping[str, float], metrics: Iterable[Metric]) -> str:
     """Spell the digital model's scores, with a decimal more: `F1 71.20, EM 60.50`."""
     return ", ".join(

@@ -20,7 +20,7 @@ class Forecast:
 
         Args:
             models: Where models are loaded.
-            fresh_chips: Whether every case is measured on the chips of a second look, too.
+            fresh_chips: Whether every case is measured on confirmation chips, too.
         """
         self._models = models
         self._fresh_chips = fresh_chips
@@ -43,9 +43,9 @@ class Forecast:
         key = (model, study.prompt)
         if key not in self._paces:
             self._paces[key] = runner.pace()
-        looks = len(budget.first_look) + self._fresh_chips * len(budget.second_look)
+        chips = len(budget.initial_chips) + self._fresh_chips * len(budget.confirmation_chips)
         for case in cases:
-            self._seconds += (looks if case.draws else 1) * runner.seconds(case, self._paces[key])
+            self._seconds += (chips if case.draws else 1) * runner.seconds(case, self._paces[key])
         self._cases += len(cases)
 
     def __str__(self) -> str:

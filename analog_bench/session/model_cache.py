@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,7 +23,6 @@ from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.task import Task
 from analog_bench.zoo.hwa import load_hwa
 from analog_bench.zoo.hwa_folder import is_hwa, shipped_hwa
-from analog_bench.zoo.layers import module_path
 from analog_bench.zoo.load import LoadedModel, load
 from analog_bench.zoo.specs import ModelSpec
 
@@ -136,12 +134,10 @@ class ModelCache:
             loaded = self.loaded(model, variant)
             self._runners[key, variant] = Runner(
                 loaded.model,
-                loaded.spec.family,
                 task,
                 seed=self._settings.seed,
                 weights=loaded.weights_sha256,
-                module_path=partial(module_path, loaded.spec.family),
-                front=self._settings.front,
+                replay=self._settings.replay,
                 per_example=self._settings.per_example,
                 digital=digital,
                 input_ranges=loaded.input_ranges,

@@ -11,8 +11,8 @@ from analog_bench.errors import BenchError, StoreError
 from analog_bench.session.recorder import Recorder
 
 if TYPE_CHECKING:
+    from analog_bench.gate.judge import Judgement
     from analog_bench.report.contents import Contents
-    from analog_bench.session.judgement import Judgement
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 """The variable that names the file in which GitHub expects a job's summary."""
@@ -55,10 +55,10 @@ def _tried(
         # A link may lead from one to the other, and writing follows it.
         if recorder.path is not None and path.resolve() == recorder.path.resolve():
             raise StoreError(f"{str(path)!r} is where the results are")
-        from analog_bench.session.judgement import reported
+        from analog_bench.report.contents import judged_contents
 
         source = recorder.path.name if recorder.path else ""
-        write(path, reported(recorder.run(), judgement, source))
+        write(path, judged_contents(recorder.run(), judgement, source))
     # Whatever it is, it must not hide what was measured: `analog-bench report` shows it in full.
     except Exception as problem:
         said = str(problem) if isinstance(problem, BenchError) else repr(problem)

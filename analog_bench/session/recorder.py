@@ -50,8 +50,8 @@ class Record:
         found = {"case": result.case_id, "study": result.study, "metric": metric}
         if metric in result.digital:
             found["digital"] = f"{result.digital[metric]:.6g}"
-        if result.first_look and all(metric in chip.scores for chip in result.first_look):
-            found["score"] = f"{fmean(chip.scores[metric] for chip in result.first_look):.6g}"
+        if result.initial_chips and all(metric in chip.scores for chip in result.initial_chips):
+            found["score"] = f"{fmean(chip.scores[metric] for chip in result.initial_chips):.6g}"
         found["chips"] = str(len(result.chips))
         return list(found.items())
 

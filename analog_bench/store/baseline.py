@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from analog_bench.records import SECOND_LOOK, Identity, Result
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Result
 from analog_bench.store.change import Change
 from analog_bench.store.run import Manifest, settled
 
@@ -70,7 +70,7 @@ class CaseEntry:
         weights: Fingerprint of the digital weights.
         seed: The run's seed.
         digital: Scores of the digital model on the same examples.
-        chips: Raw values, one record a chip, by index; those of a second look included.
+        chips: Raw values, one record a chip, by index; confirmation chips included.
         provenance: Where they come from.
     """
 
@@ -84,14 +84,14 @@ class CaseEntry:
     provenance: Provenance
 
     @property
-    def first_look(self) -> tuple[StoredChip, ...]:
+    def initial_chips(self) -> tuple[StoredChip, ...]:
         """The chips that every run measures."""
-        return tuple(chip for chip in self.chips if chip.chip < SECOND_LOOK)
+        return tuple(chip for chip in self.chips if chip.chip < FIRST_CONFIRMATION_CHIP)
 
     @property
-    def second_look(self) -> tuple[StoredChip, ...]:
-        """Fresh chips, measured to confirm what the first look made suspicious."""
-        return tuple(chip for chip in self.chips if chip.chip >= SECOND_LOOK)
+    def confirmation_chips(self) -> tuple[StoredChip, ...]:
+        """Fresh chips, measured to confirm what the initial ones made suspicious."""
+        return tuple(chip for chip in self.chips if chip.chip >= FIRST_CONFIRMATION_CHIP)
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,8 @@ def merge_cases(
     """Put new results into a baseline; whatever they do not mention stays.
 
     An entry whose numbers are the same keeps its old provenance, so that measuring again without a
-    change leaves the file as it was; a second look that was stored stays where the new result has
-    none and its first look is the same. Skipped and broken results are never stored.
+    change leaves the file as it was; stored confirmation chips stay where the new result has none
+    and its initial chips are the same. Skipped and broken results are never stored.
 
     Args:
         baseline: What is stored.
@@ -190,8 +190,8 @@ def merge_cases(
         if old is not None and _says_the_same(new, old):
             continue
         entries[new.case_id, new.protocol] = new
-        before = _means(old.first_look) if old else {}
-        changes += _changes(result.identity, before, _means(new.first_look))
+        before = _means(old.initial_chips) if old else {}
+        changes += _changes(result.identity, before, _means(new.initial_chips))
     return replace(baseline, entries=entries), changes
 
 
@@ -247,7 +247,7 @@ def case_entry(result: Result, provenance: Provenance) -> CaseEntry:
 
 
 def _says_the_same(new: CaseEntry, old: CaseEntry) -> bool:
-    chips = new.chips if new.second_look else new.first_look + old.second_look
+    chips = new.chips if new.confirmation_chips else new.initial_chips + old.confirmation_chips
     return replace(new, chips=chips, provenance=old.provenance) == old
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from itertools import groupby
 from pathlib import Path
 
+from analog_bench.atomic_file import write_atomic
 from analog_bench.errors import BaselineError
 from analog_bench.records import Result
-from analog_bench.store.atomic_file import write_atomic
 from analog_bench.store.baseline import (
     CaseBaseline,
     DigitalBaseline,

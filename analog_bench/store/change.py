@@ -16,7 +16,7 @@ class Change:
         study: The case's study; empty for a digital score, which belongs to none.
         protocol: The protocol it was measured under.
         metric: Name of the metric.
-        before: Stored score, mean over the first look's chips; None where there was none.
+        before: Stored score, mean over the initial chips; None where there was none.
         after: New score, likewise; None where it is stored no more.
     """
 

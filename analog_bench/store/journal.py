@@ -12,10 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from analog_bench.atomic_file import sync_folder
 from analog_bench.errors import StoreError
 from analog_bench.records import Metric, Result
 from analog_bench.store.append_file import AppendFile
-from analog_bench.store.atomic_file import sync_folder
 from analog_bench.store.document import DocumentError, Json, parse
 from analog_bench.store.journal_file import Journalled, journal_path, load_journal
 from analog_bench.store.journal_schema import (

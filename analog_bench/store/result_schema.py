@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 
 from analog_bench.records import (
-    SECOND_LOOK,
+    FIRST_CONFIRMATION_CHIP,
     Histogram,
     LayerFacts,
     Measurement,
@@ -146,7 +146,7 @@ def check_metrics(result: Result, metrics: Container[str], node: Node) -> None:
 
 
 def check_chips(chips: Sequence[tuple[int, Mapping[str, float]]], node: Node) -> None:
-    """Make sure that no chip stands twice, all were scored alike, and some are of the first look.
+    """Make sure that no chip stands twice, all were scored alike, and some are initial chips.
 
     Args:
         chips: Index and scores of each.
@@ -160,9 +160,10 @@ def check_chips(chips: Sequence[tuple[int, Mapping[str, float]]], node: Node) ->
     for n, (_, scores) in enumerate(chips):
         if not scores or scores.keys() != chips[0][1].keys():
             raise DocumentError(f"{node.at}[{n}].scores: not the same metrics as the first chip's")
-    if chips and all(chip >= SECOND_LOOK for chip, _ in chips):
+    if chips and all(chip >= FIRST_CONFIRMATION_CHIP for chip, _ in chips):
         raise DocumentError(
-            f"{node.at}: no chip below {SECOND_LOOK}, a second look without a first"
+            f"{node.at}: no chip below {FIRST_CONFIRMATION_CHIP}: confirmation chips without "
+            "initial ones"
         )
 
 

@@ -132,7 +132,7 @@ def settled(result: Result) -> Result:
 
 
 def _not_finite(result: Result) -> str:
-    if not result.first_look:
+    if not result.initial_chips:
         return "no chip was measured"
     for name, score in result.digital.items():
         if not math.isfinite(score):

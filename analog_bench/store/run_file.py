@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from analog_bench.atomic_file import check_target, write_atomic
 from analog_bench.errors import StoreError
-from analog_bench.store.atomic_file import check_target, write_atomic
 from analog_bench.store.document import DocumentError, load
 from analog_bench.store.layout import layout
 from analog_bench.store.run import Run

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
+from msgspec import Meta, Struct
+
+from analog_bench.codec import plain
 from analog_bench.errors import WeightsError
 
-Family = Literal["bert", "mobilebert", "gpt2"]
-Normalisation = Literal["layer_norm", "no_norm"]
+Family: TypeAlias = Literal["bert", "mobilebert", "gpt2"]
+Normalisation: TypeAlias = Literal["layer_norm", "no_norm"]
+Size: TypeAlias = Annotated[int, Meta(ge=0)]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
 
-@dataclass(frozen=True)
-class MobileBlocks:
+class MobileBlocks(Struct, frozen=True, forbid_unknown_fields=True):
     """What MobileBERT's blocks have beyond BERT's (Sun et al., ACL 2020).
 
     Attributes:
@@ -27,17 +30,16 @@ class MobileBlocks:
         normalisation: `no_norm` (elementwise scale and shift) or `layer_norm`.
     """
 
-    embedding: int
+    embedding: Size
     trigram: bool
-    bottleneck: int
+    bottleneck: Size
     bottleneck_attention: bool
     shared_bottleneck: bool
-    feed_forwards: int
+    feed_forwards: Size
     normalisation: Normalisation
 
 
-@dataclass(frozen=True)
-class Architecture:
+class Architecture(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A model's family and sizes.
 
     Attributes:
@@ -53,17 +55,21 @@ class Architecture:
     """
 
     family: Family
-    blocks: int
-    width: int
-    heads: int
-    inner: int
-    vocabulary: int
-    positions: int
+    blocks: Size
+    width: Size
+    heads: Size
+    inner: Size
+    vocabulary: Size
+    positions: Size
     mobile: MobileBlocks | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain numbers that `architecture_from_json` reads back."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        """Return the sizes as JSON values; `mobile` only where there is one."""
+        return plain(self)
+
+    def __post_init__(self) -> None:
+        if (self.family == "mobilebert") != (self.mobile is not None):
+            raise ValueError("'mobile' belongs to family mobilebert and only there")
 
 
 def architecture_of(config: Mapping[str, Any], origin: str) -> Architecture:
@@ -93,10 +99,10 @@ def architecture_of(config: Mapping[str, Any], origin: str) -> Architecture:
     found = config.get("architectures")
     if not isinstance(found, list) or head not in found:
         raise WeightsError(f"{origin}: architectures must name {head}, found {found!r}")
-    for option, plain in _PLAIN.items():
-        if config.get(option, plain) != plain:
+    for option, usual in _USUAL.items():
+        if config.get(option, usual) != usual:
             raise WeightsError(
-                f"{origin}: {option} = {config[option]!r} is not supported, only {plain!r}"
+                f"{origin}: {option} = {config[option]!r} is not supported, only {usual!r}"
             )
     number = _Numbers(config, origin)
     if family == "gpt2":
@@ -124,34 +130,8 @@ def architecture_of(config: Mapping[str, Any], origin: str) -> Architecture:
     )
 
 
-def architecture_from_json(node: Any, origin: str) -> Architecture:
-    """Read what `Architecture.as_json` wrote.
-
-    Args:
-        node: The parsed JSON value.
-        origin: Where it stands, for errors.
-
-    Returns:
-        The architecture.
-
-    Raises:
-        WeightsError: Unknown, missing or ill-typed entries.
-    """
-    values = _entries(node, Architecture, origin)
-    if values["family"] not in FAMILIES:
-        raise WeightsError(f"{origin}: no family {values['family']!r} is known")
-    if (values["family"] == "mobilebert") != ("mobile" in values):
-        raise WeightsError(f"{origin}: 'mobile' belongs to family mobilebert and only there")
-    if "mobile" in values:
-        mobile = _entries(values["mobile"], MobileBlocks, f"{origin}.mobile")
-        if mobile["normalisation"] not in get_args(Normalisation):
-            raise WeightsError(f"{origin}.mobile: no normalisation {mobile['normalisation']!r}")
-        values["mobile"] = MobileBlocks(**mobile)
-    return Architecture(**values)
-
-
 # Options that add modules or change the order of computation unless they have this value.
-_PLAIN: Mapping[str, Any] = {
+_USUAL: Mapping[str, Any] = {
     "add_cross_attention": False,
     "is_decoder": False,
     "position_embedding_type": "absolute",
@@ -193,20 +173,3 @@ def _mobile(number: _Numbers) -> MobileBlocks:
         feed_forwards=number.positive("num_feedforward_networks", default=4),
         normalisation=normalisation,
     )
-
-
-def _entries(node: Any, kind: type[Any], origin: str) -> dict[str, Any]:
-    if not isinstance(node, dict):
-        raise WeightsError(f"{origin}: an object is expected, found {node!r}")
-    expected = {field.name: str(field.type) for field in fields(kind)}
-    required = set(expected) - {"mobile"}
-    wrong = sorted((set(node) - set(expected)) | (required - set(node)))
-    if wrong:
-        raise WeightsError(f"{origin}: missing or unknown entries: {', '.join(wrong)}")
-    for key, value in node.items():
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-        if (expected[key] == "int" and not whole) or (
-            expected[key] == "bool" and not isinstance(value, bool)
-        ):
-            raise WeightsError(f"{origin}: {key} must be {expected[key]}, found {value!r}")
-    return dict(node)

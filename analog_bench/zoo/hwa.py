@@ -10,20 +10,21 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from analog_bench.atomic_file import write_atomic
+from analog_bench.codec import indented, plain
 from analog_bench.errors import WeightsError
 from analog_bench.zoo.adapter import Adapter, adapted_layers, add_adapter
 from analog_bench.zoo.delta import DeltaType, apply_delta, delta_between
 from analog_bench.zoo.embedded import read_tensors
 from analog_bench.zoo.hashes import file_sha256, fingerprint, verify
-from analog_bench.zoo.hwa_folder import DELTA, HwaRecord, read_hwa_record, record_json
+from analog_bench.zoo.hwa_folder import DELTA, HwaRecord, read_hwa_record
 from analog_bench.zoo.hwa_folder import is_hwa as is_hwa
 from analog_bench.zoo.hwa_folder import shipped_hwa as shipped_hwa
 from analog_bench.zoo.load import LoadedModel
@@ -117,7 +118,7 @@ def ship_hwa(
         raise WeightsError(f"{folder} holds weights that are not HWA weights; choose another one")
     tensors = delta_between(float_state(direct.model), tuned, dtype)
     folder.mkdir(parents=True, exist_ok=True)
-    _replace(folder / DELTA, lambda path: save_file(_contiguous(tensors), path, {"format": "pt"}))
+    write_atomic(folder / DELTA, save(_contiguous(tensors), {"format": "pt"}))
     record = HwaRecord(
         files={DELTA: file_sha256(folder / DELTA)},
         direct=direct.weights_sha256,
@@ -131,8 +132,7 @@ def ship_hwa(
 
 def write_hwa_record(folder: Path, record: HwaRecord) -> None:
     """Write a record in place of the one that is there; the weights stay as they are."""
-    text = record_json(record)
-    _replace(folder / RECORD, lambda path: path.write_text(text, encoding="utf-8"))
+    write_atomic(folder / RECORD, indented(plain(record)))
 
 
 def _give_adapter(layer: nn.Module | None, path: str, down: Tensor, up: Tensor) -> None:
@@ -159,10 +159,3 @@ def _fingerprint(record: HwaRecord) -> str:
 
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.contiguous() for name, tensor in tensors.items()}
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    # A process that dies while it writes leaves the old file.
-    draft = path.with_name(f".{path.name}.part")
-    write(draft)
-    os.replace(draft, path)

@@ -147,7 +147,8 @@ def find(name: str, source: str, lock: Lock) -> ModelSpec:
             return spec
         raise UsageError(
             f"there are no weights of the embedded {name} in {WEIGHTS / name}; "
-            f"`analog-bench zoo train {name}` makes them, and `--zoo hub` has {HUB_IDS[name]}"
+            f"`python -m training {name}` makes them in a checkout, and `--zoo hub` has "
+            f"{HUB_IDS[name]}"
         )
     hub_id = HUB_IDS.get(name, name)
     entry = lock.models.get(hub_id)

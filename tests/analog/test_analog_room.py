@@ -28,7 +28,7 @@ def imported(path: Path) -> set[str]:
 
 
 def test_the_room_knows_nothing_of_the_floors_above() -> None:
-    above = ("plugin", "cli", "report", "gate", "store", "engine", "hwa", "recipes", "tasks")
+    above = ("plugin", "cli", "report", "gate", "store", "engine", "hwa", "tasks")
     for path in FILES:
         for name in imported(path):
             assert not name.startswith(tuple(f"analog_bench.{room}" for room in above)), path.name

@@ -13,8 +13,8 @@ from analog_bench.cli import main
 from analog_bench.commands.hwa_conclusion import CONCLUSION, Conclusion, conclude
 from analog_bench.errors import StoreError
 from analog_bench.hwa.recipe import HwaRecipe
-from analog_bench.hwa.search_file import STORAGE, STUDY
-from analog_bench.hwa.trial import Found, Trial
+from analog_bench.hwa.search_storage import STORAGE, STUDY
+from analog_bench.hwa.trial import SearchResult, Trial
 from analog_bench.records import Metric
 from analog_bench.report.search_table import search_table
 from analog_bench.report.terminal_drawing import printed
@@ -135,7 +135,7 @@ def trial(number, value, state="complete", starts=1):
 
 
 def found_of(values, direction="maximize"):
-    return Found(tuple(trial(n, value) for n, value in enumerate(values)), direction)
+    return SearchResult(tuple(trial(n, value) for n, value in enumerate(values)), direction)
 
 
 def test_the_table_has_the_best_trials_and_the_default():
@@ -146,13 +146,15 @@ def test_the_table_has_the_best_trials_and_the_default():
         trial(3, None, "diverged"),
         trial(4, 41.0),
     )
-    told = printed(search_table(Found(trials, "maximize"), "metric", title="tiny", shown=2), 90)
+    told = printed(
+        search_table(SearchResult(trials, "maximize"), "metric", title="tiny", shown=2), 90
+    )
     lines = [line.split() for line in told.splitlines()]
     numbers = [words[:2] for words in lines if words and words[0].isdigit() and len(words) > 3]
     assert numbers[:3] == [["1", "42.5000"], ["4", "41.0000"], ["0", "default"]]
     assert "5 trials: 3 complete, 1 pruned, 1 diverged; 1 started again" in " ".join(told.split())
     down = printed(
-        search_table(Found(trials, "minimize"), "loss", title="tiny"), 90, encoding="ascii"
+        search_table(SearchResult(trials, "minimize"), "loss", title="tiny"), 90, encoding="ascii"
     )
     assert re.search(r"0 default +40\.0000(.|\n)*4 +41\.0000(.|\n)*1 +42\.5000", down)
     assert down.isascii()
@@ -184,7 +186,7 @@ def test_a_default_that_is_the_best_needs_no_measurement(tmp_path):
     concluded = conclude(found, tmp_path, F1, lambda setting: pytest.fail("measured"), {})
     assert concluded.verdict == "does not beat"
     assert "no trial was better" in concluded.sentence
-    diverged = Found((trial(0, None, "diverged"),), "maximize")
+    diverged = SearchResult((trial(0, None, "diverged"),), "maximize")
     assert conclude(diverged, tmp_path, F1, lambda setting: pytest.fail("measured"), {}) is None
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from analog_bench.gate.decision import LEVEL, Looks, decide, suspicion
+from analog_bench.gate.decision import LEVEL, Gains, decide, suspicion
 from analog_bench.gate.multiplicity import benjamini_hochberg
 from analog_bench.gate.significance import Effect, p_below, paired_effect, welch_effect
 
@@ -19,7 +19,7 @@ DROPS[:REAL] = DROP
 
 
 def a_night(rng, common_random_numbers):
-    """Return a night's looks at 300 cases of which six lost 1.5 points, ten chips each."""
+    """Return a night's gains in 300 cases of which six lost 1.5 points, ten chips each."""
     family = []
     for drop in DROPS:
         effects = []
@@ -31,7 +31,7 @@ def a_night(rng, common_random_numbers):
                 effects.append(paired_effect(list(change)))
             else:
                 effects.append(welch_effect(list(rng.normal(-drop, SPREAD, chips)), list(old)))
-        family.append(Looks(effects[0], effects[1], THRESHOLD))
+        family.append(Gains(effects[0], effects[1], THRESHOLD))
     return family
 
 
@@ -42,14 +42,14 @@ def alarms(found):
 
 
 RULES = {
-    "mean drop above 0.5": lambda night: [n.first.change < -THRESHOLD for n in night],
+    "mean drop above 0.5": lambda night: [n.initial.change < -THRESHOLD for n in night],
     "and p < .05": lambda night: [
-        n.first.change < -THRESHOLD and p_below(n.first, 0.0) < 0.05 for n in night
+        n.initial.change < -THRESHOLD and p_below(n.initial, 0.0) < 0.05 for n in night
     ],
     "Benjamini-Hochberg alone": lambda night: [
-        n.first.change < -THRESHOLD and p <= 0.05
+        n.initial.change < -THRESHOLD and p <= 0.05
         for n, p in zip(
-            night, benjamini_hochberg([p_below(n.first, 0.0) for n in night]), strict=True
+            night, benjamini_hochberg([p_below(n.initial, 0.0) for n in night]), strict=True
         )
     ],
     "screen, then confirm": lambda night: [d.outcome == "regressed" for d in decide(night)],
@@ -88,7 +88,7 @@ def test_an_unchanged_family_stays_silent():
     loud = 0
     for _ in range(100):
         family = [
-            Looks(
+            Gains(
                 welch_effect(list(rng.normal(0, 2, 3)), list(rng.normal(0, 2, 3))),
                 welch_effect(list(rng.normal(0, 2, 6)), list(rng.normal(0, 2, 6))),
                 1.0,
@@ -104,10 +104,10 @@ EFFECTS = st.builds(
     Effect, st.floats(-20, 20), st.one_of(st.none(), st.just(0.0), st.floats(1e-3, 9)),
     st.integers(1, 30).map(float),
 )  # fmt: skip
-LOOKS = st.builds(Looks, EFFECTS, st.one_of(st.none(), EFFECTS), st.floats(0.01, 5))
+GAINS = st.builds(Gains, EFFECTS, st.one_of(st.none(), EFFECTS), st.floats(0.01, 5))
 
 
-@given(st.lists(LOOKS, max_size=12), st.randoms(use_true_random=False))
+@given(st.lists(GAINS, max_size=12), st.randoms(use_true_random=False))
 def test_the_order_of_cases_does_not_matter(family, rng):
     order = list(range(len(family)))
     rng.shuffle(order)
@@ -115,36 +115,36 @@ def test_the_order_of_cases_does_not_matter(family, rng):
     assert decide([family[n] for n in order]) == [decided[n] for n in order]
 
 
-@given(st.lists(LOOKS, max_size=8), EFFECTS, st.floats(0.01, 5))
+@given(st.lists(GAINS, max_size=8), EFFECTS, st.floats(0.01, 5))
 def test_no_change_is_never_regressed(others, effect, margin):
     still = replace(effect, change=0.0)
     for second in (None, still):
-        found = decide([*others, Looks(still, second, margin)])[-1]
+        found = decide([*others, Gains(still, second, margin)])[-1]
         assert found.outcome in ("equivalent", "inconclusive")
 
 
-@given(st.lists(LOOKS, max_size=8), LOOKS, st.floats(0, 30))
-def test_a_larger_drop_is_never_judged_better(others, looks, more):
+@given(st.lists(GAINS, max_size=8), GAINS, st.floats(0, 30))
+def test_a_larger_drop_is_never_judged_better(others, gains, more):
     def drop(effect):
         return None if effect is None else replace(effect, change=effect.change - more)
 
-    worse = Looks(drop(looks.first), drop(looks.second), looks.margin)
-    before = decide([*others, looks])[-1].outcome
+    worse = Gains(drop(gains.initial), drop(gains.confirmation), gains.margin)
+    before = decide([*others, gains])[-1].outcome
     after = decide([*others, worse])[-1].outcome
     if before == "regressed":
         assert after == "regressed"
     if after == "improved":
-        # A second look that was not asked for before may say anything once it is.
-        assume(suspicion(looks.first, looks.margin) == suspicion(worse.first, worse.margin))
+        # Confirmation chips that were not needed before may say anything once they are.
+        assume(suspicion(gains.initial, gains.margin) == suspicion(worse.initial, worse.margin))
         assert before == "improved"
 
 
-@given(st.lists(LOOKS, min_size=1, max_size=12))
+@given(st.lists(GAINS, min_size=1, max_size=12))
 def test_what_is_regressed_is_beyond_its_margin_and_significant(family):
-    for looks, decision in zip(family, decide(family), strict=True):
+    for gains, decision in zip(family, decide(family), strict=True):
         if decision.outcome == "regressed":
-            assert looks.deciding.change < -looks.margin
+            assert gains.deciding.change < -gains.margin
             assert decision.p <= LEVEL
-            assert p_below(looks.deciding, 0.0) <= LEVEL
+            assert p_below(gains.deciding, 0.0) <= LEVEL
         if decision.outcome == "equivalent":
-            assert abs(looks.deciding.change) < looks.margin
+            assert abs(gains.deciding.change) < gains.margin

@@ -15,7 +15,7 @@ from analog_bench.gate.robustness import (
     one_day_score,
     robustness_of,
 )
-from analog_bench.records import SECOND_LOOK, Measurement, Metric, Result
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Metric, Result
 
 F1 = Metric("f1", "points", True, 1.0)
 CE = Metric("cross_entropy", "nats", False, 0.02)
@@ -101,12 +101,12 @@ def test_lower_is_better_keeps_its_unit():
     assert found.one_day is None
 
 
-def test_second_looks_enter_no_score():
+def test_confirmation_chips_enter_no_score():
     plain = robustness_of(drifting(), F1)
     fresh = [
         replace(
             one,
-            chips=(*one.chips, Measurement(SECOND_LOOK, {"f1": 0.0}, {}, (), 1.0)),
+            chips=(*one.chips, Measurement(FIRST_CONFIRMATION_CHIP, {"f1": 0.0}, {}, (), 1.0)),
         )
         for one in drifting()
     ]

@@ -8,8 +8,8 @@ from scipy.stats import ttest_rel
 
 from analog_bench.gate.digital import judge_digital
 from analog_bench.gate.pairing import pair_chips, same_fingerprint
-from analog_bench.gate.verdict import judge, judge_family, wants_second_look
-from analog_bench.records import SECOND_LOOK, Measurement, Metric, Result
+from analog_bench.gate.verdict import judge, judge_family, needs_confirmation
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Metric, Result
 from analog_bench.store.baseline import (
     CaseBaseline,
     DigitalEntry,
@@ -218,11 +218,11 @@ def test_turning_the_metric_around_turns_the_verdict_around(new, old, seed):
 def looked_twice(first, second, **changed):
     made = result(first, **changed)
     more = result(second).chips
-    again = tuple(replace(chip, chip=SECOND_LOOK + chip.chip) for chip in more)
+    again = tuple(replace(chip, chip=FIRST_CONFIRMATION_CHIP + chip.chip) for chip in more)
     return replace(made, chips=made.chips + again)
 
 
-def test_a_second_look_decides():
+def test_confirmation_chips_decide():
     stored = entry(looked_twice(OLD, OLD))
     worse, same = [x - 3 for x in OLD], list(OLD)
     confirmed = judge(looked_twice(worse, worse), stored, F1)
@@ -236,28 +236,28 @@ def test_a_second_look_decides():
     assert unclear.kind == "inconclusive"
 
 
-def test_a_second_look_nobody_asked_for_does_not_count():
+def test_confirmation_chips_nobody_asked_for_do_not_count():
     stored = entry(looked_twice(OLD, OLD))
     found = judge(looked_twice(OLD, [x - 3 for x in OLD]), stored, F1)
     assert (found.kind, found.looks, found.change) == ("equivalent", 1, 0.0)
 
 
-def test_a_baseline_without_a_second_look_lends_its_first():
+def test_a_baseline_without_confirmation_chips_lends_its_initial_ones():
     found = judge(looked_twice([x - 9 for x in OLD], [x - 9 for x in OLD]), entry(result(OLD)), F1)
     assert (found.kind, found.looks, found.paired) == ("regressed", 2, False)
     assert "unpaired: other chips were measured" in found.reason
 
 
-def test_when_a_second_look_is_wanted():
+def test_when_confirmation_chips_are_needed():
     stored = entry(result(OLD))
-    assert wants_second_look(result([x - 3.1 + 0.1 * (x > 61) for x in OLD]), stored, F1)
-    assert wants_second_look(result([x + 3.1 - 0.1 * (x > 61) for x in OLD]), stored, F1)
-    assert not wants_second_look(result(OLD), stored, F1)
-    assert not wants_second_look(result([60.0]), stored, F1)
-    assert not wants_second_look(result([x - 3 for x in OLD]), None, F1)
-    assert not wants_second_look(result([x - 3 for x in OLD], protocol="p2"), stored, F1)
+    assert needs_confirmation(result([x - 3.1 + 0.1 * (x > 61) for x in OLD]), stored, F1)
+    assert needs_confirmation(result([x + 3.1 - 0.1 * (x > 61) for x in OLD]), stored, F1)
+    assert not needs_confirmation(result(OLD), stored, F1)
+    assert not needs_confirmation(result([60.0]), stored, F1)
+    assert not needs_confirmation(result([x - 3 for x in OLD]), None, F1)
+    assert not needs_confirmation(result([x - 3 for x in OLD], protocol="p2"), stored, F1)
     exact = {"noise": "quantise:dac_bits=8", "tile": "torch"}
-    assert not wants_second_look(result([40.0], **exact), entry(result([60.0], **exact)), F1)
+    assert not needs_confirmation(result([40.0], **exact), entry(result([60.0], **exact)), F1)
 
 
 def test_without_fresh_chips_the_number_of_cases_counts():
@@ -270,7 +270,7 @@ def test_without_fresh_chips_the_number_of_cases_counts():
     assert lone.p == pytest.approx(ttest_rel(*one, alternative="less").pvalue)
     among = judge_family([*cases, (result(one[0]), entry(result(one[1])))], F1)[-1]
     assert among.kind == "inconclusive"
-    assert "not looked at again" in among.reason
+    assert "not measured again" in among.reason
     assert among.p > 0.05
 
 

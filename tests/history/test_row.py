@@ -5,7 +5,7 @@ import pytest
 
 from analog_bench.gate.robustness import DAY_S, MONTH_S, robustness_of
 from analog_bench.history.row import COLUMNS, SCORES, rows_of, run_id_of
-from analog_bench.records import SECOND_LOOK, Margin, Metric
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Metric
 from analog_bench.store.run_file import read_run
 from tests.history.nights import F1, NATS, broken, in_nats, result, skipped, write_night
 from tests.store.examples import example_run
@@ -94,9 +94,9 @@ def test_a_studys_own_margin_counts(rows):
     }
 
 
-def test_chips_of_a_second_look_are_left_out(rows):
+def test_confirmation_chips_are_left_out(rows):
     one = result((70.0, 71.0))
-    again = tuple(replace(chip, chip=chip.chip + SECOND_LOOK) for chip in one.chips)
+    again = tuple(replace(chip, chip=chip.chip + FIRST_CONFIRMATION_CHIP) for chip in one.chips)
     assert rows(replace(one, chips=one.chips + again)) == rows(one)
 
 

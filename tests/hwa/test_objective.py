@@ -18,6 +18,7 @@ from analog_bench.hwa.objective import (
     with_setting,
 )
 from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.sampler import check_setting
 from analog_bench.zoo.load import LoadedModel
 from analog_bench.zoo.specs import ModelSpec
 from tests.hwa.run_log import read_run
@@ -51,7 +52,7 @@ def test_every_setting_sees_as_many_examples_and_has_as_many_reports_at_most():
         "weight_decay": recipe.weight_decay,
         "modifier_std": recipe.modifier_std,
     }
-    SPACE.check(default_setting(recipe))
+    check_setting(default_setting(recipe), SPACE)
     default = with_setting(recipe, default_setting(recipe))
     assert replace(default, patience=recipe.patience, validate_every=100) == recipe
     for batch in (2, 3, 7, 8, 20, 32):

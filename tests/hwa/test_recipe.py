@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from msgspec import structs
 
 from analog_bench.analog.rules import PRESETS
 from analog_bench.errors import UsageError
@@ -66,7 +67,7 @@ def test_a_recipe_fits_its_model():
     found = recipe_for(find_embedded("bert"), {"steps": usual.steps // 10})
     assert found.warmup == usual.warmup // 10
     assert recipe_for(find_embedded("bert"), {"warmup": 7}).warmup == 7
-    small = replace(find_embedded("distilgpt2").architecture, positions=64)
+    small = structs.replace(find_embedded("distilgpt2").architecture, positions=64)
     spec = replace(find_embedded("distilgpt2"), architecture=small)
     assert (recipe_for(spec, {}).block, recipe_for(spec, {}).max_length) == (64, 64)
     assert recipe_for(spec, {"block": 32}).block == 32

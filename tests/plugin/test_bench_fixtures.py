@@ -53,7 +53,7 @@ def bench_digital_again(case, digital_model, task):
 @pytest.mark.study(STUDY)
 def bench_measured(case, measure, baseline):
     result = measure(case)
-    assert [chip.chip for chip in result.first_look] == [0, 1]
+    assert [chip.chip for chip in result.initial_chips] == [0, 1]
     assert baseline.verdict(result).kind == "new"
     baseline.check(result)
 

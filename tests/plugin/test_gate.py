@@ -30,12 +30,12 @@ def stored(warm, tmp_path_factory):
 def better(stored, tmp_path):
     """Return a folder whose baseline of one case is better than what will be measured."""
 
-    def made(by, second_look_by=None):
+    def made(by, confirmation_by=None):
         content = json.loads((stored / "stored/direct/bert/layer_noise.json").read_text())
         (entry,) = content["cases"][CHANGED].values()
         for chip in entry["chips"]:
-            again = chip["chip"] >= 1000 and second_look_by is not None
-            chip["scores"]["f1"] += second_look_by if again else by
+            again = chip["chip"] >= 1000 and confirmation_by is not None
+            chip["scores"]["f1"] += confirmation_by if again else by
         path = tmp_path / "stored/direct/bert/layer_noise.json"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(content))
@@ -51,13 +51,13 @@ def properties(case):
     return {found.get("name"): found.get("value") for found in case.iter("property")}
 
 
-def test_an_update_measures_both_looks(stored, results_of):
+def test_an_update_measures_both_sets_of_chips(stored, results_of):
     for result in results_of(stored / "results.json").values():
         chips = [chip["chip"] for chip in result["chips"]]
         assert chips == [0, 1, 2, *range(1000, 1006)]
 
 
-def test_unchanged_cases_need_one_look(warm, results_of, stored, tmp_path):
+def test_unchanged_cases_need_no_confirmation(warm, results_of, stored, tmp_path):
     done = warm(*CHOICE, "--baselines", stored / "stored", folder=tmp_path)
     assert done.code == 0, done.out
     assert "3 cases: 3 equivalent" in done.out
@@ -91,14 +91,14 @@ def test_a_regression_is_confirmed_and_fails_its_own_test(warm, results_of, stor
     said = properties(failures[0])
     assert (said["case"], said["study"], said["metric"]) == (CHANGED, "layer_noise", "f1")
     assert (said["verdict"], said["change"], said["chips"]) == ("regressed", "-9", "9")
-    first_look = [chip["scores"]["f1"] for chip in measured[CHANGED]["chips"][:3]]
-    assert float(said["score"]) == pytest.approx(sum(first_look) / 3, rel=1e-5)
+    initial = [chip["scores"]["f1"] for chip in measured[CHANGED]["chips"][:3]]
+    assert float(said["score"]) == pytest.approx(sum(initial) / 3, rel=1e-5)
     others = [properties(case) for case in tests if case is not failures[0]]
     assert [other["verdict"] for other in others] == ["equivalent"] * 2
 
 
 def test_what_fresh_chips_refute_does_not_fail(warm, better):
-    done = warm(*CHOICE, folder=better(by=9, second_look_by=0))
+    done = warm(*CHOICE, folder=better(by=9, confirmation_by=0))
     assert done.code == 0, done.out
     assert "3 cases: 3 equivalent" in done.out
 

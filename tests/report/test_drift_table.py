@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from analog_bench.gate.robustness import DAY_S, MONTH_S, SECOND_S, robustness_of
-from analog_bench.records import SECOND_LOOK, Measurement, Metric
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Metric
 from analog_bench.report.drift_table import YEAR_S, drift_table
 from analog_bench.report.terminal_drawing import printed
 
@@ -171,7 +171,13 @@ def test_without_the_score_of_guessing_there_is_no_a_star(bert):
 def test_the_second_look_enters_no_score(bert):
     results = drifting(bert[0])
     again = [
-        replace(r, chips=(*r.chips, Measurement(SECOND_LOOK, {"f1": 0.0}, {}, (1.0, 1000.0), 1.0)))
+        replace(
+            r,
+            chips=(
+                *r.chips,
+                Measurement(FIRST_CONFIRMATION_CHIP, {"f1": 0.0}, {}, (1.0, 1000.0), 1.0),
+            ),
+        )
         for r in results
     ]
     assert drawn(120, again) == drawn(120, results)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from analog_bench.gate.ranking import rank_layers
-from analog_bench.records import SECOND_LOOK, Metric
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Metric
 from analog_bench.report.layer_losses import rankings
 from analog_bench.report.layer_table import layer_table
 from analog_bench.report.terminal_drawing import printed
@@ -40,7 +40,8 @@ def spread(results, chips=3, by=6.0, seed=0):
 
 def drops(results):
     return {
-        r.group: {c.chip: r.digital["f1"] - c.scores["f1"] for c in r.first_look} for r in results
+        r.group: {c.chip: r.digital["f1"] - c.scores["f1"] for c in r.initial_chips}
+        for r in results
     }
 
 
@@ -99,7 +100,7 @@ def test_no_ranking_without_several_layers_and_chips(bert, metrics):
     assert "Ranking of 2 layers over 2 chips" in said(
         [replace(r, chips=r.chips[:2]) for r in bert[:2]], metrics
     )
-    again = replace(bert[0].chips[0], chip=SECOND_LOOK)
+    again = replace(bert[0].chips[0], chip=FIRST_CONFIRMATION_CHIP)
     fresh = [replace(r, chips=(r.chips[0], again)) for r in bert]
     assert "Ranking" not in said(fresh, metrics)
     alike = [replace(r, chips=bert[0].chips) for r in bert]
@@ -172,15 +173,17 @@ def guessed(bert):
     return [replace(r, chance={"f1": 11.2}) for r in bert]
 
 
-def test_a_star_is_a_mean_over_the_first_look(guessed, metrics):
-    again = replace(guessed[0].chips[0], chip=SECOND_LOOK, scores={"f1": 99.0, "em": 99.0})
+def test_a_star_is_a_mean_over_the_initial_chips(guessed, metrics):
+    again = replace(
+        guessed[0].chips[0], chip=FIRST_CONFIRMATION_CHIP, scores={"f1": 99.0, "em": 99.0}
+    )
     results = [replace(r, chips=(*r.chips, again)) for r in guessed]
     lines = printed(layer_table(results, {}, metrics), 160).splitlines()
     place = heads(160, results, metrics).index("A*")
     shown = [re.split(r" {2,}", line.strip())[place] for line in lines[3:56]]
     # 45 of the 50 points above guessing are lost in the first layer.
     assert shown[0] == "0.10"
-    kept = [sum(c.scores["f1"] for c in r.first_look) / 5 - 11.2 for r in results]
+    kept = [sum(c.scores["f1"] for c in r.initial_chips) / 5 - 11.2 for r in results]
     assert shown == [f"{points / 50:.2f}" for points in kept]
     assert "A*: (F1 − guessing) / (digital − guessing), 1 is as good" in said(results, metrics, 160)
 

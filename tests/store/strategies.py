@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from analog_bench.records import SECOND_LOOK, Histogram, LayerFacts, Measurement, Result
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Histogram, LayerFacts, Measurement, Result
 from analog_bench.store.run import Manifest, Run
 from tests.store.examples import METRICS, scopes_of
 
@@ -18,8 +18,10 @@ FACTS = st.builds(
     *(st.integers(0, 99), NAMES, st.integers(0, 10**9), FLOATS, FLOATS, FLOATS, FLOATS),
     st.none() | st.builds(Histogram, FLOATS, FLOATS, COUNTS),
 )
-FIRST_LOOKS = st.sets(st.integers(0, 50), min_size=1, max_size=3)
-SECOND_LOOKS = st.sets(st.integers(SECOND_LOOK, SECOND_LOOK + 9), max_size=2)
+INITIAL_CHIPS = st.sets(st.integers(0, 50), min_size=1, max_size=3)
+CONFIRMATION_CHIPS = st.sets(
+    st.integers(FIRST_CONFIRMATION_CHIP, FIRST_CONFIRMATION_CHIP + 9), max_size=2
+)
 
 
 @st.composite
@@ -35,7 +37,7 @@ def measurements(draw):
             seconds=draw(st.floats(0, 1e6)),
             texts=draw(WRITTEN),
         )
-        for chip in sorted(draw(FIRST_LOOKS) | draw(SECOND_LOOKS))
+        for chip in sorted(draw(INITIAL_CHIPS) | draw(CONFIRMATION_CHIPS))
     )
 
 

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analog_bench.errors import BaselineError
-from analog_bench.records import SECOND_LOOK, Measurement, Result
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Result
 from analog_bench.store.baseline import DigitalEntry, Provenance
 from analog_bench.store.baseline_file import (
     case_path,
@@ -95,37 +95,40 @@ def test_measuring_the_same_again_leaves_the_file_alone(tmp_path):
     assert (path.stat().st_mtime_ns, path.read_bytes()) == before
 
 
-def looks(first, second=(), **changed):
+def result_on(first, second=(), **changed):
     """Return a result of chips 0, 1, ... and of fresh chips 1000, 1001, ..."""
     given_result = result(f1=(*first, *second), **changed)
-    indices = (*range(len(first)), *range(SECOND_LOOK, SECOND_LOOK + len(second)))
+    indices = (
+        *range(len(first)),
+        *range(FIRST_CONFIRMATION_CHIP, FIRST_CONFIRMATION_CHIP + len(second)),
+    )
     chips = (replace(chip, chip=n) for n, chip in zip(indices, given_result.chips, strict=True))
     return replace(given_result, chips=tuple(chips))
 
 
-def test_both_looks_are_stored_and_the_first_one_counts(tmp_path):
-    (_, change) = update_cases(tmp_path, [looks((60.0, 62.0), (10.0, 20.0))], THEN)
+def test_both_sets_of_chips_are_stored_and_the_initial_ones_count(tmp_path):
+    (_, change) = update_cases(tmp_path, [result_on((60.0, 62.0), (10.0, 20.0))], THEN)
     assert (change.metric, change.after) == ("f1", 61.0)
     entry = read_cases(tmp_path, "direct", "bert", "layer_noise").find("bert/c0", "p1")
     assert [chip.chip for chip in entry.chips] == [0, 1, 1000, 1001]
-    assert [chip.chip for chip in entry.first_look] == [0, 1]
-    assert [chip.chip for chip in entry.second_look] == [1000, 1001]
+    assert [chip.chip for chip in entry.initial_chips] == [0, 1]
+    assert [chip.chip for chip in entry.confirmation_chips] == [1000, 1001]
 
 
-def test_a_second_look_stays_until_the_first_one_changes(tmp_path):
-    update_cases(tmp_path, [looks((60.0, 62.0), (10.0,))], THEN)
+def test_confirmation_chips_stay_until_the_initial_ones_change(tmp_path):
+    update_cases(tmp_path, [result_on((60.0, 62.0), (10.0,))], THEN)
     before = (tmp_path / "direct/bert/layer_noise.json").read_bytes()
-    assert update_cases(tmp_path, [looks((60.0, 62.0))], LATER) == []
+    assert update_cases(tmp_path, [result_on((60.0, 62.0))], LATER) == []
     assert (tmp_path / "direct/bert/layer_noise.json").read_bytes() == before
-    assert update_cases(tmp_path, [looks((60.0, 62.0), (11.0,))], LATER) != []
-    assert update_cases(tmp_path, [looks((60.0, 61.0))], LATER) != []
+    assert update_cases(tmp_path, [result_on((60.0, 62.0), (11.0,))], LATER) != []
+    assert update_cases(tmp_path, [result_on((60.0, 61.0))], LATER) != []
     entry = read_cases(tmp_path, "direct", "bert", "layer_noise").find("bert/c0", "p1")
     assert [chip.scores["f1"] for chip in entry.chips] == [60.0, 61.0]
 
 
-def test_a_second_look_alone_is_no_measurement(tmp_path):
-    assert update_cases(tmp_path, [looks((), (10.0,))], THEN) == []
-    update_cases(tmp_path, [looks((60.0,), (10.0,))], THEN)
+def test_confirmation_chips_alone_are_no_measurement(tmp_path):
+    assert update_cases(tmp_path, [result_on((), (10.0,))], THEN) == []
+    update_cases(tmp_path, [result_on((60.0,), (10.0,))], THEN)
     path = tmp_path / "direct" / "bert" / "layer_noise.json"
     path.write_text(path.read_text().replace('"chip": 0,', '"chip": 1001,'))
     with pytest.raises(BaselineError, match="no chip below 1000"):

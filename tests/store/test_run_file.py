@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analog_bench.errors import StoreError
-from analog_bench.records import SECOND_LOOK, LayerFacts, Measurement, Metric, Result
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, LayerFacts, Measurement, Metric, Result
 from analog_bench.store.baseline import CaseEntry, DigitalEntry, Provenance
 from analog_bench.store.run import Manifest, Run, settled
 from analog_bench.store.run_file import check_writable, read_run, write_run
@@ -87,21 +87,23 @@ def test_scores_of_guessing_that_are_not_finite_are_left_out():
     assert settled(mixed) == replace(result, chance={"em": 0.0})
 
 
-def test_a_second_look_without_a_first_is_no_measurement(tmp_path):
+def test_confirmation_chips_without_initial_ones_are_no_measurement(tmp_path):
     run = example_run(1)
     (result,) = run.results
-    second = replace(result.chips[0], chip=SECOND_LOOK)
-    looked_twice = replace(result, chips=(*result.chips, second))
-    assert settled(looked_twice) == looked_twice
+    second = replace(result.chips[0], chip=FIRST_CONFIRMATION_CHIP)
+    confirmed = replace(result, chips=(*result.chips, second))
+    assert settled(confirmed) == confirmed
     broken = settled(replace(result, chips=(second,)))
     assert (broken.status, broken.reason, broken.chips) == ("broken", "no chip was measured", ())
     path = tmp_path / "run.json"
-    write_run(path, replace(run, results=(looked_twice,)))
-    assert read_run(path).results == (looked_twice,)
+    write_run(path, replace(run, results=(confirmed,)))
+    assert read_run(path).results == (confirmed,)
     document = json.loads(path.read_bytes())
     del document["results"][0]["chips"][:2]
     path.write_text(json.dumps(document))
-    with pytest.raises(StoreError, match="no chip below 1000, a second look without a first"):
+    with pytest.raises(
+        StoreError, match="no chip below 1000: confirmation chips without initial ones"
+    ):
         read_run(path)
 
 
@@ -173,7 +175,7 @@ def test_a_write_that_fails_midway_leaves_the_old_file(tmp_path):
     script = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
-        "from analog_bench.store.atomic_file import write_atomic\n"
+        "from analog_bench.atomic_file import write_atomic\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n    write_atomic(Path(sys.argv[1]), b'x' * 5000)\n"

@@ -18,10 +18,10 @@ from analog_bench.zoo.layers import module_path
 from analog_bench.zoo.load import load
 from analog_bench.zoo.lock import Lock
 from analog_bench.zoo.record import RECORD
-from analog_bench.zoo.shipping import ship_delta
 from analog_bench.zoo.specs import find
 from analog_bench.zoo.tokenizer import read_tokenizer
 from tests.hub_stand_in import ROOT, HubStandIn, run_client
+from training.shipping import ship_delta
 
 SPEC = find("bert", "embedded", Lock(Path("zoo.lock.json"), {}, {}))
 

@@ -140,12 +140,13 @@ def test_damage_is_one_clear_line(direct, tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("direct", 7, "fingerprint"),
-        ("input_ranges", {"lm_head": [0.0]}, "above 0"),
-        ("input_ranges", {"lm_head": []}, "above 0"),
+        ("direct", 7, "direct: expected `str`, got `int`"),
+        ("direct", "f" * 63, "direct: expected `str` matching"),
+        ("input_ranges", {"lm_head": [0.0]}, "input_ranges.*expected `float` > 0"),
+        ("input_ranges", {"lm_head": []}, "input_ranges.*length >= 1"),
         ("files", {}, "sha256"),
-        ("recipe", {"a": [1]}, "plain values"),
-        ("further", {}, "no others"),
+        ("recipe", {"a": [1]}, "recipe.*got `array`"),
+        ("further", {}, "unknown field `further`"),
     ],
 )
 def test_a_record_of_another_form_is_refused(direct, tmp_path, key, value, words):

@@ -18,11 +18,9 @@ from transformers import (
 from transformers.models.mobilebert.modeling_mobilebert import NoNorm
 from transformers.pytorch_utils import Conv1D
 
+from analog_bench.codec import convert
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.zoo.architecture import (
-    architecture_from_json,
-    architecture_of,
-)
+from analog_bench.zoo.architecture import Architecture, architecture_of
 from analog_bench.zoo.layers import layer_name, layer_names, module_path
 
 KINDS = {
@@ -95,7 +93,7 @@ def test_an_architecture_survives_json(which):
     saved = {**config_class(**numbers).to_dict(), "architectures": [model_class.__name__]}
     architecture = architecture_of(saved, which)
     node = json.loads(json.dumps(architecture.as_json()))
-    assert architecture_from_json(node, "x") == architecture
+    assert convert(node, Architecture) == architecture
 
 
 def test_mobilebert_defaults_are_those_of_transformers():

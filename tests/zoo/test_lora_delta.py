@@ -14,7 +14,7 @@ from analog_bench.zoo.delta import apply_delta, delta_between
 from analog_bench.zoo.embedded import tuned_state
 from analog_bench.zoo.lora import PREFIX, merge_lora, read_lora_config
 from analog_bench.zoo.record import read_record, write_record
-from analog_bench.zoo.shipping import ship_adapter, ship_delta
+from training.shipping import ship_adapter, ship_delta
 
 HEAD = ("qa_outputs.weight", "qa_outputs.bias")
 BASE_HASHES = {"model.safetensors": "1" * 64}
@@ -337,14 +337,20 @@ def test_weights_need_their_record_their_base_and_one_form(shipped, tmp_path):
     ("text", "said"),
     [
         ("{", "cannot read"),
-        ("[]", "entries files, base, recipe, results"),
-        ('{"files": {}, "base": {}, "recipe": {}}', "entries files, base, recipe, results"),
-        ('{"files": {}, "base": {}, "recipe": {}, "results": {}}', "files must give a sha256"),
+        ("[]", "expected `object`, got `array`"),
+        ('{"files": {}, "base": {}, "recipe": {}}', "missing required field `results`"),
+        (
+            '{"files": {}, "base": {}, "recipe": {}, "results": {}}',
+            "files must be adapter_model.safetensors with",
+        ),
         (
             json.dumps({"files": SHA, "base": SHA, "recipe": {}, "results": {}}),
             "files must be adapter_model.safetensors with",
         ),
-        ('{"files": 1, "base": {}, "recipe": {}, "results": {}}', "files must be an object"),
+        (
+            '{"files": 1, "base": {}, "recipe": {}, "results": {}}',
+            "files: expected `object`, got `int`",
+        ),
     ],
 )
 def test_a_record_that_is_none_is_refused(tmp_path, text, said):

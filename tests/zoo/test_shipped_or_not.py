@@ -36,7 +36,7 @@ def test_only_what_is_there_is_claimed(weights):
     for name in ("mobilebert", "distilgpt2"):
         with pytest.raises(UsageError, match=f"no weights of the embedded {name} in ") as caught:
             find(name, "embedded", NOTHING)
-        assert f"`analog-bench zoo train {name}` makes them" in str(caught.value)
+        assert f"`python -m training {name}` makes them" in str(caught.value)
     (weights / "mobilebert").rmdir()
     ship(weights, "mobilebert")
     assert find("mobilebert", "embedded", NOTHING) == find_embedded("mobilebert")

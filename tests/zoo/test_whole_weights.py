@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from msgspec import structs
 
 from analog_bench.analog.manifest import manifest, prepare
 from analog_bench.errors import WeightsError
 from analog_bench.zoo.embedded import WEIGHTS, read_tensors
 from analog_bench.zoo.load import load
 from analog_bench.zoo.record import read_record, write_record
-from analog_bench.zoo.shipping import ship_whole
 from analog_bench.zoo.specs import find_embedded
 from tests.tiny_gpt2 import PROSE, architecture_of, model_of, tokenizer_of
+from training.shipping import ship_whole
 
 SPEC = find_embedded("distilgpt2")
 
@@ -108,20 +109,23 @@ def test_a_missing_file_or_folder_is_named(spec, shipped, tmp_path):
 
 def test_weights_of_another_shape_are_refused(spec, shipped):
     folder, _ = shipped
-    wider = replace(spec, architecture=replace(spec.architecture, width=48, inner=96))
+    wider = replace(spec, architecture=structs.replace(spec.architecture, width=48, inner=96))
     with pytest.raises(WeightsError, match="do not fit its architecture"):
         loaded(wider, folder)
-    more = replace(spec, architecture=replace(spec.architecture, vocabulary=999))
+    more = replace(spec, architecture=structs.replace(spec.architecture, vocabulary=999))
     with pytest.raises(WeightsError, match=r"tokenizer.json has \d+ tokens, distilgpt2 has 999"):
         loaded(more, folder)
 
 
 def test_a_base_belongs_to_other_forms_only(shipped):
     folder, _ = shipped
-    write_record(folder, {"model.safetensors": "a" * 64}, {}, {})
+    base = {"model.safetensors": "a" * 64}
+    with pytest.raises(ValueError, match="base must be empty for a whole model, and only"):
+        write_record(folder, base, {}, {})
+    record = json.loads((folder / "record.json").read_text())
+    (folder / "record.json").write_text(json.dumps({**record, "base": base}))
     with pytest.raises(WeightsError, match="base must be empty for a whole model, and only"):
         read_record(folder)
-    record = json.loads((folder / "record.json").read_text())
     record["base"] = {}
     (folder / "record.json").write_text(json.dumps(record))
     assert read_record(folder).form == "whole"

@@ -14,13 +14,13 @@ from pathlib import Path
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
+from analog_bench.atomic_file import check_target, write_atomic
 from analog_bench.errors import StoreError
 from analog_bench.report.contents import Contents
 from analog_bench.report.page.chapters import chapters
 from analog_bench.report.page.first_screen import first_screen
 from analog_bench.report.plots.figure import Figure, write_figures
 from analog_bench.report.words import SIGNS, date_text
-from analog_bench.store.atomic_file import check_target, write_atomic
 
 _TEMPLATES = ("page.html", "parts.html")
 _BREAK = re.compile(r"(?<=[./:_=,])(?=[^\d\s])")

@@ -98,9 +98,7 @@ def _lines(study: Judged, result: Result) -> Iterator[tuple[str, str]]:
         yield "verdict", f"{verdict.kind}: {words.one_line(verdict.reason)}"
         change = words.change_text(verdict, metric)
         if change:
-            looks = words.counted(verdict.looks, "look")
-            paired = "paired" if verdict.paired else "unpaired"
-            yield "change", f"{f'{change} {metric.unit}'.rstrip()}, {paired} chips, {looks}"
+            yield "change", f"{f'{change} {metric.unit}'.rstrip()}, {words.chips_compared(verdict)}"
         if verdict.detectable is not None:
             detects = f"{words.amount(verdict.detectable, metric)} {metric.unit}".rstrip()
             yield "detects", f"{detects}, four times in five"
@@ -132,6 +130,6 @@ def _chips(result: Result, metrics: Sequence[Metric]) -> Table:
 def _texts(result: Result) -> Iterator[tuple[str, tuple[str, ...]]]:
     if result.digital_texts:
         written = [("digital", result.digital_texts)]
-        written += [(f"chip {chip.chip}", chip.texts) for chip in result.first_look[:1]]
+        written += [(f"chip {chip.chip}", chip.texts) for chip in result.initial_chips[:1]]
         for whose, texts in written:
             yield whose, tuple(words.visible(text.strip()) for text in texts)

@@ -70,7 +70,7 @@ def _of_noise(contents: Contents, study: Judged, results: Sequence[Result]) -> S
     variants = [name for name in words.WEIGHTS if any(r.variant == name for r in results)]
     times = sorted({result.drift_s for result in results})
     at = {(result.drift_s, result.variant): result for result in results}
-    chips = max((len(result.first_look) for result in results), default=0)
+    chips = max((len(result.initial_chips) for result in results), default=0)
 
     def text(time: float, variant: str) -> Text:
         heading = f"{words.WEIGHTS[variant]} after {words.time_label(time)}"
@@ -103,7 +103,7 @@ def _of_noise(contents: Contents, study: Judged, results: Sequence[Result]) -> S
 def _text(
     contents: Contents, result: Result, heading: str, digital: str, metrics: Sequence[Metric]
 ) -> Text:
-    chips = result.first_look
+    chips = result.initial_chips
     if not chips or not chips[0].texts:
         reason = words.one_line(f"{result.status}: {result.reason}")
         return Text(heading, reason=reason, weights=result.variant)

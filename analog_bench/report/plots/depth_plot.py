@@ -85,7 +85,7 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
     y = axis("loss", words.loss_label(metric), scale={"domainMax": top})
     low, high, href = {**y, "field": "low"}, {"field": "high"}, {"field": "href"}
     text: Spec = {"type": "text", "color": colour("ink"), "fontSize": 11, "dy": -7}
-    names = [
+    names: list[Spec] = [
         {
             "transform": [{"filter": f"datum.named && {side}"}],
             "mark": {**text, "align": align, "dx": dx},
@@ -93,19 +93,14 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
         }
         for side, align, dx in (("!datum.late", "left", 8), ("datum.late", "right", -8))
     ]
-    description = {"field": "name"}
+    encoding = {**by_kind(), "href": href, "description": {"field": "name"}}
+    rule = {"type": "rule", "color": colour("muted"), "opacity": 0.5}
     return {
         "data": {"values": values},
         "encoding": {"x": x, "y": y},
         "layer": [
-            {
-                "mark": {"type": "rule", "color": colour("muted"), "opacity": 0.5},
-                "encoding": {"y": low, "y2": high},
-            },
-            {
-                "mark": points(50, 0.9),
-                "encoding": {**by_kind(), "href": href, "description": description},
-            },
+            {"mark": rule, "encoding": {"y": low, "y2": high}},
+            {"mark": points(50, 0.9), "encoding": encoding},
             *names,
         ],
     }

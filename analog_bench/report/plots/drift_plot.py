@@ -31,7 +31,7 @@ class _Curve:
 
     def bands(self, metric: Metric) -> list[tuple[float, float] | None]:
         """Return the 95 % band of the mean at each time, from whole trajectories where it can."""
-        chips = [{c.chip: c.scores[metric.name] for c in r.first_look} for r in self.results]
+        chips = [{c.chip: c.scores[metric.name] for c in r.initial_chips} for r in self.results]
         if len(chips[0]) > 1 and all(scores.keys() == chips[0].keys() for scores in chips):
             rows = [[scores[chip] for scores in chips] for chip in chips[0]]
             low, high = trajectory_band(rows, seed=self.results[0].seed)
@@ -78,7 +78,7 @@ def _figure(
     first, scope = curves[0].results[0], study.scope
     condition = words.condition_label(first, leaving_out=_NEITHER)
     note = f"{condition}. {scope.examples} {scope.data}."
-    chips = max(len(result.first_look) for curve in curves for result in curve.results)
+    chips = max(len(result.initial_chips) for curve in curves for result in curve.results)
     if chips > 1:
         note += (
             f" Thin lines are {chips} chips, the band is the 95 % interval of their mean, cut at "
@@ -105,10 +105,10 @@ def _spec(contents: Contents, curves: Sequence[_Curve], metric: Metric) -> Spec:
         }
         for curve in curves
         for result in curve.results
-        for chip in result.first_look
+        for chip in result.initial_chips
     ]
     domain = _domain(
-        [c.scores[metric.name] for o in curves for r in o.results for c in r.first_look], digital
+        [c.scores[metric.name] for o in curves for r in o.results for c in r.initial_chips], digital
     )
     means = _means(contents, curves, metric, domain)
     times = sorted({result.drift_s for curve in curves for result in curve.results})
@@ -189,7 +189,7 @@ def _table(contents: Contents, curves: Sequence[_Curve], metrics: Sequence[Metri
             (Column("time"), lambda result: words.time_label(result.drift_s)),
             (Column("weights"), words.weights_label),
             *((Column(words.unit_label(metric), right=True), scored(metric)) for metric in metrics),
-            (Column("chips", right=True), lambda result: str(len(result.first_look))),
+            (Column("chips", right=True), lambda result: str(len(result.initial_chips))),
         ],
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from analog_bench.atomic_file import write_atomic
 from analog_bench.errors import StoreError, UsageError
 from analog_bench.gate.step import Step
 from analog_bench.history.trend import Point, RunFacts, Trend
@@ -26,7 +27,6 @@ from analog_bench.report.plots.chart import (
 )
 from analog_bench.report.scores import bounds_cut
 from analog_bench.report.trend_words import direction, score_name, step_text, trend_names
-from analog_bench.store.atomic_file import write_atomic
 
 MOST = 12
 """Trends in one picture."""

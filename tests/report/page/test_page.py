@@ -245,7 +245,7 @@ def test_every_chip_of_every_case_is_there(document):
     for layer in LAYERS:
         assert raw.count(f"case bert/{layer}/white_output:std=1") == 1
     assert raw.count(f"{PROMPT}, direct {SCRIPT} wrote 0") == 2
-    assert "change -4.0 ±0.5 points, paired chips, 2 looks" in raw
+    assert "change -4.0 ±0.5 points, confirmation chips, paired" in raw
 
 
 def test_lines_of_a_case_lack_no_unit_and_round_nothing_up_to_all():
@@ -256,7 +256,7 @@ def test_lines_of_a_case_lack_no_unit_and_round_nothing_up_to_all():
     contents = contents_of(replace(run, results=(text,)), given, {})
     ((study,),) = (chapter.studies for chapter in chapters(contents))
     lines = dict(study.cases[0].lines)
-    assert lines["change"] == "+0.5 ±0.5, paired chips, 2 looks"
+    assert lines["change"] == "+0.5 ±0.5, confirmation chips, paired"
     assert lines["detects"] == "1.2, four times in five"
     assert lines["on tiles"] == "99.9 % of the model's matrix-multiply weights"
 

@@ -1,0 +1,182 @@
+"""An endless, seeded order of question-answering windows in batches of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from analog_bench.errors import DataError
+from analog_bench.seeds import derive_seed
+from analog_bench.tasks.windows import Window, WindowLimits, make_windows
+
+_ROWS_AT_ONCE = 4000
+_BATCHES_SORTED_TOGETHER = 50
+
+
+@dataclass(frozen=True, eq=False)
+class SpanBatch:
+    """Windows with the spans of their answers.
+
+    Attributes:
+        input_ids: Shape (windows, tokens); 0 is padding.
+        token_type_ids: Shape (windows, tokens).
+        attention_mask: 1 where there is a token, shape (windows, tokens).
+        spans: First and last token of each answer, (0, 0) where a window does not hold it; shape
+            (windows, 2).
+    """
+
+    input_ids: Tensor
+    token_type_ids: Tensor
+    attention_mask: Tensor
+    spans: Tensor
+
+    @property
+    def inputs(self) -> dict[str, Tensor]:
+        """The keyword arguments of a model."""
+        return {
+            "input_ids": self.input_ids,
+            "token_type_ids": self.token_type_ids,
+            "attention_mask": self.attention_mask,
+        }
+
+    def to(self, device: torch.device) -> SpanBatch:
+        """Return the batch on a device."""
+        parts = (*self.inputs.values(), self.spans)
+        return SpanBatch(*(part.to(device) for part in parts))
+
+
+@dataclass(frozen=True, eq=False)
+class _Row:
+    ids: Tensor
+    context: int
+    span: tuple[int, int]
+
+
+class SpanBatches:
+    """Which windows a step gets depends on its number alone: a training can go on from any step.
+
+    In each pass over the data every window comes once, except the few left over by the batch size.
+    """
+
+    def __init__(
+        self,
+        questions: Dataset,
+        tokenizer: PreTrainedTokenizerFast,
+        limits: WindowLimits,
+        batch: int,
+        seed: int,
+    ) -> None:
+        """Tokenise SQuAD rows, for `batch` windows a step in an order drawn from `seed`.
+
+        Raises:
+            DataError: There are fewer windows than a batch holds.
+        """
+        self._batch = batch
+        self._seed = seed
+        self._rows = _rows(questions, tokenizer, limits)
+        self._order: tuple[int, list[list[int]]] = (-1, [])
+        self.per_pass = len(self._rows) // batch
+        if not self.per_pass:
+            raise DataError(
+                f"{len(self._rows)} windows to train on are too few for batches of {batch}; "
+                "give --data a file with more questions"
+            )
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return len(self._rows)
+
+    def of_step(self, step: int) -> SpanBatch:
+        """Return a step's windows; steps count from 0."""
+        epoch, number = divmod(step, self.per_pass)
+        if self._order[0] != epoch:
+            self._order = (epoch, self._batches(epoch))
+        return _padded([self._rows[n] for n in self._order[1][number]])
+
+    def sample(self, count: int) -> SpanBatch:
+        """Return up to so many windows in one batch, spread over the data."""
+        step = max(1, len(self._rows) // count)
+        return _padded(self._rows[::step][:count])
+
+    def token_counts(self, vocabulary: int) -> Tensor:
+        """Return how often each token occurs, shape (vocabulary,)."""
+        counts = torch.zeros(vocabulary, dtype=torch.long)
+        for row in self._rows:
+            counts += torch.bincount(row.ids.long(), minlength=vocabulary)
+        return counts
+
+    def _batches(self, epoch: int) -> list[list[int]]:
+        generator = torch.Generator().manual_seed(derive_seed(self._seed, "windows", epoch))
+        order = torch.randperm(len(self._rows), generator=generator).tolist()
+        order = order[: self.per_pass * self._batch]
+        together = self._batch * _BATCHES_SORTED_TOGETHER
+        batches: list[list[int]] = []
+        for begin in range(0, len(order), together):
+            like = sorted(order[begin : begin + together], key=lambda n: len(self._rows[n].ids))
+            batches += [like[n : n + self._batch] for n in range(0, len(like), self._batch)]
+        shuffled: list[int] = torch.randperm(len(batches), generator=generator).tolist()
+        return [batches[n] for n in shuffled]
+
+
+def unambiguous(dataset: Dataset) -> Dataset:
+    """Keep the questions whose (first) gold answer occurs exactly once in its context.
+
+    Where it occurs more often, the recorded position may be that of another occurrence, and
+    training on it would teach the wrong span. Scoring is unaffected: it compares texts.
+    """
+    return dataset.filter(_answer_occurs_once, load_from_cache_file=False)
+
+
+def token_span(window: Window, begin: int, end: int) -> tuple[int, int]:
+    """Return the first and last token of context characters [begin, end), or (0, 0) if cut off."""
+    starts, ends = window.offsets[:, 0], window.offsets[:, 1]
+    touched = ((starts < end) & (ends > begin) & (starts >= 0)).nonzero()[0]
+    if not len(touched) or starts[touched[0]] > begin or ends[touched[-1]] < end:
+        return 0, 0
+    return int(touched[0]), int(touched[-1])
+
+
+def _rows(
+    questions: Dataset, tokenizer: PreTrainedTokenizerFast, limits: WindowLimits
+) -> list[_Row]:
+    # A part at a time: the tokeniser's own form of 80,000 windows takes gigabytes.
+    rows: list[_Row] = []
+    for begin in range(0, len(questions), _ROWS_AT_ONCE):
+        part = questions.select(range(begin, min(begin + _ROWS_AT_ONCE, len(questions))))
+        answers = part["answers"]
+        rows += [
+            _row(window, answers[window.example])
+            for window in make_windows(part, tokenizer, limits)
+        ]
+    return rows
+
+
+def _row(window: Window, answers: dict[str, Sequence[int | str]]) -> _Row:
+    begin, text = int(answers["answer_start"][0]), str(answers["text"][0])
+    return _Row(
+        ids=torch.from_numpy(window.input_ids.astype(np.int32)),
+        context=int((window.token_type_ids == 0).sum()),
+        span=token_span(window, begin, begin + len(text)),
+    )
+
+
+def _padded(rows: Sequence[_Row]) -> SpanBatch:
+    shape = (len(rows), max(len(row.ids) for row in rows))
+    ids, types, mask = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
+    for n, row in enumerate(rows):
+        length = len(row.ids)
+        ids[n, :length] = row.ids
+        types[n, row.context : length] = 1
+        mask[n, :length] = 1
+    return SpanBatch(ids, types, mask, torch.tensor([row.span for row in rows]))
+
+
+def _answer_occurs_once(row: dict[str, Any]) -> bool:
+    return bool(row["context"].count(row["answers"]["text"][0]) == 1)

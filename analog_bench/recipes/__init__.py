@@ -1,1 +1,0 @@
-"""How the embedded models were trained: recipes that run again."""
