@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO, TextIOWrapper
 
 from rich.box import ASCII, ROUNDED, SIMPLE_HEAD, Box
 from rich.cells import cell_len, set_cell_size
