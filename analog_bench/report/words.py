@@ -11,9 +11,7 @@ from analog_bench.gate.verdict import Kind, Verdict
 from analog_bench.records import Metric, Result
 
 ABSENT = "–"
-"""Stands where there is no number."""
-MINUS = "−"
-"""Stands before a negative number in a sentence; tables keep the hyphen, which can be copied."""
+MINUS = "−"  # in sentences; scores keep the hyphen, which can be copied
 SIGNS: Mapping[Kind, str] = {
     "regressed": "▼",
     "broken": "✕",
@@ -35,7 +33,6 @@ _METRICS = {
     "bits_per_byte": "bits/byte",
 }
 _TIMES = ((31_536_000.0, "y"), (86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
-_COMMIT_DIGITS = 9
 _NUMBERED_BLOCK = re.compile(r"(?P<prefix>(?:[^.\d][^.]*\.)+)(?=\d+\.)")
 
 
@@ -87,9 +84,8 @@ def loss_amount(loss: float | None, metric: Metric) -> str:
     if loss is None:
         return ""
     spelt = amount(abs(loss), metric)
-    if float(spelt) == 0:
-        return spelt
-    return f"{MINUS if metric.higher_is_better == (loss > 0) else '+'}{spelt}"
+    sign = MINUS if metric.higher_is_better == (loss > 0) else "+"
+    return spelt if float(spelt) == 0 else f"{sign}{spelt}"
 
 
 def interval_text(interval: Interval | None, metric: Metric, *, signed: bool = False) -> str:
@@ -106,9 +102,8 @@ def interval_text(interval: Interval | None, metric: Metric, *, signed: bool = F
 
 def change_text(verdict: Verdict, metric: Metric) -> str:
     """Spell the change that a verdict rests on: `-1.2 ±0.3`; empty without a comparison."""
-    if verdict.change is None:
-        return ""
-    return estimate_text(verdict.change, verdict.interval, metric)
+    change = verdict.change
+    return "" if change is None else estimate_text(change, verdict.interval, metric)
 
 
 def estimate_text(change: float, bounds: tuple[float, float] | None, metric: Metric) -> str:
@@ -145,15 +140,12 @@ def share_text(share: float) -> str:
 def correlation_text(value: float) -> str:
     """Spell a correlation with its sign and two decimals: `+0.61`; never `-0.00`."""
     spelt = f"{abs(value):.2f}"
-    if float(spelt) == 0:
-        return spelt
-    return f"{MINUS if value < 0 else '+'}{spelt}"
+    return spelt if float(spelt) == 0 else f"{MINUS if value < 0 else '+'}{spelt}"
 
 
 def concordance_text(value: float) -> str:
     """Spell Kendall's W, never as 1 where chips differ."""
-    spelt = f"{value:.2f}"
-    return "above 0.99" if spelt == "1.00" and value < 1.0 - 1e-9 else spelt
+    return "above 0.99" if 0.995 <= value < 1.0 - 1e-9 else f"{value:.2f}"
 
 
 def percent(share: float) -> str:
@@ -172,7 +164,7 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def reach_text(reach: float | None) -> str:
-    """Spell how many standard deviations away the largest weight is: `6.1`; empty for None."""
+    """Spell how many standard deviations the largest weight is away: `6.1`; empty for None."""
     return "" if reach is None else f"{reach:.1f}"
 
 
@@ -192,7 +184,7 @@ def date_text(moment: str) -> str:
 def commit_label(commit: str | None) -> str:
     """Return a commit with nine digits, and whether files were changed; empty for None."""
     digits, dash, changed = (commit or "").partition("-")
-    return one_line(digits[:_COMMIT_DIGITS] + dash + changed)
+    return one_line(digits[:9] + dash + changed)
 
 
 def counted(number: int, noun: str) -> str:
