@@ -95,17 +95,6 @@ def printed(blocks: Blocks, width: int, colours: bool = False, encoding: str | N
         return text.read()
 
 
-def show(blocks: Blocks, *, width: int | None = None, soft_wrap: bool = False) -> None:
-    """Print blocks.
-
-    Args:
-        blocks: What to print.
-        width: Columns; those of the terminal where None.
-        soft_wrap: Whether to leave it to the terminal to break long lines.
-    """
-    Console(width=width).print(Drawing(blocks), soft_wrap=soft_wrap)
-
-
 def styled(pieces: Line) -> Text:
     """Return a line as rich's text."""
     # Built as Text, so that brackets in names are not taken for markup.

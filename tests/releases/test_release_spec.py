@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from analog_bench.cli import build_parser
-from analog_bench.commands.releases import read_words
+from analog_bench.commands.releases import split_words
 from analog_bench.errors import UsageError
 from analog_bench.releases.failure import InstallError, NoPython
 from analog_bench.releases.interpreter import ask, find_python
@@ -15,6 +14,7 @@ from analog_bench.releases.pairs import PYTHONS, Wanted, choose, pythons_of
 from analog_bench.releases.source import source_of
 from analog_bench.releases.spec import Release, parse_release, parse_releases
 from analog_bench.simulators.versions import MEASURED, WHEELS
+from tests.commands.parsing import parse
 
 HERE = ".".join(platform.python_version_tuple()[:2])
 
@@ -239,15 +239,15 @@ def test_a_repository_is_read_by_its_commit(tmp_path):
 
 
 def words(*line):
-    arguments = build_parser().parse_args(["releases", *line])
-    return (*read_words(arguments), arguments)
+    options = parse(["releases", *line])
+    return (*split_words(options["words"]), options)
 
 
 def test_options_before_and_behind_the_releases():
-    names, rest, arguments = words("--no-cases", "1.1.0", "1.2.0", "--json", "--turns", "3")
+    names, rest, options = words("--no-cases", "1.1.0", "1.2.0", "--json", "--turns", "3")
     assert (names, rest) == (["1.1.0", "1.2.0"], [])
-    assert (arguments.no_cases, arguments.json, arguments.turns) == (True, True, 3)
-    names, rest, arguments = words(
+    assert (options["no_cases"], options["as_json"], options["turns"]) == (True, True, 3)
+    names, rest, options = words(
         *("1.1.0", "1.2.0", "-k", "bert_layer_noise", "--layer", "encoder.layer.0.*"),
         *("--torch", "2.11.0", "--chips", "3", "-n", "2"),
     )
@@ -255,9 +255,9 @@ def test_options_before_and_behind_the_releases():
     assert rest == [
         *("-k", "bert_layer_noise", "--layer", "encoder.layer.0.*", "--chips", "3", "-n", "2"),
     ]
-    assert (arguments.torch, arguments.json) == ("2.11.0", False)
-    assert words("1.1.0", "1.2.0", "--turns", "0")[2].turns == 0
-    assert words("--json", "1.1.0", "1.2.0", "--turns", "3")[2].json is True
+    assert (options["torch"], options["as_json"]) == ("2.11.0", False)
+    assert words("1.1.0", "1.2.0", "--turns", "0")[2]["turns"] == 0
+    assert words("--json", "1.1.0", "1.2.0", "--turns", "3")[2]["as_json"] is True
 
 
 def test_what_this_command_decides_itself():
