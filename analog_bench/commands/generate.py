@@ -14,6 +14,7 @@ from analog_bench.commands.options import (
     LockOption,
     MarkdownOption,
     ThreadsOption,
+    TileName,
     ZooOption,
     new_app,
     refuse_together,
@@ -21,8 +22,9 @@ from analog_bench.commands.options import (
 )
 from analog_bench.commands.output import print_blocks, print_json
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.noise import Preset, Tile, parse_noise
+from analog_bench.noise import Preset, parse_noise
 from analog_bench.session.settings import Settings
+from analog_bench.simulators.registry import DEFAULT_TILE
 from analog_bench.study import Budget, Choice, Study
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ def generate(
             help="seed of the chips; texts always pick by the same numbers",
         ),
     ] = 1,
-    tile: Annotated[Tile, typer.Option(help="tile engine")] = "torch",
+    tile: Annotated[TileName, typer.Option(help="simulator of the tiles")] = DEFAULT_TILE,
     zoo: ZooOption = "embedded",
     hwa: Annotated[
         Path | None,
@@ -166,7 +168,7 @@ def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result
 
     from analog_bench.session.measuring import measure_case
     from analog_bench.session.model_cache import ModelCache
-    from analog_bench.simulators.probe import require_tile
+    from analog_bench.simulators.registry import find_simulator
     from analog_bench.store.run import settled
 
     models = ModelCache(settings, workers=1)
@@ -180,6 +182,6 @@ def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result
         transient=True,
     ):
         if case.noise.WHERE == "tile":
-            require_tile(case.tile)
+            find_simulator(case.tile).require()
         results.append(settled(measure_case(models, study, case).result))
     return results

@@ -107,7 +107,7 @@ def history(
     if export is not None and as_json:
         raise UsageError("--export prints no document: leave out --json")
     if sql is not None and given:
-        raise UsageError(f"--sql says itself what is query: leave out {given}")
+        raise UsageError(f"--sql says itself what is asked: leave out {given}")
     # Not at the top: other verbs need none of it.
     from analog_bench.history.database import History
     from analog_bench.history.query import Query

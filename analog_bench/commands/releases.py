@@ -271,7 +271,7 @@ def _show_environments(*, as_json: bool) -> None:
     from analog_bench.simulators.versions import MEASURED
 
     cache = cache_folder()
-    built = environments(cache)
+    built = environments()
     if as_json:
         print_json(
             {

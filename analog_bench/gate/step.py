@@ -73,7 +73,7 @@ def find_steps(rows: Sequence[Row]) -> list[tuple[Step, ...]]:
     one is taken where n₁n₂/(n₁+n₂) · change² is largest, which is the likelihood ratio of one
     change in the mean of n₁ and n₂ readings (Sen and Srivastava, "On tests for detecting change in
     mean", Ann. Stat. 3, 1975). If it is a step, both sides are searched in the same way. Where
-    scores that had repeated give way to others that repeat, the place is plain to see and is taken
+    scores that had repeated give way to others that repeat, the place is obvious and is taken
     without a search: two such steps that cancel each other would hide each other from it. Then the
     weakest place goes, and again, until all that are left are steps between their neighbours.
 

@@ -104,11 +104,11 @@ def judge(result: Result, entry: CaseEntry | None, metric: Metric) -> Verdict:
     return judge_family([(result, entry)], metric)[0]
 
 
-def outcome(result: Result, given: Verdict | None, metric: Metric) -> Verdict | None:
-    """Return the given verdict; without one, `broken` or `skipped`, which need no baseline."""
-    if given is None and result.status != "measured":
+def outcome(result: Result, verdict: Verdict | None, metric: Metric) -> Verdict | None:
+    """Return the verdict; without one, `broken` or `skipped`, which need no baseline."""
+    if verdict is None and result.status != "measured":
         return judge(result, None, metric)
-    return given
+    return verdict
 
 
 def needs_confirmation(result: Result, entry: CaseEntry | None, metric: Metric) -> bool:
@@ -175,14 +175,14 @@ def _detectable(effect: Effect, margin: float) -> float | None:
     return max(significant, margin + (beyond or 0.0))
 
 
-def _sentence(seen: ChipChange, metric: Metric) -> str:
-    change = f"{metric.name} changed by {seen.effect.change:+.4g} {metric.unit}"
-    interval = interval_of(seen.effect)
+def _sentence(change: ChipChange, metric: Metric) -> str:
+    size = f"{metric.name} changed by {change.effect.change:+.4g} {metric.unit}"
+    interval = interval_of(change.effect)
     if interval is None:
-        return f"{change}; one chip shows no spread ({seen.how})"
+        return f"{size}; one chip shows no spread ({change.how})"
     low, high = interval
     return (
-        f"{change}, 95 % interval {low:+.4g} to {high:+.4g}, margin {metric.margin:g} ({seen.how})"
+        f"{size}, 95 % interval {low:+.4g} to {high:+.4g}, margin {metric.margin:g} ({change.how})"
     )
 
 

@@ -20,7 +20,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.exc import DatabaseError
 
 from analog_bench.errors import StoreError, UsageError
-from analog_bench.hwa.checkpoint import changes
+from analog_bench.hwa.claim import changes
 from analog_bench.hwa.sampler import SearchPlan
 
 STORAGE = "search.db"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from analog_bench.analog.rules import TILE_NAMES
 from analog_bench.report import words
 from analog_bench.report.table import (
     Block,
@@ -18,6 +17,7 @@ from analog_bench.report.table import (
 )
 from analog_bench.simulators.physics.check import ALLOWED_ERRORS, Check
 from analog_bench.simulators.physics.survey import Survey
+from analog_bench.simulators.registry import label_of
 
 
 def physics_table(survey: Survey, *, everything: bool = False) -> tuple[Block, ...]:
@@ -35,7 +35,7 @@ def physics_table(survey: Survey, *, everything: bool = False) -> tuple[Block, .
                 groups,
                 [
                     (Column("quantity", folds=True), lambda key: key[0]),
-                    (Column("tile"), lambda key: TILE_NAMES[key[1]].removesuffix(" tile")),
+                    (Column("tile"), lambda key: label_of(key[1]).removesuffix(" tile")),
                     (Column("n", right=True), lambda key: str(len(groups[key]))),
                     (Column("ratio", right=True), lambda key: Cell(_ratio(groups[key]))),
                     (Column("off", right=True), lambda key: Cell(_worst(groups[key]))),
@@ -76,7 +76,7 @@ def _ratio(checks: Iterable[Check]) -> str:
 
 
 def _details(subject: str, tile: str, checks: Sequence[Check]) -> Iterator[Block]:
-    yield Heading(f"{subject}, {TILE_NAMES[tile]}: {checks[0].formula}")
+    yield Heading(f"{subject}, {label_of(tile)}: {checks[0].formula}")
     measured = [check for check in checks if check.measured is not None]
     reasons = dict.fromkeys(check.reason for check in checks if check.reason)
     notes = [line(f"not measured: {reason}") for reason in reasons]
@@ -112,7 +112,7 @@ def _verdict(checks: Sequence[Check]) -> Cell:
 
 
 def _closing(survey: Survey) -> Iterator[str]:
-    yield from (f"{TILE_NAMES[tile]}: {why}" for tile, why in survey.tiles.items() if why)
+    yield from (f"{label_of(tile)}: {why}" for tile, why in survey.tiles.items() if why)
     yield from (f"{what}: {why}" for what, why in survey.reasons.items())
     if survey.checks:
         failing = len(survey.failing)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from analog_bench.analog.rules import TILE_NAMES
 from analog_bench.releases.comparison import Measured, Releases, Step
 from analog_bench.releases.environment import Environment
 from analog_bench.releases.finding import Layer, LayerName, shortened
@@ -23,7 +22,8 @@ from analog_bench.report.table import (
     paragraph,
     tabulate,
 )
-from analog_bench.simulators.versions import MEASURED, WHEELS
+from analog_bench.simulators.registry import label_of
+from analog_bench.simulators.versions import CPP, MEASURED, TORCH, WHEELS
 
 _GIB = 2**30
 _MOST_CHANGES = 12
@@ -80,8 +80,8 @@ def environments_table(environments: Sequence[Environment], cache: Path) -> tupl
             (Column("aihwkit"), lambda pair: pair.aihwkit),
             (Column("Python"), lambda pair: pair.python),
             (Column("torch"), lambda pair: pair.torch),
-            (Column("torch tile"), lambda pair: _works(pair.torch_tile)),
-            (Column("C++ tile"), lambda pair: _works(pair.cpp_tile)),
+            (Column(label_of(TORCH)), lambda pair: _works(pair.torch_tile)),
+            (Column(label_of(CPP)), lambda pair: _works(pair.cpp_tile)),
         ],
         notes=[
             "Wheels on the package index, by Python: "
@@ -164,8 +164,8 @@ def _releases(releases: Sequence[Measured]) -> Table:
             (Column("aihwkit", folds=True), lambda one: version("aihwkit", one)),
             (Column("torch", folds=True), lambda one: version("torch", one)),
             (Column("Python"), lambda one: version("python", one)),
-            (Column("torch tile"), lambda one: tile("torch", one)),
-            (Column("C++ tile"), lambda one: tile("cpp", one)),
+            (Column(label_of(TORCH)), lambda one: tile(TORCH, one)),
+            (Column(label_of(CPP)), lambda one: tile(CPP, one)),
             (Column("cases", folds=True), cases),
         ],
     )
@@ -176,7 +176,7 @@ def _remarks(one: Measured) -> Iterator[str]:
         yield f"{one.name}: {one.environment}"
     for tile, reason in one.survey.tiles.items() if one.survey is not None else ():
         if reason:
-            yield f"{one.name}, {TILE_NAMES[tile]}: {reason}"
+            yield f"{one.name}, {label_of(tile)}: {reason}"
     if one.remark:
         yield f"{one.name}: {one.remark}"
     if one.problem:

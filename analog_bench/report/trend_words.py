@@ -9,8 +9,12 @@ from analog_bench.gate.step import Step
 from analog_bench.history.trend import RunFacts, Trend
 from analog_bench.records import Metric
 from analog_bench.report import words
+from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, simulators
 
-_KINDS = {"cpp": "C++ tile", "hwa": "HWA weights", "direct": "", "torch": "", "none": ""}
+_KINDS = {
+    **{name: one.label for name, one in simulators().items()},
+    **{"hwa": "HWA weights", "direct": "", DEFAULT_TILE: "", NO_TILE: ""},
+}
 _DIGITS = {"protocol": 8, "weights": 8}
 # What may tell apart trends of one case, in the order of what a reader would look for.
 _APART = ("study", "protocol", "weights", "case_version", "metric_version", "drift_s")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from analog_bench.gate.interval import Interval
 from analog_bench.gate.verdict import Kind, Verdict
 from analog_bench.records import Metric, Result
+from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
 
 ABSENT = "–"
 MINUS = "−"  # in sentences; scores keep the hyphen, which can be copied
@@ -26,12 +27,7 @@ SIGNS: Mapping[Kind, str] = {
 WEIGHTS = {"direct": "direct", "hwa": "HWA"}
 CHIP_INTERVAL = "± is half the 95 % interval over chips."
 
-_METRICS = {
-    "f1": "F1",
-    "em": "EM",
-    "cross_entropy": "cross-entropy",
-    "bits_per_byte": "bits/byte",
-}
+_METRICS = {"f1": "F1", "em": "EM", "cross_entropy": "cross-entropy", "bits_per_byte": "bits/byte"}
 _TIMES = ((31_536_000.0, "y"), (86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
 _NUMBERED_BLOCK = re.compile(r"(?P<prefix>(?:[^.\d][^.]*\.)+)(?=\d+\.)")
 
@@ -269,7 +265,7 @@ def what_varies(results: Sequence[Result]) -> dict[str, Callable[[Result], str]]
 # The torch tile, ideal hardware, no drift and digital weights go without saying.
 _TRAITS: dict[str, Callable[[Result], str]] = {
     "time": lambda result: time_label(result.drift_s) if result.drift_s else "",
-    "tile": lambda result: "C++ tile" if result.tile == "cpp" else "",
+    "tile": lambda result: "" if result.tile in (NO_TILE, DEFAULT_TILE) else label_of(result.tile),
     "hardware": lambda result: "" if result.hardware == "ideal" else one_line(result.hardware),
     "weights": lambda r: "" if r.variant == "direct" else f"{weights_label(r)} weights",
 }

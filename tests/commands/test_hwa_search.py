@@ -207,6 +207,6 @@ def test_what_was_measured_is_kept_until_something_changes(tmp_path):
     # The default was measured already, but not with another seed.
     assert asked == [8, 9, 10, 8, 10]
     (tmp_path / CONCLUSION).write_text("{")
-    with pytest.raises(StoreError, match="delete it to measure anew"):
+    with pytest.raises(StoreError, match="delete it to measure again"):
         conclude(found_of([40.0, 50.0]), tmp_path, F1, measure, {"seed": 1})
     assert not (tmp_path / STORAGE).exists()

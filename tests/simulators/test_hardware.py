@@ -13,7 +13,6 @@ from torch import nn
 from analog_bench.analog import input_ranges
 from analog_bench.analog.chip import install
 from analog_bench.analog.input_ranges import observe_input_ranges
-from analog_bench.analog.rules import PRESETS, TORCH_VARIANT
 from analog_bench.errors import UsageError
 from analog_bench.noise import (
     Noise,
@@ -25,7 +24,10 @@ from analog_bench.noise import (
     WhiteWeight,
     parse_noise,
 )
+from analog_bench.simulators.registry import find_simulator, presets
+from analog_bench.simulators.versions import TORCH_VARIANT
 
+PRESETS = {name: one.name for name, one in presets().items()}
 kit = pytest.importorskip("analog_bench.simulators.aihwkit")
 aihwkit_presets = pytest.importorskip("aihwkit.simulator.presets.inference")
 
@@ -59,7 +61,7 @@ def config_of(noise: Noise, tile: str, hardware: str = "ideal") -> Any:
     """The configuration that really sits in an installed tile."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(5, 4)).eval()
-    setup = {"tile": tile, "hardware": hardware, "input_ranges": {"0": 2.5}}
+    setup = {"simulator": find_simulator(tile), "hardware": hardware, "input_ranges": {"0": 2.5}}
     with install(model, layers=("0",), noise=noise, chip=0, seed=1, **setup):
         (tile_module,) = model[0].analog_tiles()
         return tile_module.rpu_config
@@ -158,13 +160,14 @@ def test_static_input_ranges_reach_the_tiles(bert: nn.Module) -> None:
     assert ranges["qa_outputs"] == pytest.approx(expected)
     assert not bert.qa_outputs._forward_pre_hooks
     preset = Preset(TORCH_VARIANT)
-    with install(bert, layers=layers, noise=preset, chip=0, seed=1, input_ranges=ranges):
+    setup = {"layers": layers, "chip": 0, "seed": 1, "simulator": find_simulator("torch")}
+    with install(bert, noise=preset, input_ranges=ranges, **setup):
         for layer, path in zip(layers, ("bert." + layers[0], layers[1]), strict=True):
             for tile in bert.get_submodule(path).analog_tiles():
                 assert float(tile.input_range) == pytest.approx(ranges[layer])
     with (
         pytest.raises(ValueError, match="observe_input_ranges"),
-        install(bert, layers=layers, noise=preset, chip=0, seed=1),
+        install(bert, noise=preset, **setup),
     ):
         pass
 
@@ -208,9 +211,10 @@ def test_layers_that_cannot_carry_the_noise(
     bert: nn.Module, layers: tuple[str, ...], noise: Noise, words: str
 ) -> None:
     before = dict(bert.named_modules())
+    setup = {"layers": layers, "chip": 0, "seed": 1, "simulator": find_simulator("torch")}
     with (
         pytest.raises(UsageError, match=words),
-        install(bert, layers=layers, noise=noise, chip=0, seed=1),
+        install(bert, noise=noise, **setup),
     ):
         pass
     assert dict(bert.named_modules()) == before

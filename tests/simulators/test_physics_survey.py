@@ -19,7 +19,8 @@ from analog_bench.simulators.physics.examination import examine, experiments
 from analog_bench.simulators.physics.experiment import Finding, experiment
 from analog_bench.simulators.physics.fact import differ
 from analog_bench.simulators.physics.survey import survey_as_plain, survey_from_plain
-from analog_bench.simulators.probe import TileStatus, probe
+from analog_bench.simulators.probe import probe
+from analog_bench.simulators.protocol import TileStatus
 
 SEEDS = (2, 3, 4, 5)
 
@@ -32,7 +33,7 @@ def survey():
 def torch_checks(modules=None):
     """Return the checks that are seeded: those on the torch tile."""
     found = experiments() if modules is None else [x for m in modules for x in m.EXPERIMENTS]
-    return [check for one in found if "torch" in one.tiles for check in one.checks("torch")]
+    return [check for one in found if one.runs_on("torch") for check in one.checks("torch")]
 
 
 def test_this_installation_is_sound(survey):
@@ -146,7 +147,7 @@ def test_what_a_release_cannot_do_is_a_reason_and_no_crash(monkeypatch):
     monkeypatch.setattr(kit.PCMLikeNoiseModel, "__init__", missing)
     named = {**inventory.presets(), "BrokenPreset": Broken}
     monkeypatch.setattr(inventory, "presets", lambda: named)
-    found = examine(("torch",))
+    found = examine("torch")
     broken = {check.subject: check.reason for check in found.checks if check.family == "pcm"}
     assert set(broken.values()) == {"TypeError: no argument prog_noise_scale"}
     assert [check for check in found.failing if check.family != "pcm"] == []
@@ -179,13 +180,15 @@ def test_numbers_that_are_none_are_reasons(monkeypatch):
 def test_a_tile_that_does_not_work_is_not_examined(monkeypatch):
     from analog_bench.simulators.physics import examination
 
-    here = replace(probe(), cpp_tile=TileStatus(False, "weights must be a CPU tensor"))
+    works = probe()
+    broken = TileStatus(False, "weights must be a CPU tensor")
+    here = replace(works, tiles={**works.tiles, "cpp": broken})
     monkeypatch.setattr(examination, "probe", lambda: here)
     found = examine()
     assert found.usable == ("torch",)
     assert {check.tile for check in found.checks} == {"torch"}
     assert {fact.tile for fact in found.facts} == {"none", "torch"}
-    nothing = replace(here, torch_tile=TileStatus(False, "no"))
+    nothing = replace(here, tiles={**here.tiles, "torch": TileStatus(False, "no")})
     monkeypatch.setattr(examination, "probe", lambda: nothing)
     assert examine().checks == ()
 

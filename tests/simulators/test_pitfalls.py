@@ -9,12 +9,15 @@ from transformers.pytorch_utils import Conv1D
 
 from analog_bench.analog.chip import install
 from analog_bench.analog.manifest import coverage, manifest, prepare
+from analog_bench.analog.tiles import OnTiles
 from analog_bench.errors import UsageError
 from analog_bench.noise import Ideal, Pcm
+from analog_bench.simulators.registry import find_simulator
 
 kit = pytest.importorskip("analog_bench.simulators.aihwkit")
 
 DAY = 86_400.0
+TORCH = find_simulator("torch")
 INPUT_IDS = torch.arange(12).view(2, 6)
 
 
@@ -30,7 +33,12 @@ def drifted(layer: nn.Module, seconds: float) -> Tensor:
 
 
 def noise_part(model: nn.Module, chip: int, drift_s: float) -> Tensor:
-    setup = {"layers": ("0",), "noise": Pcm(read=0, compensate=False), "seed": 1}
+    setup = {
+        "layers": ("0",),
+        "noise": Pcm(read=0, compensate=False),
+        "seed": 1,
+        "simulator": TORCH,
+    }
     with install(model, chip=chip, **setup) as installed:
         installed.drift_to(drift_s)
         return model[0].get_weights()[0].clone()
@@ -96,7 +104,7 @@ def test_2_a_chip_refuses_to_drift_once_its_model_has_been_trained() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 3)).eval()
     linear = model[0]
-    with install(model, layers=("0",), noise=Pcm(), chip=0, seed=1) as chip:
+    with install(model, layers=("0",), noise=Pcm(), chip=0, seed=1, simulator=TORCH) as chip:
         chip.drift_to(1.0)
         # Nothing on the chip takes gradients, so an optimiser finds nothing to train there.
         assert not any(p.requires_grad for p in model.parameters())
@@ -110,7 +118,7 @@ def test_3_gpt2_blocks_go_on_tiles(gpt2: nn.Module) -> None:
     with torch.inference_mode():
         clean = gpt2(input_ids=INPUT_IDS).logits
     assert isinstance(gpt2.transformer.h[0].mlp.c_fc, Conv1D)
-    setup = {"noise": Ideal(), "chip": 0, "seed": 1}
+    setup = {"noise": Ideal(), "chip": 0, "seed": 1, "simulator": TORCH}
     with (
         pytest.raises(UsageError, match=r"Conv1D.*prepare\(model\)"),
         install(gpt2, layers=("h.0.mlp.c_fc",), **setup),
@@ -137,7 +145,7 @@ def test_3_coverage_is_what_the_modules_are_not_what_was_asked(bert: nn.Module) 
 
 
 def test_4_the_head_goes_on_tiles_and_the_embedding_stays(gpt2: nn.Module) -> None:
-    setup = {"noise": Pcm(), "chip": 0, "seed": 1}
+    setup = {"noise": Pcm(), "chip": 0, "seed": 1, "simulator": TORCH}
     with (
         pytest.raises(UsageError, match=r"tied to another layer.*prepare\(model\)"),
         install(gpt2, layers=("lm_head",), **setup),
@@ -149,7 +157,7 @@ def test_4_the_head_goes_on_tiles_and_the_embedding_stays(gpt2: nn.Module) -> No
     before = embedding.weight.detach().clone()
     with install(gpt2, layers=("lm_head",), **setup) as chip:
         chip.drift_to(DAY)
-        assert kit.is_analog(gpt2.lm_head)
+        assert isinstance(gpt2.lm_head, OnTiles)
         assert gpt2.transformer.wte is embedding
         assert torch.equal(embedding.weight, before)
         assert not torch.equal(gpt2.lm_head.get_weights()[0], before)

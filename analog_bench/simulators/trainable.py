@@ -20,10 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+import analog_bench.simulators.aihwkit as kit
 from analog_bench.analog.draws import seeded
 from analog_bench.analog.layers import Place, find, parent_of
 from analog_bench.seeds import derive_seed
-from analog_bench.simulators import aihwkit as kit
 from analog_bench.simulators.aihwkit import training
 from analog_bench.zoo.adapter import adapter_of, move_adapter
 

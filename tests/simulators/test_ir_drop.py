@@ -11,6 +11,7 @@ from analog_bench.analog.chip import install
 from analog_bench.noise import IrDrop
 from analog_bench.simulators import ir_drop
 from analog_bench.simulators.ir_drop import Wire, charges, pulse_lengths
+from analog_bench.simulators.registry import find_simulator
 
 STEPS = 128
 
@@ -100,7 +101,7 @@ def test_the_closed_form_solves_the_circuit(ohm: float) -> None:
 
 
 def deviation(model: nn.Module, scale: float, x: Tensor, digital: Tensor) -> float:
-    setup = {"layers": ("dense",), "chip": 0, "seed": 1, "tile": "torch"}
+    setup = {"layers": ("dense",), "chip": 0, "seed": 1, "simulator": find_simulator("torch")}
     with (
         install(model, noise=IrDrop(scale), **setup) as chip,
         torch.inference_mode(),

@@ -19,6 +19,7 @@ from analog_bench.noise import (
     Quantise,
     SShape,
 )
+from analog_bench.simulators.registry import find_simulator
 
 OUT, IN = 70, 90
 
@@ -37,7 +38,8 @@ def x() -> Tensor:
 
 def computed(model: nn.Module, noise: Noise, x: Tensor, tile: str) -> Tensor:
     """What the chip computes, in double precision and in the tile's normalised units."""
-    setup = {"layers": ("dense",), "noise": noise, "chip": 0, "seed": 1, "tile": tile}
+    setup = {"layers": ("dense",), "noise": noise, "chip": 0, "seed": 1}
+    setup["simulator"] = find_simulator(tile)
     with (
         install(model, **setup) as chip,
         torch.inference_mode(),
@@ -69,7 +71,9 @@ def test_ideal_equals_digital_on_several_tiles_with_bias(tile: str) -> None:
     x = torch.randn(2, 5, 1100)
     with torch.inference_mode():
         digital = model(x)
-        with install(model, layers=("0",), noise=Ideal(), chip=0, seed=1, tile=tile) as chip:
+        with install(
+            model, layers=("0",), noise=Ideal(), chip=0, seed=1, simulator=find_simulator(tile)
+        ) as chip:
             assert len(list(model[0].analog_tiles())) == 6
             with chip.reading(batch=0):
                 analog = model(x)

@@ -9,11 +9,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from analog_bench.analog.rules import TILE_NAMES
 from analog_bench.simulators import timing
-from analog_bench.simulators.probe import probe
+from analog_bench.simulators.registry import find_simulator
 
-TILES = [name for tile, name in TILE_NAMES.items() if probe().tile(tile).usable]
+TILES = [
+    find_simulator(tile).label for tile in ("torch", "cpp") if find_simulator(tile).status.usable
+]
 
 
 def test_one_line_a_turn(monkeypatch, capsys):
@@ -35,7 +36,7 @@ def test_one_line_a_turn(monkeypatch, capsys):
 
 
 def test_work_that_a_release_cannot_do_is_named(monkeypatch):
-    monkeypatch.setattr(timing, "_PRESETS", {"torch": "NoSuchPreset", "cpp": "NoSuchPreset"})
+    monkeypatch.setattr(timing, "_standard", lambda tile: "NoSuchPreset")
     with ExitStack() as stack:
         can, cannot = timing.work(stack)
     assert set(cannot) == {f"{tile}: preset's product" for tile in TILES}

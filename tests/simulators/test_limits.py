@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from analog_bench.analog.rules import (
-    PRESETS,
-    check_case,
-    needs_input_ranges,
-)
+import analog_bench.analog.chip  # noqa: F401  (registers handlers)
+from analog_bench.analog.effect import handled
+from analog_bench.analog.rules import family_of, needs_input_ranges
 from analog_bench.errors import UsageError
-from analog_bench.noise import parse_noise
+from analog_bench.noise import Ideal, families, parse_noise
+from analog_bench.simulators.registry import (
+    check_case,
+    find_simulator,
+    label_of,
+    presets,
+    register,
+    simulators,
+    why_unpaired,
+)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +77,37 @@ def test_the_rest_is_one_clear_line(
 
 def test_input_ranges_are_needed_exactly_where_aihwkit_enables_them() -> None:
     kit = pytest.importorskip("analog_bench.simulators.aihwkit")
-    for name, tile in PRESETS.items():
-        enabled = kit.has_input_range(kit.base_config(tile, name))
-        assert needs_input_ranges(parse_noise(f"preset:{name}"), "ideal") == enabled
-        assert needs_input_ranges(parse_noise("pcm"), name) == enabled
-    assert not needs_input_ranges(parse_noise("pcm"), "ideal")
-    assert not needs_input_ranges(parse_noise("white_output"), "StandardHWATrainingPreset")
+    for name, simulator in presets().items():
+        enabled = kit.has_input_range(kit.base_config(simulator.name, name))
+        assert needs_input_ranges(parse_noise(f"preset:{name}"), "ideal", simulator) == enabled
+        assert needs_input_ranges(parse_noise("pcm"), name, simulator) == enabled
+    assert not needs_input_ranges(parse_noise("pcm"), "ideal", find_simulator("torch"))
+
+
+def test_every_family_is_had_somewhere() -> None:
+    known = simulators().values()
+    for family in families().values():
+        acting = type(family_of(family()))
+        on_tiles = any(acting in simulator.noises for simulator in known)
+        assert on_tiles == (acting.WHERE == "tile")
+        assert (acting in handled()) == (acting.WHERE != "tile")
+
+
+def test_every_simulator_is_found_by_its_name() -> None:
+    for name, simulator in simulators().items():
+        assert find_simulator(name) is simulator
+        assert label_of(name) == simulator.label
+        assert Ideal in simulator.noises
+    with pytest.raises(UsageError, match="no tile 'torhc'; did you mean 'torch'"):
+        find_simulator("torhc")
+    with pytest.raises(ValueError, match="two simulators are called 'torch'"):
+        register(find_simulator("torch"))
+    simulators().clear()
+    assert "torch" in simulators()
+
+
+def test_what_is_not_known_to_be_seeded_is_not_paired() -> None:
+    assert why_unpaired("none") == why_unpaired("torch") == ""
+    assert why_unpaired("cpp") == "the C++ tile seeds itself from the clock"
+    assert why_unpaired("gone") == "nothing is known of the simulator 'gone' here"
+    assert label_of("gone") == "gone"

@@ -12,7 +12,9 @@ import pytest
 import torch
 
 from analog_bench.errors import TileUnavailable
-from analog_bench.simulators.probe import Environment, TileStatus, probe, require_tile
+from analog_bench.simulators.aihwkit_engines import CppTile
+from analog_bench.simulators.probe import probe
+from analog_bench.simulators.protocol import TileStatus
 from analog_bench.simulators.versions import MEASURED, versions, working_pair
 
 LAYER = """
@@ -21,6 +23,7 @@ from torch import nn
 from analog_bench.analog.chip import install
 from analog_bench.errors import TileUnavailable
 from analog_bench.noise import Ideal, WhiteOutput
+from analog_bench.simulators.registry import find_simulator
 
 class Model(nn.Module):
     def __init__(self):
@@ -33,8 +36,9 @@ model = Model().eval()
 with install(model, layers=("dense",), noise=WhiteOutput(), chip=0, seed=1) as chip:
     with torch.no_grad(), chip.reading(batch=0):
         print(tuple(model(torch.ones(2, 4)).shape))
+torch_tile = find_simulator("torch")
 try:
-    with install(model, layers=("dense",), noise=Ideal(), chip=0, seed=1):
+    with install(model, layers=("dense",), noise=Ideal(), chip=0, seed=1, simulator=torch_tile):
         print("tiles work")
 except TileUnavailable as problem:
     print(problem)
@@ -62,8 +66,8 @@ def test_a_measured_pair_works_as_measured() -> None:
     here = versions()
     for pair in MEASURED:
         if here["aihwkit"] == pair.aihwkit and here["torch"].split("+")[0] == pair.torch:
-            assert found.torch_tile == TileStatus(pair.torch_tile, "")
-            assert found.cpp_tile == TileStatus(pair.cpp_tile, "")
+            assert found.tiles["torch"] == TileStatus(pair.torch_tile, "")
+            assert found.tiles["cpp"] == TileStatus(pair.cpp_tile, "")
             return
     pytest.skip("this combination of versions is not in the table")
 
@@ -76,10 +80,10 @@ def test_it_leaves_the_random_state_alone() -> None:
 
 
 def test_an_unusable_tile_is_refused_with_its_reason() -> None:
-    here = Environment({}, ("cpu",), 1, TileStatus(True, ""), TileStatus(False, "it is so"))
-    require_tile("torch", here)
+    engine = CppTile()
+    engine.status = TileStatus(False, "it is so")
     with pytest.raises(TileUnavailable, match="it is so"):
-        require_tile("cpp", here)
+        engine.require()
 
 
 @pytest.mark.parametrize(
@@ -121,8 +125,8 @@ def miscompute(tile, x, **_):
 InferenceTile.set_weights = refuse
 right, TorchInferenceTile.forward = TorchInferenceTile.forward, miscompute
 from analog_bench.simulators.probe import probe
-print(probe().cpp_tile.reason)
-print(probe().torch_tile.reason)
+print(probe().tiles["cpp"].reason)
+print(probe().tiles["torch"].reason)
 """
     cpp, torch_tile = run(code, tmp_path)
     assert "the C++ tile of aihwkit" in cpp
@@ -150,6 +154,6 @@ print("torchvision" in sys.modules)
 """
     shape, outcome, layers, loaded = run(hide + LAYER + look, tmp_path)
     assert shape == "(2, 3)"
-    status = probe().torch_tile
+    status = probe().tiles["torch"]
     assert outcome == ("tiles work" if status.usable else status.reason)
     assert (layers, loaded) == ("13", "False")
