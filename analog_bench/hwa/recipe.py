@@ -8,11 +8,15 @@ from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_type_hints
 
-from analog_bench.analog.rules import PRESETS, needs_input_ranges
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.noise import Ideal, Tile
+from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
+from analog_bench.simulators.protocol import Simulator
 from analog_bench.zoo.specs import ModelSpec
 
+PRESETS: Mapping[str, Simulator] = MappingProxyType(
+    {name: one for one in (TORCH_TILE, CPP_TILE) for name in one.presets}
+)
+"""The hardware that can be trained for, and the tile engine of each."""
 # The torch tile refuses the modifiers that simulate devices.
 _CPP_MODIFIERS = ("prog_noise", "pcm_noise")
 # The smallest value of a whole number where that is not 0.
@@ -136,14 +140,14 @@ class HwaRecipe:
             )
 
     @property
-    def tile(self) -> Tile:
+    def tile(self) -> str:
         """The tile engine of the preset."""
-        return PRESETS[self.preset]
+        return PRESETS[self.preset].name
 
     @property
     def has_ranges(self) -> bool:
         """Whether the preset's tiles have static input ranges."""
-        return needs_input_ranges(Ideal(), self.preset)
+        return PRESETS[self.preset].presets[self.preset]
 
     @property
     def batches(self) -> int:
@@ -166,12 +170,12 @@ class HwaRecipe:
             raise UsageError(
                 f"no hardware preset {self.preset!r}; {did_you_mean(self.preset, PRESETS)}"
             )
-        if self.modifier in _CPP_MODIFIERS and self.tile != "cpp":
+        if self.modifier in _CPP_MODIFIERS and self.tile != CPP_TILE.name:
             raise UsageError(
                 f"the modifier {self.modifier} needs the C++ tile and {self.preset} is for the "
                 "torch tile; use add_normal or mult_normal, or --preset StandardHWATrainingPreset"
             )
-        if self.rank and self.adapter == "merged" and self.tile == "cpp":
+        if self.rank and self.adapter == "merged" and self.tile == CPP_TILE.name:
             raise UsageError(
                 f"a merged adapter learns on the torch tile only, and {self.preset} is for the C++ "
                 "tile; use --adapter digital, or --rank 0"

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+import analog_bench.simulators.aihwkit as kit
 from analog_bench.analog.fitted_ranges import fit_input_ranges
 from analog_bench.analog.input_ranges import observe_input_ranges
 from analog_bench.errors import UsageError
@@ -26,8 +27,7 @@ from analog_bench.hwa.outcome import Outcome as Outcome
 from analog_bench.hwa.outcome import Progress as Progress
 from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.hwa.validation import Ranges, Validation, digital_score, validate
-from analog_bench.simulators import aihwkit as kit
-from analog_bench.simulators.probe import require_tile
+from analog_bench.simulators.registry import find_simulator
 from analog_bench.zoo.hwa import float_state
 from analog_bench.zoo.load import LoadedModel
 
@@ -68,7 +68,7 @@ def train(
         UsageError: Checkpoints of another recipe, model or other data, that cannot be read, or none
             to finish.
     """
-    require_tile(recipe.tile)
+    find_simulator(recipe.tile).require()
     made_with = {**recipe.described(), "weights": loaded.weights_sha256, "data": data.fingerprint}
     claim(out, made_with)
     saved = checkpoint.last(out)

@@ -37,6 +37,7 @@ from analog_bench.plugin.results import RESUMED, Results
 from analog_bench.plugin.selection import ON_DEMAND_MARK, case_of
 from analog_bench.plugin.terminal import TerminalReporter
 from analog_bench.session.recorder import Recorder, by_identity
+from analog_bench.simulators.registry import label_of
 from analog_bench.simulators.versions import versions
 from analog_bench.store.journal_file import read_journal
 
@@ -85,11 +86,9 @@ def pytest_report_collectionfinish(
         return left_out
     from analog_bench.simulators.probe import probe
 
-    here = probe()
-    tiles = {"torch tile": here.torch_tile, "C++ tile": here.cpp_tile}
     working = [
-        f"{name}: {'works' if tile.usable else 'unusable, ' + tile.reason}"
-        for name, tile in tiles.items()
+        f"{label_of(name)}: {'works' if tile.usable else 'unusable, ' + tile.reason}"
+        for name, tile in probe().tiles.items()
     ]
     return [*left_out, *working]
 
