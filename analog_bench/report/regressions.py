@@ -34,13 +34,7 @@ _LONGEST = 60_000  # GitHub takes 65,536 characters
 
 @dataclass(frozen=True)
 class Regression:
-    """What failed of one family: a model in a study.
-
-    Attributes:
-        study: The study on the model.
-        cases: The cases that regressed or are broken, with their verdicts.
-        digital: The verdicts on the digital model that fail.
-    """
+    """What failed of one family, a model in a study: cases, and verdicts on the digital model."""
 
     study: Judged
     cases: tuple[tuple[Result, Verdict], ...]
