@@ -9,11 +9,10 @@ from pathlib import Path
 from analog_bench.gate.step import Step
 from analog_bench.history.trend import Trend
 from analog_bench.report import words
-from analog_bench.report.contents import Contents, Judged
+from analog_bench.report.contents import Contents, Judged, JudgedCase
 from analog_bench.report.layer_losses import worst
 from analog_bench.report.markdown import markdown
 from analog_bench.report.regressions import (
-    JudgedCase,
     cases_table,
     headline,
     regressions_of,
@@ -82,11 +81,7 @@ def nightly_summary(
 
 
 def _run(contents: Contents, *, failures: bool) -> Iterator[Block]:
-    judged = [
-        (study, result, verdict)
-        for study, result in contents.pairs
-        if (verdict := study.outcome_of(result)) is not None
-    ]
+    judged = contents.judged
     yield Heading(_counts(contents, judged), level=2)
     if failures:
         yield from map(_strong, dict.fromkeys(_digital_failures(contents)))
@@ -121,8 +116,7 @@ def _digital_failures(contents: Contents) -> Iterator[str]:
 def _cases(heading: str, cases: Sequence[JudgedCase]) -> Iterator[Block]:
     if cases:
         yield Heading(heading)
-        study = Column("study"), lambda case: words.one_line(case[1].study)
-        yield cases_table(cases, before_case=[study])
+        yield cases_table(cases, studies=True)
 
 
 def _losses(contents: Contents) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from analog_bench.gate.judge import Judgement
 from analog_bench.gate.verdict import Verdict, outcome
@@ -54,6 +55,10 @@ class Judged:
         return any(result.digital_texts for result in self.results)
 
 
+JudgedCase: TypeAlias = tuple[Judged, Result, Verdict]
+"""A case with its study and its verdict."""
+
+
 @dataclass(frozen=True)
 class Contents:
     """All that a report shows.
@@ -81,6 +86,15 @@ class Contents:
     def pairs(self) -> Iterator[tuple[Judged, Result]]:
         """Every result with its study."""
         return ((study, result) for study in self.studies for result in study.results)
+
+    @property
+    def judged(self) -> list[JudgedCase]:
+        """Every result that was compared, is broken or was skipped."""
+        return [
+            (study, result, verdict)
+            for study, result in self.pairs
+            if (verdict := study.outcome_of(result)) is not None
+        ]
 
     def of_model(self, model: str) -> tuple[Judged, ...]:
         """Return the studies on one model."""

@@ -68,12 +68,12 @@ class ConditionRanking:
 def by_depth(results: Iterable[Result]) -> list[Result]:
     """Return results by depth, then group, noise and drift time; unknown depths come last."""
 
-    def place(result: Result) -> tuple[bool, int, str, str, float, str]:
+    def order(result: Result) -> tuple[bool, int, str, str, float, str]:
         facts = result.facts
         depth = facts.depth if facts else 0
         return facts is None, depth, result.group, result.noise, result.drift_s, result.case_id
 
-    return sorted(results, key=place)
+    return sorted(results, key=order)
 
 
 def worst(results: Iterable[Result], metric: Metric) -> list[Result]:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from analog_bench.gate.verdict import FAILING, Kind
 from analog_bench.records import Result
 from analog_bench.report import words
-from analog_bench.report.contents import Contents, Judged
-from analog_bench.report.regressions import JudgedCase
+from analog_bench.report.contents import Contents, Judged, JudgedCase
 from analog_bench.report.run_summary import unmeasured_reasons
 from analog_bench.report.scores import loss, score
 from analog_bench.report.table import Cell, Column, Table, linked
@@ -65,11 +64,7 @@ class FirstScreen:
 def first_screen(contents: Contents) -> FirstScreen:
     """Return the first screen of a page."""
     pairs = list(contents.pairs)
-    judged = [
-        (study, result, verdict)
-        for study, result in pairs
-        if (verdict := study.outcome_of(result)) is not None
-    ]
+    judged = contents.judged
     counts = Counter(verdict.kind for _, _, verdict in judged)
     compared = any(counts[kind] for kind in _COMPARED)
     changed = [case for kind in _CHANGED for case in judged if case[2].kind == kind]

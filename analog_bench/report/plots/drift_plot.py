@@ -69,11 +69,11 @@ def drift_plots(contents: Contents, model: str) -> Selection:
 
 
 def _figure(
-    contents: Contents, study: Judged, found: Mapping[str, list[Result]], among: Sequence[Result]
+    contents: Contents, study: Judged, results: Mapping[str, list[Result]], among: Sequence[Result]
 ) -> Figure:
     curves = [
-        _Curve(weights, tuple(sorted(found[weights], key=lambda result: result.drift_s)))
-        for weights in sorted(found, key=lambda weights: weights != "direct")
+        _Curve(weights, tuple(sorted(results[weights], key=lambda result: result.drift_s)))
+        for weights in sorted(results, key=lambda weights: weights != "direct")
     ]
     first, scope = curves[0].results[0], study.scope
     condition = words.condition_label(first, leaving_out=_NEITHER)
