@@ -23,7 +23,7 @@ from torch import nn
 from torch.optim import AdamW
 from transformers import MobileBertForQuestionAnswering
 
-from analog_bench.hwa.checkpoint import claim
+from analog_bench.hwa.claim import claim
 from analog_bench.hwa.held_out import hold_out_questions
 from analog_bench.hwa.span_batches import SpanBatches, unambiguous
 from analog_bench.seeds import derive_seed
@@ -85,7 +85,7 @@ class DistilRecipe(Recipe):
 
 @dataclass(frozen=True)
 class DistilReport(Report):
-    """What is told of a training as it goes.
+    """Where a training stands, and its losses.
 
     Attributes:
         states: Mean loss of the hidden states since the last report, see `distil_loss.Losses`.
@@ -139,9 +139,6 @@ def train(
         folder: Where checkpoints are kept, with `recipe.json` and `log.jsonl`.
         save_steps: Steps between checkpoints.
         tell: Called at every checkpoint.
-
-    Returns:
-        The trained model.
 
     Raises:
         DataError: Too few questions or articles.
@@ -239,12 +236,7 @@ class _Learner:
     def step(self, phase: Phase, step: int) -> tuple[float, float, float]:
         recipe = self._recipe
         batch = self._batches.of_step(phase.before + step).to(self._device)
-        inputs = {
-            "input_ids": batch.input_ids,
-            "token_type_ids": batch.token_type_ids,
-            "attention_mask": batch.attention_mask,
-            "output_hidden_states": True,
-        }
+        inputs = {**batch.inputs, "output_hidden_states": True}
         with torch.autocast(self._device.type, torch.bfloat16):
             with torch.no_grad():
                 taught = self._teacher(**inputs)

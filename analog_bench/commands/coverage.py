@@ -59,6 +59,7 @@ def _measure(spec: ModelSpec, lock_path: Path) -> dict[str, Any]:
     from analog_bench.analog.chip import install
     from analog_bench.analog.manifest import coverage, manifest, prepare
     from analog_bench.noise import Ideal
+    from analog_bench.simulators.registry import DEFAULT_TILE, find_simulator
     from analog_bench.zoo.load import load
 
     model = load(spec, lock_path=lock_path).model
@@ -75,9 +76,10 @@ def _measure(spec: ModelSpec, lock_path: Path) -> dict[str, Any]:
         "attention_macs": _attention_macs(spec.architecture, _TOKENS),
         "attention_tokens": _TOKENS,
     }
+    simulator = find_simulator(DEFAULT_TILE)
     for group in _GROUPS:
         names = [x.name for x in products if group == "all" or x.block is not None]
-        with install(model, layers=names, noise=Ideal(), chip=0, seed=0, tile="torch"):
+        with install(model, layers=names, noise=Ideal(), chip=0, seed=0, simulator=simulator):
             covered = coverage(model, layers)
             blocks = coverage(model, [layer for layer in layers if layer.block is not None])
         facts[group] = {
