@@ -59,7 +59,7 @@ def serve():
     from scipy import stats  # noqa: F401
     from transformers import BertForQuestionAnswering  # noqa: F401
 
-    import analog_bench.report.html.page
+    import analog_bench.report.page.document
     import analog_bench.session.measuring
     import analog_bench.simulators.aihwkit  # noqa: F401
 
