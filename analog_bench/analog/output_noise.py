@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from analog_bench.analog.effect import Site, handles
+from analog_bench.analog.effect import Effect, Site, handles
 from analog_bench.noise import WhiteOutput, WhiteOutputRel
 
 # Drawn in pieces that fit the cache: a whole activation at once costs half as much again in page
@@ -30,14 +30,11 @@ def _white_output_rel(noise: WhiteOutputRel, site: Site) -> OutputNoise:
     return OutputNoise(site, lambda y, mask: noise.std * rms(y, mask))
 
 
-class OutputNoise:
+class OutputNoise(Effect):
     """White noise on the output of one layer, drawn from a generator of its own.
 
     The stream is seeded by (layer, chip, batch), so that it does not depend on what else draws.
     """
-
-    paired = True
-    fingerprint: tuple[float, ...] = ()
 
     def __init__(self, site: Site, std_of: StdOf) -> None:
         self._site = site
@@ -54,9 +51,6 @@ class OutputNoise:
         """Remove the hook."""
         if self._handle is not None:
             self._handle.remove()
-
-    def drift_to(self, seconds: float) -> None:
-        """Do nothing: this noise has no memory."""
 
     def begin_reading(self, batch: int, attention_mask: Tensor | None) -> None:
         """Seed the draws of one batch."""

@@ -9,8 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analog_bench.report.alphabet import spelt
-from analog_bench.simulators.physics.check import ALLOWED_ERRORS, Check
-from analog_bench.simulators.physics.survey import Survey
+from analog_bench.simulators.physics.survey import ALLOWED_ERRORS, Check, Survey
 from analog_bench.simulators.registry import label_of
 
 _OK, _FAILS, _UNMEASURED = "agrees", "deviates", "not measured"

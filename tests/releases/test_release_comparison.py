@@ -10,7 +10,7 @@ from surveys import FIGURES, PRESET, check, run, survey, with_noise
 from analog_bench.releases.comparison import Measured, compare_releases
 from analog_bench.report.releases_plain import releases_plain
 from analog_bench.report.releases_table import releases_markdown, releases_table
-from analog_bench.simulators.physics.fact import Fact, apart, differ
+from analog_bench.simulators.physics.survey import Fact, apart, differ
 
 
 def compared(before, after, **runs):

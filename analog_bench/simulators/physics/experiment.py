@@ -5,16 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
 
 from analog_bench.noise import families
-from analog_bench.simulators.physics.check import ALLOWED_ERRORS, Check, finite_or_none
+from analog_bench.simulators.physics.survey import ALLOWED_ERRORS, Check
 from analog_bench.simulators.registry import find_simulator
 from analog_bench.simulators.trial import reason_of
 
 # What single precision may do to a mean or a spread of thousands of numbers.
 _ROUNDING = 1e-5
+
+
+class Finding(NamedTuple):
+    """What was found under one condition.
+
+    Attributes:
+        where: The condition: `g = 0.3`.
+        measured: The measured value; None where there is none.
+        expected: Value of the closed form; not 0.
+        tolerance: How far the two may lie apart.
+    """
+
+    where: str
+    measured: float | None
+    expected: float
+    tolerance: float
 
 
 @dataclass(frozen=True)
@@ -44,7 +61,7 @@ class Experiment:
         return families()[self.family] in find_simulator(tile).noises
 
     def checks(self, tile: str) -> list[Check]:
-        """Measure on a tile engine.
+        """Measure on a simulator.
 
         Whatever the measurement throws becomes the reason of a check that could not be made: a
         release that lacks one noise model is still examined for all others.
@@ -55,9 +72,9 @@ class Experiment:
             return [self._check(tile, Finding("", None, 0.0, 0.0), reason_of(problem))]
 
     def _check(self, tile: str, finding: Finding, reason: str = "") -> Check:
-        measured = None if finding.measured is None else finite_or_none(finding.measured)
-        if not reason and measured is None:
-            reason = "what was measured is not a finite number"
+        measured = finding.measured
+        if measured is None or not math.isfinite(measured):
+            measured, reason = None, reason or "what was measured is not a finite number"
         return Check(
             family=self.family,
             quantity=self.quantity,
@@ -75,15 +92,7 @@ class Experiment:
 def experiment(
     family: str, quantity: str, formula: str, *, unit: str = "", tiles: tuple[str, ...] = ()
 ) -> Callable[[Callable[[str], Iterable[Finding]]], Experiment]:
-    """Turn what measures a quantity into an experiment; used as a decorator.
-
-    Args:
-        family: The noise family.
-        quantity: What is measured.
-        formula: The closed form, with its source.
-        unit: Unit of the numbers.
-        tiles: The simulators it is measured on; all that have the family where empty.
-    """
+    """Turn what measures a quantity into an `Experiment`; used as a decorator."""
 
     def made(measure: Callable[[str], Iterable[Finding]]) -> Experiment:
         return Experiment(family, quantity, unit, formula, tiles, measure)
@@ -91,34 +100,12 @@ def experiment(
     return made
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What was found under one condition.
-
-    Attributes:
-        where: The condition: `g = 0.3`.
-        measured: The measured value; None where there is none.
-        expected: Value of the closed form; not 0.
-        tolerance: How far the two may lie apart.
-    """
-
-    where: str
-    measured: float | None
-    expected: float
-    tolerance: float
-
-
 def spread(where: str, sample: Tensor, expected: float) -> Finding:
-    """Hold the standard deviation of a sample against a closed form.
+    """Hold the standard deviation of independent draws against a closed form.
 
     Its standard error is σ / √(2n), that of normal noise. Clamped and folded as the closed forms
     have it, noise differs from that by less than 2 %, or has a smaller one. The sample's own
     kurtosis is not asked: outliers would excuse the spread that they make.
-
-    Args:
-        where: The condition.
-        sample: Independent draws, any shape.
-        expected: The standard deviation.
     """
     values = sample.double().reshape(-1)
     error = expected / math.sqrt(2 * values.numel())
@@ -126,28 +113,14 @@ def spread(where: str, sample: Tensor, expected: float) -> Finding:
 
 
 def mean(where: str, sample: Tensor, expected: float, std: float) -> Finding:
-    """Hold the mean of a sample against a closed form.
-
-    Args:
-        where: The condition.
-        sample: Independent draws, any shape.
-        expected: The mean.
-        std: The standard deviation of one draw.
-    """
+    """Hold the mean of independent draws, each with this `std`, against a closed form."""
     values = sample.double().reshape(-1)
     error = std / math.sqrt(values.numel())
     return Finding(where, float(values.mean()), expected, _allowed(expected, error))
 
 
 def exact(where: str, measured: float, expected: float, precision: float = 1e-4) -> Finding:
-    """Hold a number that nothing random enters against a closed form.
-
-    Args:
-        where: The condition.
-        measured: The number.
-        expected: What the closed form says; not 0.
-        precision: What rounding may do, relative.
-    """
+    """Hold a number that nothing random enters against a closed form, to a relative precision."""
     return Finding(where, measured, expected, precision * abs(expected))
 
 
