@@ -71,9 +71,6 @@ class Chip:
         accumulated noise is that of the time. Until the first call the chip is as it was right
         after programming. Time 0 is aihwkit's: programming noise and read noise, no drift.
 
-        Args:
-            seconds: The drift time.
-
         Raises:
             UsageError: A time the noise has no model for.
         """
@@ -86,13 +83,9 @@ class Chip:
         """Read one batch: the forward pass belongs inside.
 
         The draws depend on the batch's index, not on what was read before. Torch's global
-        generators come back as they were.
-
-        Args:
-            batch: Index of the batch.
-            attention_mask: 1 where a token is, shape (inputs, tokens). With it, padding does not
-                count in the RMS of `white_output_rel`, and position embeddings, which models
-                compute once a batch, draw white output noise for every input.
+        generators come back as they were. With an attention mask (1 where a token is, shape
+        (inputs, tokens)), padding does not count in the RMS of `white_output_rel`, and position
+        embeddings, which models compute once a batch, draw white output noise for every input.
         """
         with isolated(self._device), ExitStack() as stack:
             for effect in self._effects:
@@ -123,15 +116,12 @@ def install(
         noise: What happens in them.
         chip: Index of the chip.
         seed: The run's one seed.
-        simulator: What puts layers on tiles, for noises that act there: `find("torch")` of
-            `analog_bench.simulators.registry`.
+        simulator: What puts layers on tiles, for noises that act there: `find_simulator("torch")`
+            of `analog_bench.simulators.registry`.
         hardware: `ideal`, or the preset that the tiles start from, with the noise put on top.
         input_ranges: Static input ranges by layer, for presets that have them: one for all tiles
             of the layer (`observe_input_ranges`), or one for each (`LoadedModel.input_ranges`).
         severities: Severities by layer (`solve_severity`), for `EqualError`.
-
-    Yields:
-        The chip.
 
     Raises:
         UsageError: A layer that does not exist or cannot carry the noise, or that has another

@@ -42,9 +42,6 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 def summaries(values: Tensor) -> tuple[float, ...]:
     """Sum a tensor up in four figures that hardly any two tensors share.
 
-    Args:
-        values: Any shape.
-
     Returns:
         Mean, mean magnitude, standard deviation, and the product with a fixed pseudo-random probe
         (the fractional parts of n times the golden ratio, less 1/2, over the number of values), in

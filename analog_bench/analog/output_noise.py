@@ -72,16 +72,7 @@ class OutputNoise(Effect):
 
 
 def add_normal(values: Tensor, std: float | Tensor, generator: torch.Generator) -> Tensor:
-    """Add N(0, std²) to every value, in place where the memory allows it.
-
-    Args:
-        values: Any shape, floating point.
-        std: Standard deviation, a number.
-        generator: Where the draws come from; it moves on by a piece of 65 536 at a time.
-
-    Returns:
-        The noisy values: the same tensor if it is contiguous, else a new one.
-    """
+    """Add N(0, std²) to every value; in place, and to a new tensor where it is not contiguous."""
     values = values.contiguous()
     flat = values.view(-1)
     buffer = torch.empty(min(_PIECE, flat.numel()), device=values.device)
@@ -94,14 +85,11 @@ def add_normal(values: Tensor, std: float | Tensor, generator: torch.Generator) 
 
 
 def rms(values: Tensor, mask: Tensor | None) -> float:
-    """Return the root mean square over tokens and features.
+    """Return the root mean square, sqrt(mean(y²)), over tokens and features.
 
     Args:
         values: Shape (inputs, tokens, features).
         mask: 1 where a token is, 0 at padding, shape (inputs, tokens); None counts all.
-
-    Returns:
-        sqrt(mean(y²)).
 
     Raises:
         ValueError: A mask that does not fit the values.

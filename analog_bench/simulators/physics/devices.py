@@ -9,7 +9,14 @@ from torch import Tensor
 
 from analog_bench.noise import Hermes, Pcm, ReramCmo, ReramWan2022
 from analog_bench.simulators.physics import closed_form as form
-from analog_bench.simulators.physics.experiment import Finding, exact, experiment, mean, spread
+from analog_bench.simulators.physics.experiment import (
+    Finding,
+    exact,
+    experiment,
+    experiments,
+    mean,
+    spread,
+)
 from analog_bench.simulators.physics.specimen import (
     DAY_S,
     YEAR_S,
@@ -35,51 +42,36 @@ _CMO_LEVELS = (-0.5, 0.6)
 _CMO_SPAN = (form.CMO_G_MAX - form.CMO_G_MIN) / 2
 
 
-def _pcm_programmed(tile: str) -> Iterator[tuple[str, Tensor, form.Moments]]:
+@experiments("pcm", {"programming noise": _PCM_SUM, "programmed mean": _PCM_SUM}, unit="µS")
+def _pcm_programming(tile: str) -> Iterator[tuple[str, Finding]]:
     programmed = weights(levels(_PCM_LEVELS), Pcm(read=0, drift=0), tile)
     for g, block in blocks(programmed, _PCM_LEVELS):
-        expected = form.pair(g, form.PCM_PROGRAMMING, form.PCM_G_MAX)
-        yield f"g = {g:g}", block * form.PCM_G_MAX, expected
+        expected, found = form.pair(g, form.PCM_PROGRAMMING, form.PCM_G_MAX), block * form.PCM_G_MAX
+        yield "programming noise", spread(f"g = {g:g}", found, expected.std)
+        yield "programmed mean", mean(f"g = {g:g}", found, *expected)
 
 
-@experiment("pcm", "programming noise", _PCM_SUM, unit="µS")
-def _pcm_programming(tile: str) -> Iterator[Finding]:
-    for where, block, expected in _pcm_programmed(tile):
-        yield spread(where, block, expected.std)
-
-
-@experiment("pcm", "programmed mean", _PCM_SUM, unit="µS")
-def _pcm_mean(tile: str) -> Iterator[Finding]:
-    for where, block, expected in _pcm_programmed(tile):
-        yield mean(where, block, *expected)
-
-
-def _pcm_exponents(tile: str, seconds: float) -> Iterator[tuple[float, Tensor]]:
+@experiments(
+    "pcm",
+    {
+        "drift exponent": "mean of |N(μ, σ²)|, μ = -0.0155 ln g + 0.0244 in [0.049, 0.1] "
+        f"({form.PCM_SOURCE})",
+        "spread of drift exponents": "that of |N(μ, σ²)|, σ = -0.0125 ln g - 0.0059 in "
+        f"[0.008, 0.045] ({form.PCM_SOURCE})",
+    },
+)
+def _pcm_drift(tile: str) -> Iterator[tuple[str, Finding]]:
     noise = Pcm(prog=0, read=0, compensate=False)
-    drifted = weights(levels(_PCM_DRIFT_LEVELS), noise, tile, seconds)
-    for g, block in blocks(drifted, _PCM_DRIFT_LEVELS):
-        yield g, exponents(block, g, seconds, form.PCM_T_0)
-
-
-@experiment(
-    "pcm",
-    "drift exponent",
-    f"mean of |N(μ, σ²)|, μ = -0.0155 ln g + 0.0244 in [0.049, 0.1] ({form.PCM_SOURCE})",
-)
-def _pcm_drift(tile: str) -> Iterator[Finding]:
     for seconds, spelt in ((DAY_S, "1 day"), _DECADE):
-        for g, found in _pcm_exponents(tile, seconds):
-            yield mean(f"g = {g:g}, {spelt}", found, *form.pcm_drift(g))
-
-
-@experiment(
-    "pcm",
-    "spread of drift exponents",
-    f"that of |N(μ, σ²)|, σ = -0.0125 ln g - 0.0059 in [0.008, 0.045] ({form.PCM_SOURCE})",
-)
-def _pcm_drift_spread(tile: str) -> Iterator[Finding]:
-    for g, found in _pcm_exponents(tile, DAY_S):
-        yield spread(f"g = {g:g}", found, form.pcm_drift(g).std)
+        drifted = weights(levels(_PCM_DRIFT_LEVELS), noise, tile, seconds)
+        for g, block in blocks(drifted, _PCM_DRIFT_LEVELS):
+            found = exponents(block, g, seconds, form.PCM_T_0)
+            yield "drift exponent", mean(f"g = {g:g}, {spelt}", found, *form.pcm_drift(g))
+            if seconds == DAY_S:
+                yield (
+                    "spread of drift exponents",
+                    spread(f"g = {g:g}", found, form.pcm_drift(g).std),
+                )
 
 
 @experiment(
@@ -124,31 +116,23 @@ def _hermes_programming(tile: str) -> Iterator[Finding]:
             yield spread(_hermes_where(g, devices), block * fit.g_max, expected)
 
 
-def _hermes_drifted(tile: str) -> Iterator[tuple[str, Tensor, form.Moments]]:
+@experiments(
+    "hermes",
+    {
+        "drift exponent": f"mean of |N(μ(g), σ(g)²)| ({form.HERMES_SOURCE})",
+        "spread of drift exponents": f"that of |N(μ(g), σ(g)²)| ({form.HERMES_SOURCE})",
+    },
+    tiles=(TORCH,),
+)
+def _hermes_drift(tile: str) -> Iterator[tuple[str, Finding]]:
     for devices, fit in form.HERMES.items():
         noise = Hermes(prog=0, read=0, devices=devices, compensate=False)
         drifted = weights(levels(_HERMES_DRIFT_LEVELS), noise, tile, DAY_S)
         for g, block in blocks(drifted, _HERMES_DRIFT_LEVELS):
-            found = exponents(block, g, DAY_S, fit.t_0)
-            yield f"{_hermes_where(g, devices)}, 1 day", found, form.hermes_drift(g, devices)
-
-
-@experiment(
-    *("hermes", "drift exponent", f"mean of |N(μ(g), σ(g)²)| ({form.HERMES_SOURCE})"),
-    tiles=(TORCH,),
-)
-def _hermes_drift(tile: str) -> Iterator[Finding]:
-    for where, found, expected in _hermes_drifted(tile):
-        yield mean(where, found, *expected)
-
-
-@experiment(
-    *("hermes", "spread of drift exponents", f"that of |N(μ(g), σ(g)²)| ({form.HERMES_SOURCE})"),
-    tiles=(TORCH,),
-)
-def _hermes_drift_spread(tile: str) -> Iterator[Finding]:
-    for where, found, expected in _hermes_drifted(tile):
-        yield spread(where, found, expected.std)
+            found, expected = exponents(block, g, DAY_S, fit.t_0), form.hermes_drift(g, devices)
+            where = f"{_hermes_where(g, devices)}, 1 day"
+            yield "drift exponent", mean(where, found, *expected)
+            yield "spread of drift exponents", spread(where, found, expected.std)
 
 
 @experiment(
@@ -210,31 +194,24 @@ def _cmo_programming(tile: str) -> Iterator[Finding]:
             yield spread(where, error, offset + slope * conductance)
 
 
-def _cmo_relaxed(tile: str) -> Iterator[tuple[str, Tensor, form.Moments]]:
-    slope, offset = form.CMO_SPREAD
-    for seconds, spelt in ((60.0, "1 min"), (30 * DAY_S, "30 d")):
-        log_t = math.log(seconds)
-        expected = form.Moments(-form.CMO_RELAXATION * log_t, slope * log_t + offset)
-        for conductance, error in _cmo_errors(ReramCmo(prog=0, read=0), tile, seconds):
-            yield f"{conductance:.1f} µS, {spelt}", error, expected
-
-
-@experiment(
-    *("reram_cmo", "relaxation", f"-0.0890 ln t ({form.CMO_SOURCE})"), unit="µS", tiles=(TORCH,)
-)
-def _cmo_relaxation(tile: str) -> Iterator[Finding]:
-    for where, error, expected in _cmo_relaxed(tile):
-        yield mean(where, error, *expected)
-
-
-@experiment(
-    *("reram_cmo", "spread of relaxation", f"0.0420 ln t + 0.4118 ({form.CMO_SOURCE})"),
+@experiments(
+    "reram_cmo",
+    {
+        "relaxation": f"-0.0890 ln t ({form.CMO_SOURCE})",
+        "spread of relaxation": f"0.0420 ln t + 0.4118 ({form.CMO_SOURCE})",
+    },
     unit="µS",
     tiles=(TORCH,),
 )
-def _cmo_relaxation_spread(tile: str) -> Iterator[Finding]:
-    for where, error, expected in _cmo_relaxed(tile):
-        yield spread(where, error, expected.std)
+def _cmo_relaxation(tile: str) -> Iterator[tuple[str, Finding]]:
+    slope, offset = form.CMO_SPREAD
+    for seconds, spelt in ((60.0, "1 min"), (30 * DAY_S, "30 d")):
+        log_t = math.log(seconds)
+        std = slope * log_t + offset
+        for conductance, error in _cmo_errors(ReramCmo(prog=0, read=0), tile, seconds):
+            where = f"{conductance:.1f} µS, {spelt}"
+            yield "relaxation", mean(where, error, -form.CMO_RELAXATION * log_t, std)
+            yield "spread of relaxation", spread(where, error, std)
 
 
 @experiment(
@@ -252,7 +229,7 @@ def _cmo_read(tile: str) -> Iterator[Finding]:
 
 
 EXPERIMENTS = (
-    *(_pcm_programming, _pcm_mean, _pcm_drift, _pcm_drift_spread, _pcm_read, _pcm_compensation),
-    *(_hermes_programming, _hermes_drift, _hermes_drift_spread, _hermes_read),
-    *(_wan, _cmo_programming, _cmo_relaxation, _cmo_relaxation_spread, _cmo_read),
+    *(_pcm_programming, _pcm_drift, _pcm_read, _pcm_compensation),
+    *(_hermes_programming, _hermes_drift, _hermes_read),
+    *(_wan, _cmo_programming, _cmo_relaxation, _cmo_read),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,25 +34,27 @@ class Finding(NamedTuple):
     tolerance: float
 
 
+Measure = Callable[[str], Iterable[tuple[str, Finding]]]
+"""From a simulator's name to quantities with what was found."""
+
+
 @dataclass(frozen=True)
 class Experiment:
-    """One quantity of one noise family, measured under one or more conditions.
+    """Quantities of one noise family, measured under one or more conditions.
 
     Attributes:
         family: The noise family.
-        quantity: What is measured.
+        formulas: What is measured, to its closed form with its source.
         unit: Unit of the numbers; empty where they have none.
-        formula: The closed form, with its source.
         tiles: The simulators it is measured on; all that have the family where empty.
-        measure: Measures it on a simulator: yields conditions with what was found.
+        measure: Measures on a simulator: yields quantities with what was found.
     """
 
     family: str
-    quantity: str
+    formulas: Mapping[str, str]
     unit: str
-    formula: str
     tiles: tuple[str, ...]
-    measure: Callable[[str], Iterable[Finding]]
+    measure: Measure
 
     def runs_on(self, tile: str) -> bool:
         """Whether it is measured on a simulator."""
@@ -63,39 +65,55 @@ class Experiment:
     def checks(self, tile: str) -> list[Check]:
         """Measure on a simulator.
 
-        Whatever the measurement throws becomes the reason of a check that could not be made: a
+        Whatever the measurement throws becomes the reason of checks that could not be made: a
         release that lacks one noise model is still examined for all others.
         """
         try:
-            return [self._check(tile, finding) for finding in self.measure(tile)]
+            return [self._check(tile, *found) for found in self.measure(tile)]
         except Exception as problem:  # aihwkit does not declare what its parts raise
-            return [self._check(tile, Finding("", None, 0.0, 0.0), reason_of(problem))]
+            nothing, reason = Finding("", None, 0.0, 0.0), reason_of(problem)
+            return [self._check(tile, quantity, nothing, reason) for quantity in self.formulas]
 
-    def _check(self, tile: str, finding: Finding, reason: str = "") -> Check:
+    def _check(self, tile: str, quantity: str, finding: Finding, reason: str = "") -> Check:
         measured = finding.measured
         if measured is None or not math.isfinite(measured):
             measured, reason = None, reason or "what was measured is not a finite number"
         return Check(
             family=self.family,
-            quantity=self.quantity,
+            quantity=quantity,
             where=finding.where,
             tile=tile,
             unit=self.unit,
             measured=measured,
             expected=finding.expected,
             tolerance=finding.tolerance,
-            formula=self.formula,
+            formula=self.formulas[quantity],
             reason=reason,
         )
+
+
+def experiments(
+    family: str, formulas: Mapping[str, str], *, unit: str = "", tiles: tuple[str, ...] = ()
+) -> Callable[[Measure], Experiment]:
+    """Turn what measures several quantities of one sample into an `Experiment`; a decorator."""
+
+    def made(measure: Measure) -> Experiment:
+        return Experiment(family, formulas, unit, tiles, measure)
+
+    return made
 
 
 def experiment(
     family: str, quantity: str, formula: str, *, unit: str = "", tiles: tuple[str, ...] = ()
 ) -> Callable[[Callable[[str], Iterable[Finding]]], Experiment]:
-    """Turn what measures a quantity into an `Experiment`; used as a decorator."""
+    """Turn what measures one quantity into an `Experiment`; a decorator."""
 
     def made(measure: Callable[[str], Iterable[Finding]]) -> Experiment:
-        return Experiment(family, quantity, unit, formula, tiles, measure)
+        def named(tile: str) -> Iterator[tuple[str, Finding]]:
+            for finding in measure(tile):
+                yield quantity, finding
+
+        return Experiment(family, {quantity: formula}, unit, tiles, named)
 
     return made
 
