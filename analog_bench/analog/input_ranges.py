@@ -1,6 +1,6 @@
 """Static input ranges of tiles: observed by the presets' rule, or fitted to tiles and inputs.
 
-The presets' rule takes three standard deviations whatever the layer. Activations of transformers
+The presets' rule takes three standard deviations in every layer. Activations of transformers
 have a few large channels that many tokens depend on: on the embedded BERT that rule alone costs
 20 points of F1, without any device noise. A fitted range is the one at which the error that a tile
 makes on ordinary inputs is smallest: clipping at small ranges, noise at large ones.

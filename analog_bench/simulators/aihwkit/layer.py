@@ -86,7 +86,7 @@ def programmed(layer: Any) -> list[Tensor]:
 
 
 def release(layer: Any) -> None:
-    """Let the memory of a layer's tiles go as soon as nobody else holds the layer.
+    """Break the cycle that would keep a layer's tiles in memory.
 
     A tile and its context hold each other. Python would find that only when it next looks through
     everything it has, which beside large libraries is many chips, and gigabytes, later.
@@ -97,9 +97,9 @@ def release(layer: Any) -> None:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep back two warnings that aihwkit 1.1's noise models give about their own code, row by row.
+    """Silence two warnings that aihwkit 1.1's noise models raise about their own code, row by row.
 
-    They are of changes to come in torch and numpy; tests against published formulas would notice.
+    They announce changes in torch and numpy; the tests against published formulas would notice.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Using a non-tuple sequence")

@@ -65,7 +65,7 @@ class Experiment:
     def checks(self, tile: str) -> list[Check]:
         """Measure on a simulator.
 
-        Whatever the measurement throws becomes the reason of checks that could not be made: a
+        What the measurement raises becomes the reason of checks that could not be made: a
         release that lacks one noise model is still examined for all others.
         """
         try:
@@ -123,7 +123,7 @@ def spread(where: str, sample: Tensor, expected: float) -> Finding:
 
     Its standard error is σ / √(2n), that of normal noise. Clamped and folded as the closed forms
     have it, noise differs from that by less than 2 %, or has a smaller one. The sample's own
-    kurtosis is not asked: outliers would excuse the spread that they make.
+    kurtosis is left out: outliers would excuse the spread that they make.
     """
     values = sample.double().reshape(-1)
     error = expected / math.sqrt(2 * values.numel())
