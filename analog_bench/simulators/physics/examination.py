@@ -42,9 +42,8 @@ from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT
 
 EXPERIMENTS: tuple[Experiment, ...] = (*devices.EXPERIMENTS, *periphery.EXPERIMENTS)
 _OUTPUTS, _INPUTS, _VECTORS = 60, 80, 40
-_SETTLED: tuple[Noise, ...] = (Quantise(), IrDrop(), SShape())
 _DEVICES: tuple[Noise, ...] = (Pcm(), Hermes(), ReramWan2022(), ReramCmo())
-_READ: tuple[Noise, ...] = (OutNoise(), InpNoise())
+_Compute = Callable[[Noise, str], tuple[float, ...]]
 
 
 def examine(*tiles: str) -> Survey:
@@ -73,13 +72,7 @@ def examine(*tiles: str) -> Survey:
         return survey
     import analog_bench.simulators.aihwkit as kit
 
-    offered = kit.take_inventory()
-    return replace(
-        survey,
-        presets=offered.presets,
-        noise_models=offered.noise_models,
-        reasons=offered.reasons,
-    )
+    return replace(survey, **vars(kit.take_inventory()))
 
 
 def _checks(tiles: Sequence[str]) -> Iterator[Check]:
@@ -101,42 +94,32 @@ def _facts(tiles: Sequence[str]) -> Iterator[Fact]:
 
 def _facts_of(tile: str) -> Iterator[Fact]:
     simulator = find_simulator(tile)
-    yield _fact("ideal tile", Ideal(), tile, lambda noise: _product(noise, tile))
-
-    def had(noises: tuple[Noise, ...]) -> list[Noise]:
-        return [noise for noise in noises if type(noise) in simulator.noises]
-
-    for noise in had(_SETTLED):
-        yield _fact("deterministic", noise, tile, lambda noise: _product(noise, tile), CONVERTED)
-    for noise in had(_DEVICES):
-        yield _fact("programming", noise, tile, lambda noise: _fingerprint(noise, tile))
-    for noise in had(_DEVICES):
-        drifted = f"{noise.NAME} after a day"
-        yield _fact("programming", noise, tile, lambda noise: _drifted(noise, tile), name=drifted)
-    if simulator.seeded:
-        for noise in had(_READ):
-            yield _fact("reading", noise, tile, lambda noise: _product(noise, tile))
-    if TORCH_VARIANT in simulator.presets:
-        preset = Preset(TORCH_VARIANT)
-        read = f"{TORCH_VARIANT} after a day"
-        yield _fact("reading", preset, tile, lambda noise: _aged(noise, tile), CONVERTED, read)
+    preset = (Preset(TORCH_VARIANT),) if TORCH_VARIANT in simulator.presets else ()
+    later = " after a day"
+    plan: tuple[tuple[Kind, tuple[Noise, ...], _Compute, float, str], ...] = (
+        ("ideal tile", (Ideal(),), _product, ROUNDING, ""),
+        ("deterministic", (Quantise(), IrDrop(), SShape()), _product, CONVERTED, ""),
+        ("programming", _DEVICES, _fingerprint, ROUNDING, ""),
+        ("programming", _DEVICES, _drifted, ROUNDING, later),
+        ("reading", (OutNoise(), InpNoise()) if simulator.seeded else (), _product, ROUNDING, ""),
+        ("reading", preset, _aged, CONVERTED, later),
+    )
+    for kind, noises, compute, tolerance, when in plan:
+        for noise in noises:
+            if type(noise) in simulator.noises:
+                name = noise.name if isinstance(noise, Preset) else noise.NAME
+                figures, reason = _computed(compute, noise, tile)
+                yield Fact(kind, name + when, tile, figures, tolerance, reason)
 
 
-def _fact(
-    kind: Kind,
-    noise: Noise,
-    tile: str,
-    compute: Callable[[Noise], tuple[float, ...]],
-    tolerance: float = ROUNDING,
-    name: str = "",
-) -> Fact:
+def _computed(compute: _Compute, noise: Noise, tile: str) -> tuple[tuple[float, ...], str]:
+    """Return figures, or none and the reason."""
     try:
-        figures, reason = compute(noise), ""
-        if not all(map(math.isfinite, figures)):
-            figures, reason = (), "what was computed is not finite"
+        figures = compute(noise, tile)
     except Exception as problem:  # aihwkit does not declare what its parts raise
-        figures, reason = (), reason_of(problem)
-    return Fact(kind, name or noise.NAME, tile, figures, tolerance, reason)
+        return (), reason_of(problem)
+    finite = all(map(math.isfinite, figures))
+    return (figures, "") if finite else ((), "what was computed is not finite")
 
 
 def _weight() -> Tensor:
