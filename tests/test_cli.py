@@ -21,7 +21,7 @@ from analog_bench.zoo.base import FOLDER_VARIABLE
 from analog_bench.zoo.lock import Entry, Lock, LockedFile, read_lock, write_lock
 from analog_bench.zoo.specs import HUB_IDS, find
 from tests.commands.parsing import parse
-from tests.report.html.example_report import example_run
+from tests.report.example_report import example_run
 
 ROOT = Path(__file__).parents[1]
 MODULE = [sys.executable, "-m", "analog_bench.cli"]

@@ -20,7 +20,7 @@ from analog_bench.commands.options import (
     refuse_together,
     show_examples,
 )
-from analog_bench.commands.output import ascii_only, print_json, print_rich
+from analog_bench.commands.output import print_blocks, print_json
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Preset, parse_noise
 from analog_bench.session.settings import Settings
@@ -138,7 +138,9 @@ def generate(
     # Not at the top: these import torch.
     import torch
 
-    from analog_bench.report.texts import texts_markdown, texts_plain, texts_table
+    from analog_bench.report.as_json import texts_plain
+    from analog_bench.report.markdown import markdown as in_markdown
+    from analog_bench.report.texts_table import texts_table
     from analog_bench.session.cases import cases_of
     from analog_bench.tasks.metrics import METRICS_OF
 
@@ -155,9 +157,9 @@ def generate(
     if as_json:
         print_json({"prompt": prompt, **texts_plain(results)})
     elif markdown:
-        print(texts_markdown(results, metrics), end="")
+        print(in_markdown(texts_table(results, metrics)), end="")
     else:
-        print_rich(texts_table(results, metrics, ascii_only=ascii_only()))
+        print_blocks(texts_table(results, metrics))
 
 
 def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result]:

@@ -25,7 +25,7 @@ from analog_bench.commands.options import (
     new_app,
     show_examples,
 )
-from analog_bench.commands.output import Line, ascii_only, print_json, print_rich, print_sheet
+from analog_bench.commands.output import Line, print_blocks, print_json, print_sheet
 from analog_bench.errors import UsageError
 from analog_bench.hwa.recipe import HwaRecipe, recipe_for
 from analog_bench.tasks.data_folder import training_file
@@ -215,7 +215,7 @@ def search(
     from analog_bench.report.search_table import search_table
 
     title = f"hardware-aware training of {spec.name}: {objective}"
-    print_rich(search_table(found, objective, title=title, ascii_only=ascii_only()))
+    print_blocks(search_table(found, objective, title=title))
     told = "no trial is complete" if conclusion is None else conclusion.sentence
     for line in (told, f"trials: {out / STORAGE}"):
         Console().print(line, markup=False, highlight=False, soft_wrap=True)

@@ -16,7 +16,7 @@ from analog_bench.commands.options import (
     new_app,
     show_examples,
 )
-from analog_bench.commands.output import Line, ascii_only, print_json, print_rich, print_sheet
+from analog_bench.commands.output import Line, print_blocks, print_json, print_sheet
 from analog_bench.errors import BenchError, TileUnavailable
 from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
 
@@ -64,7 +64,7 @@ def physics(
     if as_json:
         print_json(survey_as_plain(survey))
     else:
-        print_rich(physics_table(survey, everything=everything, ascii_only=ascii_only()))
+        print_blocks(physics_table(survey, everything=everything))
     return 0 if survey.usable and not survey.failing else FAILED
 
 
