@@ -168,9 +168,9 @@ def record_score(folder: Path, score: Score) -> None:
 def _loaded(
     spec: ModelSpec, tokens: int, weights: Path | None, lock: Path, threads: int | None
 ) -> LoadedModel:
-    if spec.architecture.positions < tokens:
+    if spec.structure.positions < tokens:
         raise UsageError(
-            f"{spec.name} takes {spec.architecture.positions} tokens at most, "
+            f"{spec.name} takes {spec.structure.positions} tokens at most, "
             f"the protocol needs {tokens}"
         )
     if threads is not None:
