@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers import (
     CONFIG_MAPPING,
@@ -21,7 +22,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
 )
 
-from analog_bench.codec import DocumentError, indented, plain, read_json
+from analog_bench.codec import DocumentError, indented, one_line, plain, read_json
 from analog_bench.errors import WeightsError, did_you_mean
 from analog_bench.zoo.layers import called_layers
 from analog_bench.zoo.specs import STRUCTURE
@@ -41,7 +42,10 @@ _OUTPUTS: Mapping[Task, tuple[str, ...]] = MappingProxyType(
 )
 # What models raise that cannot be built, or that a forward pass with nothing but tokens is not
 # enough for.
-_UNUSABLE = (RuntimeError, ValueError, TypeError, LookupError, AttributeError, ImportError)
+_UNUSABLE = (
+    *(RuntimeError, ValueError, TypeError, LookupError, AttributeError, ImportError),
+    StrictDataclassError,
+)
 
 
 def read_config(path: Path, origin: str) -> PretrainedConfig:
@@ -67,7 +71,7 @@ def read_config(path: Path, origin: str) -> PretrainedConfig:
     try:
         config: PretrainedConfig = CONFIG_MAPPING[family].from_dict(options)
     except _UNUSABLE as problem:
-        raise WeightsError(f"{origin}: {_first_line(problem)}") from None
+        raise WeightsError(f"{origin}: {one_line(str(problem))}") from None
     return config
 
 
@@ -113,7 +117,7 @@ def observe(config: PretrainedConfig, origin: str) -> Structure:
         with torch.device("meta"):
             kinds, output = called_layers(model)
     except _UNUSABLE as problem:
-        raise WeightsError(f"{origin}: the model cannot be run: {_first_line(problem)}") from None
+        raise WeightsError(f"{origin}: the model cannot be run: {one_line(str(problem))}") from None
     missing = [name for name in _OUTPUTS[task] if getattr(output, name, None) is None]
     if missing:
         raise WeightsError(f"{origin}: the model returns no {missing[0]}")
@@ -152,7 +156,3 @@ def _positions(model: PreTrainedModel, origin: str) -> int:
         and module.padding_idx is not None
     ]
     return stated - max(taken, default=0)
-
-
-def _first_line(problem: Exception) -> str:
-    return (str(problem).splitlines() or [type(problem).__name__])[0]
