@@ -21,6 +21,7 @@ from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
 from analog_bench.noise import Ideal, Noise, Pcm, WhiteOutput, WhiteWeight
 from analog_bench.simulators import aihwkit as kit
+from analog_bench.simulators.registry import DEFAULT_TILE
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.question_answering import QuestionAnswering
 from analog_bench.tasks.windows import Batch, Window
@@ -101,7 +102,7 @@ def _measured(loaded: LoadedModel, task: QuestionAnswering, noisy: str | None) -
             config.drift_compensation = kit.GlobalDriftCompensation()
         return config
 
-    perfect = kit.base_config("torch", "ideal")
+    perfect = kit.base_config(DEFAULT_TILE, "ideal")
     with torch.no_grad():
         analog = convert_to_analog(loaded.model, perfect, specific_rpu_config_fun=configured).eval()
         analog.program_analog_weights()
@@ -134,7 +135,7 @@ def _fixed_batches(windows: list[Window], pad_id: int) -> list[Batch]:
 
 
 def _case(noise: Noise, *layers: str) -> Case:
-    return Case("speed", "bert", layers, noise, DAY_S, "torch", "ideal", "direct", layers[0])
+    return Case("speed", "bert", layers, noise, DAY_S, DEFAULT_TILE, "ideal", "direct", layers[0])
 
 
 def _times(start: float, ready: float, end: float, scale: float) -> dict[str, float]:

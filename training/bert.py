@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from analog_bench.errors import DataError, WeightsError
-from analog_bench.hwa.checkpoint import claim
+from analog_bench.hwa.claim import claim
 from analog_bench.hwa.span_batches import unambiguous
 from analog_bench.tasks.squad import content_hash, read_squad
 from analog_bench.tasks.windows import WindowLimits

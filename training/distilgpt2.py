@@ -19,7 +19,7 @@ from torch import nn
 from transformers import GPT2LMHeadModel, PretrainedConfig, PreTrainedTokenizerFast
 
 from analog_bench.errors import DataError, UsageError
-from analog_bench.hwa.checkpoint import claim
+from analog_bench.hwa.claim import claim
 from analog_bench.hwa.held_out import hold_out_articles
 from analog_bench.hwa.prose import Article, Rows, articles, corpus_hash, token_stream
 from analog_bench.seeds import derive_seed
@@ -76,7 +76,7 @@ class LmRecipe(Recipe):
 
 @dataclass(frozen=True)
 class LmReport(Report):
-    """What is told of a training as it goes.
+    """Where a training stands, and its losses.
 
     Attributes:
         loss: Mean training loss since the last report, nats a token.
@@ -126,9 +126,6 @@ def train(
         folder: Where checkpoints are kept, with `recipe.json` and `log.jsonl`.
         save_steps: Steps between checkpoints.
         tell: Called at every checkpoint.
-
-    Returns:
-        The trained model.
 
     Raises:
         DataError: Too little text.
@@ -183,7 +180,7 @@ def train_and_ship(changes: Mapping[str, Any], data: Path, out: Path, ship: Path
         {
             **recipe.described(),
             "data": f"SQuAD v1.1 training contexts, {len(texts[0])} articles",
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "processor_minutes": round(trained.minutes, 1),
         },
         {"held_out_bits_per_byte": round(trained.held_out, 4)},

@@ -23,7 +23,7 @@ from torch import nn
 from torch.optim import AdamW
 from transformers import MobileBertForQuestionAnswering, PretrainedConfig
 
-from analog_bench.hwa.checkpoint import claim
+from analog_bench.hwa.claim import claim
 from analog_bench.hwa.held_out import hold_out_questions
 from analog_bench.hwa.span_batches import SpanBatches, unambiguous
 from analog_bench.seeds import derive_seed
@@ -84,7 +84,7 @@ class DistilRecipe(Recipe):
 
 @dataclass(frozen=True)
 class DistilReport(Report):
-    """What is told of a training as it goes.
+    """Where a training stands, and its losses.
 
     Attributes:
         states: Mean loss of the hidden states since the last report, see `distil_loss.Losses`.
@@ -139,9 +139,6 @@ def train(
         save_steps: Steps between checkpoints.
         tell: Called at every checkpoint.
 
-    Returns:
-        The trained model.
-
     Raises:
         DataError: Too few questions or articles.
         UsageError: A model that cannot take after the teacher; checkpoints of another recipe or
@@ -188,7 +185,7 @@ def train_and_ship(changes: Mapping[str, Any], data: Path, out: Path, ship: Path
             **recipe.described(),
             "data": "SQuAD v1.1 train, answers that stand once",
             "teacher": f"the embedded bert, {teacher.weights_sha256}",
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "processor_minutes": round(trained.minutes, 1),
         },
         {"held_out_f1": round(trained.held_out_f1, 2)},
@@ -238,12 +235,7 @@ class _Learner:
     def step(self, phase: Phase, step: int) -> tuple[float, float, float]:
         recipe = self._recipe
         batch = self._batches.of_step(phase.before + step).to(self._device)
-        inputs = {
-            "input_ids": batch.input_ids,
-            "token_type_ids": batch.token_type_ids,
-            "attention_mask": batch.attention_mask,
-            "output_hidden_states": True,
-        }
+        inputs = {**batch.inputs, "output_hidden_states": True}
         with torch.autocast(self._device.type, torch.bfloat16):
             with torch.no_grad():
                 taught = self._teacher(**inputs)

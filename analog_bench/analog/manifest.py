@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -19,6 +18,7 @@ from analog_bench.analog.layers import (
     shared_weights,
     weight_of,
 )
+from analog_bench.analog.tiles import OnTiles
 from analog_bench.records import Histogram
 from analog_bench.zoo.layers import called_layers, is_conv1d
 from analog_bench.zoo.structure import LayerKind, block_of, public_name
@@ -182,13 +182,8 @@ def coverage(model: nn.Module, layers_manifest: Sequence[Layer]) -> Coverage:
 
 
 def paths_on_tiles(model: nn.Module) -> frozenset[str]:
-    """Return the module paths of everything in the model that is an aihwkit layer now."""
-    if "aihwkit" not in sys.modules:
-        # Where aihwkit was never imported nothing can be one of its layers; it may not even load.
-        return frozenset()
-    from analog_bench.simulators import aihwkit as kit
-
-    return frozenset(path for path, module in model.named_modules() if kit.is_analog(module))
+    """Return the module paths of everything in the model that computes on tiles now."""
+    return frozenset(path for path, module in model.named_modules() if isinstance(module, OnTiles))
 
 
 def _numbers(model: nn.Module, layer_name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Where a hardware-aware training stands: tensors and plain values, written whole or not at all."""
+"""Checkpoints of a training: tensors and plain values, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from torch import Tensor
 
 from analog_bench.errors import UsageError
 
-RECIPE = "recipe.json"
-"""The file beside the checkpoints that says what they were trained with."""
 _KEEP = 2
 _FACTS = "facts"
 
@@ -32,45 +30,6 @@ class Checkpoint:
 
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any]
-
-
-def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
-    """Write down what a folder's checkpoints are made with, or insist that it is still the same.
-
-    Args:
-        folder: Of the checkpoints; made where there is none.
-        made_with: The hyperparameters, and hashes of the data, as plain values.
-
-    Raises:
-        UsageError: The checkpoints come from another recipe or other data, or from an unknown one.
-    """
-    path = folder / RECIPE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            if any(folder.rglob("checkpoint-*")):
-                raise UsageError(
-                    f"{folder} holds checkpoints but no {RECIPE}: nobody knows what they were "
-                    "trained with; choose another folder"
-                )
-            text = json.dumps(made_with, indent=2, sort_keys=True) + "\n"
-            path.write_text(text, encoding="utf-8")
-            return
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
-        raise UsageError(f"cannot use {path}: {problem}; choose another folder") from None
-    if not isinstance(found, dict):
-        raise UsageError(f"{path} is no recipe; choose another folder")
-    changed = [
-        f"{key} was {found.get(key)!r} and is now {made_with.get(key)!r}"
-        for key in sorted({*found, *made_with})
-        if found.get(key) != made_with.get(key)
-    ]
-    if changed:
-        raise UsageError(
-            f"{folder} was started with another recipe ({'; '.join(changed)}); "
-            "go on with that one or choose another folder"
-        )
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
@@ -102,7 +61,7 @@ def read(path: Path) -> Checkpoint:
 def save_step(folder: Path, step: int, checkpoint: Checkpoint) -> None:
     """Write the checkpoint of a step, and remove all but the last two."""
     save(folder / f"checkpoint-{step}.safetensors", checkpoint)
-    for old in _found(folder)[:-_KEEP]:
+    for old in _checkpoints(folder)[:-_KEEP]:
         old.unlink()
 
 
@@ -112,11 +71,11 @@ def last(folder: Path) -> Checkpoint | None:
     Raises:
         UsageError: It cannot be read.
     """
-    found = _found(folder)
-    return read(found[-1]) if found else None
+    paths = _checkpoints(folder)
+    return read(paths[-1]) if paths else None
 
 
-def _found(folder: Path) -> list[Path]:
+def _checkpoints(folder: Path) -> list[Path]:
     named = [
         path
         for path in folder.glob("checkpoint-*.safetensors")

@@ -1,4 +1,4 @@
-"""How well a model does on chips: programmed afresh, aged, and scored on held-out examples."""
+"""How well a model does on chips: programmed, aged, and scored on held-out examples."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from analog_bench.hwa.data import TrainingData
 from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.noise import Preset
 from analog_bench.seeds import derive_seed
+from analog_bench.simulators.registry import find_simulator
 
 Ranges = Mapping[str, float | tuple[float, ...]]
 """Layer name to input range: one for all its tiles, or one for each."""
@@ -22,11 +23,7 @@ Ranges = Mapping[str, float | tuple[float, ...]]
 
 @dataclass(frozen=True)
 class Validation:
-    """Scores of one state of a model.
-
-    Attributes:
-        chips: The main metric on each chip.
-    """
+    """The main metric on each chip."""
 
     chips: tuple[float, ...]
 
@@ -42,7 +39,7 @@ def digital_score(model: nn.Module, data: TrainingData) -> float:
         outputs = [
             data.task.reduce(n, data.output(model, n)) for n in range(len(data.task.batches))
         ]
-    return _scored(data, outputs)
+    return _score(data, outputs)
 
 
 def validate(
@@ -52,20 +49,13 @@ def validate(
     data: TrainingData,
     recipe: HwaRecipe,
 ) -> Validation:
-    """Program a digital model on fresh chips and score them at the recipe's drift time.
+    """Program a digital model on the recipe's number of chips and score them at its drift time.
 
     The chips are the same at every call, and other ones than any study measures. A chip whose
-    outputs are not finite numbers has the worst score there is.
-
-    Args:
-        model: The digital model in evaluation mode; it is itself again afterwards.
-        layers: What goes on tiles.
-        ranges: Input ranges of its tiles, where the preset has them.
-        data: Held-out examples.
-        recipe: The hardware, the number of chips and their age.
+    outputs are not finite has an infinitely bad score. The model is left as it was.
     """
     seed = derive_seed(recipe.seed, "validation")
-    found = []
+    scores = []
     for index in range(recipe.chips):
         with install(
             model,
@@ -73,7 +63,7 @@ def validate(
             noise=Preset(recipe.preset),
             chip=index,
             seed=seed,
-            tile=recipe.tile,
+            simulator=find_simulator(recipe.tile),
             input_ranges=ranges,
         ) as chip:
             chip.drift_to(recipe.drift_s)
@@ -81,11 +71,11 @@ def validate(
             for number, batch in enumerate(data.task.batches):
                 with chip.reading(number, batch.attention_mask), torch.inference_mode():
                     outputs.append(data.task.reduce(number, data.output(model, number)))
-        found.append(_scored(data, outputs))
-    return Validation(tuple(found))
+        scores.append(_score(data, outputs))
+    return Validation(tuple(scores))
 
 
-def _scored(data: TrainingData, outputs: Sequence[Tensor]) -> float:
+def _score(data: TrainingData, outputs: Sequence[Tensor]) -> float:
     if not all(bool(torch.isfinite(output).all()) for output in outputs):
         return -math.inf if data.metric.higher_is_better else math.inf
     return data.task.mean(data.task.score(outputs))[data.metric.name]

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analog_bench.analog import rules
 from analog_bench.analog.chip import install
 from analog_bench.analog.layers import find
 from analog_bench.analog.manifest import coverage, manifest, paths_on_tiles, prepare
@@ -25,6 +24,8 @@ from analog_bench.noise import (
     WhiteOutputRel,
     WhiteWeight,
 )
+from analog_bench.simulators.registry import find_simulator
+from analog_bench.simulators.versions import TORCH_VARIANT
 from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
 from analog_bench.tasks.lm_sources import Text
 from analog_bench.tasks.task import Task
@@ -89,7 +90,7 @@ def cases(family, case):
     return [
         case(WhiteOutput(0.3), embedding),
         case(Pcm(), product, drift_s=DAY),
-        case(Preset(rules.TORCH_VARIANT), product, late),
+        case(Preset(TORCH_VARIANT), product, late),
         case(WhiteOutputRel(0.5), norm),
         case(WhiteWeight(), late),
         case(OutNoise(0.5), HEADS[family.name]),
@@ -162,7 +163,9 @@ def test_every_product_of_gpt2s_blocks_goes_on_tiles(with_head):
     blocks = [layer for layer in layers if layer.block is not None]
     names = [name for name in products(family) if with_head or name != "lm_head"]
     assert len(names) == 2 * 4 + with_head
-    with install(family.model, layers=names, noise=Pcm(), chip=0, seed=1):
+    with install(
+        family.model, layers=names, noise=Pcm(), chip=0, seed=1, simulator=find_simulator("torch")
+    ):
         whole, inside = coverage(family.model, layers), coverage(family.model, blocks)
     assert (inside.weights, inside.macs) == (1.0, 1.0)
     assert whole.digital == (() if with_head else ("lm_head",))
@@ -233,7 +236,7 @@ def test_one_batch_of_logits_lives(case):
     task = Watched(Text("prose", PROSE[:700]), tokenizer_of(), LmProtocol(24, 12, 100))
     task.seen, task.most = [], 0
     runner = family.runner(task)
-    runner.measure(case(Preset(rules.TORCH_VARIANT), "h.1.mlp.c_fc"), range(2))
+    runner.measure(case(Preset(TORCH_VARIANT), "h.1.mlp.c_fc"), range(2))
     assert len(task.seen) == 3 * len(task.batches) >= 12
     assert task.most == 1
 

@@ -9,10 +9,11 @@ import torch
 from analog_bench.analog.chip import install
 from analog_bench.errors import UsageError
 from analog_bench.hwa.data import make_data
-from analog_bench.hwa.loss import Shares
+from analog_bench.hwa.loss import LossWeights
 from analog_bench.hwa.training import BEST, train
 from analog_bench.hwa.validation import digital_score, validate
 from analog_bench.noise import Preset
+from analog_bench.simulators.registry import find_simulator
 from analog_bench.zoo.hwa import float_state, load_hwa, ship_hwa
 from analog_bench.zoo.load import LoadedModel
 from tests.hwa.conftest import LM_RECIPE, QA_RECIPE
@@ -191,6 +192,7 @@ def test_ranges_are_learned_and_reach_the_chips(lm, hardened, prose_data):
         noise=Preset(LM_RECIPE.preset),
         chip=0,
         seed=1,
+        simulator=find_simulator(LM_RECIPE.tile),
         input_ranges=hardened.input_ranges,
     ):
         layer = lm.model.transformer.h[0].mlp.c_fc
@@ -209,7 +211,7 @@ def _ranges(loaded, data, layers):
     from analog_bench.analog.input_ranges import observe_input_ranges
 
     return observe_input_ranges(
-        loaded.model, layers, lambda: [data.show(loaded.model, n) for n in range(8)]
+        loaded.model, layers, lambda: [data.run_batch(loaded.model, n) for n in range(8)]
     )
 
 
@@ -223,6 +225,8 @@ def test_a_step_is_as_many_batches_as_asked(lm, prose, tmp_path):
     )
     data, told = make_data(lm, prose, recipe), []
     found = train(recipe, lm, data, tmp_path, tell=told.append)
-    alone = [data.loss(lm.model, lm.model, n, Shares(0.0, 1.0, 0.0), False) for n in range(3)]
+    alone = [
+        data.loss(lm.model, lm.model, n, LossWeights(0.0, 1.0, 0.0), half=False) for n in range(3)
+    ]
     assert told[1].loss == pytest.approx(sum(loss.item() for loss in alone) / 3, rel=1e-4)
     assert found.input_ranges == {}

@@ -12,11 +12,11 @@ from surveys import survey
 
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.commands import releases
-from analog_bench.commands.releases_progress import shown
 from analog_bench.releases import session
 from analog_bench.releases.environment import cache_folder, environments
 from analog_bench.releases.stopwatch import FEWEST_TURNS, TURNS
-from analog_bench.report.environments_table import environments_table
+from analog_bench.report.release_tables import environments_table
+from analog_bench.report.terminal_drawing import printed
 
 ROOT = Path(__file__).parents[2]
 HERE = metadata.version("aihwkit")
@@ -158,10 +158,10 @@ def test_what_the_help_says_of_turns_is_so():
 def test_stages_are_lines_and_details_are_for_terminals():
     def told(**kind):
         console = Console(width=60, **kind)
-        with console.capture() as captured, shown(console) as progress:
-            progress.tell("1.2.0", "looking for its environment", False)
-            progress.tell("1.2.0", "Resolved [red]9[/] packages", True)
-            progress.tell("", "timing", False)
+        with console.capture() as captured, releases.show_progress(console) as tell:
+            tell("1.2.0", "looking for its environment", False)
+            tell("1.2.0", "Resolved [red]9[/] packages", True)
+            tell("", "timing", False)
         return captured.get()
 
     assert told() == "1.2.0: looking for its environment\ntiming\n"
@@ -170,9 +170,6 @@ def test_stages_are_lines_and_details_are_for_terminals():
 
 
 def test_no_environments_yet(tmp_path):
-    console = Console(width=100)
-    with console.capture() as captured:
-        console.print(environments_table([], tmp_path))
-    text = captured.get()
+    text = printed(environments_table([], tmp_path), 100)
     assert "1.1.0    3.11    2.13.0  works       no" in text
     assert "0 in " in text

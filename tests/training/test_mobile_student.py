@@ -32,12 +32,7 @@ def fitted(teacher, batches, **changes):
 
 
 def losses(student, teacher, batch):
-    inputs = {
-        "input_ids": batch.input_ids,
-        "token_type_ids": batch.token_type_ids,
-        "attention_mask": batch.attention_mask,
-        "output_hidden_states": True,
-    }
+    inputs = {**batch.inputs, "output_hidden_states": True}
     with torch.no_grad():
         return distillation_losses(student(**inputs), teacher.model(**inputs), batch)
 
