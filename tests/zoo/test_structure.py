@@ -30,6 +30,7 @@ KINDS = {
     nn.Linear: "matmul",
     Conv1D: "matmul",
 }
+T5 = {"architectures": ["T5ForQuestionAnswering"], "decoder_start_token_id": 0}
 NO_BOTTLENECK = {"use_bottleneck": False, "embedding_size": 24, "trigram_input": False}
 # Each changes which modules of a MobileBERT are computed.
 MOBILE = {
@@ -104,7 +105,7 @@ def test_what_is_recorded_of_embedded_models_is_what_they_are(name):
         ("bert", {"id2label": {0: "a", 1: "b", 2: "c"}}, "the model cannot be run: too many"),
         ("bert", {"hidden_size": 25}, "the model cannot be run: The hidden size"),
         ("bloom", {"architectures": ["BloomForCausalLM"]}, "does not support an attention"),
-        ("t5", {"architectures": ["T5ForQuestionAnswering"]}, "max_position_embeddings must be"),
+        ("t5", T5, "max_position_embeddings must be a number above 0, found None"),
     ],
 )
 def test_models_that_cannot_be_measured_are_refused(name, changes, said):
