@@ -100,13 +100,13 @@ def _segments(row: Row) -> list[Step]:
     scores = _scores(row.readings)
     runs = scores.shape[1]
     changes = _changes(scores)
-    taken = functools.cache(functools.partial(_step, scores, row, max(1, int(changes.sum()))))
-    searched = _search(scores, changes, row, taken, 0, runs)
+    step_at = functools.cache(functools.partial(_step, scores, row, max(1, int(changes.sum()))))
+    searched = _search(scores, changes, row, step_at, 0, runs)
     places = sorted({*searched, *_isolated_changes(changes)})
     while True:
         ends = [0, *places, runs]
         steps = [
-            taken(low, at, high) for low, at, high in zip(ends, places, ends[2:], strict=False)
+            step_at(low, at, high) for low, at, high in zip(ends, places, ends[2:], strict=False)
         ]
         weak = [step for step in steps if not _holds(step, row)]
         if not weak or len(places) == 1:
@@ -118,19 +118,19 @@ def _search(
     scores: _Array,
     changes: _Flags,
     row: Row,
-    taken: Callable[[int, int, int], Step],
+    step_at: Callable[[int, int, int], Step],
     low: int,
     high: int,
 ) -> Iterator[int]:
     if high - low < 2:
         return
     at = low + _likeliest(scores[:, low:high], changes[low : high - 1])
-    is_step = _holds(taken(low, at, high), row)
+    is_step = _holds(step_at(low, at, high), row)
     if is_step or (low, high) == (0, scores.shape[1]):
         yield at
     if is_step:
-        yield from _search(scores, changes, row, taken, low, at)
-        yield from _search(scores, changes, row, taken, at, high)
+        yield from _search(scores, changes, row, step_at, low, at)
+        yield from _search(scores, changes, row, step_at, at, high)
 
 
 def _isolated_changes(changes: _Flags) -> Iterator[int]:

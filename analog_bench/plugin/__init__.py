@@ -15,6 +15,7 @@ import pytest
 
 from analog_bench.errors import BenchError
 from analog_bench.plugin import selection
+from analog_bench.plugin.benchmarks import Benchmarks
 from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures by name in this module)
     EARLIER_RESULTS,
     PROPERTY,
@@ -67,6 +68,8 @@ def pytest_configure(config: pytest.Config) -> None:
         terminal = TerminalReporter(config, recorder, results)
         config.pluginmanager.register(terminal, "analog_bench_terminal")
         config.pluginmanager.register(JUnit(config, results), "analog_bench_junit")
+        if config.pluginmanager.hasplugin("benchmark"):
+            config.pluginmanager.register(Benchmarks(config, results), "analog_bench_benchmarks")
 
 
 def pytest_report_header() -> str:

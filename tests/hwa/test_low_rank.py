@@ -39,7 +39,7 @@ def trained(request, lm, data, tmp_path_factory):
 def test_it_closes_part_of_the_gap(trained):
     _, outcome, _ = trained
     assert outcome.best_step > 0
-    assert outcome.closed > 0.15
+    assert outcome.closed_by(outcome.best) > 0.15
 
 
 def test_a_killed_training_goes_on_to_the_same_numbers(trained, lm, data, tmp_path):

@@ -17,6 +17,9 @@ from analog_bench.zoo.lock import Entry, Lock, LockedFile, write_lock
 from analog_bench.zoo.specs import HUB_IDS
 
 ROOT = Path(__file__).parents[2]
+# Other plugins of the environment, which take a second to import at the end of each run.
+QUICK = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
+QUICK += ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 STUDY_FILE = "bench/bench_layer_noise.py"
 # Pytest takes an existing path after an option it does not know yet for one to collect from, and
 # then misses the ini file of the folder it stands in.
@@ -149,13 +152,13 @@ def forking(environment):
 
 @pytest.fixture(scope="session")
 def fork():
-    """Return a function that runs pytest in a fork of a process that has imported torch."""
+    """Return a function that runs pytest in a fork of a process that has done its imports."""
     if not hasattr(os, "fork"):
         pytest.skip("no fork on this platform")
 
     def run(args, *, output, cwd=ROOT, env, first_on_path=()):
         """Run; return the exit code and what it printed, which goes to `output`."""
-        path = [*map(str, first_on_path), str(ROOT)]
+        path = list(map(str, first_on_path))
         code = forked(
             args=list(args), cwd=str(cwd), env=env, first_on_path=path, output=str(output)
         )
@@ -172,7 +175,7 @@ def warm(fork):
 
     def run(*args, folder, cwd=ROOT, env=None, first_on_path=()):
         """Run; results go to `folder`."""
-        command = ["-p", "no:cacheprovider", *bench_words(args, cwd)]
+        command = [*QUICK, *bench_words(args, cwd)]
         command += ["--baselines", str(folder / "stored"), *no_report(args)]
         if "--json" not in args:
             command += ["--json", str(folder / "results.json")]
