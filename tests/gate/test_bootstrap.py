@@ -65,7 +65,7 @@ def test_a_curve_is_degenerate_only_at_the_times_where_it_is():
 
 
 def test_whole_curves_are_drawn_again():
-    # Curves that all lose 7: were each time drawn by itself, the ends would differ by other numbers.
+    # All curves lose 7: were each time drawn by itself, the ends would not differ by 7.
     drifting = curves(np.random.default_rng(2))
     low, high = trajectory_band(drifting, seed=5)
     again = np.column_stack([drifting[:, 0], drifting[:, 0] - 7.0])
