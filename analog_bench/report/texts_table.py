@@ -24,7 +24,7 @@ def texts_table(
         at_most: Characters shown of a text; all where None.
 
     Returns:
-        One table a noise, and how to read them; nothing where nothing was written.
+        One table a noise; nothing where nothing was written.
     """
     if not any(result.digital_texts for result in results):
         return ()

@@ -18,15 +18,7 @@ from analog_bench.report.plots.weight_plots import distribution_plots, spread_pl
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a chapter.
-
-    Attributes:
-        title: Its heading.
-        lead: What it says, in a sentence or two; empty where the plots say it.
-        heat_map: Layers and conditions as coloured numbers; None where it has none.
-        figures: Plots.
-        texts: Texts side by side.
-    """
+    """A part of a chapter; `lead` is what it says where its plots do not."""
 
     title: str
     lead: str = ""
@@ -37,15 +29,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Chapter:
-    """One model.
-
-    Attributes:
-        model: Its name.
-        anchor: Name of its place on the page.
-        digital: What the digital model scored, study by study where they differ.
-        sections: Plots, maps and texts.
-        studies: The raw values.
-    """
+    """One model: what it scored as digital model, its plots and texts, and its raw values."""
 
     model: str
     anchor: str

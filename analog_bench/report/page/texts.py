@@ -14,16 +14,12 @@ from analog_bench.report.scores import score
 
 @dataclass(frozen=True)
 class Text:
-    """One text.
+    """One text, with its scores by metric, over all texts and chips.
 
     Attributes:
-        heading: Whose it is, and when.
         same: Its beginning, as far as the digital model wrote the same.
         rest: How it goes on.
-        scores: Name of a metric and score over all texts and chips.
-        href: Where its raw values are; empty where they stand nowhere else.
         reason: Why there is no text; empty where there is.
-        weights: `digital`, `direct` or `hwa`.
     """
 
     heading: str
@@ -37,15 +33,7 @@ class Text:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """The texts under one noise.
-
-    Attributes:
-        noise: The noise.
-        note: How to read it.
-        digital: What the digital model wrote.
-        rows: One a time, each with a text for each kind of weights.
-        columns: Number of columns, the digital one included.
-    """
+    """The texts under one noise: a row a time, with a text for each kind of weights."""
 
     noise: str
     note: str
