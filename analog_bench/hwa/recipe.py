@@ -213,7 +213,7 @@ def recipe_for(spec: ModelSpec, asked: Mapping[str, Any]) -> HwaRecipe:
         UsageError: A hyperparameter that cannot be used; see `HwaRecipe`.
     """
     own = _OF_EMBEDDED[spec.name] if spec.source == "embedded" else {}
-    usual, positions = replace(HwaRecipe(), **own), spec.architecture.positions
+    usual, positions = replace(HwaRecipe(), **own), spec.structure.positions
     steps = asked.get("steps", usual.steps)
     fitted: dict[str, Any] = {
         "warmup": round(usual.warmup * min(1.0, steps / usual.steps)),
