@@ -125,7 +125,7 @@ def test_modules_stay_short(module):
 def test_collecting_storing_and_judging_load_no_torch():
     light = [
         *("case", "study", "noise", "errors", "records", "seeds", "zoo.specs", "zoo.lock"),
-        *("zoo.layers", "analog.rules", "simulators.registry", "session.cases", "plugin"),
+        *("zoo.structure", "analog.rules", "simulators.registry", "session.cases", "plugin"),
         *(module for module in modules() if room(module) in ("gate", "store")),
     ]
     code = (
