@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from analog_bench.commands.arguments import Verbs, add_json
@@ -35,18 +34,19 @@ def add_verb(verbs: Verbs) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Store the results, say what changed, and return 0."""
     # Not at the top: other verbs need no scipy.
+    from analog_bench.codec import plain
     from analog_bench.gate.judge import StoredBaselines, judge_groups
     from analog_bench.report.summary import stored_changes
     from analog_bench.session.recorder import store_baselines
     from analog_bench.store.baseline import Provenance
-    from analog_bench.store.run_folder import read_runs
+    from analog_bench.store.run_file import read_runs
 
     found = read_runs(arguments.results)
     groups, root = found.groups, arguments.baselines
     judged = judge_groups(groups, StoredBaselines(root)).cases
     changes = store_baselines(groups, Provenance.of(found.manifest), root)
     if arguments.json:
-        print(json.dumps([asdict(change) for change in changes], indent=2, allow_nan=False))
+        print(json.dumps([plain(change) for change in changes], indent=2, allow_nan=False))
         return 0
     from rich.console import Console
 

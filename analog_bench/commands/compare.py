@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         comparison_table,
     )
     from analog_bench.report.glyphs import needs_ascii
-    from analog_bench.store.run_folder import read_runs
+    from analog_bench.store.run_file import read_runs
 
     comparison = compare_runs(read_runs(arguments.old), read_runs(arguments.new))
     if arguments.json:

@@ -168,7 +168,7 @@ def _measured(models: ModelCache, study: Study, cases: list[Case]) -> list[Resul
     from rich.progress import track
 
     from analog_bench.simulators.probe import require_tile
-    from analog_bench.store.run import settled
+    from analog_bench.store.run import storable
 
     console = Console(stderr=True)
     results = []
@@ -184,10 +184,10 @@ def _measured(models: ModelCache, study: Study, cases: list[Case]) -> list[Resul
         if case.noise.WHERE == "tile":
             require_tile(case.tile)
         if lacks:
-            results.append(settled(runner.skipped(case, lacks)))
+            results.append(storable(runner.skipped(case, lacks)))
             continue
         chips = models.budget(study, case.model).initial_chips if case.draws else range(1)
-        results.append(settled(runner.measure(case, chips)))
+        results.append(storable(runner.measure(case, chips)))
     return results
 
 

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from analog_bench.report.contents import judged_contents
     from analog_bench.report.html.page import save_figures, write_page
     from analog_bench.report.step_summary import step_summary
-    from analog_bench.store.run_folder import read_runs
+    from analog_bench.store.run_file import read_runs
 
     if arguments.markdown and arguments.output is not None:
         raise UsageError("--markdown prints and writes no page; leave out --output")
@@ -96,7 +96,7 @@ def _page_beside(results: Path) -> Path:
 
 def _replaces_results(page: Path, results: Path) -> bool:
     """Whether a page would be written over a run: this one, one of the folder, or another."""
-    from analog_bench.store.run_folder import run_files
+    from analog_bench.store.run_file import run_files
 
     # Writing follows links.
     target = page.resolve()

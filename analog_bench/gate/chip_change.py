@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from analog_bench.errors import UsageError
 from analog_bench.gate.pairing import pair_chips
 from analog_bench.gate.significance import Effect, paired_effect, welch_effect
@@ -86,7 +88,7 @@ def _change(
     new = {chip.chip: chip.scores[metric.name] for chip in measured}
     old = {chip.chip: chip.scores[metric.name] for chip in stored}
     pairing = pair_chips(
-        replace(result, chips=tuple(measured)), replace(entry, chips=tuple(stored))
+        structs.replace(result, chips=tuple(measured)), structs.replace(entry, chips=tuple(stored))
     )
     if pairing.chips:
         effect = paired_effect([_difference(new[chip], old[chip]) for chip in pairing.chips])

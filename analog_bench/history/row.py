@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+from msgspec.structs import replace
+
+from analog_bench.codec import plain
 from analog_bench.gate.chip_change import draws_nothing
 from analog_bench.gate.robustness import (
     DAY_S,
@@ -107,7 +110,7 @@ def rows_of(run: Run, name: str) -> Iterator[Row]:
     """
     shared = _of_run(run.manifest, name)
     for scope in run.scopes:
-        results = [r for r in run.results if (r.study, r.model) == (scope.study, scope.model)]
+        results = [r for r in run.results if r.study_and_model == scope.study_and_model]
         scored = {metric for result in results for metric in result.digital}
         cases = [({**shared, **_of_case(result)}, result) for result in results]
         for case, result in cases:
@@ -121,7 +124,7 @@ def rows_of(run: Run, name: str) -> Iterator[Row]:
 
 def run_id_of(manifest: Manifest) -> str:
     """Return what tells a run from others of the same name: 12 hexadecimal digits."""
-    words = json.dumps(asdict(manifest), sort_keys=True, default=dict)
+    words = json.dumps(plain(manifest), sort_keys=True)
     return hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:_ID_DIGITS]
 
 

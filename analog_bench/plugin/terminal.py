@@ -24,7 +24,7 @@ from analog_bench.session.recorder import PROPERTY, Recorder, kept_results
 if TYPE_CHECKING:
     from analog_bench.gate.judge import Judgement
     from analog_bench.gate.verdict import Verdict
-    from analog_bench.store.change import Change
+    from analog_bench.store.baseline import Change
 
 RESUMED = "analog_bench_resumed"
 _RECORD = "analog_bench_record"

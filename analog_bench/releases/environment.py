@@ -19,11 +19,10 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from analog_bench.atomic_file import write_atomic
+from analog_bench.codec import DocumentError, layout, read_json
 from analog_bench.errors import StoreError
 from analog_bench.releases.installer import find_uv, install, python_in, scripts_in
 from analog_bench.releases.recipe import Recipe
-from analog_bench.store.document import DocumentError, load
-from analog_bench.store.layout import layout
 
 CACHE_VARIABLE = "ANALOG_BENCH_CACHE"
 _MANIFEST = "environment.json"
@@ -121,7 +120,7 @@ def environments(cache: Path | None = None) -> list[Environment]:
 def read_environment(folder: Path) -> Environment | None:
     """Return the environment in a folder; None where there is no whole one."""
     try:
-        plain: Any = load(folder / _MANIFEST).value
+        plain: Any = read_json(folder / _MANIFEST)
         return Environment(
             folder=folder,
             key=plain["key"],

@@ -14,7 +14,7 @@ from analog_bench.report.columns import VERDICT_STYLES
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.labels import amount, metric_label, one_line
 from analog_bench.report.wording import counted
-from analog_bench.store.change import Change
+from analog_bench.store.baseline import Change
 
 _LISTED_AT_MOST = 20
 

@@ -5,31 +5,34 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from analog_bench.codec import convert, plain
 from analog_bench.errors import StoreError
-from analog_bench.records import Result, Scope, from_plain, scope_from_plain
+from analog_bench.records import Result, Scope
 from analog_bench.session.settings import Settings
-from analog_bench.store.baseline import DigitalEntry, Provenance
+from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
-from analog_bench.store.change import Change
-from analog_bench.store.environment import checkout_commit, collect_environment
+from analog_bench.store.environment import (
+    checkout_commit,
+    collect_environment,
+    resume_conflicts,
+)
 from analog_bench.store.journal import Journal
 from analog_bench.store.journal_file import newest_interrupted
-from analog_bench.store.run import Group, Manifest, Run
+from analog_bench.store.run import Group, Manifest, Run, groups_of
 from analog_bench.store.run_file import write_run
-from analog_bench.store.soundness import what_differs
 from analog_bench.tasks.metrics import METRICS
 
 PROPERTY = "analog_bench"
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(Struct, frozen=True):
     """One case's result on its way from the test to the session.
 
     Attributes:
@@ -42,18 +45,19 @@ class Record:
 
     def as_property(self) -> tuple[str, dict[str, Any]]:
         """Return the record as a user property of a test, which xdist carries intact."""
-        return PROPERTY, asdict(self)
+        return PROPERTY, plain(self)
 
     def in_words(self) -> list[tuple[str, str]]:
         """Return what other programs may want to know of a test, as its user properties."""
         result, metric = self.result, self.scope.main_metric
-        found = {"case": result.case_id, "study": result.study, "metric": metric}
+        words = {"case": result.case_id, "study": result.study, "metric": metric}
         if metric in result.digital:
-            found["digital"] = f"{result.digital[metric]:.6g}"
-        if result.initial_chips and all(metric in chip.scores for chip in result.initial_chips):
-            found["score"] = f"{fmean(chip.scores[metric] for chip in result.initial_chips):.6g}"
-        found["chips"] = str(len(result.chips))
-        return list(found.items())
+            words["digital"] = f"{result.digital[metric]:.6g}"
+        score = result.score(metric)
+        if score is not None:
+            words["score"] = f"{score:.6g}"
+        words["chips"] = str(len(result.chips))
+        return list(words.items())
 
 
 class Recorder:
@@ -114,32 +118,32 @@ class Recorder:
                 "one without --resume, or name its file with --json"
             )
         journal = Journal.resume(run_file)
-        differs = what_differs(journal.held.manifest, self._started)
-        if differs:
+        conflicts = resume_conflicts(journal.held.manifest, self._started)
+        if conflicts:
             journal.close()
             raise StoreError(
-                f"cannot resume {str(run_file)!r}, its numbers would not go together: {differs}"
+                f"cannot resume {str(run_file)!r}, its numbers would not go together: {conflicts}"
             )
         self._journal = journal
         first = journal.held.manifest
         self._started = replace(self._started, created=first.created, command=first.command)
         for entry in journal.held.entries:
-            record = Record(entry.result, scope_from_plain(entry.record))
+            record = Record(entry.result, entry.scope)
             self._records[record.result.identity] = record
 
-    def add(self, plain: Mapping[str, Any]) -> Result:
+    def add(self, sent: Mapping[str, Any]) -> Result:
         """Take a record in; it is on the disk when this returns.
 
         Raises:
             StoreError: It cannot be written.
         """
-        record = Record(from_plain(plain["result"]), scope_from_plain(plain["scope"]))
+        record = convert(sent, Record)
         self._records[record.result.identity] = record
         self.begin()
         if self._journal is not None:
             result = record.result
             named = {name: METRICS[name] for name in result.scored}
-            self._journal.append(result, named, asdict(record.scope))
+            self._journal.append(result, record.scope, named)
         return record.result
 
     def manifest(self) -> Manifest:
@@ -177,19 +181,10 @@ class Recorder:
         manifest = self.manifest()
         return store_baselines(self.groups(), Provenance.of(manifest), self.settings.baselines)
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> tuple[Group, ...]:
         """Return the results by study and model."""
-        found: dict[tuple[str, str], list[Record]] = {}
-        for record in self._records.values():
-            found.setdefault((record.scope.study, record.scope.model), []).append(record)
-        return [
-            Group(
-                scope=records[0].scope,
-                results=tuple(record.result for record in records),
-                metrics=records[0].scope.metrics(METRICS, records[0].result.digital),
-            )
-            for records in found.values()
-        ]
+        scopes = {record.scope.study_and_model: record.scope for record in self._records.values()}
+        return groups_of(scopes.values(), self.results, METRICS)
 
 
 def _command_line() -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
 
 import pytest
 import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
 from transformers import BertConfig, BertForQuestionAnswering
 

@@ -11,10 +11,11 @@ import torch
 from analog_bench.analog import severity
 from analog_bench.analog.clean_inputs import Pass, observe_inputs
 from analog_bench.analog.severity import output_error
+from analog_bench.codec import convert
 from analog_bench.engine.bert_walk import bert_walk
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, OutNoise
-from analog_bench.records import as_plain, from_plain
+from analog_bench.records import Result
 
 DAY = 86_400.0
 QUERY = "encoder.layer.0.attention.self.query"
@@ -65,7 +66,7 @@ def test_a_case_is_its_family_at_the_severity(tiny, runner_of, case):
     for one, other in zip(found.chips, plain.chips, strict=True):
         assert one.scores == other.scores
     assert found.noise == "equal_error:family=out_noise,error=0.2"
-    assert from_plain(as_plain(found)) == found
+    assert convert(plain(found), Result) == found
 
 
 def test_a_severity_is_solved_for_once(tiny, runner_of, case, numbers, monkeypatch):

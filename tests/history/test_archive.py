@@ -1,9 +1,9 @@
 import json
-from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.errors import StoreError
 from analog_bench.history.archive import add_runs, sources_of, write_table

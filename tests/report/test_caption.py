@@ -1,10 +1,10 @@
 import random
 import re
 import time
-from dataclasses import replace
 from io import StringIO
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from analog_bench.gate.ranking import rank_layers

@@ -1,7 +1,7 @@
-from dataclasses import replace
 from io import StringIO
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from analog_bench.history.question import Asked, answer, runs_of

@@ -1,9 +1,9 @@
 import random
 import re
-from dataclasses import replace
 from io import StringIO
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 from scipy import stats
 

@@ -1,6 +1,6 @@
 """The text of an issue: names cannot break out of it, and it fits what GitHub takes."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from analog_bench.report.contents import contents_of
 from analog_bench.report.regression_issue import issues_of

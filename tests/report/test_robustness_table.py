@@ -1,10 +1,10 @@
 import random
 import re
-from dataclasses import replace
 from io import StringIO
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from analog_bench.gate.robustness import DAY_S, MONTH_S, SECOND_S, robustness_of

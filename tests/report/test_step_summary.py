@@ -1,6 +1,6 @@
 """The summary of a CI job: what failed stands first, and names cannot break out of a cell."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from analog_bench.report.contents import contents_of
 from analog_bench.report.step_summary import step_summary

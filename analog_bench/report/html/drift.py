@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import structs
+
 from analog_bench.gate.bootstrap import trajectory_band
 from analog_bench.gate.robustness import conditions_of
 from analog_bench.records import Metric, Result
@@ -75,7 +77,7 @@ def drift_figures(contents: Contents, model: str) -> Selection:
         whole = {key: found for key, found in several.items() if not is_single(_any(found))}
         groups = whole or several
         shown = [r for curves in groups.values() for results in curves.values() for r in results]
-        same_weights = [replace(r, variant="direct", drift_s=0.0) for r in shown]
+        same_weights = [structs.replace(r, variant="direct", drift_s=0.0) for r in shown]
         by_study.append([(study, curves, same_weights) for curves in groups.values()])
     return drawn(by_study, _FIGURES_AT_MOST, lambda one: _figure(contents, *one))
 
@@ -92,7 +94,7 @@ def _figure(
         _Curve(weights, tuple(sorted(found[weights], key=lambda result: result.drift_s)))
         for weights in sorted(found, key=lambda weights: weights != "direct")
     ]
-    first = replace(curves[0].results[0], variant="direct", drift_s=0.0)
+    first = structs.replace(curves[0].results[0], variant="direct", drift_s=0.0)
     what = names_within(among)(first)
     return Figure(
         name=file_name(study.scope.model, study.scope.study, first.group, condition_label(first)),

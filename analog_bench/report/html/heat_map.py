@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from analog_bench.gate.robustness import Conditions, conditions_of
 from analog_bench.gate.verdict import Verdict
 from analog_bench.records import Metric, Result
@@ -169,7 +171,7 @@ def _columns(studies: Sequence[Judged]) -> list[_Column]:
     layered = [s for s in studies if not s.writes and any(map(is_single, s.results))]
     for study in layered:
         # Margins are a study's own, and losses of one metric compare whatever they are.
-        if replace(study.main, margin=0.0) != replace(layered[0].main, margin=0.0):
+        if structs.replace(study.main, margin=0.0) != structs.replace(layered[0].main, margin=0.0):
             continue
         for result in filter(is_single, study.results):
             # Weights differ with the variant, which is a condition of its own.

@@ -1,6 +1,6 @@
 """A run of two models with everything a page shows, and with names that hold markup."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from analog_bench.gate.verdict import Verdict
 from analog_bench.records import Histogram, LayerFacts, Measurement, Metric, Result, Scope
