@@ -1,4 +1,4 @@
-"""How much faster is the sweep front than converting the whole model for every layer?
+"""How much faster is replay than converting the whole model for every layer?
 
 The whole model's side is the procedure of aihwkit's example 24, with the noise in one layer at a
 time and all others on perfect tiles. Both sides get the same questions, cases and hardware, and
@@ -26,9 +26,9 @@ pytestmark = pytest.mark.on_demand
 
 def bench_sweep_speed(settings: Settings) -> None:
     examples = settings.examples or EXAMPLES
-    ours, theirs = (_in_own_process(side, examples) for side in ("sweep_front", "whole_model"))
+    ours, theirs = (_in_own_process(side, examples) for side in ("replay", "whole_model"))
     table = Table(title=f"pcm at 1 day, one layer at a time, {examples} questions")
-    for column in ("", "sweep front", "whole model", "ratio"):
+    for column in ("", "replay", "whole model", "ratio"):
         table.add_column(column, justify="right" if column else "left")
     for what, unit in (("preparation", "s"), ("cases", "s"), ("together", "s"), ("peak", "MiB")):
         a, b = ours[what], theirs[what]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -22,7 +21,6 @@ from analog_bench.study import Budget
 from analog_bench.tasks.metrics import F1
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.question_answering import QuestionAnswering
-from analog_bench.zoo.layers import module_path
 from analog_bench.zoo.load import load
 from analog_bench.zoo.lock import read_lock
 from analog_bench.zoo.specs import find
@@ -59,10 +57,7 @@ def runner_of(examples: int, seed: int) -> Runner:
     loaded = load(SPEC, lock_path=LOCK)
     found = load_questions("embedded", examples=examples, data_folder=None, lock=LOCK)
     task = QuestionAnswering(found.name, found.rows, loaded.tokenizer)
-    paths = partial(module_path, "bert")
-    return Runner(
-        loaded.model, "bert", task, seed=seed, weights=loaded.weights_sha256, module_path=paths
-    )
+    return Runner(loaded.model, task, seed=seed, weights=loaded.weights_sha256)
 
 
 def case_of(layer: str, noise: Noise) -> Case:

@@ -1,4 +1,4 @@
-"""The two sides of bench_speed.py: the sweep front, and the procedure of aihwkit's example 24.
+"""The two sides of bench_speed.py: replay, and the procedure of aihwkit's example 24.
 
 The latter is written afresh: the whole model is converted for every case, every input is padded to
 320 tokens, and batches of 4 go through the whole model.
@@ -10,7 +10,6 @@ import resource
 import statistics
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +44,11 @@ def _load(examples: int) -> tuple[LoadedModel, QuestionAnswering]:
     return loaded, QuestionAnswering(found.name, found.rows, loaded.tokenizer)
 
 
-def sweep_front(examples: int) -> dict[str, float]:
+def replay(examples: int) -> dict[str, float]:
     """Measure every layer, then perfect tiles everywhere, then whole forward passes."""
     start = time.perf_counter()
     loaded, task = _load(examples)
-    paths = partial(module_path, "bert")
-    runner = Runner(loaded.model, "bert", task, seed=1, weights="", module_path=paths)
+    runner = Runner(loaded.model, task, seed=1, weights="")
     ready = time.perf_counter()
     for layer in LAYERS:
         runner.measure(_case(Pcm(), layer), [0])

@@ -4,26 +4,28 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 from hub_stand_in import HubStandIn, run_client, tiny_bert
 from msgspec.structs import replace
 
-from analog_bench.cli import main
+from analog_bench.cli import app, main
 from analog_bench.store.run_file import write_run
 from analog_bench.zoo.base import FOLDER_VARIABLE
 from analog_bench.zoo.lock import Entry, Lock, LockedFile, read_lock, write_lock
 from analog_bench.zoo.specs import HUB_IDS, find
+from tests.commands.parsing import parse
 from tests.report.html.example_report import example_run
 
 ROOT = Path(__file__).parents[1]
 MODULE = [sys.executable, "-m", "analog_bench.cli"]
-ZOO = ("list", "lock", "score", "coverage")
-VERBS = (("doctor",), *(("zoo", verb) for verb in ZOO))
+HEAVY = ("torch", "aihwkit", "transformers", "datasets", "scipy", "numpy", "rich")
 NOTHING = Lock(Path("none"), {}, {})
 
 
@@ -107,14 +109,12 @@ def error_of(capsys):
 
 
 def test_help_is_fast_and_imports_nothing_heavy():
-    heavy = ("torch", "aihwkit", "transformers", "datasets", "scipy", "numpy", "rich")
     code = f"""
 import sys
-from analog_bench.cli import main
-try:
-    main(sys.argv[1:])
-finally:
-    print([name for name in {heavy} if name in sys.modules], file=sys.stderr)
+from analog_bench.cli import app, main
+code = main(sys.argv[1:])
+print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
+sys.exit(code)
 """
     done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
     assert done.returncode == 0
@@ -123,56 +123,65 @@ finally:
     assert "analog-bench zoo score bert --data squad --examples 300" in done.stdout
 
 
-@pytest.mark.parametrize("verb", [*VERBS, ("zoo",)], ids=" ".join)
-def test_every_verb_shows_an_example_that_parses(verb, capsys):
-    from analog_bench.cli import build_parser
+def verbs(command=None, path=()):
+    """Yield every verb and group of verbs there is, as words."""
+    command = command or typer.main.get_command(app)
+    yield path
+    for name, verb in getattr(command, "commands", {}).items():
+        yield from verbs(verb, (*path, name))
 
-    with pytest.raises(SystemExit) as stopped:
-        main([*verb, "--help"])
-    assert stopped.value.code == 0
-    shown = re.findall(r"^  analog-bench (.+)$", capsys.readouterr().out, flags=re.M)
+
+@pytest.mark.parametrize("verb", list(verbs()), ids=" ".join)
+def test_every_verb_shows_an_example_that_parses(verb, capsys):
+    assert main([*verb, "--help"]) == 0
+    shown = re.findall(r"^ +analog-bench (.+)$", capsys.readouterr().out, flags=re.M)
     assert shown
     for line in shown:
-        assert line.startswith(verb[0])
-        assert callable(build_parser().parse_args(line.split()).run)
+        assert line.split()[: len(verb)] == list(verb)
+        assert parse(shlex.split(line)) is not None
 
 
 @pytest.mark.parametrize(
     ("words", "wrong"),
     [
-        (["dcotor"], "invalid choice: 'dcotor'"),
-        ([], "the following arguments are required: VERB"),
-        (["zoo"], "the following arguments are required: VERB"),
-        (["zoo", "score", "bert", "--examples", "0"], "a whole number, 1 or above, is expected"),
+        (["dcotor"], "No such command 'dcotor'. Did you mean 'doctor'?"),
+        (["doctor", "--jsno"], "No such option: --jsno (Possible options: --json)"),
+        ([], "Missing command"),
+        (["zoo"], "Missing command"),
+        (["zoo", "score", "bert", "--examples", "0"], "should be greater than or equal to 1"),
+        (["hwa", "train", "bert", "--rank", "-1"], "should be greater than or equal to 0"),
+        (["hwa", "train", "bert", "--learning-rate", "nan"], "should be greater than or equal"),
+        (["compare", "a", "b", "--json", "--markdown"], "--json and --markdown exclude each other"),
+        (["generate", "--drift", "soon"], "Invalid value for '--drift'"),
+        (["generate", "--variant", "hva"], "no variant 'hva'; did you mean 'hwa'?"),
     ],
 )
-def test_a_line_that_cannot_be_read(words, wrong):
-    done = call(*words)
-    assert done.returncode == 2
-    assert wrong in done.stderr
-    assert done.stdout == ""
-    assert "Traceback" not in done.stderr
+def test_a_line_that_cannot_be_read(words, wrong, capsys):
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert wrong in err
+    assert out == ""
 
 
-def test_doctor_in_text():
-    done = call("doctor")
-    assert done.returncode == 0, done.stderr
-    assert "\x1b" not in done.stdout
-    assert "Tile engines\n  torch: ok\n" in done.stdout
-    assert re.search(r"^  torch: \d+\.\d+", done.stdout, flags=re.M)
-    assert "base of the embedded bert: ok, verified, from the package gt-all-mini" in done.stdout
-    assert "locked in zoo.lock.json: nothing is locked" in done.stdout
-    assert "ANALOG_BENCH_DATA is not set" in done.stdout
+def test_doctor_in_text(capsys):
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "Tile engines\n  torch: ok\n" in out
+    assert re.search(r"^  torch: \d+\.\d+", out, flags=re.M)
+    assert "base of the embedded bert: ok, verified, from the package gt-all-mini" in out
+    assert "locked in zoo.lock.json: nothing is locked" in out
+    assert "ANALOG_BENCH_DATA is not set" in out
 
 
-def test_doctor_in_json_with_troubles(tmp_path, lock):
+def test_doctor_in_json_with_troubles(tmp_path, lock, monkeypatch, capsys):
     (tmp_path / "base").mkdir()
     (tmp_path / "squad").mkdir()
     (tmp_path / "squad" / "dev-v1.1.json").write_text("{}")
-    places = {"ANALOG_BENCH_DATA": str(tmp_path), FOLDER_VARIABLE: str(tmp_path / "base")}
-    done = call("doctor", "--json", env={**os.environ, **places})
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    monkeypatch.setenv("ANALOG_BENCH_DATA", str(tmp_path))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "base"))
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
     assert found["tiles"]["torch"] == {"usable": True, "reason": ""}
     assert found["environment"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert found["devices"][0] == "cpu"
@@ -256,16 +265,12 @@ def test_lock(tmp_path):
     assert "someone/none" in missing.stderr
 
 
-def test_errors_are_one_line_with_code_4():
-    for words, wrong in (
-        (["zoo", "score", "bret"], "no embedded model 'bret'; did you mean 'bert'?"),
-        (["zoo", "score", "bert", "--data", "none.json"], "no data file at none.json"),
-    ):
-        done = call(*words)
-        assert done.returncode == 4
-        assert done.stdout == ""
-        assert done.stderr.startswith(f"analog-bench: error: {wrong}")
-        assert done.stderr.count("\n") == 1
+def test_an_error_is_one_line_with_code_4():
+    done = call("zoo", "score", "bret")
+    assert done.returncode == 4
+    assert done.stdout == ""
+    assert done.stderr.startswith("analog-bench: error: no embedded model 'bret'; did you mean")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -275,6 +280,7 @@ def test_errors_are_one_line_with_code_4():
         (["score", "bert", "--zoo", "hub", "--weights", "x"], "--weights is for embedded models"),
         (["score", "a/b", "--zoo", "hub"], "a/b is not locked in zoo.lock.json"),
         (["score", "bert", "--weights", "empty"], "no weights are shipped in empty"),
+        (["score", "bert", "--data", "none.json"], "no data file at none.json"),
         (["score", "bert", "--examples", "999999"], "--examples asks for 999999 questions"),
     ],
 )

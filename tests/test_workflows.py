@@ -17,11 +17,12 @@ import tomli
 import yaml
 from packaging.requirements import Requirement
 
-from analog_bench.cli import build_parser, main
-from analog_bench.commands.releases import read_words
+from analog_bench.cli import main
+from analog_bench.commands.releases import split_words
 from analog_bench.history.database import History
 from analog_bench.releases.spec import parse_releases
 from tests.commands.github_stand_in import GitHubStandIn
+from tests.commands.parsing import parse
 from tests.history.nights import result, write_night
 
 ROOT = Path(__file__).parents[1]
@@ -122,15 +123,16 @@ def test_a_job_measures_a_night(job, own, asked, checkout):
     (line,) = done.stdout.splitlines()
     program, *words = shlex.split(line)
     assert program == ".venv/bin/analog-bench"
-    found = build_parser().parse_args(words)
-    assert found.words[: len(own)] == own
-    assert found.words[len(found.words) - len(shlex.split(asked)) :] == shlex.split(asked)
+    found = parse(words)
+    words = list(found["words"])
+    assert words[: len(own)] == own
+    assert words[len(words) - len(shlex.split(asked)) :] == shlex.split(asked)
     # What is kept, and what is uploaded.
     steps = NIGHTLY["jobs"][job]["steps"]
     fetched = next(step for step in steps if step.get("name") == "Fetch the history")
-    assert str(found.history) == fetched["with"]["path"]
+    assert str(found["history"]) == fetched["with"]["path"]
     uploaded = next(step for step in steps if "upload-artifact" in step.get("uses", ""))
-    assert str(found.out / "bench-*") == uploaded["with"]["path"]
+    assert str(found["out"] / "bench-*") == uploaded["with"]["path"]
 
 
 def test_releases_are_ones_that_can_be_compared(checkout):
@@ -143,11 +145,11 @@ def test_releases_are_ones_that_can_be_compared(checkout):
         assert done.stdout == summary.read_text()
         words = shlex.split(done.stdout.splitlines()[0])[1:]
         summary.unlink()
-        found = build_parser().parse_args(words)
-        names, for_pytest = read_words(found)
+        found = parse(words)
+        names, for_pytest = split_words(found["words"])
         assert [one.kind for one in parse_releases(names)] == ["version", "latest", "git"]
         assert for_pytest == ["-k", "layer_noise", *chips]
-        assert found.markdown
+        assert found["markdown"]
 
 
 def test_the_pairs_of_the_tests_are_those_of_the_project():

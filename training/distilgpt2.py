@@ -183,7 +183,7 @@ def train_and_ship(changes: Mapping[str, Any], data: Path, out: Path, ship: Path
         {
             **recipe.described(),
             "data": f"SQuAD v1.1 training contexts, {len(texts[0])} articles",
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "processor_minutes": round(trained.minutes, 1),
         },
         {"held_out_bits_per_byte": round(trained.held_out, 4)},

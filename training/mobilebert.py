@@ -189,7 +189,7 @@ def train_and_ship(changes: Mapping[str, Any], data: Path, out: Path, ship: Path
             **recipe.described(),
             "data": "SQuAD v1.1 train, answers that stand once",
             "teacher": f"the embedded bert, {teacher.weights_sha256}",
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "processor_minutes": round(trained.minutes, 1),
         },
         {"held_out_f1": round(trained.held_out_f1, 2)},

@@ -16,7 +16,6 @@ Kind = Literal["embedding", "norm", "matmul"]
 # Named and not imported: importing transformers takes seconds, and fails where torchvision does
 # not match torch.
 _CONV1D = "transformers.pytorch_utils.Conv1D"
-_NO_NORM = "transformers.models.mobilebert.modeling_mobilebert.NoNorm"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +42,7 @@ def kind_of(module: nn.Module) -> Kind | None:
         return "matmul"
     if isinstance(module, nn.Embedding):
         return "embedding"
-    if isinstance(module, nn.LayerNorm) or _is(module, _NO_NORM):
-        return "norm"
-    return None
+    return "norm" if _is_norm(module) else None
 
 
 def is_conv1d(module: nn.Module) -> bool:
@@ -112,6 +109,12 @@ def parent_of(model: nn.Module, path: str) -> tuple[nn.Module, str]:
     """Return the module that holds the one at a path, and the name it goes by there."""
     above, _, child = path.rpartition(".")
     return model.get_submodule(above), child
+
+
+def _is_norm(module: nn.Module) -> bool:
+    """Return whether a module scales features one by one, whatever library it comes from."""
+    weight = module._parameters.get("weight")
+    return type(module).__name__.endswith("Norm") and weight is not None and weight.dim() == 1
 
 
 def _is(module: nn.Module, name: str) -> bool:

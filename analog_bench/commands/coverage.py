@@ -2,63 +2,59 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from analog_bench.commands.arguments import Verbs, add_json, add_lock, add_verb
-from analog_bench.commands.sheet import Line, print_sheet
+import typer
+
+from analog_bench.commands.options import (
+    LOCK_FILE,
+    JsonOption,
+    LockOption,
+    ZooOption,
+    new_app,
+    show_examples,
+)
+from analog_bench.commands.output import Line, print_json, print_sheet
+from analog_bench.commands.zoo import print_nothing_locked
 from analog_bench.zoo.architecture import Architecture
 from analog_bench.zoo.lock import read_lock
-from analog_bench.zoo.specs import SOURCES, ModelSpec, available, find
+from analog_bench.zoo.specs import ModelSpec, available, find
 
 _GROUPS = ("all", "blocks")
 _TOKENS = 256
 
-
-def add_verbs(verbs: Verbs) -> None:
-    """Add the verb."""
-    parser = add_verb(
-        verbs,
-        "coverage",
-        "put models on tiles, and count what of their matrix multiplication is there",
-        "analog-bench zoo coverage\n"
-        "analog-bench zoo coverage distilgpt2\n"
-        "analog-bench zoo coverage distilbert/distilgpt2 --zoo hub --json",
-        run,
-    )
-    parser.add_argument(
-        "models", nargs="*", metavar="MODEL", help="names, or locked hub ids (default: all)"
-    )
-    parser.add_argument("--zoo", choices=SOURCES, default="embedded", help="(default: %(default)s)")
-    add_lock(parser)
-    add_json(parser)
+app = new_app()
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Print the coverage of the models."""
-    lock = read_lock(arguments.lock)
-    specs = (
-        [find(model, arguments.zoo, lock) for model in arguments.models]
-        if arguments.models
-        else list(available(arguments.zoo, lock))
+@app.command(
+    epilog=show_examples(
+        "zoo coverage", "zoo coverage distilgpt2", "zoo coverage distilbert/distilgpt2 --zoo hub"
     )
+)
+def coverage(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="MODEL", help="names, or locked hub ids (default: all)"),
+    ] = None,
+    zoo: ZooOption = "embedded",
+    lock: LockOption = LOCK_FILE,
+    as_json: JsonOption = False,
+) -> None:
+    """Put models on tiles, and count how much of their matrix multiplication is there."""
+    pinned = read_lock(lock)
+    specs = [find(model, zoo, pinned) for model in models or ()] or available(zoo, pinned)
     if not specs:
-        print(
-            f"nothing of the hub is locked in {lock.path}; `analog-bench zoo lock HUB_ID` does it"
-        )
-        return 0
-    found = [_facts(spec, arguments.lock) for spec in specs]
-    if arguments.json:
-        print(json.dumps(found, indent=2))
+        print_nothing_locked(pinned)
+        return
+    facts = [_measure(spec, lock) for spec in specs]
+    if as_json:
+        print_json(facts)
     else:
-        print_sheet({f"{facts['name']} ({facts['zoo']})": _lines(facts) for facts in found})
-    return 0
+        print_sheet({f"{own['name']} ({own['zoo']})": _lines(own) for own in facts})
 
 
-def _facts(spec: ModelSpec, lock_path: Path) -> dict[str, Any]:
+def _measure(spec: ModelSpec, lock_path: Path) -> dict[str, Any]:
     # Only now, since importing them takes seconds: a wrong name is told before that.
     from analog_bench.analog.chip import install
     from analog_bench.analog.manifest import coverage, manifest, prepare
@@ -100,7 +96,7 @@ def _attention_macs(architecture: Architecture, tokens: int) -> int:
     return 2 * architecture.blocks * width * tokens
 
 
-def _lines(facts: dict[str, Any]) -> Sequence[Line]:
+def _lines(facts: dict[str, Any]) -> list[Line]:
     lines = [
         Line("parameters", f"{facts['parameters']:,}"),
         Line(

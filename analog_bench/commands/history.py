@@ -2,123 +2,136 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from analog_bench.commands.arguments import Verbs, add_json, positive
-from analog_bench.commands.arguments import add_verb as _add
+import typer
+
+from analog_bench.commands.options import JsonOption, new_app, refuse_together, show_examples
+from analog_bench.commands.output import ascii_only, print_json, print_rich, warn
 from analog_bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from analog_bench.history.database import History
+    from analog_bench.history.query import Query
 
 RUNS = (Path("runs"), Path("runs/history"))
-_SCORES = ("a_star", "one_day", "avm")
-_ORDERS = ("date", "release")
-# Options about trends: other answers hold none.
-_OF_TRENDS = ("case", "score", "metric", "last", "order", "plot")
+Score = Literal["a_star", "one_day", "avm"]
+Order = Literal["date", "release"]
 # Nothing is cut or folded where nobody looks at a terminal.
 _WIDE = 10_000
 
+app = new_app()
 
-def add_verb(verbs: Verbs) -> None:
-    """Add the verb."""
-    parser = _add(
-        verbs,
+
+@app.command(
+    epilog=show_examples(
         "history",
-        "show the results of many runs, how cases went over them, and where they stepped",
-        "analog-bench history\n"
-        "analog-bench history runs nightly --case 'bert/all/*' --metric em --plot trend.svg\n"
-        "analog-bench history nightly --score one_day --order release\n"
-        'analog-bench history nightly --sql "select model, avg(value) from scores group by model"\n'
-        "analog-bench history runs --export nightly/",
-        run,
+        "history runs nightly --case 'bert/all/*' --metric em --plot trend.svg",
+        "history nightly --score one_day --order release",
+        'history nightly --sql "select model, avg(value) from scores group by model"',
+        "history runs --export nightly/",
     )
-    parser.add_argument(
-        "runs",
-        type=Path,
-        nargs="*",
-        metavar="RUNS",
-        help="run files, histories (.parquet, .jsonl), or folders of them (default: runs, and "
-        "runs/history where that is there)",
-    )
-    which = parser.add_argument_group("what")
-    which.add_argument(
-        "--case",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="show how a case went: its id, or a pattern such as 'bert/all/*'; may be repeated",
-    )
-    which.add_argument(
-        "--score",
-        choices=_SCORES,
-        help="show a robustness score in place of the metric itself",
-    )
-    which.add_argument(
-        "--metric", metavar="NAME", help="in this metric (default: the one verdicts are about)"
-    )
-    which.add_argument(
-        "--where",
-        metavar="SQL",
-        help="only rows that fulfil a condition, such as \"aihwkit = '1.2.0'\"",
-    )
-    which.add_argument("--last", type=positive, metavar="N", help="only the newest N runs")
-    which.add_argument(
-        "--order",
-        choices=_ORDERS,
-        help="runs by date, or by release of aihwkit and torch first (default: date)",
-    )
-    how = parser.add_argument_group("how")
-    how.add_argument("--plot", type=Path, metavar="FILE", help="draw it, too: .svg or .png")
-    one = how.add_mutually_exclusive_group()
-    one.add_argument("--sql", metavar="QUERY", help="ask in SQL; tables are scores and runs")
-    one.add_argument(
-        "--export",
-        type=Path,
-        metavar="PATH",
-        help="write all rows to a .parquet or .jsonl file, or a Parquet file a run to a folder, "
-        "leaving those that are there",
-    )
-    add_json(parser)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Answer, and return 0."""
-    _check(arguments)
+)
+def history(
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="RUNS",
+            help="run files, histories (.parquet, .jsonl), or folders of them (default: runs, and "
+            "runs/history where that is there)",
+        ),
+    ] = None,
+    case: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID",
+            help="show how a case went: its id, or a pattern such as 'bert/all/*'; may be repeated",
+        ),
+    ] = None,
+    score: Annotated[
+        Score | None,
+        typer.Option(help="show a robustness score in place of the metric itself"),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="in this metric (default: the one verdicts are about)"),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SQL",
+            help="only rows that fulfil a condition, such as \"aihwkit = '1.2.0'\"",
+        ),
+    ] = None,
+    last: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="only the newest N runs")
+    ] = None,
+    order: Annotated[
+        Order | None,
+        typer.Option(help="runs by date, or by release of aihwkit and torch first (default: date)"),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="draw it, too: .svg or .png")
+    ] = None,
+    sql: Annotated[
+        str | None,
+        typer.Option(metavar="QUERY", help="ask in SQL; tables are scores and runs"),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="write all rows to a .parquet or .jsonl file, or a Parquet file a run to a "
+            "folder, leaving those that are there",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the results of many runs, how cases went over them, and where they stepped."""
+    refuse_together(sql=sql, export=export)
+    trend_options = {
+        "--case": case,
+        "--score": score,
+        "--metric": metric,
+        "--last": last,
+        "--order": order,
+        "--plot": plot,
+    }
+    given = ", ".join(name for name, value in trend_options.items() if value)
+    if export is not None and given:
+        raise UsageError(
+            f"--export writes all rows, or those that --where leaves: leave out {given}"
+        )
+    if export is not None and as_json:
+        raise UsageError("--export prints no document: leave out --json")
+    if sql is not None and given:
+        raise UsageError(f"--sql says itself what is query: leave out {given}")
     # Not at the top: other verbs need none of it.
     from analog_bench.history.database import History
+    from analog_bench.history.query import Query
 
-    history = History(_paths(arguments.runs), _warn)
-    if arguments.where is not None:
-        history.keep_only(arguments.where)
-    if arguments.export is not None:
-        print(export(history, arguments.export))
-    elif arguments.sql is not None:
-        _answer(history, arguments.sql, as_json=arguments.json)
+    opened = History(runs or [RUNS[0], *(path for path in RUNS[1:] if path.is_dir())], warn)
+    if where is not None:
+        opened.keep_only(where)
+    if export is not None:
+        print(write_history(opened, export))
+    elif sql is not None:
+        _answer(opened, sql, as_json=as_json)
     else:
-        _show(history, arguments)
-    return 0
+        query = Query(score=score or "plain", metric=metric, order=order or "date", last=last)
+        _show(opened, query, case or [], plot, as_json=as_json)
 
 
-def export(history: History, target: Path) -> str:
-    """Write a history.
-
-    Args:
-        history: The runs.
-        target: A `.parquet` or `.jsonl` file, else a folder.
+def write_history(history: History, target: Path) -> str:
+    """Write a history to a `.parquet` or `.jsonl` file, or add its runs to a folder.
 
     Returns:
         A line that says what was written.
 
     Raises:
-        UsageError: It has the name of another kind of file.
+        UsageError: The target has the name of another kind of file.
         StoreError: It cannot be written.
     """
     from analog_bench.history.archive import KEPT, add_runs, write_table
@@ -136,52 +149,27 @@ def export(history: History, target: Path) -> str:
     return f"history: {fresh} run{'' if fresh == 1 else 's'} added to {target}"
 
 
-def _check(arguments: argparse.Namespace) -> None:
-    given = [f"--{name}" for name in _OF_TRENDS if getattr(arguments, name)]
-    if arguments.export is not None:
-        _refuse("--export", "writes all rows, or those that --where leaves", given)
-        _refuse("--export", "prints no document", ["--json"] if arguments.json else [])
-    if arguments.sql is not None:
-        _refuse("--sql", "says itself what is asked", given)
-
-
-def _refuse(option: str, why: str, others: Sequence[str]) -> None:
-    if others:
-        raise UsageError(f"{option} {why}: leave out {', '.join(others)}")
-
-
-def _paths(given: Sequence[Path]) -> Sequence[Path]:
-    first, *others = RUNS
-    return given or [first, *(path for path in others if path.is_dir())]
-
-
-def _show(history: History, arguments: argparse.Namespace) -> None:
-    from analog_bench.history.question import Asked, answer, runs_of
-    from analog_bench.report.glyphs import needs_ascii
+def _show(
+    history: History, query: Query, cases: list[str], plot: Path | None, *, as_json: bool
+) -> None:
+    from analog_bench.history.query import runs_of, trends_with_steps
     from analog_bench.report.history_plain import history_plain
     from analog_bench.report.history_plot import write_plot
     from analog_bench.report.history_table import overview, trend_table
 
-    asked = Asked(
-        score=arguments.score or "plain",
-        metric=arguments.metric,
-        order=arguments.order or "date",
-        last=arguments.last,
-    )
-    trends, steps = answer(history, asked, arguments.case)
-    if arguments.plot is not None:
-        write_plot(arguments.plot, trends, steps, by_release=asked.order == "release")
-    runs = runs_of(history, asked.order, asked.last)
-    if arguments.json:
-        print(json.dumps(history_plain(runs, trends, steps), indent=2, allow_nan=False))
+    trends, steps = trends_with_steps(history, query, cases)
+    if plot is not None:
+        write_plot(plot, trends, steps, by_release=query.order == "release")
+    runs = runs_of(history, query.order, query.last)
+    if as_json:
+        print_json(history_plain(runs, trends, steps))
         return
-    ascii_only = needs_ascii(sys.stdout)
-    if arguments.case or arguments.score:
-        _print(trend_table(trends, steps, ascii_only=ascii_only))
+    if cases or query.score != "plain":
+        print_rich(trend_table(trends, steps, ascii_only=ascii_only()), width=_width())
     else:
-        _print(overview(runs, trends, steps, ascii_only=ascii_only))
-    if arguments.plot is not None:
-        print(f"\nplot: {arguments.plot}")
+        print_rich(overview(runs, trends, steps, ascii_only=ascii_only()), width=_width())
+    if plot is not None:
+        print(f"\nplot: {plot}")
 
 
 def _answer(history: History, sql: str, *, as_json: bool) -> None:
@@ -190,16 +178,10 @@ def _answer(history: History, sql: str, *, as_json: bool) -> None:
 
     names, rows = history.ask(sql)
     if as_json:
-        print(json.dumps(answer_plain(names, rows), indent=2, allow_nan=False))
+        print_json(answer_plain(names, rows))
     else:
-        _print(answer_table(names, rows))
+        print_rich(answer_table(names, rows), width=_width())
 
 
-def _print(drawn: RenderableType) -> None:
-    from rich.console import Console
-
-    Console(width=None if sys.stdout.isatty() else _WIDE).print(drawn)
-
-
-def _warn(line: str) -> None:
-    print(f"analog-bench: {' '.join(line.split())}", file=sys.stderr)
+def _width() -> int | None:
+    return None if sys.stdout.isatty() else _WIDE

@@ -1,66 +1,32 @@
-"""What one sees of a hardware-aware training: a bar on a terminal, lines elsewhere."""
+"""Progress of trainings and searches on standard error: bars on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
+from rich.text import Text
 
 from analog_bench.hwa.training import Progress
+from analog_bench.hwa.trial import Setting, Trial
 
 _LINE_EVERY = 10
 
 
-class HwaProgress:
-    """Shows a training on standard error; made by `shown`."""
-
-    def __init__(self, metric: str, console: Console, bars: Bars) -> None:
-        self._metric = metric
-        self._console = console
-        self._bars = bars
-        self._task = bars.add_task("training", total=None, told="")
-        self._losses: list[float] = []
-
-    def tell(self, progress: Progress) -> None:
-        """Show where a training stands."""
-        if progress.step:
-            self._losses.append(progress.loss)
-        told = self._told(progress)
-        self._bars.update(
-            self._task, completed=progress.step, total=progress.steps, told=told, refresh=True
-        )
-        if progress.score is not None or (
-            not self._console.is_terminal and progress.step % _LINE_EVERY == 0
-        ):
-            self._console.print(
-                f"step {progress.step} of {progress.steps}: {told}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
-            self._losses.clear()
-
-    def _told(self, progress: Progress) -> str:
-        parts = []
-        if self._losses:
-            parts.append(f"loss {sum(self._losses) / len(self._losses):.3f}")
-        if progress.score is not None:
-            chips = ", ".join(f"{score:.2f}" for score in progress.chips)
-            parts.append(
-                f"{self._metric} {progress.score:.3f} on chips ({chips}), digital "
-                f"{progress.digital:.3f}"
-            )
-        if progress.step:
-            parts.append(f"{progress.seconds / progress.step:.2f} s a step")
-        return ", ".join(parts)
-
-
 @contextmanager
-def shown(metric: str, console: Console | None = None) -> Iterator[HwaProgress]:
-    """Show a training for as long as it lasts.
+def show_training(
+    metric: str, console: Console | None = None
+) -> Iterator[Callable[[Progress], None]]:
+    """Show a training for as long as it lasts: a bar and validations, or a line every ten steps.
 
     Args:
         metric: What its scores are in.
@@ -69,16 +35,94 @@ def shown(metric: str, console: Console | None = None) -> Iterator[HwaProgress]:
     Yields:
         What to tell of its progress.
     """
-    used = console or Console(stderr=True)
-    bars = Bars(
+    console = console or Console(stderr=True)
+    losses: list[float] = []
+    with Bars(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[told]}", markup=False),
-        console=used,
+        TextColumn("{task.fields[state]}", markup=False),
+        console=console,
         transient=True,
-        disable=not used.is_terminal,
-    )
-    with bars:
-        yield HwaProgress(metric, used, bars)
+        disable=not console.is_terminal,
+    ) as bars:
+        task = bars.add_task("training", total=None, state="")
+
+        def tell(progress: Progress) -> None:
+            if progress.step:
+                losses.append(progress.loss)
+            state = _describe(progress, metric, losses)
+            bars.update(
+                task, completed=progress.step, total=progress.steps, state=state, refresh=True
+            )
+            validated = progress.score is not None
+            if validated or (not console.is_terminal and progress.step % _LINE_EVERY == 0):
+                line = f"step {progress.step} of {progress.steps}: {state}"
+                console.print(Text(line), soft_wrap=True)
+                losses.clear()
+
+        yield tell
+
+
+def _describe(progress: Progress, metric: str, losses: list[float]) -> str:
+    parts = []
+    if losses:
+        parts.append(f"loss {sum(losses) / len(losses):.3f}")
+    if progress.score is not None:
+        chips = ", ".join(f"{score:.2f}" for score in progress.chips)
+        parts.append(
+            f"{metric} {progress.score:.3f} on chips ({chips}), digital {progress.digital:.3f}"
+        )
+    if progress.step:
+        parts.append(f"{progress.seconds / progress.step:.2f} s a step")
+    return ", ".join(parts)
+
+
+class SearchDisplay:
+    """A line that changes for the trial under way, one that stays for each that ended.
+
+    On a terminal only. A `search_run.Display`; `bars` must be entered around its use.
+    """
+
+    def __init__(self, trials: int) -> None:
+        self._trials = trials
+        self._console = Console(stderr=True)
+        self.bars = Bars(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self.bars.add_task("starting", total=None)
+        self._heading = ""
+
+    def begin(self, number: int, setting: Setting, start: int) -> None:
+        """Name the trial."""
+        again = " once more" if start > 1 else ""
+        self.say(f"trial {number + 1} of {self._trials}{again}: {_spell(setting)}")
+
+    def reported(self, number: int, step: int, value: float) -> None:
+        """Do nothing: `tell` is called at each step."""
+
+    def end(self, trial: Trial) -> None:
+        """Leave a line that says how the trial ended."""
+        if self._console.is_terminal:
+            value = "" if trial.value is None else f" {trial.value:.4f}"
+            line = f"trial {trial.number}: {trial.state}{value}, {_spell(trial.setting)}"
+            self._console.print(Text(line))
+
+    def say(self, heading: str) -> None:
+        """Show what is being done now."""
+        self._heading = heading
+        self.bars.update(self._task, description=heading)
+
+    def tell(self, progress: Progress) -> None:
+        """Show where the training stands."""
+        step = f"{self._heading}, step {progress.step} of {progress.steps}"
+        self.bars.update(self._task, description=step)
+
+
+def _spell(setting: Setting) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in setting.items())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shlex
 import subprocess
@@ -11,14 +10,14 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from analog_bench.commands.arguments import Verbs
-from analog_bench.commands.arguments import add_verb as _add
+import typer
+
+from analog_bench.commands.history import write_history
+from analog_bench.commands.options import new_app, show_examples
+from analog_bench.commands.output import warn
 from analog_bench.errors import BenchError, StoreError, UsageError
-
-if TYPE_CHECKING:
-    pass
 
 FAILED = 1
 """Exit code where something regressed or is broken, or a test failed for another reason."""
@@ -42,58 +41,54 @@ _NO_RESULTS = {
     5: "no case was selected",
 }
 
-
-def add_verb(verbs: Verbs) -> None:
-    """Add the verb."""
-    parser = _add(
-        verbs,
-        "run",
-        "measure, write results and report, add to the history, and say what regressed first",
-        "analog-bench nightly run\n"
-        "analog-bench nightly run -- -k distilgpt2_generation --chips 3\n"
-        "analog-bench nightly run --history nightly -- --budget nightly --device cuda",
-        run,
-    )
-    parser.add_argument(
-        "--history",
-        type=Path,
-        default=Path("runs/history"),
-        metavar="FOLDER",
-        help="where the history is kept, a Parquet file a run (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("runs"),
-        metavar="FOLDER",
-        help="where results, report and summary go (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--bench", default="bench", metavar="PATH", help="the studies (default: %(default)s)"
-    )
-    parser.add_argument(
-        "words",
-        nargs="*",
-        metavar="-- PYTEST OPTIONS",
-        help="for pytest, behind two dashes, such as -- -k bert --budget nightly",
-    )
+app = new_app(
+    "Do what a night does, and tell GitHub what regressed.",
+    "nightly run -- -k bert --chips 3",
+    "nightly issues --dry-run",
+)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Do all of it; 1 where a test failed, as that of a case that regressed does, else 0."""
-    for word in arguments.words:
+@app.command(
+    epilog=show_examples(
+        "nightly run",
+        "nightly run -- -k distilgpt2_generation --chips 3",
+        "nightly run --history nightly -- --budget nightly --device cuda",
+    )
+)
+def run(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="-- PYTEST OPTIONS",
+            help="for pytest, behind two dashes, such as -- -k bert --budget nightly",
+        ),
+    ] = None,
+    history: Annotated[
+        Path,
+        typer.Option(metavar="FOLDER", help="where the history is kept, a Parquet file a run"),
+    ] = Path("runs/history"),
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="where results, report and summary go")
+    ] = Path("runs"),
+    bench: Annotated[str, typer.Option(metavar="PATH", help="the studies")] = "bench",
+) -> int:
+    """Measure, write results and report, add to the history, and say what regressed first.
+
+    The exit code is 1 where a test failed, as that of a case that regressed does.
+    """
+    for word in words or ():
         name = word.partition("=")[0]
         if name in _DECIDED:
             raise UsageError(f"{name} is not for a night: {_DECIDED[name]}")
-    _check_history(arguments.history)
-    results = _new_file(arguments.out)
-    code = _measure(results, arguments.bench, arguments.words)
+    _check_history(history)
+    results = _new_file(out)
+    code = _measure(results, bench, words or ())
     if not results.is_file():
         print(flush=True)  # pytest may have died in the middle of a line
         raise _no_results(code, results)
-    summary = conclude(results, arguments.history, code)
+    summary = conclude(results, history, code)
     _write(results.with_suffix(".md"), summary)
-    _tell_job(summary)
+    _add_to_job_summary(summary)
     print(f"\n{summary}", end="")
     return FAILED if code else 0
 
@@ -104,7 +99,7 @@ def conclude(results: Path, history: Path, code: int) -> str:
     Args:
         results: The run file.
         history: Folder of the history.
-        code: What pytest ended with.
+        code: pytest's exit code.
 
     Returns:
         The summary in Markdown.
@@ -112,20 +107,19 @@ def conclude(results: Path, history: Path, code: int) -> str:
     Raises:
         BenchError: A file cannot be read or written.
     """
-    from analog_bench.commands.history import export
     from analog_bench.gate.judge import judge_run
     from analog_bench.history.database import History
-    from analog_bench.history.question import Asked, runs_of, steps_of, trends_of
+    from analog_bench.history.query import Query, runs_of, steps_of, trends_of
     from analog_bench.history.row import run_id_of
     from analog_bench.report.contents import judged_contents
     from analog_bench.report.nightly_summary import nightly_summary
     from analog_bench.report.regressions import regressions_of
     from analog_bench.store.run_file import read_run
 
-    export(History([results], _tell), history)
-    nights = History([history], _tell)
+    write_history(History([results], warn), history)
+    nights = History([history], warn)
     # All of them, as `analog-bench history` has them: which steps count depends on the others.
-    trends = trends_of(nights, Asked())
+    trends = trends_of(nights, Query())
     measured = read_run(results)
     run_id = run_id_of(measured.manifest)
     judgement = judge_run(measured, measured.manifest.baselines)
@@ -139,12 +133,12 @@ def conclude(results: Path, history: Path, code: int) -> str:
         nights=len(runs_of(nights)),
         files=[path for path in beside if path.is_file()]
         + sorted(history.glob(f"*-{run_id}.parquet")),
-        trouble=_trouble(code, failed=bool(regressions_of(contents))),
+        trouble=_trouble(code, regressed=bool(regressions_of(contents))),
     )
 
 
 def _check_history(folder: Path) -> None:
-    """See that the run can be added to the history, before hours of measuring."""
+    """Check that the run can be added to the history, before hours of measuring."""
     from analog_bench.history.database import History, require_duckdb
 
     require_duckdb()
@@ -159,7 +153,7 @@ def _check_history(folder: Path) -> None:
             f"cannot keep a history in {str(folder)!r}: {problem.strerror}; name another folder"
         ) from None
     if any(folder.glob("*.parquet")):
-        History([folder], _tell)
+        History([folder], warn)
 
 
 def _new_file(folder: Path) -> Path:
@@ -192,7 +186,7 @@ def _no_results(code: int, results: Path) -> BenchError:
     why = _NO_RESULTS.get(code, _ending(code))
     if journal_path(results).is_file():
         why += "; the command above with --resume goes on where it stopped"
-    _tell_job(f"# No results: {why}\n")
+    _add_to_job_summary(f"# No results: {why}\n")
     return StoreError(f"no results: {why}; pytest's own words are above")
 
 
@@ -203,8 +197,8 @@ def _write(path: Path, summary: str) -> None:
         raise StoreError(f"cannot write the summary to {str(path)!r}: {problem.strerror}") from None
 
 
-def _tell_job(summary: str) -> None:
-    """Put the summary where GitHub expects that of a job."""
+def _add_to_job_summary(summary: str) -> None:
+    """Add to the summary of the GitHub Actions job, if this is one."""
     from analog_bench.session.publish import STEP_SUMMARY
 
     step = os.environ.get(STEP_SUMMARY)
@@ -217,8 +211,8 @@ def _tell_job(summary: str) -> None:
         raise StoreError(f"cannot write the job's summary: {problem}") from None
 
 
-def _trouble(code: int, *, failed: bool) -> str:
-    if code == 0 or (code == 1 and failed):
+def _trouble(code: int, *, regressed: bool) -> str:
+    if code == 0 or (code == 1 and regressed):
         return ""
     if code == 1:
         return "a test failed though nothing regressed: pytest's output above says why"
@@ -227,7 +221,3 @@ def _trouble(code: int, *, failed: bool) -> str:
 
 def _ending(code: int) -> str:
     return f"pytest ended with code {code}" if code >= 0 else f"signal {-code} killed pytest"
-
-
-def _tell(line: str) -> None:
-    print(f"analog-bench: {' '.join(line.split())}", file=sys.stderr)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from analog_bench.commands.arguments import Verbs
-from analog_bench.commands.arguments import add_verb as _add
-from analog_bench.commands.report import RUNS, newest_run
+import typer
+
+from analog_bench.commands.options import new_app, show_examples
+from analog_bench.commands.runs import RUNS, newest_run
 from analog_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,58 +20,49 @@ if TYPE_CHECKING:
 
 _LABEL = "regression"
 _COLOUR = "B60205"
-_AT_MOST = "1000"
+_MOST = "1000"
+
+app = new_app()
 
 
-def add_verb(verbs: Verbs) -> None:
-    """Add the verb."""
-    parser = _add(
-        verbs,
-        "issues",
-        "open or update an issue for every family (model and study) that regressed",
-        "analog-bench nightly issues --dry-run\n"
-        "analog-bench nightly issues artifacts/*/bench-*.json",
-        run,
-    )
-    parser.add_argument(
-        "runs",
-        type=Path,
-        nargs="*",
-        metavar="RUN",
-        help=f"results of the night; of a folder, the newest (default: the newest in {RUNS})",
-    )
-    parser.add_argument(
-        "--baselines",
-        type=Path,
-        metavar="FOLDER",
-        help="what to compare with (default: what each run was compared with)",
-    )
-    parser.add_argument(
-        "--label", default=_LABEL, metavar="WORD", help="the issues' label (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print the issues; ask and change nothing"
-    )
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Open or update the issues, and return 0."""
+@app.command(
+    epilog=show_examples("nightly issues --dry-run", "nightly issues artifacts/*/bench-*.json")
+)
+def issues(
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="RUN",
+            help=f"results of the night; of a folder, the newest (default: the newest in {RUNS})",
+        ),
+    ] = None,
+    baselines: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="what to compare with (default: what each run was compared with)"
+        ),
+    ] = None,
+    label: Annotated[str, typer.Option(metavar="WORD", help="the issues' label")] = _LABEL,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print the issues; ask and change nothing")
+    ] = False,
+) -> None:
+    """Open or update an issue for every family (model and study) that regressed."""
     from analog_bench.report.regression_issue import issues_of
     from analog_bench.report.regressions import headline
 
-    files = [newest_run(path) if path.is_dir() else path for path in arguments.runs or [RUNS]]
-    nights = [_judged(path, arguments.baselines) for path in files]
-    issues = issues_of(nights, _address())
-    if arguments.dry_run:
-        for issue in issues:
+    files = [newest_run(path) if path.is_dir() else path for path in runs or [RUNS]]
+    nights = [_judged(path, baselines) for path in files]
+    found = issues_of(nights, _job_address())
+    if dry_run:
+        for issue in found:
             print(f"# {issue.title}\n\n{issue.body}")
-    elif issues:
-        _tell_github(issues, arguments.label)
-    if not issues:
+    elif found:
+        _tell_github(found, label)
+    if not found:
         for contents in nights:
             print(f"{contents.source}: {headline([], contents)}")
         print("no issue is needed")
-    return 0
 
 
 def _judged(path: Path, given: Path | None) -> Contents:
@@ -92,32 +83,32 @@ def _judged(path: Path, given: Path | None) -> Contents:
 
 def _tell_github(issues: list[Issue], label: str) -> None:
     _make_label(label)
-    fields = ["--state", "open", "--limit", _AT_MOST, "--json", "number,title,body"]
+    fields = ["--state", "open", "--limit", _MOST, "--json", "number,title,body"]
     listed = json.loads(_gh("issue", "list", "--label", label, *fields))
     known: dict[str, Any] = {issue["title"]: issue for issue in listed}
     for issue in issues:
         # Yesterday it may have been broken, and regress today.
-        named = [title for title in (issue.title, *issue.titles) if title in known]
-        there = known[named[0]] if named else None
-        if there is None:
+        title = next((one for one in (issue.title, *issue.titles) if one in known), None)
+        if title is None:
             words = ["--title", issue.title, "--label", label, "--body-file", "-"]
             made = _gh("issue", "create", *words, text=issue.body)
             print(f"opened: {issue.title} {made.strip()}".rstrip())
             continue
+        there = known[title]
         number = str(there["number"])
         if issue.mark not in there["body"]:
             # An edit tells nobody; other cases than yesterday's are news. The comment comes first:
             # where it fails, the old mark stays, and the next night tries again.
             comment = f"Other cases now: {issue.counted}. The text above is up to date."
             _gh("issue", "comment", number, "--body-file", "-", text=comment)
-        words = [] if there["title"] == issue.title else ["--title", issue.title]
+        words = [] if title == issue.title else ["--title", issue.title]
         _gh("issue", "edit", number, *words, "--body-file", "-", text=issue.body)
         print(f"updated: {issue.title} (#{number})")
 
 
 def _make_label(label: str) -> None:
-    """Make the label, unless it is there: it may be somebody's own, with a colour of its own."""
-    listed = json.loads(_gh("label", "list", "--limit", _AT_MOST, "--json", "name"))
+    """Make the label unless it exists: an existing one may have a colour of its own."""
+    listed = json.loads(_gh("label", "list", "--limit", _MOST, "--json", "name"))
     if label.casefold() not in (known["name"].casefold() for known in listed):
         words = ["--color", _COLOUR, "--description", "A family of cases regressed"]
         _gh("label", "create", label, *words)
@@ -138,13 +129,13 @@ def _gh(*words: str, text: str | None = None) -> str:
             "issues need GitHub's command line, `gh`; --dry-run prints them without"
         ) from None
     if done.returncode:
-        said = " ".join(done.stderr.split()) or f"code {done.returncode}"
-        raise UsageError(f"gh {' '.join(words[:2])} failed: {said}")
+        why = " ".join(done.stderr.split()) or f"code {done.returncode}"
+        raise UsageError(f"gh {' '.join(words[:2])} failed: {why}")
     return done.stdout
 
 
-def _address() -> str:
-    """Return where this job's logs are, as GitHub Actions tells it."""
+def _job_address() -> str:
+    """Return the address of this GitHub Actions job's logs; empty elsewhere."""
     names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
     server, repository, number = (os.environ.get(name, "") for name in names)
     if not (server and repository and number):

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import shlex
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime, timezone
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from analog_bench.commands.arguments import Verbs, natural
-from analog_bench.commands.arguments import add_verb as _add
+import typer
+
+from analog_bench.commands.options import (
+    JsonOption,
+    MarkdownOption,
+    new_app,
+    refuse_together,
+    show_examples,
+)
+from analog_bench.commands.output import ascii_only, print_json, print_rich, warn
 from analog_bench.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from analog_bench.releases.session import Plan
 
 CHANGED = 1
@@ -24,171 +34,197 @@ CHANGED = 1
 
 _TURNS, _FEWEST_TURNS = 15, 6
 _PLAN = "plan.json"
+_STATUS_LENGTH = 100
 _JUDGED = "releases are judged by each other"
+_NOTHING = "nothing would be measured; `pytest bench --collect-only` shows the cases"
 # What this command decides, and why.
 _DECIDED = {
     "--baselines": _JUDGED,
-    "--co": "nothing would be measured; `pytest bench --collect-only` shows the cases",
-    "--collect-only": "nothing would be measured; `pytest bench --collect-only` shows the cases",
+    "--co": _NOTHING,
+    "--collect-only": _NOTHING,
     "--gate": _JUDGED,
     "--max-drop": _JUDGED,
     "--update-baselines": _JUDGED,
 }
 
-
-def add_verb(verbs: Verbs) -> None:
-    """Add the verb."""
-    parser = _add(
-        verbs,
-        "releases",
-        "compare releases of aihwkit: an environment each, the same cases, what changed where",
-        "analog-bench releases 1.1.0 1.2.0 -k bert_layer_noise\n"
-        "analog-bench releases 1.2.0 ../aihwkit:name=mine --no-cases\n"
-        "analog-bench releases 1.1.0 1.1.0:torch=2.10.0 --bench bench -k bert_drift --chips 3\n"
-        "analog-bench releases --list",
-        run,
-    )
-    _add_options(parser)
-    parser.add_argument(
-        "words",
-        nargs=argparse.REMAINDER,
-        metavar="RELEASE ... [PYTEST OPTIONS]",
-        help="oldest first: a version, `latest`, a wheel, a source archive, a folder of sources, "
-        "or git+URL@REF, each with :torch=VERSION,python=VERSION,name=WORD where wanted; then "
-        "options for pytest, such as -k bert_layer_noise --chips 3",
-    )
+app = new_app()
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--torch", metavar="VERSION", help="torch of releases that name none")
-    parser.add_argument("--python", metavar="VERSION", help="Python of releases that name none")
-    parser.add_argument(
-        "--bench", metavar="PATH", help="the studies, a folder or a file (default: bench)"
-    )
-    parser.add_argument(
-        "--no-cases", action="store_true", help="the layers exact and physics only, in a minute"
-    )
-    parser.add_argument(
-        "--turns",
-        type=natural,
-        metavar="N",
-        help=f"how often work is timed, {_FEWEST_TURNS} times or more; 0 for no timings "
-        f"(default: {_TURNS})",
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="where results go (default: in runs/releases)"
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help="go on with what was measured into --out FOLDER"
-    )
-    parser.add_argument(
-        "--constraints",
-        type=Path,
-        metavar="FILE",
-        help="versions of what the project asks for (default: constraints.txt of its checkout)",
-    )
-    parser.add_argument("--rebuild", action="store_true", help="build the environments anew")
-    parser.add_argument(
-        "--list", action="store_true", help="show measured pairs and environments, and end"
-    )
-    parser.add_argument("--all", action="store_true", help="show every change and every case")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--json", action="store_true", help="print one JSON document instead")
-    how.add_argument("--markdown", action="store_true", help="print Markdown instead")
+@app.command(
+    # -h would be found in pytest's -khelp.
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+    epilog=show_examples(
+        "releases 1.1.0 1.2.0 -k bert_layer_noise",
+        "releases 1.2.0 ../aihwkit:name=mine --no-cases",
+        "releases 1.1.0 1.1.0:torch=2.10.0 --bench bench -k bert_drift --chips 3",
+        "releases --list",
+    ),
+)
+def releases(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RELEASE ... [PYTEST OPTIONS]",
+            help="oldest first: a version, `latest`, a wheel, a source archive, a folder of "
+            "sources, or git+URL@REF, each with :torch=VERSION,python=VERSION,name=WORD where "
+            "wanted; then options for pytest, such as -k bert_layer_noise --chips 3",
+        ),
+    ] = None,
+    torch: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="torch of releases that name none")
+    ] = None,
+    python: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Python of releases that name none")
+    ] = None,
+    bench: Annotated[
+        str, typer.Option(metavar="PATH", help="the studies, a folder or a file")
+    ] = "bench",
+    no_cases: Annotated[
+        bool,
+        typer.Option("--no-cases", help="the layers exact and physics only, in a minute"),
+    ] = False,
+    turns: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help=f"how often work is timed, {_FEWEST_TURNS} times or more; 0 for no timings",
+        ),
+    ] = _TURNS,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="where results go (default: in runs/releases)"),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="go on with what was measured into --out FOLDER"),
+    ] = False,
+    constraints: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="versions of what the project asks for (default: constraints.txt of its checkout)",
+        ),
+    ] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="build the environments anew")] = False,
+    listing: Annotated[
+        bool, typer.Option("--list", help="show measured pairs and environments, and end")
+    ] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="show every change and every case")
+    ] = False,
+    as_json: JsonOption = False,
+    markdown: MarkdownOption = False,
+) -> int:
+    """Compare releases of aihwkit: an environment each, the same cases, what changed where.
 
-
-def run(arguments: argparse.Namespace) -> int:
-    """Compare; 1 where something changed, regressed or was lost, else 0."""
-    names, for_pytest = read_words(arguments)
-    if arguments.list:
-        _show_environments(as_json=arguments.json)
+    The exit code is 1 where something changed, regressed or was lost.
+    """
+    refuse_together(json=as_json, markdown=markdown)
+    if listing:
+        _show_environments(as_json=as_json)
         return 0
-    # Not at the top: other verbs need none of it.
-    from analog_bench.commands.releases_progress import shown
-    from analog_bench.releases.process import select
-    from analog_bench.releases.session import Plan, check_folder, compare
-    from analog_bench.releases.spec import parse_releases
-
+    names, for_pytest = split_words(words or ())
     if len(names) < 2:
         raise UsageError(
             f"at least two releases are compared, found {len(names)}; name them oldest first, "
             "such as: analog-bench releases 1.1.0 1.2.0"
         )
-    if arguments.no_cases and for_pytest:
+    if no_cases and for_pytest:
         raise UsageError(f"--no-cases leaves nothing for pytest to do with {for_pytest[0]!r}")
+    if 0 < turns < _FEWEST_TURNS:
+        raise UsageError(
+            f"--turns {turns} are too few to tell a change of speed from chance; ask for "
+            f"{_FEWEST_TURNS} or more, or 0 for no timings"
+        )
+    if resume and out is None:
+        raise UsageError("--resume goes on with a folder; name it with --out FOLDER")
+    # Not at the top: other verbs need none of it.
+    from analog_bench.releases.process import select
+    from analog_bench.releases.session import Plan, check_folder, compare
+    from analog_bench.releases.spec import parse_releases
+
     root = Path.cwd()
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     plan = Plan(
-        releases=parse_releases(names, arguments.torch, arguments.python),
-        words=() if arguments.no_cases else (arguments.bench or "bench", *for_pytest),
+        releases=parse_releases(names, torch, python),
+        words=() if no_cases else (bench, *for_pytest),
         root=root,
-        folder=_folder(arguments, root),
-        constraints=arguments.constraints,
-        rebuild=arguments.rebuild,
-        turns=_turns(arguments.turns),
-        resume=arguments.resume,
+        folder=(out or root / "runs" / "releases" / stamp).resolve(),
+        constraints=constraints,
+        rebuild=rebuild,
+        turns=turns,
+        resume=resume,
     )
     check_folder(plan.words, root)
     if plan.words:
         select(plan.words, root, sys.executable)
     _note_plan(plan)
     try:
-        with shown() as progress:
-            found = compare(plan, progress.tell)
+        with show_progress() as tell:
+            found = compare(plan, tell)
     except KeyboardInterrupt:
         if plan.words:
-            again = f"the same command with --resume --out {shlex.quote(str(plan.folder))} goes on"
-            print(f"analog-bench: {again}", file=sys.stderr)
+            warn(f"the same command with --resume --out {shlex.quote(str(plan.folder))} goes on")
         raise
-    return _report(arguments, found, plan.folder)
+    from analog_bench.report.releases_plain import releases_plain
+    from analog_bench.report.releases_table import releases_markdown, releases_table
+
+    plain = releases_plain(found)
+    file = plan.folder / "releases.json"
+    _write(file, plain)
+    if as_json:
+        print_json(plain)
+    elif markdown:
+        print(releases_markdown(found), end="")
+    else:
+        print_rich(releases_table(found, everything=everything, ascii_only=ascii_only()))
+        print(f"\n{file}")
+    return CHANGED if found.fails else 0
 
 
-def read_words(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
-    """Tell releases, our own options and pytest's apart.
-
-    Args:
-        arguments: As they were parsed; options of ours among the words are added to them.
-
-    Returns:
-        The releases, and what is left for pytest.
+def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell releases from what follows for pytest.
 
     Raises:
-        UsageError: An option that this command decides for itself.
+        UsageError: An option of pytest's that this command decides for itself.
     """
-    words = arguments.words
     names = list(takewhile(lambda word: not word.startswith("-"), words))
-    behind = argparse.ArgumentParser(
-        prog="analog-bench releases",
-        add_help=False,
-        allow_abbrev=False,
-        argument_default=argparse.SUPPRESS,
-    )
-    _add_options(behind)
-    found, rest = behind.parse_known_args(words[len(names) :])
-    vars(arguments).update(vars(found))
-    for word in rest:
+    for_pytest = list(words[len(names) :])
+    for word in for_pytest:
         option = word.partition("=")[0]
         if option in _DECIDED:
             raise UsageError(f"{option} has no place here: {_DECIDED[option]}")
-    return names, rest
+    return names, for_pytest
 
 
-def _turns(asked: int | None) -> int:
-    if asked is None:
-        return _TURNS
-    if 0 < asked < _FEWEST_TURNS:
-        raise UsageError(
-            f"--turns {asked} are too few to tell a change of speed from chance; ask for "
-            f"{_FEWEST_TURNS} or more, or 0 for no timings"
-        )
-    return asked
+@contextmanager
+def show_progress(console: Console | None = None) -> Iterator[Callable[[str, str, bool], None]]:
+    """Show where a comparison stands: stages as lines, details as one that changes.
 
+    Args:
+        console: Where; standard error by default.
 
-def _folder(arguments: argparse.Namespace, root: Path) -> Path:
-    if arguments.resume and arguments.out is None:
-        raise UsageError("--resume goes on with a folder; name it with --out FOLDER")
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    folder: Path = arguments.out or root / "runs" / "releases" / stamp
-    return folder.resolve()
+    Yields:
+        A function that takes the release's name, empty where it is about all; what is going on
+        there; and whether that is a detail, shown for a moment and on terminals only.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    console = console or Console(stderr=True)
+    status = console.status(Text("comparing releases"))
+
+    def tell(name: str, message: str, detail: bool) -> None:
+        # A Text, so that brackets in a tool's words are not taken for markup.
+        line = Text(f"{name}: {message}" if name else message)
+        if not detail:
+            console.print(line, soft_wrap=True)
+        if message:
+            status.update(line[:_STATUS_LENGTH])
+
+    with status if console.is_terminal else nullcontext():
+        yield tell
 
 
 def _note_plan(plan: Plan) -> None:
@@ -218,28 +254,6 @@ def _note_plan(plan: Plan) -> None:
         )
 
 
-def _report(arguments: argparse.Namespace, found: Any, folder: Path) -> int:
-    from analog_bench.report.glyphs import needs_ascii
-    from analog_bench.report.releases_plain import releases_plain
-    from analog_bench.report.releases_table import releases_markdown, releases_table
-
-    plain = releases_plain(found)
-    file = folder / "releases.json"
-    _write(file, plain)
-    if arguments.json:
-        print(json.dumps(plain, indent=2, allow_nan=False))
-    elif arguments.markdown:
-        print(releases_markdown(found), end="")
-    else:
-        from rich.console import Console
-
-        ascii_only = needs_ascii(sys.stdout)
-        console = Console()
-        console.print(releases_table(found, everything=arguments.all, ascii_only=ascii_only))
-        console.print(f"\n{file}", markup=False, highlight=False, soft_wrap=True)
-    return CHANGED if found.fails else 0
-
-
 def _write(path: Path, plain: Any) -> None:
     from analog_bench.atomic_file import write_atomic
     from analog_bench.codec import layout
@@ -256,17 +270,16 @@ def _show_environments(*, as_json: bool) -> None:
     from analog_bench.simulators.versions import MEASURED
 
     cache = cache_folder()
-    found = environments(cache)
+    built = environments()
     if as_json:
-        plain = {
-            "pairs": [asdict(pair) for pair in MEASURED],
-            "cache": str(cache),
-            "environments": [{**asdict(one), "folder": str(one.folder)} for one in found],
-        }
-        print(json.dumps(plain, indent=2))
+        print_json(
+            {
+                "pairs": [asdict(pair) for pair in MEASURED],
+                "cache": str(cache),
+                "environments": [{**asdict(one), "folder": str(one.folder)} for one in built],
+            }
+        )
         return
-    from rich.console import Console
-
     from analog_bench.report.environments_table import environments_table
 
-    Console().print(environments_table(found, cache))
+    print_rich(environments_table(built, cache))

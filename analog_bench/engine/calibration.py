@@ -14,9 +14,9 @@ from analog_bench.analog.input_ranges import observe_input_ranges
 from analog_bench.analog.rules import needs_input_ranges
 from analog_bench.analog.severity import solve_severity
 from analog_bench.case import Case
-from analog_bench.engine.front import Front
+from analog_bench.engine.replay import Replay
 from analog_bench.noise import EqualError
-from analog_bench.tasks.windows import Batch
+from analog_bench.tasks.task import Task
 
 Range = float | tuple[float, ...]
 
@@ -37,35 +37,32 @@ class Calibration:
     """Observes what is needed, each layer once: cases share it.
 
     Everything is taken from the clean model, so that it does not depend on which other layers a
-    case has. The front must stand before a case's layers, and the model must be clean.
+    case has. The replay must have moved to a case's layers, and the model must be clean.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        front: Front,
-        batches: Sequence[Batch],
+        replay: Replay,
+        task: Task,
         *,
         seed: int,
-        by_token: bool,
         learned: Mapping[str, Range],
     ) -> None:
         """Observe nothing yet.
 
         Args:
             model: The digital model.
-            front: Where its activations are.
-            batches: The inputs.
+            replay: Computes it on the inputs.
+            task: The inputs.
             seed: The run's seed.
-            by_token: Whether layers see a batch token by token, unpadded.
             learned: Module path to input ranges that training has learned, which hold in place of
                 observed ones.
         """
         self._model = model
-        self._front = front
-        self._batches = batches
+        self._replay = replay
+        self._task = task
         self._seed = seed
-        self._by_token = by_token
         self._ranges: dict[str, Range] = dict(learned)
         self._inputs: dict[str, CleanInputs] = {}
         self._severities: dict[tuple[object, ...], float] = {}
@@ -94,7 +91,7 @@ class Calibration:
         if unknown:
             # No output is kept: those of a language model over a whole text would fill the memory.
             self._ranges |= observe_input_ranges(
-                self._model, unknown, lambda: deque(self._front.outputs(), maxlen=0)
+                self._model, unknown, lambda: deque(self._replay.outputs(), maxlen=0)
             )
         return {path: self._ranges[path] for path in paths}
 
@@ -123,12 +120,13 @@ class Calibration:
         """Return inputs of layers; those of the last ones asked for are kept, and no others."""
         unknown = [path for path in paths if path not in self._inputs]
         if unknown:
+            batches, by_token = self._task.batches, self._task.by_token
             passes = [
                 Pass(
-                    None if self._by_token else self._batches[index].attention_mask,
-                    partial(self._front.output, index),
+                    None if by_token else batches[index].attention_mask,
+                    partial(self._replay.output, index),
                 )
-                for index in spread(len(self._batches), BATCHES)
+                for index in spread(len(batches), BATCHES)
             ]
             found = {path: kept for path, kept in self._inputs.items() if path in paths}
             self._inputs = found | observe_inputs(self._model, unknown, passes)

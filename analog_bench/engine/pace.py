@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 from statistics import median
 from types import MappingProxyType
 
 import torch
+from torch import nn
 
 from analog_bench.case import Case
-from analog_bench.engine.walk import Walk
 from analog_bench.noise import InpNoise, OutNoise, PcmRead, Preset, Quantise, SShape, Tile
 from analog_bench.tasks.task import Task
 
@@ -46,68 +47,88 @@ _COSTS: Mapping[Tile, _Cost] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast this machine runs a clean model.
+    """How fast this machine runs a clean model, in seconds a token.
 
     Attributes:
-        stages: Seconds a token takes in each stage of the walk.
-        scoring: Seconds a token takes from the output to what is scored.
-        writes: Whether it writes, token by token: what a token takes then is no measure of how
-            long programming takes, which is short beside it.
+        forward: The forward pass.
+        scoring: From the output to what is scored.
+        begins: Module path to how far into the forward pass the module begins.
+        writes: Whether the model writes, token by token: what a token takes then is no measure of
+            how long programming takes, which is short beside it.
     """
 
-    stages: tuple[float, ...]
+    forward: float
     scoring: float
+    begins: Mapping[str, float]
     writes: bool = False
 
-    def seconds(self, case: Case, *, stage: int, share: float, tokens: int) -> float:
+    def seconds(
+        self, case: Case, layers: Sequence[str], *, replayed: bool, share: float, tokens: int
+    ) -> float:
         """Return the seconds that one chip of a case takes, about.
 
         Args:
             case: The case.
-            stage: The stage that it is computed from.
-            share: Share of the model's matrix-multiply weights in its layers.
+            layers: Module paths of its layers.
+            replayed: Whether what lies before them is replayed.
+            share: Share of the model's matrix-multiply weights in them.
             tokens: Tokens of the inputs.
         """
-        clean = (sum(self.stages[stage:]) + self.scoring) * tokens
+        skipped = min(self.begins[layer] for layer in layers) if replayed else 0.0
+        clean = (self.forward - skipped + self.scoring) * tokens
         if case.noise.WHERE != "tile":
             return clean
         cost = _COSTS[case.tile]
         reads = isinstance(case.noise, _READING) or case.hardware != "ideal"
         slower = (cost.reading if reads else cost.pass_) - 1.0
         programming = 0.0 if self.writes else cost.tokens
-        return clean + sum(self.stages) * share * (slower * tokens + programming)
+        return clean + self.forward * share * (slower * tokens + programming)
 
 
-def measure_pace(walk: Walk, task: Task) -> Pace:
+def measure_pace(model: nn.Module, task: Task) -> Pace:
     """Time a clean model on one batch of middling length, in about half a second.
 
     The first run warms caches up and does not count.
 
     Args:
-        walk: The model's stages; the model is clean.
+        model: The model, clean.
         task: The inputs.
     """
     index = len(task.batches) // 2
     tokens = task.batches[index].input_ids.numel()
     began = time.perf_counter()
-    runs = [_timed(walk, task, index)]
+    runs = [_timed(model, task, index)]
     # A first run that takes this long is all there is time for: a large model, or one that writes.
     while time.perf_counter() - began < _PROBE_S or (len(runs) > 1 and len(runs) <= _LEAST_RUNS):
-        runs.append(_timed(walk, task, index))
+        runs.append(_timed(model, task, index))
         if len(runs) > _MOST_RUNS:
             break
-    *stages, scoring = (median(timed) / tokens for timed in zip(*(runs[1:] or runs), strict=True))
-    return Pace(tuple(stages), scoring, walk.by_token)
+    runs = runs[1:] or runs
+
+    def typical(seconds: Sequence[float]) -> float:
+        return median(seconds) / tokens
+
+    return Pace(
+        typical([run.forward for run in runs]),
+        typical([run.scoring for run in runs]),
+        {path: typical([run.begins[path] for run in runs]) for path in runs[0].begins},
+        task.by_token,
+    )
 
 
-def _timed(walk: Walk, task: Task, index: int) -> list[float]:
-    """Return the seconds of each stage, and of what comes behind the last."""
-    times = [time.perf_counter()]
-    with torch.inference_mode():
-        state = walk.begin(task.batches[index])
-        for stage in walk.stages:
-            state = stage.run(state)
-            times.append(time.perf_counter())
-        task.reduce(index, state["output"])
-        times.append(time.perf_counter())
-    return [after - before for before, after in pairwise(times)]
+def _timed(model: nn.Module, task: Task, index: int) -> Pace:
+    """Return the seconds of a whole batch."""
+    begins: dict[str, float] = {}
+
+    def enter(path: str, *_: object) -> None:
+        begins.setdefault(path, time.perf_counter() - start)
+
+    with ExitStack() as stack, torch.inference_mode():
+        for path, module in model.named_modules():
+            stack.callback(module.register_forward_pre_hook(partial(enter, path)).remove)
+        start = time.perf_counter()
+        output = task.run(model, index)
+        computed = time.perf_counter()
+        task.reduce(index, output)
+        reduced = time.perf_counter()
+    return Pace(computed - start, reduced - computed, begins)

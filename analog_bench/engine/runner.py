@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import torch
@@ -14,26 +15,15 @@ from msgspec import structs
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import Chip, install
+from analog_bench.analog.layers import find
 from analog_bench.analog.manifest import Coverage
 from analog_bench.case import Case
-from analog_bench.engine.bert_walk import bert_walk
 from analog_bench.engine.calibration import Calibration, Known
 from analog_bench.engine.facts import Facts
-from analog_bench.engine.front import Front
-from analog_bench.engine.gpt2_walk import gpt2_walk
-from analog_bench.engine.mobilebert_walk import mobilebert_walk
 from analog_bench.engine.pace import Pace, measure_pace
-from analog_bench.engine.walk import WalkBuilder
-from analog_bench.engine.writing_walk import writing_walk
-from analog_bench.errors import UsageError
+from analog_bench.engine.replay import Replay
 from analog_bench.records import Measurement, Result, Status
 from analog_bench.tasks.task import Task
-from analog_bench.tasks.text_generation import TextGeneration
-
-WALKS: Mapping[str, WalkBuilder] = MappingProxyType(
-    {"bert": bert_walk, "mobilebert": mobilebert_walk, "gpt2": gpt2_walk}
-)
-"""How the models of each family are cut."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +47,11 @@ class Runner:
     def __init__(
         self,
         model: nn.Module,
-        family: str,
         task: Task,
         *,
         seed: int,
         weights: str,
-        module_path: Callable[[str], str],
-        front: bool = True,
+        replay: bool = True,
         per_example: bool = False,
         digital: Scores | None = None,
         input_ranges: Mapping[str, tuple[float, ...]] = MappingProxyType({}),
@@ -73,59 +61,47 @@ class Runner:
         Args:
             model: The model without noise, in eval mode. It is perturbed while a case runs, and is
                 exactly itself again afterwards.
-            family: Its architecture, a key of `WALKS`.
             task: The inputs, and how outputs are scored.
             seed: The run's seed, from which everything random derives.
             weights: Fingerprint of the weights, for the results.
-            module_path: Maps a public layer name to its path in the model.
-            front: Whether clean activations are kept between cases. Numbers do not depend on it.
+            replay: Whether clean activations are kept between cases. Numbers do not depend on it.
             per_example: Whether results keep the score of every example.
             digital: Scores of the digital model, where the weights are others: results are
                 compared with these.
             input_ranges: Public layer name to the input ranges of its tiles that training has
                 learned; for all other layers they are observed.
-
-        Raises:
-            UsageError: No walk is known for the family.
         """
-        if family not in WALKS:
-            raise UsageError(
-                f"the engine has no walk for models of the family {family!r}; "
-                f"known: {', '.join(sorted(WALKS))}"
-            )
         self.model = model
         self.task = task
-        self._walk = (
-            writing_walk(model, task) if isinstance(task, TextGeneration) else WALKS[family](model)
-        )
-        self._front = Front(self._walk, task.batches)
-        self._keep_front = front
-        self._seed = seed
         self.weights = weights
-        self._path = module_path
+        # The first token that a noisy layer changes is read by all layers for the next one: a model
+        # that writes has nothing clean to replay.
+        self._replays = replay and not task.by_token
+        self._replay = Replay(
+            model, partial(task.run, model), len(task.batches), enabled=self._replays
+        )
+        self._seed = seed
         self._per_example = per_example
         self._facts = Facts(model)
         self._calibration = Calibration(
             model,
-            self._front,
-            task.batches,
+            self._replay,
+            task,
             seed=seed,
-            by_token=self._walk.by_token,
-            learned={module_path(layer): ranges for layer, ranges in input_ranges.items()},
+            learned=dict(zip(self._paths(input_ranges), input_ranges.values(), strict=True)),
         )
         self._digital = digital
 
     def digital(self) -> Scores:
-        """Return the digital model's scores: those given, or computed once, from the front on."""
+        """Return the digital model's scores: those given, or computed once."""
         if self._digital is None:
-            self._front.move_to(self._front.stage)
             batches = range(len(self.task.batches))
             self._digital = self._scored([self._reduced(index) for index in batches])
         return self._digital
 
     def pace(self) -> Pace:
         """Find out, in a fraction of a second, how fast the clean model runs here."""
-        return measure_pace(self._walk, self.task)
+        return measure_pace(self.model, self.task)
 
     def seconds(self, case: Case, pace: Pace) -> float:
         """Return the seconds that one chip of a case will take, about.
@@ -134,10 +110,11 @@ class Runner:
             case: The case.
             pace: How fast the model runs here.
         """
-        paths = [self._path(layer) for layer in case.layers]
+        paths = self._paths(case.layers)
         return pace.seconds(
             case,
-            stage=self._walk.first_stage(paths) if self._keep_front else 0,
+            paths,
+            replayed=self._replays,
             share=self._facts.share(paths),
             tokens=sum(batch.input_ids.numel() for batch in self.task.batches),
         )
@@ -152,8 +129,8 @@ class Runner:
         Returns:
             The result: `broken` where a chip's outputs or scores are not finite numbers.
         """
-        paths = [self._path(layer) for layer in case.layers]
-        self._front.move_to(self._walk.first_stage(paths) if self._keep_front else 0)
+        paths = self._paths(case.layers)
+        self._replay.move_to(paths)
         self.digital()
         known = self._calibration.of(case, paths)
         measured: list[Measurement] = []
@@ -201,7 +178,7 @@ class Runner:
 
     def skipped(self, case: Case, reason: str) -> Result:
         """Return the result of a case that this environment cannot measure."""
-        paths = [self._path(layer) for layer in case.layers]
+        paths = self._paths(case.layers)
         return self._result(case, paths, "skipped", reason, (), None)
 
     @contextmanager
@@ -215,9 +192,9 @@ class Runner:
         Yields:
             The chip, at the case's drift time.
         """
-        paths = [self._path(layer) for layer in case.layers]
+        paths = self._paths(case.layers)
         if self._calibration.needed(case):
-            self._front.move_to(0)
+            self._replay.move_to(paths)
         with self._chip(case, paths, index, self._calibration.of(case, paths)) as chip:
             yield chip
 
@@ -237,16 +214,19 @@ class Runner:
             chip.drift_to(case.drift_s)
             yield chip
 
+    def _paths(self, layers: Iterable[str]) -> list[str]:
+        return [place.path for place in find(self.model, layers)]
+
     def _read(self, chip: Chip) -> list[Tensor]:
         found = []
         for index, batch in enumerate(self.task.batches):
-            mask = None if self._walk.by_token else batch.attention_mask
+            mask = None if self.task.by_token else batch.attention_mask
             with chip.reading(index, mask):
                 found.append(self._reduced(index))
         return found
 
     def _reduced(self, batch: int) -> Tensor:
-        return self.task.reduce(batch, self._front.output(batch))
+        return self.task.reduce(batch, self._replay.output(batch))
 
     def _scored(self, reduced: Sequence[Tensor]) -> Scores:
         per_example = self.task.score(reduced)

@@ -1,4 +1,4 @@
-"""Bootstrap over chips, for statistics that are no means: whole chips are drawn again."""
+"""Bootstrap over chips, for statistics that are not means: whole chips are resampled."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Return the bootstrap interval of a statistic over chips.
 
-    Chips are drawn with replacement, each with all that was measured on it (all drift times, all
-    layers), as they are the unit of sampling. The interval is BCa, corrected for bias and for a
+    Chips are the unit of sampling: they are drawn with replacement, each with all that was measured
+    on it (all drift times, all layers). The interval is BCa, corrected for bias and for a
     spread that depends on the value (Efron, "Better bootstrap confidence intervals", J. Am. Stat.
     Assoc. 82, 1987). Where BCa is degenerate (chips all alike, or a statistic that no leaving out
     of a chip moves) it is the percentile interval. Both are taken at `small_sample_level`.
@@ -57,17 +57,14 @@ def bootstrap_interval(
     covers 95 % of means of normal scores on any number of chips: for means take `mean_interval`.
 
     Args:
-        samples: One row a chip; shape (chips, ...), at least two chips, in any order.
+        samples: One row a chip; shape (chips, ...), at least two chips. Their order does not
+            matter, not even to rounding.
         statistic: Maps sets of chips to one number a set, shape (sets, chips, ...) to (sets,), such
             as `lambda sets: np.median(sets, axis=1)`. It must not depend on the order of chips; a
             set has one chip less than the samples while BCa's acceleration is found.
         confidence: Coverage wanted, between 0 and 1.
         resamples: Number of sets drawn.
-        seed: What is drawn follows from it; equal seeds give equal intervals.
-
-    Returns:
-        Lower and upper end, in the unit of the statistic. The order of the chips does not matter,
-        not even to rounding.
+        seed: Of the draws.
 
     Raises:
         ValueError: Fewer than two chips, a number that is not finite, or a statistic that does not
@@ -76,13 +73,13 @@ def bootstrap_interval(
     rows = _rows(samples)
 
     def checked(sets: Array) -> Array:
-        found = np.asarray(statistic(sets), dtype=np.float64)
-        if found.shape != sets.shape[:1]:
+        values = np.asarray(statistic(sets), dtype=np.float64)
+        if values.shape != sets.shape[:1]:
             raise ValueError(
-                f"the statistic returned shape {found.shape} for {len(sets)} sets of chips; "
+                f"the statistic returned shape {values.shape} for {len(sets)} sets of chips; "
                 f"it must reduce (sets, chips, ...) to ({len(sets)},)"
             )
-        return found
+        return values
 
     low, high = _ends(rows, checked, confidence, resamples, seed)
     return float(low), float(high)
@@ -97,15 +94,15 @@ def trajectory_band(
 ) -> tuple[Array, Array]:
     """Return the bootstrap band of a mean drift curve.
 
-    A chip's scores at different times are of one piece of hardware, so whole curves are drawn
-    again; the band is that of `bootstrap_interval` at each time. It is pointwise: at each time it
-    covers the true mean about as often as is said there, all times together less often.
+    A chip's scores at different times are of one piece of hardware, so whole curves are resampled;
+    the band is that of `bootstrap_interval` at each time. It is pointwise: at each time it covers
+    the true mean about as often as is said there, all times together less often.
 
     Args:
         trajectories: Scores; shape (chips, times), at least two chips, in any order.
         confidence: Coverage wanted at each time, between 0 and 1.
         resamples: Number of sets of chips drawn.
-        seed: What is drawn follows from it.
+        seed: Of the draws.
 
     Returns:
         Lower and upper ends, in the unit of the scores; shape (times,) each.
@@ -128,13 +125,6 @@ def small_sample_level(confidence: float, chips: int) -> float:
     (Hesterberg, "What teachers should know about the bootstrap", Am. Stat. 69, 2015).
     0.983 for 0.95 and 10 chips.
 
-    Args:
-        confidence: Coverage wanted, between 0 and 1.
-        chips: Number of chips, at least two.
-
-    Returns:
-        The level, between the confidence and 1.
-
     Raises:
         ValueError: A confidence that is not between 0 and 1, or fewer than two chips.
     """
@@ -148,7 +138,7 @@ def small_sample_level(confidence: float, chips: int) -> float:
 
 
 def _rows(samples: ArrayLike) -> Array:
-    """Return the chips in an order of their own, so that theirs does not matter."""
+    """Return the chips in a canonical order, so that theirs does not matter."""
     rows = np.asarray(samples, dtype=np.float64)
     if rows.ndim == 0 or len(rows) < 2 or rows.size == 0:
         raise ValueError(f"a bootstrap needs at least two chips, found shape {rows.shape}")
@@ -168,8 +158,8 @@ def _ends(
         # scipy passes the chips along the last axis, after one axis of sets or none. In order,
         # so that equal sets have equal statistics to the bit: BCa counts ties.
         chosen = np.sort(np.moveaxis(index, axis, -1), axis=-1)
-        found = statistic(rows[chosen.reshape(-1, chosen.shape[-1])])
-        return np.moveaxis(found, 0, -1).reshape((*found.shape[1:], *chosen.shape[:-1]))
+        values = statistic(rows[chosen.reshape(-1, chosen.shape[-1])])
+        return np.moveaxis(values, 0, -1).reshape((*values.shape[1:], *chosen.shape[:-1]))
 
     resample = partial(
         stats.bootstrap,

@@ -26,7 +26,7 @@ class ChipChange:
     Attributes:
         effect: New score − stored score, mean over chips, in the metric's unit.
         how: The chips compared, in words: `3 chips, paired`.
-        paired: Whether chip was compared with the same chip.
+        paired: Whether each chip was compared with itself.
     """
 
     effect: Effect
@@ -45,7 +45,7 @@ def initial_change(result: Result, entry: CaseEntry, metric: Metric) -> ChipChan
 
     Args:
         result: What was measured.
-        entry: What is stored for the same protocol, case version and weights.
+        entry: The baseline of the same protocol, case version and weights.
         metric: The metric to compare in; every chip has a score in it.
     """
     return _change(result, result.initial_chips, entry, entry.initial_chips, metric)
@@ -55,12 +55,7 @@ def confirmation_change(result: Result, entry: CaseEntry, metric: Metric) -> Chi
     """Compare the chips measured to confirm a suspicion; None where there are none.
 
     A baseline without confirmation chips lends its initial ones: the new chips are fresh all the
-    same, but cannot be paired.
-
-    Args:
-        result: What was measured.
-        entry: What is stored for the same protocol, case version and weights.
-        metric: The metric to compare in; every chip has a score in it.
+    same, but cannot be paired. Arguments as of `initial_change`.
     """
     if not result.confirmation_chips:
         return None
@@ -69,11 +64,11 @@ def confirmation_change(result: Result, entry: CaseEntry, metric: Metric) -> Chi
 
 
 def draws_nothing(result: Result) -> bool:
-    """Return whether one chip says all there is to say: the case's noise is no random one."""
+    """Return whether one chip is enough, because the case's noise is not random."""
     try:
         noise = parse_noise(result.noise)
     except UsageError:
-        # A family that this version does not have: nothing is known of it.
+        # A noise family that this version does not know.
         return False
     return not noise.RANDOM and result.hardware == "ideal"
 

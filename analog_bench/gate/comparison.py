@@ -18,8 +18,8 @@ class FamilyComparison:
     Attributes:
         scope: What they share.
         variant: `direct` or `hwa`.
-        metrics: The metrics, the main one first, with the margins that counted.
-        judged: Every result of the new run with its verdict, in the new run's order.
+        metrics: The main one first, with the margins that counted.
+        judged: Every result of the new run with its verdict.
         digital: Metric name to the verdict on the digital model; empty for HWA weights.
     """
 
@@ -36,8 +36,8 @@ class Comparison:
 
     Attributes:
         families: One record a study, model and variant of the new run.
-        gone: Study and case id of what only the old run holds, its families included.
-        changed: What differs in how the runs were made: name to old and new value, spelt.
+        gone: Study and case id of results that only the old run holds.
+        changed: What differs in how the runs were made: name to old and new value, as text.
     """
 
     families: tuple[FamilyComparison, ...]
@@ -55,15 +55,7 @@ class Comparison:
 
 
 def compare_runs(old: Run, new: Run) -> Comparison:
-    """Judge a run with another one as its baseline.
-
-    Args:
-        old: What counts as the baseline.
-        new: What is judged.
-
-    Returns:
-        The verdicts, family by family.
-    """
+    """Judge the new run with the old one as its baseline."""
     judgement = judge_groups(new.groups, EarlierRun(old))
     families = tuple(
         FamilyComparison(
@@ -89,11 +81,11 @@ def _changed(old: Run, new: Run) -> dict[str, tuple[str, str]]:
     before = {**old.manifest.environment, "commit": old.manifest.commit, "seed": old.manifest.seed}
     after = {**new.manifest.environment, "commit": new.manifest.commit, "seed": new.manifest.seed}
     return {
-        name: (_spelt(before.get(name)), _spelt(after.get(name)))
+        name: (_text(before.get(name)), _text(after.get(name)))
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
     }
 
 
-def _spelt(value: object) -> str:
+def _text(value: object) -> str:
     return "unknown" if value is None else str(value)

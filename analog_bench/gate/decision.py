@@ -1,4 +1,4 @@
-"""The rule: from the changes that one or two sets of chips show to what may be said of each case.
+"""The decision rule: from the changes on one or two sets of chips to an outcome for each case.
 
 A case whose initial chips are suspicious is measured once more, on confirmation chips that were
 named before anything was measured. Testing every case at 5 % would raise false alarms in proportion
@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from analog_bench.gate.multiplicity import benjamini_hochberg
-from analog_bench.gate.significance import Effect, p_above, p_below, tost
+from analog_bench.gate.significance import Effect, benjamini_hochberg, p_above, p_below, tost
 
 # Level of every one-sided test, and the false discovery rate among confirmed changes.
 LEVEL = 0.05
@@ -46,7 +45,7 @@ class Gains:
 
 @dataclass(frozen=True)
 class Decision:
-    """What may be said of one case.
+    """The outcome for one case.
 
     Attributes:
         outcome: In one word.
@@ -59,17 +58,10 @@ class Decision:
 
 
 def suspicion(gain: Effect, margin: float) -> int:
-    """Say whether one set of chips alone suggests a change.
+    """Return whether one set of chips suggests a change: −1 for worse, 1 for better, 0 for neither.
 
     It does where the estimate lies beyond the margin and is significant at 5 %, one-sided, without
     any correction: the confirmation chips are there for that.
-
-    Args:
-        gain: The change, up is better.
-        margin: The change that matters.
-
-    Returns:
-        −1 for worse, 1 for better, 0 for neither.
     """
     if gain.change < -margin and p_below(gain, 0.0) <= LEVEL:
         return -1
@@ -90,12 +82,6 @@ def decide(family: Sequence[Gains]) -> list[Decision]:
        selection by those does not bias them.
     3. A suspicious case without confirmation chips is `regressed` (`improved`) where its p-value is
        at most 5 % after Benjamini–Hochberg among all cases of the family, else `inconclusive`.
-
-    Args:
-        family: One record a case, in any order.
-
-    Returns:
-        One decision a case, in the same order.
     """
     suspicions = [suspicion(gains.initial, gains.margin) for gains in family]
     adjusted = {
@@ -103,7 +89,7 @@ def decide(family: Sequence[Gains]) -> list[Decision]:
         **_adjusted(family, suspicions, direction=1),
     }
     return [
-        _one(gains, sign, adjusted.get(n))
+        _decide_case(gains, sign, adjusted.get(n))
         for n, (gains, sign) in enumerate(zip(family, suspicions, strict=True))
     ]
 
@@ -113,17 +99,17 @@ def _adjusted(
 ) -> dict[int, float]:
     """Return the corrected p-values of the suspicious cases of one direction, by position."""
     test = p_below if direction < 0 else p_above
-    picked = [n for n, sign in enumerate(suspicions) if sign == direction]
-    again = {n: gain for n in picked if (gain := family[n].confirmation) is not None}
-    confirmed = benjamini_hochberg([test(gain, 0.0) for gain in again.values()])
-    found = dict(zip(again, confirmed, strict=True))
-    if len(again) < len(picked):
+    suspects = [n for n, sign in enumerate(suspicions) if sign == direction]
+    remeasured = {n: gain for n in suspects if (gain := family[n].confirmation) is not None}
+    corrected = benjamini_hochberg([test(gain, 0.0) for gain in remeasured.values()])
+    adjusted = dict(zip(remeasured, corrected, strict=True))
+    if len(remeasured) < len(suspects):
         everywhere = benjamini_hochberg([test(gains.initial, 0.0) for gains in family])
-        found |= {n: everywhere[n] for n in picked if n not in again}
-    return found
+        adjusted |= {n: everywhere[n] for n in suspects if n not in remeasured}
+    return adjusted
 
 
-def _one(gains: Gains, sign: int, p: float | None) -> Decision:
+def _decide_case(gains: Gains, sign: int, p: float | None) -> Decision:
     deciding = gains.deciding
     if sign and p is not None and p <= LEVEL and sign * deciding.change > gains.margin:
         return Decision("improved" if sign > 0 else "regressed", p)

@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from analog_bench.gate.chip_change import RESOLUTION
 from analog_bench.gate.verdict import ABSURD, Kind, Verdict, other, uncompared
-from analog_bench.records import Metric, Result
+from analog_bench.records import Metric
 from analog_bench.store.baseline import DigitalEntry
 
 # Share of a metric's margin by which digital scores may differ between torch releases, whose
 # kernels sum in another order: 0.05 points of F1 where the margin is 1.
 DIGITAL_SHARE = 0.05
-
-
-def judge_digital_model(
-    now: Result, entry: DigitalEntry | None, metrics: Sequence[Metric]
-) -> dict[str, Verdict]:
-    """Compare the digital model with its baseline in each metric, see `judge_digital`.
-
-    Args:
-        now: A result that holds the digital model's scores, and whose weights are that model's.
-        entry: What is stored for its protocol; None where nothing is.
-        metrics: The metrics to compare in.
-
-    Returns:
-        Metric name to verdict.
-    """
-    return {
-        metric.name: judge_digital(
-            now.digital, entry, metric, protocol=now.protocol, weights=now.weights
-        )
-        for metric in metrics
-    }
 
 
 def judge_digital(
@@ -51,7 +30,7 @@ def judge_digital(
 
     Args:
         scores: Metric name to score of the digital model.
-        entry: What is stored for the protocol; None where nothing is.
+        entry: What is stored for it; None where nothing is.
         metric: The metric to compare in.
         protocol: The protocol of the scores.
         weights: Fingerprint of the model's weights.

@@ -15,8 +15,7 @@ class Interval:
 
     Attributes:
         centre: The estimate.
-        half_width: Half the interval's width; None where the data cannot give one (a single chip
-            shows no spread).
+        half_width: None where the data cannot give one: a single chip shows no spread.
     """
 
     centre: float
@@ -31,18 +30,12 @@ class Interval:
 
 
 def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
-    """Student's interval for a mean: m ± t(n−1) · s / √n, as `interval_of` takes it.
+    """Return Student's interval for a mean over chips: m ± t(n−1) · s / √n, as `interval_of`.
 
-    Args:
-        values: One finite value a chip, in any unit; shape (chips,), at least one, in any order.
-        confidence: Coverage wanted, between 0 and 1.
-
-    Returns:
-        The interval in the unit of the values: of width 0 where they are equal, without a half
-        width for a single one.
+    Its width is 0 where all values are equal; a single value gives no half width.
 
     Raises:
-        ValueError: No value at all, or one that is not a finite number.
+        ValueError: No value at all, or one that is not finite.
     """
     effect = paired_effect(values)
     bounds = interval_of(effect, confidence)

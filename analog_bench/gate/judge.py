@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from analog_bench.gate.digital import judge_digital_model
+from analog_bench.gate.digital import judge_digital
 from analog_bench.gate.verdict import Verdict, judge_family, outcome
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance, case_entry
@@ -135,20 +135,18 @@ def _judge_digital(group: Group, baselines: Baselines) -> dict[str, Verdict]:
     worst: dict[str, Verdict] = {}
     for protocol, result in group.digital_by_protocol.items():
         entry = baselines.digital(group.scope, protocol)
-        for metric, verdict in judge_digital_model(result, entry, group.metrics).items():
+        for metric in group.metrics:
+            verdict = judge_digital(
+                result.digital, entry, metric, protocol=protocol, weights=result.weights
+            )
             # Several runs may hold several protocols: none that is fine hides one that fails.
-            if metric not in worst or (verdict.fails and not worst[metric].fails):
-                worst[metric] = verdict
+            if metric.name not in worst or (verdict.fails and not worst[metric.name].fails):
+                worst[metric.name] = verdict
     return worst
 
 
 def outcomes(groups: Iterable[Group], judgement: Judgement | None) -> list[tuple[Result, Verdict]]:
-    """Return the results that have an outcome, with it: see `gate.verdict.outcome`.
-
-    Args:
-        groups: The results of each study on each model.
-        judgement: Their verdicts; None where nothing was compared.
-    """
+    """Return the results that have an outcome (`gate.verdict.outcome`), with it."""
     verdicts = judgement.cases if judgement else {}
     return [
         (result, verdict)

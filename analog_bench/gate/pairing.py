@@ -15,12 +15,12 @@ _FINGERPRINT_ZERO = 1e-9
 
 @dataclass(frozen=True)
 class Pairing:
-    """What can be compared with what.
+    """Which chips can be compared one by one.
 
     Attributes:
-        chips: Indices of the chips that are the same on both sides; empty where the two sides must
-            be taken for independent samples.
-        reason: Why they must; empty where chips are paired.
+        chips: Indices of the chips that are the same on both sides; empty where the two sides are
+            independent samples.
+        reason: Why they are; empty where chips are paired.
     """
 
     chips: tuple[int, ...]
@@ -35,13 +35,6 @@ def pair_chips(result: Result, entry: CaseEntry) -> Pairing:
     fingerprint on both sides matches: nothing is fixed at programming there, and what is drawn at
     each read follows from the seed. The C++ tile seeds itself from the clock and is never paired.
     One chip that does not match unpairs all: to leave it out would hide what changed.
-
-    Args:
-        result: The new measurements.
-        entry: The stored ones.
-
-    Returns:
-        The indices of the paired chips in order, or none and why.
     """
     if result.tile == "cpp":
         return Pairing((), "the C++ tile seeds itself from the clock")
@@ -61,12 +54,7 @@ def pair_chips(result: Result, entry: CaseEntry) -> Pairing:
 def same_fingerprint(one: Sequence[float], other: Sequence[float]) -> bool:
     """Return whether two fingerprints are of the same programmed weights.
 
-    Args:
-        one: Summaries of the programmed weights, as in `Measurement.fingerprint`.
-        other: The same of another chip.
-
-    Returns:
-        True where they are as long and agree to 1e-5 relative (to 1e-9 absolute near 0).
+    They are where they are equally long and agree to 1e-5 relative (to 1e-9 absolute near 0).
     """
     return len(one) == len(other) and all(
         math.isclose(a, b, rel_tol=FINGERPRINT_TOLERANCE, abs_tol=_FINGERPRINT_ZERO)

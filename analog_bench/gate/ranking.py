@@ -1,4 +1,4 @@
-"""Which layers lose most, and whether other chips would say the same."""
+"""Which layers lose most, and how stable that order is over chips."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_FOR_EXACT = 7
 
 @dataclass(frozen=True)
 class RankedLayer:
-    """One layer's place.
+    """One layer's rank.
 
     Attributes:
         layer: Its name.
@@ -38,7 +38,7 @@ class RankedLayer:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Layers from worst to best, and how far chips agree on that order.
+    """Layers from worst to best, and how well chips agree on that order.
 
     Attributes:
         layers: The layers, the one that loses most first.
@@ -79,7 +79,7 @@ def rank_layers(
 ) -> Ranking:
     """Rank layers by mean drop and say how stable the order is over chips.
 
-    Chips are drawn with replacement, the same ones for all layers, and the layers ranked anew; a
+    Chips are drawn with replacement, the same ones for all layers, and the layers ranked again; a
     rank's interval is the percentile interval at `small_sample_level`, its ends rounded outward to
     ranks that occurred. Simulated with 10 chips, 95 % intervals cover the true rank of 98 % and
     more of the layers, with 3 chips of 90 %. (Hall and Miller, "Using the bootstrap to quantify the
@@ -94,17 +94,14 @@ def rank_layers(
     Args:
         drops: Layer to the drop on each chip, larger is worse: by chip index, or in the order of
             the chips, which then count from 0. Chips that some layer lacks are left out. Layers of
-            equal drop stay in the order given.
+            equal drop stay in the order given; the order of the chips does not matter, not even to
+            rounding.
         confidence: Coverage wanted of the intervals, between 0 and 1.
         resamples: Number of sets of chips drawn.
-        seed: What is drawn follows from it.
-
-    Returns:
-        The ranking; without layers for an empty mapping. The order of the chips does not matter,
-        not even to rounding.
+        seed: Of the draws.
 
     Raises:
-        ValueError: No chip that all layers have, or a drop that is not a finite number.
+        ValueError: No chip that all layers have, or a drop that is not finite.
     """
     if not drops:
         return Ranking((), 0, None, None)
@@ -140,16 +137,11 @@ def spearman_with_interval(
     seven of them (Spearman, "The proof and measurement of association between two things", Am. J.
     Psychol. 15, 1904; Kendall, "Rank correlation methods", 1970).
 
-    Args:
-        x: One value a layer.
-        y: Another value of the same layers, in the same order.
-        confidence: Coverage wanted, between 0 and 1.
-
     Returns:
         The correlation; None for fewer than four layers or where a side is constant.
 
     Raises:
-        ValueError: Sides of unequal length, or a value that is not a finite number.
+        ValueError: Sides of unequal length, or a value that is not finite.
     """
     one, other = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if one.shape != other.shape or one.ndim != 1:
@@ -159,9 +151,9 @@ def spearman_with_interval(
     number = len(one)
     if number < _FEWEST_FOR_CORRELATION or np.ptp(one) == 0.0 or np.ptp(other) == 0.0:
         return None
-    found = stats.spearmanr(one, other)
-    rho = max(-1.0, min(1.0, float(found.statistic)))
-    p = float(found.pvalue) if number > _MOST_FOR_EXACT else _exact_p(one, other)
+    tested = stats.spearmanr(one, other)
+    rho = max(-1.0, min(1.0, float(tested.statistic)))
+    p = float(tested.pvalue) if number > _MOST_FOR_EXACT else _exact_p(one, other)
     if abs(rho) > 1.0 - 1e-12:
         return RankCorrelation(math.copysign(1.0, rho), None, p)
     half_width = float(stats.norm.ppf((1.0 + confidence) / 2.0)) * math.sqrt(
@@ -172,7 +164,7 @@ def spearman_with_interval(
 
 
 def _table(drops: Mapping[str, Sequence[float] | Mapping[int, float]]) -> Array:
-    """Return the drops as (layers, chips), the chips in an order of their own."""
+    """Return the drops as (layers, chips), the chips in a canonical order."""
     by_chip = [row if isinstance(row, Mapping) else dict(enumerate(row)) for row in drops.values()]
     shared = sorted(set.intersection(*(set(row) for row in by_chip)))
     if not shared:

@@ -12,7 +12,7 @@ from analog_bench.records import Metric, Result
 
 @dataclass(frozen=True)
 class Requirement:
-    """What a user demands of hardware, whatever earlier runs measured.
+    """A demand on the hardware, independent of earlier runs.
 
     Attributes:
         metric: The metric.
@@ -24,18 +24,11 @@ class Requirement:
     most: float
 
     def unmet(self, result: Result) -> str:
-        """Say how a result fails the requirement.
+        """Return in one line how a result fails the requirement; empty where it does not.
 
-        The mean over the initial chips counts, not its interval: one who wants to be sure
-        measures more chips.
-
-        Args:
-            result: What was measured.
-
-        Returns:
-            One line; empty where the requirement is met, or the result has no such score.
+        The mean over the initial chips counts, not its interval: more chips make it surer.
         """
-        # Not at the top: scipy takes a second to load, and options are read at every collection.
+        # Imported late: scipy takes a second to load, and options are read at every collection.
         from analog_bench.gate.interval import mean_interval
 
         name = self.metric.name
@@ -59,13 +52,6 @@ class Requirement:
 def parse_requirement(text: str, metrics: Mapping[str, Metric]) -> Requirement:
     """Read `METRIC=VALUE`, such as `f1=2`.
 
-    Args:
-        text: What the user wrote.
-        metrics: Every metric by name.
-
-    Returns:
-        The requirement.
-
     Raises:
         UsageError: An unknown metric, or a value that is not a number of at least 0.
     """
@@ -84,5 +70,5 @@ def parse_requirement(text: str, metrics: Mapping[str, Metric]) -> Requirement:
 
 
 def first_unmet(result: Result, requirements: Sequence[Requirement]) -> str:
-    """Return what the first requirement that is not met has to say; empty where all are."""
+    """Return the message of the first requirement that is not met; empty where all are."""
     return next(filter(None, (requirement.unmet(result) for requirement in requirements)), "")

@@ -1,4 +1,4 @@
-"""Scores beside the raw metrics: A*, one-day accuracy and what a month takes."""
+"""Robustness scores: A*, one-day accuracy and the variation over a month."""
 
 from __future__ import annotations
 
@@ -17,20 +17,9 @@ MONTH_S = 2_592_000.0
 
 @dataclass(frozen=True)
 class Conditions:
-    """What results share that differ in nothing but the drift time.
+    """What results that differ only in the drift time share; fields of `Result`.
 
-    Attributes:
-        study: Name of the study.
-        model: Name of the model.
-        group: The layers, by their short name.
-        noise: The noise.
-        tile: Tile engine.
-        hardware: Hardware preset.
-        variant: `direct` or `hwa`.
-        case_version: Version of the case.
-        protocol: Fingerprint of data, tokeniser, lengths and metric versions.
-        weights: Fingerprint of the digital weights.
-        seed: The run's seed: under another one, equal indices are other chips.
+    The seed is one of them: under another one, equal indices are other chips.
     """
 
     study: str
@@ -47,7 +36,7 @@ class Conditions:
 
 
 def conditions_of(result: Result) -> Conditions:
-    """Return what a result shares with those that differ from it in nothing but the drift time."""
+    """Return what a result shares with those that differ from it only in the drift time."""
     return Conditions(**{field.name: getattr(result, field.name) for field in fields(Conditions)})
 
 
@@ -80,15 +69,7 @@ def a_star(score: float, digital: float, chance: float) -> float | None:
     1 is as good as digital, 0 as good as guessing; it may lie outside. It needs no direction: where
     lower is better (cross-entropy), numerator and denominator both change sign. (Accuracy
     normalised for chance, as Cohen, "A coefficient of agreement for nominal scales", Educ. Psychol.
-    Meas. 20, 1960, does for agreement.)
-
-    Args:
-        score: The analog model's score.
-        digital: The digital model's, on the same examples.
-        chance: The score of guessing on them.
-
-    Returns:
-        A*; None where digital scores as guessing does, so that there is nothing between.
+    Meas. 20, 1960, does for agreement.) None where digital scores as guessing does.
     """
     if digital == chance:
         return None
@@ -96,13 +77,10 @@ def a_star(score: float, digital: float, chance: float) -> float | None:
 
 
 def one_day_score(scores: Mapping[float, Iterable[float]]) -> Interval | None:
-    """Return the score one day (86,400 s) after programming.
+    """Return the mean over chips one day (86,400 s) after programming; None where not measured.
 
     Args:
         scores: Drift time in seconds to one score a chip.
-
-    Returns:
-        Mean over chips and Student's interval; None where no chip was measured then.
     """
     return _mean(scores.get(DAY_S, ()))
 
@@ -117,30 +95,25 @@ def month_change(scores: Mapping[float, Mapping[int, float]]) -> Interval | None
 
     Args:
         scores: Drift time in seconds to chip index to score; chips that lack one of the two times
-            are left out.
-
-    Returns:
-        Mean over chips and Student's interval; None where no chip has both times.
+            are left out. Without any that has both there is no change (None).
     """
     first, last = scores.get(SECOND_S, {}), scores.get(MONTH_S, {})
     return _mean(last[chip] - first[chip] for chip in first.keys() & last.keys())
 
 
 def robustness_of(results: Sequence[Result], metric: Metric) -> list[Robustness]:
-    """Score results, each group of them that differs only in the drift time.
+    """Score each group of results that differ only in the drift time.
 
-    Chips of different seeds never meet. A confirmation chip enters no score. A result that was not
-    measured, or that lacks a finite score of a chip, counts as not there. Where chips of one index
-    carry different fingerprints at 1 s and at 30 d they are not the same hardware, and there is no
-    AVM.
+    Confirmation chips enter no score. A result that was not measured, or that lacks a finite score
+    of a chip, is ignored. Where chips of one index carry different fingerprints at 1 s and at 30 d
+    they are not the same hardware, and there is no AVM.
 
     Args:
         results: Any results, in any order; one for each drift time of a group.
         metric: The metric to score in.
 
     Returns:
-        One entry a group, in the order in which the groups first appear; groups without a single
-        score have none.
+        One entry a group that has a score, in the order in which the groups first appear.
 
     Raises:
         ValueError: Two results of the same group and drift time.
@@ -160,15 +133,14 @@ def _robustness(
     conditions: Conditions, times: Mapping[float, Result], metric: Metric
 ) -> Robustness:
     scores = {drift_s: _scores(result, metric) for drift_s, result in sorted(times.items())}
-    normalised: dict[float, Interval] = {}
-    for drift_s, chips in scores.items():
-        found = _a_stars(times[drift_s], list(chips.values()), metric)
-        if found is not None:
-            normalised[drift_s] = found
+    normalised = {
+        drift_s: _a_stars(times[drift_s], list(chips.values()), metric)
+        for drift_s, chips in scores.items()
+    }
     return Robustness(
         conditions=conditions,
         metric=metric.name,
-        a_star=normalised,
+        a_star={drift_s: stars for drift_s, stars in normalised.items() if stars is not None},
         one_day=one_day_score({drift_s: chips.values() for drift_s, chips in scores.items()}),
         avm=month_change(scores) if _same_hardware(times) else None,
     )
@@ -180,16 +152,16 @@ def _a_stars(result: Result, scores: Sequence[float], metric: Metric) -> Interva
         return None
     if (digital <= chance) if metric.higher_is_better else (digital >= chance):
         return None
-    placed = [a_star(score, digital, chance) for score in scores]
-    return _mean(value for value in placed if value is not None)
+    stars = [a_star(score, digital, chance) for score in scores]
+    return _mean(star for star in stars if star is not None)
 
 
 def _scores(result: Result, metric: Metric) -> dict[int, float]:
     """Return chip to score; empty unless every initial chip has a finite one."""
     if result.status != "measured":
         return {}
-    found = {chip.chip: chip.scores.get(metric.name, math.nan) for chip in result.initial_chips}
-    return found if all(map(math.isfinite, found.values())) else {}
+    scores = {chip.chip: chip.scores.get(metric.name, math.nan) for chip in result.initial_chips}
+    return scores if all(map(math.isfinite, scores.values())) else {}
 
 
 def _same_hardware(times: Mapping[float, Result]) -> bool:

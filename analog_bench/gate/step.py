@@ -1,4 +1,4 @@
-"""Where a row of runs changed: the run from which on the scores are others.
+"""Where a series of runs changed: the run from which on the scores differ.
 
 The same chip comes back every night, so a hundred nights of three chips are three chips: readings
 of one chip are averaged over the runs of a side before anything is tested.
@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 
 from analog_bench.gate.chip_change import RESOLUTION
 from analog_bench.gate.decision import LEVEL
-from analog_bench.gate.multiplicity import benjamini_hochberg
-from analog_bench.gate.significance import Effect, p_below, paired_effect
+from analog_bench.gate.significance import (
+    Effect,
+    benjamini_hochberg,
+    p_below,
+    paired_effect,
+)
 
 Readings: TypeAlias = Sequence[Mapping[Hashable, float]]
-"""One record a run, in order: what tells a chip from all others to its score; finite, not empty."""
+"""One mapping a run, in order: the identity of a chip to its finite score; not empty."""
 
 _Array: TypeAlias = NDArray[np.float64]
 _Flags: TypeAlias = NDArray[np.bool_]
@@ -34,7 +38,7 @@ class Row:
     Attributes:
         readings: Chip to score, run by run.
         margin: The change that matters, in the unit of the scores.
-        draws: Whether anything in it is random; where not, one chip says all there is to say.
+        draws: Whether anything in it is random; where not, one chip is enough.
     """
 
     readings: Readings
@@ -44,13 +48,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Step:
-    """A change that stays.
+    """A lasting change.
 
     Attributes:
         at: Position of the first run after it.
-        effect: Mean after − mean before, in the unit of the scores, over the runs up to its
-            neighbours in the row.
-        paired: Whether chip was compared with the same chip.
+        effect: Mean after − mean before, in the unit of the scores, over the runs up to the
+            neighbouring steps.
+        paired: Whether each chip was compared with itself.
         p: Two-sided p-value, corrected for the places that it could have been at, and for the rows
             that were searched.
     """
@@ -79,18 +83,12 @@ def find_steps(rows: Sequence[Row]) -> list[tuple[Step, ...]]:
     times the row's number of places (Bonferroni), and after Benjamini-Hochberg among the rows.
     Between two runs of the very same scores there is no place for a step, so a row that changes
     once is corrected for one.
-
-    Args:
-        rows: The rows.
-
-    Returns:
-        The steps of each row, in the order of its runs.
     """
-    found = [_segments(row) for row in rows]
+    candidates = [_segments(row) for row in rows]
     # A row without a step was searched, too: it counts.
-    tested = [step.p for steps in found for step in steps]
+    tested = [step.p for steps in candidates for step in steps]
     corrected = iter(benjamini_hochberg(tested))
-    steps = [[replace(step, p=next(corrected)) for step in steps] for steps in found]
+    steps = [[replace(step, p=next(corrected)) for step in steps] for steps in candidates]
     return [
         tuple(step for step in own if _holds(step, row))
         for own, row in zip(steps, rows, strict=True)
@@ -103,8 +101,8 @@ def _segments(row: Row) -> list[Step]:
     runs = scores.shape[1]
     changes = _changes(scores)
     taken = functools.cache(functools.partial(_step, scores, row, max(1, int(changes.sum()))))
-    found = _search(scores, changes, row, taken, 0, runs)
-    places = sorted({*found, *_plain_to_see(changes)})
+    searched = _search(scores, changes, row, taken, 0, runs)
+    places = sorted({*searched, *_isolated_changes(changes)})
     while True:
         ends = [0, *places, runs]
         steps = [
@@ -135,7 +133,7 @@ def _search(
         yield from _search(scores, changes, row, taken, at, high)
 
 
-def _plain_to_see(changes: _Flags) -> Iterator[int]:
+def _isolated_changes(changes: _Flags) -> Iterator[int]:
     """Yield the places with a change where the runs before and after repeat each other."""
     padded = [False, *changes.tolist(), False]
     for at in range(1, len(changes) + 1):
@@ -185,8 +183,8 @@ def _step(scores: _Array, row: Row, places: int, low: int, at: int, high: int) -
 def _pooled_effect(new: Sequence[float], old: Sequence[float]) -> Effect:
     """Estimate a change between other chips, whose spread is taken over both sides.
 
-    Not Welch's: far out, where many places and rows lead, it is much too sure of a side of few
-    chips that happen to be alike.
+    Not Welch's: at the small p-values that many places and rows require, it is far too confident
+    about a side of few chips that happen to be alike.
     """
     after, before = paired_effect(new), paired_effect(old)
     change, freedom = after.change - before.change, after.freedom + before.freedom
@@ -225,7 +223,7 @@ def _means(scores: _Array) -> dict[int, float]:
 
 
 def _changes(scores: _Array) -> _Flags:
-    """Say of each run but the first whether its chips or their scores are others than before."""
+    """Return for each run but the first whether its chips or their scores differ from before."""
     before, after = scores[:, :-1], scores[:, 1:]
     with np.errstate(invalid="ignore"):
         moved = np.abs(after - before) > RESOLUTION

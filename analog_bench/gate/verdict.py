@@ -14,9 +14,8 @@ from analog_bench.gate.chip_change import (
     initial_change,
 )
 from analog_bench.gate.decision import LEVEL, Decision, Gains, Outcome, decide, suspicion
-from analog_bench.gate.power import detectable
 from analog_bench.gate.robustness import a_star
-from analog_bench.gate.significance import Effect, interval_of
+from analog_bench.gate.significance import Effect, detectable, interval_of
 from analog_bench.records import Metric, Result
 from analog_bench.store.baseline import CaseEntry
 
@@ -34,7 +33,7 @@ _FAR_FROM_CHANCE = 0.25
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says of one case, in one metric.
+    """The gate's verdict on one case, in one metric.
 
     Attributes:
         kind: `regressed`, `equivalent`, `improved` or `inconclusive` after a comparison; `new` (no
@@ -44,7 +43,7 @@ class Verdict:
             None without a comparison.
         interval: 95 % confidence interval of the change; None where there is none.
         margin: The change that matters, in the metric's unit.
-        paired: Whether chip was compared with the same chip.
+        paired: Whether each chip was compared with itself.
         reason: One plain sentence.
         p: One-sided p-value of a suspected change, corrected for the number of cases; None where
             nothing was suspected.
@@ -80,8 +79,7 @@ def judge_family(cases: Sequence[tuple[Result, CaseEntry | None]], metric: Metri
     decided as `decide` describes. Equal data is never `regressed`, whatever the margin.
 
     Args:
-        cases: What was measured, and what is stored for it as `CaseBaseline.find` returns it; all
-            cases that are read together, in any order.
+        cases: All results that are read together, each with its baseline.
         metric: The metric to compare in, with the margin that counts here.
 
     Returns:
@@ -107,30 +105,18 @@ def judge(result: Result, entry: CaseEntry | None, metric: Metric) -> Verdict:
 
 
 def outcome(result: Result, given: Verdict | None, metric: Metric) -> Verdict | None:
-    """Return what is to be said of a result: that it is broken or skipped needs no baseline.
-
-    Args:
-        result: The result.
-        given: Its verdict; None where it was not compared.
-        metric: The metric of its study.
-    """
+    """Return the given verdict; without one, `broken` or `skipped`, which need no baseline."""
     if given is None and result.status != "measured":
         return judge(result, None, metric)
     return given
 
 
 def needs_confirmation(result: Result, entry: CaseEntry | None, metric: Metric) -> bool:
-    """Return whether a case looks changed, so that fresh chips should be measured to confirm it.
-
-    Args:
-        result: What was measured on the initial chips.
-        entry: What is stored for the case.
-        metric: The metric to compare in.
-    """
+    """Return whether the initial chips look changed, so that fresh ones should confirm it."""
     if entry is None or _without_comparison(result, entry, metric) is not None:
         return False
     gain = initial_change(result, entry, metric).gain(metric)
-    # Without a spread nothing is drawn, and fresh chips would be the same chip again.
+    # Without a spread nothing is random, and fresh chips would be the same chip again.
     return gain.standard_error != 0.0 and suspicion(gain, metric.margin) != 0
 
 
@@ -148,7 +134,7 @@ class _Compared:
     def gains(self, metric: Metric) -> Gains:
         initial = self.initial.gain(metric)
         confirmation = self.confirmation.gain(metric) if self.confirmation else None
-        # Updating a baseline measures both sets of chips: the second counts where it was needed.
+        # Updating a baseline measures both sets of chips: the second counts only where needed.
         needed = suspicion(initial, metric.margin) != 0
         return Gains(initial, confirmation if needed else None, max(metric.margin, RESOLUTION))
 
@@ -251,14 +237,14 @@ def _stale(result: Result, entry: CaseEntry) -> str:
 
 
 def other(what: str, stored: str, now: str) -> str:
-    """Say that a baseline is of something else."""
+    """Return the reason of a stale baseline: it is of another protocol, version or weights."""
     return f"the baseline is of another {what} ({stored[:12]}, now {now[:12]})"
 
 
 def _collapsed(result: Result, entry: CaseEntry, name: str) -> str:
-    """Say that a case now scores what guessing does, and did not before; empty where it does not.
+    """Return the reason where a case now scores like guessing, and did not before; else empty.
 
-    Not a matter of statistics: one chip is enough to see it.
+    That is no matter of statistics: one chip is enough to see it.
     """
     digital, chance = result.digital.get(name), result.chance.get(name)
     if digital is None or chance is None:

@@ -1,4 +1,4 @@
-"""Where runs are read from, and how a history is kept: run files, Parquet and JSON lines."""
+"""The files of a history: run files, Parquet and JSON lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 from analog_bench.atomic_file import write_atomic
 from analog_bench.codec import compact, convert, read_json
 from analog_bench.errors import StoreError
-from analog_bench.history.row import COLUMNS, Row, Type, rows_of, run_id_of
+from analog_bench.history.row import COLUMNS, Row, SqlType, rows_of, run_id_of
 from analog_bench.store.run import Manifest
 from analog_bench.store.run_file import run_from_json
 
@@ -21,7 +21,8 @@ Table: TypeAlias = Any
 """A pyarrow table with the columns of `COLUMNS`."""
 
 RUN_FILES = "bench-*.json"
-KEPT = (".parquet", ".jsonl")
+KEPT = {".parquet": "parquet", ".jsonl": "JSON lines"}
+"""The file name endings of histories, and what they hold."""
 _WHAT_NOW = "run `pytest bench` first, or name run files or folders of them"
 
 
@@ -31,25 +32,17 @@ class Sources:
 
     Attributes:
         named: Run files that the user named: each must be readable.
-        found: Run files that lay in a folder: what cannot be read is told, and left out.
-        parquet: Histories as Parquet.
-        lines: Histories as JSON lines.
+        found: Run files in folders: unreadable ones are reported and left out.
+        kept: Histories, as Parquet or JSON lines.
     """
 
     named: tuple[Path, ...]
     found: tuple[Path, ...]
-    parquet: tuple[Path, ...]
-    lines: tuple[Path, ...]
+    kept: tuple[Path, ...]
 
 
 def sources_of(paths: Sequence[Path]) -> Sources:
-    """Look at what the user named.
-
-    Args:
-        paths: Run files, histories (`.parquet`, `.jsonl`), and folders of either.
-
-    Returns:
-        The files, each once.
+    """Return the files behind run files, histories (`.parquet`, `.jsonl`) and folders of either.
 
     Raises:
         StoreError: There is no such file or folder, or none of the folders holds anything.
@@ -61,38 +54,31 @@ def sources_of(paths: Sequence[Path]) -> Sources:
             )
     folders = [path for path in paths if path.is_dir()]
     files = [path for path in paths if path not in folders]
-    named = [path for path in files if path.suffix not in KEPT]
-    found = [file for path in folders for file in sorted(path.glob(RUN_FILES))]
-    kept = [path for path in files if path.suffix in KEPT]
-    kept += [
-        file for path in folders for suffix in KEPT for file in sorted(path.glob(f"*{suffix}"))
-    ]
-    if not (named or found or kept):
+    sources = Sources(
+        named=_once(path for path in files if path.suffix not in KEPT),
+        found=_once(file for path in folders for file in sorted(path.glob(RUN_FILES))),
+        kept=_once(
+            file
+            for suffix in KEPT
+            for group in (files, *(sorted(path.glob(f"*{suffix}")) for path in folders))
+            for file in group
+            if file.suffix == suffix
+        ),
+    )
+    if not (sources.named or sources.found or sources.kept):
         where = ", ".join(repr(str(path)) for path in paths)
         raise StoreError(
             f"no runs in {where}: there is neither a {RUN_FILES} nor a history; {_WHAT_NOW}"
         )
-    return Sources(
-        named=tuple(dict.fromkeys(named)),
-        found=tuple(dict.fromkeys(found)),
-        parquet=tuple(dict.fromkeys(path for path in kept if path.suffix == ".parquet")),
-        lines=tuple(dict.fromkeys(path for path in kept if path.suffix == ".jsonl")),
-    )
+    return sources
 
 
 class _Headed(Struct):
     manifest: Manifest
 
 
-def unknown_run(path: Path, known: Collection[str]) -> Table | None:
-    """Read a run file as a table.
-
-    Args:
-        path: The file.
-        known: Ids of runs that need not be read.
-
-    Returns:
-        Its rows; None where the run is known.
+def read_unknown_run(path: Path, known: Collection[str]) -> Table | None:
+    """Read a run file as a table; None where the id of its run is known already.
 
     Raises:
         StoreError: It is missing or does not follow the schema.
@@ -109,32 +95,33 @@ def unknown_run(path: Path, known: Collection[str]) -> Table | None:
         raise StoreError(f"run file {str(path)!r}: {problem}") from None
 
 
+def read_history(path: Path) -> Table:
+    """Read a Parquet or JSON lines file; whether it is a history is for the database to check.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not such a file.
+    """
+    import pyarrow.json as pj
+    import pyarrow.parquet as pq
+
+    # Opened here: by name, characters of it would be taken for patterns or partitions.
+    with path.open("rb") as file:
+        if path.suffix == ".parquet":
+            return pq.read_table(file)
+        options = pj.ParseOptions(explicit_schema=_schema(), unexpected_field_behavior="ignore")
+        return pj.read_json(file, parse_options=options)
+
+
 def table_of(rows: Iterable[Row]) -> Table:
     """Return rows as a table."""
     import pyarrow as pa
 
-    listed = list(rows)
-    kinds: dict[Type, Any] = {
-        "text": pa.string(),
-        "whole": pa.int64(),
-        "number": pa.float64(),
-        "flag": pa.bool_(),
-        "numbers": pa.list_(pa.float64()),
-    }
-    return pa.table(
-        {
-            column.name: pa.array([row[column.name] for row in listed], kinds[column.type])
-            for column in COLUMNS
-        }
-    )
+    return pa.Table.from_pylist(list(rows), _schema())
 
 
 def write_table(path: Path, table: Table) -> None:
-    """Write a history: Parquet, or JSON lines where the file's name ends in `.jsonl`.
-
-    Args:
-        path: The file; it is either the old one or the whole new one.
-        table: The rows.
+    """Write a history, whole or not at all: Parquet, or JSON lines for a `.jsonl` file.
 
     Raises:
         StoreError: It cannot be written.
@@ -147,16 +134,9 @@ def write_table(path: Path, table: Table) -> None:
 
 
 def add_runs(folder: Path, table: Table) -> int:
-    """Add runs to a folder, a Parquet file each: `RUN-ID.parquet`.
+    """Add runs to a folder, a file `RUN-ID.parquet` each, and return how many were added.
 
-    No file that is there changes, and a run that has one is not added again.
-
-    Args:
-        folder: The folder; it is made where missing.
-        table: The rows of the runs.
-
-    Returns:
-        How many were added.
+    No existing file changes, and a run that has one is not added again.
 
     Raises:
         StoreError: It cannot be written.
@@ -170,6 +150,23 @@ def add_runs(folder: Path, table: Table) -> int:
         own = table.filter(pc.equal(table["run_id"], run_id))
         write_table(folder / f"{run}-{run_id}.parquet", own)
     return len(fresh)
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    types: dict[SqlType, Any] = {
+        "VARCHAR": pa.string(),
+        "BIGINT": pa.int64(),
+        "DOUBLE": pa.float64(),
+        "BOOLEAN": pa.bool_(),
+        "DOUBLE[]": pa.list_(pa.float64()),
+    }
+    return pa.schema([(column.name, types[column.type]) for column in COLUMNS])
+
+
+def _once(paths: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(dict.fromkeys(paths))
 
 
 def _parquet(table: Table) -> bytes:

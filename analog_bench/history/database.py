@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from analog_bench.errors import StoreError, UsageError
-from analog_bench.history.archive import Sources, Table, sources_of, unknown_run
-from analog_bench.history.row import COLUMNS, Type
+from analog_bench.history.archive import (
+    KEPT,
+    Sources,
+    Table,
+    read_history,
+    read_unknown_run,
+    sources_of,
+)
+from analog_bench.history.row import COLUMNS
 
-_KINDS: dict[Type, str] = {
-    "text": "VARCHAR",
-    "whole": "BIGINT",
-    "number": "DOUBLE",
-    "flag": "BOOLEAN",
-    "numbers": "DOUBLE[]",
-}
-_TYPES = {column.name: _KINDS[column.type] for column in COLUMNS}
+_TYPES = {column.name: column.type for column in COLUMNS}
 _NAMES = ", ".join(_TYPES)
 # Without these a file of something else would become rows of nothing.
 _ALWAYS = ("run", "run_id", "created", "study", "model", "variant", "case_id", "status")
@@ -37,18 +37,18 @@ from scores group by all order by created, run, run_id"""
 
 
 class History:
-    """The rows of many runs, to be asked in SQL.
+    """The rows of many runs, queried in SQL.
 
     Two tables: `scores`, with the columns of `row.COLUMNS`, and `runs`, one row a run. Each run
     counts once, however many files hold it.
     """
 
     def __init__(self, paths: Sequence[Path], warn: Callable[[str], None]) -> None:
-        """Read runs.
+        """Read run files, histories, and folders of either.
 
         Args:
-            paths: Run files, histories, and folders of either.
-            warn: Is told of run files in folders that cannot be read, in one line each.
+            paths: The files and folders.
+            warn: Called with one line for each run file in a folder that cannot be read.
 
         Raises:
             UsageError: DuckDB is not installed.
@@ -58,7 +58,7 @@ class History:
         sources = sources_of(paths)
         self._connection = self._duckdb.connect(":memory:")
         self._connection.execute(_scores_table())
-        self._load_kept(sources)
+        self._load_kept(sources.kept)
         self._load_runs(sources, warn)
         self._connection.execute(_RUNS)
         if not self.rows("select count(*) from scores")[0][0]:
@@ -68,20 +68,12 @@ class History:
             )
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Return what a query gives.
-
-        Args:
-            sql: The query.
-            values: What its `?` stand for.
-        """
-        found: list[tuple[Any, ...]] = self._connection.execute(sql, list(values)).fetchall()
-        return found
+        """Return the rows of a query, whose `?` stand for the values."""
+        rows: list[tuple[Any, ...]] = self._connection.execute(sql, list(values)).fetchall()
+        return rows
 
     def ask(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Return what a user's query gives: names of the columns, and rows.
-
-        Args:
-            sql: One or more statements; the last one's answer is returned.
+        """Return the column names and rows of a user's query: of the last of its statements.
 
         Raises:
             UsageError: DuckDB cannot do it.
@@ -101,10 +93,7 @@ class History:
         return names, rows
 
     def keep_only(self, condition: str) -> None:
-        """Forget every row that does not fulfil a condition.
-
-        Args:
-            condition: In SQL, on the columns of `scores`: `aihwkit = '1.2.0'`.
+        """Drop every row that does not fulfil a condition in SQL, such as `aihwkit = '1.2.0'`.
 
         Raises:
             UsageError: DuckDB cannot read it, or nothing fulfils it.
@@ -127,63 +116,38 @@ class History:
         query = f"select {_NAMES} from scores order by created, run, run_id, rowid"
         return self._connection.sql(query).to_arrow_table()
 
-    def _load_kept(self, sources: Sources) -> None:
-        readers = [
-            ("parquet", sources.parquet, "read_parquet(?, filename = true)"),
-            (
-                "JSON lines",
-                sources.lines,
-                "read_json(?, format = 'newline_delimited', filename = true, columns = "
-                f"{{{', '.join(f'{name}: {kind!r}' for name, kind in _TYPES.items())}}})",
-            ),
-        ]
-        for kind, files, reader in readers:
-            if not files:
-                continue
+    def _load_kept(self, paths: Sequence[Path]) -> None:
+        for path in paths:
             try:
-                self._insert(reader, files)
-            except self._duckdb.Error:
-                # All at once is faster; one by one tells which it is.
-                for path in files:
-                    try:
-                        self._insert(reader, [path])
-                    except self._duckdb.Error as problem:
-                        raise StoreError(
-                            f"{kind} at {str(path)!r} is no history of this release "
-                            f"({_first_line(problem)}); take it away, or export its runs again"
-                        ) from None
-
-    def _insert(self, reader: str, files: Sequence[Path]) -> None:
-        # A run may be in several files: one of them counts.
-        self._connection.execute(
-            f"insert into scores select {_NAMES} from {reader} "
-            "where coalesce(run_id not in (select run_id from scores), true) "
-            "qualify filename = min(filename) over (partition by run_id)",
-            [list(map(str, files))],
-        )
+                self._insert(read_history(path))
+            except (self._duckdb.Error, OSError, ValueError) as problem:
+                raise StoreError(
+                    f"{KEPT[path.suffix]} at {str(path)!r} is no history of this release "
+                    f"({_first_line(problem)}); take it away, or export its runs again"
+                ) from None
 
     def _load_runs(self, sources: Sources, warn: Callable[[str], None]) -> None:
         known = {run_id for (run_id,) in self.rows("select distinct run_id from scores")}
-        for table in _tables(sources, known, warn):
-            known |= set(table["run_id"].to_pylist())
-            self._connection.register("fresh", table)
-            self._connection.execute(f"insert into scores select {_NAMES} from fresh")
-            self._connection.unregister("fresh")
-
-
-def _tables(
-    sources: Sources, known: Collection[str], warn: Callable[[str], None]
-) -> Iterator[Table]:
-    for path in (*sources.named, *sources.found):
-        try:
-            table = unknown_run(path, known)
-        except StoreError as problem:
-            if path in sources.named:
-                raise
-            warn(f"left out: {problem}")
-        else:
+        for path in (*sources.named, *sources.found):
+            try:
+                table = read_unknown_run(path, known)
+            except StoreError as problem:
+                if path in sources.named:
+                    raise
+                warn(f"left out: {problem}")
+                continue
             if table is not None:
-                yield table
+                known |= set(table["run_id"].to_pylist())
+                self._insert(table)
+
+    def _insert(self, table: Table) -> None:
+        # A run may be in several files: the first one counts.
+        self._connection.register("fresh", table)
+        self._connection.execute(
+            f"insert into scores select {_NAMES} from fresh "
+            "where coalesce(run_id not in (select run_id from scores), true)"
+        )
+        self._connection.unregister("fresh")
 
 
 def _scores_table() -> str:

@@ -1,4 +1,4 @@
-"""What a run becomes in the history: flat rows, one a chip and score."""
+"""The rows of a history: one a chip and score."""
 
 from __future__ import annotations
 
@@ -26,104 +26,97 @@ from analog_bench.store.run import Manifest, Run
 Score = Literal["plain", "a_star", "one_day", "avm"]
 SCORES: tuple[Score, ...] = get_args(Score)
 
-Type = Literal["text", "whole", "number", "flag", "numbers"]
+SqlType = Literal["VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DOUBLE[]"]
 Row: TypeAlias = dict[str, Any]
 """Column to value; None where there is none."""
 
 _ID_DIGITS = 12
+_ENVIRONMENT = ("aihwkit", "torch", "python", "machine", "device")
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table.
-
-    Attributes:
-        name: Its name.
-        type: What it holds.
-        meaning: In a few words.
-    """
+    """A column of the table, and its meaning in a few words."""
 
     name: str
-    type: Type
+    type: SqlType
     meaning: str
 
 
 COLUMNS = (
-    Column("run", "text", "name of the run file, without its ending"),
-    Column("run_id", "text", "fingerprint of the manifest: runs of two machines may share a name"),
-    Column("created", "text", "start of the run, UTC, ISO 8601"),
-    Column("command", "text", "the command line that started it"),
-    Column("commit", "text", "commit of the checkout"),
-    Column("analog_bench", "text", "version of this project"),
-    Column("aihwkit", "text", "version"),
-    Column("torch", "text", "version"),
-    Column("python", "text", "version"),
-    Column("machine", "text", "architecture of the machine"),
-    Column("device", "text", "where torch computed"),
-    Column("budget", "text", "name of the budget"),
-    Column("study", "text", "name of the study"),
-    Column("model", "text", "name of the model"),
-    Column("variant", "text", "whose weights: `direct` or `hwa`"),
+    Column("run", "VARCHAR", "name of the run file, without its ending"),
     Column(
-        "case_id", "text", "stable id of the case; for `one_day` that at one day, for `avm` at 30 d"
+        "run_id", "VARCHAR", "fingerprint of the manifest: runs of two machines may share a name"
     ),
-    Column("layers", "text", "the case's layers, by their short name"),
-    Column("noise", "text", "family and parameters"),
-    Column("drift_s", "number", "seconds since programming; null for a score of many drift times"),
-    Column("tile", "text", "tile engine"),
-    Column("hardware", "text", "hardware preset"),
-    Column("case_version", "whole", "version of the case's meaning"),
-    Column("protocol", "text", "fingerprint of data, tokeniser, lengths and metric versions"),
-    Column("weights", "text", "fingerprint of the digital weights"),
-    Column("seed", "whole", "the run's seed"),
-    Column("status", "text", "`measured`, `skipped` or `broken`"),
-    Column("reason", "text", "why, for the latter two"),
-    Column("draws", "flag", "whether anything in the case is random"),
-    Column("metric", "text", "name of the metric"),
-    Column("main", "flag", "whether verdicts are about this metric"),
-    Column("score", "text", "`plain`, or the robustness score: `a_star`, `one_day`, `avm`"),
-    Column("unit", "text", "of the value; empty for `a_star`, which has none"),
-    Column("higher_is_better", "flag", "direction"),
-    Column("margin", "number", "the change that matters, in the unit"),
-    Column("metric_version", "whole", "version of the metric's definition"),
-    Column("chip", "whole", "index of the chip"),
-    Column("value", "number", "the score of this chip"),
-    Column("digital", "number", "the digital model's, in the metric; for plain scores"),
-    Column("fingerprint", "numbers", "summaries of what was programmed"),
+    Column("created", "VARCHAR", "start of the run, UTC, ISO 8601"),
+    Column("command", "VARCHAR", "the command line that started it"),
+    Column("commit", "VARCHAR", "commit of the checkout"),
+    Column("analog_bench", "VARCHAR", "version of this project"),
+    Column("aihwkit", "VARCHAR", "version"),
+    Column("torch", "VARCHAR", "version"),
+    Column("python", "VARCHAR", "version"),
+    Column("machine", "VARCHAR", "architecture of the machine"),
+    Column("device", "VARCHAR", "where torch computed"),
+    Column("budget", "VARCHAR", "name of the budget"),
+    Column("study", "VARCHAR", "name of the study"),
+    Column("model", "VARCHAR", "name of the model"),
+    Column("variant", "VARCHAR", "whose weights: `direct` or `hwa`"),
+    Column(
+        "case_id",
+        "VARCHAR",
+        "stable id of the case; for `one_day` that at one day, for `avm` at 30 d",
+    ),
+    Column("layers", "VARCHAR", "the case's layers, by their short name"),
+    Column("noise", "VARCHAR", "family and parameters"),
+    Column("drift_s", "DOUBLE", "seconds since programming; null for a score of many drift times"),
+    Column("tile", "VARCHAR", "tile engine"),
+    Column("hardware", "VARCHAR", "hardware preset"),
+    Column("case_version", "BIGINT", "version of the case's meaning"),
+    Column("protocol", "VARCHAR", "fingerprint of data, tokeniser, lengths and metric versions"),
+    Column("weights", "VARCHAR", "fingerprint of the digital weights"),
+    Column("seed", "BIGINT", "the run's seed"),
+    Column("status", "VARCHAR", "`measured`, `skipped` or `broken`"),
+    Column("reason", "VARCHAR", "why, for the latter two"),
+    Column("draws", "BOOLEAN", "whether anything in the case is random"),
+    Column("metric", "VARCHAR", "name of the metric"),
+    Column("main", "BOOLEAN", "whether verdicts are about this metric"),
+    Column("score", "VARCHAR", "`plain`, or the robustness score: `a_star`, `one_day`, `avm`"),
+    Column("unit", "VARCHAR", "of the value; empty for `a_star`, which has none"),
+    Column("higher_is_better", "BOOLEAN", "direction"),
+    Column("margin", "DOUBLE", "the change that matters, in the unit"),
+    Column("metric_version", "BIGINT", "version of the metric's definition"),
+    Column("chip", "BIGINT", "index of the chip"),
+    Column("value", "DOUBLE", "the score of this chip"),
+    Column("digital", "DOUBLE", "the digital model's, in the metric; for plain scores"),
+    Column("fingerprint", "DOUBLE[]", "summaries of what was programmed"),
 )
 """The columns of every row. Those from `metric` on are null where a case was not measured."""
 
 
 def rows_of(run: Run, name: str) -> Iterator[Row]:
-    """Flatten a run.
+    """Flatten a run whose file has this name, without its ending.
 
-    Confirmation chips, which are there only where the initial ones looked changed, are in no row:
-    what some nights alone have would make a step of its own.
-
-    Args:
-        run: The run.
-        name: Name of the run file, without its ending.
+    Confirmation chips, which exist only where the initial ones looked changed, are in no row: they
+    would make a step in nights that have them.
 
     Returns:
         Rows of every case, chip and metric, then those of the robustness scores, chip by chip. A
         case that was skipped or is broken has one row, which says so.
     """
     shared = _of_run(run.manifest, name)
-    for scope in run.scopes:
-        results = [r for r in run.results if r.study_and_model == scope.study_and_model]
-        scored = {metric for result in results for metric in result.digital}
-        cases = [({**shared, **_of_case(result)}, result) for result in results]
+    for group in run.groups:
+        cases = [({**shared, **_of_case(result)}, result) for result in group.results]
         for case, result in cases:
             if result.status != "measured":
                 yield case
-        for n, metric in enumerate(scope.metrics(run.metrics, sorted(scored))):
+        for n, metric in enumerate(group.metrics):
             for case, result in cases:
                 yield from _plain({**case, **_of_metric(metric, main=n == 0)}, result, metric)
             yield from _robust(cases, metric, main=n == 0)
 
 
 def run_id_of(manifest: Manifest) -> str:
-    """Return what tells a run from others of the same name: 12 hexadecimal digits."""
+    """Return a fingerprint of a run, 12 hexadecimal digits: two runs may share a name."""
     words = json.dumps(plain(manifest), sort_keys=True)
     return hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:_ID_DIGITS]
 
@@ -138,8 +131,7 @@ def _of_run(manifest: Manifest, name: str) -> Row:
         "command": manifest.command,
         "commit": manifest.commit,
         "analog_bench": _text(facts.get("analog-bench")),
-        **{key: _text(facts.get(key)) for key in ("aihwkit", "torch", "python")},
-        **{key: _text(facts.get(key)) for key in ("machine", "device")},
+        **{key: _text(facts.get(key)) for key in _ENVIRONMENT},
         "budget": _text(manifest.options.get("budget")),
     }
 
@@ -215,22 +207,16 @@ def _of_chip(
             "margin": shared["margin"] / span,
         }
     if entry.one_day is not None and whole.one_day is not None:
-        yield {**_of_score("one_day", *times[DAY_S]), "value": entry.one_day.centre, **_NO_TIME}
+        own = _of_score("one_day", *times[DAY_S])
+        yield {**own, "value": entry.one_day.centre, "drift_s": None}
     if entry.avm is not None and whole.avm is not None:
-        yield {**_of_score("avm", *times[MONTH_S]), "value": entry.avm.centre, **_NO_TIME}
-
-
-_NO_TIME: Row = {"drift_s": None}
+        own = _of_score("avm", *times[MONTH_S])
+        yield {**own, "value": entry.avm.centre, "drift_s": None}
 
 
 def _of_score(score: Score, shared: Row, result: Result) -> Row:
     (chip,) = result.chips
-    return {
-        **shared,
-        "score": score,
-        "chip": chip.chip,
-        "fingerprint": list(chip.fingerprint),
-    }
+    return {**shared, "score": score, "chip": chip.chip, "fingerprint": list(chip.fingerprint)}
 
 
 def _text(value: object) -> str | None:

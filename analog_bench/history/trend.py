@@ -12,23 +12,7 @@ from analog_bench.records import Metric
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Where and when a run was made, and of how much.
-
-    Attributes:
-        run: Name of the run file, without its ending.
-        run_id: What tells it from others of that name.
-        created: Start, UTC, ISO 8601.
-        commit: Commit of the checkout; None where there was none.
-        analog_bench: Version of this project.
-        aihwkit: Version.
-        torch: Version.
-        python: Version.
-        machine: Architecture of the machine.
-        device: Where torch computed.
-        measured: Cases that were measured.
-        skipped: Cases that were skipped.
-        broken: Cases that are broken.
-    """
+    """A row of the table `runs`: columns of `row.COLUMNS`, and the cases by status."""
 
     run: str
     run_id: str
@@ -45,11 +29,7 @@ class RunFacts:
     broken: int
 
     def changes(self, before: RunFacts) -> dict[str, tuple[str | None, str | None]]:
-        """Return what differs from an earlier run: name to value before and now.
-
-        Args:
-            before: The earlier run.
-        """
+        """Return what differs from an earlier run: name to value before and now."""
         names = ("aihwkit", "torch", "python", "device", "machine", "analog_bench", "commit")
         return {
             name: (getattr(before, name), getattr(self, name))
@@ -64,7 +44,7 @@ class Point:
 
     Attributes:
         run: The run.
-        scores: What tells a chip from all others to its score.
+        scores: The identity of a chip to its score.
         digital: The digital model's score; None for robustness scores.
     """
 
@@ -96,5 +76,5 @@ class Trend:
 
     @property
     def family(self) -> tuple[str, ...]:
-        """What is read, and corrected for, together: model, study, weights and score."""
+        """What is corrected for together: the trends of one model, study, variant and score."""
         return tuple(str(self.key[n]) for n in ("model", "study", "variant", "metric", "score"))

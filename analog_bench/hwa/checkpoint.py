@@ -1,4 +1,4 @@
-"""Where a hardware-aware training stands: tensors and plain values, written whole or not at all."""
+"""Checkpoints of a training: tensors and plain values, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Checkpoint:
 
 
 def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
-    """Write down what a folder's checkpoints are made with, or insist that it is still the same.
+    """Record what a folder's checkpoints are made with, or check that it is still the same.
 
     Args:
         folder: Of the checkpoints; made where there is none.
         made_with: The hyperparameters, and hashes of the data, as plain values.
 
     Raises:
-        UsageError: The checkpoints come from another recipe or other data, or from an unknown one.
+        UsageError: The checkpoints come from another recipe or other data, or an unknown one.
     """
     path = folder / RECIPE
     try:
@@ -61,16 +61,21 @@ def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
         raise UsageError(f"cannot use {path}: {problem}; choose another folder") from None
     if not isinstance(found, dict):
         raise UsageError(f"{path} is no recipe; choose another folder")
-    changed = [
-        f"{key} was {found.get(key)!r} and is now {made_with.get(key)!r}"
-        for key in sorted({*found, *made_with})
-        if found.get(key) != made_with.get(key)
-    ]
+    changed = changes(found, made_with)
     if changed:
         raise UsageError(
-            f"{folder} was started with another recipe ({'; '.join(changed)}); "
-            "go on with that one or choose another folder"
+            f"{folder} was started with another recipe ({changed}); go on with that one or choose "
+            "another folder"
         )
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return what differs, in words; empty where nothing does."""
+    return "; ".join(
+        f"{key} was {before.get(key)!r} and is now {now.get(key)!r}"
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key)
+    )
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from datasets import Dataset
 from torch import Tensor, nn
 
 from analog_bench.hwa.lm_data import LmData
-from analog_bench.hwa.loss import Shares
+from analog_bench.hwa.loss import LossWeights
 from analog_bench.hwa.qa_data import QaData
 from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.records import Metric
@@ -31,10 +31,16 @@ class TrainingData(Protocol):
 
     @property
     def metric(self) -> Metric:
-        """What validation scores are in."""
+        """The metric of validation scores."""
 
     def loss(
-        self, student: nn.Module, teacher: nn.Module, number: int, shares: Shares, half: bool
+        self,
+        student: nn.Module,
+        teacher: nn.Module,
+        number: int,
+        weights: LossWeights,
+        *,
+        half: bool,
     ) -> Tensor:
         """Return the loss of a batch, which depends on its number alone.
 
@@ -42,11 +48,11 @@ class TrainingData(Protocol):
             student: The model on tiles.
             teacher: The digital model.
             number: Which batch; batches count from 0 without end.
-            shares: How the parts of the loss are weighed.
+            weights: How the parts of the loss are weighted.
             half: Whether the teacher computes in bfloat16.
         """
 
-    def show(self, model: nn.Module, number: int) -> Any:
+    def run_batch(self, model: nn.Module, number: int) -> None:
         """Let a model compute a batch, for what can be observed in it."""
 
     def output(self, model: nn.Module, batch: int) -> Tensor:
@@ -54,15 +60,7 @@ class TrainingData(Protocol):
 
 
 def make_data(loaded: LoadedModel, rows: Dataset, recipe: HwaRecipe) -> TrainingData:
-    """Make training data ready for a model.
-
-    Args:
-        loaded: The model.
-        rows: SQuAD rows of the training split: questions, or the text that they are about.
-        recipe: Lengths, batch size, how much is held out, seed.
-
-    Returns:
-        The data.
+    """Prepare SQuAD rows of the training split, their questions or the text they are about.
 
     Raises:
         DataError: Too few rows or articles.

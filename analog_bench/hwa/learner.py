@@ -1,4 +1,4 @@
-"""The model that learns: what of it is on tiles, what learns, and the optimiser of it."""
+"""The model that learns: its layers on tiles, its learning parameters and their optimiser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analog_bench.analog.draws import seeded
 from analog_bench.analog.manifest import manifest
 from analog_bench.analog.trainable import TrainableTiles, trainable_tiles
 from analog_bench.hwa.data import TrainingData
-from analog_bench.hwa.loss import Shares
+from analog_bench.hwa.loss import LossWeights
 from analog_bench.hwa.low_rank import MergedAdapters, add_adapters
 from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.hwa.validation import Ranges
@@ -30,7 +30,7 @@ class _Group:
 
 
 def layers_on_tiles(model: nn.Module, recipe: HwaRecipe) -> tuple[str, ...]:
-    """Return the public names of what the recipe puts on tiles, in the order of computation."""
+    """Return the public names of the layers that the recipe puts on tiles, in model order."""
     return tuple(
         layer.name
         for layer in manifest(model)
@@ -53,19 +53,19 @@ class Learner:
         self._merged = merged
         self.model = model
         self.tiles = tiles
-        found = tiles.learning
+        on_tiles = tiles.learning
         if recipe.rank:
             self._norms: dict[str, nn.Parameter] = {}
             groups = [_Group(tuple(adapters), recipe.learning_rate)]
         else:
             self._norms = _vectors(model, tiles)
-            digital = (*found.digital, *self._norms.values())
+            digital = (*on_tiles.digital, *self._norms.values())
             groups = [
-                _Group(found.weights, recipe.learning_rate, recipe.weight_decay),
+                _Group(on_tiles.weights, recipe.learning_rate, recipe.weight_decay),
                 _Group(digital, recipe.digital_rate),
             ]
         if recipe.range_rate > 0:
-            groups.append(_Group(found.ranges, recipe.range_rate))
+            groups.append(_Group(on_tiles.ranges, recipe.range_rate))
         self._groups = [group for group in groups if group.parameters]
         self._optimiser = kit_training.optimiser(
             recipe.optimiser,
@@ -74,23 +74,16 @@ class Learner:
                 for g in self._groups
             ],
             # Merged weights are clipped as they are written.
-            () if merged else found.contexts,
+            () if merged else on_tiles.contexts,
         )
 
-    def step(self, number: int, teacher: nn.Module, data: TrainingData, shares: Shares) -> float:
-        """Make one step.
+    def step(
+        self, number: int, teacher: nn.Module, data: TrainingData, weights: LossWeights
+    ) -> float:
+        """Make one step, counted from 0, and return the loss before it.
 
         Everything drawn in it depends on its number alone, so that a training can go on from any
         step.
-
-        Args:
-            number: Which step, from 0.
-            teacher: The digital model.
-            data: The batches.
-            shares: How the parts of the loss are weighed.
-
-        Returns:
-            The loss before the step.
         """
         recipe, total = self._recipe, 0.0
         device = next(self.model.parameters()).device
@@ -98,7 +91,8 @@ class Learner:
         with seeded(derive_seed(recipe.seed, "step", number), device):
             for part in range(recipe.accumulation):
                 batch = number * recipe.accumulation + part
-                loss = data.loss(self.model, teacher, batch, shares, half) / recipe.accumulation
+                loss = data.loss(self.model, teacher, batch, weights, half=half)
+                loss = loss / recipe.accumulation
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += float(loss.detach())
             if self._merged is not None:
@@ -112,27 +106,17 @@ class Learner:
                 self._merged.write()
         return total
 
-    @contextmanager
-    def digital(self) -> Iterator[dict[str, tuple[float, ...]]]:
-        """Make the model the digital one it stands for, for as long as it lasts.
-
-        Yields:
-            The learned input ranges.
-        """
-        with self.tiles.digital() as ranges:
-            yield ranges
-
     def state(self) -> dict[str, Tensor]:
         """Return all that changes in training, by name; not copies."""
-        found = {f"tiles/{name}": tensor for name, tensor in self.tiles.state().items()}
-        found |= {f"norms/{name}": p.data for name, p in self._norms.items()}
+        state = {f"tiles/{name}": tensor for name, tensor in self.tiles.state().items()}
+        state |= {f"norms/{name}": p.data for name, p in self._norms.items()}
         if self._merged is not None:
-            found |= {f"merged/{name}": t for name, t in self._merged.state().items()}
-        for place, parameter in self._optimised():
+            state |= {f"merged/{name}": t for name, t in self._merged.state().items()}
+        for number, parameter in enumerate(self._optimised):
             for key, value in self._optimiser.state.get(parameter, {}).items():
                 if isinstance(value, Tensor):
-                    found[f"optimiser/{place}/{key}"] = value
-        return found
+                    state[f"optimiser/{number}/{key}"] = value
+        return state
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go back to a state that `state` returned."""
@@ -141,30 +125,27 @@ class Learner:
             self._norms[name].data.copy_(tensor)
         if self._merged is not None:
             self._merged.restore(_part(state, "merged/"))
-        kept = _part(state, "optimiser/")
-        for place, parameter in self._optimised():
-            own = _part(kept, f"{place}/")
+        for number, parameter in enumerate(self._optimised):
+            own = _part(state, f"optimiser/{number}/")
             if own:
                 self._optimiser.state[parameter] = {k: v.clone() for k, v in own.items()}
 
-    def _optimised(self) -> list[tuple[int, nn.Parameter]]:
-        return list(enumerate(p for group in self._groups for p in group.parameters))
+    @property
+    def _optimised(self) -> list[nn.Parameter]:
+        return [parameter for group in self._groups for parameter in group.parameters]
 
 
 @contextmanager
 def learning(
     recipe: HwaRecipe, model: nn.Module, layers: Sequence[str], ranges: Ranges
 ) -> Iterator[Learner]:
-    """Let a digital model learn, and be a digital one again on leaving.
+    """Put a digital model's layers on tiles that learn; it is a digital model again on leaving.
 
     Args:
         recipe: The hyperparameters.
         model: The model, prepared, in evaluation mode; it changes.
         layers: What goes on tiles.
         ranges: The first input ranges, where the preset has them.
-
-    Yields:
-        The learner.
     """
     model.requires_grad_(False)
     digital = recipe.rank > 0 and recipe.adapter == "digital"
@@ -190,17 +171,20 @@ def learning(
 
 
 def _vectors(model: nn.Module, tiles: TrainableTiles) -> dict[str, nn.Parameter]:
-    """Let the norms and biases that are not on tiles learn; digital matrices stay as they are."""
-    on_tiles = tiles.paths
-    found = {}
-    for name, parameter in model.named_parameters():
-        if parameter.ndim == 1 and not name.startswith(on_tiles):
-            parameter.requires_grad_(True)
-            found[name] = parameter
-    return found
+    """Let the norms and biases that are not on tiles learn; digital matrices stay frozen."""
+    vectors = {
+        name: parameter
+        for name, parameter in model.named_parameters()
+        if parameter.ndim == 1 and not name.startswith(tiles.paths)
+    }
+    for parameter in vectors.values():
+        parameter.requires_grad_(True)
+    return vectors
 
 
-def _part(state: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
+def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {
-        name.removeprefix(start): tensor for name, tensor in state.items() if name.startswith(start)
+        name.removeprefix(prefix): tensor
+        for name, tensor in state.items()
+        if name.startswith(prefix)
     }

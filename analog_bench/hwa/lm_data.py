@@ -10,14 +10,8 @@ from torch import Tensor, nn
 
 from analog_bench.errors import UsageError
 from analog_bench.hwa.held_out import hold_out_articles
-from analog_bench.hwa.loss import Shares, divergence, state_error, weighed
-from analog_bench.hwa.prose import (
-    Article,
-    Rows,
-    articles,
-    corpus_hash,
-    token_stream,
-)
+from analog_bench.hwa.loss import LossWeights, distillation_loss
+from analog_bench.hwa.prose import Article, Rows, articles, corpus_hash, token_stream
 from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.records import Metric
 from analog_bench.seeds import derive_seed
@@ -33,12 +27,7 @@ class LmData:
     """Batches of rows of text, and blocks of held-out articles."""
 
     def __init__(self, loaded: LoadedModel, rows: Dataset, recipe: HwaRecipe) -> None:
-        """Part and tokenise.
-
-        Args:
-            loaded: The model.
-            rows: SQuAD rows of the training split, whose contexts are the text.
-            recipe: Row length, batch size, how much is held out, seed.
+        """Split and tokenise the contexts of SQuAD rows.
 
         Raises:
             DataError: Too little text.
@@ -51,7 +40,7 @@ class LmData:
                 f"{positions}; use a smaller block"
             )
         training, held = hold_out_articles(articles(rows), recipe.held_out)
-        training = _drawn(training, recipe)
+        training = _sample(training, recipe)
         stream = torch.from_numpy(token_stream(training, loaded.tokenizer))
         seed = derive_seed(recipe.seed, "order")
         self._rows = Rows(stream, recipe.block, recipe.batch, seed)
@@ -71,52 +60,46 @@ class LmData:
         return self.task.metrics[0]
 
     def loss(
-        self, student: nn.Module, teacher: nn.Module, number: int, shares: Shares, half: bool
+        self,
+        student: nn.Module,
+        teacher: nn.Module,
+        number: int,
+        weights: LossWeights,
+        *,
+        half: bool,
     ) -> Tensor:
         """Return the loss of a batch; see `data.TrainingData`."""
-        rows = self._rows.of_step(number).to(next(student.parameters()).device)
-        inputs, targets = rows[:, :-1], rows[:, 1:].flatten()
-        with torch.no_grad(), torch.autocast(inputs.device.type, torch.bfloat16, enabled=half):
-            taught = _computed(teacher, inputs, shares.states > 0)
-        own = _computed(student, inputs, shares.states > 0)
-        mine = own.logits.flatten(0, 1).float()
-        states = None
-        if shares.states > 0:
-            real = torch.ones_like(inputs, dtype=torch.bool)
-            states = state_error(own.hidden_states[1:], taught.hidden_states[1:], real)
-        return weighed(
-            shares,
-            divergence(mine, taught.logits.flatten(0, 1), shares.temperature),
-            nn.functional.cross_entropy(mine, targets),
-            states,
-        )
+        rows = self._batch(student, number)
 
-    def show(self, model: nn.Module, number: int) -> Any:
+        def logits(output: Any) -> list[Tensor]:
+            return [output.logits.flatten(0, 1).float()]
+
+        inputs = {"input_ids": rows[:, :-1], "use_cache": False}
+        targets = [rows[:, 1:].flatten()]
+        return distillation_loss(student, teacher, inputs, logits, targets, weights, half=half)
+
+    def run_batch(self, model: nn.Module, number: int) -> None:
         """Let a model compute a batch."""
-        rows = self._rows.of_step(number).to(next(model.parameters()).device)
-        return _computed(model, rows[:, :-1], False)
+        model(input_ids=self._batch(model, number)[:, :-1], use_cache=False)
 
     def output(self, model: nn.Module, batch: int) -> Tensor:
         """Return the logits, shape (blocks, tokens, vocabulary)."""
-        device = next(model.parameters()).device
-        logits: Tensor = _computed(
-            model, self.task.batches[batch].input_ids.to(device), False
-        ).logits
+        ids = self.task.batches[batch].input_ids.to(next(model.parameters()).device)
+        logits: Tensor = model(input_ids=ids, use_cache=False).logits
         return logits.float()
 
+    def _batch(self, model: nn.Module, number: int) -> Tensor:
+        return self._rows.of_step(number).to(next(model.parameters()).device)
 
-def _drawn(found: list[Article], recipe: HwaRecipe) -> list[Article]:
+
+def _sample(corpus: list[Article], recipe: HwaRecipe) -> list[Article]:
     # Tokenising all of the text takes longer than a short training has use for.
     wanted = recipe.batches * recipe.batch * recipe.block * _BYTES_A_TOKEN
     generator = torch.Generator().manual_seed(derive_seed(recipe.seed, "articles"))
-    drawn, size = [], 0
-    for place in torch.randperm(len(found), generator=generator).tolist():
+    sample, size = [], 0
+    for number in torch.randperm(len(corpus), generator=generator).tolist():
         if size >= wanted:
             break
-        drawn.append(found[place])
-        size += len(found[place].text)
-    return drawn
-
-
-def _computed(model: nn.Module, inputs: Tensor, states: bool) -> Any:
-    return model(input_ids=inputs, output_hidden_states=states, use_cache=False)
+        sample.append(corpus[number])
+        size += len(corpus[number].text)
+    return sample

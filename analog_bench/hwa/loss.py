@@ -1,17 +1,19 @@
-"""What a hardware-aware training minimises: distance from the digital model, and from the truth."""
+"""What hardware-aware training minimises: distance from the digital model, and from the truth."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 
 @dataclass(frozen=True)
-class Shares:
-    """How the parts of the loss are weighed; see `recipe.HwaRecipe`.
+class LossWeights:
+    """How the parts of the loss are weighted; see `recipe.HwaRecipe`.
 
     Attributes:
         distillation: Share of the digital model's outputs; the truth has the rest.
@@ -22,6 +24,47 @@ class Shares:
     distillation: float
     temperature: float
     states: float
+
+
+def distillation_loss(
+    student: nn.Module,
+    teacher: nn.Module,
+    inputs: Mapping[str, Any],
+    logits: Callable[[Any], Sequence[Tensor]],
+    targets: Sequence[Tensor],
+    weights: LossWeights,
+    *,
+    half: bool,
+) -> Tensor:
+    """Return the loss of a batch: the weighted sum of divergence, cross-entropy and state error.
+
+    Args:
+        student: The model on tiles.
+        teacher: The digital model.
+        inputs: Keyword arguments of both; without `attention_mask` every token is real.
+        logits: Takes a model's output to logits in float32, shape (rows, choices) each.
+        targets: The true choice in each of those, shape (rows,) each.
+        weights: How the parts are weighted.
+        half: Whether the teacher computes in bfloat16.
+    """
+    ids = inputs["input_ids"]
+    with_states = weights.states > 0
+    with torch.no_grad(), torch.autocast(ids.device.type, torch.bfloat16, enabled=half):
+        taught = teacher(**inputs, output_hidden_states=with_states)
+    own = student(**inputs, output_hidden_states=with_states)
+    mine = logits(own)
+    divergences = [
+        divergence(one, theirs, weights.temperature)
+        for one, theirs in zip(mine, logits(taught), strict=True)
+    ]
+    truths = [cross_entropy(one, true) for one, true in zip(mine, targets, strict=True)]
+    loss = weights.distillation * torch.stack(divergences).mean()
+    loss = loss + (1.0 - weights.distillation) * torch.stack(truths).mean()
+    if not with_states:
+        return loss
+    real = inputs.get("attention_mask", torch.ones_like(ids)).bool()
+    error = state_error(own.hidden_states[1:], taught.hidden_states[1:], real)
+    return loss + weights.states * error
 
 
 def divergence(own: Tensor, taught: Tensor, temperature: float) -> Tensor:
@@ -36,7 +79,7 @@ def divergence(own: Tensor, taught: Tensor, temperature: float) -> Tensor:
         temperature: T.
     """
     mine = (own / temperature).log_softmax(-1)
-    theirs = (taught.float() / temperature).log_softmax(-1)
+    theirs = (taught / temperature).log_softmax(-1)
     return (theirs.exp() * (theirs - mine)).sum(-1).mean() * temperature**2
 
 
@@ -54,16 +97,3 @@ def state_error(own: Sequence[Tensor], taught: Sequence[Tensor], real: Tensor) -
         spread = (wanted - wanted.mean(0)).square().mean()
         errors.append((mine[real].float() - wanted).square().mean() / spread)
     return torch.stack(errors).mean()
-
-
-def weighed(shares: Shares, taught: Tensor, truth: Tensor, states: Tensor | None) -> Tensor:
-    """Return the loss.
-
-    Args:
-        shares: The weights of its parts.
-        taught: Divergence from the digital model.
-        truth: Cross-entropy of the truth.
-        states: Error of the hidden states; None where they do not count.
-    """
-    loss = shares.distillation * taught + (1.0 - shares.distillation) * truth
-    return loss if states is None else loss + shares.states * states

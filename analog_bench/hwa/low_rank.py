@@ -20,41 +20,28 @@ from analog_bench.zoo.adapter import Adapter, add_adapter
 
 
 def add_adapters(model: nn.Module, layers: Sequence[str], rank: int, seed: int) -> list[Adapter]:
-    """Put a digital adapter beside each layer that adds nothing yet; in place.
+    """Put a digital adapter beside each layer, in place; A is drawn from the seed, B is 0.
 
-    Args:
-        model: The digital model.
-        layers: The layers, by public name or module path.
-        rank: Of each adapter, or the layer's smaller side where that is less.
-        seed: Seed of A; B starts at 0.
-
-    Returns:
-        The adapters.
+    The rank is at most the smaller side of a layer.
     """
-    added = []
-    for place in find(model, layers):
-        weight = weight_of(place.module)
+    adapters = []
+    for layer in find(model, layers):
+        weight = weight_of(layer.module)
         outputs, inputs = weight.shape
         adapter = Adapter(inputs, outputs, min(rank, inputs, outputs)).to(weight.device)
         with torch.no_grad():
-            adapter.down.weight.copy_(_first(adapter.down.weight, seed, place.name))
+            adapter.down.weight.copy_(_first(adapter.down.weight, seed, layer.name))
             adapter.up.weight.zero_()
-        add_adapter(place.module, adapter)
-        added.append(adapter)
-    return added
+        add_adapter(layer.module, adapter)
+        adapters.append(adapter)
+    return adapters
 
 
 class MergedAdapters:
     """Adapters that are written onto the tiles together with the weights they belong to."""
 
     def __init__(self, tiles: TrainableTiles, rank: int, seed: int) -> None:
-        """Start with adapters that add nothing.
-
-        Args:
-            tiles: The layers' tiles.
-            rank: Of each adapter, or the layer's smaller side where that is less.
-            seed: Seed of A; B starts at 0.
-        """
+        """Start as `add_adapters` does: A drawn from the seed, B 0."""
         self._tiles = tiles
         self._base: dict[str, Tensor] = {}
         self._factors: dict[str, tuple[nn.Parameter, nn.Parameter]] = {}

@@ -1,4 +1,4 @@
-"""What a search of hardware-aware training looks for: a training's loss, or its weights' score.
+"""What a search of hardware-aware training optimises: the training loss, or the weights' score.
 
 Every trial sees as many examples as the default setting: a larger batch makes fewer steps. With
 equal steps the largest batch would win by having computed the most.
@@ -19,12 +19,14 @@ from statistics import fmean
 from typing import Literal, TypeAlias
 
 from datasets import Dataset
+from optuna.distributions import FloatDistribution, IntDistribution
 
 from analog_bench.hwa.data import make_data
 from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.sampler import Space
 from analog_bench.hwa.search import Objective, Report
-from analog_bench.hwa.space import Real, Setting, Space, Whole
 from analog_bench.hwa.training import Progress, train
+from analog_bench.hwa.trial import Setting
 from analog_bench.hwa.validation import validate
 from analog_bench.seeds import derive_seed
 from analog_bench.zoo.hwa import load_hwa, ship_hwa
@@ -32,14 +34,12 @@ from analog_bench.zoo.load import LoadedModel
 
 Kind: TypeAlias = Literal["loss", "metric"]
 
-SPACE = Space(
-    (
-        Whole("batch", 2, 32, log=True),
-        Real("learning_rate", 1e-4, 1e-2, log=True),
-        Real("weight_decay", 0.0, 0.1),
-        Real("modifier_std", 0.0, 0.15),
-    )
-)
+SPACE: Space = {
+    "batch": IntDistribution(2, 32, log=True),
+    "learning_rate": FloatDistribution(1e-4, 1e-2, log=True),
+    "weight_decay": FloatDistribution(0.0, 0.1),
+    "modifier_std": FloatDistribution(0.0, 0.15),
+}
 """What is searched: fields of `HwaRecipe`."""
 REPORTS = 9
 """Validations, and so reports, of one training: Hyperband's rungs are at 1, 3 and 9 of them."""
@@ -47,18 +47,13 @@ REPORTS = 9
 
 def default_setting(recipe: HwaRecipe) -> dict[str, float]:
     """Return the point of `SPACE` that a recipe is."""
-    return {dimension.name: getattr(recipe, dimension.name) for dimension in SPACE.dimensions}
+    return {name: getattr(recipe, name) for name in SPACE}
 
 
 def with_setting(recipe: HwaRecipe, setting: Setting) -> HwaRecipe:
     """Return a recipe with another setting that sees as many examples.
 
-    Args:
-        recipe: Says how many, and everything that is not searched.
-        setting: A point of `SPACE`.
-
-    Returns:
-        The recipe, validated `REPORTS` times at most, and ended by nothing but its last step.
+    It validates `REPORTS` times at most, and only its last step ends it.
 
     Raises:
         UsageError: The recipe cannot take the setting.
@@ -85,7 +80,7 @@ def objective_of(
     scratch: Path,
     tell: Callable[[Progress], None] = lambda progress: None,
 ) -> Objective:
-    """Return what `search.search` is to look for.
+    """Return an objective for `search.search`; its value is NaN for a training that diverged.
 
     Args:
         kind: `loss`: the mean training loss of the last ninth of a training. `metric`: the best
@@ -95,10 +90,7 @@ def objective_of(
         loaded: The digital model, prepared.
         rows: SQuAD rows of the training split.
         scratch: A folder of the trial's own, emptied before and removed after each.
-        tell: Told of each step.
-
-    Returns:
-        The objective; not a number for a training that diverged.
+        tell: Called with the progress of each step.
     """
 
     def objective(setting: Setting, report: Report) -> float:
@@ -107,7 +99,7 @@ def objective_of(
         losses: list[float] = []
         values: list[float] = []
 
-        def told(progress: Progress) -> None:
+        def record(progress: Progress) -> None:
             if progress.step > 0:
                 losses.append(progress.loss)
             tell(progress)
@@ -120,7 +112,7 @@ def objective_of(
 
         with _empty(scratch):
             outcome = train(
-                chosen, loaded, data, scratch, tell=told, stop=stop, save_steps=chosen.steps
+                chosen, loaded, data, scratch, tell=record, stop=stop, save_steps=chosen.steps
             )
         if outcome.ended == "diverged":
             return math.nan
@@ -142,25 +134,15 @@ def scores_on_fresh_chips(
     chips: int,
     tell: Callable[[Progress], None] = lambda progress: None,
 ) -> tuple[float, ...]:
-    """Train with a setting anew, and score the weights on chips that no validation has seen.
+    """Train with a setting again, and score the best weights on chips that no validation has seen.
 
     The best trial of a search is in part the luckiest: its own score is too good (the winner's
-    curse). Here order, noise and chips are drawn with another seed. Settings that are measured with
-    one seed share their chips, so that they can be compared chip by chip.
-
-    Args:
-        recipe: What is not searched.
-        setting: A point of `SPACE`.
-        loaded: The digital model, prepared.
-        rows: SQuAD rows of the training split.
-        scratch: A folder of its own, emptied before and removed after.
-        seed: Of the training and the chips; another one than the recipe's.
-        chips: How many.
-        tell: Told of each step.
+    curse). Here order, noise and chips are drawn from another seed than the recipe's. Settings
+    measured with the same seed share their chips, so that they can be compared chip by chip.
 
     Returns:
-        The score on each chip at the recipe's drift time, of the weights that validated best in the
-        training, the direct weights among them; not a number where it diverged.
+        The score on each chip at the recipe's drift time, of the weights that validated best, the
+        direct weights among them; NaN where the training diverged.
     """
     chosen = replace(with_setting(recipe, setting), seed=derive_seed(seed, "training"))
     data = make_data(loaded, rows, chosen)
@@ -168,8 +150,7 @@ def scores_on_fresh_chips(
         outcome = train(chosen, loaded, data, scratch, tell=tell, save_steps=chosen.steps)
         if outcome.ended == "diverged":
             return (math.nan,) * chips
-        weights = scratch / "weights"
-        ranges = outcome.input_ranges
+        weights, ranges = scratch / "weights", outcome.input_ranges
         ship_hwa(
             loaded,
             outcome.state,
@@ -186,7 +167,7 @@ def scores_on_fresh_chips(
 
 @contextmanager
 def _empty(folder: Path) -> Iterator[None]:
-    # A trial starts over after an interruption, so that its reports are the same.
+    # After an interruption a trial starts over, so that its reports are the same.
     shutil.rmtree(folder, ignore_errors=True)
     yield
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What is told of a training as it goes, and what comes of it."""
+"""What a training reports as it goes, and its result."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Ending = Literal["", "finished", "patience", "stopped", "diverged"]
 
 @dataclass(frozen=True)
 class Progress:
-    """What is told of a training as it goes.
+    """Where a training stands after a step.
 
     Attributes:
         step: Steps made; 0 before the first.
-        steps: Steps there are to be.
-        loss: Training loss of the last step; not a number before the first.
+        steps: Steps in all.
+        loss: Training loss of the last step; NaN before the first.
         score: Mean validation score over the chips; None where this step was not validated. At step
             0 it is that of the digital weights with the input ranges that training starts from.
         chips: The score of each chip.
@@ -39,13 +39,13 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What came of a training.
+    """The result of a training.
 
     Attributes:
         state: Parameters of the model that validated best, adapters included, for `ship_hwa`.
         input_ranges: Its input ranges, one a tile.
         layers: Public names of what was on tiles.
-        metric: What scores are in.
+        metric: The metric of the scores.
         digital: Score of the digital model on the held-out examples.
         direct: Score of the digital weights on chips, with input ranges by the preset's rule: mean
             over chips at the recipe's drift time.
@@ -54,7 +54,7 @@ class Outcome:
         best_step: The step they are from; 0 where no step was better than the start.
         steps: Steps made.
         ended: Why there are no further steps: all made (`finished`), no improvement (`patience`),
-            `stopped` by the caller, `diverged` (the loss is not a finite number).
+            `stopped` by the caller, `diverged` (the loss is not finite).
         minutes: Processor time spent on steps.
     """
 
@@ -77,9 +77,6 @@ class Outcome:
         return self.closed_by(self.best)
 
     def closed_by(self, score: float) -> float:
-        """Return the share of the gap that a score closes: 0 as direct, 1 as digital.
-
-        Not a number where there is no gap.
-        """
+        """Return the share of the gap that a score closes: 0 as direct, 1 as digital, else NaN."""
         gap = self.digital - self.direct
         return (score - self.direct) / gap if gap else math.nan

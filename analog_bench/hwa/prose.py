@@ -27,43 +27,34 @@ class Article:
 
 
 def articles(rows: Dataset) -> list[Article]:
-    """Return the articles of SQuAD rows, each context once and in its order.
+    """Return the articles of SQuAD rows, each context once and in order.
 
-    Between paragraphs stand a blank line in one half of the articles and a line's end in the other,
-    since plain text comes in both ways.
-
-    Args:
-        rows: SQuAD rows, from `tasks.squad.read_squad`.
+    Paragraphs are separated by a blank line in every other article and by a line break in the rest,
+    because plain text comes in both forms.
     """
     contexts: dict[str, dict[str, None]] = {}
     for title, context in zip(rows["title"], rows["context"], strict=True):
         contexts.setdefault(title, {}).setdefault(context.strip())
     return [
-        Article(title, "\n\n"[place % 2 :].join(texts))
-        for place, (title, texts) in enumerate(contexts.items())
+        Article(title, "\n\n"[number % 2 :].join(texts))
+        for number, (title, texts) in enumerate(contexts.items())
     ]
 
 
-def corpus_hash(found: Iterable[Article]) -> str:
+def corpus_hash(corpus: Iterable[Article]) -> str:
     """Return the sha256 of articles' titles and texts."""
     digest = hashlib.sha256()
-    for article in found:
+    for article in corpus:
         digest.update(f"{article.title}\n{article.text}\f".encode())
     return digest.hexdigest()
 
 
-def token_stream(found: Iterable[Article], tokenizer: PreTrainedTokenizerFast) -> NDArray[np.int32]:
-    """Return all articles' tokens in a row, with the end-of-text token behind each.
-
-    Args:
-        found: The articles.
-        tokenizer: The tokeniser, with an end-of-text token.
-
-    Returns:
-        Token ids, shape (tokens,).
-    """
+def token_stream(
+    corpus: Iterable[Article], tokenizer: PreTrainedTokenizerFast
+) -> NDArray[np.int32]:
+    """Return all articles' token ids in a row, each followed by the end-of-text token."""
     backend: Any = tokenizer.backend_tokenizer
-    encoded = backend.encode_batch([article.text for article in found], add_special_tokens=False)
+    encoded = backend.encode_batch([article.text for article in corpus], add_special_tokens=False)
     ids = [np.array([*part.ids, tokenizer.eos_token_id], dtype=np.int32) for part in encoded]
     return np.concatenate(ids)
 
@@ -71,18 +62,18 @@ def token_stream(found: Iterable[Article], tokenizer: PreTrainedTokenizerFast) -
 class Rows:
     """An endless, seeded order of rows cut from a token stream.
 
-    In each pass over the stream all rows come once, in a new order, and cut at a new place. Which
+    Each pass over the stream yields every row once, in a new order and cut at a new offset. Which
     rows a step gets depends on its number alone, so that a training can go on from any step.
     """
 
     def __init__(self, stream: Tensor, length: int, batch: int, seed: int) -> None:
-        """Prepare.
+        """Prepare `batch` rows a step that predict `length` tokens each.
 
         Args:
             stream: Token ids, shape (tokens,); at least twice `length` of them.
             length: Tokens a row predicts; it holds one more.
             batch: Rows a step.
-            seed: Seed of the cuts and the order.
+            seed: Of the cuts and the order.
 
         Raises:
             DataError: The stream is too short for one row.
@@ -106,11 +97,11 @@ class Rows:
             [self._row(*divmod(step * self._batch + n, self.per_pass)) for n in range(self._batch)]
         )
 
-    def _row(self, lap: int, place: int) -> Tensor:
-        if self._order[0] != lap:
-            generator = torch.Generator().manual_seed(derive_seed(self._seed, "rows", lap))
+    def _row(self, epoch: int, number: int) -> Tensor:
+        if self._order[0] != epoch:
+            generator = torch.Generator().manual_seed(derive_seed(self._seed, "rows", epoch))
             cut = int(torch.randint(self._length, (), generator=generator))
-            self._order = (lap, cut, torch.randperm(self.per_pass, generator=generator))
+            self._order = (epoch, cut, torch.randperm(self.per_pass, generator=generator))
         _, cut, order = self._order
-        begin = cut + int(order[place]) * self._length
+        begin = cut + int(order[number]) * self._length
         return self._stream[begin : begin + self._length + 1]

@@ -3,10 +3,10 @@
 A killed search that goes on gives the trials that an uninterrupted one would have given:
 
 - A proposal is a function of the finished trials, the seed and the trial's number alone
-  (`hwa.proposal`): the sampler is made anew for each.
-- A trial that a dead process left running is started once more, in place: with its number, since
-  Hyperband's brackets depend on it, its setting, and the reports it had made. How often it was
-  started is written into the storage; when three processes died in it, it is marked as failed.
+  (`hwa.sampler`): the sampler is made anew for each.
+- A trial that a dead process left running is started again, in place: with its number, since
+  Hyperband's brackets depend on it, its setting, and the reports it had made. The number of starts
+  is in the storage; when three processes died in it, the trial counts as failed.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from typing import Any, Protocol, TypeAlias
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from analog_bench.hwa.proposal import SearchPlan, propose, suggested
-from analog_bench.hwa.search_file import open_study
-from analog_bench.hwa.space import Setting, Space
-from analog_bench.hwa.trial import Found, State, Trial
+from analog_bench.hwa.sampler import SearchPlan, Space, check_setting, propose, suggest
+from analog_bench.hwa.search_storage import open_study
+from analog_bench.hwa.trial import SearchResult, Setting, State, Trial
 
 MOST_STARTS = 3
 """Processes that may die in a trial before it counts as failed."""
@@ -35,16 +34,16 @@ Objective: TypeAlias = Callable[[Setting, Report], float]
 
 
 class Watcher(Protocol):
-    """Is told of a search as it goes."""
+    """Is told of each trial of a search."""
 
     def begin(self, number: int, setting: Setting, start: int) -> None:
-        """Take note that a trial starts, for the first time (1) or once more."""
+        """A trial starts, for the first time (`start` 1) or again."""
 
     def reported(self, number: int, step: int, value: float) -> None:
-        """Take note of a trial's report; after another start, also of those made before."""
+        """A trial reported a value; after another start, also values reported before."""
 
     def end(self, trial: Trial) -> None:
-        """Take note that a trial ended."""
+        """A trial ended."""
 
 
 def search(
@@ -56,17 +55,17 @@ def search(
     *,
     made_with: Mapping[str, Any],
     watchers: Sequence[Watcher] = (),
-) -> Found:
+) -> SearchResult:
     """Search, or go on with the search in `folder`.
 
     The first trial is the default setting, which is never pruned. An error in the objective leaves
-    its trial to be started once more by the next call.
+    its trial to be started again by the next call.
 
     Args:
         plan: How to search.
         space: What may be changed.
         default: A point of the space.
-        objective: What is searched for; it must depend on nothing but the setting.
+        objective: Must depend on nothing but the setting.
         folder: Of the storage; made where there is none.
         made_with: Everything else that the values depend on, as plain values.
         watchers: Told of every trial of this call.
@@ -79,15 +78,16 @@ def search(
             else, or is under way in another process.
         StoreError: The storage cannot be read or written.
     """
-    space.check(default)
-    fixed = {**made_with, "space": space.described(), "default": dict(default)}
+    check_setting(default, space)
+    bounds = {n: {"low": d.low, "high": d.high, "log": d.log} for n, d in space.items()}
+    fixed = {**made_with, "space": bounds, "default": dict(default)}
     with open_study(folder, plan, fixed) as study:
         while len(study.get_trials(deepcopy=False, states=_FINISHED)) < plan.trials:
             trial = _next(study, plan, space, default)
             if trial is not None:
                 _run(study, trial, plan, space, objective, watchers)
-        trials = tuple(_ended(frozen) for frozen in study.get_trials(states=_FINISHED))
-    return Found(trials, plan.direction)
+        trials = tuple(_trial_of(frozen) for frozen in study.get_trials(states=_FINISHED))
+    return SearchResult(trials, plan.direction)
 
 
 def _next(
@@ -95,7 +95,7 @@ def _next(
 ) -> optuna.Trial | None:
     left = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     if left:
-        return _taken_up(study, left[0])
+        return _resumed(study, left[0])
     if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         history = study.get_trials(deepcopy=False)
         setting = propose(plan, space, history, len(history)) if history else dict(default)
@@ -104,7 +104,7 @@ def _next(
     return study.ask()
 
 
-def _taken_up(study: optuna.Study, left: FrozenTrial) -> optuna.Trial | None:
+def _resumed(study: optuna.Study, left: FrozenTrial) -> optuna.Trial | None:
     if left.user_attrs.get("stopped", False):
         study.tell(left.number, state=TrialState.PRUNED)
         return None
@@ -123,7 +123,7 @@ def _run(
     objective: Objective,
     watchers: Sequence[Watcher],
 ) -> None:
-    setting = suggested(trial, space)
+    setting = suggest(trial, space)
     starts = trial.user_attrs.get("starts", 0)
     trial.set_user_attr("starts", starts + 1)
     last = max(_frozen(study, trial).intermediate_values, default=0)
@@ -135,10 +135,10 @@ def _run(
             watcher.reported(trial.number, step, value)
         if step > last:
             trial.report(value, step)
-        # The process before has asked the pruner about all steps but, perhaps, its last.
+        # The process before asked the pruner about all steps but, perhaps, its last.
         if step < last or step >= plan.steps:
             return False
-        # It is asked about the default, too, since others are compared with what it was told.
+        # It is asked about the default too, because it compares others with what it was told.
         prune = trial.should_prune() and trial.number > 0
         stopped = prune or not math.isfinite(value)
         if stopped:
@@ -150,7 +150,7 @@ def _run(
     try:
         value = objective(setting, report)
     except BaseException:
-        # Only silent deaths are counted: this process can say what is wrong.
+        # Only silent deaths count: this process can say what is wrong.
         trial.set_user_attr("starts", starts)
         raise
     if stopped or not math.isfinite(value):
@@ -158,7 +158,7 @@ def _run(
         study.tell(trial, state=TrialState.PRUNED)
     else:
         study.tell(trial, value)
-    ended = _ended(_frozen(study, trial))
+    ended = _trial_of(_frozen(study, trial))
     for watcher in watchers:
         watcher.end(ended)
 
@@ -167,7 +167,7 @@ def _frozen(study: optuna.Study, trial: optuna.Trial) -> FrozenTrial:
     return study.get_trials(deepcopy=False)[trial.number]
 
 
-def _ended(frozen: FrozenTrial) -> Trial:
+def _trial_of(frozen: FrozenTrial) -> Trial:
     reports = dict(sorted(frozen.intermediate_values.items()))
     complete = frozen.state == TrialState.COMPLETE
     state: State = "complete" if complete else "failed"

@@ -22,7 +22,7 @@ _BATCHES_SORTED_TOGETHER = 50
 
 @dataclass(frozen=True, eq=False)
 class SpanBatch:
-    """Windows with the places of their answers.
+    """Windows with the spans of their answers.
 
     Attributes:
         input_ids: Shape (windows, tokens); 0 is padding.
@@ -37,9 +37,18 @@ class SpanBatch:
     attention_mask: Tensor
     spans: Tensor
 
+    @property
+    def inputs(self) -> dict[str, Tensor]:
+        """The keyword arguments of a model."""
+        return {
+            "input_ids": self.input_ids,
+            "token_type_ids": self.token_type_ids,
+            "attention_mask": self.attention_mask,
+        }
+
     def to(self, device: torch.device) -> SpanBatch:
         """Return the batch on a device."""
-        parts = (self.input_ids, self.token_type_ids, self.attention_mask, self.spans)
+        parts = (*self.inputs.values(), self.spans)
         return SpanBatch(*(part.to(device) for part in parts))
 
 
@@ -64,14 +73,7 @@ class SpanBatches:
         batch: int,
         seed: int,
     ) -> None:
-        """Tokenise.
-
-        Args:
-            questions: SQuAD rows with an answer each.
-            tokenizer: A fast tokeniser.
-            limits: Window length and stride.
-            batch: Windows a step.
-            seed: Seed of the order.
+        """Tokenise SQuAD rows, for `batch` windows a step in an order drawn from `seed`.
 
         Raises:
             DataError: There are fewer windows than a batch holds.
@@ -93,10 +95,10 @@ class SpanBatches:
 
     def of_step(self, step: int) -> SpanBatch:
         """Return a step's windows; steps count from 0."""
-        lap, place = divmod(step, self.per_pass)
-        if self._order[0] != lap:
-            self._order = (lap, self._batches(lap))
-        return _padded([self._rows[n] for n in self._order[1][place]])
+        epoch, number = divmod(step, self.per_pass)
+        if self._order[0] != epoch:
+            self._order = (epoch, self._batches(epoch))
+        return _padded([self._rows[n] for n in self._order[1][number]])
 
     def sample(self, count: int) -> SpanBatch:
         """Return up to so many windows in one batch, spread over the data."""
@@ -110,26 +112,26 @@ class SpanBatches:
             counts += torch.bincount(row.ids.long(), minlength=vocabulary)
         return counts
 
-    def _batches(self, lap: int) -> list[list[int]]:
-        generator = torch.Generator().manual_seed(derive_seed(self._seed, "windows", lap))
+    def _batches(self, epoch: int) -> list[list[int]]:
+        generator = torch.Generator().manual_seed(derive_seed(self._seed, "windows", epoch))
         order = torch.randperm(len(self._rows), generator=generator).tolist()
         order = order[: self.per_pass * self._batch]
         together = self._batch * _BATCHES_SORTED_TOGETHER
-        found: list[list[int]] = []
+        batches: list[list[int]] = []
         for begin in range(0, len(order), together):
             like = sorted(order[begin : begin + together], key=lambda n: len(self._rows[n].ids))
-            found += [like[n : n + self._batch] for n in range(0, len(like), self._batch)]
-        mixed: list[int] = torch.randperm(len(found), generator=generator).tolist()
-        return [found[n] for n in mixed]
+            batches += [like[n : n + self._batch] for n in range(0, len(like), self._batch)]
+        shuffled: list[int] = torch.randperm(len(batches), generator=generator).tolist()
+        return [batches[n] for n in shuffled]
 
 
 def unambiguous(dataset: Dataset) -> Dataset:
-    """Keep the questions whose (first) gold answer stands exactly once in its context.
+    """Keep the questions whose (first) gold answer occurs exactly once in its context.
 
-    Where it stands more often, a recorded position may be that of another occurrence, and training
-    on it would teach the wrong place. Scoring is unaffected: it compares texts.
+    Where it occurs more often, the recorded position may be that of another occurrence, and
+    training on it would teach the wrong span. Scoring is unaffected: it compares texts.
     """
-    return dataset.filter(_answer_stands_once, load_from_cache_file=False)
+    return dataset.filter(_answer_occurs_once, load_from_cache_file=False)
 
 
 def token_span(window: Window, begin: int, end: int) -> tuple[int, int]:
@@ -145,15 +147,15 @@ def _rows(
     questions: Dataset, tokenizer: PreTrainedTokenizerFast, limits: WindowLimits
 ) -> list[_Row]:
     # A part at a time: the tokeniser's own form of 80,000 windows takes gigabytes.
-    found: list[_Row] = []
+    rows: list[_Row] = []
     for begin in range(0, len(questions), _ROWS_AT_ONCE):
         part = questions.select(range(begin, min(begin + _ROWS_AT_ONCE, len(questions))))
         answers = part["answers"]
-        found += [
+        rows += [
             _row(window, answers[window.example])
             for window in make_windows(part, tokenizer, limits)
         ]
-    return found
+    return rows
 
 
 def _row(window: Window, answers: dict[str, Sequence[int | str]]) -> _Row:
@@ -176,5 +178,5 @@ def _padded(rows: Sequence[_Row]) -> SpanBatch:
     return SpanBatch(ids, types, mask, torch.tensor([row.span for row in rows]))
 
 
-def _answer_stands_once(row: dict[str, Any]) -> bool:
+def _answer_occurs_once(row: dict[str, Any]) -> bool:
     return bool(row["context"].count(row["answers"]["text"][0]) == 1)

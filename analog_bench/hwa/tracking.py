@@ -1,9 +1,9 @@
-"""A search in Weights & Biases: one run a trial, in one group. Nothing is sent unless asked for.
+"""A search in Weights & Biases: one run a trial, in one group.
 
 `offline` writes run folders only, which `wandb sync` sends later; `online` sends them at once. In
-either mode everything W&B writes is under the given folder, and it is told to report neither its
-own errors, nor the machine, nor the code. The run of a trial whose process was killed may be empty,
-since W&B writes in blocks; the trial's next start has a run of its own.
+either mode W&B writes under the given folder only, and is told to report neither its own errors,
+nor the machine, nor the code. The run of a trial whose process was killed may be empty, since W&B
+writes in blocks; the trial's next start has a run of its own.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from typing import Any, Literal, TypeAlias
 import wandb
 
 from analog_bench.errors import UsageError
-from analog_bench.hwa.space import Setting
-from analog_bench.hwa.trial import Trial
+from analog_bench.hwa.trial import Setting, Trial
 
 Mode: TypeAlias = Literal["offline", "online"]
 PROJECT = "analog-bench"
@@ -27,9 +26,9 @@ PROJECT = "analog-bench"
 
 
 class Tracker:
-    """Writes each trial of a search as a run; a `search.Watcher`, and a context of its own.
+    """Writes each trial of a search as a run; a `search.Watcher`.
 
-    Leaving the context finishes what is under way and ends W&B's service.
+    Leaving its context finishes what is under way and ends W&B's service.
     """
 
     def __init__(self, mode: Mode, folder: Path, group: str, about: Mapping[str, Any]) -> None:
@@ -37,8 +36,8 @@ class Tracker:
 
         Args:
             mode: Where runs go.
-            folder: Where W&B may write: into `wandb/` there.
-            group: What the runs have in common.
+            folder: W&B writes into `wandb/` there.
+            group: Name of the runs' group.
             about: Plain values written with every run, such as the model and the objective.
         """
         self._mode = mode
@@ -69,11 +68,7 @@ class Tracker:
         self._finish(summary, 0 if trial.state in ("complete", "pruned") else 1)
 
     def conclude(self, name: str, summary: Mapping[str, Any]) -> None:
-        """Write a run that holds nothing but results of the whole search.
-
-        Args:
-            name: Of the run.
-            summary: The results, as plain values.
+        """Write a run that holds nothing but results of the whole search, as plain values.
 
         Raises:
             UsageError: W&B cannot be used.
@@ -141,8 +136,7 @@ class Tracker:
 
 @contextmanager
 def _private(folder: Path) -> Iterator[None]:
-    # For these W&B has no settings: its service reads them from the environment as it starts. They
-    # are put back, so that nothing else in this process meets them.
+    # W&B has no settings for these: its service reads them from the environment as it starts.
     wanted = {
         "WANDB_ERROR_REPORTING": "false",
         "WANDB_CACHE_DIR": str(folder / "wandb" / "cache"),

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import copy
+import math
+import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
+from analog_bench.analog.fitted_ranges import fit_input_ranges
+from analog_bench.analog.input_ranges import observe_input_ranges
 from analog_bench.errors import UsageError
 from analog_bench.hwa import checkpoint
-from analog_bench.hwa.course import BEST as BEST
-from analog_bench.hwa.course import Course
+from analog_bench.hwa.checkpoint import Checkpoint
 from analog_bench.hwa.data import TrainingData
-from analog_bench.hwa.learner import learning
+from analog_bench.hwa.learner import Learner, layers_on_tiles, learning
+from analog_bench.hwa.loss import LossWeights
+from analog_bench.hwa.outcome import Ending
 from analog_bench.hwa.outcome import Outcome as Outcome
 from analog_bench.hwa.outcome import Progress as Progress
 from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.validation import Ranges, Validation, digital_score, validate
+from analog_bench.simulators import aihwkit as kit
 from analog_bench.simulators.probe import require_tile
+from analog_bench.zoo.hwa import float_state
 from analog_bench.zoo.load import LoadedModel
+
+BEST = "best.safetensors"
+"""The file beside the checkpoints with the parameters that validated best."""
+_OBSERVED_BATCHES = 8
 
 
 def train(
@@ -42,14 +56,11 @@ def train(
         loaded: The digital model, prepared (`analog.manifest.prepare`). It is the teacher and is
             left as it is.
         data: What to learn from, of `data.make_data` with the same recipe.
-        out: Where checkpoints are kept, with `recipe.json`.
+        out: Folder of the checkpoints, with `recipe.json`.
         tell: Called before the first step and after every step.
         stop: Called after every validation; True ends the training there.
-        finish: Whether to make no further steps: return the best of what the folder holds.
+        finish: Make no further steps; return the best of what the folder holds.
         save_steps: Steps between checkpoints.
-
-    Returns:
-        What validated best, and how it compares.
 
     Raises:
         TileUnavailable: The recipe's tile engine does not work here.
@@ -59,19 +70,195 @@ def train(
     require_tile(recipe.tile)
     made_with = {**recipe.described(), "weights": loaded.weights_sha256, "data": data.fingerprint}
     checkpoint.claim(out, made_with)
-    found = checkpoint.last(out)
-    if finish and found is None:
+    saved = checkpoint.last(out)
+    if finish and saved is None:
         raise UsageError(f"{out} holds no checkpoint to finish from; train first")
     model = copy.deepcopy(loaded.model)
     nn.Module.eval(model)
-    course = Course(recipe, loaded, data, out, model, tell)
-    if found is None:
-        course.begin()
-    with learning(recipe, model, course.layers, course.first_ranges(found)) as learner:
-        if found is None:
-            course.keep_start(learner)
+    loop = _TrainingLoop(recipe, loaded, data, out, model, tell)
+    if saved is None:
+        loop.start()
+    else:
+        loop.standing = _Standing(**saved.facts)
+    with learning(recipe, model, loop.layers, loop.first_ranges) as learner:
+        if saved is None:
+            loop.save_best({}, learner.tiles.ranges)
+            loop.save(learner)
         else:
-            course.go_on(learner, found)
+            learner.restore(saved.tensors)
         if not finish:
-            course.run(learner, stop, save_steps)
-    return course.outcome()
+            loop.run(learner, stop, save_steps)
+    return loop.outcome()
+
+
+@dataclass
+class _Standing:
+    """Where a training stands; the plain values of its checkpoints.
+
+    Attributes:
+        waited: Validations since the last improvement.
+    """
+
+    digital: float
+    direct: float
+    start: float
+    best: float
+    first_ranges: dict[str, float | list[float]] = field(default_factory=dict)
+    best_step: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    waited: int = 0
+    ended: Ending = ""
+
+
+class _TrainingLoop:
+    standing: _Standing
+
+    def __init__(
+        self,
+        recipe: HwaRecipe,
+        loaded: LoadedModel,
+        data: TrainingData,
+        out: Path,
+        model: nn.Module,
+        tell: Callable[[Progress], None],
+    ) -> None:
+        self._recipe = recipe
+        self._loaded = loaded
+        self._data = data
+        self._out = out
+        self._model = model
+        self._tell = tell
+        self._weights = LossWeights(recipe.distillation, recipe.temperature, recipe.states)
+        self.layers = layers_on_tiles(model, recipe)
+
+    def start(self) -> None:
+        """Score the digital weights: digital, direct on chips, and with the first input ranges."""
+        observed, first = self._starting_ranges()
+        direct = self._validate(observed)
+        start = direct if first == observed else self._validate(first)
+        self.standing = _Standing(
+            digital=digital_score(self._model, self._data),
+            direct=direct.mean,
+            start=start.mean,
+            best=start.mean,
+            first_ranges={n: list(r) if isinstance(r, tuple) else r for n, r in first.items()},
+        )
+        self._report(math.nan, start)
+
+    @property
+    def first_ranges(self) -> Ranges:
+        """The input ranges that training starts from."""
+        return {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in self.standing.first_ranges.items()
+        }
+
+    def run(self, learner: Learner, stop: Callable[[Progress], bool], save_steps: int) -> None:
+        """Make the steps that are left."""
+        recipe, now = self._recipe, self.standing
+        while now.step < recipe.steps and not now.ended:
+            began = time.process_time()
+            loss = learner.step(now.step, self._loaded.model, self._data, self._weights)
+            now.seconds += time.process_time() - began
+            now.step += 1
+            last = now.step == recipe.steps
+            if not math.isfinite(loss):
+                now.ended = "diverged"
+                self._report(loss)
+            elif last or now.step % recipe.validate_every == 0:
+                self._validate_step(learner, loss, stop)
+            else:
+                self._report(loss)
+            if last and not now.ended:
+                now.ended = "finished"
+            if now.ended or now.step % save_steps == 0:
+                self.save(learner)
+
+    def save(self, learner: Learner) -> None:
+        """Write a checkpoint of this step."""
+        state = Checkpoint(learner.state(), asdict(self.standing))
+        checkpoint.save_step(self._out, self.standing.step, state)
+
+    def save_best(self, changed: dict[str, Tensor], ranges: Ranges) -> None:
+        """Write down the best parameters so far: those that are not the digital model's."""
+        # With their score: the process may die before the checkpoint with it is written.
+        facts = {"best": self.standing.best, "best_step": self.standing.best_step}
+        checkpoint.save(self._out / BEST, Checkpoint(changed, {**facts, "ranges": dict(ranges)}))
+
+    def outcome(self) -> Outcome:
+        """Return what validated best."""
+        best, now = checkpoint.read(self._out / BEST), self.standing
+        return Outcome(
+            state={**float_state(self._loaded.model), **best.tensors},
+            input_ranges={name: tuple(r) for name, r in best.facts["ranges"].items()},
+            layers=self.layers,
+            metric=self._data.metric.name,
+            digital=now.digital,
+            direct=now.direct,
+            start=now.start,
+            best=best.facts["best"],
+            best_step=best.facts["best_step"],
+            steps=now.step,
+            ended=now.ended,
+            minutes=now.seconds / 60,
+        )
+
+    def _validate_step(
+        self, learner: Learner, loss: float, stop: Callable[[Progress], bool]
+    ) -> None:
+        now = self.standing
+        with learner.tiles.digital() as ranges:
+            scores = self._validate(ranges)
+            gain = (scores.mean - now.best) * (1 if self._data.metric.higher_is_better else -1)
+            if gain > 0:
+                now.best, now.best_step, now.waited = scores.mean, now.step, 0
+                self.save_best(self._changed_parameters(), ranges)
+            else:
+                now.waited += 1
+        if stop(self._report(loss, scores)):
+            now.ended = "stopped"
+        elif self._recipe.patience and now.waited >= self._recipe.patience:
+            now.ended = "patience"
+
+    def _validate(self, ranges: Ranges) -> Validation:
+        return validate(self._model, self.layers, ranges, self._data, self._recipe)
+
+    def _changed_parameters(self) -> dict[str, Tensor]:
+        direct = float_state(self._loaded.model)
+        return {
+            name: tensor
+            for name, tensor in float_state(self._model).items()
+            if name not in direct or not torch.equal(tensor, direct[name])
+        }
+
+    def _starting_ranges(self) -> tuple[Ranges, Ranges]:
+        """Return the input ranges by the preset's rule, and those that training starts from."""
+        recipe = self._recipe
+        if not recipe.has_ranges:
+            return {}, {}
+
+        def run_batches() -> None:
+            for number in range(_OBSERVED_BATCHES):
+                self._data.run_batch(self._model, number)
+
+        observed = observe_input_ranges(self._model, self.layers, run_batches)
+        if recipe.first_ranges == "observed":
+            return observed, observed
+        converters = kit.converters(kit.base_config(recipe.tile, recipe.preset))
+        return observed, fit_input_ranges(self._model, self.layers, run_batches, converters)
+
+    def _report(self, loss: float, scores: Validation | None = None) -> Progress:
+        now = self.standing
+        progress = Progress(
+            step=now.step,
+            steps=self._recipe.steps,
+            loss=loss,
+            score=None if scores is None else scores.mean,
+            chips=() if scores is None else scores.chips,
+            best=now.best,
+            digital=now.digital,
+            seconds=now.seconds,
+        )
+        self._tell(progress)
+        return progress

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from analog_bench.hwa.space import Setting
-
+Setting: TypeAlias = Mapping[str, float]
+"""The value of each searched hyperparameter, by name."""
 Direction: TypeAlias = Literal["minimize", "maximize"]
 """Which way an objective is better; optuna's words."""
 State: TypeAlias = Literal["complete", "pruned", "diverged", "failed"]
-"""How a trial ended: measured; stopped early by the pruner; at a value that is no finite number;
-given up, since its process died each time it was tried."""
+"""How a trial ended: measured; stopped early by the pruner; at a value that is not finite; given
+up, because its process died each time it was tried."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Trial:
         state: How it ended.
         setting: What was tried.
         value: The objective's value; None unless `state` is complete.
-        reports: Values on the way, by step.
+        reports: Intermediate values, by step.
         starts: How often it was started: more than once where the search was interrupted in it.
         seconds: From its first start to its end, interruptions included; None where unknown.
     """
@@ -39,13 +39,8 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a search found.
-
-    Attributes:
-        trials: All that ended, in order.
-        direction: Which way the objective is better.
-    """
+class SearchResult:
+    """All trials of a search that ended, in order, and which way its objective is better."""
 
     trials: tuple[Trial, ...]
     direction: Direction

@@ -1,4 +1,4 @@
-"""How well a model does on chips: programmed afresh, aged, and scored on held-out examples."""
+"""How well a model does on chips: programmed anew, aged, and scored on held-out examples."""
 
 from __future__ import annotations
 
@@ -22,11 +22,7 @@ Ranges = Mapping[str, float | tuple[float, ...]]
 
 @dataclass(frozen=True)
 class Validation:
-    """Scores of one state of a model.
-
-    Attributes:
-        chips: The main metric on each chip.
-    """
+    """The main metric on each chip."""
 
     chips: tuple[float, ...]
 
@@ -42,7 +38,7 @@ def digital_score(model: nn.Module, data: TrainingData) -> float:
         outputs = [
             data.task.reduce(n, data.output(model, n)) for n in range(len(data.task.batches))
         ]
-    return _scored(data, outputs)
+    return _score(data, outputs)
 
 
 def validate(
@@ -52,20 +48,13 @@ def validate(
     data: TrainingData,
     recipe: HwaRecipe,
 ) -> Validation:
-    """Program a digital model on fresh chips and score them at the recipe's drift time.
+    """Program a digital model on the recipe's number of chips and score them at its drift time.
 
     The chips are the same at every call, and other ones than any study measures. A chip whose
-    outputs are not finite numbers has the worst score there is.
-
-    Args:
-        model: The digital model in evaluation mode; it is itself again afterwards.
-        layers: What goes on tiles.
-        ranges: Input ranges of its tiles, where the preset has them.
-        data: Held-out examples.
-        recipe: The hardware, the number of chips and their age.
+    outputs are not finite has an infinitely bad score. The model is left as it was.
     """
     seed = derive_seed(recipe.seed, "validation")
-    found = []
+    scores = []
     for index in range(recipe.chips):
         with install(
             model,
@@ -81,11 +70,11 @@ def validate(
             for number, batch in enumerate(data.task.batches):
                 with chip.reading(number, batch.attention_mask), torch.inference_mode():
                     outputs.append(data.task.reduce(number, data.output(model, number)))
-        found.append(_scored(data, outputs))
-    return Validation(tuple(found))
+        scores.append(_score(data, outputs))
+    return Validation(tuple(scores))
 
 
-def _scored(data: TrainingData, outputs: Sequence[Tensor]) -> float:
+def _score(data: TrainingData, outputs: Sequence[Tensor]) -> float:
     if not all(bool(torch.isfinite(output).all()) for output in outputs):
         return -math.inf if data.metric.higher_is_better else math.inf
     return data.task.mean(data.task.score(outputs))[data.metric.name]

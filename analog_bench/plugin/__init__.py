@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from analog_bench.case import Case
-from analog_bench.errors import BenchError, UsageError
+from analog_bench.errors import BenchError
 from analog_bench.plugin import selection
 from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures by name in this module)
-    KEPT,
+    EARLIER_RESULTS,
+    PROPERTY,
     SETTINGS,
     STUDY_MARK,
     analog_model,
@@ -33,12 +33,12 @@ from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures
 )
 from analog_bench.plugin.junit import JUnit
 from analog_bench.plugin.options import add_options, read_settings
+from analog_bench.plugin.results import RESUMED, Results
 from analog_bench.plugin.selection import ON_DEMAND_MARK, case_of
-from analog_bench.plugin.terminal import RESUMED, TerminalReporter
-from analog_bench.session.recorder import PROPERTY, Recorder, kept_results
+from analog_bench.plugin.terminal import TerminalReporter
+from analog_bench.session.recorder import Recorder, by_identity
 from analog_bench.simulators.versions import versions
 from analog_bench.store.journal_file import read_journal
-from analog_bench.study import Study
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,19 +58,22 @@ def pytest_configure(config: pytest.Config) -> None:
     if _is_worker(config):
         resumed = getattr(config, "workerinput", {}).get(RESUMED)
         if resumed is not None:
-            config.stash[KEPT] = kept_results(read_journal(Path(resumed)).results)
+            config.stash[EARLIER_RESULTS] = by_identity(read_journal(Path(resumed)).results)
     else:
         recorder = Recorder(config.stash[SETTINGS], config.rootpath)
-        terminal = TerminalReporter(config, recorder)
+        results = Results(config, recorder)
+        config.pluginmanager.register(results, "analog_bench_results")
+        terminal = TerminalReporter(config, recorder, results)
         config.pluginmanager.register(terminal, "analog_bench_terminal")
-        config.pluginmanager.register(JUnit(config, terminal), "analog_bench_junit")
+        config.pluginmanager.register(JUnit(config, results), "analog_bench_junit")
 
 
 def pytest_report_header() -> str:
     """Show the versions that results depend on."""
-    found = versions()
-    named = ("aihwkit", "torch", "transformers")
-    return "analog_bench: " + ", ".join(f"{name} {found[name] or 'missing'}" for name in named)
+    installed = versions()
+    decisive = ("aihwkit", "torch", "transformers")
+    shown = ", ".join(f"{name} {installed[name] or 'missing'}" for name in decisive)
+    return f"analog_bench: {shown}"
 
 
 def pytest_report_collectionfinish(
@@ -126,12 +129,12 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         # In a worker an error here would end the worker, not the run; fixtures meet it again.
         return
     try:
-        expected = _looked_ahead(config, session.items)
+        expected = _preflight(config, session.items)
     except BenchError as problem:
         raise pytest.UsageError(str(problem)) from None
-    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
-    if expected and reporter is not None:
-        reporter.write_line(expected)
+    terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if expected and terminal is not None:
+        terminal.write_line(expected)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -143,38 +146,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         output[PROPERTY] = environment_facts(session.config.stash[SETTINGS].device)
 
 
-def _looked_ahead(config: pytest.Config, items: Sequence[pytest.Item]) -> str:
-    """Look for weights, data and baselines; return how long the cases will take, about."""
-    families: dict[tuple[str, str, str], tuple[Study, list[Case]]] = {}
-    for item in items:
-        case, mark = case_of(item), item.get_closest_marker(STUDY_MARK)
-        if case and mark:
-            key = (case.model, case.variant, case.study)
-            families.setdefault(key, (mark.args[0], []))[1].append(case)
-    if not families:
+def _preflight(config: pytest.Config, items: Sequence[pytest.Item]) -> str:
+    selected = [
+        (mark.args[0], case)
+        for item in items
+        if (case := case_of(item)) and (mark := item.get_closest_marker(STUDY_MARK))
+    ]
+    if not selected:
         return ""
-    if config.stash[SETTINGS].choice.prompt is not None and all(
-        asked.prompt is None for asked, _ in families.values()
-    ):
-        raise UsageError(
-            "--prompt would change nothing: no selected study writes text; use -k generation"
-        )
-    from analog_bench.session.forecast import Forecast
+    from analog_bench.session.preflight import preflight
 
-    models = model_cache_of(config)
-    forecast = Forecast(models, fresh_chips=config.stash[SETTINGS].update_baselines)
-    kept = {key[:2] for key in config.stash.get(KEPT, {})}
-    # Model by model, so that each is loaded once.
-    for _, (marked, cases) in sorted(families.items(), key=lambda family: family[0]):
-        first = cases[0]
-        models.case_baseline(first)
-        models.digital_baseline(first.model)
-        models.task(marked, first.model)
-        if not models.lacks(first):
-            models.loaded(first.model, first.variant)
-            if config.get_verbosity() >= 0:
-                forecast.add(marked, [c for c in cases if (c.id, c.study) not in kept])
-    return str(forecast)
+    earlier = config.stash.get(EARLIER_RESULTS, {})
+    forecast = config.get_verbosity() >= 0
+    return preflight(model_cache_of(config), selected, earlier, forecast=forecast)
 
 
 def _is_worker(config: pytest.Config) -> bool:

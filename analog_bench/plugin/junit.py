@@ -15,34 +15,30 @@ from analog_bench.report.labels import one_line
 
 if TYPE_CHECKING:
     from analog_bench.gate.verdict import Verdict
-    from analog_bench.plugin.terminal import TerminalReporter
+    from analog_bench.plugin.results import Results
 
 
 class JUnit:
     """Completes the file that `--junit-xml` names, once pytest has written it."""
 
-    def __init__(self, config: pytest.Config, terminal: TerminalReporter) -> None:
-        """Do nothing yet.
-
-        Args:
-            config: The session's configuration.
-            terminal: Who knows the verdicts.
-        """
+    def __init__(self, config: pytest.Config, results: Results) -> None:
+        """Do nothing yet."""
         self._config = config
-        self._terminal = terminal
+        self._results = results
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
         """Put in the verdicts when everybody else is done."""
         yield
         name = getattr(self._config.option, "xmlpath", None)
-        judged = self._terminal.judged
-        if not name or judged is None:
+        conclusion = self._results.conclusion
+        judgement = conclusion.judgement if conclusion is not None else None
+        if not name or judgement is None:
             return
         path = Path(os.path.expanduser(os.path.expandvars(name)))
         if path.is_file():
             # pytest's file knows no protocol, of which a run has one a case.
-            verdicts = {(case, study): found for (case, study, _), found in judged.cases.items()}
+            verdicts = {(case, study): v for (case, study, _), v in judgement.cases.items()}
             content = with_verdicts(path.read_bytes(), verdicts)
             write_atomic(path, content)
 

@@ -99,7 +99,7 @@ _OPTIONS = (
     _Option("device", "where torch computes, such as cpu or cuda", default="cpu", metavar="DEVICE"),
     _Option("budget", "smoke, nightly or full", default="smoke", metavar="NAME"),
     _Option("seed", "the run's one seed", default="1", metavar="N"),
-    _Option("front", "on, or off to compute every case from the inputs", default="on"),
+    _Option("replay", "on, or off to compute every case from the inputs", default="on"),
     _Option("per-example", "on to keep every example's score in the results", default="off"),
     _Option("json", "where results go; a new file in runs/ by default", metavar="FILE"),
     _Option(
@@ -203,7 +203,7 @@ def read_settings(config: pytest.Config) -> Settings:
         lock=root / must("lock"),
         device=must("device"),
         seed=_whole("seed", must("seed"), 0) or 0,
-        front=_one_of("front", must("front"), ("on", "off")) == "on",
+        replay=_one_of("replay", must("replay"), ("on", "off")) == "on",
         per_example=_one_of("per-example", must("per-example"), ("on", "off")) == "on",
         json=Path(json_file) if json_file else None,
         baselines=root / must("baselines"),

@@ -21,14 +21,15 @@ from platformdirs import user_cache_path
 from analog_bench.atomic_file import write_atomic
 from analog_bench.codec import DocumentError, layout, read_json
 from analog_bench.errors import StoreError
-from analog_bench.releases.installer import find_uv, install, python_in, scripts_in
+from analog_bench.releases.installer import install, python_in, scripts_in
 from analog_bench.releases.recipe import Recipe
 
 CACHE_VARIABLE = "ANALOG_BENCH_CACHE"
 _MANIFEST = "environment.json"
+_IN_MANIFEST = ("key", "label", "built", "seconds", "size", "versions")
 _VENV = "venv"
 _MOMENT_S = 0.2
-_PATIENCE_S = 30
+_TIMEOUT_S = 30
 
 Tell = Callable[[str], None]
 
@@ -38,12 +39,12 @@ class Environment:
     """An environment that was built to the end.
 
     Attributes:
-        folder: Where it lies.
+        folder: Its folder.
         key: The key of its recipe.
         label: What the release was called when it was built.
         built: When, UTC, ISO 8601.
         seconds: How long that took.
-        size: Bytes that it takes, files that the installer's cache shares counted in.
+        size: Bytes that it takes, files that uv's cache shares counted in.
         versions: Package to version.
         fresh: Whether this very call built it.
     """
@@ -69,37 +70,34 @@ class Environment:
 
 
 def cache_folder() -> Path:
-    """Return where environments lie: `$ANALOG_BENCH_CACHE`, or in the user's cache folder."""
+    """Return where environments are: `$ANALOG_BENCH_CACHE`, or in the user's cache folder."""
     given = os.environ.get(CACHE_VARIABLE)
     root = Path(given).expanduser() if given else user_cache_path("analog-bench")
     return root / "releases"
 
 
-def ensure(
-    recipe: Recipe, label: str, tell: Tell, *, cache: Path | None = None, rebuild: bool = False
-) -> Environment:
+def ensure(recipe: Recipe, label: str, tell: Tell, *, rebuild: bool = False) -> Environment:
     """Return the environment of a recipe; build it where there is none.
 
-    Two processes never build the same one: the second waits and finds it there. What a killed
-    build left behind is thrown away.
+    Two processes never build the same one: the second waits, and uses what the first has built.
+    What a killed build left behind is thrown away.
 
     Args:
         recipe: What it is made of.
         label: What the release is called.
         tell: Is told how a build goes on.
-        cache: Where environments lie; `cache_folder()` by default.
         rebuild: Build it anew.
 
     Raises:
         InstallError: It cannot be built.
         StoreError: The cache cannot be written to.
     """
-    folder = (cache or cache_folder()) / recipe.key
+    folder = cache_folder() / recipe.key
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder, tell):
             found = None if rebuild else read_environment(folder)
-            if found is not None and _answers(found):
+            if found is not None and _starts(found.python):
                 return found
             return _build(recipe, label, folder, tell)
     except OSError as problem:
@@ -110,26 +108,17 @@ def ensure(
         ) from None
 
 
-def environments(cache: Path | None = None) -> list[Environment]:
-    """Return the environments that are there, the newest first."""
-    folder = cache or cache_folder()
-    found = [read_environment(path) for path in sorted(folder.glob("*/"))]
-    return sorted((e for e in found if e is not None), key=lambda e: e.built, reverse=True)
+def environments() -> list[Environment]:
+    """Return the environments in the cache, the newest first."""
+    found = map(read_environment, cache_folder().glob("*/"))
+    return sorted(filter(None, found), key=lambda one: one.built, reverse=True)
 
 
 def read_environment(folder: Path) -> Environment | None:
     """Return the environment in a folder; None where there is no whole one."""
     try:
-        plain: Any = read_json(folder / _MANIFEST)
-        return Environment(
-            folder=folder,
-            key=plain["key"],
-            label=plain["label"],
-            built=plain["built"],
-            seconds=plain["seconds"],
-            size=plain["size"],
-            versions=plain["versions"],
-        )
+        manifest: Any = read_json(folder / _MANIFEST)
+        return Environment(folder, **{name: manifest[name] for name in _IN_MANIFEST})
     except (FileNotFoundError, DocumentError, KeyError, TypeError):
         # Half built, or of another release of this project: as good as none.
         return None
@@ -140,7 +129,7 @@ def _build(recipe: Recipe, label: str, folder: Path, tell: Tell) -> Environment:
     folder.mkdir()
     started = time.monotonic()
     try:
-        install(recipe, folder / _VENV, _beside(folder, ".log"), find_uv(), tell)
+        install(recipe, folder / _VENV, _beside(folder, ".log"), tell)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -150,17 +139,14 @@ def _build(recipe: Recipe, label: str, folder: Path, tell: Tell) -> Environment:
         label=label,
         built=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - started, 1),
-        size=_size(folder),
+        size=sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()),
         versions=_versions(folder / _VENV),
         fresh=True,
     )
-    manifest = {
-        **{name: getattr(made, name) for name in ("key", "label", "built", "seconds", "size")},
-        "versions": made.versions,
-        "recipe": recipe.as_plain(),
-    }
+    manifest = {name: getattr(made, name) for name in _IN_MANIFEST}
+    recipe_plain = json.loads(json.dumps(recipe.as_plain()))
     # Written last, and whole or not at all: without it the environment does not count.
-    write_atomic(folder / _MANIFEST, layout(json.loads(json.dumps(manifest))))
+    write_atomic(folder / _MANIFEST, layout({**manifest, "recipe": recipe_plain}))
     return made
 
 
@@ -178,28 +164,21 @@ def _locked(folder: Path, tell: Tell) -> Iterator[None]:
         lock.release()
 
 
-def _answers(environment: Environment) -> bool:
-    """Return whether the interpreter still starts: its base may have been removed since."""
-    command = [str(environment.python), "-c", "pass"]
+def _starts(python: Path) -> bool:
+    """Return whether an interpreter still starts: its base may have been removed since."""
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_PATIENCE_S, check=False)
+        done = subprocess.run(
+            [str(python), "-c", "pass"], capture_output=True, timeout=_TIMEOUT_S, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
 
 
 def _versions(venv: Path) -> dict[str, str]:
-    places = [str(path) for path in venv.glob("**/site-packages")][:1]
-    found = {d.metadata["Name"]: d.version for d in metadata.distributions(path=places)}
+    folders = [str(path) for path in venv.glob("**/site-packages")][:1]
+    found = {d.metadata["Name"]: d.version for d in metadata.distributions(path=folders)}
     return dict(sorted(found.items()))
-
-
-def _size(folder: Path) -> int:
-    return sum(
-        entry.lstat().st_size
-        for place, _, names in os.walk(folder)
-        for entry in (Path(place, name) for name in names)
-    )
 
 
 def _beside(folder: Path, suffix: str) -> Path:

@@ -1,22 +1,24 @@
-"""Makes an environment: with uv where it is at hand, else with venv and pip."""
+"""Finds Pythons and makes environments, with uv."""
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TextIO
 
 from packaging.version import Version
+from uv import find_uv_bin
 
-from analog_bench.releases.failure import InstallError
-from analog_bench.releases.recipe import Recipe
+from analog_bench.releases.failure import InstallError, NoPython
+from analog_bench.releases.logged_process import run_logged
+from analog_bench.releases.recipe import Interpreter, Recipe
 from analog_bench.releases.source import copy_sources
 
 # What aihwkit's own build asks for. It must stand in the environment beforehand: a build that is
@@ -26,12 +28,57 @@ BUILD_NEEDS = (
     *("scipy", "setuptools>=77", "wheel"),
 )
 _REASON_LENGTH = 400
-_PATIENCE_S = 120
+_TIMEOUT_S = 120
 
 
-def find_uv() -> str | None:
-    """Return uv's executable: the one beside this interpreter, else the path's; None without."""
-    return shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+def find_python(wanted: str) -> Interpreter:
+    """Find an interpreter on this machine: this one, uv's, the path's, pyenv's.
+
+    Args:
+        wanted: A version such as `3.12`, or an interpreter's path.
+
+    Returns:
+        This one where it fits, else the newest.
+
+    Raises:
+        NoPython: There is none.
+    """
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    # uv knows of pyenv's only those that are switched on.
+    folders = [*map(str, pyenv.glob("versions/*/bin")), os.environ.get("PATH", os.defpath)]
+    is_here = platform.python_version().startswith(f"{wanted}.")
+    listed = _ask_uv(
+        *("python", "list", "--only-installed", "--output-format", "json"),
+        sys.executable if is_here else wanted,
+        UV_PYTHON_SEARCH_PATH=os.pathsep.join(folders),
+    ).stdout
+    for one in json.loads(listed or "[]"):
+        if one["implementation"] == "cpython":
+            return Interpreter(one["path"], one["version"])
+    if os.sep in wanted:
+        raise NoPython(f"{wanted!r} does not answer as an interpreter of Python")
+    raise NoPython(
+        f"no Python {wanted} was found (this one, uv's, the path's and pyenv's were tried); "
+        f"`uv python install {wanted}` installs it, and :python=PATH names an interpreter"
+    )
+
+
+def newest_version() -> str:
+    """Return the newest version of aihwkit on the package index.
+
+    Raises:
+        InstallError: The index does not tell.
+    """
+    options = ("--no-deps", "--no-header", "--no-annotate", "--quiet", "--universal")
+    done = _ask_uv("pip", "compile", "-", *options, text="aihwkit\n")
+    # uv names one for each range of Pythons where they differ.
+    found: list[str] = re.findall(r"^aihwkit==([^\s;]+)", done.stdout, re.M)
+    if done.returncode != 0 or not found:
+        raise InstallError(
+            "the package index does not tell the newest aihwkit: "
+            f"{reason(done.stderr.splitlines(), done.returncode)}"
+        )
+    return max(found, key=Version)
 
 
 def python_in(folder: Path) -> Path:
@@ -44,74 +91,38 @@ def scripts_in(folder: Path) -> Path:
     return folder / ("Scripts" if os.name == "nt" else "bin")
 
 
-def install(
-    recipe: Recipe, folder: Path, log: Path, uv: str | None, tell: Callable[[str], None]
-) -> None:
+def install(recipe: Recipe, folder: Path, log: Path, tell: Callable[[str], None]) -> None:
     """Make an environment.
 
     Args:
         recipe: What it is made of.
-        folder: Where; it must not be there.
-        log: Where the installer's words go.
-        uv: uv's executable; None for venv and pip.
-        tell: Is given the installer's words, line by line.
+        folder: Where; it must not exist.
+        log: Where uv's output goes.
+        tell: Is given uv's output, line by line.
 
     Raises:
         InstallError: It cannot be made; the text says why, and names the log.
     """
+    environment = {n: v for n, v in os.environ.items() if n not in ("VIRTUAL_ENV", "PYTHONPATH")}
     constraints = log.with_name(f"{log.name}.constraints")
     constraints.write_text("\n".join(recipe.constraints) + "\n", encoding="utf-8")
     try:
-        with log.open("w", buffering=1, encoding="utf-8") as out, _aihwkit(recipe) as aihwkit:
-            for command, extra in _commands(recipe, aihwkit, folder, constraints, uv):
-                code, said = _run(command, extra, folder.parent, out, tell)
+        with log.open("w", buffering=1, encoding="utf-8") as file, _aihwkit(recipe) as aihwkit:
+            for words, variables in _commands(recipe, aihwkit, folder, constraints):
+                command = [_uv(), *words]
+                file.write(f"$ {' '.join(command)}\n")
+                code, lines = run_logged(
+                    command, file, tell, cwd=folder.parent, env={**environment, **variables}
+                )
                 if code != 0:
-                    raise InstallError(f"{reason(said, code)} (all of it: {log})")
+                    raise InstallError(f"{reason(lines, code)} (all of it: {log})")
     finally:
         constraints.unlink(missing_ok=True)
 
 
-def newest(uv: str | None, python: str) -> str:
-    """Return the newest version of aihwkit on the package index.
-
-    Args:
-        uv: uv's executable; None for pip.
-        python: An interpreter with pip, where there is no uv.
-
-    Raises:
-        InstallError: The index does not tell.
-    """
-    if uv is not None:
-        options = ("--no-deps", "--no-header", "--no-annotate", "--quiet", "--universal")
-        command, pattern = [uv, "pip", "compile", "-", *options], r"^aihwkit==([^\s;]+)"
-    else:
-        command, pattern = [python, "-m", "pip", "index", "versions", "aihwkit"], r"\((.+)\)"
-    try:
-        done = subprocess.run(
-            command,
-            input="aihwkit\n",
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_PATIENCE_S,
-        )
-    except (OSError, subprocess.TimeoutExpired) as problem:
-        raise InstallError(
-            f"the package index does not tell the newest aihwkit: {problem}"
-        ) from None
-    # uv says one for each range of Pythons where they differ.
-    found: list[str] = re.findall(pattern, done.stdout, re.M) if done.returncode == 0 else []
-    if not found:
-        raise InstallError(
-            "the package index does not tell the newest aihwkit: "
-            f"{reason(done.stderr.splitlines(), done.returncode)}"
-        )
-    return max(found, key=Version)
-
-
-def reason(said: list[str], code: int) -> str:
-    """Return the part of an installer's words that says why it failed, as one line."""
-    lines = [line.strip(" ×│╰─▶") for line in said]
+def reason(lines: list[str], code: int) -> str:
+    """Return the part of uv's output that says why it failed, as one line."""
+    lines = [line.strip(" ×│╰─▶") for line in lines]
     lines = [line for line in lines if line]
     first = next(
         (n for n, line in enumerate(lines) if line.lower().startswith("error")),
@@ -120,14 +131,14 @@ def reason(said: list[str], code: int) -> str:
     text = " ".join(lines[first:]) or f"the installer ended with code {code}"
     if len(text) <= _REASON_LENGTH:
         return text
-    # What failed stands first, and why, where a build's own words are quoted, last.
+    # What failed stands first, and why, where a build's own output is quoted, last.
     half = (_REASON_LENGTH - 5) // 2
     return f"{text[:half]} ... {text[-half:]}"
 
 
 @contextmanager
 def _aihwkit(recipe: Recipe) -> Iterator[str]:
-    """Yield what the installer is given for aihwkit: for a folder of sources, a copy of it."""
+    """Yield what uv is given for aihwkit: for a folder of sources, a copy of it."""
     given = Path(recipe.aihwkit)
     if not (recipe.built and given.is_dir()):
         yield recipe.aihwkit
@@ -139,58 +150,45 @@ def _aihwkit(recipe: Recipe) -> Iterator[str]:
 
 
 def _commands(
-    recipe: Recipe, aihwkit: str, folder: Path, constraints: Path, uv: str | None
+    recipe: Recipe, aihwkit: str, folder: Path, constraints: Path
 ) -> Iterator[tuple[list[str], Mapping[str, str]]]:
-    """Yield command lines, with variables of their own."""
-    python = str(python_in(folder))
-    if uv is not None:
-        yield [uv, "venv", "--quiet", "--python", recipe.python.path, str(folder)], {}
-        add = [uv, "pip", "install", "--python", python]
-    else:
-        yield [recipe.python.path, "-m", "venv", str(folder)], {}
-        add = [python, "-m", "pip", "install", "--disable-pip-version-check"]
-    asked = [*add, "--constraint", str(constraints), *recipe.requirements, recipe.torch_requirement]
+    """Yield the words for uv, each with variables of its own."""
+    yield ["venv", "--quiet", "--python", recipe.python.path, str(folder)], {}
+    add = ["pip", "install", "--python", str(python_in(folder))]
+    limits = ["--constraint", str(constraints), recipe.torch_requirement]
+    everything = [*add, *limits, *recipe.requirements]
     if not recipe.built:
         # Without a wheel for this Python it would be compiled, and against whichever torch.
-        yield [*asked, "--only-binary", "aihwkit", aihwkit], {}
+        yield [*everything, "--only-binary", "aihwkit", aihwkit], {}
         return
-    yield [*asked, *BUILD_NEEDS], {}
+    yield [*everything, *BUILD_NEEDS], {}
     # Its commands (cmake, ninja) must be found by the build.
     path = os.pathsep.join([str(scripts_in(folder)), os.environ.get("PATH", os.defpath)])
-    kept = ["--constraint", str(constraints), recipe.torch_requirement]
     # Caches of built wheels know the sources, and not the torch that they were compiled against.
     how = ("--no-build-isolation", "--no-cache-dir")
-    yield [*add, *how, *kept, aihwkit], {"PATH": path}
+    yield [*add, *how, *limits, aihwkit], {"PATH": path}
 
 
-def _run(
-    command: list[str],
-    extra: Mapping[str, str],
-    place: Path,
-    out: TextIO,
-    tell: Callable[[str], None],
-) -> tuple[int, list[str]]:
-    said: list[str] = []
-    out.write(f"$ {' '.join(command)}\n")
-    environment = {n: v for n, v in os.environ.items() if n not in ("VIRTUAL_ENV", "PYTHONPATH")}
+def _uv() -> str:
     try:
-        process = subprocess.Popen(
+        return find_uv_bin()
+    except FileNotFoundError as problem:
+        raise InstallError(f"uv is not installed: {problem}") from None
+
+
+def _ask_uv(*words: str, text: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [_uv(), *words]
+    try:
+        return subprocess.run(
             command,
-            cwd=place,
-            env={**environment, **extra},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            input=text,
+            env={**os.environ, **variables},
+            capture_output=True,
             text=True,
             encoding="utf-8",
             errors="replace",
+            timeout=_TIMEOUT_S,
+            check=False,
         )
-    except OSError as problem:
-        return 1, [f"error: {command[0]} cannot be started: {problem}"]
-    with process:
-        stream = process.stdout
-        for line in stream if stream is not None else ():
-            out.write(line)
-            said.append(line.rstrip())
-            tell(line.strip())
-    return process.returncode, said
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        return subprocess.CompletedProcess(command, 1, "", f"error: {problem}")

@@ -4,22 +4,51 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
+import analog_bench
 from analog_bench.errors import UsageError
 from analog_bench.releases.environment import Environment
 from analog_bench.releases.failure import ReleaseFailed
+from analog_bench.releases.logged_process import run_logged
+from analog_bench.releases.recipe import PROJECT
 from analog_bench.simulators.physics.survey import Survey, survey_from_plain
+from analog_bench.store.environment import package_version
 
 # Would bring this process's packages into an environment that is to be alone, or its measurements
 # into a CI job's summary, which is for the comparison.
 _LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "GITHUB_STEP_SUMMARY")
 _LAST_LINES = 3
 _NOTHING_SELECTED, _MISUSED, _TESTS_FAILED = 5, 4, 1
+
+
+@contextmanager
+def snapshot() -> Iterator[Path]:
+    """Yield a folder for PYTHONPATH with a copy of this project's code, and nothing else.
+
+    Environments hold what the project depends on, and not the project: its code changes every day,
+    they take gigabytes. Every release is measured by one copy of the code that runs this; edits
+    made meanwhile do not enter.
+    """
+    package = Path(analog_bench.__file__).parent
+    with TemporaryDirectory(prefix="analog-bench-") as name:
+        folder = Path(name)
+        ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+        shutil.copytree(package, folder / package.name, ignore=ignored)
+        version = package_version(PROJECT)
+        if version is not None:
+            info = folder / f"{PROJECT.replace('-', '_')}-{version}.dist-info"
+            info.mkdir()
+            text = f"Metadata-Version: 2.1\nName: {PROJECT}\nVersion: {version}\n"
+            (info / "METADATA").write_text(text, encoding="utf-8")
+        yield folder
 
 
 @dataclass(frozen=True)
@@ -47,15 +76,9 @@ class Place:
         }
 
     def start(
-        self, module: str, *words: str, complaints: IO[str] | int = subprocess.PIPE
+        self, module: str, *words: str, stderr: IO[str] | int = subprocess.PIPE
     ) -> subprocess.Popen[str]:
-        """Start a module of ours, to be talked to line by line.
-
-        Args:
-            module: The module.
-            *words: Its arguments.
-            complaints: Where its standard error goes.
-        """
+        """Start a module of ours, to be talked to line by line."""
         return subprocess.Popen(
             [str(self.environment.python), "-m", module, *words],
             # `-m` looks in the current folder first, and a checkout there is not the snapshot.
@@ -63,7 +86,7 @@ class Place:
             env=self.variables(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=complaints,
+            stderr=stderr,
             text=True,
             encoding="utf-8",
             errors="replace",
@@ -97,12 +120,12 @@ def bench(
     """Measure the cases, `pytest WORDS`, in a release's environment.
 
     Args:
-        place: Where.
+        place: The environment.
         words: What pytest is given: the folder of studies and options.
         run_file: Where results go.
         root: The folder to start in.
-        log: Where pytest's words go.
-        tell: Is told them line by line.
+        log: Where pytest's output goes.
+        tell: Is given it line by line.
 
     Returns:
         A sentence on tests that failed, which need not concern results; empty without.
@@ -110,42 +133,28 @@ def bench(
     Raises:
         ReleaseFailed: There are no results, or not all; the text says why.
     """
-    scripts = place.environment.scripts
+    # Not `python -m pytest`, which would put the current folder before the snapshot.
+    pytest = str(place.environment.scripts / "pytest")
     own = ["-p", "analog_bench.plugin", "--gate", "off", "--json", str(run_file)]
-    process = subprocess.Popen(
-        # Not `python -m pytest`, which would put the current folder before the snapshot.
-        [str(scripts / "pytest"), *words, *own],
-        cwd=root,
-        env={**place.variables(), "COLUMNS": "140"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        # Ctrl-C is for this process: pytest would conclude the run with what it has by then, and
-        # leave nothing to resume. Killed, it leaves its journal.
-        start_new_session=True,
-    )
-    said: list[str] = []
-    with log.open("w", buffering=1, encoding="utf-8") as out, process:
-        try:
-            stream = process.stdout
-            for line in stream if stream is not None else ():
-                out.write(line)
-                said.append(line)
-                tell(line.strip())
-        except BaseException:
-            process.kill()
-            raise
-    told = f"{last_words(''.join(said), process.returncode)} (all of it: {log})"
-    if process.returncode not in (0, _TESTS_FAILED) or not run_file.is_file():
-        raise ReleaseFailed(f"its cases were not measured: {told}")
-    return told if process.returncode == _TESTS_FAILED else ""
+    with log.open("w", buffering=1, encoding="utf-8") as file:
+        code, lines = run_logged(
+            [pytest, *words, *own],
+            file,
+            tell,
+            cwd=root,
+            env={**place.variables(), "COLUMNS": "140"},
+            # Ctrl-C is for this process: pytest would conclude the run with what it has by then,
+            # and leave nothing to resume. Killed, it leaves its journal.
+            alone=True,
+        )
+    ending = f"{last_words(chr(10).join(lines), code)} (all of it: {log})"
+    if code not in (0, _TESTS_FAILED) or not run_file.is_file():
+        raise ReleaseFailed(f"its cases were not measured: {ending}")
+    return ending if code == _TESTS_FAILED else ""
 
 
 def select(words: Sequence[str], root: Path, python: str) -> None:
-    """See, before anything is built, that the options select cases.
+    """Check, before anything is built, that the options select cases.
 
     Args:
         words: What pytest will be given.
@@ -168,14 +177,14 @@ def select(words: Sequence[str], root: Path, python: str) -> None:
     if done.returncode == _NOTHING_SELECTED:
         raise UsageError(f"`pytest {' '.join(words)}` selects no case; try it with --collect-only")
     if done.returncode != 0:
-        said = done.stderr if done.returncode == _MISUSED else done.stdout
-        why = last_words(said, done.returncode)
+        output = done.stderr if done.returncode == _MISUSED else done.stdout
+        why = last_words(output, done.returncode)
         raise UsageError(f"`pytest {' '.join(words)}` fails: {why}")
 
 
-def last_words(said: str, code: int) -> str:
-    """Return the last words of a process, as one line."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def last_words(output: str, code: int) -> str:
+    """Return the end of a process's output, or its error, as one line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("error:", "analog-bench: error"))]
     chosen = errors or lines[-_LAST_LINES:]
     return " ".join(chosen)[-400:] or f"it ended with code {code}"

@@ -17,7 +17,6 @@ from packaging.utils import canonicalize_name
 
 import analog_bench
 from analog_bench.errors import UsageError
-from analog_bench.releases.interpreter import Interpreter
 from analog_bench.releases.pairs import Chosen
 from analog_bench.releases.source import Source
 
@@ -26,14 +25,27 @@ FORMAT = 1
 """Raised when environments of older recipes must not be used any more."""
 
 _CONSTRAINTS_FILE, _PROJECT_FILE = "constraints.txt", "pyproject.toml"
-# Decided release by release, and not by what the project itself asks for.
-_PER_RELEASE = frozenset({"aihwkit", "torch"})
+# aihwkit and torch are decided release by release; nothing in an environment builds environments.
+_LEFT_OUT = frozenset({"aihwkit", "torch", "uv"})
 # Turn texts into numbers, or let the cases run side by side; the project asks for them by others.
 _BESIDES = ("tokenizers",)
 _ALSO = ("pytest-xdist>=3.6",)
 # Where uv takes torch from: with `cpu` it brings no CUDA along.
 BACKEND_VARIABLE = "UV_TORCH_BACKEND"
 _KEY_LENGTH = 12
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """An interpreter of Python on this machine.
+
+    Attributes:
+        path: Its executable.
+        version: Its version, `3.12.1`.
+    """
+
+    path: str
+    version: str
 
 
 @dataclass(frozen=True)
@@ -145,7 +157,7 @@ def requirements() -> tuple[str, ...]:
     return tuple(
         str(requirement)
         for requirement in parsed
-        if canonicalize_name(requirement.name) not in _PER_RELEASE
+        if canonicalize_name(requirement.name) not in _LEFT_OUT
         and "extra" not in str(requirement.marker or "")
     )
 
@@ -168,6 +180,6 @@ def _constraints(file: Path | None, names: set[str]) -> tuple[str, ...]:
             wanted = Requirement(text) if text else None
         except InvalidRequirement:
             wanted = None  # an option of pip's, such as an index: for the user's own configuration
-        if wanted is not None and canonicalize_name(wanted.name) in names - _PER_RELEASE:
+        if wanted is not None and canonicalize_name(wanted.name) in names - _LEFT_OUT:
             kept.append(str(wanted))
     return tuple(sorted(kept))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,15 +14,13 @@ from analog_bench.errors import UsageError
 from analog_bench.releases.comparison import Measured, Releases, compare_releases
 from analog_bench.releases.environment import Environment, ensure
 from analog_bench.releases.failure import ReleaseFailed
-from analog_bench.releases.installer import find_uv, newest
-from analog_bench.releases.interpreter import Interpreter, find_python
+from analog_bench.releases.installer import find_python, newest_version
 from analog_bench.releases.pairs import Wanted, choose
-from analog_bench.releases.process import Place, bench, survey
+from analog_bench.releases.process import Place, bench, snapshot, survey
 from analog_bench.releases.recipe import Recipe, recipe_of
-from analog_bench.releases.snapshot import snapshot
 from analog_bench.releases.source import Source, source_of
 from analog_bench.releases.spec import Release
-from analog_bench.releases.stopwatch import Timed, take_turns
+from analog_bench.releases.stopwatch import take_turns
 from analog_bench.store.journal_file import journal_path
 from analog_bench.store.run_file import read_run
 
@@ -67,13 +64,6 @@ def compare(plan: Plan, tell: Tell) -> Releases:
 
     What keeps a release from going on is its problem, and not the others'.
 
-    Args:
-        plan: What to compare.
-        tell: Is told what is going on.
-
-    Returns:
-        The comparison.
-
     Raises:
         UsageError: A release that names something that is no aihwkit.
         StoreError: Environments or results cannot be written.
@@ -81,15 +71,15 @@ def compare(plan: Plan, tell: Tell) -> Releases:
     plan.folder.mkdir(parents=True, exist_ok=True)
     prepared = prepare(plan.releases, plan.constraints)
     with snapshot() as code:
-        found = [_surveyed(plan, release, recipe, code, tell) for release, recipe in prepared]
+        surveyed = [_survey(plan, release, recipe, code, tell) for release, recipe in prepared]
         measured = [
-            one if place is None or not plan.words else _measured(plan, n, one, place, tell)
-            for n, (one, place) in enumerate(found, start=1)
+            one if place is None or not plan.words else _measure(plan, n, one, place, tell)
+            for n, (one, place) in enumerate(surveyed, start=1)
         ]
-        places = {one.name: place for one, place in found if place is not None}
+        places = {one.name: place for one, place in surveyed if place is not None}
         if plan.turns and len(places) > 1:
             tell("", "timing small pieces of work in turns", False)
-            measured = _timed(measured, places, plan.turns)
+            measured = _time(measured, places, plan.turns)
     return compare_releases(measured)
 
 
@@ -105,51 +95,55 @@ def prepare(
     Returns:
         Each release with its recipe, or with the reason why there is none.
     """
-    uv = find_uv()
-    sources = [_source(release, uv) for release in releases]
-    known = [
-        (release, source)
-        for release, source in zip(releases, sources, strict=True)
-        if isinstance(source, Source)
-    ]
-    here = ".".join(platform.python_version_tuple()[:2])
-    wanted = [_wanted(release, source, uv) for release, source in known]
-    chosen = iter(choose(wanted, here))
-    found: list[tuple[Release, Recipe | str]] = []
-    for release, source in zip(releases, sources, strict=True):
-        if not isinstance(source, Source):
-            found.append((release, source))
-            continue
-        pair = next(chosen)
+    sources: dict[str, Source] = {}
+    problems: dict[str, str] = {}
+    for release in releases:
         try:
-            python: Interpreter = find_python(release.python or pair.python, uv)
+            latest = newest_version() if release.kind == "latest" else None
+            sources[release.name] = source_of(release, latest)
         except ReleaseFailed as problem:
-            found.append((release, str(problem)))
+            problems[release.name] = str(problem)
+    known = [release for release in releases if release.name in sources]
+    wanted = [_wanted(release, sources[release.name]) for release in known]
+    recipes: dict[str, Recipe] = {}
+    for release, pair in zip(known, choose(wanted, _minor(platform.python_version())), strict=True):
+        try:
+            python = find_python(release.python or pair.python)
+        except ReleaseFailed as problem:
+            problems[release.name] = str(problem)
             continue
-        found.append((release, recipe_of(source, pair, python, constraints)))
-    return found
+        recipes[release.name] = recipe_of(sources[release.name], pair, python, constraints)
+    return [(one, recipes.get(one.name) or problems[one.name]) for one in releases]
 
 
-def _source(release: Release, uv: str | None) -> Source | str:
-    try:
-        latest = newest(uv, sys.executable) if release.kind == "latest" else None
-        return source_of(release, latest)
-    except ReleaseFailed as problem:
-        return str(problem)
+def check_folder(words: Sequence[str], root: Path) -> None:
+    """Check that the studies exist: the first of what pytest is to be given.
+
+    Raises:
+        UsageError: There is no such folder.
+    """
+    if words and not (root / words[0]).exists():
+        raise UsageError(
+            f"there are no studies at {words[0]!r} here; name their folder with --bench, or "
+            "compare without cases: --no-cases"
+        )
 
 
-def _wanted(release: Release, source: Source, uv: str | None) -> Wanted:
+def _wanted(release: Release, source: Source) -> Wanted:
     pythons = source.pythons
     if release.python is not None:
         try:
-            version = find_python(release.python, uv).version
-            pythons = (".".join(version.split(".")[:2]),)
-        except ReleaseFailed:  # said where the interpreter is needed
+            pythons = (_minor(find_python(release.python).version),)
+        except ReleaseFailed:  # reported where the interpreter is needed
             pythons = (release.python,) if release.python[0].isdigit() else pythons
     return Wanted(source.version, pythons, release.torch)
 
 
-def _surveyed(
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _survey(
     plan: Plan, release: Release, recipe: Recipe | str, code: Path, tell: Tell
 ) -> tuple[Measured, Place | None]:
     begun = Measured(release.name, release.source)
@@ -165,7 +159,7 @@ def _surveyed(
             rebuild=plan.rebuild,
         )
         begun = replace(
-            begun, environment=_sentence(environment), versions=_versions(environment, recipe)
+            begun, environment=_describe(environment), versions=_versions(environment, recipe)
         )
         tell(release.name, f"{begun.environment}; surveying it", False)
         place = Place(environment, code)
@@ -180,15 +174,15 @@ def _surveyed(
     return surveyed, place
 
 
-def _measured(plan: Plan, number: int, release: Measured, place: Place, tell: Tell) -> Measured:
+def _measure(plan: Plan, number: int, release: Measured, place: Place, tell: Tell) -> Measured:
     # The number keeps names apart that are spelt alike, and from the comparison's own files.
-    name = f"{number}-{_spelt(release.name)}"
-    finished = plan.folder / f"{name}.json"
+    name = re.sub(r"[^A-Za-z0-9.+@-]+", "_", release.name).strip("_.") or "release"
+    finished = plan.folder / f"{number}-{name}.json"
     if plan.resume and finished.is_file():
         tell(release.name, "its cases were measured before", False)
         return replace(release, run=read_run(finished))
     tell(release.name, "measuring its cases", False)
-    # Results move to their place when there are all: what is there can be compared.
+    # Results are moved here when they are complete: whatever is here can be compared.
     unfinished = plan.folder / _UNFINISHED / finished.name
     unfinished.parent.mkdir(exist_ok=True)
     words = list(plan.words)
@@ -212,21 +206,23 @@ def _measured(plan: Plan, number: int, release: Measured, place: Place, tell: Te
     return replace(release, run=read_run(finished), remark=remark)
 
 
-def _timed(measured: list[Measured], places: Mapping[str, Place], turns: int) -> list[Measured]:
+def _time(measured: list[Measured], places: Mapping[str, Place], turns: int) -> list[Measured]:
     try:
         found = take_turns(places, turns)
     except ReleaseFailed as problem:
         # Timings are an extra: without them everything else still stands.
-        return [_remarked(one, f"no timings: {problem}") for one in measured]
-    return [_with_times(one, found[one.name]) if one.name in found else one for one in measured]
+        return [_with_remarks(one, f"no timings: {problem}") for one in measured]
+    timed = []
+    for one in measured:
+        own = found.get(one.name)
+        if own is not None:
+            reasons = [f"cannot be timed: {name} ({why})" for name, why in own.impossible.items()]
+            one = _with_remarks(replace(one, turns=own.turns), *reasons)
+        timed.append(one)
+    return timed
 
 
-def _with_times(release: Measured, timed: Timed) -> Measured:
-    reasons = [f"cannot be timed: {name} ({why})" for name, why in timed.impossible.items()]
-    return _remarked(replace(release, turns=timed.turns), *reasons)
-
-
-def _remarked(release: Measured, *remarks: str) -> Measured:
+def _with_remarks(release: Measured, *remarks: str) -> Measured:
     return replace(release, remark="; ".join(filter(None, [release.remark, *remarks])))
 
 
@@ -236,28 +232,7 @@ def _versions(environment: Environment, recipe: Recipe) -> dict[str, str | None]
     return {"python": recipe.python.version, **named}
 
 
-def _sentence(environment: Environment) -> str:
+def _describe(environment: Environment) -> str:
     size = f"{environment.size / _MIB:,.0f} MiB"
     how = f"built in {environment.seconds:.0f} s" if environment.fresh else "found"
     return f"environment {environment.key} {how}, {size}"
-
-
-def _spelt(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.+@-]+", "_", name).strip("_.") or "release"
-
-
-def check_folder(words: Sequence[str], root: Path) -> None:
-    """See that there are studies.
-
-    Args:
-        words: What pytest is to be given, their folder first.
-        root: The folder that pytest starts in.
-
-    Raises:
-        UsageError: There is no such folder.
-    """
-    if words and not (root / words[0]).exists():
-        raise UsageError(
-            f"there are no studies at {words[0]!r} here; name their folder with --bench, or "
-            "compare without cases: --no-cases"
-        )

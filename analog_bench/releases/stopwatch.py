@@ -164,7 +164,7 @@ def _worker(name: str, place: Place) -> Iterator[_Worker]:
     # A file, because nobody reads a pipe meanwhile: warnings could fill it.
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints,
-        place.start(WORKER, complaints=complaints) as process,
+        place.start(WORKER, stderr=complaints) as process,
     ):
         try:
             yield _Worker(name, process, complaints)

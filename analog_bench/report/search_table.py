@@ -5,8 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from analog_bench.hwa.space import Setting
-from analog_bench.hwa.trial import Found, Trial
+from analog_bench.hwa.trial import SearchResult, Setting, Trial
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.layout import laid_out, plain_column
 
@@ -14,7 +13,7 @@ SHOWN = 10
 
 
 def search_table(
-    found: Found, objective: str, *, title: str, shown: int = SHOWN, ascii_only: bool = False
+    found: SearchResult, objective: str, *, title: str, shown: int = SHOWN, ascii_only: bool = False
 ) -> Table:
     """Draw the best trials of a search.
 
@@ -56,7 +55,7 @@ def _spelt(setting: Setting, name: str) -> str:
     return f"{setting[name]:.4g}"
 
 
-def _counts(found: Found) -> str:
+def _counts(found: SearchResult) -> str:
     counts = {
         state: sum(trial.state == state for trial in found.trials)
         for state in ("complete", "pruned", "diverged", "failed")

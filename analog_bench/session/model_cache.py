@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,7 +23,6 @@ from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.task import Task
 from analog_bench.zoo.hwa import load_hwa
 from analog_bench.zoo.hwa_folder import is_hwa, shipped_hwa
-from analog_bench.zoo.layers import module_path
 from analog_bench.zoo.load import LoadedModel, load
 from analog_bench.zoo.specs import ModelSpec
 
@@ -43,7 +41,7 @@ class ModelCache:
             workers: Processes that share this machine; each takes its part of the cores. Results
                 do not depend on it.
         """
-        self._settings = settings
+        self.settings = settings
         self._loaded: dict[tuple[str, Variant], LoadedModel] = {}
         self._tasks: dict[_Key, Task] = {}
         self._runners: dict[tuple[_Key, Variant], Runner] = {}
@@ -73,20 +71,20 @@ class ModelCache:
             for kept in (self._loaded, self._tasks, self._runners, self._scores):
                 kept.clear()
             loaded = load(
-                self._spec(model), lock_path=self._settings.lock, device=self._settings.device
+                self._spec(model), lock_path=self.settings.lock, device=self.settings.device
             )
             prepare(loaded.model)
             self._loaded[key] = loaded
         return self._loaded[key]
 
-    def lacks(self, case: Case) -> str:
+    def missing_weights(self, case: Case) -> str:
         """Say why a case cannot be measured for want of HWA weights; empty where it can."""
         if case.variant == "direct":
             return ""
         folder = self._hwa_folder(case.model)
         if is_hwa(folder):
             return ""
-        asked, zoo = asked_name(case.model, self._settings.zoo), self._settings.zoo
+        asked, zoo = asked_name(case.model, self.settings.zoo), self.settings.zoo
         train = f"analog-bench hwa train {asked}" + ("" if zoo == "embedded" else f" --zoo {zoo}")
         return (
             f"{case.model} has no HWA weights in {folder}; `{train}` makes them, and "
@@ -109,16 +107,16 @@ class ModelCache:
         _, examples, prompt = key
         if prompt is None:
             # Before the weights are asked for: they may take a while to come.
-            check_source(self._settings.data, self._spec(model))
+            check_source(self.settings.data, self._spec(model))
         loaded = self.loaded(model)
         if key not in self._tasks:
             self._tasks[key] = (
                 make_task(
-                    self._settings.data,
+                    self.settings.data,
                     loaded,
                     examples=examples,
-                    data_folder=self._settings.data_folder,
-                    lock=self._settings.lock,
+                    data_folder=self.settings.data_folder,
+                    lock=self.settings.lock,
                 )
                 if prompt is None
                 else make_generation(prompt, loaded, examples)
@@ -136,13 +134,11 @@ class ModelCache:
             loaded = self.loaded(model, variant)
             self._runners[key, variant] = Runner(
                 loaded.model,
-                loaded.spec.family,
                 task,
-                seed=self._settings.seed,
+                seed=self.settings.seed,
                 weights=loaded.weights_sha256,
-                module_path=partial(module_path, loaded.spec.family),
-                front=self._settings.front,
-                per_example=self._settings.per_example,
+                replay=self.settings.replay,
+                per_example=self.settings.per_example,
                 digital=digital,
                 input_ranges=loaded.input_ranges,
             )
@@ -150,12 +146,12 @@ class ModelCache:
 
     def budget(self, study: Study, model: str) -> Budget:
         """Return what the run affords of a study on a model, by its name in cases."""
-        return self._settings.budget_of(study, asked_name(model, self._settings.zoo))
+        return self.settings.budget_of(study, asked_name(model, self.settings.zoo))
 
-    def main_metric(self, study: Study, model: str) -> Metric:
-        """Return the metric that a study's verdicts on a model are about."""
+    def metric(self, study: Study, model: str) -> Metric:
+        """Return the metric that a study's verdicts on a model are about, with its margin there."""
         kind = self._spec(model).task if study.prompt is None else "generation"
-        return METRICS_OF[kind][0]
+        return study.judged(METRICS_OF[kind][0])
 
     def case_baseline(self, case: Case) -> CaseBaseline:
         """Return the stored results that a case belongs to.
@@ -165,7 +161,7 @@ class ModelCache:
         """
         key = (case.variant, case.model, case.study)
         if key not in self._baselines:
-            self._baselines[key] = read_cases(self._settings.baselines, *key)
+            self._baselines[key] = read_cases(self.settings.baselines, *key)
         return self._baselines[key]
 
     def digital_baseline(self, model: str) -> DigitalBaseline:
@@ -175,11 +171,11 @@ class ModelCache:
             BaselineError: The file is corrupt.
         """
         if model not in self._digital:
-            self._digital[model] = read_digital(self._settings.baselines, model)
+            self._digital[model] = read_digital(self.settings.baselines, model)
         return self._digital[model]
 
     def _key(self, study: Study, model: str) -> _Key:
-        return model, self.budget(study, model).examples, self._settings.prompt_of(study)
+        return model, self.budget(study, model).examples, self.settings.prompt_of(study)
 
     def _digital_scores(self, study: Study, model: str) -> Scores:
         key = self._key(study, model)
@@ -188,17 +184,17 @@ class ModelCache:
         return self._scores[key]
 
     def _hwa_folder(self, model: str) -> Path:
-        if self._settings.hwa is None:
+        if self.settings.hwa is None:
             return shipped_hwa(model)
-        asked = asked_name(model, self._settings.zoo)
-        folder = self._settings.hwa / asked.replace("/", "--")
+        asked = asked_name(model, self.settings.zoo)
+        folder = self.settings.hwa / asked.replace("/", "--")
         # Training leaves them beside its checkpoints.
         return folder / "ship" if is_hwa(folder / "ship") else folder
 
     def _spec(self, model: str) -> ModelSpec:
         if (model, "direct") in self._loaded:
             return self._loaded[model, "direct"].spec
-        return spec_of(self._settings, asked_name(model, self._settings.zoo))
+        return spec_of(self.settings, asked_name(model, self.settings.zoo))
 
 
 def environment_facts(device: str) -> dict[str, Json]:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from analog_bench.codec import convert, plain
 from analog_bench.errors import StoreError
-from analog_bench.records import Result, Scope
+from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.settings import Settings
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
@@ -29,8 +29,6 @@ from analog_bench.store.run import Group, Manifest, Run, groups_of
 from analog_bench.store.run_file import write_run
 from analog_bench.tasks.metrics import METRICS
 
-PROPERTY = "analog_bench"
-
 
 class Record(Struct, frozen=True):
     """One case's result on its way from the test to the session.
@@ -43,19 +41,23 @@ class Record(Struct, frozen=True):
     result: Result
     scope: Scope
 
-    def as_property(self) -> tuple[str, dict[str, Any]]:
-        """Return the record as a user property of a test, which xdist carries intact."""
-        return PROPERTY, plain(self)
+    @property
+    def mean_score(self) -> float | None:
+        """Mean of the main metric over the initial chips; None where one of them has no score."""
+        return self.result.score(self.scope.main_metric)
 
-    def in_words(self) -> list[tuple[str, str]]:
-        """Return what other programs may want to know of a test, as its user properties."""
+    def as_plain(self) -> dict[str, Any]:
+        """Return the record as plain values, which xdist carries from a worker to the session."""
+        return plain(self)
+
+    def as_words(self) -> list[tuple[str, str]]:
+        """Return the facts of the result that other programs read as properties of its test."""
         result, metric = self.result, self.scope.main_metric
         words = {"case": result.case_id, "study": result.study, "metric": metric}
         if metric in result.digital:
             words["digital"] = f"{result.digital[metric]:.6g}"
-        score = result.score(metric)
-        if score is not None:
-            words["score"] = f"{score:.6g}"
+        if self.mean_score is not None:
+            words["score"] = f"{self.mean_score:.6g}"
         words["chips"] = str(len(result.chips))
         return list(words.items())
 
@@ -72,7 +74,7 @@ class Recorder:
         """
         self.settings = settings
         self.environment: dict[str, Any] = {}
-        self._records: dict[tuple[str, str, str], Record] = {}
+        self._records: dict[Identity, Record] = {}
         self._runs = root / "runs"
         self._journal: Journal | None = None
         self._started = Manifest(
@@ -131,7 +133,7 @@ class Recorder:
             record = Record(entry.result, entry.scope)
             self._records[record.result.identity] = record
 
-    def add(self, sent: Mapping[str, Any]) -> Result:
+    def add(self, sent: Mapping[str, Any]) -> Record:
         """Take a record in; it is on the disk when this returns.
 
         Raises:
@@ -144,7 +146,7 @@ class Recorder:
             result = record.result
             named = {name: METRICS[name] for name in result.scored}
             self._journal.append(result, record.scope, named)
-        return record.result
+        return record
 
     def manifest(self) -> Manifest:
         """Return where, when and how this run is made."""
@@ -224,6 +226,6 @@ def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path)
     return changes
 
 
-def kept_results(results: Iterable[Result]) -> dict[tuple[str, str, str], Result]:
-    """Return results by what tells them apart: case id, study and protocol."""
+def by_identity(results: Iterable[Result]) -> dict[Identity, Result]:
+    """Return results by what tells them apart."""
     return {result.identity: result for result in results}

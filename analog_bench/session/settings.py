@@ -28,7 +28,7 @@ class Settings:
         lock: The file that pins hub downloads.
         device: Where torch computes.
         seed: The run's seed.
-        front: Whether clean activations are kept between cases.
+        replay: Whether clean activations are kept between cases.
         per_example: Whether results keep every example's score.
         json: Where results go; None for a new file.
         baselines: Folder of baselines.
@@ -51,7 +51,7 @@ class Settings:
     lock: Path
     device: str
     seed: int
-    front: bool
+    replay: bool
     per_example: bool
     json: Path | None
     baselines: Path

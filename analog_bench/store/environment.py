@@ -31,7 +31,7 @@ DECISIVE_ENVIRONMENT = (
 )
 # Where results go and how fast; numbers do not depend on them. Every other option counts: the
 # manifest speaks for all of a run's results, and so must hold for each of them.
-COSMETIC_OPTIONS = frozenset({"json", "front", "report", "resume"})
+COSMETIC_OPTIONS = frozenset({"json", "replay", "front", "report", "resume"})
 
 
 def collect_environment(known: Mapping[str, Json]) -> dict[str, Json]:

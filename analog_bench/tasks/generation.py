@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
@@ -86,7 +86,7 @@ def draws_of(prompt: str, seed: int, texts: int, tokens: int) -> Tensor:
 
 
 def write(
-    model: PreTrainedModel, prompts: Tensor, draws: Tensor, sampling: Sampling, *, end: int
+    model: nn.Module, prompts: Tensor, draws: Tensor, sampling: Sampling, *, end: int
 ) -> Tensor:
     """Let a model write on from prompts of one length, all texts together.
 
@@ -96,7 +96,7 @@ def write(
     not depend on when another ends.
 
     Args:
-        model: A GPT-2, digital or with a chip in it that is being read.
+        model: A causal language model, digital or with a chip in it that is being read.
         prompts: Token ids, shape (texts, tokens).
         draws: A number from 0 to 1 for each token to write, float64, shape (texts, tokens).
         sampling: How tokens are picked.

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
@@ -59,6 +59,7 @@ class LanguageModelling:
     """
 
     metrics: tuple[Metric, ...] = METRICS_OF["lm"]
+    by_token = False
 
     def __init__(
         self,
@@ -102,6 +103,14 @@ class LanguageModelling:
     def chance(self) -> dict[str, float]:
         """Scores of guessing: ln(vocabulary) nats a token."""
         return self._all(math.log(self._vocabulary))
+
+    def run(self, model: nn.Module, batch: int) -> Tensor:
+        """Return a model's logits, shape (blocks, tokens, vocabulary)."""
+        device = next(model.parameters()).device
+        # Without an attention mask: nothing is padded.
+        out = model(input_ids=self.batches[batch].input_ids.to(device), use_cache=False)
+        logits: Tensor = out.logits
+        return logits
 
     def reduce(self, batch: int, logits: Tensor) -> Tensor:
         """Return the mean nats a scored token of each block in a batch.

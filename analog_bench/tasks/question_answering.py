@@ -12,7 +12,7 @@ from statistics import fmean
 import numpy as np
 import torch
 from datasets import Dataset
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from analog_bench.records import Metric
@@ -56,6 +56,7 @@ class QuestionAnswering:
     """
 
     metrics: tuple[Metric, ...] = METRICS_OF["qa"]
+    by_token = False
 
     def __init__(
         self,
@@ -127,6 +128,11 @@ class QuestionAnswering:
             "f1": tuple(token_f1(a, g) for a, g in zip(answers, self._golds, strict=True)),
             "em": tuple(exact_match(a, g) for a, g in zip(answers, self._golds, strict=True)),
         }
+
+    def run(self, model: nn.Module, batch: int) -> Tensor:
+        """Return a model's start and end logits, shape (inputs, tokens, 2)."""
+        out = model(**self.batches[batch].inputs_of(model))
+        return torch.stack([out.start_logits, out.end_logits], dim=-1)
 
     def reduce(self, batch: int, logits: Tensor) -> Tensor:
         """Return the logits as they are: an answer can depend on all of them."""

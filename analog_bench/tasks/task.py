@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from analog_bench.records import Metric
 from analog_bench.tasks.windows import Batch
@@ -22,6 +22,8 @@ class Task(Protocol):
         protocol: Fingerprint; scores with different fingerprints are never compared.
         metrics: The main metric first.
         chance: Metric name to the mean score of guessing.
+        by_token: Whether layers see a batch token by token, so that its attention mask does not
+            fit what they compute; nothing in it is padded then.
     """
 
     name: str
@@ -30,10 +32,14 @@ class Task(Protocol):
     batches: list[Batch]
     protocol: str
     metrics: tuple[Metric, ...]
+    by_token: bool
 
     @property
     def chance(self) -> Mapping[str, float]:
         """Metric name to the mean score of guessing."""
+
+    def run(self, model: nn.Module, batch: int, /) -> Tensor:
+        """Compute a model on one batch, and return what `reduce` takes."""
 
     def reduce(self, batch: int, output: Tensor, /) -> Tensor:
         """Keep what scoring needs of one batch's outputs; finite exactly where they can be scored.

@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
@@ -51,6 +51,7 @@ class TextGeneration:
     """
 
     metrics: tuple[Metric, ...] = METRICS_OF["generation"]
+    by_token = True
 
     def __init__(
         self,
@@ -104,16 +105,9 @@ class TextGeneration:
         self._judge = judge
         self._decode: Any = tokenizer.backend_tokenizer.decode
 
-    def write(self, model: PreTrainedModel, prompts: Tensor) -> Tensor:
-        """Let a model write all texts.
-
-        Args:
-            model: The model, digital or with a chip in it that is being read.
-            prompts: The batch's tokens, shape (texts, tokens).
-
-        Returns:
-            The tokens, shape (texts, tokens); see `generation.write`.
-        """
+    def run(self, model: nn.Module, batch: int) -> Tensor:
+        """Let a model write all texts; see `generation.write`."""
+        prompts = self.batches[batch].input_ids.to(next(model.parameters()).device)
         return write(model, prompts, self._draws, self._sampling, end=self._prompt.end)
 
     def reduce(self, batch: int, written: Tensor) -> Tensor:
@@ -121,7 +115,7 @@ class TextGeneration:
 
         Args:
             batch: Index of the batch.
-            written: What `write` returned.
+            written: What `run` returned.
 
         Returns:
             Tokens, float64, shape (texts, tokens); not a number where none could be picked.

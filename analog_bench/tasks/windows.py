@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from inspect import signature
 
 import numpy as np
 import torch
 from datasets import Dataset
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 
@@ -61,6 +62,13 @@ class Batch:
     input_ids: Tensor
     token_type_ids: Tensor
     attention_mask: Tensor
+
+    def inputs_of(self, model: nn.Module) -> dict[str, Tensor]:
+        """Return what a model takes of the batch, by the names of its parameters, on its device."""
+        device = next(model.parameters()).device
+        taken = signature(model.forward).parameters
+        names = ("input_ids", "token_type_ids", "attention_mask")
+        return {name: getattr(self, name).to(device) for name in names if name in taken}
 
 
 def make_windows(

@@ -2,11 +2,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from analog_bench.cli import BENCH_ERROR, main
-from analog_bench.commands.history import _SCORES
+from analog_bench.commands.history import Score
 from analog_bench.history.row import SCORES
 from tests.history.nights import result, skipped, write_night
 from tests.store.examples import snapshot
@@ -213,4 +214,4 @@ def test_only_skipped_cases(say, refused):
 
 
 def test_the_scores_to_choose_from_are_those_there_are():
-    assert ("plain", *_SCORES) == SCORES
+    assert ("plain", *get_args(Score)) == SCORES

@@ -5,19 +5,19 @@ import math
 
 from rich.console import Console
 
-from analog_bench.commands.hwa_progress import shown
+from analog_bench.commands.hwa_progress import show_training
 from analog_bench.hwa.training import Progress
 
 
 def told(terminal):
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=120)
-    with shown("f1", console) as progress:
-        progress.tell(Progress(0, 25, math.nan, 61.5, (60.0, 63.0), 61.5, 80.0, 0.0))
+    with show_training("f1", console) as tell:
+        tell(Progress(0, 25, math.nan, 61.5, (60.0, 63.0), 61.5, 80.0, 0.0))
         for step in range(1, 26):
             score = 70.25 if step == 25 else None
             chips = (70.0, 70.5) if step == 25 else ()
-            progress.tell(Progress(step, 25, 2.0, score, chips, 70.25, 80.0, 1.5 * step))
+            tell(Progress(step, 25, 2.0, score, chips, 70.25, 80.0, 1.5 * step))
     return file.getvalue()
 
 

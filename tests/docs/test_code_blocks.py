@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from blocks import blocks_of, parse
 
-from analog_bench.cli import build_parser
 from analog_bench.history.row import COLUMNS
 from analog_bench.zoo.specs import HUB_IDS
+from tests.commands.parsing import parse as parse_command
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -81,7 +81,7 @@ class Session:
 
     def read_only(self, block, line, command):
         if command.program == "analog-bench":
-            assert callable(build_parser().parse_args(command.words).run)
+            assert parse_command(command.words) is not None
         elif command.program == "pytest":
             self.expect(block, self.run(command, [*command.words, "--help"]), line)
         elif command.program == "make":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -20,7 +19,6 @@ from analog_bench.records import Metric, Result
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
 from analog_bench.tasks.windows import Batch
-from analog_bench.zoo.layers import module_path
 from analog_bench.zoo.load import LoadedModel, load
 from analog_bench.zoo.lock import read_lock
 from analog_bench.zoo.specs import find
@@ -34,6 +32,7 @@ class MeanLogits:
     name = data = "random tokens"
     protocol = "mean logits"
     metrics = (Metric("mean", "1", True, 0.1),)
+    by_token = False
 
     def __init__(self, batches: list[Batch]) -> None:
         self.chance: dict[str, float] = {}
@@ -43,6 +42,15 @@ class MeanLogits:
     def score(self, logits: Sequence[Tensor]) -> dict[str, tuple[float, ...]]:
         means = [out.double().mean(dim=(1, 2)) for out in logits]
         return {"mean": tuple(torch.cat(means).tolist())}
+
+    def run(self, model: nn.Module, batch: int) -> Tensor:
+        inputs = self.batches[batch].inputs_of(model)
+        if hasattr(model, "lm_head"):
+            inputs.pop("token_type_ids", None)
+        out = model(**inputs)
+        if "logits" in out:
+            return out.logits
+        return torch.stack([out.start_logits, out.end_logits], dim=-1)
 
     def reduce(self, batch: int, logits: Tensor) -> Tensor:
         return logits
@@ -122,8 +130,7 @@ def runner_of(tokens: MeanLogits) -> Callable[..., Runner]:
     """Make a runner, on the random tokens where no task is given."""
 
     def make(model: nn.Module, task: object = tokens, **options: object) -> Runner:
-        known = {"seed": 1, "weights": "w", "module_path": partial(module_path, "bert")}
-        return Runner(model, "bert", task, **{**known, **options})
+        return Runner(model, task, **{"seed": 1, "weights": "w", **options})
 
     return make
 

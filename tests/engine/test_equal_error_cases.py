@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -12,7 +13,6 @@ from analog_bench.analog import severity
 from analog_bench.analog.clean_inputs import Pass, observe_inputs
 from analog_bench.analog.severity import output_error
 from analog_bench.codec import convert
-from analog_bench.engine.bert_walk import bert_walk
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, OutNoise
 from analog_bench.records import Result
@@ -40,7 +40,7 @@ def cases(case):
     ]
 
 
-def test_neither_order_nor_front_nor_company_matters(tiny, runner_of, cases, numbers):
+def test_neither_order_nor_replay_nor_company_matters(tiny, runner_of, cases, numbers):
     runner = runner_of(tiny)
     wanted = [numbers(runner.measure(case, range(2))) for case in cases]
     severities = [solved_by(runner, case) for case in cases]
@@ -48,7 +48,7 @@ def test_neither_order_nor_front_nor_company_matters(tiny, runner_of, cases, num
         assert result.status == "measured"
         assert result.chips[0].scores != result.digital
         assert found
-    backwards = runner_of(tiny, front=False)
+    backwards = runner_of(tiny, replay=False)
     again = [numbers(backwards.measure(case, range(2))) for case in reversed(cases)]
     assert again[::-1] == wanted
     assert solved_by(runner_of(tiny), cases[3]) == severities[3]
@@ -95,10 +95,9 @@ def test_real_layers_err_as_asked_on_other_questions(embedded, questions, runner
     few, rest = part_of(questions, slice(0, None, 2)), part_of(questions, slice(1, None, 2))
     asked = case(EqualError(name, 0.1), layer, drift_s=DAY if name == "pcm" else 0.0)
     noise = solved_by(runner_of(embedded.model, few), asked)[layer]
-    walk = bert_walk(embedded.model)
     passes = [
-        Pass(batch.attention_mask, lambda batch=batch: walk.resume(walk.begin(batch), 0))
-        for batch in rest.batches
+        Pass(batch.attention_mask, partial(rest.run, embedded.model, index))
+        for index, batch in enumerate(rest.batches)
     ]
     with torch.inference_mode():
         other = observe_inputs(embedded.model, [layer], passes)[layer]

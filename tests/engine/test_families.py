@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import weakref
 from dataclasses import dataclass
-from functools import partial
 
 import pytest
 import torch
@@ -61,8 +60,7 @@ class Family:
     task: Task
 
     def runner(self, task: Task | None = None, **options: object) -> Runner:
-        known = {"seed": 1, "weights": "w", "module_path": partial(module_path, self.name)}
-        return Runner(self.model, self.name, task or self.task, **{**known, **options})
+        return Runner(self.model, task or self.task, **{"seed": 1, "weights": "w", **options})
 
 
 def prose() -> LanguageModelling:
@@ -98,7 +96,7 @@ def cases(family, case):
     ]
 
 
-def test_results_do_not_depend_on_order_front_or_company(family, cases, numbers):
+def test_results_do_not_depend_on_order_replay_or_company(family, cases, numbers):
     runner = family.runner(per_example=True)
     wanted = [numbers(runner.measure(c, range(2))) for c in cases]
     for result in wanted:
@@ -108,7 +106,7 @@ def test_results_do_not_depend_on_order_front_or_company(family, cases, numbers)
     backwards = family.runner(per_example=True)
     again = [numbers(backwards.measure(c, range(2))) for c in reversed(cases)]
     assert again[::-1] == wanted
-    without = family.runner(per_example=True, front=False)
+    without = family.runner(per_example=True, replay=False)
     assert [numbers(without.measure(c, range(2))) for c in cases] == wanted
     alone = [numbers(family.runner(per_example=True).measure(c, range(2))) for c in cases]
     assert alone == wanted
@@ -141,7 +139,7 @@ def products(family: Family) -> list[str]:
 
 
 def test_whatever_takes_a_layers_place_is_computed(family, case):
-    """Hooks sit on a module, tiles replace it: the walk must meet either, in every layer."""
+    """Hooks sit on a module, tiles replace it: replay must meet either, in every layer."""
     runner = family.runner()
     for layer in manifest(family.model):
         noises = [WhiteOutput(0.3), *([Pcm()] if layer.kind == "matmul" else [])]

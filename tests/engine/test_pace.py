@@ -4,32 +4,35 @@ from dataclasses import replace
 
 import pytest
 
+from analog_bench.analog.manifest import manifest
 from analog_bench.engine.pace import Pace
 from analog_bench.noise import OutNoise, Pcm, WhiteOutput
 
 FIRST, LAST = "embeddings.word_embeddings", "qa_outputs"
 QUERY = "encoder.layer.0.attention.self.query"
-# The embeddings, four stages a block, the head.
-STAGES = 1 + 2 * 4 + 1
 
 
 @pytest.fixture
-def pace():
-    """Every stage takes a second a token."""
-    return Pace((1.0,) * STAGES, 0.5)
+def pace(tiny):
+    """Every layer takes a second a token."""
+    layers = [layer.path for layer in manifest(tiny)]
+    return Pace(float(len(layers)), 0.5, {path: float(n) for n, path in enumerate(layers)})
 
 
-def test_the_clean_model_is_timed_stage_by_stage(tiny, runner_of):
+def test_the_clean_model_is_timed_layer_by_layer(tiny, runner_of):
     found = runner_of(tiny).pace()
-    assert len(found.stages) == STAGES
-    assert all(seconds > 0 for seconds in (*found.stages, found.scoring))
+    begins = [found.begins[layer.path] for layer in manifest(tiny)]
+    assert begins == sorted(begins)
+    assert 0 < begins[0] < begins[-1] < found.forward
+    assert found.scoring > 0
+    assert not found.writes
 
 
-def test_a_case_costs_what_lies_behind_it(tiny, tokens, runner_of, case, pace):
+def test_a_case_costs_what_is_not_replayed(tiny, tokens, runner_of, case, pace):
     count = sum(batch.input_ids.numel() for batch in tokens.batches)
-    runner, without = runner_of(tiny), runner_of(tiny, front=False)
+    runner, without = runner_of(tiny), runner_of(tiny, replay=False)
     first, last = (case(WhiteOutput(), layer) for layer in (FIRST, LAST))
-    assert runner.seconds(first, pace) == (STAGES + 0.5) * count
+    assert runner.seconds(first, pace) == (pace.forward + 0.5) * count
     assert runner.seconds(last, pace) == 1.5 * count
     assert without.seconds(last, pace) == without.seconds(first, pace)
 

@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from torch import nn
 
 from analog_bench.analog.manifest import manifest, paths_on_tiles
-from analog_bench.engine.runner import Runner
 from analog_bench.errors import UsageError
 from analog_bench.noise import (
     Ideal,
@@ -47,7 +46,7 @@ def broken_tiny(tiny) -> nn.Module:
     return tiny
 
 
-def test_results_do_not_depend_on_order_front_or_company(tiny, runner_of, cases, numbers):
+def test_results_do_not_depend_on_order_replay_or_company(tiny, runner_of, cases, numbers):
     runner = runner_of(tiny, per_example=True)
     wanted = [numbers(runner.measure(c, range(2))) for c in cases]
     for result in wanted:
@@ -57,7 +56,7 @@ def test_results_do_not_depend_on_order_front_or_company(tiny, runner_of, cases,
     backwards = runner_of(tiny, per_example=True)
     again = [numbers(backwards.measure(c, range(2))) for c in reversed(cases)]
     assert again[::-1] == wanted
-    without = runner_of(tiny, per_example=True, front=False)
+    without = runner_of(tiny, per_example=True, replay=False)
     assert [numbers(without.measure(c, range(2))) for c in cases] == wanted
     alone = [numbers(runner_of(tiny, per_example=True).measure(c, range(2))) for c in cases]
     assert alone == wanted
@@ -251,8 +250,3 @@ def test_a_chip_for_as_long_as_it_is_looked_at(tiny, runner_of, case):
             assert chip.fingerprint
             assert paths_on_tiles(tiny) == {f"bert.{WIDEN}"}
         assert not paths_on_tiles(tiny)
-
-
-def test_a_family_without_a_walk_is_refused(tiny, tokens):
-    with pytest.raises(UsageError, match=r"no walk for models of the family 'rnn'.*known: bert"):
-        Runner(tiny, "rnn", tokens, seed=1, weights="w", module_path=str)

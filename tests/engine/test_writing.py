@@ -25,8 +25,7 @@ PATHS = partial(module_path, "gpt2")
 def runner_of(model, judge, tokenizer, **options):
     sampling = Sampling(TOKENS)
     task = TextGeneration(PROMPT, tokenizer, judge, texts=3, sampling=sampling)
-    known = {"seed": 1, "weights": "w", "module_path": PATHS, "per_example": True}
-    return Runner(model, "gpt2", task, **{**known, **options})
+    return Runner(model, task, **{"seed": 1, "weights": "w", "per_example": True, **options})
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +80,7 @@ def test_chips_write_texts_of_their_own_whatever_was_measured_before(
     assert young.chips[0].fingerprint == other.fingerprint
     assert young.chips[0].texts != other.texts
     assert numbers(runner.measure(aged, [1])).chips == (other,)
-    alone = runner_of(model, model, tokenizer, front=False)
+    alone = runner_of(model, model, tokenizer, replay=False)
     assert numbers(alone.measure(aged, range(2))) == first
     assert not paths_on_tiles(model)
 

@@ -8,8 +8,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from analog_bench.gate.decision import LEVEL, Gains, decide, suspicion
-from analog_bench.gate.multiplicity import benjamini_hochberg
-from analog_bench.gate.significance import Effect, p_below, paired_effect, welch_effect
+from analog_bench.gate.significance import (
+    Effect,
+    benjamini_hochberg,
+    p_below,
+    paired_effect,
+    welch_effect,
+)
 
 CASES, REAL, DROP = 300, 6, 1.5
 CHIPS, SPREAD, THRESHOLD = 10, 1.0, 0.5

@@ -68,7 +68,12 @@ def test_other_programs_can_read_both_kinds(runs, tmp_path):
     write_table(tmp_path / "all.jsonl", table)
     found = pq.read_table(tmp_path / "all.parquet")
     assert found.column_names == [column.name for column in COLUMNS]
-    kinds = {"text": pa.string(), "whole": pa.int64(), "number": pa.float64(), "flag": pa.bool_()}
+    kinds = {
+        "VARCHAR": pa.string(),
+        "BIGINT": pa.int64(),
+        "DOUBLE": pa.float64(),
+        "BOOLEAN": pa.bool_(),
+    }
     for column in COLUMNS:
         if column.type in kinds:
             assert found.schema.field(column.name).type == kinds[column.type]
@@ -224,6 +229,20 @@ def test_names_that_mean_something_to_a_shell_are_names(runs, tmp_path):
     (tmp_path / "axb").mkdir()
     (tmp_path / "axb/x.parquet").write_text("never read")
     assert rows_by_column(history_of(folder)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("run[1]", "run1"), ("run*", "run-a"), ("run?", "run1"), ("**", "x"), ("run=night", "run")],
+)
+@pytest.mark.parametrize("ending", [".parquet", ".jsonl"])
+def test_another_folder_that_its_name_would_match_is_not_read(runs, tmp_path, name, other, ending):
+    own, wrong = (history_of(*runs.glob(night)) for night in ("*0101*", "*0102*"))
+    for folder, history in ((name, own), (other, wrong)):
+        (tmp_path / folder).mkdir()
+        write_table(tmp_path / folder / f"all{ending}", history.table())
+    for path in (tmp_path / name, tmp_path / name / f"all{ending}"):
+        assert rows_by_column(history_of(path)) == rows_by_column(own)
 
 
 def test_what_is_not_there(tmp_path):

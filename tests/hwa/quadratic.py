@@ -11,17 +11,16 @@ import signal
 import sys
 from pathlib import Path
 
-from analog_bench.hwa.proposal import SearchPlan
-from analog_bench.hwa.search import search
-from analog_bench.hwa.space import Real, Space, Whole
+from optuna.distributions import FloatDistribution, IntDistribution
 
-SPACE = Space(
-    (
-        Real("x", -3.0, 3.0),
-        Real("rate", 1e-4, 1.0, log=True),
-        Whole("batch", 2, 64, log=True),
-    )
-)
+from analog_bench.hwa.sampler import SearchPlan
+from analog_bench.hwa.search import search
+
+SPACE = {
+    "x": FloatDistribution(-3.0, 3.0),
+    "rate": FloatDistribution(1e-4, 1.0, log=True),
+    "batch": IntDistribution(2, 64, log=True),
+}
 DEFAULT = {"x": -1.0, "rate": 0.5, "batch": 8}
 STEPS = 3
 

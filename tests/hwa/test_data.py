@@ -7,10 +7,10 @@ import torch
 from torch.nn import functional
 
 from analog_bench.hwa.data import make_data
-from analog_bench.hwa.loss import Shares, divergence, state_error
+from analog_bench.hwa.loss import LossWeights, divergence, state_error
 from tests.hwa.conftest import LM_RECIPE, QA_RECIPE
 
-PLAIN = Shares(0.0, 1.0, 0.0)
+PLAIN = LossWeights(0.0, 1.0, 0.0)
 
 
 def test_held_out_articles_are_never_trained_on(qa, questions):
@@ -37,7 +37,7 @@ def test_the_truth_alone_is_the_usual_loss(lm, qa, questions, prose):
     data = make_data(lm, prose, LM_RECIPE)
     rows = data._rows.of_step(3)
     usual = lm.model(input_ids=rows, labels=rows).loss
-    found = data.loss(lm.model, lm.model, 3, PLAIN, False)
+    found = data.loss(lm.model, lm.model, 3, PLAIN, half=False)
     torch.testing.assert_close(found, usual)
     data = make_data(qa, questions, QA_RECIPE)
     batch = data._batches.of_step(1)
@@ -48,17 +48,17 @@ def test_the_truth_alone_is_the_usual_loss(lm, qa, questions, prose):
         start_positions=batch.spans[:, 0],
         end_positions=batch.spans[:, 1],
     )
-    found = data.loss(qa.model, qa.model, 1, PLAIN, False)
+    found = data.loss(qa.model, qa.model, 1, PLAIN, half=False)
     torch.testing.assert_close(found, out.loss, rtol=0.05, atol=0)
 
 
 def test_the_digital_model_has_nothing_to_learn_from_itself(lm, qa, questions, prose):
-    shares = Shares(1.0, 2.0, 1.0)
+    weights = LossWeights(1.0, 2.0, 1.0)
     for loaded, rows, recipe in ((lm, prose, LM_RECIPE), (qa, questions, QA_RECIPE)):
         data = make_data(loaded, rows, recipe)
-        assert data.loss(loaded.model, loaded.model, 0, shares, False).item() < 1e-9
+        assert data.loss(loaded.model, loaded.model, 0, weights, half=False).item() < 1e-9
         # In bfloat16 the teacher is a little off: far less than one chip is.
-        assert 0 < data.loss(loaded.model, loaded.model, 0, shares, True).item() < 1e-2
+        assert 0 < data.loss(loaded.model, loaded.model, 0, weights, half=True).item() < 1e-2
 
 
 def test_the_divergence_by_hand():

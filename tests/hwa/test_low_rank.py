@@ -80,11 +80,9 @@ def test_a_digital_adapter_stays_digital_on_every_chip(trained, lm, data, tmp_pa
     assert len(adapters) == (2 * len(outcome.layers) if recipe.adapter == "digital" else 0)
     runner = Runner(
         hwa.model,
-        "gpt2",
         data.task,
         seed=1,
         weights=hwa.weights_sha256,
-        module_path=lambda name: name if name == "lm_head" else f"transformer.{name}",
     )
     clean = runner.digital().mean["cross_entropy"]
     setup = {"layers": outcome.layers, "chip": 0, "seed": 1}
@@ -112,7 +110,7 @@ def test_merged_gradients_are_those_of_the_factors(lm, data):
         RECIPE.preset, modifier="none", modifier_std=0.0, clip_sigma=None, bfloat16=False
     )
     config.forward.is_perfect = True
-    ranges = observe_input_ranges(lm.model, [LAYER], lambda: data.show(lm.model, 0))
+    ranges = observe_input_ranges(lm.model, [LAYER], lambda: data.run_batch(lm.model, 0))
     wide = {name: 100 * value for name, value in ranges.items()}
     linear = lm.model.get_submodule(PATH)
     x = torch.randn(5, linear.in_features)

@@ -7,7 +7,7 @@ import pytest
 from datasets import Dataset
 
 from analog_bench.analog.manifest import prepare
-from analog_bench.commands.search_session import SCRATCH, Asked, run_search
+from analog_bench.commands.hwa_progress import SearchDisplay
 from analog_bench.errors import UsageError
 from analog_bench.hwa.objective import (
     REPORTS,
@@ -18,6 +18,8 @@ from analog_bench.hwa.objective import (
     with_setting,
 )
 from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.sampler import check_setting
+from analog_bench.hwa.search_run import SCRATCH, SearchOptions, run_search
 from analog_bench.zoo.load import LoadedModel
 from analog_bench.zoo.specs import ModelSpec
 from tests.hwa.run_log import read_run
@@ -51,7 +53,7 @@ def test_every_setting_sees_as_many_examples_and_has_as_many_reports_at_most():
         "weight_decay": recipe.weight_decay,
         "modifier_std": recipe.modifier_std,
     }
-    SPACE.check(default_setting(recipe))
+    check_setting(default_setting(recipe), SPACE)
     default = with_setting(recipe, default_setting(recipe))
     assert replace(default, patience=recipe.patience, validate_every=100) == recipe
     for batch in (2, 3, 7, 8, 20, 32):
@@ -120,10 +122,12 @@ def test_fresh_chips_are_those_of_the_seed(loaded, rows, tmp_path):
 
 
 def test_a_whole_search_of_a_real_training_goes_on_to_the_same_end(loaded, rows, tmp_path):
-    asked = Asked(trials=3, fresh_chips=3)
+    options = SearchOptions(trials=3, fresh_chips=3)
 
     def searched(folder, **more):
-        return run_search(loaded, rows, RECIPE, tmp_path / folder, replace(asked, **more))
+        return run_search(
+            loaded, rows, RECIPE, tmp_path / folder, replace(options, **more), SearchDisplay(3)
+        )
 
     begun, _ = searched("out", trials=2)
     found, conclusion = searched("out", wandb="offline")
@@ -140,4 +144,6 @@ def test_a_whole_search_of_a_real_training_goes_on_to_the_same_end(loaded, rows,
     assert concluded["verdict"] == conclusion.verdict
     assert len(conclusion.default_scores) == (3 if conclusion.best else 0)
     with pytest.raises(UsageError, match="steps was 4 and is now 5"):
-        run_search(loaded, rows, replace(RECIPE, steps=5), tmp_path / "out", asked)
+        run_search(
+            loaded, rows, replace(RECIPE, steps=5), tmp_path / "out", options, SearchDisplay(3)
+        )

@@ -9,7 +9,7 @@ import torch
 from analog_bench.analog.chip import install
 from analog_bench.errors import UsageError
 from analog_bench.hwa.data import make_data
-from analog_bench.hwa.loss import Shares
+from analog_bench.hwa.loss import LossWeights
 from analog_bench.hwa.training import BEST, train
 from analog_bench.hwa.validation import digital_score, validate
 from analog_bench.noise import Preset
@@ -209,7 +209,7 @@ def _ranges(loaded, data, layers):
     from analog_bench.analog.input_ranges import observe_input_ranges
 
     return observe_input_ranges(
-        loaded.model, layers, lambda: [data.show(loaded.model, n) for n in range(8)]
+        loaded.model, layers, lambda: [data.run_batch(loaded.model, n) for n in range(8)]
     )
 
 
@@ -223,6 +223,8 @@ def test_a_step_is_as_many_batches_as_asked(lm, prose, tmp_path):
     )
     data, told = make_data(lm, prose, recipe), []
     found = train(recipe, lm, data, tmp_path, tell=told.append)
-    alone = [data.loss(lm.model, lm.model, n, Shares(0.0, 1.0, 0.0), False) for n in range(3)]
+    alone = [
+        data.loss(lm.model, lm.model, n, LossWeights(0.0, 1.0, 0.0), half=False) for n in range(3)
+    ]
     assert told[1].loss == pytest.approx(sum(loss.item() for loss in alone) / 3, rel=1e-4)
     assert found.input_ranges == {}

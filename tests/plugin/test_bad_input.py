@@ -45,7 +45,7 @@ def assert_one_line(done, said):
         (("--variant", "hw"), "--variant 'hw' is unknown; did you mean 'hwa'?"),
         (("--hwa", "nowhere"), "--hwa must be a folder with one folder a model, found 'nowhere'"),
         (("--seed", "-1"), "--seed must be a whole number, at least 0"),
-        (("--front", "maybe"), "--front 'maybe' is unknown"),
+        (("--replay", "maybe"), "--replay 'maybe' is unknown"),
         (("--zoo", "hub", "--lock", "none.json"), "is not locked in"),
     ],
 )

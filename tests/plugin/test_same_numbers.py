@@ -50,8 +50,8 @@ def test_the_numbers_can_differ(reference):
 
 @pytest.mark.parametrize(
     ("args", "plugins"),
-    [((), ()), ((), ("backwards",)), (("-n", "2"), ()), (("--front", "off"), ())],
-    ids=["again", "backwards", "two processes", "without the front"],
+    [((), ()), ((), ("backwards",)), (("-n", "2"), ()), (("--replay", "off"), ())],
+    ids=["again", "backwards", "two processes", "without replay"],
 )
 def test_the_same_numbers(bench, results_of, reference, tmp_path, args, plugins):
     (tmp_path / "backwards.py").write_text(BACKWARDS)

@@ -7,21 +7,16 @@ import tiny_wheels
 from packaging.requirements import Requirement
 
 from analog_bench.releases.environment import CACHE_VARIABLE, cache_folder
-from analog_bench.releases.installer import find_uv
 from analog_bench.releases.recipe import requirements
 
 
 @pytest.fixture
 def alone(tmp_path, monkeypatch):
-    """Keep uv and pip from every index but the folder that is returned; nothing is in it yet."""
-    if find_uv() is None:
-        pytest.skip("uv is not installed")
+    """Keep uv from every index but the folder that is returned; nothing is in it yet."""
     shelf = tmp_path / "index"
     shelf.mkdir()
     monkeypatch.setenv("UV_OFFLINE", "1")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    for tool in ("UV", "PIP"):
-        monkeypatch.setenv(f"{tool}_FIND_LINKS", str(shelf))
+    monkeypatch.setenv("UV_FIND_LINKS", str(shelf))
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     # What steers the pytest that runs this is not for those that it starts.

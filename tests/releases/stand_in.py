@@ -78,12 +78,12 @@ class StandIn:
     def __init__(self, folder):
         self.folder = folder
         package = folder / "analog_bench"
-        (package / "analog").mkdir(parents=True)
+        (package / "simulators").mkdir(parents=True)
         for path, text in (
             ("__init__.py", ""),
-            ("analog/__init__.py", ""),
+            ("simulators/__init__.py", ""),
             ("cli.py", CLI),
-            ("analog/timing.py", TIMING),
+            ("simulators/timing.py", TIMING),
             ("plugin.py", PLUGIN),
         ):
             (package / path).write_text(text)

@@ -12,9 +12,10 @@ from dataclasses import replace
 
 import pytest
 import tiny_wheels
+from uv import find_uv_bin
 
 from analog_bench.errors import StoreError, UsageError
-from analog_bench.releases import environment, installer
+from analog_bench.releases import installer
 from analog_bench.releases import recipe as recipes
 from analog_bench.releases.environment import (
     CACHE_VARIABLE,
@@ -23,10 +24,9 @@ from analog_bench.releases.environment import (
     read_environment,
 )
 from analog_bench.releases.failure import InstallError
-from analog_bench.releases.installer import find_uv, newest, reason
-from analog_bench.releases.interpreter import Interpreter
+from analog_bench.releases.installer import newest_version, reason
 from analog_bench.releases.pairs import Chosen
-from analog_bench.releases.recipe import Recipe, recipe_of, requirements
+from analog_bench.releases.recipe import Interpreter, Recipe, recipe_of, requirements
 from analog_bench.releases.source import Source, source_of
 from analog_bench.releases.spec import parse_release
 
@@ -72,7 +72,7 @@ def test_everything_that_matters_is_in_the_key_and_nothing_else():
 def test_the_recipe_leaves_aihwkit_and_torch_to_the_release(tmp_path):
     asked = requirements()
     assert any(text.startswith("transformers") for text in asked)
-    assert not any(text.startswith(("torch", "aihwkit")) for text in asked)
+    assert not any(text.startswith(("torch", "aihwkit", "uv")) for text in asked)
     file = tmp_path / "versions.txt"
     file.write_text(
         "# ours\nnumpy==2.4.6 ; python_version >= '3.11'\ntorch==2.1\nwheel==0.4\n-i x\n"
@@ -150,13 +150,13 @@ def test_a_killed_build_is_built_again(cache, tmp_path):
     slow = tmp_path / "bin" / "uv"
     slow.parent.mkdir()
     slow.write_text(
-        f"#!/bin/sh\n[ $1 = venv ] && exec {find_uv()} $@\ntouch {tmp_path}/began\nsleep 60\n"
+        f"#!/bin/sh\n[ $1 = venv ] && exec {find_uv_bin()} $@\ntouch {tmp_path}/began\nsleep 60\n"
     )
     slow.chmod(0o755)
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from analog_bench.releases import environment, installer\n"
-        f"environment.find_uv = lambda: {str(slow)!r}\n"
+        f"installer.find_uv_bin = lambda: {str(slow)!r}\n"
         "from test_release_environment import RECIPE\n"
         "environment.ensure(RECIPE, 'killed', print)\n"
     )
@@ -231,26 +231,16 @@ def test_a_version_without_a_wheel_is_not_compiled(cache, sources, tmp_path):
         ensure(recipe, "1.3.0", told([]))
 
 
-def test_pip_does_it_where_there_is_no_uv(cache, monkeypatch):
-    monkeypatch.setattr(environment, "find_uv", lambda: None)
-    made = ensure(RECIPE, "1.2.0", told([]))
-    assert {
-        "aihwkit": "1.2.0",
-        "numpy": "2.4.6",
-        "torch": "2.15.0",
-    }.items() <= made.versions.items()
-
-
-def test_the_newest_release_is_the_one_on_the_index(cache, tmp_path):
+def test_the_newest_release_is_the_one_on_the_index(cache, tmp_path, monkeypatch):
     for version in ("1.10.0", "1.9.0"):
         tiny_wheels.wheel(tmp_path / "index", "aihwkit", version)
-    for uv in (find_uv(), None):
-        assert newest(uv, sys.executable) == "1.10.0"
+    assert newest_version() == "1.10.0"
     for path in (tmp_path / "index").glob("aihwkit*"):
         path.unlink()
-    for uv in (find_uv(), None, "/no/such/uv"):
+    for uv in (find_uv_bin(), "/no/such/uv"):
+        monkeypatch.setattr(installer, "find_uv_bin", lambda uv=uv: uv)
         with pytest.raises(InstallError, match=r"does not tell the newest aihwkit: \S"):
-            newest(uv, sys.executable)
+            newest_version()
 
 
 def test_the_reason_is_what_the_installer_says_last():

@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
-from analog_bench.cli import build_parser
-from analog_bench.commands.releases import read_words
+from analog_bench.commands.releases import split_words
 from analog_bench.errors import UsageError
 from analog_bench.releases.failure import InstallError, NoPython
-from analog_bench.releases.interpreter import ask, find_python
+from analog_bench.releases.installer import find_python
 from analog_bench.releases.pairs import PYTHONS, Wanted, choose, pythons_of
 from analog_bench.releases.source import source_of
 from analog_bench.releases.spec import Release, parse_release, parse_releases
 from analog_bench.simulators.versions import MEASURED, WHEELS
+from tests.commands.parsing import parse
 
 HERE = ".".join(platform.python_version_tuple()[:2])
 
@@ -175,22 +175,20 @@ def test_measured_pairs_can_be_installed():
     assert all(pair.python in WHEELS[pair.aihwkit] for pair in MEASURED)
 
 
-def test_interpreters_are_asked():
-    found = find_python(HERE, uv=None)
-    assert found.version == platform.python_version()
-    assert ask("/bin/true") is None
-    with pytest.raises(NoPython, match=r"no Python 3\.4 was found"):
-        find_python("3.4", uv=None)
+def test_this_interpreter_is_found_first():
+    found = find_python(HERE)
+    assert (found.path, found.version) == (sys.executable, platform.python_version())
 
 
-def test_of_several_in_pyenv_the_newest_is_found(tmp_path, monkeypatch):
-    for version in ("3.99.9", "3.99.10", "3.99.11rc1"):
-        real = tmp_path / "versions" / version / "bin" / "python"
-        real.parent.mkdir(parents=True)
-        real.write_text(f"#!/bin/sh\necho {version} cpython\n")
-        real.chmod(0o755)
-    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
-    assert find_python("3.99", uv=None).version == "3.99.10"
+@pytest.mark.parametrize("wanted", ["3.4", "3.99"])
+def test_a_python_that_is_not_there(wanted):
+    with pytest.raises(NoPython, match=f"no Python {wanted} was found.*uv python install {wanted}"):
+        find_python(wanted)
+
+
+def test_what_is_no_interpreter():
+    with pytest.raises(NoPython, match="'/bin/true' does not answer as an interpreter"):
+        find_python("/bin/true")
 
 
 def test_an_interpreter_may_be_named_from_here(tmp_path, monkeypatch):
@@ -198,21 +196,22 @@ def test_an_interpreter_may_be_named_from_here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     named = parse_release("1.2.0:python=python").python
     assert named == str(tmp_path / "python")
-    assert find_python(named, uv=None).version == platform.python_version()
+    assert find_python(named).version == platform.python_version()
 
 
 def test_pyenv_is_looked_at_even_where_its_shims_only_complain(tmp_path, monkeypatch):
-    real = tmp_path / "versions" / "3.99.1" / "bin" / "python"
+    real = tmp_path / "versions" / HERE / "bin" / f"python{HERE}"
     real.parent.mkdir(parents=True)
-    real.write_text("#!/bin/sh\necho 3.99.1 cpython\n")
-    shim = tmp_path / "shims" / "python3.99"
+    real.symlink_to(sys.executable)
+    shim = tmp_path / "shims" / f"python{HERE}"
     shim.parent.mkdir()
     shim.write_text("#!/bin/sh\necho 'command not found' >&2\nexit 127\n")
-    for path in (real, shim):
-        path.chmod(0o755)
+    shim.chmod(0o755)
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     monkeypatch.setenv("PATH", str(shim.parent))
-    assert find_python("3.99", uv=None).path == str(real)
+    # Another Python runs this, as far as it can tell.
+    monkeypatch.setattr(platform, "python_version", lambda: "3.99.0")
+    assert find_python(HERE).path == str(real)
 
 
 def test_a_repository_is_read_by_its_commit(tmp_path):
@@ -239,15 +238,15 @@ def test_a_repository_is_read_by_its_commit(tmp_path):
 
 
 def words(*line):
-    arguments = build_parser().parse_args(["releases", *line])
-    return (*read_words(arguments), arguments)
+    options = parse(["releases", *line])
+    return (*split_words(options["words"]), options)
 
 
 def test_options_before_and_behind_the_releases():
-    names, rest, arguments = words("--no-cases", "1.1.0", "1.2.0", "--json", "--turns", "3")
+    names, rest, options = words("--no-cases", "1.1.0", "1.2.0", "--json", "--turns", "3")
     assert (names, rest) == (["1.1.0", "1.2.0"], [])
-    assert (arguments.no_cases, arguments.json, arguments.turns) == (True, True, 3)
-    names, rest, arguments = words(
+    assert (options["no_cases"], options["as_json"], options["turns"]) == (True, True, 3)
+    names, rest, options = words(
         *("1.1.0", "1.2.0", "-k", "bert_layer_noise", "--layer", "encoder.layer.0.*"),
         *("--torch", "2.11.0", "--chips", "3", "-n", "2"),
     )
@@ -255,9 +254,9 @@ def test_options_before_and_behind_the_releases():
     assert rest == [
         *("-k", "bert_layer_noise", "--layer", "encoder.layer.0.*", "--chips", "3", "-n", "2"),
     ]
-    assert (arguments.torch, arguments.json) == ("2.11.0", False)
-    assert words("1.1.0", "1.2.0", "--turns", "0")[2].turns == 0
-    assert words("--json", "1.1.0", "1.2.0", "--turns", "3")[2].json is True
+    assert (options["torch"], options["as_json"]) == ("2.11.0", False)
+    assert words("1.1.0", "1.2.0", "--turns", "0")[2]["turns"] == 0
+    assert words("--json", "1.1.0", "1.2.0", "--turns", "3")[2]["as_json"] is True
 
 
 def test_what_this_command_decides_itself():

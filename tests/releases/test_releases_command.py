@@ -12,7 +12,6 @@ from surveys import survey
 
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.commands import releases
-from analog_bench.commands.releases_progress import shown
 from analog_bench.releases import session
 from analog_bench.releases.environment import cache_folder, environments
 from analog_bench.releases.stopwatch import FEWEST_TURNS, TURNS
@@ -158,10 +157,10 @@ def test_what_the_help_says_of_turns_is_so():
 def test_stages_are_lines_and_details_are_for_terminals():
     def told(**kind):
         console = Console(width=60, **kind)
-        with console.capture() as captured, shown(console) as progress:
-            progress.tell("1.2.0", "looking for its environment", False)
-            progress.tell("1.2.0", "Resolved [red]9[/] packages", True)
-            progress.tell("", "timing", False)
+        with console.capture() as captured, releases.show_progress(console) as tell:
+            tell("1.2.0", "looking for its environment", False)
+            tell("1.2.0", "Resolved [red]9[/] packages", True)
+            tell("", "timing", False)
         return captured.get()
 
     assert told() == "1.2.0: looking for its environment\ntiming\n"

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from analog_bench.errors import UsageError
-from analog_bench.history.question import Asked, answer, runs_of
+from analog_bench.history.query import Query, runs_of, trends_with_steps
 from analog_bench.report.history_plain import answer_plain, history_plain
 from tests.history.nights import history_of, result, skipped, write_night
 
@@ -23,7 +23,7 @@ def test_all_of_it_is_there(tmp_path):
             commit=None if night == 2 else "c" * 40,
         )
     history = history_of(tmp_path)
-    trends, steps = answer(history, Asked())
+    trends, steps = trends_with_steps(history, Query())
     plain = history_plain(runs_of(history), trends, steps)
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     first = plain["runs"][0]
@@ -63,7 +63,7 @@ def test_all_of_it_is_there(tmp_path):
 def test_one_chip_has_no_half_width(tmp_path):
     write_night(tmp_path, 0, [result((70.0,))])
     history = history_of(tmp_path)
-    (trend,) = history_plain(runs_of(history), *answer(history, Asked()))["trends"]
+    (trend,) = history_plain(runs_of(history), *trends_with_steps(history, Query()))["trends"]
     assert (trend["points"][0]["half_width"], trend["steps"]) == (None, [])
 
 

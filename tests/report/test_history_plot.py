@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from analog_bench.errors import StoreError, UsageError
-from analog_bench.history.question import Asked, answer
+from analog_bench.history.query import Query, trends_with_steps
 from analog_bench.report.history_plot import MOST, specification, write_plot
 from analog_bench.report.html.theme import IN_FILES
 from tests.history.nights import NATS, history_of, in_nats, result, write_night
@@ -34,14 +34,16 @@ def words_of(path):
 
 
 def plotted(path, history, asked=None, cases=()):
-    asked = asked or Asked()
-    write_plot(path, *answer(history, asked, cases), by_release=asked.order == "release")
+    asked = asked or Query()
+    write_plot(path, *trends_with_steps(history, asked, cases), by_release=asked.order == "release")
     return path
 
 
 def layers_of(history, asked=None, cases=()):
-    asked = asked or Asked()
-    spec = specification(*answer(history, asked, cases), by_release=asked.order == "release")
+    asked = asked or Query()
+    spec = specification(
+        *trends_with_steps(history, asked, cases), by_release=asked.order == "release"
+    )
     return [plot["layer"] for plot in spec["vconcat"]]
 
 
@@ -53,7 +55,7 @@ def test_every_axis_has_a_title_and_a_unit(history, tmp_path):
     assert "bert/head/white_output:std=1/hwa" in words
     assert "2026-01-02" in words
     assert [word for word in words if word.startswith("line: mean over chips, band: its 95 %")]
-    words = words_of(plotted(tmp_path / "a_star.svg", history, Asked(score="a_star")))
+    words = words_of(plotted(tmp_path / "a_star.svg", history, Query(score="a_star")))
     assert words.count("A* of F1 at 0 s") == 2
 
 
@@ -70,7 +72,7 @@ def test_steps_are_drawn_and_named(history, tmp_path):
 
 
 def test_releases_are_in_their_order_and_named_once(history, tmp_path):
-    asked = Asked(order="release")
+    asked = Query(order="release")
     words = words_of(plotted(tmp_path / "trend.svg", history, asked))
     assert [word for word in words if word[:2] == "1."] == ["1.8.0", "1.9.0", "1.10.0"] * 2
     assert words.count("runs by release of aihwkit, then by date") == 2
@@ -86,7 +88,7 @@ def test_many_releases_and_pairs_with_torch(tmp_path):
         torch = "2.11.0" if night < 30 else "2.15.0"
         write_night(tmp_path / "runs", night, [result(GOOD)], aihwkit=f"1.{night}.0", torch=torch)
     history = history_of(tmp_path / "runs")
-    words = words_of(plotted(tmp_path / "trend.svg", history, Asked(order="release")))
+    words = words_of(plotted(tmp_path / "trend.svg", history, Query(order="release")))
     named = [word for word in words if " / 2.1" in word]
     assert named[0] == "1.0.0 / 2.11.0"
     assert named[-1] == "1.57.0 / 2.15.0"
@@ -95,7 +97,9 @@ def test_many_releases_and_pairs_with_torch(tmp_path):
 
 
 def test_what_is_drawn_are_the_scores(history):
-    for layers, trend in zip(layers_of(history), answer(history, Asked())[0], strict=True):
+    for layers, trend in zip(
+        layers_of(history), trends_with_steps(history, Query())[0], strict=True
+    ):
         band, circles, line, digital = layers[:4]
         assert [layer["mark"]["type"] for layer in layers[:4]] == ["area", "point", "line", "line"]
         for value, point in zip(band["data"]["values"], trend.points, strict=True):
@@ -118,11 +122,11 @@ def test_bands_end_where_scores_do(tmp_path):
     bands = [layers[0]["data"]["values"][0] for layers in layers_of(history)]
     assert min(band["low"] for band in bands) == 0.0
     assert max(band["high"] for band in bands) == 100.0
-    (layers,) = layers_of(history, Asked(score="one_day"))
+    (layers,) = layers_of(history, Query(score="one_day"))
     assert layers[0]["data"]["values"][0]["low"] == 0.0
     # What was lost over a month is negative, and a share may be.
     for score in ("avm", "a_star"):
-        for layers in layers_of(history, Asked(score=score)):
+        for layers in layers_of(history, Query(score=score)):
             (band,) = layers[0]["data"]["values"]
             assert band["high"] - band["mean"] == pytest.approx(band["mean"] - band["low"])
             assert band["low"] < band["mean"]
@@ -180,7 +184,7 @@ def test_runs_of_one_day_are_told_apart_by_the_hour(tmp_path):
 
 
 def test_what_cannot_be_drawn(history, tmp_path):
-    trends, steps = answer(history, Asked())
+    trends, steps = trends_with_steps(history, Query())
     with pytest.raises(UsageError, match=r"--plot writes .svg or .png, found 'trend.pdf'"):
         write_plot(tmp_path / "trend.pdf", trends, steps, by_release=False)
     with pytest.raises(UsageError, match="there is nothing to plot: no case was measured"):

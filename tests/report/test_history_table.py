@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from analog_bench.history.question import Asked, answer, runs_of
+from analog_bench.history.query import Query, runs_of, trends_with_steps
 from analog_bench.report.history_table import answer_table, overview, trend_table
 from tests.history.nights import (
     NATS,
@@ -38,12 +38,14 @@ def drawn(renderable, width=100):
 
 
 def overview_of(history, width=100, **options):
-    asked = Asked()
-    return drawn(overview(runs_of(history), *answer(history, asked), **options), width)
+    asked = Query()
+    return drawn(overview(runs_of(history), *trends_with_steps(history, asked), **options), width)
 
 
 def trends_drawn(history, *cases, width=100, asked=None, **options):
-    return drawn(trend_table(*answer(history, asked or Asked(), cases), **options), width)
+    return drawn(
+        trend_table(*trends_with_steps(history, asked or Query(), cases), **options), width
+    )
 
 
 def test_the_runs_and_every_step(history):
@@ -118,7 +120,7 @@ def test_where_lower_is_better_a_rise_is_worse(tmp_path):
     assert "+0.060 ±0.004 worse  cross-entropy of bert/head/" in said
     assert "cross-entropy" in said.splitlines()[1]
     assert "beyond the margin (0.02 nats) and" in said
-    said = trends_drawn(history_of(tmp_path), asked=Asked(score="a_star"))
+    said = trends_drawn(history_of(tmp_path), asked=Query(score="a_star"))
     assert "-0.0119 ±0.0008 worse  A* of cross-entropy at 0 s of" in said
     assert "A step is beyond the margin and significant" in said
 

@@ -3,7 +3,7 @@ from msgspec.structs import replace
 
 from analog_bench.gate.significance import Effect
 from analog_bench.gate.step import Step
-from analog_bench.history.question import Asked, trends_of
+from analog_bench.history.query import Query, trends_of
 from analog_bench.report.glyphs import glyphs
 from analog_bench.report.history_words import (
     direction,
@@ -34,7 +34,7 @@ def trends(tmp_path):
     def measure(*results, **asked):
         for n, one in enumerate(results):
             write_night(tmp_path, n, one if isinstance(one, list) else [one])
-        return trends_of(history_of(tmp_path), Asked(**asked))
+        return trends_of(history_of(tmp_path), Query(**asked))
 
     return measure
 
@@ -112,7 +112,7 @@ def test_what_changed_is_said(tmp_path):
     ]
     for n, own in enumerate(facts):
         write_night(tmp_path, n, [result(SCORES)], **own)
-    (trend,) = trends_of(history_of(tmp_path), Asked())
+    (trend,) = trends_of(history_of(tmp_path), Query())
     runs = [point.run for point in trend.points]
     assert spelt_changes(runs[1], runs[0]) == "aihwkit 1.1.0 -> 1.2.0, torch 2.11.0 -> 2.15.0"
     assert spelt_changes(runs[2], runs[1]) == (

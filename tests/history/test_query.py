@@ -3,7 +3,7 @@ import pytest
 from msgspec.structs import replace
 
 from analog_bench.errors import UsageError
-from analog_bench.history.question import Asked, answer, runs_of, steps_of, trends_of
+from analog_bench.history.query import Query, runs_of, steps_of, trends_of, trends_with_steps
 from analog_bench.records import Margin, Metric
 from tests.history.nights import (
     F1,
@@ -35,7 +35,7 @@ def nights(tmp_path):
 
 
 def the_trend(history, asked=None):
-    (trend,) = trends_of(history, asked or Asked())
+    (trend,) = trends_of(history, asked or Query())
     return trend
 
 
@@ -65,7 +65,7 @@ def test_runs_in_order_of_releases(nights):
         "main", "0.9.2", "1.9.0", "1.9.0", "1.10.0.dev3+g1a2b3c", "1.10.0rc1", "1.10.0",
     ]  # fmt: skip
     assert days(ordered)[2:4] == [2, 5]
-    trend = the_trend(history, Asked(order="release"))
+    trend = the_trend(history, Query(order="release"))
     assert [point.run for point in trend.points] == ordered
 
 
@@ -83,7 +83,7 @@ def test_the_newest_runs_are_the_newest_by_date(nights, order):
     history = nights(*[[result(GOOD)]] * 4, facts=facts)
     found = runs_of(history, order, last=2)
     assert days(found) == ([3, 4] if order == "date" else [4, 3])
-    trend = the_trend(history, Asked(order=order, last=2))
+    trend = the_trend(history, Query(order=order, last=2))
     assert [point.run for point in trend.points] == found
     assert runs_of(history, order, last=9) == runs_of(history, order)
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_compared_is_never_in_one_trend(nights, name, other):
         [replace(result(BAD), **{name: other})],
         [replace(result(BAD), **{name: other})],
     )
-    trends = trends_of(history, Asked())
+    trends = trends_of(history, Query())
     assert sorted(means(trend) for trend in trends) == [[64.033333] * 2, [70.0] * 2]
     assert {trend.key[name] for trend in trends} == {getattr(result(GOOD), name), other}
     assert steps_of(trends) == [(), ()]
@@ -116,7 +116,7 @@ def test_what_cannot_be_compared_is_never_in_one_trend(nights, name, other):
 def test_another_version_of_a_metric_is_another_trend(nights):
     second = replace(F1, version=2)
     history = nights([result(GOOD)], [result(BAD)], facts=[{}, {"metrics": (second,)}])
-    trends = trends_of(history, Asked())
+    trends = trends_of(history, Query())
     assert sorted(means(trend) for trend in trends) == [[64.033333], [70.0]]
     assert {trend.metric.version for trend in trends} == {1, 2}
 
@@ -141,7 +141,7 @@ def test_the_run_where_it_stepped_and_what_changed_with_it(nights):
         *[[result(BAD), result(GOOD, layers="tail")]] * 3,
         facts=[{"aihwkit": "1.1.0" if n < 4 else "1.2.0"} for n in range(7)],
     )
-    trends = trends_of(history, Asked())
+    trends = trends_of(history, Query())
     assert [trend.key["layers"] for trend in trends] == ["head", "tail"]
     (step,), none = steps_of(trends)
     assert none == ()
@@ -156,7 +156,7 @@ def test_by_release_the_step_is_where_the_release_is(nights):
     releases = ["1.9.0", "1.10.0"] * 5
     facts = [{"aihwkit": release} for release in releases]
     history = nights(*([result(GOOD if r == "1.9.0" else BAD)] for r in releases), facts=facts)
-    trend = the_trend(history, Asked(order="release"))
+    trend = the_trend(history, Query(order="release"))
     ((step,),) = steps_of([trend])
     assert trend.points[step.at].run.aihwkit == "1.10.0"
     assert trend.points[step.at - 1].run.aihwkit == "1.9.0"
@@ -171,7 +171,7 @@ def test_skipped_and_broken_nights_are_gaps(nights):
         [result(BAD)],
         [skipped(result(GOOD, layers="never"))],
     )
-    head, tail = trends_of(history, Asked())
+    head, tail = trends_of(history, Query())
     assert days(point.run for point in head.points) == [1, 4]
     assert days(point.run for point in tail.points) == [3]
     steps, none = steps_of([head, tail])
@@ -183,8 +183,8 @@ def test_skipped_and_broken_nights_are_gaps(nights):
 
 def test_a_history_without_measurements_has_no_trends(nights):
     history = nights([skipped(result(GOOD))])
-    assert trends_of(history, Asked()) == []
-    assert answer(history, Asked()) == ([], [])
+    assert trends_of(history, Query()) == []
+    assert trends_with_steps(history, Query()) == ([], [])
     assert len(runs_of(history)) == 1
 
 
@@ -224,9 +224,9 @@ def test_an_a_a_history_of_the_cpp_tile_is_silent_and_a_b_is_found(tmp_path):
     for n in range(24):
         write_night(tmp_path / "same", n, night(70.0))
         write_night(tmp_path / "other", n, night(70.0 if n < 16 else 64.0))
-    same = trends_of(history_of(tmp_path / "same"), Asked())
+    same = trends_of(history_of(tmp_path / "same"), Query())
     assert steps_of(same) == [()]
-    ((step,),) = steps_of(trends_of(history_of(tmp_path / "other"), Asked()))
+    ((step,),) = steps_of(trends_of(history_of(tmp_path / "other"), Query()))
     assert (step.at, step.paired) == (16, False)
 
 
@@ -237,7 +237,7 @@ def test_where_lower_is_better(nights):
     assert (trend.metric.higher_is_better, trend.metric.unit) == (False, "nats")
     ((step,),) = steps_of([trend])
     assert (step.at, round(step.effect.change, 4)) == (2, 0.0597)
-    a_star = the_trend(history, Asked(score="a_star"))
+    a_star = the_trend(history, Query(score="a_star"))
     ((step,),) = steps_of([a_star])
     assert (step.at, a_star.metric.higher_is_better, a_star.metric.unit) == (2, True, "")
     assert round(step.effect.change, 5) == round(-0.059667 / 5, 5)
@@ -252,16 +252,16 @@ def test_the_newest_margin_counts(nights):
     # The newest by date, in whichever order runs are.
     facts = [{"aihwkit": "1.2.0", **wide}, {"aihwkit": "1.1.0"}]
     history = nights([result(GOOD)], [result(BAD)], facts=facts)
-    assert the_trend(history, Asked(order="release", last=2)).points[-1].run.aihwkit == "1.1.0"
+    assert the_trend(history, Query(order="release", last=2)).points[-1].run.aihwkit == "1.1.0"
 
 
 def test_a_step_is_the_same_whichever_cases_are_shown(nights):
     others = [result(GOOD, layers=f"block{n}") for n in range(8)]
     history = nights(*[[result(GOOD), *others]] * 3, *[[result(BAD), *others]] * 3)
-    trends = trends_of(history, Asked())
+    trends = trends_of(history, Query())
     everything = dict(zip((t.key["case_id"] for t in trends), steps_of(trends), strict=True))
     for cases in ([CASE], ["bert/head/*", "bert/block?/*"], []):
-        shown, steps = answer(history, Asked(), cases)
+        shown, steps = trends_with_steps(history, Query(), cases)
         assert len(shown) == (1 if cases == [CASE] else 9)
         for trend, own in zip(shown, steps, strict=True):
             assert own == everything[trend.key["case_id"]]
@@ -273,7 +273,7 @@ def test_a_step_is_the_same_whichever_cases_are_shown(nights):
 def test_families_are_corrected_each_for_itself(nights):
     others = [replace(result(GOOD, layers=f"b{n}"), study="another_study") for n in range(8)]
     history = nights(*[[result(GOOD), *others]] * 3, *[[result(BAD), *others]] * 3)
-    trends = trends_of(history, Asked())
+    trends = trends_of(history, Query())
     (own,) = [t for t in trends if t.key["study"] == "layer_noise"]
     assert steps_of(trends)[trends.index(own)] == steps_of([own])[0]
 
@@ -292,34 +292,34 @@ def test_scores_and_metrics_are_asked_for_by_name(nights):
         for one in times
     ]
     history = nights(with_em, with_em, metrics=(F1, EM))
-    assert len(trends_of(history, Asked())) == len(trends_of(history, Asked(metric="em"))) == 3
-    assert means(the_trend(history, Asked(score="one_day"))) == [64.033333] * 2
-    assert means(the_trend(history, Asked(score="one_day", metric="em"))) == [51.0] * 2
-    assert means(the_trend(history, Asked(score="avm"))) == [-10.0] * 2
-    assert len(trends_of(history, Asked(score="a_star"))) == 3
-    first = the_trend(history, Asked(score="avm")).points[0]
+    assert len(trends_of(history, Query())) == len(trends_of(history, Query(metric="em"))) == 3
+    assert means(the_trend(history, Query(score="one_day"))) == [64.033333] * 2
+    assert means(the_trend(history, Query(score="one_day", metric="em"))) == [51.0] * 2
+    assert means(the_trend(history, Query(score="avm"))) == [-10.0] * 2
+    assert len(trends_of(history, Query(score="a_star"))) == 3
+    first = the_trend(history, Query(score="avm")).points[0]
     assert (first.digital, len(first.scores)) == (None, 3)
-    assert trends_of(history, Asked())[0].points[0].digital == 80.0
+    assert trends_of(history, Query())[0].points[0].digital == 80.0
 
 
 @pytest.mark.parametrize(
     ("asked", "cases", "said"),
     [
-        (Asked(), ["bert/heat/white_output:std=1"], f"did you mean {CASE!r}"),
-        (Asked(), [CASE, "nothing"], "no case 'nothing' in these runs; --sql 'select distinct"),
-        (Asked(), ["bert/tail/*"], "nothing was measured of bert/tail/* in these runs"),
-        (Asked(metric="f2"), [], "no run has the metric 'f2'; known: f1"),
-        (Asked(metric="em"), [CASE], "no run has the metric 'em'; known: f1"),
-        (Asked(score="one_day"), [], "no run has the score 'one_day'; they have plain, a_star ("),
-        (Asked(score="a_star", last=1), [], "the newest runs have no such score (--last 1)"),
-        (Asked(metric="f1", last=1), [], "the newest runs have no such score (--last 1)"),
+        (Query(), ["bert/heat/white_output:std=1"], f"did you mean {CASE!r}"),
+        (Query(), [CASE, "nothing"], "no case 'nothing' in these runs; --sql 'select distinct"),
+        (Query(), ["bert/tail/*"], "nothing was measured of bert/tail/* in these runs"),
+        (Query(metric="f2"), [], "no run has the metric 'f2'; known: f1"),
+        (Query(metric="em"), [CASE], "no run has the metric 'em'; known: f1"),
+        (Query(score="one_day"), [], "no run has the score 'one_day'; they have plain, a_star ("),
+        (Query(score="a_star", last=1), [], "the newest runs have no such score (--last 1)"),
+        (Query(metric="f1", last=1), [], "the newest runs have no such score (--last 1)"),
     ],
 )
 def test_what_there_is_not_is_said_in_one_line(nights, asked, cases, said):
     tail = skipped(result(GOOD, layers="tail"))
     history = nights([result(GOOD), tail], [skipped(result(GOOD)), tail])
     with pytest.raises(UsageError) as caught:
-        answer(history, asked, cases)
+        trends_with_steps(history, asked, cases)
     assert str(caught.value).startswith(said) or said in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -334,12 +334,12 @@ def test_a_score_that_the_main_metric_does_not_have(nights):
     )
     history = nights([one], metrics=(F1, EM))
     with pytest.raises(UsageError, match=r"of the metric that verdicts are about; .* be em$"):
-        trends_of(history, Asked(score="a_star"))
-    assert len(trends_of(history, Asked(score="a_star", metric="em"))) == 1
+        trends_of(history, Query(score="a_star"))
+    assert len(trends_of(history, Query(score="a_star", metric="em"))) == 1
 
 
 def test_a_case_id_may_hold_what_is_special_in_a_pattern(nights):
     odd = replace(result(GOOD, layers="odd"), case_id="bert/[head]/x*y")
     history = nights([odd, result(GOOD)])
-    assert len(answer(history, Asked(), ["bert/[head]/x*y"])[0]) == 1
-    assert len(answer(history, Asked(), ["*/white_output*"])[0]) == 1
+    assert len(trends_with_steps(history, Query(), ["bert/[head]/x*y"])[0]) == 1
+    assert len(trends_with_steps(history, Query(), ["*/white_output*"])[0]) == 1

@@ -1,8 +1,7 @@
-"""The file a search is kept in: optuna's own storage, whole after any death of the process.
+"""The file of a search: optuna's own storage in SQLite.
 
-It is one SQLite file (`RDBStorage`). SQLite writes in transactions, and its locks end with the
-process: after a SIGKILL the file is whole and can be used at once. A journal file can end in half a
-line, and its lock outlives the process.
+SQLite writes in transactions, and its locks end with the process: after a SIGKILL the file is whole
+and can be used at once.
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ from optuna.storages import RDBStorage
 from sqlalchemy.exc import DatabaseError
 
 from analog_bench.errors import StoreError, UsageError
-from analog_bench.hwa.proposal import SearchPlan
+from analog_bench.hwa.checkpoint import changes
+from analog_bench.hwa.sampler import SearchPlan
 
 STORAGE = "search.db"
 """The file in a search's folder with all trials; optuna's dashboard opens it."""
@@ -43,16 +43,13 @@ def open_study(
         plan: How to search.
         made_with: Everything that the values depend on, as plain values.
 
-    Yields:
-        The study.
-
     Raises:
         UsageError: The study was made with something else, or another process is using it.
         StoreError: The storage cannot be read or written.
     """
     with _quiet_optuna(), _store_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with _only_one(folder):
+        with _locked(folder):
             storage = RDBStorage(f"sqlite:///{folder / STORAGE}")
             try:
                 study = optuna.create_study(
@@ -62,30 +59,25 @@ def open_study(
                     direction=plan.direction,
                     load_if_exists=True,
                 )
-                _claim(study, _plain(plan, made_with), folder)
+                _claim(study, _fixed(plan, made_with), folder)
                 yield study
             finally:
                 storage.engine.dispose()
 
 
 def _claim(study: optuna.Study, fixed: Mapping[str, Any], folder: Path) -> None:
-    found = study.user_attrs.get("made_with")
-    if found is None:
+    before = study.user_attrs.get("made_with")
+    if before is None:
         study.set_user_attr("made_with", fixed)
-    elif found != fixed:
-        changed = [
-            f"{key} was {found.get(key)!r} and is now {fixed.get(key)!r}"
-            for key in sorted({*found, *fixed})
-            if found.get(key) != fixed.get(key)
-        ]
+    elif before != fixed:
         raise UsageError(
-            f"the search in {folder} was made with something else ({'; '.join(changed)}); go on "
-            "with that or choose another folder"
+            f"the search in {folder} was made with something else ({changes(before, fixed)}); go "
+            "on with that or choose another folder"
         )
 
 
-def _plain(plan: SearchPlan, made_with: Mapping[str, Any]) -> dict[str, Any]:
-    # How many trials there shall be is decided as it goes.
+def _fixed(plan: SearchPlan, made_with: Mapping[str, Any]) -> dict[str, Any]:
+    # Without the number of trials, which may change between calls.
     fixed = {
         **made_with,
         "direction": plan.direction,
@@ -105,19 +97,15 @@ def _pruner(plan: SearchPlan) -> BasePruner:
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / _LOCK, timeout=0)
+def _locked(folder: Path) -> Iterator[None]:
     try:
-        lock.acquire()
+        with FileLock(folder / _LOCK, timeout=0):
+            yield
     except Timeout:
         raise UsageError(
             f"another process is searching in {folder}; wait for it to end, or choose another "
             "folder"
         ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -133,7 +121,7 @@ def _store_errors(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _quiet_optuna() -> Iterator[None]:
-    # It says on stderr what the watchers are told, and that a study was made for each proposal.
+    # It logs what the watchers are told, and that a study was made for each proposal.
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""From a digital model to shippable HWA weights and what they score, for `hwa train`."""
+"""From the outcome of a training to HWA weights with a record of what they score."""
 
 from __future__ import annotations
 
@@ -7,22 +7,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import datasets
 import msgspec
 import torch
 
-from analog_bench.analog.manifest import prepare
-from analog_bench.commands.hwa_progress import shown
 from analog_bench.errors import UsageError
-from analog_bench.hwa.data import TrainingData, make_data
+from analog_bench.hwa.data import TrainingData
 from analog_bench.hwa.recipe import HwaRecipe
-from analog_bench.hwa.training import Outcome, train
+from analog_bench.hwa.training import Outcome
 from analog_bench.hwa.validation import validate
 from analog_bench.simulators.versions import versions
-from analog_bench.tasks.squad import read_squad
 from analog_bench.zoo.hwa import load_hwa, ship_hwa, write_hwa_record
-from analog_bench.zoo.load import LoadedModel, load
-from analog_bench.zoo.specs import ModelSpec
+from analog_bench.zoo.load import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -71,66 +66,25 @@ class Shipped:
         return {**facts, "closed": self.closed if math.isfinite(self.closed) else None}
 
 
-def train_and_ship(
-    spec: ModelSpec,
-    recipe: HwaRecipe,
-    data: Path,
-    out: Path,
-    ship: Path,
-    *,
-    weights: Path | None,
-    lock: Path,
-    threads: int | None,
-    finish: bool,
+def ship_outcome(
+    loaded: LoadedModel, recipe: HwaRecipe, data: TrainingData, outcome: Outcome, ship: Path
 ) -> Shipped:
-    """Train, or go on; write the best weights and score them as they were written.
-
-    Args:
-        spec: The model.
-        recipe: The hyperparameters.
-        data: SQuAD v1.1 JSON.
-        out: The checkpoints.
-        ship: The HWA weights.
-        weights: Digital weights in place of an embedded model's own.
-        lock: The lock file.
-        threads: Threads to compute with; torch's choice where None.
-        finish: Whether to make no further steps.
-
-    Returns:
-        What was written.
+    """Write the best weights of a training into `ship`, and score them as they were written.
 
     Raises:
-        DataError: The data is missing, malformed or too little.
-        TileUnavailable: The recipe's tile engine does not work here.
-        UsageError: Checkpoints of another recipe, or a training that only diverged.
-        WeightsError: The digital weights are not to be had, or the folder holds others.
+        UsageError: The training diverged before anything was better than the start.
+        WeightsError: The folder holds other weights.
     """
-    if threads is not None:
-        torch.set_num_threads(threads)
-    # They would come and go between the lines of this verb's own.
-    datasets.disable_progress_bars()
-    rows = read_squad(data)
-    loaded = load(spec, lock_path=lock, shipped=weights)
-    prepare(loaded.model)
-    made = make_data(loaded, rows, recipe)
-    with shown(made.metric.name) as progress:
-        outcome = train(recipe, loaded, made, out, tell=progress.tell, finish=finish)
     if outcome.ended == "diverged" and not outcome.best_step:
         raise UsageError(
             f"the loss is not a finite number at step {outcome.steps}, and nothing was better than "
             f"the start; use a smaller --learning-rate than {recipe.learning_rate:g} and another "
             "--out"
         )
-    return _ship(loaded, recipe, made, outcome, ship)
-
-
-def _ship(
-    loaded: LoadedModel, recipe: HwaRecipe, data: TrainingData, outcome: Outcome, ship: Path
-) -> Shipped:
     described: dict[str, str | int | float | bool] = {
         **recipe.described(),
         "data": f"SQuAD v1.1 train, {data.fingerprint}",
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "aihwkit": versions()["aihwkit"] or "unknown",
         "processor_minutes": round(outcome.minutes, 1),
     }
@@ -143,13 +97,13 @@ def _ship(
         results={},
     )
     hwa = load_hwa(loaded, ship)
-    found = validate(hwa.model, outcome.layers, hwa.input_ranges, data, recipe)
+    validated = validate(hwa.model, outcome.layers, hwa.input_ranges, data, recipe)
     name = f"held_out_{outcome.metric}"
     results: dict[str, str | int | float | bool] = {
         f"{name}_digital": round(outcome.digital, 4),
         f"{name}_direct": round(outcome.direct, 4),
         f"{name}_start": round(outcome.start, 4),
-        f"{name}_hwa": round(found.mean, 4),
+        f"{name}_hwa": round(validated.mean, 4),
         "held_out_protocol": data.task.protocol,
         "chips": recipe.chips,
         "drift_s": recipe.drift_s,
@@ -165,9 +119,9 @@ def _ship(
         digital=outcome.digital,
         direct=outcome.direct,
         start=outcome.start,
-        hwa=found.mean,
-        chips=found.chips,
-        closed=outcome.closed_by(found.mean),
+        hwa=validated.mean,
+        chips=validated.chips,
+        closed=outcome.closed_by(validated.mean),
         best_step=outcome.best_step,
         steps=outcome.steps,
         ended=outcome.ended,

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import optuna
+from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.pruners import NopPruner
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.trial import FrozenTrial
 
-from analog_bench.hwa.space import Space, Whole
-from analog_bench.hwa.trial import Direction
+from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.hwa.trial import Direction, Setting
 from analog_bench.seeds import derive_seed
 
+Space: TypeAlias = Mapping[str, IntDistribution | FloatDistribution]
+"""What a search may change, and within which bounds (both included)."""
 STARTUP_TRIALS = 6
 """Trials at random settings (the default's is the first) before the sampler learns from them."""
 
@@ -41,42 +44,52 @@ class SearchPlan:
     seed: int = 0
 
 
+def check_setting(setting: Setting, space: Space) -> None:
+    """Check that a setting is a point of the space.
+
+    Raises:
+        UsageError: A hyperparameter is missing or unknown, or a value is outside its bounds.
+    """
+    for name in setting:
+        if name not in space:
+            raise UsageError(f"{name!r} is not searched; {did_you_mean(name, space)}")
+    for name, bounds in space.items():
+        if name not in setting:
+            raise UsageError(f"the setting lacks {name}")
+        value = setting[name]
+        if not bounds.low <= value <= bounds.high:
+            raise UsageError(
+                f"{name} {value:g} is outside the search, which goes from {bounds.low:g} to "
+                f"{bounds.high:g}"
+            )
+        if isinstance(bounds, IntDistribution) and value != int(value):
+            raise UsageError(f"{name} must be a whole number, found {value:g}")
+
+
 def propose(
     plan: SearchPlan, space: Space, history: Sequence[FrozenTrial], number: int
 ) -> dict[str, float]:
-    """Return the setting to try next: a function of the arguments, of no state.
+    """Return the setting of trial `number`: a function of the arguments and no other state.
 
-    The sampler sees all trials, as BOHB's does (Falkner et al. 2018), not those of one of
+    The sampler sees all trials before, as BOHB's does (Falkner et al. 2018), not those of one of
     Hyperband's brackets only, as in optuna: 20 trials in three brackets would be little more than
     random search.
-
-    Args:
-        plan: How to search.
-        space: What may be changed.
-        history: All trials before, finished.
-        number: The new trial's.
     """
     study = optuna.create_study(
         sampler=_sampler(plan, number), pruner=NopPruner(), direction=plan.direction
     )
     study.add_trials(history)
-    return suggested(study.ask(), space)
+    return suggest(study.ask(), space)
 
 
-def suggested(trial: optuna.Trial, space: Space) -> dict[str, float]:
-    """Return a trial's setting, and let optuna write it down with the trial.
-
-    Args:
-        trial: Of a study with a sampler, or with the setting queued.
-        space: What may be changed.
-    """
-    setting: dict[str, float] = {}
-    for d in space.dimensions:
-        if isinstance(d, Whole):
-            setting[d.name] = trial.suggest_int(d.name, d.low, d.high, log=d.log)
-        else:
-            setting[d.name] = trial.suggest_float(d.name, d.low, d.high, log=d.log)
-    return setting
+def suggest(trial: optuna.Trial, space: Space) -> dict[str, float]:
+    """Return a trial's setting, and let optuna record it with the trial."""
+    return {
+        name: trial.suggest_int(name, bounds.low, bounds.high, log=bounds.log)
+        if isinstance(bounds, IntDistribution)
+        else trial.suggest_float(name, bounds.low, bounds.high, log=bounds.log)
+        for name, bounds in space.items()
+    }
 
 
 def _sampler(plan: SearchPlan, number: int) -> BaseSampler:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, TypeAlias
 
 import torch
 from datasets import Dataset
 
-from analog_bench.commands.hwa_conclusion import Conclusion, conclude
-from analog_bench.commands.search_display import SearchDisplay
 from analog_bench.hwa import objective
+from analog_bench.hwa.conclusion import Conclusion, conclude
 from analog_bench.hwa.data import make_data
-from analog_bench.hwa.proposal import SearchPlan
 from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.sampler import SearchPlan
 from analog_bench.hwa.search import Watcher, search
-from analog_bench.hwa.trial import Found
+from analog_bench.hwa.training import Progress
+from analog_bench.hwa.trial import SearchResult
 from analog_bench.seeds import derive_seed
 from analog_bench.simulators.versions import versions
 from analog_bench.zoo.load import LoadedModel
@@ -25,9 +25,23 @@ from analog_bench.zoo.load import LoadedModel
 SCRATCH = "scratch"
 """The folder in a search's folder that the training under way uses."""
 
+Sampler: TypeAlias = Literal["tpe", "gp"]
+Pruner: TypeAlias = Literal["hyperband", "none"]
+WandbMode: TypeAlias = Literal["offline", "online"]
+
+
+class Display(Watcher, Protocol):
+    """Shows a search as it goes."""
+
+    def say(self, heading: str) -> None:
+        """Show what is being done now."""
+
+    def tell(self, progress: Progress) -> None:
+        """Show where the training under way stands."""
+
 
 @dataclass(frozen=True)
-class Asked:
+class SearchOptions:
     """How to search.
 
     Attributes:
@@ -41,15 +55,20 @@ class Asked:
 
     objective: objective.Kind = "metric"
     trials: int = 20
-    sampler: Literal["tpe", "gp"] = "tpe"
-    pruner: Literal["hyperband", "none"] = "hyperband"
+    sampler: Sampler = "tpe"
+    pruner: Pruner = "hyperband"
     fresh_chips: int = 8
-    wandb: Literal["offline", "online"] | None = None
+    wandb: WandbMode | None = None
 
 
 def run_search(
-    loaded: LoadedModel, rows: Dataset, recipe: HwaRecipe, out: Path, asked: Asked
-) -> tuple[Found, Conclusion | None]:
+    loaded: LoadedModel,
+    rows: Dataset,
+    recipe: HwaRecipe,
+    out: Path,
+    options: SearchOptions,
+    display: Display,
+) -> tuple[SearchResult, Conclusion | None]:
     """Search, or go on, and compare the best with the default.
 
     Args:
@@ -57,7 +76,8 @@ def run_search(
         rows: SQuAD rows of the training split.
         recipe: The default setting, and everything that is not searched.
         out: Where the search is kept.
-        asked: How to search.
+        options: How to search.
+        display: Shows it.
 
     Returns:
         All trials, and what they come to; None where no trial is complete.
@@ -73,38 +93,35 @@ def run_search(
         "model": loaded.spec.name,
         "weights": loaded.weights_sha256,
         "data": data.fingerprint,
-        "objective": asked.objective,
+        "objective": options.objective,
         "torch": torch.__version__,
         "aihwkit": versions()["aihwkit"],
     }
+    higher_is_better = options.objective == "metric" and data.metric.higher_is_better
     plan = SearchPlan(
-        trials=asked.trials,
-        direction="maximize"
-        if asked.objective == "metric" and data.metric.higher_is_better
-        else "minimize",
-        sampler=asked.sampler,
-        pruner=asked.pruner,
+        trials=options.trials,
+        direction="maximize" if higher_is_better else "minimize",
+        sampler=options.sampler,
+        pruner=options.pruner,
         steps=objective.REPORTS,
         seed=recipe.seed,
     )
-    fresh = {"seed": derive_seed(recipe.seed, "fresh"), "chips": asked.fresh_chips}
+    fresh = {"seed": derive_seed(recipe.seed, "fresh"), "chips": options.fresh_chips}
+    scratch = out / SCRATCH
     with ExitStack() as stack:
-        display = stack.enter_context(SearchDisplay(plan.trials))
         watchers: list[Watcher] = [display]
         tracker = None
-        if asked.wandb is not None:
+        if options.wandb is not None:
             from analog_bench.hwa.tracking import Tracker
 
             group = f"hwa search of {loaded.spec.name}"
-            tracker = stack.enter_context(Tracker(asked.wandb, out, group, made_with))
+            tracker = stack.enter_context(Tracker(options.wandb, out, group, made_with))
             watchers.append(tracker)
         found = search(
             plan,
             objective.SPACE,
             objective.default_setting(recipe),
-            objective.objective_of(
-                asked.objective, recipe, loaded, rows, out / SCRATCH, display.tell
-            ),
+            objective.objective_of(options.objective, recipe, loaded, rows, scratch, display.tell),
             out,
             made_with=made_with,
             watchers=watchers,
@@ -115,7 +132,7 @@ def run_search(
             out,
             data.metric,
             lambda setting: objective.scores_on_fresh_chips(
-                recipe, setting, loaded, rows, out / SCRATCH, **fresh, tell=display.tell
+                recipe, setting, loaded, rows, scratch, **fresh, tell=display.tell
             ),
             {**made_with, "fresh": fresh},
         )

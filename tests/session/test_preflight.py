@@ -2,7 +2,7 @@
 
 import pytest
 
-from analog_bench.session.forecast import roughly
+from analog_bench.session.preflight import approximate
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from analog_bench.session.forecast import roughly
     ],
 )
 def test_a_guess_has_few_digits(seconds, said):
-    assert roughly(seconds) == said
+    assert approximate(seconds) == said

@@ -1,4 +1,4 @@
-"""What is asked of a history: which trends, over which runs, and where they stepped."""
+"""Queries of a history: which trends, over which runs, and where they stepped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from analog_bench.records import Metric
 
 Order = Literal["date", "release"]
 
-# What makes two values comparable: whatever differs in one of these is another trend.
+# Values are comparable where all of these are equal; anything else is another trend.
 _KEY = (
     *("study", "model", "variant", "case_id", "layers", "noise", "drift_s", "tile", "hardware"),
     *("case_version", "protocol", "weights", "metric", "metric_version", "score"),
@@ -29,14 +29,14 @@ _FACTS = ("unit", "higher_is_better", "margin", "draws")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Which trends are wanted.
+class Query:
+    """Which trends to show.
 
     Attributes:
         score: `plain`, or a robustness score.
         metric: Name of the metric; None for the one that verdicts are about.
         order: `date`, or `release`: by the versions of aihwkit and torch, then by date.
-        last: How many runs to look at, the newest; None for all.
+        last: Only the newest so many runs; None for all.
     """
 
     score: str = "plain"
@@ -49,114 +49,91 @@ _Entry: TypeAlias = dict[str, Any]
 
 
 def runs_of(history: History, order: Order = "date", last: int | None = None) -> list[RunFacts]:
-    """Return the runs in order.
-
-    Args:
-        history: The runs.
-        order: By date, or by release first.
-        last: How many, the newest; None for all.
-    """
+    """Return all runs, or the newest `last` of them, by date or by release first."""
     names = tuple(field.name for field in fields(RunFacts))
-    found = [RunFacts(*row) for row in history.rows(f"select {', '.join(names)} from runs")]
-    found = found[-last:] if last else found
+    runs = [RunFacts(*row) for row in history.rows(f"select {', '.join(names)} from runs")]
+    runs = runs[-last:] if last else runs
     if order == "release":
-        # The order is stable: runs of one release stay by date.
-        found.sort(key=lambda run: (_release(run.aihwkit), _release(run.torch)))
-    return found
+        # The sort is stable: runs of one release stay by date.
+        runs.sort(key=lambda run: (_release(run.aihwkit), _release(run.torch)))
+    return runs
 
 
-def answer(
-    history: History, asked: Asked, cases: Sequence[str] = ()
+def trends_with_steps(
+    history: History, query: Query, cases: Sequence[str] = ()
 ) -> tuple[list[Trend], list[tuple[Step, ...]]]:
-    """Return the trends of some cases, with their steps.
+    """Return the trends of some cases, and the steps of each.
 
-    Steps are looked for in all cases: whether one counts, and its p, does not depend on which
-    others are shown.
+    Steps are searched in all cases: whether one counts, and its p, does not depend on which others
+    are shown.
 
     Args:
         history: The runs.
-        asked: What is wanted.
+        query: Which trends.
         cases: Ids of cases, or shell-style patterns of them; all where empty.
-
-    Returns:
-        The trends, as `trends_of` has them, and the steps of each.
 
     Raises:
         UsageError: No case fits, or none has such a score.
     """
     fitting = _fitting(history, cases)
-    trends = trends_of(history, asked)
-    found = [
+    trends = trends_of(history, query)
+    chosen = [
         (trend, steps)
         for trend, steps in zip(trends, steps_of(trends), strict=True)
         if fitting is None or trend.key["case_id"] in fitting
     ]
-    if not found and fitting is not None:
+    if not chosen and fitting is not None:
         raise UsageError(f"nothing was measured of {', '.join(cases)} in these runs")
-    return [trend for trend, _ in found], [steps for _, steps in found]
+    return [trend for trend, _ in chosen], [steps for _, steps in chosen]
 
 
-def trends_of(history: History, asked: Asked) -> list[Trend]:
-    """Return the trends of all cases.
+def trends_of(history: History, query: Query) -> list[Trend]:
+    """Return the trends of all cases by study, model and case, each over its runs in order.
 
-    What is not of the same protocol, weights, case version and metric version is another trend,
-    never a point of the same one.
-
-    Args:
-        history: The runs.
-        asked: What is wanted.
-
-    Returns:
-        The trends by study, model and case; of each the runs that measured it, in order. None where
-        nothing was measured, and nothing in particular was asked for.
+    Values of another protocol, weights, case version or metric version are another trend. Empty
+    where nothing was measured and the query has no metric or robustness score.
 
     Raises:
         UsageError: No case has such a score.
     """
-    runs = runs_of(history, asked.order, asked.last)
-    place = {run.run_id: n for n, run in enumerate(runs)}
+    runs = runs_of(history, query.order, query.last)
+    position = {run.run_id: n for n, run in enumerate(runs)}
     entries: dict[tuple[Any, ...], list[_Entry]] = {}
-    for entry in _entries(history, asked):
-        if entry["run_id"] in place:
+    for entry in _entries(history, query):
+        if entry["run_id"] in position:
             entries.setdefault(tuple(entry[name] for name in _KEY), []).append(entry)
-    if not entries and (asked.metric or asked.score != "plain"):
-        raise UsageError(_nothing(history, asked))
+    if not entries and (query.metric or query.score != "plain"):
+        raise UsageError(_why_nothing(history, query))
     prints = _fingerprints(history)
-    return [
-        _trend(key, sorted(own, key=lambda e: (place[e["run_id"]], e["chip"])), runs, place, prints)
-        for key, own in sorted(entries.items(), key=lambda item: tuple(map(str, item[0])))
-    ]
+    trends = []
+    for key, own in sorted(entries.items(), key=lambda item: tuple(map(str, item[0]))):
+        own.sort(key=lambda entry: (position[entry["run_id"]], entry["chip"]))
+        trends.append(_trend(key, own, runs, position, prints))
+    return trends
 
 
 def steps_of(trends: Sequence[Trend]) -> list[tuple[Step, ...]]:
-    """Find the steps in trends, family by family.
-
-    Args:
-        trends: The trends.
-
-    Returns:
-        The steps of each, in the same order.
-    """
+    """Return the steps of each trend, searched family by family."""
     families: dict[tuple[str, ...], list[int]] = {}
     for n, trend in enumerate(trends):
         families.setdefault(trend.family, []).append(n)
-    found: list[tuple[Step, ...]] = [()] * len(trends)
+    steps: list[tuple[Step, ...]] = [()] * len(trends)
     for members in families.values():
         rows = [
             Row([p.scores for p in trends[n].points], trends[n].metric.margin, trends[n].draws)
             for n in members
         ]
-        for n, steps in zip(members, find_steps(rows), strict=True):
-            found[n] = steps
-    return found
+        for n, own in zip(members, find_steps(rows), strict=True):
+            steps[n] = own
+    return steps
 
 
-def _entries(history: History, asked: Asked) -> list[_Entry]:
+def _entries(history: History, query: Query) -> list[_Entry]:
     names = (*_KEY, *_FACTS, "run_id", "seed", "chip", "value", "digital")
-    which = "metric = ?" if asked.metric else "main"
+    which = "metric = ?" if query.metric else "main"
     rows = history.rows(
         f"select {', '.join(names)}, hash(fingerprint) from scores where score = ? and {which}",
-        [asked.score, *([asked.metric] if asked.metric else [])],
+        [query.score, *([query.metric] if query.metric else [])],
     )
     return [dict(zip((*names, "print"), row, strict=True)) for row in rows]
 
@@ -184,24 +161,24 @@ def _near(wanted: str, known: Sequence[str]) -> str:
     return "--sql 'select distinct case_id from scores' lists them, and patterns may have * and ?"
 
 
-def _nothing(history: History, asked: Asked) -> str:
+def _why_nothing(history: History, query: Query) -> str:
     known = history.rows(
         "select distinct score, metric from scores where score is not null order by all"
     )
     scores = {score for score, _ in known}
-    if asked.score not in scores:
+    if query.score not in scores:
         return (
-            f"no run has the score {asked.score!r}; they have "
+            f"no run has the score {query.score!r}; they have "
             f"{', '.join(s for s in SCORES if s in scores) or 'none'} (one_day and avm need cases "
             "at one day, at 1 s and at 30 d)"
         )
-    metrics = sorted({metric for score, metric in known if score == asked.score})
-    if asked.metric and asked.metric not in metrics:
-        return f"no run has the metric {asked.metric!r}; {did_you_mean(asked.metric, metrics)}"
-    if asked.last:
-        return f"the newest runs have no such score (--last {asked.last})"
+    metrics = sorted({metric for score, metric in known if score == query.score})
+    if query.metric and query.metric not in metrics:
+        return f"no run has the metric {query.metric!r}; {did_you_mean(query.metric, metrics)}"
+    if query.last:
+        return f"the newest runs have no such score (--last {query.last})"
     return (
-        f"no run has the score {asked.score!r} of the metric that verdicts are about; --metric "
+        f"no run has the score {query.score!r} of the metric that verdicts are about; --metric "
         f"may be {', '.join(metrics)}"
     )
 
@@ -217,16 +194,16 @@ def _trend(
     key: tuple[Any, ...],
     entries: Sequence[_Entry],
     runs: Sequence[RunFacts],
-    place: Mapping[str, int],
+    position: Mapping[str, int],
     prints: Mapping[int, tuple[float, ...]],
 ) -> Trend:
     named = dict(zip(_KEY, key, strict=True))
     scores: dict[int, dict[Hashable, float]] = {}
     for entry, chip in zip(entries, _chips(entries, prints), strict=True):
-        scores.setdefault(place[entry["run_id"]], {})[chip] = entry["value"]
-    digital = {place[entry["run_id"]]: entry["digital"] for entry in entries}
+        scores.setdefault(position[entry["run_id"]], {})[chip] = entry["value"]
+    digital = {position[entry["run_id"]]: entry["digital"] for entry in entries}
     # The newest run's margin counts, as it would for the gate.
-    newest = max(entries, key=lambda entry: runs[place[entry["run_id"]]].created)
+    newest = max(entries, key=lambda entry: runs[position[entry["run_id"]]].created)
     metric = Metric(
         name=named["metric"],
         unit=newest["unit"],
@@ -239,31 +216,25 @@ def _trend(
 
 
 def _chips(entries: Iterable[_Entry], prints: Mapping[int, tuple[float, ...]]) -> list[Hashable]:
-    """Say of each entry which chip it is: the same where the gate would pair them."""
+    """Return the identity of each entry's chip: the same where the gate would pair them."""
     seen: dict[tuple[int, int], list[int]] = {}
-    found: list[Hashable] = []
+    chips: list[Hashable] = []
     for entry in entries:
         seed, chip, own = entry["seed"], entry["chip"], entry["print"]
         if entry["tile"] == "cpp":  # it seeds itself from the clock
-            found.append((entry["run_id"], chip))
+            chips.append((entry["run_id"], chip))
             continue
         known = seen.setdefault((seed, chip), [])
-        place = next(
-            (
-                n
-                for n, one in enumerate(known)
-                if one == own or same_fingerprint(prints[one], prints[own])
-            ),
-            len(known),
-        )
-        if place == len(known):
+        alike = (one == own or same_fingerprint(prints[one], prints[own]) for one in known)
+        number = next((n for n, same in enumerate(alike) if same), len(known))
+        if number == len(known):
             known.append(own)
-        found.append((seed, chip, place))
-    return found
+        chips.append((seed, chip, number))
+    return chips
 
 
 def _release(version: str | None) -> tuple[bool, Version]:
-    """Return a version so that 1.9, 1.10rc1 and 1.10 are in order; what is none comes first."""
+    """Return a sort key: 1.9 before 1.10rc1 before 1.10; anything that is no version first."""
     try:
         return True, Version(version or "")
     except InvalidVersion:

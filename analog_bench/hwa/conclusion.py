@@ -12,8 +12,7 @@ from typing import Any, Literal
 from analog_bench.atomic_file import write_atomic
 from analog_bench.errors import StoreError
 from analog_bench.gate.interval import Interval, mean_interval
-from analog_bench.hwa.space import Setting
-from analog_bench.hwa.trial import Found
+from analog_bench.hwa.trial import SearchResult, Setting
 from analog_bench.records import Metric
 
 CONCLUSION = "conclusion.json"
@@ -75,12 +74,12 @@ class Conclusion:
             return f"the search {self.verdict} the default: no trial was better than it"
         if self.interval is None:
             return f"the search {self.verdict} the default: a training with another seed diverged"
-        told = f"trial {self.best} {self.verdict} the default: {self.interval.centre:+.4g} {unit}"
+        gain = f"trial {self.best} {self.verdict} the default: {self.interval.centre:+.4g} {unit}"
         bounds = self.interval.bounds
         if bounds is None:
-            return f"{told} on one fresh chip, which shows no spread"
+            return f"{gain} on one fresh chip, which shows no spread"
         ends = f"{bounds[0]:+.4g} to {bounds[1]:+.4g}"
-        return f"{told} on {chips} fresh chips, 95 % interval {ends}"
+        return f"{gain} on {chips} fresh chips, 95 % interval {ends}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; null where a number is not finite."""
@@ -98,13 +97,17 @@ class Conclusion:
 
 
 def conclude(
-    found: Found, folder: Path, metric: Metric, measure: Measure, made_with: Mapping[str, Any]
+    found: SearchResult,
+    folder: Path,
+    metric: Metric,
+    measure: Measure,
+    made_with: Mapping[str, Any],
 ) -> Conclusion | None:
-    """Measure the default and the best trial, unless that was done before.
+    """Measure the default and the best trial, unless the search's folder has their scores.
 
     Args:
         found: The search.
-        folder: Of the search; what was measured is kept there.
+        folder: Of the search.
         metric: What scores are in.
         measure: Trains and scores.
         made_with: What the scores depend on besides the setting, as plain values.
@@ -120,14 +123,14 @@ def conclude(
         return None
     if best.number == 0:
         return Conclusion(0, (), (), metric)
-    kept = _Kept(folder / CONCLUSION, json.loads(json.dumps(made_with)))
+    store = _ScoreFile(folder / CONCLUSION, json.loads(json.dumps(made_with)))
     default_scores, best_scores = (
-        kept.scores(trial.setting, measure) for trial in (found.default, best)
+        store.scores(trial.setting, measure) for trial in (found.default, best)
     )
     return Conclusion(best.number, default_scores, best_scores, metric)
 
 
-class _Kept:
+class _ScoreFile:
     """The scores of settings that were measured before."""
 
     def __init__(self, path: Path, made_with: Mapping[str, Any]) -> None:
@@ -135,7 +138,7 @@ class _Kept:
         self._made_with = made_with
 
     def scores(self, setting: Setting, measure: Measure) -> tuple[float, ...]:
-        """Return a setting's scores; they are measured where they are not kept."""
+        """Return a setting's scores, measuring them unless the file has them."""
         measured = self._read()
         for known in measured:
             if known["setting"] == setting:

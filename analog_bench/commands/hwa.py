@@ -1,0 +1,294 @@
+"""`analog-bench hwa train` and `hwa search`: hardware-aware training, and how best to train."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from analog_bench.commands.hwa_recipe import with_recipe_options
+from analog_bench.commands.options import (
+    LOCK_FILE,
+    JsonOption,
+    LockOption,
+    ModelArgument,
+    ThreadsOption,
+    TrainingDataOption,
+    WeightsOption,
+    ZooOption,
+    find_model,
+    new_app,
+    show_examples,
+)
+from analog_bench.commands.output import Line, ascii_only, print_json, print_rich, print_sheet
+from analog_bench.errors import UsageError
+from analog_bench.hwa.recipe import HwaRecipe, recipe_for
+from analog_bench.tasks.data_folder import training_file
+from analog_bench.zoo.specs import ModelSpec
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from analog_bench.hwa.conclusion import Conclusion
+    from analog_bench.hwa.shipping import Shipped
+    from analog_bench.hwa.trial import SearchResult
+    from analog_bench.zoo.load import LoadedModel
+
+_USUAL = HwaRecipe()
+app = new_app(
+    "Train models to bear analog hardware, and search how best.",
+    "hwa train bert",
+    "hwa search bert --trials 20",
+)
+
+
+@app.command(
+    epilog=show_examples(
+        "hwa train bert --threads 1",
+        "hwa train distilgpt2 --layers blocks --steps 300",
+        "hwa train bert --rank 8 --adapter digital",
+        "hwa train bert --zoo hub --batch 4 --accumulation 4",
+    )
+)
+@with_recipe_options
+def train(
+    model: ModelArgument,
+    *,
+    asked: Mapping[str, Any],
+    zoo: ZooOption = "embedded",
+    weights: WeightsOption = None,
+    data: TrainingDataOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="the checkpoints (default: runs/hwa/MODEL)"),
+    ] = None,
+    ship: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="the HWA weights (default: OUT/ship)")
+    ] = None,
+    finish: Annotated[
+        bool,
+        typer.Option(
+            "--finish",
+            help="make no further steps: write the best weights so far; other options as before",
+        ),
+    ] = False,
+    threads: ThreadsOption = None,
+    lock: LockOption = LOCK_FILE,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model to bear analog hardware; a second call goes on from the last checkpoint.
+
+    Default hyperparameters are the usual ones; those of an embedded model's shipped weights differ.
+    """
+    spec = find_model(model, zoo, lock, weights)
+    recipe = recipe_for(spec, asked)
+    data = data or training_file()
+    out = out or Path("runs") / "hwa" / spec.name.replace("/", "--")
+    ship = ship or out / "ship"
+    loaded, rows = _load(spec, data, weights, lock, threads)
+    from analog_bench.commands.hwa_progress import show_training
+    from analog_bench.hwa.data import make_data
+    from analog_bench.hwa.shipping import ship_outcome
+    from analog_bench.hwa.training import train
+
+    made = make_data(loaded, rows, recipe)
+    with show_training(made.metric.name) as tell:
+        outcome = train(recipe, loaded, made, out, tell=tell, finish=finish)
+    shipped = ship_outcome(loaded, recipe, made, outcome, ship)
+    if as_json:
+        print_json(shipped.as_dict())
+    else:
+        print_sheet({f"{spec.name} (HWA, {recipe.preset})": _lines(shipped, out, ship)})
+
+
+@app.command(
+    epilog=show_examples(
+        "hwa search bert --trials 20 --steps 100 --threads 2",
+        "hwa search bert --sampler gp --pruner none --wandb offline",
+    )
+)
+def search(
+    model: ModelArgument,
+    zoo: ZooOption = "embedded",
+    weights: WeightsOption = None,
+    data: TrainingDataOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="where the search is kept (default: runs/hwa-search/MODEL)"
+        ),
+    ] = None,
+    trials: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="how many in all, those made before included; the first is the default setting",
+        ),
+    ] = 20,
+    sampler: Annotated[
+        Literal["tpe", "gp"],
+        typer.Option(help="who proposes settings; gp learns from complete trials only"),
+    ] = "tpe",
+    pruner: Annotated[
+        Literal["hyperband", "none"], typer.Option(help="who stops trials early")
+    ] = "hyperband",
+    objective: Annotated[
+        Literal["metric", "loss"],
+        typer.Option(
+            help="the metric of held-out examples on chips after one day, or the training loss, "
+            "which favours little noise"
+        ),
+    ] = "metric",
+    chips: Annotated[
+        int, typer.Option(min=1, metavar="K", help="chips a validation programs")
+    ] = _USUAL.chips,
+    fresh_chips: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="K",
+            help="chips on which the default and the best are compared in the end",
+        ),
+    ] = 8,
+    steps: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="optimiser steps at the default batch size; other batches see as many examples",
+        ),
+    ] = _USUAL.steps,
+    examples: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="held-out questions, or blocks of text, a validation scores",
+        ),
+    ] = _USUAL.validation_examples,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="S", help="of everything that is drawn")
+    ] = _USUAL.seed,
+    wandb: Annotated[
+        Literal["offline", "online"] | None,
+        typer.Option(
+            help="write each trial as a Weights & Biases run: into OUT, or also to its server "
+            "(default: neither)"
+        ),
+    ] = None,
+    threads: ThreadsOption = None,
+    lock: LockOption = LOCK_FILE,
+    as_json: JsonOption = False,
+) -> None:
+    """Search batch size, learning rate, weight decay and noise of hardware-aware training.
+
+    A second call goes on with the same search.
+    """
+    spec = find_model(model, zoo, lock, weights)
+    asked = {"steps": steps, "chips": chips, "validation_examples": examples, "seed": seed}
+    recipe = recipe_for(spec, asked)
+    data = data or training_file()
+    for package, needed in (("optuna", True), ("greenlet", sampler == "gp"), ("wandb", wandb)):
+        if needed:
+            _require(package)
+    out = out or Path("runs") / "hwa-search" / spec.name.replace("/", "--")
+    loaded, rows = _load(spec, data, weights, lock, threads)
+    from analog_bench.commands.hwa_progress import SearchDisplay
+    from analog_bench.hwa.search_run import SearchOptions, run_search
+    from analog_bench.hwa.search_storage import STORAGE
+
+    options = SearchOptions(objective, trials, sampler, pruner, fresh_chips, wandb)
+    display = SearchDisplay(trials)
+    with display.bars:
+        found, conclusion = run_search(loaded, rows, recipe, out, options, display)
+    if as_json:
+        print_json(_document(spec, found, conclusion, objective, out / STORAGE))
+        return
+    from rich.console import Console
+
+    from analog_bench.report.search_table import search_table
+
+    title = f"hardware-aware training of {spec.name}: {objective}"
+    print_rich(search_table(found, objective, title=title, ascii_only=ascii_only()))
+    told = "no trial is complete" if conclusion is None else conclusion.sentence
+    for line in (told, f"trials: {out / STORAGE}"):
+        Console().print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _load(
+    spec: ModelSpec, data: Path, weights: Path | None, lock: Path, threads: int | None
+) -> tuple[LoadedModel, Dataset]:
+    """Return the digital model, prepared, and the rows to train on."""
+    # Not at the top, since importing them takes seconds: a wrong option is refused before that.
+    import datasets
+    import torch
+
+    from analog_bench.analog.manifest import prepare
+    from analog_bench.tasks.squad import read_squad
+    from analog_bench.zoo.load import load
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    # Its bars would come and go between the lines of our own.
+    datasets.disable_progress_bars()
+    rows = read_squad(data)
+    loaded = load(spec, lock_path=lock, shipped=weights)
+    prepare(loaded.model)
+    return loaded, rows
+
+
+def _lines(shipped: Shipped, out: Path, ship: Path) -> list[Line]:
+    name = shipped.metric
+    chips = ", ".join(f"{score:.3f}" for score in shipped.chips)
+    closed = f"{100 * shipped.closed:.0f} %" if math.isfinite(shipped.closed) else "there is none"
+    return [
+        Line("steps", f"{shipped.steps} ({shipped.ended}), best at {shipped.best_step}"),
+        Line(f"digital {name}", f"{shipped.digital:.3f}"),
+        Line(f"direct {name}", f"{shipped.direct:.3f} on chips after {shipped.drift_s:g} s"),
+        Line(f"untrained {name}", f"{shipped.start:.3f}, with the first input ranges alone"),
+        Line(f"HWA {name}", f"{shipped.hwa:.3f} on chips: {chips}"),
+        Line("gap closed", closed),
+        Line("minutes", f"{shipped.minutes:.1f} of a processor"),
+        Line("checkpoints", str(out)),
+        Line("weights", str(ship)),
+    ]
+
+
+def _document(
+    spec: ModelSpec,
+    found: SearchResult,
+    conclusion: Conclusion | None,
+    objective: str,
+    storage: Path,
+) -> dict[str, Any]:
+    trials = [asdict(trial) for trial in found.trials]
+    for trial in trials:
+        # JSON knows finite numbers only.
+        reports = trial["reports"].items()
+        trial["reports"] = {str(n): v if math.isfinite(v) else None for n, v in reports}
+    return {
+        "model": spec.name,
+        "zoo": spec.source,
+        "objective": objective,
+        "direction": found.direction,
+        "storage": str(storage),
+        "trials": trials,
+        "default": 0,
+        "best": None if found.best is None else found.best.number,
+        "conclusion": None if conclusion is None else conclusion.as_dict(),
+    }
+
+
+def _require(package: str) -> None:
+    try:
+        importlib.import_module(package)
+    except ImportError as problem:
+        raise UsageError(
+            f"a search needs {package} ({problem}): pip install 'analog-bench[search]'"
+        ) from None

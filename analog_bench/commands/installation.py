@@ -1,0 +1,160 @@
+"""The verbs about what is installed: `doctor` and `physics`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+
+from analog_bench.commands.options import LOCK_FILE, JsonOption, LockOption, new_app, show_examples
+from analog_bench.commands.output import Line, ascii_only, print_json, print_rich, print_sheet
+from analog_bench.errors import BenchError, TileUnavailable
+from analog_bench.noise import Tile
+from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
+
+FAILED = 1
+"""Exit code where no tile engine works, or a quantity is off its closed form."""
+_DATA_FILES = ("squad/dev-v1.1.json", "squad/train-v1.1.json")
+
+app = new_app()
+
+
+@app.command(epilog=show_examples("doctor", "doctor --json"))
+def doctor(as_json: JsonOption = False, lock: LockOption = LOCK_FILE) -> int:
+    """Say what works here: versions, devices, tile engines, weights, data.
+
+    The exit code is 1 where no tile engine works.
+    """
+    report = examine(lock)
+    if as_json:
+        print_json(report)
+    else:
+        print_sheet(_sections(report))
+    return 0 if any(tile["usable"] for tile in report["tiles"].values()) else FAILED
+
+
+@app.command(epilog=show_examples("physics", "physics --all --tile torch"))
+def physics(
+    everything: Annotated[
+        bool, typer.Option("--all", help="show every condition, not only the sum")
+    ] = False,
+    tile: Annotated[
+        Tile | None, typer.Option(help="examine this tile engine only (default: all that work)")
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Hold the noise models of the installed aihwkit against their closed forms.
+
+    The exit code is 1 where one deviates, or no tile engine works.
+    """
+    # Not at the top: it imports torch.
+    from analog_bench.report.physics_table import physics_table
+    from analog_bench.simulators.physics.examination import examine as survey_installation
+    from analog_bench.simulators.physics.survey import survey_as_plain
+
+    survey = survey_installation((tile,) if tile else get_args(Tile))
+    if as_json:
+        print_json(survey_as_plain(survey))
+    else:
+        print_rich(physics_table(survey, everything=everything, ascii_only=ascii_only()))
+    return 0 if survey.usable and not survey.failing else FAILED
+
+
+def examine(lock: Path) -> dict[str, Any]:
+    """Look at everything a run may depend on.
+
+    Returns:
+        Plain values: `environment`, `devices`, `threads`, `tiles`, `weights`, `locked`, `data`.
+        What does not work has its reason in place of a detail.
+
+    Raises:
+        TileUnavailable: torch cannot be imported.
+    """
+    try:
+        from analog_bench.simulators.probe import probe
+    except (ImportError, OSError) as problem:
+        raise TileUnavailable(
+            f"torch does not import ({problem}); reinstall with `pip install analog-bench`"
+        ) from None
+    from analog_bench.store.environment import collect_environment
+
+    here = probe().as_dict()
+    return {
+        "environment": collect_environment({}),
+        "devices": here["devices"],
+        "threads": here["threads"],
+        "tiles": {"torch": here["torch_tile"], "cpp": here["cpp_tile"]},
+        "weights": {"base": _check(_base_weights), "bert": _check(_bert_weights)},
+        "locked": {"file": str(lock), **_check(lambda: _locked(lock))},
+        "data": _data(),
+    }
+
+
+def _check(look: Callable[[], str]) -> dict[str, Any]:
+    try:
+        return {"ok": True, "detail": look()}
+    except BenchError as problem:
+        return {"ok": False, "detail": str(problem)}
+
+
+def _base_weights() -> str:
+    from analog_bench.zoo.base import find_base
+
+    return f"verified, from {find_base().origin}"
+
+
+def _bert_weights() -> str:
+    from analog_bench.zoo.base import HASHES
+    from analog_bench.zoo.embedded import WEIGHTS
+    from analog_bench.zoo.record import read_verified
+
+    record = read_verified(WEIGHTS / "bert", HASHES)
+    return f"verified, {record.form} of {len(record.files)} file(s)"
+
+
+def _locked(path: Path) -> str:
+    from analog_bench.zoo.lock import read_lock
+
+    lock = read_lock(path)
+    entries = [*lock.models.values(), *lock.datasets.values()]
+    return ", ".join(f"{e.hub_id} at {e.revision[:12]}" for e in entries) or "nothing is locked"
+
+
+def _data() -> dict[str, Any]:
+    folder = data_folder()
+    if folder is None:
+        return {"folder": None, "ok": False, "detail": f"{DATA_VARIABLE} is not set"}
+    if not folder.is_dir():
+        detail = f"{DATA_VARIABLE} names {folder}, which is no folder"
+        return {"folder": str(folder), "ok": False, "detail": detail}
+    files = [name for name in _DATA_FILES if (folder / name).is_file()]
+    detail = f"{folder} holds {', '.join(files) or 'none of ' + ', '.join(_DATA_FILES)}"
+    return {"folder": str(folder), "ok": bool(files), "detail": detail}
+
+
+def _sections(report: dict[str, Any]) -> dict[str, list[Line]]:
+    weights, locked, data = report["weights"], report["locked"], report["data"]
+    return {
+        "Environment": [
+            *(
+                Line(name, "not installed" if value is None else str(value))
+                for name, value in report["environment"].items()
+            ),
+            Line("devices", ", ".join(report["devices"])),
+            Line("threads", str(report["threads"])),
+        ],
+        "Tile engines": [
+            Line(name, tile["reason"], tile["usable"]) for name, tile in report["tiles"].items()
+        ],
+        "Weights": [
+            Line("base of the embedded bert", weights["base"]["detail"], weights["base"]["ok"]),
+            Line("embedded bert", weights["bert"]["detail"], weights["bert"]["ok"]),
+            # An empty lock file is no fault: most users need nothing from the hub.
+            Line(f"locked in {locked['file']}", locked["detail"], None if locked["ok"] else False),
+        ],
+        "Data": [
+            Line(DATA_VARIABLE, data["detail"], None if data["folder"] is None else data["ok"])
+        ],
+    }

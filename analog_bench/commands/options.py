@@ -1,0 +1,89 @@
+"""Options that several verbs share, and the examples below a verb's help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from analog_bench.errors import UsageError
+from analog_bench.tasks.data_folder import DATA_VARIABLE, TRAINING_FILE
+from analog_bench.zoo.lock import FILE_NAME, read_lock
+from analog_bench.zoo.specs import ModelSpec, Source, find, find_embedded
+
+LOCK_FILE = Path(FILE_NAME)
+
+LockOption = Annotated[
+    Path,
+    typer.Option("--lock", metavar="FILE", help="the file that pins what comes from the hub"),
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", min=1, metavar="N", help="threads to compute with (default: torch's)"
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="print one JSON document instead of a table")
+]
+MarkdownOption = Annotated[bool, typer.Option("--markdown", help="print Markdown instead")]
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="its name, or the id of a locked hub model")
+]
+ZooOption = Annotated[Source, typer.Option("--zoo", help="source of the weights")]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option("--weights", metavar="FOLDER", help="weights in place of the package's own"),
+]
+TrainingDataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        help="SQuAD v1.1 JSON to train on: questions, or their contexts as text (default: "
+        f"${DATA_VARIABLE}/{TRAINING_FILE.as_posix()})",
+    ),
+]
+
+
+def new_app(help: str | None = None, *examples: str, **settings: Any) -> typer.Typer:
+    """Return an app for verbs: plain help that reads well when piped, plain tracebacks."""
+    return typer.Typer(
+        help=help,
+        epilog=show_examples(*examples) if examples else None,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        **settings,
+    )
+
+
+def show_examples(*lines: str) -> str:
+    """Return an epilog of example command lines; `analog-bench` is put before each."""
+    # \b keeps the line breaks.
+    return "\n".join(["\b", "examples:", *(f"  analog-bench {line}" for line in lines)])
+
+
+def refuse_together(**given: object) -> None:
+    """Refuse options that exclude each other.
+
+    Raises:
+        typer.BadParameter: More than one of them was given; the exit code is 2.
+    """
+    names = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
+    if len(names) > 1:
+        raise typer.BadParameter(f"{' and '.join(names)} exclude each other")
+
+
+def find_model(model: str, zoo: Source, lock: Path, weights: Path | None) -> ModelSpec:
+    """Return a model's specification.
+
+    Raises:
+        UsageError: There is no such model, or `weights` is given for a hub model.
+        WeightsError: A hub model that is not locked.
+    """
+    if weights is None:
+        return find(model, zoo, read_lock(lock))
+    if zoo != "embedded":
+        raise UsageError("--weights is for embedded models; hub models come with their own")
+    return find_embedded(model)

@@ -1,0 +1,82 @@
+"""What verbs print: JSON, Rich renderables, warnings, and labelled lines under headings."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document."""
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def print_rich(drawn: Any, *, width: int | None = None) -> None:
+    """Print a table or anything else that Rich draws."""
+    # Not at the top: --help and --json need no Rich.
+    from rich.console import Console
+
+    Console(width=width).print(drawn)
+
+
+def ascii_only() -> bool:
+    """Return whether standard output cannot show Unicode."""
+    from analog_bench.report.glyphs import needs_ascii
+
+    return needs_ascii(sys.stdout)
+
+
+def warn(line: str) -> None:
+    """Print one line to standard error."""
+    print(f"analog-bench: {' '.join(line.split())}", file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One fact.
+
+    Attributes:
+        label: What it is about.
+        text: The fact.
+        good: True for good news, False for bad news, None for neither.
+    """
+
+    label: str
+    text: str
+    good: bool | None = None
+
+    def __str__(self) -> str:
+        if self.good is None:
+            return self.text
+        # In words too: colour alone says nothing in a log or to a colour-blind reader.
+        return ("ok" if self.good else "no") + (f", {self.text}" if self.text else "")
+
+
+def print_sheet(sections: Mapping[str, Sequence[Line]]) -> None:
+    """Print facts by heading: in colour and columns on a terminal, plain when piped."""
+    if sys.stdout.isatty():
+        _print_in_columns(sections)
+        return
+    for number, (heading, lines) in enumerate(sections.items()):
+        print(f"{chr(10) if number else ''}{heading}")
+        for line in lines:
+            print(f"  {line.label}: {line}")
+
+
+def _print_in_columns(sections: Mapping[str, Sequence[Line]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    for heading, lines in sections.items():
+        # Built as Text, so that brackets in a fact are not taken for markup.
+        console.print(Text(heading, style="bold"))
+        table = Table.grid(padding=(0, 2))
+        for line in lines:
+            style = "" if line.good is None else "green" if line.good else "red"
+            table.add_row(Text(f"  {line.label}", style="dim"), Text(str(line), style=style))
+        console.print(table)

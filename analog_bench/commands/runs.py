@@ -1,0 +1,200 @@
+"""The verbs that work on results files: `compare`, `report`, `baselines update`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from analog_bench.commands.options import (
+    JsonOption,
+    MarkdownOption,
+    new_app,
+    refuse_together,
+    show_examples,
+)
+from analog_bench.commands.output import ascii_only, print_json, print_rich
+from analog_bench.errors import StoreError, UsageError
+
+REGRESSED = 1
+"""Exit code of `compare` where something regressed or is broken."""
+RUNS = Path("runs")
+_PATTERN = "bench-*.json"
+
+app = new_app()
+baselines_app = new_app(
+    "Keep what runs are compared with.",
+    "baselines update runs/bench-20261124-031211.json",
+)
+app.add_typer(baselines_app, name="baselines")
+
+
+@app.command(
+    epilog=show_examples(
+        "compare runs/before.json runs/after.json",
+        "compare nightly/monday nightly/tuesday --markdown",
+    )
+)
+def compare(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="results file, or a folder of them")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="results to judge, file or folder")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="show equivalent and skipped cases, too")
+    ] = False,
+    as_json: JsonOption = False,
+    markdown: MarkdownOption = False,
+) -> int:
+    """Judge the results of one run against those of another.
+
+    The exit code is 1 where something regressed or is broken.
+    """
+    refuse_together(json=as_json, markdown=markdown)
+    # Not at the top: other verbs need no scipy.
+    from analog_bench.gate.comparison import compare_runs
+    from analog_bench.report.comparison import (
+        comparison_markdown,
+        comparison_plain,
+        comparison_table,
+    )
+    from analog_bench.store.run_file import read_runs
+
+    comparison = compare_runs(read_runs(old), read_runs(new))
+    if as_json:
+        print_json(comparison_plain(comparison))
+    elif markdown:
+        print(comparison_markdown(comparison, everything=everything), end="")
+    else:
+        print_rich(comparison_table(comparison, everything=everything, ascii_only=ascii_only()))
+    return REGRESSED if comparison.fails else 0
+
+
+@app.command(
+    epilog=show_examples(
+        "report",
+        "report runs/bench-20261124-031211.json -o report.html --figures figures",
+        "report nightly/tuesday --markdown",
+    )
+)
+def report(
+    results: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RUN",
+            help=f"results file, or a folder of them (default: the newest {RUNS / _PATTERN})",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="where the page goes (default: beside the results, with .html)",
+        ),
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="write each plot as SVG and PNG, too")
+    ] = None,
+    baselines: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="what to compare with (default: what the run was compared with)"
+        ),
+    ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="print a summary in Markdown; write no page")
+    ] = False,
+) -> None:
+    """Write a run as one HTML page that opens anywhere."""
+    # Not at the top: other verbs need no scipy.
+    from analog_bench.gate.judge import judge_run
+    from analog_bench.report.contents import judged_contents
+    from analog_bench.report.html.page import save_figures, write_page
+    from analog_bench.report.step_summary import step_summary
+    from analog_bench.store.run_file import read_runs
+
+    if markdown and output is not None:
+        raise UsageError("--markdown prints and writes no page; leave out --output")
+    if baselines is not None and not baselines.is_dir():
+        raise UsageError(f"--baselines must name a folder, found {str(baselines)!r}")
+    results = results or newest_run(RUNS)
+    page = output or _page_beside(results)
+    if not markdown and _replaces_results(page, results):
+        raise UsageError(
+            f"the page would replace results in {str(page)!r}; name a file that ends in .html"
+        )
+    run = read_runs(results)
+    judgement = judge_run(run, baselines or run.manifest.baselines)
+    contents = judged_contents(run, judgement, results.name)
+    if markdown:
+        print(step_summary(contents), end="")
+    else:
+        write_page(page, contents)
+        print(f"report: {page}")
+    if figures is not None:
+        written = save_figures(figures, contents)
+        print(f"figures: {len(written)} files in {figures}")
+
+
+@baselines_app.command(epilog=show_examples("baselines update runs/bench-20261124-031211.json"))
+def update(
+    results: Annotated[Path, typer.Argument(metavar="RUN", help="results file, or a folder")],
+    root: Annotated[
+        Path, typer.Option("--baselines", metavar="FOLDER", help="where they are stored")
+    ] = Path("baselines"),
+    as_json: JsonOption = False,
+) -> None:
+    """Store what finished runs measured, without measuring it again.
+
+    pytest's --update-baselines also measures the fresh chips that confirm a suspicion.
+    """
+    from analog_bench.codec import plain
+    from analog_bench.gate.judge import StoredBaselines, judge_groups
+    from analog_bench.report.summary import stored_changes
+    from analog_bench.session.recorder import store_baselines
+    from analog_bench.store.baseline import Provenance
+    from analog_bench.store.run_file import read_runs
+
+    run = read_runs(results)
+    # Before they are replaced.
+    verdicts = judge_groups(run.groups, StoredBaselines(root)).cases
+    changes = store_baselines(run.groups, Provenance.of(run.manifest), root)
+    if as_json:
+        print_json([plain(change) for change in changes])
+        return
+    from rich.console import Console
+
+    kinds = {(which, verdict.metric): verdict.kind for which, verdict in verdicts.items()}
+    Console().print(stored_changes(changes, kinds), soft_wrap=True)
+
+
+def newest_run(folder: Path) -> Path:
+    """Return the results file that was written last.
+
+    Raises:
+        StoreError: There is none.
+    """
+    files = sorted(folder.glob(_PATTERN), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    if not files:
+        raise StoreError(
+            f"no results in {str(folder)!r}; run `pytest bench` first, or name a results file"
+        )
+    return files[-1]
+
+
+def _page_beside(results: Path) -> Path:
+    """Return where the page of a file or a folder of results goes: `1.2.0` is a folder's name."""
+    if not results.is_dir():
+        return results.with_suffix(".html")
+    named = results if results.name not in ("", "..") else results.resolve()
+    return named.with_name(f"{named.name}.html") if named.name else Path("report.html")
+
+
+def _replaces_results(page: Path, results: Path) -> bool:
+    """Whether writing the page would overwrite a run: this one, one of the folder, or another."""
+    from analog_bench.store.run_file import run_files
+
+    # Writing follows links.
+    target = page.resolve()
+    return target.suffix == ".json" or target in (file.resolve() for file in run_files(results))

@@ -1,0 +1,149 @@
+"""How a digital model scores on questions or on a text, and the record of it beside its weights."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import track
+
+from analog_bench.errors import UsageError, WeightsError
+from analog_bench.session.inputs import make_task
+from analog_bench.tasks.language_modelling import LanguageModelling
+from analog_bench.tasks.qa_crosscheck import crosscheck
+from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
+from analog_bench.zoo.load import load
+from analog_bench.zoo.record import Scalar, read_record, write_record
+from analog_bench.zoo.specs import ModelSpec
+
+
+@dataclass(frozen=True)
+class DigitalScore:
+    """Scores of a digital model.
+
+    Attributes:
+        model: The model's name.
+        zoo: Where it came from.
+        data: Name of the questions or of the text.
+        means: Metric name to the score over all examples.
+        counts: How many `questions` there were; or scored `tokens`, and the `blocks` they are in.
+        seconds: Time of the forward passes and the scoring, without loading.
+        protocol: Fingerprint of everything but the model.
+        weights: Fingerprint of the weights.
+        crosschecked: Whether the evaluate library confirmed the means, a difference being an
+            error; None for a text, which it does not score.
+    """
+
+    model: str
+    zoo: str
+    data: str
+    means: Mapping[str, float]
+    counts: Mapping[str, int]
+    seconds: float
+    protocol: str
+    weights: str
+    crosschecked: bool | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        checked = {} if self.crosschecked is None else {"crosschecked": self.crosschecked}
+        return {
+            "model": self.model,
+            "zoo": self.zoo,
+            "data": self.data,
+            **self.means,
+            **self.counts,
+            "seconds": self.seconds,
+            "protocol": self.protocol,
+            "weights": self.weights,
+            **checked,
+        }
+
+
+def score_model(
+    spec: ModelSpec,
+    source: str,
+    *,
+    examples: int | None,
+    weights: Path | None,
+    data_folder: Path | None,
+    lock: Path,
+) -> DigitalScore:
+    """Load a model and score it on its kind of data, with a progress bar on a terminal.
+
+    Args:
+        spec: The model.
+        source: The data, as `--data` names it.
+        examples: How many questions, or blocks of text; all where None.
+        weights: Folder of weights in place of an embedded model's own.
+        data_folder: The user's folder of real data.
+        lock: The lock file.
+
+    Raises:
+        DataError: Missing or malformed data, or scores that the evaluate library contradicts.
+        UsageError: A model with too few positions, or more examples asked for than there are.
+        WeightsError: Weights that are missing or not what they should be.
+    """
+    needed, positions = QaProtocol().limits.max_length, spec.architecture.positions
+    if spec.task == "qa" and positions < needed:
+        raise UsageError(
+            f"{spec.name} takes {positions} tokens at most, the protocol needs {needed}"
+        )
+    loaded = load(spec, lock_path=lock, shipped=weights)
+    task = make_task(source, loaded, examples=examples, data_folder=data_folder, lock=lock)
+    console = Console(stderr=True)
+    began = time.perf_counter()
+    batches = track(
+        range(len(task.batches)),
+        description="scoring",
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    with torch.inference_mode():
+        reduced = [task.reduce(batch, task.run(loaded.model, batch)) for batch in batches]
+    if not all(bool(torch.isfinite(batch).all()) for batch in reduced):
+        raise WeightsError(f"{spec.name} computes values that are not finite numbers")
+    per_example = task.score(reduced)
+    means = task.mean(per_example)
+    seconds = time.perf_counter() - began
+    crosschecked = None
+    counts = {"questions": task.examples}
+    if isinstance(task, QuestionAnswering):
+        crosschecked = crosscheck(task.answers(reduced), task.questions, per_example)
+    elif isinstance(task, LanguageModelling):
+        counts = {"tokens": sum(task.tokens), "blocks": task.examples}
+    return DigitalScore(
+        model=spec.name,
+        zoo=spec.source,
+        data=task.name,
+        means=means,
+        counts=counts,
+        seconds=seconds,
+        protocol=task.protocol,
+        weights=loaded.weights_sha256,
+        crosschecked=crosschecked,
+    )
+
+
+def record_score(folder: Path, score: DigitalScore) -> None:
+    """Write a score into the record beside the weights it was measured with.
+
+    Raises:
+        WeightsError: The record cannot be read.
+    """
+    record = read_record(folder)
+    measured: dict[str, Scalar] = {
+        name: round(value, 3 if name == "perplexity" else 4) for name, value in score.means.items()
+    }
+    measured |= {name: count for name, count in score.counts.items() if name != "blocks"}
+    measured["protocol"] = score.protocol
+    data = re.sub(r"[^a-z0-9]+", "_", score.data.lower()).strip("_")
+    results = {f"{data}_{name}": value for name, value in measured.items()}
+    write_record(folder, record.base, record.recipe, {**record.results, **results})

@@ -1,0 +1,75 @@
+"""Small random models of many architectures, as transformers builds them from a configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForQuestionAnswering
+
+_ENCODER = {
+    "vocab_size": 60,
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 40,
+    "max_position_embeddings": 40,
+    # Larger than usual, so that noise in any layer shows in the logits.
+    "initializer_range": 0.3,
+}
+_DECODER = {"vocab_size": 60, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": None}
+ENCODERS: dict[str, dict[str, Any]] = {
+    "bert": _ENCODER,
+    "roberta": {**_ENCODER, "type_vocab_size": 2, "pad_token_id": 0},
+    "distilbert": {
+        "vocab_size": 60,
+        "dim": 24,
+        "n_layers": 2,
+        "n_heads": 2,
+        "hidden_dim": 40,
+        "max_position_embeddings": 40,
+        "initializer_range": 0.3,
+    },
+    "electra": {**_ENCODER, "embedding_size": 16},
+    "albert": {**_ENCODER, "embedding_size": 16, "num_hidden_layers": 3},
+    "mobilebert": {
+        **_ENCODER,
+        "embedding_size": 16,
+        "intra_bottleneck_size": 12,
+        "num_feedforward_networks": 2,
+    },
+}
+DECODERS: dict[str, dict[str, Any]] = {
+    "gpt2": {
+        **_DECODER,
+        "n_embd": 24,
+        "n_layer": 2,
+        "n_head": 2,
+        "n_positions": 40,
+        "initializer_range": 0.3,
+    },
+    "llama": {**_ENCODER, **_DECODER, "num_key_value_heads": 1},
+    "opt": {
+        **_DECODER,
+        "hidden_size": 24,
+        "word_embed_proj_dim": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "ffn_dim": 40,
+        "max_position_embeddings": 40,
+        "init_std": 0.3,
+    },
+}
+NAMES = (*ENCODERS, *DECODERS)
+
+
+def model_of(name: str, **changes: Any) -> nn.Module:
+    """Return a small random model, in evaluation mode; the same one at each call."""
+    sizes = {**ENCODERS, **DECODERS}[name]
+    config = AutoConfig.for_model(name, **{**sizes, **changes})
+    head = AutoModelForQuestionAnswering if name in ENCODERS else AutoModelForCausalLM
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        model: nn.Module = head.from_config(config, attn_implementation="sdpa").eval()
+    return model
