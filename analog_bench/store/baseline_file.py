@@ -77,10 +77,7 @@ class DigitalDocument(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def case_path(root: Path, variant: str, model: str, study: str) -> Path:
-    """Return where the baseline of a model in a study is kept.
-
-    Returns:
-        `root/VARIANT/MODEL/STUDY.json`, always inside `root`.
+    """Return where the baseline of a model in a study is kept: `root/VARIANT/MODEL/STUDY.json`.
 
     Raises:
         BaselineError: The variant is not `direct` or `hwa`, or a name cannot be a file's.
@@ -121,22 +118,14 @@ def read_digital(root: Path, model: str) -> DigitalBaseline:
 
 
 def write_cases(root: Path, baseline: CaseBaseline) -> Path:
-    """Write the baseline of a model in a study, cases and protocols sorted; return the file.
-
-    Raises:
-        BaselineError: It cannot be written.
-    """
+    """Write the baseline of a model in a study, and return the file; raises BaselineError."""
     path, content = _cases_content(root, baseline)
     _write(path, content)
     return path
 
 
 def write_digital(root: Path, baseline: DigitalBaseline) -> Path:
-    """Write the digital baseline of a model, protocols sorted; return the file.
-
-    Raises:
-        BaselineError: It cannot be written.
-    """
+    """Write the digital baseline of a model, and return the file; raises BaselineError."""
     path = digital_path(root, baseline.model)
     protocols = {p: plain(entry, "protocol") for p, entry in sorted(baseline.entries.items())}
     heading = {"schema_version": BASELINE_VERSION, "variant": "digital", "model": baseline.model}
@@ -237,13 +226,11 @@ def _digital(node: Json, model: str) -> DigitalBaseline:
     check_version(node, BASELINE_VERSION)
     document = convert(node, DigitalDocument)
     _check_heading(document, model=model)
-    return DigitalBaseline(
-        model,
-        {
-            protocol: convert(entry, DigitalEntry, f"protocols[{protocol!a}]", protocol=protocol)
-            for protocol, entry in document.protocols.items()
-        },
-    )
+    entries = {
+        protocol: convert(entry, DigitalEntry, f"protocols[{protocol!a}]", protocol=protocol)
+        for protocol, entry in document.protocols.items()
+    }
+    return DigitalBaseline(model, entries)
 
 
 def _cases_content(root: Path, baseline: CaseBaseline) -> tuple[Path, bytes]:

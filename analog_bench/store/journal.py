@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -70,16 +71,10 @@ class Journal:
 
     @classmethod
     def create(cls, run_file: Path, manifest: Manifest) -> Journal:
-        """Start the journal of a new run.
+        """Start the journal of a new run, beside the run file.
 
-        A journal that holds no result, left by a run that was killed early, is replaced.
-
-        Args:
-            run_file: Where the run file is to go; its folder is made where missing.
-            manifest: Where, when and how the run is made, as far as it is known now.
-
-        Returns:
-            The journal; it is beside the run file, `.journal` appended to the name.
+        A journal that holds no result, left by a run that was killed early, is replaced. The folder
+        is made where missing.
 
         Raises:
             StoreError: The folder cannot be written to or cannot hold a write-ahead log, another
@@ -87,26 +82,17 @@ class Journal:
         """
         check_writable(run_file)
         target = _target(run_file)
-        lock = _lock(target)
-        try:
+        with ExitStack() as stack:
+            lock = stack.enter_context(_lock(target))
             _clear_away_empty(target)
-            return cls._begin(target, lock, manifest)
-        except BaseException:
-            lock.release()
-            raise
+            return cls._begin(target, lock, manifest, stack)
 
     @classmethod
     def create_in(cls, folder: Path, created: datetime, manifest: Manifest) -> Journal:
         """Start the journal of a new run under a name that no other run has, nor will have.
 
-        Args:
-            folder: Where run files are kept; made where missing.
-            created: Start of the run.
-            manifest: As in `create`.
-
-        Returns:
-            The journal; its `run_file` is `bench-YYYYMMDD-HHMMSS.json`, with `-2` and so on before
-            the dot where other runs were started in that second.
+        Its `run_file` is `bench-YYYYMMDD-HHMMSS.json`, with `-2` and so on before the dot where
+        other runs were started in that second.
 
         Raises:
             StoreError: As in `create`.
@@ -117,32 +103,19 @@ class Journal:
             target = _target(folder / f"{name}{f'-{n}' if n > 1 else ''}.json")
             if _is_taken(target):
                 continue
-            try:
-                lock = _lock(target)
-            except RunHeldError:
-                continue
-            try:
+            with suppress(RunHeldError), ExitStack() as stack:
+                lock = stack.enter_context(_lock(target))
                 # Once more, now that nobody else can take it.
                 if not _is_taken(target):
-                    return cls._begin(target, lock, manifest)
-            except BaseException:
-                lock.release()
-                raise
-            lock.release()
+                    return cls._begin(target, lock, manifest, stack)
         raise StoreError(f"{str(folder)!r} holds {_MOST_NAMES} runs of {name!r}; name a file")
 
     @classmethod
     def resume(cls, run_file: Path) -> Journal:
-        """Go on with the journal of a run that was killed.
+        """Go on with the journal of a run that was killed; `held` tells what is measured already.
 
         Whether the numbers still mean the same is for `environment.resume_conflicts` to say, from
         the manifest in `held`.
-
-        Args:
-            run_file: The run file, or where it was to go.
-
-        Returns:
-            The journal; `held` tells what is measured already.
 
         Raises:
             StoreError: There is no journal, it holds nothing, it is damaged, or another run writes
@@ -154,16 +127,16 @@ class Journal:
             raise StoreError(
                 f"there is nothing to resume: no journal at {str(path)!r}; start the run anew"
             )
-        lock = _lock(target)
-        try:
+        with ExitStack() as stack:
+            lock = stack.enter_context(_lock(target))
             check_writable(target)
             held = load_journal(target)
             if held is None:
                 raise StoreError(f"the journal {str(path)!r} holds nothing; start the run anew")
-            return cls(target, lock, _opened(target, "rw"), held)
-        except BaseException:
-            lock.release()
-            raise
+            with _writing(target):
+                journal = cls(target, lock, _opened(target, "rw"), held)
+            stack.pop_all()
+            return journal
 
     @property
     def path(self) -> Path:
@@ -171,14 +144,10 @@ class Journal:
         return journal_path(self.run_file)
 
     def append(self, result: Result, scope: Scope, metrics: Mapping[str, Metric]) -> None:
-        """Write a result down; it is on the disk when this returns.
+        """Write a result down, with its scope and the metrics it mentions.
 
-        A result that is there already, equal in everything, is not written again.
-
-        Args:
-            result: The result; it is made storable here, as in a run file.
-            scope: What it shares with the others of its study and model.
-            metrics: The metrics that it mentions, by name.
+        It is on the disk when this returns, made storable as in a run file. A result that is there
+        already, equal in everything, is not written again.
 
         Raises:
             StoreError: It cannot be written, or its case came before with other values.
@@ -193,7 +162,7 @@ class Journal:
             check_metrics(entry, self._metrics)
         except DocumentError as problem:
             raise StoreError(f"cannot keep a result in {str(self.path)!r}: {problem}") from None
-        try:
+        with _writing(self.run_file):
             stored = self._database.execute(
                 "SELECT entry FROM results WHERE (case_id, study, protocol) = (?, ?, ?)",
                 result.identity,
@@ -203,8 +172,6 @@ class Journal:
                     "INSERT INTO results VALUES (?, ?, ?, ?, ?)",
                     (*result.identity, time.time(), content),
                 )
-        except sqlite3.Error as problem:
-            raise _cannot_write(self.run_file, problem) from None
         if stored not in (None, (content,)):
             raise StoreError(
                 f"cannot keep a result in {str(self.path)!r}: the case {result.case_id!a} came "
@@ -213,19 +180,11 @@ class Journal:
         self._metrics.update(entry.metrics)
 
     def finish(self) -> None:
-        """Delete the journal, now that the run file is written; closing follows.
-
-        Raises:
-            StoreError: It cannot be deleted.
-        """
+        """Close and delete the journal, now that the run file is written; raises StoreError."""
         self._close(delete=True)
 
     def close(self) -> None:
-        """Let go of the journal; it stays for a resume if it holds a result.
-
-        Raises:
-            StoreError: It holds none and cannot be deleted.
-        """
+        """Let go of the journal; it stays for a resume if it holds a result."""
         self._close(delete=False)
 
     def __enter__(self) -> Journal:
@@ -241,8 +200,8 @@ class Journal:
         if database is None:
             return
         try:
-            (count,) = database.execute("SELECT count(*) FROM results").fetchone()
-            database.close()
+            with closing(database):
+                (count,) = database.execute("SELECT count(*) FROM results").fetchone()
             # Before the lock goes: the next run may begin a journal of this name at once.
             if delete or not count:
                 delete_journal(self.path)
@@ -255,45 +214,44 @@ class Journal:
             self._lock.release()
 
     @classmethod
-    def _begin(cls, target: Path, lock: ExclusiveLock, manifest: Manifest) -> Journal:
+    def _begin(
+        cls, target: Path, lock: ExclusiveLock, manifest: Manifest, stack: ExitStack
+    ) -> Journal:
+        """Make the journal; `stack`, which undoes what was done so far, is emptied at the end."""
         content = compact(plain(manifest))
-        try:
-            database = _opened(target, "rwc")
-            try:
-                database.execute("BEGIN")
-                for statement in SCHEMA:
-                    database.execute(statement)
-                database.execute("INSERT INTO run VALUES (?)", (content,))
-                database.execute("COMMIT")
-            except BaseException:
-                database.close()
-                raise
-        except BaseException as problem:
-            delete_journal(journal_path(target))
-            if isinstance(problem, sqlite3.Error):
-                raise _cannot_write(target, problem) from None
-            raise
+        stack.callback(delete_journal, journal_path(target))
+        with _writing(target):
+            database = stack.enter_context(closing(_opened(target, "rwc")))
+            database.execute("BEGIN")
+            for statement in SCHEMA:
+                database.execute(statement)
+            database.execute("INSERT INTO run VALUES (?)", (content,))
+            database.execute("COMMIT")
         sync_folder(target.parent)
+        stack.pop_all()
         return cls(target, lock, database, JournalContent(manifest, {}, ()))
 
 
 def _opened(target: Path, mode: str) -> sqlite3.Connection:
     """Open a journal for writing: each transaction is on the disk when it ends."""
-    database = connect(journal_path(target), mode)
-    try:
+    with ExitStack() as stack:
+        database = stack.enter_context(closing(connect(journal_path(target), mode)))
         if database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
             raise StoreError(
                 f"cannot write the journal of {str(target)!r}: its file system cannot hold a "
                 "write-ahead log; choose a file on a local disk"
             )
         database.execute("PRAGMA synchronous = FULL")
+        stack.pop_all()
+        return database
+
+
+@contextmanager
+def _writing(run_file: Path) -> Iterator[None]:
+    try:
+        yield
     except sqlite3.Error as problem:
-        database.close()
-        raise _cannot_write(target, problem) from None
-    except BaseException:
-        database.close()
-        raise
-    return database
+        raise _cannot_write(run_file, problem) from None
 
 
 def _lock(target: Path) -> ExclusiveLock:

@@ -27,6 +27,7 @@ from analog_bench.store.run_file import (
 )
 
 _SUFFIX = ".journal"
+_EARLIER = "it is of an earlier release, which alone can continue it"
 # Files that SQLite keeps beside a database while it is open, or after a process was killed.
 _BESIDE = ("-wal", "-shm", "-journal")
 SCHEMA = (
@@ -169,9 +170,10 @@ def load_journal(run_file: Path) -> JournalContent | None:
         ) from None
     except sqlite3.OperationalError as problem:
         raise StoreError(f"journal {str(path)!r}: cannot be read: {problem}") from None
-    except (DocumentError, sqlite3.DatabaseError) as problem:
-        why = "it is of an earlier release" if _is_of_lines(path) else one_line(str(problem))
-        raise StoreError(f"journal {str(path)!r}: {why}; delete it to start anew") from None
+    except sqlite3.DatabaseError as problem:
+        raise _unusable(path, _EARLIER if _is_of_lines(path) else one_line(str(problem))) from None
+    except DocumentError as problem:
+        raise _unusable(path, str(problem)) from None
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or str(problem)
         raise StoreError(f"journal {str(path)!r}: cannot be read: {why}") from None
@@ -262,6 +264,10 @@ def _text(stored: object) -> bytes:
     if not isinstance(stored, bytes):
         raise DocumentError("it is no text")
     return stored
+
+
+def _unusable(path: Path, why: str) -> StoreError:
+    return StoreError(f"journal {str(path)!r}: {why}; delete it to start anew")
 
 
 def _is_of_lines(path: Path) -> bool:
