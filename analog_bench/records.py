@@ -48,6 +48,10 @@ class Metric(Struct, frozen=True, forbid_unknown_fields=True):
     margin: NotNegative
     version: Whole = 1
 
+    def gain(self, change: float) -> float:
+        """Return a change of the score with up for better."""
+        return change if self.higher_is_better else -change
+
     def loss(self, score: float, digital: float) -> float:
         """Return how much worse than digital a score is, in the unit; below 0 where better."""
         return digital - score if self.higher_is_better else score - digital
@@ -251,20 +255,23 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
         """Fresh chips, measured to confirm what the initial ones made suspicious."""
         return tuple(chip for chip in self.chips if chip.chip >= FIRST_CONFIRMATION_CHIP)
 
+    def scores(self, metric: str) -> tuple[float, ...]:
+        """Return the scores of the initial chips; empty where one of them has none."""
+        scores = [chip.scores.get(metric) for chip in self.initial_chips]
+        known = tuple(score for score in scores if score is not None)
+        return known if len(known) == len(scores) else ()
+
     def score(self, metric: str) -> float | None:
         """Return the mean score over the initial chips; None where one of them has none."""
-        scores = [chip.scores.get(metric) for chip in self.initial_chips]
-        known = [score for score in scores if score is not None]
-        return fmean(known) if known and len(known) == len(scores) else None
+        scores = self.scores(metric)
+        return fmean(scores) if scores else None
 
-    def losses(self, metric: Metric) -> dict[int, float]:
-        """Return how much each initial chip loses against digital, in the metric's unit.
+    def losses(self, metric: Metric) -> tuple[float, ...]:
+        """Return how much worse than digital each initial chip is, as `Metric.loss` has it.
 
-        Returns:
-            Chip index to loss, below 0 where the chip is better; empty where digital or a chip has
-            no score in the metric.
+        Empty where digital or one of the chips has no score in the metric.
         """
-        if self.score(metric.name) is None or metric.name not in self.digital:
-            return {}
-        digital = self.digital[metric.name]
-        return {c.chip: metric.loss(c.scores[metric.name], digital) for c in self.initial_chips}
+        digital = self.digital.get(metric.name)
+        if digital is None:
+            return ()
+        return tuple(metric.loss(score, digital) for score in self.scores(metric.name))

@@ -35,9 +35,7 @@ class ChipChange:
 
     def gain(self, metric: Metric) -> Effect:
         """Return the effect with up for better."""
-        if metric.higher_is_better:
-            return self.effect
-        return replace(self.effect, change=-self.effect.change)
+        return replace(self.effect, change=metric.gain(self.effect.change))
 
 
 def initial_change(result: Result, entry: CaseEntry, metric: Metric) -> ChipChange:

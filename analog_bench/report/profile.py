@@ -212,19 +212,14 @@ def _row(result: Result, metrics: Sequence[Metric]) -> Row:
             if all(name in chip.scores for chip in result.initial_chips):
                 scores[name] = mean_interval([chip.scores[name] for chip in result.initial_chips])
                 if name in result.digital:
-                    lost = result.digital[name] - scores[name].centre
-                    drops[name] = lost if metric.higher_is_better else -lost
+                    drops[name] = metric.loss(scores[name].centre, result.digital[name])
     placed = robustness_of([result], metrics[0])
     return Row(result, scores, drops, placed[0].a_star.get(result.drift_s) if placed else None)
 
 
 def _chip_drops(result: Result, metric: Metric) -> dict[int, float]:
-    sign = 1.0 if metric.higher_is_better else -1.0
-    drops = {
-        chip.chip: sign * (result.digital[metric.name] - chip.scores[metric.name])
-        for chip in result.initial_chips
-    }
-    return {chip: drop for chip, drop in drops.items() if math.isfinite(drop)}
+    drops = zip(result.initial_chips, result.losses(metric), strict=True)
+    return {chip.chip: drop for chip, drop in drops if math.isfinite(drop)}
 
 
 def _place(result: Result) -> tuple[bool, int, str, str, float, str]:

@@ -79,9 +79,8 @@ def score_over(result: Result, metric: Metric) -> Interval | None:
     Returns:
         The mean; None where a chip has no such score.
     """
-    scores = [chip.scores.get(metric.name) for chip in result.initial_chips]
-    known = [score for score in scores if score is not None]
-    return mean_interval(known) if known and len(known) == len(scores) else None
+    scores = result.scores(metric.name)
+    return mean_interval(scores) if scores else None
 
 
 def ends_within(score: Interval, metric: Metric) -> tuple[float, float]:
@@ -110,7 +109,7 @@ def loss_of(result: Result, metric: Metric) -> float | None:
     found, digital = score_over(result, metric), result.digital.get(metric.name)
     if found is None or digital is None:
         return None
-    return digital - found.centre if metric.higher_is_better else found.centre - digital
+    return metric.loss(found.centre, digital)
 
 
 def spelt_loss(loss: float | None, metric: Metric) -> str:

@@ -181,7 +181,7 @@ def _ends(result: Result, metric: Metric) -> dict[str, float]:
     if score is None:
         return {}
     ends = ends_within(score, metric)
-    losses = [digital - end if metric.higher_is_better else end - digital for end in ends]
+    losses = [metric.loss(end, digital) for end in ends]
     return {"low": min(losses), "high": max(losses)}
 
 
