@@ -219,7 +219,7 @@ class Journal:
     ) -> Journal:
         """Make the journal; `stack`, which undoes what was done so far, is emptied at the end."""
         content = compact(plain(manifest))
-        stack.callback(delete_journal, journal_path(target))
+        stack.callback(_discard, journal_path(target))
         with _writing(target):
             database = stack.enter_context(closing(_opened(target, "rwc")))
             database.execute("BEGIN")
@@ -230,6 +230,11 @@ class Journal:
         sync_folder(target.parent)
         stack.pop_all()
         return cls(target, lock, database, JournalContent(manifest, {}, ()))
+
+
+def _discard(path: Path) -> None:
+    with suppress(OSError):  # of a name too long to be a file's
+        delete_journal(path)
 
 
 def _opened(target: Path, mode: str) -> sqlite3.Connection:
