@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from analog_bench.noise import Noise, Tile
+from analog_bench.noise import Noise
 
 Variant = Literal["direct", "hwa"]
 
@@ -20,7 +20,7 @@ class Case:
         layers: The layers that are perturbed or put on tiles, in the order of computation.
         noise: What happens in them.
         drift_s: Seconds since programming.
-        tile: The tile engine for noises that need tiles.
+        tile: The simulator, for noises that act on tiles.
         hardware: Name of the hardware preset the tiles start from; `ideal` adds nothing.
         variant: Which weights: `direct` (digital weights as they are) or `hwa`.
         group: Short name for `layers` in ids and tables: the layer itself where there is one.
@@ -32,7 +32,7 @@ class Case:
     layers: tuple[str, ...]
     noise: Noise
     drift_s: float
-    tile: Tile
+    tile: str
     hardware: str
     variant: Variant
     group: str

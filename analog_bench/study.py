@@ -11,7 +11,7 @@ from msgspec import structs
 
 from analog_bench.case import Case, Variant
 from analog_bench.errors import LayerError, did_you_mean
-from analog_bench.noise import Noise, Tile
+from analog_bench.noise import Noise
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Metric
 
 BudgetName = Literal["smoke", "nightly", "full"]
@@ -85,7 +85,7 @@ class Study:
         layers: `each` makes a case of every layer alone, `blocks` one case of all layers in the
             transformer's blocks, `all` one case of all that the noise can act on; or several.
         variants: Which weights: `direct`, `hwa`.
-        tiles: Noise to the tile engine it is measured on, where that is not `torch`.
+        tiles: Noise to the simulator it is measured on, where that is not the usual one.
         version: Raised when the meaning of its cases changes; old baselines then are stale.
         margins: Metric name to a margin that differs from the metric's own here, and why.
         prompt: What language models write on from, in a study of generation: an example then is a
@@ -100,7 +100,7 @@ class Study:
     drift_s: tuple[float, ...] = (0.0,)
     layers: Grouping | tuple[Grouping, ...] = "each"
     variants: tuple[Variant, ...] = ("direct",)
-    tiles: Mapping[Noise, Tile] = field(default_factory=dict)
+    tiles: Mapping[Noise, str] = field(default_factory=dict)
     version: int = 1
     margins: Mapping[str, Margin] = field(default_factory=dict)
     prompt: str | None = None
@@ -137,7 +137,7 @@ class Choice:
         noises: Noises.
         drift_s: Drift times, seconds.
         variants: Which weights.
-        tile: Tile engine; None for the study's.
+        tile: Simulator; None for the study's.
         hardware: Hardware preset that tiles start from.
         prompt: What language models write on from, in studies of generation.
     """
@@ -147,7 +147,7 @@ class Choice:
     noises: tuple[Noise, ...] = ()
     drift_s: tuple[float, ...] = ()
     variants: tuple[Variant, ...] = ()
-    tile: Tile | None = None
+    tile: str | None = None
     hardware: str = "ideal"
     prompt: str | None = None
 
@@ -157,6 +157,8 @@ def list_cases(
     choice: Choice,
     layers_of: Mapping[str, Sequence[LayerName]],
     budget: Budget | None = None,
+    *,
+    usual_tile: str = "",
 ) -> list[Case]:
     """List a study's cases where they are cheapest: by model, variant, depth, noise, time.
 
@@ -165,6 +167,7 @@ def list_cases(
         choice: The user's options; they go before what a budget affords.
         layers_of: Layers of each model, in the order of computation.
         budget: What narrows the grid; nothing where None.
+        usual_tile: The simulator where neither the study nor the user names one.
 
     Returns:
         The cases. Layers that a noise cannot act on (a tile noise on a norm) make none.
@@ -189,7 +192,7 @@ def list_cases(
                     layers=cell.layers,
                     noise=cell.noise,
                     drift_s=drift_s,
-                    tile=choice.tile or study.tiles.get(cell.noise, "torch"),
+                    tile=choice.tile or study.tiles.get(cell.noise, usual_tile),
                     hardware=choice.hardware if cell.noise.WHERE == "tile" else "ideal",
                     variant=variant,
                     group=cell.group,

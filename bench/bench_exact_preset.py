@@ -14,6 +14,7 @@ from analog_bench.case import Case
 from analog_bench.noise import PcmRead, Preset
 from analog_bench.plugin.fixtures import Baseline
 from analog_bench.records import Result
+from analog_bench.simulators.versions import CPP
 from analog_bench.study import Budget, Study
 
 EXACT, VARIANT = Preset("StandardHWATrainingPreset"), Preset("StandardHWATrainingTorch")
@@ -30,7 +31,7 @@ STUDY = Study(
     models=("bert", "mobilebert", "distilgpt2"),
     noises=(EXACT, VARIANT, PcmRead()),
     drift_s=(86_400.0,),
-    tiles={EXACT: "cpp", PcmRead(): "cpp"},
+    tiles={EXACT: CPP, PcmRead(): CPP},
     budgets={
         "nightly": Budget(5, 48, layers=LAYERS, per_model={"distilgpt2": Budget(5, 16)}),
         "full": Budget(10, 192, layers=LAYERS, per_model={"distilgpt2": Budget(10, 48)}),

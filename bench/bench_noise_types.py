@@ -15,6 +15,7 @@ import analog_bench.noise as kinds
 from analog_bench.case import Case
 from analog_bench.plugin.fixtures import Baseline
 from analog_bench.records import Result
+from analog_bench.simulators.versions import CPP
 from analog_bench.study import Budget, Study
 
 DEVICES = (kinds.Pcm, kinds.Hermes, kinds.ReramCmo)
@@ -38,7 +39,7 @@ STUDY = Study(
     ),
     drift_s=(86_400.0,),
     layers="all",
-    tiles=dict.fromkeys(S_SHAPES, "cpp"),
+    tiles=dict.fromkeys(S_SHAPES, CPP),
     budgets={
         "smoke": Budget(
             chips=3,

@@ -16,6 +16,7 @@ from analog_bench.engine.runner import Runner
 from analog_bench.gate.verdict import Verdict, judge_family, needs_confirmation
 from analog_bench.noise import Noise
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Result
+from analog_bench.simulators.registry import DEFAULT_TILE
 from analog_bench.store.baseline import CaseEntry, Provenance, case_entry
 from analog_bench.study import Budget
 from analog_bench.tasks.metrics import F1
@@ -62,7 +63,7 @@ def runner_of(examples: int, seed: int) -> Runner:
 
 def case_of(layer: str, noise: Noise) -> Case:
     """Return the case of one layer on torch tiles, a day after programming."""
-    return Case("self", "bert", (layer,), noise, DAY_S, "torch", "ideal", "direct", layer)
+    return Case("self", "bert", (layer,), noise, DAY_S, DEFAULT_TILE, "ideal", "direct", layer)
 
 
 def pool(runner: Runner, noise: Noise, chips: int, layers: Sequence[str]) -> list[Result]:

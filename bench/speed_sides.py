@@ -21,10 +21,10 @@ from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
 from analog_bench.noise import Ideal, Noise, Pcm, WhiteOutput, WhiteWeight
 from analog_bench.simulators import aihwkit as kit
+from analog_bench.simulators.registry import DEFAULT_TILE
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.question_answering import QuestionAnswering
 from analog_bench.tasks.windows import Batch, Window
-from analog_bench.zoo.layers import module_path
 from analog_bench.zoo.load import LoadedModel, load
 from analog_bench.zoo.lock import read_lock
 from analog_bench.zoo.specs import find
@@ -35,6 +35,7 @@ MEASURED_LAYERS = 6  # at least, of the whole model's: it costs the same at any 
 REPEATS = 7
 LOCK = Path("zoo.lock.json")
 SPEC = find("bert", "embedded", read_lock(LOCK))
+PATHS = {layer.name: layer.path for layer in SPEC.layers}
 LAYERS = tuple(layer.name for layer in SPEC.layers if layer.kind == "matmul")
 
 
@@ -93,7 +94,7 @@ def whole_model(examples: int) -> dict[str, float]:
 
 def _measured(loaded: LoadedModel, task: QuestionAnswering, noisy: str | None) -> float:
     """Put the whole model on tiles, of which one layer's are PCM, and return its F1."""
-    path = noisy and module_path("bert", noisy)
+    path = noisy and PATHS[noisy]
 
     def configured(name: str, _module: object, config: Any) -> Any:
         if name == path:
@@ -101,7 +102,7 @@ def _measured(loaded: LoadedModel, task: QuestionAnswering, noisy: str | None) -
             config.drift_compensation = kit.GlobalDriftCompensation()
         return config
 
-    perfect = kit.base_config("torch", "ideal")
+    perfect = kit.base_config(DEFAULT_TILE, "ideal")
     with torch.no_grad():
         analog = convert_to_analog(loaded.model, perfect, specific_rpu_config_fun=configured).eval()
         analog.program_analog_weights()
@@ -134,7 +135,7 @@ def _fixed_batches(windows: list[Window], pad_id: int) -> list[Batch]:
 
 
 def _case(noise: Noise, *layers: str) -> Case:
-    return Case("speed", "bert", layers, noise, DAY_S, "torch", "ideal", "direct", layers[0])
+    return Case("speed", "bert", layers, noise, DAY_S, DEFAULT_TILE, "ideal", "direct", layers[0])
 
 
 def _times(start: float, ready: float, end: float, scale: float) -> dict[str, float]:

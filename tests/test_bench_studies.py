@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from analog_bench.analog.rules import check_case
 from analog_bench.noise import Preset
+from analog_bench.simulators.registry import check_case
 from analog_bench.study import BUDGETS, Choice, Study, list_cases
 from analog_bench.zoo.specs import find_embedded
 

@@ -21,7 +21,7 @@ from analog_bench.zoo.base import FOLDER_VARIABLE
 from analog_bench.zoo.lock import Entry, Lock, LockedFile, read_lock, write_lock
 from analog_bench.zoo.specs import HUB_IDS, find
 from tests.commands.parsing import parse
-from tests.report.html.example_report import example_run
+from tests.report.example_report import example_run
 
 ROOT = Path(__file__).parents[1]
 MODULE = [sys.executable, "-m", "analog_bench.cli"]
@@ -89,7 +89,7 @@ def lock(tmp_path):
         revision="ab" * 20,
         locked_on="2026-01-31",
         files={"model.safetensors": LockedFile(12, "cd" * 32)},
-        architecture=find("bert", "embedded", NOTHING).architecture,
+        structure=find("bert", "embedded", NOTHING).structure,
     )
     write_lock(Lock(path, {}, {}).with_entry(entry))
     return path

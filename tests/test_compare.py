@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from analog_bench.cli import main
 from analog_bench.gate.comparison import compare_runs
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Measurement, Metric, Result, Scope
-from analog_bench.report.comparison import comparison_markdown
+from analog_bench.report.comparison_table import comparison_table
+from analog_bench.report.markdown import markdown
 from analog_bench.store.run import Manifest, Run
 from analog_bench.store.run_file import write_run
 
@@ -137,7 +138,7 @@ def test_json_holds_every_verdict(files, capsys):
 def test_markdown_escapes_what_would_be_markup(files):
     tricky = replace(SCOPE, data="<script>|*x*")
     new = run(drops=[(LAYERS[1], 4.0)], scopes=(tricky,))
-    text = comparison_markdown(compare_runs(run(), new))
+    text = markdown(comparison_table(compare_runs(run(), new)))
     assert "<script>" not in text
     assert "\\<script\\>\\|\\*x\\*" in text
     (row,) = [line for line in text.splitlines() if "regressed" in line and line.startswith("|")]
@@ -158,7 +159,7 @@ def test_line_breaks_in_names_start_no_line_of_their_own(tmp_path):
     tricky = replace(SCOPE, data=f"embedded{odd}", margins={"f1": Margin(0.5, f"short{odd}")})
     new = replace(made, scopes=(tricky,))
     compared = compare_runs(old, new)
-    lines = comparison_markdown(compared, everything=True).splitlines()
+    lines = markdown(comparison_table(compared, everything=True)).splitlines()
     assert not [line for line in lines if line.startswith(("# in", "the way"))]
     assert (
         lines[-2].rstrip().endswith(r": drift other \# in the way, layer_noise bert \# in the way")

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from analog_bench.analog.rules import check_case
 from analog_bench.case import Case
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, Pcm, Stuck, families, parse_noise
+from analog_bench.simulators.registry import check_case
 
 SOLVABLE = {name: cls for name, cls in families().items() if cls.SEVERITY}
 
@@ -22,7 +22,7 @@ def test_every_family_but_three_has_a_severity() -> None:
 @pytest.mark.parametrize("name", SOLVABLE)
 def test_it_is_its_family_but_for_the_severity(name: str) -> None:
     cls, noise = SOLVABLE[name], EqualError(name, 0.2)
-    for fact in ("WHERE", "TILES", "DRIFTS", "DRAWN_ONCE", "RANDOM"):
+    for fact in ("WHERE", "DRIFTS", "DRAWN_ONCE", "RANDOM"):
         assert getattr(noise, fact) == getattr(cls, fact)
     at_start = noise.at(noise.start)
     assert at_start == cls()

@@ -1,4 +1,4 @@
-"""Where a training stands: written whole or not at all, and found again."""
+"""Checkpoints of a training in two phases, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -31,40 +31,28 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint and remove all but the last two.
-
-    Args:
-        folder: Of the phase; made where there is none.
-        checkpoint: What to write.
-    """
+    """Write a checkpoint of a phase into its folder, and remove all but the last two."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"checkpoint-{checkpoint.step}.pt"
     draft = path.with_suffix(".part")
     content = {"step": checkpoint.step, "seconds": checkpoint.seconds, "state": checkpoint.state}
     torch.save(content, draft)
     os.replace(draft, path)
-    for old in _found(folder)[:-_KEEP]:
+    for old in _checkpoints(folder)[:-_KEEP]:
         old.unlink()
 
 
 def last(folder: Path, until: int | None = None) -> Checkpoint | None:
-    """Read the last checkpoint of a phase.
-
-    Args:
-        folder: Of the phase.
-        until: The last step of interest; later checkpoints are passed over.
-
-    Returns:
-        The checkpoint; None where there is none.
+    """Read the last checkpoint of a phase up to a step; None where there is none.
 
     Raises:
         UsageError: The file cannot be read, or all of them are later than asked for.
     """
-    found = _found(folder)
-    usable = [path for path in found if until is None or _step(path) <= until]
-    if found and not usable:
+    paths = _checkpoints(folder)
+    usable = [path for path in paths if until is None or _step(path) <= until]
+    if paths and not usable:
         raise UsageError(
-            f"{folder} stands at step {_step(found[-1])}, beyond the {until} asked for: the steps "
+            f"{folder} stands at step {_step(paths[-1])}, beyond the {until} asked for: the steps "
             "before are gone; ask for more or choose another folder"
         )
     if not usable:
@@ -80,7 +68,7 @@ def last(folder: Path, until: int | None = None) -> Checkpoint | None:
         ) from None
 
 
-def _found(folder: Path) -> list[Path]:
+def _checkpoints(folder: Path) -> list[Path]:
     named = [path for path in folder.glob("checkpoint-*.pt") if path.stem[11:].isdigit()]
     return sorted(named, key=_step)
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from analog_bench.hwa.loss import divergence, state_error
 from analog_bench.hwa.span_batches import SpanBatch
 
 
@@ -44,27 +45,19 @@ def distillation_losses(student: Any, teacher: Any, batch: SpanBatch) -> Losses:
         batch: The inputs.
     """
     real = batch.attention_mask.bool()
-    states = [
-        _share_of_variance(own[real].float(), taught[real].float())
-        for own, taught in zip(student.hidden_states, teacher.hidden_states, strict=True)
+
+    def masked(output: Any) -> list[Tensor]:
+        both = (output.start_logits, output.end_logits)
+        return [logits.float().masked_fill(~real, -1e4) for logits in both]
+
+    own, taught = masked(student), masked(teacher)
+    answers = [divergence(mine, theirs, 1.0) for mine, theirs in zip(own, taught, strict=True)]
+    truth = [
+        -logits.log_softmax(-1).gather(1, batch.spans[:, end, None]).mean()
+        for end, logits in enumerate(own)
     ]
-    answers, truth = [], []
-    for place, name in enumerate(("start_logits", "end_logits")):
-        own = _log_chances(getattr(student, name), real)
-        taught = _log_chances(getattr(teacher, name), real)
-        # Padding has no chance with either: 0 times a difference of large numbers is 0.
-        answers.append((taught.exp() * (taught - own)).sum(-1).mean())
-        truth.append(-own.gather(1, batch.spans[:, place, None]).mean())
     return Losses(
-        states=torch.stack(states).mean(),
+        states=state_error(student.hidden_states, teacher.hidden_states, real),
         answers=torch.stack(answers).mean(),
         truth=torch.stack(truth).mean(),
     )
-
-
-def _share_of_variance(own: Tensor, taught: Tensor) -> Tensor:
-    return (own - taught).square().mean() / (taught - taught.mean(0)).square().mean()
-
-
-def _log_chances(logits: Tensor, real: Tensor) -> Tensor:
-    return logits.float().masked_fill(~real, -1e4).log_softmax(-1)

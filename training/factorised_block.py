@@ -91,14 +91,14 @@ def _set_queries_and_keys(
     extended = with_one(stream)
     moments = extended.T @ extended / len(extended)
     wide, slim = len(query) // heads, width // heads
-    found: tuple[list[Tensor], list[Tensor]] = ([], [])
+    split: tuple[list[Tensor], list[Tensor]] = ([], [])
     for head in range(heads):
         rows = slice(head * wide, (head + 1) * wide)
         form = query[rows].T @ key[rows] * math.sqrt(slim / wide)
-        for kept, factor in zip(found, factors(form, moments, moments, slim), strict=True):
-            kept.append(factor)
-    for name, kept in zip(names, found, strict=True):
-        joined = torch.cat(kept)
+        for heads_of, factor in zip(split, factors(form, moments, moments, slim), strict=True):
+            heads_of.append(factor)
+    for name, heads_of in zip(names, split, strict=True):
+        joined = torch.cat(heads_of)
         _put(getattr(mobile.attention.self, name), joined[:, :-1], joined[:, -1])
 
 
@@ -110,12 +110,12 @@ def _set_values(
     moments = centred.T @ centred / len(centred)
     wide, slim = len(value) // heads, directions.shape[1] // heads
     even = torch.eye(directions.shape[1], dtype=torch.float64)
-    kept = []
+    per_head = []
     for head in range(heads):
         rows = slice(head * wide, (head + 1) * wide)
         form = directions.T @ output[:, rows] @ value[rows]
-        kept.append(factors(form, even, moments, slim)[1])
-    weight = torch.cat(kept)
+        per_head.append(factors(form, even, moments, slim)[1])
+    weight = torch.cat(per_head)
     weight = weight / (centred @ weight.T).std(0)[:, None]
     _put(mobile.attention.self.value, weight, -(weight @ entering.mean(0)))
 
@@ -132,10 +132,10 @@ def _set_feed_forwards(
     reach = (directions.T @ part["output.dense.weight"]).norm(dim=0)
     order = (gelu(before).std(0) * reach).argsort(descending=True)
     networks = [*getattr(mobile, "ffn", ()), mobile]
-    for place, network in enumerate(networks):
+    for number, network in enumerate(networks):
         dense = network.intermediate.dense
         # The most important neurons are dealt out to the networks in turn.
-        chosen = order[place :: len(networks)][: dense.weight.shape[0]]
+        chosen = order[number :: len(networks)][: dense.weight.shape[0]]
         weight, bias = ridge(stream, before[:, chosen])
         excited = network.intermediate.intermediate_act_fn(stream @ weight.T + bias)
         back, offset = ridge(excited, target - stream)

@@ -11,7 +11,7 @@ from torch.nn.functional import layer_norm
 from training.least_squares import principal
 from training.teacher_view import TeacherView
 
-_PLACES = 8
+_POSITIONS = 8
 _LONGEST = 256
 _COMMON = 400
 _SPREAD = 0.15
@@ -40,14 +40,14 @@ def factorise_embeddings(embeddings: nn.Module, view: TeacherView, counts: Tenso
         if k.startswith("embeddings.")
     }
     words = part["word_embeddings.weight"]
-    places = part["position_embeddings.weight"]
+    positions = part["position_embeddings.weight"]
     kinds = part["token_type_embeddings.weight"]
 
-    def normalised(tokens: Tensor, place: Tensor | int, kind: int) -> Tensor:
-        summed = tokens + places[place] + kinds[kind]
+    def normalised(tokens: Tensor, position: Tensor | int, kind: int) -> Tensor:
+        summed = tokens + positions[position] + kinds[kind]
         return layer_norm(summed, summed.shape[-1:], eps=1e-12)
 
-    usual = torch.linspace(0, min(_LONGEST, len(places)) - 1, _PLACES).long()
+    usual = torch.linspace(0, min(_LONGEST, len(positions)) - 1, _POSITIONS).long()
     table = torch.stack([normalised(words, int(p), 1) for p in usual]).mean(0).double()
     # Even a word that never occurs keeps some weight: it may, later.
     weights = (counts + 1).double().sqrt()[:, None]
@@ -69,9 +69,9 @@ def factorise_embeddings(embeddings: nn.Module, view: TeacherView, counts: Tenso
 
     common = counts.topk(min(_COMMON, len(words))).indices
     known = (coordinates[common] @ directions.T + mean).float()
-    for place in range(len(places)):
-        left = normalised(words[common], place, 1) - known
-        mobile.position_embeddings.weight[place] = left.mean(0)
+    for position in range(len(positions)):
+        left = normalised(words[common], position, 1) - known
+        mobile.position_embeddings.weight[position] = left.mean(0)
     between = [
         normalised(words[common], int(p), 0) - normalised(words[common], int(p), 1) for p in usual
     ]

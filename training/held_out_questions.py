@@ -23,14 +23,7 @@ class HeldOutQuestions:
         limits: WindowLimits,
         count: int,
     ) -> None:
-        """Tokenise.
-
-        Args:
-            questions: SQuAD rows.
-            tokenizer: A fast tokeniser.
-            limits: Window length and stride.
-            count: Questions at most, spread over the rows.
-        """
+        """Tokenise at most `count` questions, spread over the SQuAD rows."""
         spread = range(0, len(questions), max(1, len(questions) // count))[:count]
         self._task = QuestionAnswering(
             "held out", questions.select(spread), tokenizer, QaProtocol(limits)
@@ -39,7 +32,7 @@ class HeldOutQuestions:
     def f1(self, model: nn.Module) -> float:
         """Return the mean F1 in points of a model's answers, computed in bfloat16."""
         device = next(model.parameters()).device
-        found = []
+        outputs = []
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
             for batch in self._task.batches:
                 out: Any = model(
@@ -48,5 +41,5 @@ class HeldOutQuestions:
                     attention_mask=batch.attention_mask.to(device),
                 )
                 logits = torch.stack([out.start_logits, out.end_logits], dim=-1)
-                found.append(logits.float().cpu())
-        return self._task.mean(self._task.score(found))["f1"]
+                outputs.append(logits.float().cpu())
+        return self._task.mean(self._task.score(outputs))["f1"]

@@ -1,4 +1,4 @@
-"""What a BERT computes for some inputs, kept to fit a small model to."""
+"""The activations of a BERT for some inputs, which a small model is fitted to."""
 
 from __future__ import annotations
 
@@ -42,17 +42,12 @@ def view_of(teacher: nn.Module, batch: SpanBatch) -> TeacherView:
     ]
     try:
         with torch.no_grad():
-            seen = model(
-                input_ids=batch.input_ids,
-                token_type_ids=batch.token_type_ids,
-                attention_mask=batch.attention_mask,
-                output_hidden_states=True,
-            )
+            output = model(**batch.inputs, output_hidden_states=True)
     finally:
         for hook in hooks:
             hook.remove()
     return TeacherView(
-        hidden=tuple(hidden[real] for hidden in seen.hidden_states),
+        hidden=tuple(hidden[real] for hidden in output.hidden_states),
         attended=tuple(attended),
         state={k.removeprefix("bert."): v.detach() for k, v in model.state_dict().items()},
         heads=model.config.num_attention_heads,

@@ -27,7 +27,7 @@ _STABLE, _DECAY = "stable", "decay"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long a training goes on; what else it needs is its own recipe's.
+    """How long a training goes on; subclasses add the other hyperparameters.
 
     Attributes:
         steps: Steps before the decay, warm-up included.
@@ -51,7 +51,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Report:
-    """What is told of a training as it goes; losses and measurements are its own report's.
+    """Where a training stands; subclasses add losses and measurements.
 
     Attributes:
         phase: `stable` or `decay`.
@@ -101,7 +101,7 @@ class Learner(Protocol[ReportT_co]):
     def report(
         self, phase: Phase, step: int, seconds: float, losses: Sequence[float], /
     ) -> ReportT_co:
-        """Measure, and tell it with where the phase stands; losses are means since the last one."""
+        """Measure and report; the losses are means since the last report."""
 
     def state(self) -> dict[str, Any]:
         """Return what it needs to go on, as tensors and plain values."""
@@ -131,13 +131,12 @@ def phases(recipe: Recipe, folder: Path) -> tuple[Phase, Phase]:
 
 
 def begun(parts: Sequence[Phase]) -> bool:
-    """Return whether there is a checkpoint of any phase to go on from.
+    """Return whether any phase has a checkpoint to go on from.
 
     Raises:
         UsageError: One cannot be read, or all of a phase lie beyond its steps.
     """
-    found = [checkpoint.last(phase.folder, phase.steps) for phase in parts]
-    return any(checkpoint is not None for checkpoint in found)
+    return any(checkpoint.last(phase.folder, phase.steps) is not None for phase in parts)
 
 
 def run(
@@ -187,23 +186,20 @@ def run(
 
 
 def steps_made(folder: Path) -> int:
-    """Return how many steps before the decay a training's last checkpoint stands at.
-
-    Args:
-        folder: Where checkpoints are kept.
+    """Return the number of steps before the decay in the last checkpoint under a folder.
 
     Raises:
         UsageError: There is no checkpoint, or it cannot be read.
     """
-    found = checkpoint.last(folder / _STABLE)
-    if found is None:
+    last = checkpoint.last(folder / _STABLE)
+    if last is None:
         raise UsageError(f"{folder} holds no checkpoint to finish from; train first")
-    return found.step
+    return last.step
 
 
 def _go_on(phase: Phase, learner: Learner[Report]) -> tuple[int, float]:
-    found = checkpoint.last(phase.folder, phase.steps)
-    if found is None:
+    last = checkpoint.last(phase.folder, phase.steps)
+    if last is None:
         return 0, 0.0
-    learner.restore(found.state)
-    return found.step, found.seconds
+    learner.restore(last.state)
+    return last.step, last.seconds

@@ -1,1 +1,1 @@
-"""Chips: layers on simulated crossbars or under noise. The only room that imports aihwkit."""
+"""Chips: layers under noise or on a simulator's tiles. Which simulator is handed in from above."""

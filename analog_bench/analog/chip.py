@@ -20,17 +20,17 @@ import torch
 from torch import Tensor, nn
 
 # Imported for what they register.
-from analog_bench.analog import equal_error as _equal_error  # noqa: F401
 from analog_bench.analog import output_noise as _output_noise  # noqa: F401
 from analog_bench.analog import weight_noise as _weight_noise  # noqa: F401
 from analog_bench.analog.draws import isolated
 from analog_bench.analog.effect import Effect, Site, effect_of
 from analog_bench.analog.layers import Place, find, shared_weights
 from analog_bench.analog.manifest import paths_on_tiles
-from analog_bench.analog.rules import check_drift, check_setup
+from analog_bench.analog.rules import check_drift
+from analog_bench.analog.tile_effect import TileEffect
+from analog_bench.analog.tiles import TileSimulator
 from analog_bench.errors import UsageError
-from analog_bench.noise import EqualError, Noise, Tile
-from analog_bench.simulators.probe import require_tile
+from analog_bench.noise import EqualError, Noise
 
 V = TypeVar("V")
 
@@ -109,7 +109,7 @@ def install(
     noise: Noise,
     chip: int,
     seed: int,
-    tile: Tile = "torch",
+    simulator: TileSimulator | None = None,
     hardware: str = "ideal",
     input_ranges: Mapping[str, float | tuple[float, ...]] | None = None,
     severities: Mapping[str, float] | None = None,
@@ -123,7 +123,8 @@ def install(
         noise: What happens in them.
         chip: Index of the chip.
         seed: The run's one seed.
-        tile: The tile engine, for noises that need tiles.
+        simulator: What puts layers on tiles, for noises that act there: `find("torch")` of
+            `analog_bench.simulators.registry`.
         hardware: `ideal`, or the preset that the tiles start from, with the noise put on top.
         input_ranges: Static input ranges by layer, for presets that have them: one for all tiles
             of the layer (`observe_input_ranges`), or one for each (`LoadedModel.input_ranges`).
@@ -134,45 +135,58 @@ def install(
 
     Raises:
         UsageError: A layer that does not exist or cannot carry the noise, or that has another
-            number of tiles than input ranges; see `check_setup`.
-        TileUnavailable: The tile engine does not work here.
-        ValueError: No layers, one twice, or no input range for a preset that needs it, or no
-            severity for a noise that needs it.
+            number of tiles than input ranges; a noise or hardware that the simulator lacks.
+        TileUnavailable: The simulator does not work here.
+        ValueError: No layers, one twice, no simulator for a noise that acts on tiles, no input
+            range for a preset that needs it, or no severity for a noise that needs it.
     """
-    check_setup(noise, tile, hardware)
     found = find(model, layers)
     _check_layers(model, found, noise)
-    if noise.WHERE == "tile":
-        require_tile(tile)
-        # Not at the top: where aihwkit does not load, all other noises work all the same.
-        from analog_bench.simulators import tile_noise as _tile_noise  # noqa: F401
+    if noise.WHERE == "tile" and simulator is not None:
+        simulator.require()
     ranges = _by_path(model, input_ranges or {})
-    severity_of = _by_path(model, severities or {})
+    solved = _solved(model, found, noise, severities or {})
     before = paths_on_tiles(model)
     with ExitStack() as stack:
         effects = []
         for place in found:
+            acting = solved.get(place.name, noise)
             site = Site(
                 model=model,
                 place=place,
-                family=noise.NAME,
+                family=acting.NAME,
                 chip=chip,
                 suite_seed=seed,
-                tile=tile,
+                simulator=simulator,
                 hardware=hardware,
                 input_range=ranges.get(place.path),
-                severity=severity_of.get(place.path),
             )
-            effect = effect_of(noise, site)
+            on_tiles = acting.WHERE == "tile"
+            effect = TileEffect(acting, site) if on_tiles else effect_of(acting, site)
             stack.callback(effect.detach)
             effect.attach()
             effects.append(effect)
         if noise.WHERE == "tile":
             _check_coverage(model, before | {place.path for place in found})
-        solved = {}
-        if isinstance(noise, EqualError):
-            solved = {place.name: noise.at(severity_of[place.path]) for place in found}
         yield Chip(noise, effects, next(model.parameters()).device, solved)
+
+
+def _solved(
+    model: nn.Module, found: Sequence[Place], noise: Noise, severities: Mapping[str, float]
+) -> dict[str, Noise]:
+    """Return the noise that acts in each layer, by name, where its severity was solved for.
+
+    It is the family itself, under its own name: the same chip draws what it draws there.
+    """
+    if not isinstance(noise, EqualError):
+        return {}
+    severity_of = _by_path(model, severities)
+    for place in found:
+        if place.path not in severity_of:
+            raise ValueError(
+                f"{noise} needs a severity for {place.name}: solve_severity(...) first and pass it"
+            )
+    return {place.name: noise.at(severity_of[place.path]) for place in found}
 
 
 def _check_layers(model: nn.Module, found: Sequence[Place], noise: Noise) -> None:

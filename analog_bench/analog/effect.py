@@ -1,7 +1,7 @@
-"""What a noise does to one layer of one chip, and the register of who knows how to do it.
+"""What a noise does to one layer of one chip, and the handlers of the families that need no tiles.
 
-A handler turns (noise, site) into an `Effect`. Adding a noise family is one class in
-`analog_bench.noise`, one handler decorated with `@handles(TheFamily)`, one test.
+A handler turns (noise, site) into an `Effect`: `@handles(TheFamily)` registers it. Families that
+act on tiles are the simulators' affair (`tile_effect`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.layers import Place
-from analog_bench.noise import Noise, Tile
+from analog_bench.analog.tiles import TileSimulator
+from analog_bench.noise import Noise
 from analog_bench.seeds import derive_seed
 
 
@@ -29,11 +30,10 @@ class Site:
             same family at two strengths uses the same draws.
         chip: Index of the chip.
         suite_seed: The run's one seed.
-        tile: The tile engine, for noises that need tiles.
+        simulator: What puts the layer on tiles, for noises that act there.
         hardware: What the tiles start from: `ideal`, or a preset's name.
         input_range: The layer's static input range, where one was observed; or that of each of its
             tiles, where they were learned.
-        severity: How severe the layer's noise is, where that was solved for (`EqualError`).
     """
 
     model: nn.Module
@@ -41,10 +41,9 @@ class Site:
     family: str
     chip: int
     suite_seed: int
-    tile: Tile
+    simulator: TileSimulator | None
     hardware: str
     input_range: float | tuple[float, ...] | None
-    severity: float | None = None
 
     @property
     def device(self) -> torch.device:

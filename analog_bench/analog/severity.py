@@ -14,8 +14,9 @@ from analog_bench.analog.clean_inputs import CleanInputs
 from analog_bench.analog.layers import find, weight_of
 from analog_bench.analog.root import Root, root
 from analog_bench.analog.rules import IDEAL
+from analog_bench.analog.tiles import TileSimulator
 from analog_bench.errors import UsageError
-from analog_bench.noise import EqualError, Noise, Tile
+from analog_bench.noise import EqualError, Noise
 
 # Chips to average over: more where a layer has few outputs, as those differ more.
 _LEAST_CHIPS, _MOST_CHIPS, _OUTPUTS_IN_ALL = 4, 64, 512
@@ -31,7 +32,7 @@ def output_error(
     *,
     chip: int,
     seed: int,
-    tile: Tile = "torch",
+    simulator: TileSimulator | None = None,
     hardware: str = IDEAL,
     drift_s: float = 0.0,
     input_ranges: Mapping[str, float | tuple[float, ...]] | None = None,
@@ -46,7 +47,7 @@ def output_error(
         inputs: Clean inputs of the layer.
         chip: Index of the chip.
         seed: The run's one seed.
-        tile: The tile engine.
+        simulator: As `install` takes it.
         hardware: `ideal`, or the preset that the tiles start from: its errors count, too.
         drift_s: Seconds since programming.
         input_ranges: As `install` takes them.
@@ -74,7 +75,7 @@ def output_error(
         noise=noise,
         chip=chip,
         seed=seed,
-        tile=tile,
+        simulator=simulator,
         hardware=hardware,
         input_ranges=input_ranges,
         severities=severities,
@@ -92,7 +93,7 @@ def solve_severity(
     inputs: CleanInputs,
     *,
     seed: int,
-    tile: Tile = "torch",
+    simulator: TileSimulator | None = None,
     hardware: str = IDEAL,
     drift_s: float = 0.0,
     input_ranges: Mapping[str, float | tuple[float, ...]] | None = None,
@@ -109,14 +110,14 @@ def solve_severity(
         noise: The family and the error.
         inputs: Clean inputs of the layer (`observe_inputs`).
         seed: The run's one seed.
-        tile: The tile engine.
+        simulator: As `install` takes it.
         hardware: `ideal`, or the preset that the tiles start from: its errors count, too.
         drift_s: Seconds since programming.
         input_ranges: As `install` takes them.
 
     Returns:
         The severity, to 3 significant digits, for `noise.at` and the `severities` of `install`. A
-        function of the arguments alone, but for the C++ tile, whose reads cannot be seeded: there
+        function of the arguments alone, but for a simulator that seeds itself: there
         the last digit may change where the family draws at reads.
 
     Raises:
@@ -135,7 +136,7 @@ def solve_severity(
                 inputs,
                 chip=-1 - n,
                 seed=seed,
-                tile=tile,
+                simulator=simulator,
                 hardware=hardware,
                 drift_s=drift_s,
                 input_ranges=input_ranges,

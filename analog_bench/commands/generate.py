@@ -14,15 +14,17 @@ from analog_bench.commands.options import (
     LockOption,
     MarkdownOption,
     ThreadsOption,
+    TileName,
     ZooOption,
     new_app,
     refuse_together,
     show_examples,
 )
-from analog_bench.commands.output import ascii_only, print_json, print_rich
+from analog_bench.commands.output import print_blocks, print_json
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.noise import Preset, Tile, parse_noise
+from analog_bench.noise import Preset, parse_noise
 from analog_bench.session.settings import Settings
+from analog_bench.simulators.registry import DEFAULT_TILE
 from analog_bench.study import Budget, Choice, Study
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ def generate(
             help="seed of the chips; texts always pick by the same numbers",
         ),
     ] = 1,
-    tile: Annotated[Tile, typer.Option(help="tile engine")] = "torch",
+    tile: Annotated[TileName, typer.Option(help="simulator of the tiles")] = DEFAULT_TILE,
     zoo: ZooOption = "embedded",
     hwa: Annotated[
         Path | None,
@@ -136,7 +138,9 @@ def generate(
     # Not at the top: these import torch.
     import torch
 
-    from analog_bench.report.texts import texts_markdown, texts_plain, texts_table
+    from analog_bench.report.as_json import texts_plain
+    from analog_bench.report.markdown import markdown as in_markdown
+    from analog_bench.report.texts_table import texts_table
     from analog_bench.session.cases import cases_of
     from analog_bench.tasks.metrics import METRICS_OF
 
@@ -153,9 +157,9 @@ def generate(
     if as_json:
         print_json({"prompt": prompt, **texts_plain(results)})
     elif markdown:
-        print(texts_markdown(results, metrics), end="")
+        print(in_markdown(texts_table(results, metrics)), end="")
     else:
-        print_rich(texts_table(results, metrics, ascii_only=ascii_only()))
+        print_blocks(texts_table(results, metrics))
 
 
 def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result]:
@@ -164,7 +168,7 @@ def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result
 
     from analog_bench.session.measuring import measure_case
     from analog_bench.session.model_cache import ModelCache
-    from analog_bench.simulators.probe import require_tile
+    from analog_bench.simulators.registry import find_simulator
     from analog_bench.store.run import storable
 
     models = ModelCache(settings, workers=1)
@@ -178,6 +182,6 @@ def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result
         transient=True,
     ):
         if case.noise.WHERE == "tile":
-            require_tile(case.tile)
+            find_simulator(case.tile).require()
         results.append(storable(measure_case(models, study, case).result))
     return results

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from analog_bench.commands.options import JsonOption, new_app, refuse_together, show_examples
-from analog_bench.commands.output import ascii_only, print_json, print_rich, warn
+from analog_bench.commands.output import print_blocks, print_json, warn
 from analog_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def history(
     if export is not None and as_json:
         raise UsageError("--export prints no document: leave out --json")
     if sql is not None and given:
-        raise UsageError(f"--sql says itself what is query: leave out {given}")
+        raise UsageError(f"--sql says itself what is asked: leave out {given}")
     # Not at the top: other verbs need none of it.
     from analog_bench.history.database import History
     from analog_bench.history.query import Query
@@ -153,9 +153,9 @@ def _show(
     history: History, query: Query, cases: list[str], plot: Path | None, *, as_json: bool
 ) -> None:
     from analog_bench.history.query import runs_of, trends_with_steps
-    from analog_bench.report.history_plain import history_plain
-    from analog_bench.report.history_plot import write_plot
-    from analog_bench.report.history_table import overview, trend_table
+    from analog_bench.report.as_json import history_plain
+    from analog_bench.report.history_table import runs_table, trends_table
+    from analog_bench.report.plots.history_plot import write_plot
 
     trends, steps = trends_with_steps(history, query, cases)
     if plot is not None:
@@ -165,22 +165,22 @@ def _show(
         print_json(history_plain(runs, trends, steps))
         return
     if cases or query.score != "plain":
-        print_rich(trend_table(trends, steps, ascii_only=ascii_only()), width=_width())
+        print_blocks(trends_table(trends, steps), width=_width())
     else:
-        print_rich(overview(runs, trends, steps, ascii_only=ascii_only()), width=_width())
+        print_blocks(runs_table(runs, trends, steps), width=_width())
     if plot is not None:
         print(f"\nplot: {plot}")
 
 
 def _answer(history: History, sql: str, *, as_json: bool) -> None:
-    from analog_bench.report.history_plain import answer_plain
+    from analog_bench.report.as_json import answer_plain
     from analog_bench.report.history_table import answer_table
 
     names, rows = history.ask(sql)
     if as_json:
         print_json(answer_plain(names, rows))
     else:
-        print_rich(answer_table(names, rows), width=_width())
+        print_blocks([answer_table(names, rows)], width=_width())
 
 
 def _width() -> int | None:

@@ -25,7 +25,7 @@ from analog_bench.commands.options import (
     new_app,
     show_examples,
 )
-from analog_bench.commands.output import Line, ascii_only, print_json, print_rich, print_sheet
+from analog_bench.commands.output import Line, print_blocks, print_json, print_sheet
 from analog_bench.errors import UsageError
 from analog_bench.hwa.recipe import HwaRecipe, recipe_for
 from analog_bench.tasks.data_folder import training_file
@@ -215,7 +215,7 @@ def search(
     from analog_bench.report.search_table import search_table
 
     title = f"hardware-aware training of {spec.name}: {objective}"
-    print_rich(search_table(found, objective, title=title, ascii_only=ascii_only()))
+    print_blocks(search_table(found, objective, title=title))
     told = "no trial is complete" if conclusion is None else conclusion.sentence
     for line in (told, f"trials: {out / STORAGE}"):
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
@@ -244,17 +244,17 @@ def _load(
 
 
 def _lines(shipped: Shipped, out: Path, ship: Path) -> list[Line]:
-    name = shipped.metric
-    chips = ", ".join(f"{score:.3f}" for score in shipped.chips)
-    closed = f"{100 * shipped.closed:.0f} %" if math.isfinite(shipped.closed) else "there is none"
+    outcome, closed = shipped.outcome, shipped.closed
+    name = outcome.metric
+    chips = ", ".join(f"{score:.3f}" for score in shipped.hwa.chips)
     return [
-        Line("steps", f"{shipped.steps} ({shipped.ended}), best at {shipped.best_step}"),
-        Line(f"digital {name}", f"{shipped.digital:.3f}"),
-        Line(f"direct {name}", f"{shipped.direct:.3f} on chips after {shipped.drift_s:g} s"),
-        Line(f"untrained {name}", f"{shipped.start:.3f}, with the first input ranges alone"),
-        Line(f"HWA {name}", f"{shipped.hwa:.3f} on chips: {chips}"),
-        Line("gap closed", closed),
-        Line("minutes", f"{shipped.minutes:.1f} of a processor"),
+        Line("steps", f"{outcome.steps} ({outcome.ended}), best at {outcome.best_step}"),
+        Line(f"digital {name}", f"{outcome.digital:.3f}"),
+        Line(f"direct {name}", f"{outcome.direct:.3f} on chips after {shipped.drift_s:g} s"),
+        Line(f"untrained {name}", f"{outcome.start:.3f}, with the first input ranges alone"),
+        Line(f"HWA {name}", f"{shipped.hwa.mean:.3f} on chips: {chips}"),
+        Line("gap closed", f"{100 * closed:.0f} %" if math.isfinite(closed) else "there is none"),
+        Line("minutes", f"{outcome.minutes:.1f} of a processor"),
         Line("checkpoints", str(out)),
         Line("weights", str(ship)),
     ]

@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from analog_bench.analog.rules import PRESETS
-from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.recipe import PRESETS, HwaRecipe
 
 _HELP = {
     "preset": "the hardware",

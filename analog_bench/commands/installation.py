@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import typer
 
-from analog_bench.commands.options import LOCK_FILE, JsonOption, LockOption, new_app, show_examples
-from analog_bench.commands.output import Line, ascii_only, print_json, print_rich, print_sheet
+from analog_bench.commands.options import (
+    LOCK_FILE,
+    JsonOption,
+    LockOption,
+    TileName,
+    new_app,
+    show_examples,
+)
+from analog_bench.commands.output import Line, print_blocks, print_json, print_sheet
 from analog_bench.errors import BenchError, TileUnavailable
-from analog_bench.noise import Tile
 from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
 
 FAILED = 1
@@ -41,7 +47,7 @@ def physics(
         bool, typer.Option("--all", help="show every condition, not only the sum")
     ] = False,
     tile: Annotated[
-        Tile | None, typer.Option(help="examine this tile engine only (default: all that work)")
+        TileName | None, typer.Option(help="examine this simulator only (default: aihwkit's)")
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -54,11 +60,11 @@ def physics(
     from analog_bench.simulators.physics.examination import examine as survey_installation
     from analog_bench.simulators.physics.survey import survey_as_plain
 
-    survey = survey_installation((tile,) if tile else get_args(Tile))
+    survey = survey_installation(*([tile] if tile else []))
     if as_json:
         print_json(survey_as_plain(survey))
     else:
-        print_rich(physics_table(survey, everything=everything, ascii_only=ascii_only()))
+        print_blocks(physics_table(survey, everything=everything))
     return 0 if survey.usable and not survey.failing else FAILED
 
 
@@ -85,7 +91,7 @@ def examine(lock: Path) -> dict[str, Any]:
         "environment": collect_environment({}),
         "devices": here["devices"],
         "threads": here["threads"],
-        "tiles": {"torch": here["torch_tile"], "cpp": here["cpp_tile"]},
+        "tiles": here["tiles"],
         "weights": {"base": _check(_base_weights), "bert": _check(_bert_weights)},
         "locked": {"file": str(lock), **_check(lambda: _locked(lock))},
         "data": _data(),

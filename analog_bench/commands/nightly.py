@@ -111,8 +111,8 @@ def conclude(results: Path, history: Path, code: int) -> str:
     from analog_bench.history.database import History
     from analog_bench.history.query import Query, runs_of, steps_of, trends_of
     from analog_bench.history.row import run_id_of
+    from analog_bench.report.ci_summaries import nightly_summary
     from analog_bench.report.contents import judged_contents
-    from analog_bench.report.nightly_summary import nightly_summary
     from analog_bench.report.regressions import regressions_of
     from analog_bench.store.run_file import read_run
 

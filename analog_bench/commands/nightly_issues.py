@@ -16,7 +16,7 @@ from analog_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from analog_bench.report.contents import Contents
-    from analog_bench.report.regression_issue import Issue
+    from analog_bench.report.regressions import Issue
 
 _LABEL = "regression"
 _COLOUR = "B60205"
@@ -48,8 +48,7 @@ def issues(
     ] = False,
 ) -> None:
     """Open or update an issue for every family (model and study) that regressed."""
-    from analog_bench.report.regression_issue import issues_of
-    from analog_bench.report.regressions import headline
+    from analog_bench.report.regressions import headline, issues_of
 
     files = [newest_run(path) if path.is_dir() else path for path in runs or [RUNS]]
     nights = [_judged(path, baselines) for path in files]

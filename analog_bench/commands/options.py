@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from analog_bench.errors import UsageError
+from analog_bench.simulators.registry import simulators
 from analog_bench.tasks.data_folder import DATA_VARIABLE, TRAINING_FILE
 from analog_bench.zoo.lock import FILE_NAME, read_lock
 from analog_bench.zoo.specs import ModelSpec, Source, find, find_embedded
+
+if TYPE_CHECKING:
+    TileName = str
+else:
+    TileName = Literal[tuple(simulators())]  # typer makes choices of it
 
 LOCK_FILE = Path(FILE_NAME)
 

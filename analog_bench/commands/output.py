@@ -6,7 +6,10 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analog_bench.report.table import Blocks
 
 
 def print_json(document: Any) -> None:
@@ -14,19 +17,14 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, indent=2, allow_nan=False))
 
 
-def print_rich(drawn: Any, *, width: int | None = None) -> None:
-    """Print a table or anything else that Rich draws."""
+def print_blocks(blocks: Blocks, *, width: int | None = None, soft_wrap: bool = False) -> None:
+    """Print a report; `soft_wrap` leaves it to the terminal to break long lines."""
     # Not at the top: --help and --json need no Rich.
     from rich.console import Console
 
-    Console(width=width).print(drawn)
+    from analog_bench.report.terminal_drawing import Drawing
 
-
-def ascii_only() -> bool:
-    """Return whether standard output cannot show Unicode."""
-    from analog_bench.report.glyphs import needs_ascii
-
-    return needs_ascii(sys.stdout)
+    Console(width=width).print(Drawing(blocks), soft_wrap=soft_wrap)
 
 
 def warn(line: str) -> None:

@@ -21,7 +21,7 @@ from analog_bench.commands.options import (
     refuse_together,
     show_examples,
 )
-from analog_bench.commands.output import ascii_only, print_json, print_rich, warn
+from analog_bench.commands.output import print_blocks, print_json, warn
 from analog_bench.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -167,8 +167,9 @@ def releases(
         if plan.words:
             warn(f"the same command with --resume --out {shlex.quote(str(plan.folder))} goes on")
         raise
-    from analog_bench.report.releases_plain import releases_plain
-    from analog_bench.report.releases_table import releases_markdown, releases_table
+    from analog_bench.report.as_json import releases_plain
+    from analog_bench.report.markdown import markdown as in_markdown
+    from analog_bench.report.release_tables import releases_table
 
     plain = releases_plain(found)
     file = plan.folder / "releases.json"
@@ -176,9 +177,9 @@ def releases(
     if as_json:
         print_json(plain)
     elif markdown:
-        print(releases_markdown(found), end="")
+        print(in_markdown(releases_table(found, cases=False)), end="")
     else:
-        print_rich(releases_table(found, everything=everything, ascii_only=ascii_only()))
+        print_blocks(releases_table(found, everything=everything))
         print(f"\n{file}")
     return CHANGED if found.fails else 0
 
@@ -280,6 +281,6 @@ def _show_environments(*, as_json: bool) -> None:
             }
         )
         return
-    from analog_bench.report.environments_table import environments_table
+    from analog_bench.report.release_tables import environments_table
 
-    print_rich(environments_table(built, cache))
+    print_blocks(environments_table(built, cache))

@@ -14,7 +14,7 @@ from analog_bench.commands.options import (
     refuse_together,
     show_examples,
 )
-from analog_bench.commands.output import ascii_only, print_json, print_rich
+from analog_bench.commands.output import print_blocks, print_json
 from analog_bench.errors import StoreError, UsageError
 
 REGRESSED = 1
@@ -52,20 +52,18 @@ def compare(
     refuse_together(json=as_json, markdown=markdown)
     # Not at the top: other verbs need no scipy.
     from analog_bench.gate.comparison import compare_runs
-    from analog_bench.report.comparison import (
-        comparison_markdown,
-        comparison_plain,
-        comparison_table,
-    )
+    from analog_bench.report.as_json import comparison_plain
+    from analog_bench.report.comparison_table import comparison_table
+    from analog_bench.report.markdown import markdown as in_markdown
     from analog_bench.store.run_file import read_runs
 
     comparison = compare_runs(read_runs(old), read_runs(new))
     if as_json:
         print_json(comparison_plain(comparison))
     elif markdown:
-        print(comparison_markdown(comparison, everything=everything), end="")
+        print(in_markdown(comparison_table(comparison, everything=everything)), end="")
     else:
-        print_rich(comparison_table(comparison, everything=everything, ascii_only=ascii_only()))
+        print_blocks(comparison_table(comparison, everything=everything))
     return REGRESSED if comparison.fails else 0
 
 
@@ -109,9 +107,9 @@ def report(
     """Write a run as one HTML page that opens anywhere."""
     # Not at the top: other verbs need no scipy.
     from analog_bench.gate.judge import judge_run
+    from analog_bench.report.ci_summaries import step_summary
     from analog_bench.report.contents import judged_contents
-    from analog_bench.report.html.page import save_figures, write_page
-    from analog_bench.report.step_summary import step_summary
+    from analog_bench.report.page.document import save_figures, write_page
     from analog_bench.store.run_file import read_runs
 
     if markdown and output is not None:
@@ -151,7 +149,7 @@ def update(
     """
     from analog_bench.codec import plain
     from analog_bench.gate.judge import StoredBaselines, judge_groups
-    from analog_bench.report.summary import stored_changes
+    from analog_bench.report.run_summary import stored_changes
     from analog_bench.session.recorder import store_baselines
     from analog_bench.store.baseline import Provenance
     from analog_bench.store.run_file import read_runs
@@ -163,10 +161,8 @@ def update(
     if as_json:
         print_json([plain(change) for change in changes])
         return
-    from rich.console import Console
-
     kinds = {(which, verdict.metric): verdict.kind for which, verdict in verdicts.items()}
-    Console().print(stored_changes(changes, kinds), soft_wrap=True)
+    print_blocks([stored_changes(changes, kinds)], soft_wrap=True)
 
 
 def newest_run(folder: Path) -> Path:

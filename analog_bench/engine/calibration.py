@@ -16,6 +16,7 @@ from analog_bench.analog.severity import solve_severity
 from analog_bench.case import Case
 from analog_bench.engine.replay import Replay
 from analog_bench.noise import EqualError
+from analog_bench.simulators.registry import find_simulator
 from analog_bench.tasks.task import Task
 
 Range = float | tuple[float, ...]
@@ -69,7 +70,7 @@ class Calibration:
 
     def needed(self, case: Case) -> bool:
         """Return whether a case needs anything observed."""
-        return isinstance(case.noise, EqualError) or needs_input_ranges(case.noise, case.hardware)
+        return isinstance(case.noise, EqualError) or _needs_ranges(case)
 
     def of(self, case: Case, paths: Sequence[str]) -> Known:
         """Return what a case's chips need to know.
@@ -85,7 +86,7 @@ class Calibration:
         return Known(ranges, self._all_severities(case, paths, ranges))
 
     def _input_ranges(self, case: Case, paths: Sequence[str]) -> dict[str, Range] | None:
-        if not needs_input_ranges(case.noise, case.hardware):
+        if not _needs_ranges(case):
             return None
         unknown = [path for path in paths if path not in self._ranges]
         if unknown:
@@ -109,7 +110,7 @@ class Calibration:
                 case.noise,
                 inputs,
                 seed=self._seed,
-                tile=case.tile,
+                simulator=find_simulator(case.tile) if case.noise.WHERE == "tile" else None,
                 hardware=case.hardware,
                 drift_s=case.drift_s,
                 input_ranges=ranges and {path: ranges[path]},
@@ -131,6 +132,11 @@ class Calibration:
             found = {path: kept for path, kept in self._inputs.items() if path in paths}
             self._inputs = found | observe_inputs(self._model, unknown, passes)
         return {path: self._inputs[path] for path in paths}
+
+
+def _needs_ranges(case: Case) -> bool:
+    on_tiles = case.noise.WHERE == "tile"
+    return on_tiles and needs_input_ranges(case.noise, case.hardware, find_simulator(case.tile))
 
 
 def _key(case: Case, path: str) -> tuple[object, ...]:

@@ -8,41 +8,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
-from types import MappingProxyType
 
 import torch
 from torch import nn
 
 from analog_bench.case import Case
-from analog_bench.noise import InpNoise, OutNoise, PcmRead, Preset, Quantise, SShape, Tile
+from analog_bench.simulators.registry import find_simulator
 from analog_bench.tasks.task import Task
 
 # Enough runs for a median that one hiccup of a busy machine does not move; short enough not to be
 # waited for.
 _PROBE_S = 0.5
 _LEAST_RUNS, _MOST_RUNS = 3, 7
-_READING = (Preset, OutNoise, InpNoise, Quantise, PcmRead, SShape)
-
-
-@dataclass(frozen=True)
-class _Cost:
-    """What a tile engine costs, in clean passes through the same layers.
-
-    Attributes:
-        pass_: A pass through layers whose devices alone are not perfect.
-        reading: A pass where converters, or noise at every read, are computed, too.
-        tokens: Programming, in tokens of clean passes.
-    """
-
-    pass_: float
-    reading: float
-    tokens: float
-
-
-# Measured on two cores (docs/method.md); the C++ tile's second figure is a preset's.
-_COSTS: Mapping[Tile, _Cost] = MappingProxyType(
-    {"torch": _Cost(1.3, 2.3, 6e3), "cpp": _Cost(5.5, 100.0, 9e4)}
-)
 
 
 @dataclass(frozen=True)
@@ -78,11 +55,9 @@ class Pace:
         clean = (self.forward - skipped + self.scoring) * tokens
         if case.noise.WHERE != "tile":
             return clean
-        cost = _COSTS[case.tile]
-        reads = isinstance(case.noise, _READING) or case.hardware != "ideal"
-        slower = (cost.reading if reads else cost.pass_) - 1.0
-        programming = 0.0 if self.writes else cost.tokens
-        return clean + self.forward * share * (slower * tokens + programming)
+        cost = find_simulator(case.tile).cost(case.noise, case.hardware)
+        programming = 0.0 if self.writes else cost.programming
+        return clean + self.forward * share * ((cost.passes - 1.0) * tokens + programming)
 
 
 def measure_pace(model: nn.Module, task: Task) -> Pace:

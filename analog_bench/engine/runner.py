@@ -23,6 +23,7 @@ from analog_bench.engine.facts import Facts
 from analog_bench.engine.pace import Pace, measure_pace
 from analog_bench.engine.replay import Replay
 from analog_bench.records import Measurement, Result, Status
+from analog_bench.simulators.registry import NO_TILE, find_simulator
 from analog_bench.tasks.task import Task
 
 
@@ -206,7 +207,7 @@ class Runner:
             noise=case.noise,
             chip=index,
             seed=self._seed,
-            tile=case.tile,
+            simulator=find_simulator(case.tile) if case.noise.WHERE == "tile" else None,
             hardware=case.hardware,
             input_ranges=known.input_ranges,
             severities=known.severities,
@@ -248,7 +249,7 @@ class Runner:
             group=case.group,
             noise=str(case.noise),
             drift_s=case.drift_s,
-            tile=case.tile if case.noise.WHERE == "tile" else "none",
+            tile=case.tile if case.noise.WHERE == "tile" else NO_TILE,
             hardware=case.hardware,
             variant=case.variant,
             case_version=case.version,

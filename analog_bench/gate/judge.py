@@ -19,7 +19,7 @@ from analog_bench.store.run import Group, Run
 
 
 class Baselines(Protocol):
-    """Where the numbers come from that results are judged by."""
+    """The source of the numbers that results are compared with."""
 
     def cases(self, scope: Scope, variant: str) -> CaseBaseline:
         """Return the baseline of a model in a study, with one kind of weights."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analog_bench.records import Result
+from analog_bench.simulators.registry import why_unpaired
 from analog_bench.store.baseline import CaseEntry
 
 FINGERPRINT_TOLERANCE = 1e-5
@@ -36,8 +37,9 @@ def pair_chips(result: Result, entry: CaseEntry) -> Pairing:
     each read follows from the seed. The C++ tile seeds itself from the clock and is never paired.
     One chip that does not match unpairs all: to leave it out would hide what changed.
     """
-    if result.tile == "cpp":
-        return Pairing((), "the C++ tile seeds itself from the clock")
+    unpaired = why_unpaired(result.tile)
+    if unpaired:
+        return Pairing((), unpaired)
     if result.seed != entry.seed:
         return Pairing((), f"the seed was {entry.seed}, now {result.seed}")
     new = {chip.chip: chip.fingerprint for chip in result.chips}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from scipy import stats
@@ -45,14 +44,11 @@ class Ranking:
         chips: Number of chips it is taken over.
         concordance: Kendall's W over chips, from 0 (no agreement) to 1 (the same order on each);
             None for one chip, one layer, or where each chip ranks all layers equal.
-        tau: Mean of Kendall's tau-b over all pairs of chips, from −1 to 1; None where no pair of
-            chips has one.
     """
 
     layers: tuple[RankedLayer, ...]
     chips: int
     concordance: float | None
-    tau: float | None
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ def rank_layers(
     Kendall's coefficient of concordance, corrected for ties, of m chips that each rank n layers:
     W = (12 Σ Rᵢ² − 3 m² n (n + 1)²) / (m² n (n² − 1) − m Σ Tⱼ), Rᵢ the sum of a layer's ranks and
     Tⱼ = Σ (t³ − t) over the groups of t tied layers on chip j (Kendall and Babington Smith, "The
-    problem of m rankings", Ann. Math. Stat. 10, 1939). Tau-b: Kendall, Biometrika 33, 1945.
+    problem of m rankings", Ann. Math. Stat. 10, 1939).
 
     Args:
         drops: Layer to the drop on each chip, larger is worse: by chip index, or in the order of
@@ -104,7 +100,7 @@ def rank_layers(
         ValueError: No chip that all layers have, or a drop that is not finite.
     """
     if not drops:
-        return Ranking((), 0, None, None)
+        return Ranking((), 0, None)
     table = _table(drops)
     means = [math.fsum(row) / table.shape[1] for row in table]
     ranks = stats.rankdata(np.negative(means))
@@ -117,7 +113,6 @@ def rank_layers(
         layers=tuple(sorted(layers, key=lambda ranked: ranked.rank)),
         chips=table.shape[1],
         concordance=_concordance(table),
-        tau=_mean_tau(table),
     )
 
 
@@ -208,21 +203,6 @@ def _concordance(table: Array) -> float | None:
     squares = float((ranks.sum(axis=1) ** 2).sum())
     expected = float(3 * chips**2 * layers * (layers + 1) ** 2)
     return (12.0 * squares - expected) / scale
-
-
-def _mean_tau(table: Array) -> float | None:
-    one, other = np.triu_indices(len(table), k=1)
-    # On each chip, which layer of a pair loses more: 1, −1, or 0 for a tie. Tau-b of two chips is
-    # the cosine between them; scipy's kendalltau divides by 0 on two layers.
-    signs = np.sign(table[one] - table[other])
-    untied = signs[:, signs.any(axis=0)]
-    agreed = untied.T @ untied
-    decided = np.diag(agreed)
-    taus = [
-        float(agreed[a, b]) / math.sqrt(float(decided[a]) * float(decided[b]))
-        for a, b in combinations(range(len(agreed)), 2)
-    ]
-    return math.fsum(taus) / len(taus) if taus else None
 
 
 def _exact_p(one: Array, other: Array) -> float:

@@ -43,7 +43,8 @@ class Requirement:
         chips = "1 chip" if len(scores) == 1 else f"{len(scores)} chips"
         return (
             f"{name} lies {drop.centre:.4g}{spread} {self.metric.unit} "
-            f"{'below' if self.metric.higher_is_better else 'above'} digital ({digital:.4g}) on {chips}; "
+            f"{'below' if self.metric.higher_is_better else 'above'} digital ({digital:.4g}) "
+            f"on {chips}; "
             f"--max-drop allows {self.most:g}"
         )
 

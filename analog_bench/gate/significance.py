@@ -1,4 +1,4 @@
-"""Is a change real, is it beyond a margin, what could have been found: t tests over chips."""
+"""Student's and Welch's t tests over chips: effects, p-values, intervals, power, corrections."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def find_steps(rows: Sequence[Row]) -> list[tuple[Step, ...]]:
     one is taken where n₁n₂/(n₁+n₂) · change² is largest, which is the likelihood ratio of one
     change in the mean of n₁ and n₂ readings (Sen and Srivastava, "On tests for detecting change in
     mean", Ann. Stat. 3, 1975). If it is a step, both sides are searched in the same way. Where
-    scores that had repeated give way to others that repeat, the place is plain to see and is taken
+    scores that had repeated give way to others that repeat, the place is obvious and is taken
     without a search: two such steps that cancel each other would hide each other from it. Then the
     weakest place goes, and again, until all that are left are steps between their neighbours.
 
@@ -100,13 +100,13 @@ def _segments(row: Row) -> list[Step]:
     scores = _scores(row.readings)
     runs = scores.shape[1]
     changes = _changes(scores)
-    taken = functools.cache(functools.partial(_step, scores, row, max(1, int(changes.sum()))))
-    searched = _search(scores, changes, row, taken, 0, runs)
+    step_at = functools.cache(functools.partial(_step, scores, row, max(1, int(changes.sum()))))
+    searched = _search(scores, changes, row, step_at, 0, runs)
     places = sorted({*searched, *_isolated_changes(changes)})
     while True:
         ends = [0, *places, runs]
         steps = [
-            taken(low, at, high) for low, at, high in zip(ends, places, ends[2:], strict=False)
+            step_at(low, at, high) for low, at, high in zip(ends, places, ends[2:], strict=False)
         ]
         weak = [step for step in steps if not _holds(step, row)]
         if not weak or len(places) == 1:
@@ -118,19 +118,19 @@ def _search(
     scores: _Array,
     changes: _Flags,
     row: Row,
-    taken: Callable[[int, int, int], Step],
+    step_at: Callable[[int, int, int], Step],
     low: int,
     high: int,
 ) -> Iterator[int]:
     if high - low < 2:
         return
     at = low + _likeliest(scores[:, low:high], changes[low : high - 1])
-    is_step = _holds(taken(low, at, high), row)
+    is_step = _holds(step_at(low, at, high), row)
     if is_step or (low, high) == (0, scores.shape[1]):
         yield at
     if is_step:
-        yield from _search(scores, changes, row, taken, low, at)
-        yield from _search(scores, changes, row, taken, at, high)
+        yield from _search(scores, changes, row, step_at, low, at)
+        yield from _search(scores, changes, row, step_at, at, high)
 
 
 def _isolated_changes(changes: _Flags) -> Iterator[int]:

@@ -86,15 +86,19 @@ def judge_family(cases: Sequence[tuple[Result, CaseEntry | None]], metric: Metri
         One verdict a case, in the same order.
     """
     verdicts = [_without_comparison(result, entry, metric) for result, entry in cases]
-    compared = [
-        (n, _Compared.of(result, entry, metric))
+    compared = {
+        n: _changes(result, entry, metric)
         for n, ((result, entry), verdict) in enumerate(zip(cases, verdicts, strict=True))
         if verdict is None and entry is not None
+    }
+    margin = max(metric.margin, RESOLUTION)
+    gains = [
+        Gains(initial.gain(metric), confirmation.gain(metric) if confirmation else None, margin)
+        for initial, confirmation in compared.values()
     ]
-    decisions = decide([case.gains(metric) for _, case in compared])
     decided = {
-        n: _verdict(case, decision, metric)
-        for (n, case), decision in zip(compared, decisions, strict=True)
+        n: _verdict(*changes, decision, metric)
+        for (n, changes), decision in zip(compared.items(), decide(gains), strict=True)
     }
     return [decided[n] if verdict is None else verdict for n, verdict in enumerate(verdicts)]
 
@@ -104,11 +108,11 @@ def judge(result: Result, entry: CaseEntry | None, metric: Metric) -> Verdict:
     return judge_family([(result, entry)], metric)[0]
 
 
-def outcome(result: Result, given: Verdict | None, metric: Metric) -> Verdict | None:
-    """Return the given verdict; without one, `broken` or `skipped`, which need no baseline."""
-    if given is None and result.status != "measured":
+def outcome(result: Result, verdict: Verdict | None, metric: Metric) -> Verdict | None:
+    """Return the verdict; without one, `broken` or `skipped`, which need no baseline."""
+    if verdict is None and result.status != "measured":
         return judge(result, None, metric)
-    return given
+    return verdict
 
 
 def needs_confirmation(result: Result, entry: CaseEntry | None, metric: Metric) -> bool:
@@ -120,30 +124,20 @@ def needs_confirmation(result: Result, entry: CaseEntry | None, metric: Metric) 
     return gain.standard_error != 0.0 and suspicion(gain, metric.margin) != 0
 
 
-@dataclass(frozen=True)
-class _Compared:
-    initial: ChipChange
-    confirmation: ChipChange | None
-
-    @classmethod
-    def of(cls, result: Result, entry: CaseEntry, metric: Metric) -> _Compared:
-        return cls(
-            initial_change(result, entry, metric), confirmation_change(result, entry, metric)
-        )
-
-    def gains(self, metric: Metric) -> Gains:
-        initial = self.initial.gain(metric)
-        confirmation = self.confirmation.gain(metric) if self.confirmation else None
-        # Updating a baseline measures both sets of chips: the second counts only where needed.
-        needed = suspicion(initial, metric.margin) != 0
-        return Gains(initial, confirmation if needed else None, max(metric.margin, RESOLUTION))
+def _changes(
+    result: Result, entry: CaseEntry, metric: Metric
+) -> tuple[ChipChange, ChipChange | None]:
+    """Return the change on the initial chips, and on the confirmation chips where it counts."""
+    initial = initial_change(result, entry, metric)
+    # Updating a baseline measures both sets of chips: the second counts only where needed.
+    needed = suspicion(initial.gain(metric), metric.margin) != 0
+    return initial, confirmation_change(result, entry, metric) if needed else None
 
 
-def _verdict(case: _Compared, decision: Decision, metric: Metric) -> Verdict:
-    gains = case.gains(metric)
-    first, again = case.initial, case.confirmation if gains.confirmation is not None else None
+def _verdict(
+    first: ChipChange, again: ChipChange | None, decision: Decision, metric: Metric
+) -> Verdict:
     last = again or first
-    interval = interval_of(last.effect)
     sentence = _sentence(last, metric)
     if again is not None:
         sentence += f"; the first {first.how} had {first.effect.change:+.4g}"
@@ -156,12 +150,12 @@ def _verdict(case: _Compared, decision: Decision, metric: Metric) -> Verdict:
         kind=decision.outcome,
         metric=metric.name,
         change=last.effect.change,
-        interval=interval,
+        interval=interval_of(last.effect),
         margin=metric.margin,
         paired=last.paired,
         reason=sentence,
         p=decision.p,
-        detectable=_detectable(first.effect, gains.margin),
+        detectable=_detectable(first.effect, max(metric.margin, RESOLUTION)),
         looks=2 if again else 1,
     )
 
@@ -175,14 +169,14 @@ def _detectable(effect: Effect, margin: float) -> float | None:
     return max(significant, margin + (beyond or 0.0))
 
 
-def _sentence(seen: ChipChange, metric: Metric) -> str:
-    change = f"{metric.name} changed by {seen.effect.change:+.4g} {metric.unit}"
-    interval = interval_of(seen.effect)
+def _sentence(change: ChipChange, metric: Metric) -> str:
+    size = f"{metric.name} changed by {change.effect.change:+.4g} {metric.unit}"
+    interval = interval_of(change.effect)
     if interval is None:
-        return f"{change}; one chip shows no spread ({seen.how})"
+        return f"{size}; one chip shows no spread ({change.how})"
     low, high = interval
     return (
-        f"{change}, 95 % interval {low:+.4g} to {high:+.4g}, margin {metric.margin:g} ({seen.how})"
+        f"{size}, 95 % interval {low:+.4g} to {high:+.4g}, margin {metric.margin:g} ({change.how})"
     )
 
 

@@ -17,6 +17,7 @@ from analog_bench.history.database import History
 from analog_bench.history.row import SCORES
 from analog_bench.history.trend import Point, RunFacts, Trend
 from analog_bench.records import Metric
+from analog_bench.simulators.registry import why_unpaired
 
 Order = Literal["date", "release"]
 
@@ -146,10 +147,10 @@ def _fitting(history: History, cases: Sequence[str]) -> set[str] | None:
     fitting: set[str] = set()
     for wanted in cases:
         # An id may itself hold what is special in a pattern.
-        own = {case for case in known if case == wanted or fnmatchcase(case, wanted)}
-        if not own:
+        matches = {case for case in known if case == wanted or fnmatchcase(case, wanted)}
+        if not matches:
             raise UsageError(f"no case {wanted!r} in these runs; {_near(wanted, known)}")
-        fitting |= own
+        fitting |= matches
     return fitting
 
 
@@ -221,7 +222,7 @@ def _chips(entries: Iterable[_Entry], prints: Mapping[int, tuple[float, ...]]) -
     chips: list[Hashable] = []
     for entry in entries:
         seed, chip, own = entry["seed"], entry["chip"], entry["print"]
-        if entry["tile"] == "cpp":  # it seeds itself from the clock
+        if why_unpaired(entry["tile"]):
             chips.append((entry["run_id"], chip))
             continue
         known = seen.setdefault((seed, chip), [])

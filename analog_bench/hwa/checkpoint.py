@@ -15,8 +15,6 @@ from torch import Tensor
 
 from analog_bench.errors import UsageError
 
-RECIPE = "recipe.json"
-"""The file beside the checkpoints that says what they were trained with."""
 _KEEP = 2
 _FACTS = "facts"
 
@@ -32,50 +30,6 @@ class Checkpoint:
 
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any]
-
-
-def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
-    """Record what a folder's checkpoints are made with, or check that it is still the same.
-
-    Args:
-        folder: Of the checkpoints; made where there is none.
-        made_with: The hyperparameters, and hashes of the data, as plain values.
-
-    Raises:
-        UsageError: The checkpoints come from another recipe or other data, or an unknown one.
-    """
-    path = folder / RECIPE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            if any(folder.rglob("checkpoint-*")):
-                raise UsageError(
-                    f"{folder} holds checkpoints but no {RECIPE}: nobody knows what they were "
-                    "trained with; choose another folder"
-                )
-            text = json.dumps(made_with, indent=2, sort_keys=True) + "\n"
-            path.write_text(text, encoding="utf-8")
-            return
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
-        raise UsageError(f"cannot use {path}: {problem}; choose another folder") from None
-    if not isinstance(found, dict):
-        raise UsageError(f"{path} is no recipe; choose another folder")
-    changed = changes(found, made_with)
-    if changed:
-        raise UsageError(
-            f"{folder} was started with another recipe ({changed}); go on with that one or choose "
-            "another folder"
-        )
-
-
-def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Return what differs, in words; empty where nothing does."""
-    return "; ".join(
-        f"{key} was {before.get(key)!r} and is now {now.get(key)!r}"
-        for key in sorted({*before, *now})
-        if before.get(key) != now.get(key)
-    )
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
@@ -107,7 +61,7 @@ def read(path: Path) -> Checkpoint:
 def save_step(folder: Path, step: int, checkpoint: Checkpoint) -> None:
     """Write the checkpoint of a step, and remove all but the last two."""
     save(folder / f"checkpoint-{step}.safetensors", checkpoint)
-    for old in _found(folder)[:-_KEEP]:
+    for old in _checkpoints(folder)[:-_KEEP]:
         old.unlink()
 
 
@@ -117,11 +71,11 @@ def last(folder: Path) -> Checkpoint | None:
     Raises:
         UsageError: It cannot be read.
     """
-    found = _found(folder)
-    return read(found[-1]) if found else None
+    paths = _checkpoints(folder)
+    return read(paths[-1]) if paths else None
 
 
-def _found(folder: Path) -> list[Path]:
+def _checkpoints(folder: Path) -> list[Path]:
     named = [
         path
         for path in folder.glob("checkpoint-*.safetensors")

@@ -1,4 +1,4 @@
-"""Whether a search found something better than the default: both anew, on fresh chips."""
+"""Whether a search found a better setting than the default: both trained again, on fresh chips."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
+
+import msgspec
 
 from analog_bench.atomic_file import write_atomic
 from analog_bench.errors import StoreError
@@ -18,13 +20,14 @@ from analog_bench.records import Metric
 CONCLUSION = "conclusion.json"
 """The file in a search's folder with the scores on fresh chips."""
 
-Measure = Callable[[Setting], tuple[float, ...]]
+_Chips: TypeAlias = tuple[float, ...]
+Measure: TypeAlias = Callable[[Setting], _Chips]
 """Takes a setting; returns its score on each fresh chip, the same chips for every setting."""
 
 
 @dataclass(frozen=True)
 class Conclusion:
-    """The default setting and the best trial's, each trained anew and scored on the same chips.
+    """The default setting and the best trial's, each trained again and scored on the same chips.
 
     Attributes:
         best: Number of the best trial; 0, the default's, where no trial was better than it.
@@ -96,7 +99,7 @@ class Conclusion:
 
 
 def conclude(
-    found: SearchResult,
+    result: SearchResult,
     folder: Path,
     metric: Metric,
     measure: Measure,
@@ -105,7 +108,7 @@ def conclude(
     """Measure the default and the best trial, unless the search's folder has their scores.
 
     Args:
-        found: The search.
+        result: Of the search.
         folder: Of the search.
         metric: What scores are in.
         measure: Trains and scores.
@@ -115,61 +118,54 @@ def conclude(
         The conclusion; None where the search has no complete trial.
 
     Raises:
-        StoreError: The scores cannot be kept.
+        StoreError: The scores cannot be read or written.
     """
-    best = found.best
+    best = result.best
     if best is None:
         return None
     if best.number == 0:
         return Conclusion(0, (), (), metric)
-    store = _ScoreFile(folder / CONCLUSION, json.loads(json.dumps(made_with)))
+    plain = json.loads(json.dumps(made_with))
     default_scores, best_scores = (
-        store.scores(trial.setting, measure) for trial in (found.default, best)
+        _scores(folder / CONCLUSION, plain, trial.setting, measure)
+        for trial in (result.default, best)
     )
     return Conclusion(best.number, default_scores, best_scores, metric)
 
 
-class _ScoreFile:
-    """The scores of settings that were measured before."""
-
-    def __init__(self, path: Path, made_with: Mapping[str, Any]) -> None:
-        self._path = path
-        self._made_with = made_with
-
-    def scores(self, setting: Setting, measure: Measure) -> tuple[float, ...]:
-        """Return a setting's scores, measuring them unless the file has them."""
-        measured = self._read()
-        for known in measured:
-            if known["setting"] == setting:
-                return tuple(math.nan if s is None else float(s) for s in known["scores"])
-        scores = measure(setting)
-        measured.append({"setting": dict(setting), "scores": _finite(scores)})
-        document = {"made_with": self._made_with, "measured": measured}
-        text = json.dumps(document, indent=2, allow_nan=False) + "\n"
-        try:
-            write_atomic(self._path, text.encode())
-        except OSError as problem:
-            raise StoreError(f"cannot write {self._path}: {problem}; make room for it") from None
-        return scores
-
-    def _read(self) -> list[dict[str, Any]]:
-        try:
-            document = json.loads(self._path.read_text(encoding="utf-8"))
-            known: list[dict[str, Any]] = document["measured"]
-            whole = all(
-                isinstance(one["setting"], dict) and isinstance(one["scores"], list)
-                for one in known
-            )
-            if not whole:
-                raise ValueError("not what was written")
-            return known if document["made_with"] == self._made_with else []
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError, KeyError, TypeError) as problem:
-            raise StoreError(
-                f"cannot read {self._path} ({problem}); delete it to measure anew"
-            ) from None
+class _Scores(msgspec.Struct, frozen=True):
+    setting: dict[str, float]
+    scores: list[float | None]
 
 
-def _finite(values: tuple[float, ...]) -> list[float | None]:
+class _ScoreFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The scores of settings that were measured, and what they depend on besides."""
+
+    made_with: dict[str, Any]
+    measured: list[_Scores]
+
+
+def _scores(path: Path, made_with: dict[str, Any], setting: Setting, measure: Measure) -> _Chips:
+    """Return a setting's scores, measuring them unless the file has them."""
+    try:
+        file = msgspec.json.decode(path.read_bytes(), type=_ScoreFile)
+    except FileNotFoundError:
+        file = _ScoreFile(made_with, [])
+    except (OSError, msgspec.DecodeError) as problem:
+        raise StoreError(f"cannot read {path} ({problem}); delete it to measure again") from None
+    measured = file.measured if file.made_with == made_with else []
+    for one in measured:
+        if one.setting == setting:
+            return tuple(math.nan if score is None else score for score in one.scores)
+    scores = measure(setting)
+    measured = [*measured, _Scores(dict(setting), _finite(scores))]
+    text = msgspec.json.encode(_ScoreFile(made_with, measured))
+    try:
+        write_atomic(path, msgspec.json.format(text, indent=2) + b"\n")
+    except OSError as problem:
+        raise StoreError(f"cannot write {path}: {problem}; make room for it") from None
+    return scores
+
+
+def _finite(values: _Chips) -> list[float | None]:
     return [value if math.isfinite(value) else None for value in values]

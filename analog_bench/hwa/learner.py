@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from analog_bench.analog.draws import seeded
 from analog_bench.analog.manifest import manifest
-from analog_bench.analog.trainable import TrainableTiles, trainable_tiles
 from analog_bench.hwa.data import TrainingData
 from analog_bench.hwa.loss import LossWeights
 from analog_bench.hwa.low_rank import MergedAdapters, add_adapters
@@ -18,6 +17,7 @@ from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.hwa.validation import Ranges
 from analog_bench.seeds import derive_seed
 from analog_bench.simulators.aihwkit import training as kit_training
+from analog_bench.simulators.trainable import TrainableTiles, trainable_tiles
 
 
 @dataclass(frozen=True, eq=False)

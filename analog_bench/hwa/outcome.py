@@ -71,11 +71,6 @@ class Outcome:
     ended: Ending
     minutes: float
 
-    @property
-    def closed(self) -> float:
-        """Share of the gap between direct and digital that the best weights close."""
-        return self.closed_by(self.best)
-
     def closed_by(self, score: float) -> float:
         """Return the share of the gap that a score closes: 0 as direct, 1 as digital, else NaN."""
         gap = self.digital - self.direct

@@ -36,7 +36,7 @@ class QaData:
             DataError: Too few questions or articles.
             UsageError: Windows longer than the model takes.
         """
-        positions = loaded.spec.architecture.positions
+        positions = loaded.spec.structure.positions
         if recipe.max_length > positions:
             raise UsageError(
                 f"windows of {recipe.max_length} tokens are too long for {loaded.spec.name}, which "
@@ -90,11 +90,11 @@ class QaData:
     def output(self, model: nn.Module, batch: int) -> Tensor:
         """Return start and end logits, shape (inputs, tokens, 2)."""
         device = next(model.parameters()).device
-        given = self.task.batches[batch]
+        inputs = self.task.batches[batch]
         out = model(
-            input_ids=given.input_ids.to(device),
-            token_type_ids=given.token_type_ids.to(device),
-            attention_mask=given.attention_mask.to(device),
+            input_ids=inputs.input_ids.to(device),
+            token_type_ids=inputs.token_type_ids.to(device),
+            attention_mask=inputs.attention_mask.to(device),
         )
         return torch.stack([out.start_logits, out.end_logits], dim=-1).float().cpu()
 

@@ -6,44 +6,27 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_type_hints
 
-from analog_bench.analog.rules import PRESETS, needs_input_ranges
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.noise import Ideal, Tile
+from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
+from analog_bench.simulators.protocol import Simulator
 from analog_bench.zoo.specs import ModelSpec
 
-Modifier = Literal["preset", "none", "add_normal", "mult_normal", "prog_noise", "pcm_noise"]
-Optimiser = Literal["adam", "sgd"]
-Decay = Literal["cosine", "linear"]
-Precision = Literal["float32", "bfloat16"]
-AdapterPlace = Literal["digital", "merged"]
-Layers = Literal["all", "blocks"]
-FirstRanges = Literal["fitted", "observed"]
-
-CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "modifier": get_args(Modifier),
-        "optimiser": get_args(Optimiser),
-        "decay": get_args(Decay),
-        "precision": get_args(Precision),
-        "adapter": get_args(AdapterPlace),
-        "layers": get_args(Layers),
-        "first_ranges": get_args(FirstRanges),
-    }
+PRESETS: Mapping[str, Simulator] = MappingProxyType(
+    {name: one for one in (TORCH_TILE, CPP_TILE) for name in one.presets}
 )
-"""The hyperparameters that are one of a few words, and the words."""
+"""The hardware that can be trained for, and the tile engine of each."""
 # The torch tile refuses the modifiers that simulate devices.
-_OF_CPP: Mapping[str, Tile] = MappingProxyType({"prog_noise": "cpp", "pcm_noise": "cpp"})
+_CPP_MODIFIERS = ("prog_noise", "pcm_noise")
+# The smallest value of a whole number where that is not 0.
 _AT_LEAST: Mapping[str, int] = MappingProxyType(
     {
-        **{"batch": 1, "accumulation": 1, "steps": 1, "block": 2, "max_length": 32, "chips": 1},
-        **{"warmup": 0, "rank": 0, "validate_every": 1, "patience": 0, "held_out": 1},
-        **{"validation_examples": 1, "seed": 0},
+        **dict.fromkeys(("batch", "accumulation", "steps", "chips", "validate_every"), 1),
+        **{"held_out": 1, "validation_examples": 1, "block": 2, "max_length": 32},
     }
 )
 _ABOVE_0 = ("learning_rate", "digital_rate", "temperature", "drift_s")
-_FROM_0 = ("range_rate", "weight_decay", "states", "modifier_std", "clip_sigma")
 
 
 @dataclass(frozen=True)
@@ -57,7 +40,7 @@ class HwaRecipe:
     Attributes:
         preset: The hardware: what the tiles compute like, in training and validation.
         layers: What is on tiles: `all` matrix multiplications, or those of the `blocks` only.
-        modifier: The noise on the weights, drawn anew for every batch (C++ tile: every step):
+        modifier: The noise on the weights, drawn for every batch (C++ tile: every step):
             aihwkit's weight modifier, or `preset` for the preset's own.
         modifier_std: Its strength, relative to a tile's largest weight.
         clip_sigma: Weights are clipped at so many standard deviations of their tile after each
@@ -95,27 +78,29 @@ class HwaRecipe:
     """
 
     preset: str = "StandardHWATrainingTorch"
-    layers: Layers = "all"
-    modifier: Modifier = "add_normal"
+    layers: Literal["all", "blocks"] = "all"
+    modifier: Literal["preset", "none", "add_normal", "mult_normal", "prog_noise", "pcm_noise"] = (
+        "add_normal"
+    )
     modifier_std: float = 0.06
     clip_sigma: float = 2.5
-    optimiser: Optimiser = "adam"
+    optimiser: Literal["adam", "sgd"] = "adam"
     learning_rate: float = 2e-3
     digital_rate: float = 2e-4
     range_rate: float = 1e-2
-    first_ranges: FirstRanges = "fitted"
+    first_ranges: Literal["fitted", "observed"] = "fitted"
     weight_decay: float = 0.0
     batch: int = 8
     accumulation: int = 1
     steps: int = 600
     warmup: int = 30
-    decay: Decay = "cosine"
-    precision: Precision = "bfloat16"
+    decay: Literal["cosine", "linear"] = "cosine"
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
     distillation: float = 0.9
     temperature: float = 2.0
     states: float = 1.0
     rank: int = 0
-    adapter: AdapterPlace = "digital"
+    adapter: Literal["digital", "merged"] = "digital"
     validate_every: int = 100
     chips: int = 2
     drift_s: float = 86_400.0
@@ -127,42 +112,42 @@ class HwaRecipe:
     seed: int = 20261123
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be trained with.
+        """Check every value.
 
         Raises:
             UsageError: A value out of range, an unknown choice, or two that exclude each other.
         """
-        for name, least in _AT_LEAST.items():
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise UsageError(f"{name} must be a whole number, {least} or above, found {value}")
-        for name in (*_ABOVE_0, *_FROM_0):
-            value = getattr(self, name)
-            if not 0 <= value < math.inf or (value == 0 and name in _ABOVE_0):
-                bound = "above 0" if name in _ABOVE_0 else "0 or above"
-                raise UsageError(f"{name} must be a number {bound}, found {value}")
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise UsageError(
-                    f"no {name} {getattr(self, name)!r}; {did_you_mean(getattr(self, name), known)}"
-                )
-        self._check_hardware()
         if not 0 <= self.distillation <= 1:
             raise UsageError(f"distillation is a share from 0 to 1, found {self.distillation:g}")
+        for name, kind in get_type_hints(HwaRecipe).items():
+            value = getattr(self, name)
+            if kind is int:
+                least = _AT_LEAST.get(name, 0)
+                if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                    raise UsageError(
+                        f"{name} must be a whole number, {least} or above, found {value}"
+                    )
+            elif kind is float:
+                if not 0 <= value < math.inf or (value == 0 and name in _ABOVE_0):
+                    bound = "above 0" if name in _ABOVE_0 else "0 or above"
+                    raise UsageError(f"{name} must be a number {bound}, found {value}")
+            elif kind is not str and value not in get_args(kind):
+                raise UsageError(f"no {name} {value!r}; {did_you_mean(value, get_args(kind))}")
+        self._check_hardware()
         if self.warmup > self.steps:
             raise UsageError(
                 f"{self.warmup} steps of warm-up are more than the {self.steps} steps of training"
             )
 
     @property
-    def tile(self) -> Tile:
+    def tile(self) -> str:
         """The tile engine of the preset."""
-        return PRESETS[self.preset]
+        return PRESETS[self.preset].name
 
     @property
     def has_ranges(self) -> bool:
         """Whether the preset's tiles have static input ranges."""
-        return needs_input_ranges(Ideal(), self.preset)
+        return PRESETS[self.preset].presets[self.preset]
 
     @property
     def batches(self) -> int:
@@ -182,20 +167,19 @@ class HwaRecipe:
 
     def _check_hardware(self) -> None:
         if self.preset not in PRESETS:
-            raise UsageError(f"no hardware preset {self.preset!r}; {self._nearest(PRESETS)}")
-        if self.modifier in _OF_CPP and self.tile != "cpp":
+            raise UsageError(
+                f"no hardware preset {self.preset!r}; {did_you_mean(self.preset, PRESETS)}"
+            )
+        if self.modifier in _CPP_MODIFIERS and self.tile != CPP_TILE.name:
             raise UsageError(
                 f"the modifier {self.modifier} needs the C++ tile and {self.preset} is for the "
                 "torch tile; use add_normal or mult_normal, or --preset StandardHWATrainingPreset"
             )
-        if self.rank and self.adapter == "merged" and self.tile == "cpp":
+        if self.rank and self.adapter == "merged" and self.tile == CPP_TILE.name:
             raise UsageError(
                 f"a merged adapter learns on the torch tile only, and {self.preset} is for the C++ "
                 "tile; use --adapter digital, or --rank 0"
             )
-
-    def _nearest(self, known: Mapping[str, Tile]) -> str:
-        return did_you_mean(self.preset, known)
 
 
 _OF_EMBEDDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -213,25 +197,23 @@ _OF_EMBEDDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         },
     }
 )
-"""Where the embedded models' shipped weights were trained otherwise than usual."""
+"""What the shipped weights of the embedded models were trained with instead of the defaults."""
 
 
 def recipe_for(spec: ModelSpec, asked: Mapping[str, Any]) -> HwaRecipe:
-    """Return the recipe for a model: of an embedded one, that of its shipped weights.
+    """Return the recipe for a model: for an embedded one, that of its shipped weights.
+
+    Windows and rows are made to fit the model, and the warm-up keeps its share of the steps.
 
     Args:
         spec: The model.
-        asked: Hyperparameters in place of the usual ones, by name.
-
-    Returns:
-        The model's own or the usual recipe, with windows and rows that fit the model, and a
-        warm-up that is as large a share of the steps.
+        asked: Hyperparameters in place of the defaults, by name.
 
     Raises:
         UsageError: A hyperparameter that cannot be used; see `HwaRecipe`.
     """
     own = _OF_EMBEDDED[spec.name] if spec.source == "embedded" else {}
-    usual, positions = replace(HwaRecipe(), **own), spec.architecture.positions
+    usual, positions = replace(HwaRecipe(), **own), spec.structure.positions
     steps = asked.get("steps", usual.steps)
     fitted: dict[str, Any] = {
         "warmup": round(usual.warmup * min(1.0, steps / usual.steps)),

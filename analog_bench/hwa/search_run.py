@@ -45,10 +45,10 @@ class SearchOptions:
     """How to search.
 
     Attributes:
-        objective: What to look for.
+        objective: What to optimise.
         trials: How many in all.
-        sampler: Who proposes settings.
-        pruner: Who stops trials early.
+        sampler: What proposes settings.
+        pruner: What stops trials early.
         fresh_chips: Chips on which the default and the best are compared.
         wandb: Where Weights & Biases runs go; None for no such runs.
     """
@@ -75,17 +75,17 @@ def run_search(
         loaded: The digital model, prepared.
         rows: SQuAD rows of the training split.
         recipe: The default setting, and everything that is not searched.
-        out: Where the search is kept.
+        out: Folder of the search.
         options: How to search.
         display: Shows it.
 
     Returns:
-        All trials, and what they come to; None where no trial is complete.
+        All trials, and the conclusion; None where no trial is complete.
 
     Raises:
         DataError: Too little data.
         UsageError: A folder of another search, or a recipe that the search cannot use.
-        StoreError: The search cannot be kept.
+        StoreError: The search cannot be read or written.
     """
     data = make_data(loaded, rows, recipe)
     made_with = {
@@ -117,7 +117,7 @@ def run_search(
             group = f"hwa search of {loaded.spec.name}"
             tracker = stack.enter_context(Tracker(options.wandb, out, group, made_with))
             watchers.append(tracker)
-        found = search(
+        result = search(
             plan,
             objective.SPACE,
             objective.default_setting(recipe),
@@ -128,7 +128,7 @@ def run_search(
         )
         display.say("comparing the best with the default on fresh chips")
         conclusion = conclude(
-            found,
+            result,
             out,
             data.metric,
             lambda setting: objective.scores_on_fresh_chips(
@@ -138,4 +138,4 @@ def run_search(
         )
         if tracker is not None and conclusion is not None:
             tracker.conclude("conclusion", conclusion.as_dict())
-    return found, conclusion
+    return result, conclusion

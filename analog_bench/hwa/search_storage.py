@@ -7,9 +7,11 @@ and can be used at once.
 from __future__ import annotations
 
 import json
+import sqlite3
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.exc import DatabaseError
 
 from analog_bench.errors import StoreError, UsageError
-from analog_bench.hwa.checkpoint import changes
+from analog_bench.hwa.claim import changes
 from analog_bench.hwa.sampler import SearchPlan
 
 STORAGE = "search.db"
@@ -50,7 +52,7 @@ def open_study(
     with _quiet_optuna(), _store_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
-            storage = RDBStorage(f"sqlite:///{folder / STORAGE}")
+            storage = _storage(folder / STORAGE)
             try:
                 study = optuna.create_study(
                     storage=storage,
@@ -63,6 +65,12 @@ def open_study(
                 yield study
             finally:
                 storage.engine.dispose()
+
+
+def _storage(path: Path) -> RDBStorage:
+    # The URL only names the dialect: as part of it, a path with ?, % or braces would be another.
+    connect = partial(sqlite3.connect, path, check_same_thread=False)
+    return RDBStorage(f"sqlite:///{STORAGE}", engine_kwargs={"creator": connect})
 
 
 def _claim(study: optuna.Study, fixed: Mapping[str, Any], folder: Path) -> None:

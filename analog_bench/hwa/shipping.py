@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from analog_bench.errors import UsageError
 from analog_bench.hwa.data import TrainingData
 from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.hwa.training import Outcome
-from analog_bench.hwa.validation import validate
+from analog_bench.hwa.validation import Validation, validate
 from analog_bench.simulators.versions import versions
 from analog_bench.zoo.hwa import load_hwa, ship_hwa, write_hwa_record
 from analog_bench.zoo.load import LoadedModel
@@ -22,48 +22,46 @@ from analog_bench.zoo.load import LoadedModel
 
 @dataclass(frozen=True)
 class Shipped:
-    """What was trained and written. Scores are on held-out training data.
+    """HWA weights that were written, and their scores on held-out training data.
 
     Attributes:
         model: The model's name.
         zoo: Where it came from.
-        metric: What scores are in.
+        outcome: Of the training.
+        hwa: Scores on chips of the weights as they were written.
         drift_s: Age of the chips at which scores were taken.
-        digital: Score of the digital model.
-        direct: Mean over chips of the digital weights.
-        start: The same with the input ranges that training started from.
-        hwa: Mean over the same chips of the weights as they were written.
-        chips: Its score on each chip.
-        closed: Share of the gap between direct and digital that is closed.
-        best_step: The step the weights are from.
-        steps: Steps made.
-        ended: Why there were no further ones; empty where there could be.
-        minutes: Processor time spent on steps.
         weights: Fingerprint of the HWA weights.
-        ship: The folder with the weights.
+        folder: Where they are.
     """
 
     model: str
     zoo: str
-    metric: str
+    outcome: Outcome
+    hwa: Validation
     drift_s: float
-    digital: float
-    direct: float
-    start: float
-    hwa: float
-    chips: tuple[float, ...]
-    closed: float
-    best_step: int
-    steps: int
-    ended: str
-    minutes: float
     weights: str
-    ship: str
+    folder: Path
+
+    @property
+    def closed(self) -> float:
+        """Share of the gap between direct and digital that is closed."""
+        return self.outcome.closed_by(self.hwa.mean)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON, which knows no numbers that are not finite."""
-        facts = asdict(self)
-        return {**facts, "closed": self.closed if math.isfinite(self.closed) else None}
+        """Return plain values for JSON, which has no numbers that are not finite."""
+        names = ("digital", "direct", "start", "best_step", "steps", "ended", "minutes")
+        return {
+            "model": self.model,
+            "zoo": self.zoo,
+            "metric": self.outcome.metric,
+            "drift_s": self.drift_s,
+            **{name: getattr(self.outcome, name) for name in names},
+            "hwa": self.hwa.mean,
+            "chips": self.hwa.chips,
+            "closed": self.closed if math.isfinite(self.closed) else None,
+            "weights": self.weights,
+            "ship": str(self.folder),
+        }
 
 
 def ship_outcome(
@@ -114,18 +112,9 @@ def ship_outcome(
     return Shipped(
         model=loaded.spec.name,
         zoo=loaded.spec.source,
-        metric=outcome.metric,
+        outcome=outcome,
+        hwa=validated,
         drift_s=recipe.drift_s,
-        digital=outcome.digital,
-        direct=outcome.direct,
-        start=outcome.start,
-        hwa=validated.mean,
-        chips=validated.chips,
-        closed=outcome.closed_by(validated.mean),
-        best_step=outcome.best_step,
-        steps=outcome.steps,
-        ended=outcome.ended,
-        minutes=outcome.minutes,
         weights=hwa.weights_sha256,
-        ship=str(ship),
+        folder=ship,
     )

@@ -3,7 +3,7 @@
 `offline` writes run folders only, which `wandb sync` sends later; `online` sends them at once. In
 either mode W&B writes under the given folder only, and is told to report neither its own errors,
 nor the machine, nor the code. The run of a trial whose process was killed may be empty, since W&B
-writes in blocks; the trial's next start has a run of its own.
+writes in blocks; the trial's next start gets another run.
 """
 
 from __future__ import annotations

@@ -12,11 +12,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+import analog_bench.simulators.aihwkit as kit
 from analog_bench.analog.fitted_ranges import fit_input_ranges
 from analog_bench.analog.input_ranges import observe_input_ranges
 from analog_bench.errors import UsageError
 from analog_bench.hwa import checkpoint
 from analog_bench.hwa.checkpoint import Checkpoint
+from analog_bench.hwa.claim import claim
 from analog_bench.hwa.data import TrainingData
 from analog_bench.hwa.learner import Learner, layers_on_tiles, learning
 from analog_bench.hwa.loss import LossWeights
@@ -25,8 +27,7 @@ from analog_bench.hwa.outcome import Outcome as Outcome
 from analog_bench.hwa.outcome import Progress as Progress
 from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.hwa.validation import Ranges, Validation, digital_score, validate
-from analog_bench.simulators import aihwkit as kit
-from analog_bench.simulators.probe import require_tile
+from analog_bench.simulators.registry import find_simulator
 from analog_bench.zoo.hwa import float_state
 from analog_bench.zoo.load import LoadedModel
 
@@ -67,9 +68,9 @@ def train(
         UsageError: Checkpoints of another recipe, model or other data, that cannot be read, or none
             to finish.
     """
-    require_tile(recipe.tile)
+    find_simulator(recipe.tile).require()
     made_with = {**recipe.described(), "weights": loaded.weights_sha256, "data": data.fingerprint}
-    checkpoint.claim(out, made_with)
+    claim(out, made_with)
     saved = checkpoint.last(out)
     if finish and saved is None:
         raise UsageError(f"{out} holds no checkpoint to finish from; train first")

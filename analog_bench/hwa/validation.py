@@ -1,4 +1,4 @@
-"""How well a model does on chips: programmed anew, aged, and scored on held-out examples."""
+"""How well a model does on chips: programmed, aged, and scored on held-out examples."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from analog_bench.hwa.data import TrainingData
 from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.noise import Preset
 from analog_bench.seeds import derive_seed
+from analog_bench.simulators.registry import find_simulator
 
 Ranges = Mapping[str, float | tuple[float, ...]]
 """Layer name to input range: one for all its tiles, or one for each."""
@@ -62,7 +63,7 @@ def validate(
             noise=Preset(recipe.preset),
             chip=index,
             seed=seed,
-            tile=recipe.tile,
+            simulator=find_simulator(recipe.tile),
             input_ranges=ranges,
         ) as chip:
             chip.drift_to(recipe.drift_s)

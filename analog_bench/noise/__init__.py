@@ -6,7 +6,7 @@ of cases takes milliseconds. Adding a family is one class here (decorated with `
 handler in `analog_bench.analog`, one test.
 """
 
-from analog_bench.noise.base import Noise, Tile, Where, families, family, parse_noise
+from analog_bench.noise.base import Noise, Where, families, family, parse_noise
 from analog_bench.noise.devices import Hermes, Pcm, ReramCmo, ReramWan2022, Stuck
 from analog_bench.noise.hardware import Ideal, Preset
 from analog_bench.noise.periphery import InpNoise, IrDrop, OutNoise, PcmRead, Quantise, SShape
@@ -29,7 +29,6 @@ __all__ = [
     "ReramWan2022",
     "SShape",
     "Stuck",
-    "Tile",
     "Where",
     "WhiteOutput",
     "WhiteOutputRel",

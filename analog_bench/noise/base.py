@@ -10,7 +10,6 @@ from typing import ClassVar, Literal, TypeVar
 from analog_bench.errors import UsageError, did_you_mean
 
 Where = Literal["output", "weight", "tile"]
-Tile = Literal["torch", "cpp"]
 
 
 @dataclass(frozen=True)
@@ -19,8 +18,7 @@ class Noise:
 
     Attributes:
         NAME: The family's name on the command line and in results.
-        WHERE: What it acts on: a layer's `output`, a layer's `weight`, or an aihwkit `tile`.
-        TILES: The tile engines that can realise it (none are needed outside `tile`).
+        WHERE: What it acts on: a layer's `output`, a layer's `weight`, or a simulator's `tile`.
         DRIFTS: Whether the drift time changes anything.
         TIMES: The only drift times, in seconds, that it has values at; empty where any will do.
         DRAWN_ONCE: Whether something is fixed at programming, so that chips differ beyond reads.
@@ -31,7 +29,6 @@ class Noise:
 
     NAME: ClassVar[str]
     WHERE: ClassVar[Where]
-    TILES: ClassVar[tuple[Tile, ...]] = ()
     DRIFTS: ClassVar[bool] = False
     TIMES: ClassVar[tuple[float, ...]] = ()
     DRAWN_ONCE: ClassVar[bool] = False

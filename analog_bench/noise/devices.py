@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from analog_bench.errors import UsageError
-from analog_bench.noise.base import Noise, Tile, Where, family
+from analog_bench.noise.base import Noise, Where, family
 
 
 @family
@@ -23,7 +23,6 @@ class Pcm(Noise):
 
     NAME: ClassVar[str] = "pcm"
     WHERE: ClassVar[Where] = "tile"
-    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     DRIFTS: ClassVar[bool] = True
     DRAWN_ONCE: ClassVar[bool] = True
     SEVERITY: ClassVar[tuple[str, ...]] = ("prog", "read", "drift")
@@ -48,7 +47,6 @@ class Hermes(Noise):
 
     NAME: ClassVar[str] = "hermes"
     WHERE: ClassVar[Where] = "tile"
-    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     DRIFTS: ClassVar[bool] = True
     DRAWN_ONCE: ClassVar[bool] = True
     SEVERITY: ClassVar[tuple[str, ...]] = ("prog", "read", "drift")
@@ -77,7 +75,6 @@ class ReramWan2022(Noise):
 
     NAME: ClassVar[str] = "reram_wan2022"
     WHERE: ClassVar[Where] = "tile"
-    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     DRIFTS: ClassVar[bool] = True
     DRAWN_ONCE: ClassVar[bool] = True
     TIMES: ClassVar[tuple[float, ...]] = (1.0, 86_400.0, 172_800.0)
@@ -99,7 +96,6 @@ class ReramCmo(Noise):
 
     NAME: ClassVar[str] = "reram_cmo"
     WHERE: ClassVar[Where] = "tile"
-    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     DRIFTS: ClassVar[bool] = True
     DRAWN_ONCE: ClassVar[bool] = True
     SEVERITY: ClassVar[tuple[str, ...]] = ("prog", "read", "drift")
@@ -126,7 +122,6 @@ class Stuck(Noise):
 
     NAME: ClassVar[str] = "stuck"
     WHERE: ClassVar[Where] = "tile"
-    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     DRAWN_ONCE: ClassVar[bool] = True
     SEVERITY: ClassVar[tuple[str, ...]] = ("p_zero", "p_max")
     p_zero: float = 0.01

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from analog_bench.noise.base import Noise, Tile, Where, family
+from analog_bench.noise.base import Noise, Where, family
 
 
 @family
@@ -15,7 +15,6 @@ class Ideal(Noise):
 
     NAME: ClassVar[str] = "ideal"
     WHERE: ClassVar[Where] = "tile"
-    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     RANDOM: ClassVar[bool] = False
 
 
@@ -31,7 +30,6 @@ class Preset(Noise):
 
     NAME: ClassVar[str] = "preset"
     WHERE: ClassVar[Where] = "tile"
-    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     DRIFTS: ClassVar[bool] = True
     DRAWN_ONCE: ClassVar[bool] = True
     name: str = "StandardHWATrainingTorch"

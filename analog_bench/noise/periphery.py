@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from analog_bench.errors import UsageError
-from analog_bench.noise.base import Noise, Tile, Where, family
+from analog_bench.noise.base import Noise, Where, family
 
 
 @family
@@ -21,7 +21,6 @@ class OutNoise(Noise):
 
     NAME: ClassVar[str] = "out_noise"
     WHERE: ClassVar[Where] = "tile"
-    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
     std: float = 0.04
 
@@ -37,7 +36,6 @@ class InpNoise(Noise):
 
     NAME: ClassVar[str] = "inp_noise"
     WHERE: ClassVar[Where] = "tile"
-    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
     std: float = 0.01
 
@@ -58,7 +56,6 @@ class Quantise(Noise):
 
     NAME: ClassVar[str] = "quantise"
     WHERE: ClassVar[Where] = "tile"
-    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     RANDOM: ClassVar[bool] = False
     dac_bits: int = 8
     adc_bits: int = 8
@@ -88,7 +85,6 @@ class IrDrop(Noise):
 
     NAME: ClassVar[str] = "ir_drop"
     WHERE: ClassVar[Where] = "tile"
-    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     RANDOM: ClassVar[bool] = False
     SEVERITY: ClassVar[tuple[str, ...]] = ("scale",)
     scale: float = 1.0
@@ -105,7 +101,6 @@ class PcmRead(Noise):
 
     NAME: ClassVar[str] = "pcm_read"
     WHERE: ClassVar[Where] = "tile"
-    TILES: ClassVar[tuple[Tile, ...]] = ("cpp",)
     SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
     std: float = 0.0175
 
@@ -121,7 +116,6 @@ class SShape(Noise):
 
     NAME: ClassVar[str] = "s_shape"
     WHERE: ClassVar[Where] = "tile"
-    TILES: ClassVar[tuple[Tile, ...]] = ("cpp",)
     RANDOM: ClassVar[bool] = False
     SEVERITY: ClassVar[tuple[str, ...]] = ("strength",)
     strength: float = 0.5

@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import ClassVar
 
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.noise.base import Noise, Tile, Where, families, family, parse_noise
+from analog_bench.noise.base import Noise, Where, families, family, parse_noise
 from analog_bench.noise.devices import Stuck
 
 LARGEST_ERROR = 2.0
 
-_OF_THE_FAMILY = ("WHERE", "TILES", "DRIFTS", "DRAWN_ONCE", "RANDOM")
+_OF_THE_FAMILY = ("WHERE", "DRIFTS", "DRAWN_ONCE", "RANDOM")
 # What a severity starts from where a family's own default is 0.
 _SMALL = 0.01
 _MANY = 1e6
@@ -47,7 +47,6 @@ class EqualError(Noise):
     NAME: ClassVar[str] = "equal_error"
     # Those of the default family. Each instance carries its own family's.
     WHERE: ClassVar[Where] = "tile"
-    TILES: ClassVar[tuple[Tile, ...]] = ("torch", "cpp")
     family: str = "out_noise"
     error: float = 0.1
     parameter: str = ""

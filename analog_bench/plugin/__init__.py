@@ -15,6 +15,7 @@ import pytest
 
 from analog_bench.errors import BenchError
 from analog_bench.plugin import selection
+from analog_bench.plugin.benchmarks import Benchmarks
 from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures by name in this module)
     EARLIER_RESULTS,
     PROPERTY,
@@ -37,6 +38,7 @@ from analog_bench.plugin.results import RESUMED, Results
 from analog_bench.plugin.selection import ON_DEMAND_MARK, case_of
 from analog_bench.plugin.terminal import TerminalReporter
 from analog_bench.session.recorder import Recorder, by_identity
+from analog_bench.simulators.registry import label_of
 from analog_bench.simulators.versions import versions
 from analog_bench.store.journal_file import read_journal
 
@@ -66,6 +68,8 @@ def pytest_configure(config: pytest.Config) -> None:
         terminal = TerminalReporter(config, recorder, results)
         config.pluginmanager.register(terminal, "analog_bench_terminal")
         config.pluginmanager.register(JUnit(config, results), "analog_bench_junit")
+        if config.pluginmanager.hasplugin("benchmark"):
+            config.pluginmanager.register(Benchmarks(config, results), "analog_bench_benchmarks")
 
 
 def pytest_report_header() -> str:
@@ -85,11 +89,9 @@ def pytest_report_collectionfinish(
         return left_out
     from analog_bench.simulators.probe import probe
 
-    here = probe()
-    tiles = {"torch tile": here.torch_tile, "C++ tile": here.cpp_tile}
     working = [
-        f"{name}: {'works' if tile.usable else 'unusable, ' + tile.reason}"
-        for name, tile in tiles.items()
+        f"{label_of(name)}: {'works' if tile.usable else 'unusable, ' + tile.reason}"
+        for name, tile in probe().tiles.items()
     ]
     return [*left_out, *working]
 

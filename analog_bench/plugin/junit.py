@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analog_bench.atomic_file import write_atomic
-from analog_bench.report.labels import one_line
+from analog_bench.report.words import one_line
 
 if TYPE_CHECKING:
     from analog_bench.gate.verdict import Verdict

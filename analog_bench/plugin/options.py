@@ -12,8 +12,10 @@ import pytest
 from analog_bench.case import Variant
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.gate.requirement import parse_requirement
-from analog_bench.noise import Tile, parse_noise
+from analog_bench.noise import parse_noise
+from analog_bench.session.extension import load_extension
 from analog_bench.session.settings import GateMode, Settings
+from analog_bench.simulators.registry import DEFAULT_TILE, simulators
 from analog_bench.study import BUDGETS, Choice
 from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
 from analog_bench.tasks.metrics import METRICS
@@ -42,6 +44,12 @@ class _Option:
 
 
 _OPTIONS = (
+    _Option(
+        "extension",
+        "Python file with noises or simulators of your own; may be repeated",
+        many=True,
+        metavar="FILE",
+    ),
     _Option("model", "model of the zoo, such as bert; may be repeated", many=True, metavar="NAME"),
     _Option(
         "layer",
@@ -87,7 +95,8 @@ _OPTIONS = (
     _Option("lock", "the file that pins hub downloads", default="zoo.lock.json", metavar="FILE"),
     _Option(
         "tile",
-        "tile engine: torch or cpp; torch by default, unless the study says otherwise",
+        f"simulator: {' or '.join(simulators())}; {DEFAULT_TILE} by default, unless the study says "
+        "otherwise",
         metavar="ENGINE",
     ),
     _Option(
@@ -174,6 +183,8 @@ def read_settings(config: pytest.Config) -> Settings:
     def must(name: str) -> str:
         return given[name][0]
 
+    for file in given["extension"]:
+        load_extension(config.rootpath / file)
     paths = ("data", "hwa", "lock", "json", "baselines")
     _check_ini_found(config, {name: one(name) for name in paths})
     root = config.rootpath
@@ -190,7 +201,7 @@ def read_settings(config: pytest.Config) -> Settings:
             noises=tuple(parse_noise(text) for text in given["noise"]),
             drift_s=tuple(_drift(text) for text in given["drift"]),
             variants=tuple(_one_of("variant", t, get_args(Variant)) for t in given["variant"]),
-            tile=_one_of("tile", tile, get_args(Tile)) if tile else None,
+            tile=_one_of("tile", tile, tuple(simulators())) if tile else None,
             hardware=must("hardware"),
             prompt=one("prompt"),
         ),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from rich.console import Console, RenderableType
 
 from analog_bench.plugin.results import Results
 from analog_bench.session.recorder import Record, Recorder
+
+if TYPE_CHECKING:
+    from analog_bench.report.table import Block
 
 _TEXT_AT_MOST = 160  # characters of a text that a table shows; the results file holds all
 
@@ -54,16 +55,12 @@ class TerminalReporter:
             return
         # Not at the top: drawing needs scipy, which collecting does without.
         from analog_bench.gate.judge import Judgement, outcomes
-        from analog_bench.report.glyphs import needs_ascii
-        from analog_bench.report.robustness_table import robustness_table
-        from analog_bench.report.summary import digital_line, run_summary
-        from analog_bench.report.table import layer_table
-        from analog_bench.report.texts import texts_table
+        from analog_bench.report.drift_table import drift_table
+        from analog_bench.report.layer_table import layer_table
+        from analog_bench.report.run_summary import digital_line, run_summary
+        from analog_bench.report.texts_table import texts_table
 
         self._reporter.ensure_newline()
-        width = self._config.get_terminal_writer().fullwidth
-        # Rich draws with block characters; a stream that has none gets ASCII.
-        ascii_only = needs_ascii(sys.stdout)
         judgement = conclusion.judgement or Judgement({}, {})
         groups = self._recorder.groups()
         for group in groups:
@@ -71,31 +68,19 @@ class TerminalReporter:
             measured = [result for result in group.results if result.status == "measured"]
             if measured:
                 self._write(
-                    layer_table(
+                    *layer_table(
                         measured,
                         judgement.cases,
                         group.metrics,
-                        width=width,
                         data=f"{scope.examples} {scope.data}",
                         title=f"{scope.study}: {scope.model}, {scope.question}",
-                        ascii_only=ascii_only,
-                    ),
-                    robustness_table(
-                        group.results, group.metrics[0], width=width, ascii_only=ascii_only
-                    ),
-                    texts_table(
-                        group.results, group.metrics, at_most=_TEXT_AT_MOST, ascii_only=ascii_only
-                    ),
+                    )
                 )
-            self._write(
-                digital_line(
-                    scope.model,
-                    group.results[0].digital,
-                    judgement.digital_of(scope),
-                    group.metrics,
-                    ascii_only=ascii_only,
-                )
-            )
+                self._write(*drift_table(group.results, group.metrics[0]))
+                self._write(*texts_table(group.results, group.metrics, at_most=_TEXT_AT_MOST))
+            scores = group.results[0].digital
+            verdicts = judgement.digital_of(scope)
+            self._write(digital_line(scope.model, scores, verdicts, group.metrics))
         known = outcomes(groups, conclusion.judgement)
         self._write(
             run_summary(
@@ -136,21 +121,13 @@ class TerminalReporter:
     def _reporter(self) -> Any:
         return self._config.pluginmanager.get_plugin("terminalreporter")
 
-    def _write(self, *drawn: RenderableType | None) -> None:
+    def _write(self, *blocks: Block) -> None:
         """Draw with rich, through pytest's own writer."""
-        writer = self._config.get_terminal_writer()
-        for renderable in drawn:
-            if renderable is None:
-                continue
-            text = io.StringIO()
-            Console(
-                file=text,
-                width=writer.fullwidth,
-                force_terminal=writer.hasmarkup,
-                color_system="standard" if writer.hasmarkup else None,
-                legacy_windows=False,
-            ).print(renderable)
-            writer.line(text.getvalue())
+        if blocks:
+            from analog_bench.report.terminal_drawing import printed
+
+            writer = self._config.get_terminal_writer()
+            writer.line(printed(blocks, writer.fullwidth, writer.hasmarkup, sys.stdout.encoding))
 
 
 def clock(seconds: float) -> str:

@@ -27,24 +27,18 @@ class Ability:
 
 
 def abilities(old: Survey, new: Survey, runs: tuple[Run, Run] | None) -> tuple[Ability, ...]:
-    """Return what only one of two releases can do.
-
-    Args:
-        old: Survey of the older release.
-        new: Survey of the newer one.
-        runs: What each measured, the older first; None where nothing was.
-    """
+    """Return what only one of two releases can do, by their surveys and what each measured."""
     reasons = {**old.reasons, **new.reasons}
     named = (
         *_named("noise model", set(old.noise_models), set(new.noise_models), reasons),
         *_named("preset", set(old.presets), set(new.presets), reasons),
     )
-    said = {ability.what for ability in named}
+    reported = {ability.what for ability in named}
     return (
         *_tiles(old, new),
         *named,
         *_terms(old.presets, new.presets),
-        *(one for one in _possible(_impossible(old), _impossible(new)) if one.what not in said),
+        *(one for one in _possible(_impossible(old), _impossible(new)) if one.what not in reported),
         *(_cases(*runs) if runs is not None else ()),
     )
 

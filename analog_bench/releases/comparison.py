@@ -108,24 +108,13 @@ class Releases:
 
 
 def compare_releases(measured: Sequence[Measured]) -> Releases:
-    """Compare each release with the one before it that could be surveyed.
-
-    Args:
-        measured: The releases, oldest first.
-
-    Returns:
-        The comparison.
-    """
-    usable = [release for release in measured if release.survey is not None]
-    steps = [
-        _step(old, new, old.survey, new.survey)
-        for old, new in pairwise(usable)
-        if old.survey is not None and new.survey is not None
-    ]
+    """Compare each release, oldest first, with the one before it that could be surveyed."""
+    surveyed = [(release, release.survey) for release in measured if release.survey is not None]
+    steps = (_step(*old, *new) for old, new in pairwise(surveyed))
     return Releases(tuple(measured), tuple(steps))
 
 
-def _step(old: Measured, new: Measured, before: Survey, after: Survey) -> Step:
+def _step(old: Measured, before: Survey, new: Measured, after: Survey) -> Step:
     runs = (old.run, new.run) if old.run is not None and new.run is not None else None
     cases = compare_runs(*runs) if runs is not None else None
     layers = [exact_layer(before, after, cases), physics_layer(before, after)]

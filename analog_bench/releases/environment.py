@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,13 +22,13 @@ from analog_bench.codec import DocumentError, layout, read_json
 from analog_bench.errors import StoreError
 from analog_bench.releases.installer import install, python_in, scripts_in
 from analog_bench.releases.recipe import Recipe
+from analog_bench.releases.subprocesses import run_captured
 
 CACHE_VARIABLE = "ANALOG_BENCH_CACHE"
 _MANIFEST = "environment.json"
 _IN_MANIFEST = ("key", "label", "built", "seconds", "size", "versions")
 _VENV = "venv"
 _MOMENT_S = 0.2
-_TIMEOUT_S = 30
 
 Tell = Callable[[str], None]
 
@@ -166,13 +165,7 @@ def _locked(folder: Path, tell: Tell) -> Iterator[None]:
 
 def _starts(python: Path) -> bool:
     """Return whether an interpreter still starts: its base may have been removed since."""
-    try:
-        done = subprocess.run(
-            [str(python), "-c", "pass"], capture_output=True, timeout=_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+    return run_captured([str(python), "-c", "pass"]).returncode == 0
 
 
 def _versions(venv: Path) -> dict[str, str]:

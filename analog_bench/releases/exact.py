@@ -1,4 +1,4 @@
-"""The exact layer: what draws nothing, or draws the same. It says where a change is at no cost."""
+"""The exact layer: what draws nothing, or draws the same. It shows where a change is at no cost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from analog_bench.gate.comparison import Comparison
 from analog_bench.releases.finding import Change, Layer, shortened, spelt_tiles
 from analog_bench.simulators.physics.fact import Fact, apart, differ
 from analog_bench.simulators.physics.survey import Survey
+
+Presets = Mapping[str, Mapping[str, str]]
+"""Inference preset to term to spelt value."""
 
 _OTHER_NUMBERS = (
     "torch draws other random numbers from the same seed, so that programmed chips cannot be "
@@ -27,33 +30,30 @@ _WORDS = {
 def exact_layer(old: Survey, new: Survey, cases: Comparison | None) -> Layer:
     """Compare what can be compared to the last digits.
 
+    Where torch's own random numbers differ, what rests on them is left out.
+
     Args:
         old: Survey of the older release.
         new: Survey of the newer one.
         cases: The measured cases, for the digital models' scores; None where there are none.
-
-    Returns:
-        The layer. Where torch's own random numbers differ, what rests on them is left out.
     """
     before = {fact.identity: fact for fact in old.facts if fact.figures}
     pairs = [(before[f.identity], f) for f in new.facts if f.figures and f.identity in before]
-    differing = [(a, b) for a, b in pairs if differ(a, b)]
-    other_numbers = any(fact.kind == "random numbers" for fact, _ in differing)
+    other_numbers = any(a.kind == "random numbers" and differ(a, b) for a, b in pairs)
     if other_numbers:
-        pairs = [pair for pair in pairs if not pair[0].drawn]
-        differing = [
-            pair for pair in differing if not pair[0].drawn and pair[0].kind != "random numbers"
-        ]
-    terms = dict(_preset_changes(old.presets, new.presets))
+        pairs = [(a, b) for a, b in pairs if not a.drawn]
+    differing = [
+        (a, b)
+        for a, b in pairs
+        if differ(a, b) and not (other_numbers and a.kind == "random numbers")
+    ]
+    terms = list(_shared_terms(old.presets, new.presets))
     digital = list(_digital(cases)) if cases is not None else []
+    changes = (*_fact_changes(differing), *_preset_changes(old.presets, new.presets))
     return Layer(
         "exact",
-        len(pairs) + _shared_terms(old.presets, new.presets) + len(digital),
-        (
-            *_fact_changes(differing),
-            *terms.values(),
-            *(change for change in digital if change is not None),
-        ),
+        len(pairs) + len(terms) + len(digital),
+        (*changes, *(change for change in digital if change is not None)),
         (_OTHER_NUMBERS,) if other_numbers else (),
     )
 
@@ -71,24 +71,19 @@ def _fact_changes(differing: list[tuple[Fact, Fact]]) -> Iterator[Change]:
         yield Change(family, f"{_WORDS[kind]} differ{size}", where)
 
 
-def _preset_changes(
-    old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]]
-) -> Iterator[tuple[str, Change]]:
+def _shared_terms(old: Presets, new: Presets) -> Iterator[tuple[str, str]]:
     for name in sorted(old.keys() & new.keys()):
-        before, after = old[name], new[name]
-        changed = [
-            f"{term} {before[term]} -> {after[term]}"
-            for term in sorted(before.keys() & after.keys())
-            if before[term] != after[term]
-        ]
-        if changed:
-            yield name, Change(f"preset {name}", shortened(changed, 5))
+        yield from ((name, term) for term in sorted(old[name].keys() & new[name].keys()))
 
 
-def _shared_terms(
-    old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]]
-) -> int:
-    return sum(len(old[name].keys() & new[name].keys()) for name in old.keys() & new.keys())
+def _preset_changes(old: Presets, new: Presets) -> Iterator[Change]:
+    changed: dict[str, list[str]] = {}
+    for name, term in _shared_terms(old, new):
+        before, after = old[name][term], new[name][term]
+        if before != after:
+            changed.setdefault(name, []).append(f"{term} {before} -> {after}")
+    for name, terms in changed.items():
+        yield Change(f"preset {name}", shortened(terms, 5))
 
 
 def _digital(cases: Comparison) -> Iterator[Change | None]:
@@ -96,11 +91,10 @@ def _digital(cases: Comparison) -> Iterator[Change | None]:
     seen: set[tuple[str, str, str]] = set()
     for family in cases.families:
         for metric, verdict in family.digital.items():
-            # The same model and data come with every study; said once.
-            told = (family.scope.model, metric, verdict.reason)
-            if verdict.kind == "new" or told in seen:
+            # The same model and data come with every study; reported once.
+            score = (family.scope.model, metric, verdict.reason)
+            if verdict.kind == "new" or score in seen:
                 continue
-            seen.add(told)
+            seen.add(score)
             changed = verdict.kind != "equivalent"
-            subject = f"digital {family.scope.model}"
-            yield Change(subject, verdict.reason) if changed else None
+            yield Change(f"digital {family.scope.model}", verdict.reason) if changed else None

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from analog_bench.analog.rules import TILE_NAMES
+from analog_bench.simulators.registry import NO_TILE, simulators
 
 LayerName = Literal["exact", "physics", "metrics"]
 LAYERS: tuple[LayerName, ...] = ("exact", "physics", "metrics")
-TILES = {**TILE_NAMES, "none": ""}
+TILES = {**{name: one.label for name, one in simulators().items()}, NO_TILE: ""}
 
 
 @dataclass(frozen=True)

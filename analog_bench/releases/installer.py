@@ -6,20 +6,20 @@ import json
 import os
 import platform
 import re
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import CompletedProcess
 from tempfile import TemporaryDirectory
 
 from packaging.version import Version
 from uv import find_uv_bin
 
 from analog_bench.releases.failure import InstallError, NoPython
-from analog_bench.releases.logged_process import run_logged
 from analog_bench.releases.recipe import Interpreter, Recipe
 from analog_bench.releases.source import copy_sources
+from analog_bench.releases.subprocesses import run_captured, run_logged
 
 # What aihwkit's own build asks for. It must stand in the environment beforehand: a build that is
 # isolated would compile against the newest torch, whichever one it is used with afterwards.
@@ -28,7 +28,6 @@ BUILD_NEEDS = (
     *("scipy", "setuptools>=77", "wheel"),
 )
 _REASON_LENGTH = 400
-_TIMEOUT_S = 120
 
 
 def find_python(wanted: str) -> Interpreter:
@@ -70,7 +69,7 @@ def newest_version() -> str:
         InstallError: The index does not tell.
     """
     options = ("--no-deps", "--no-header", "--no-annotate", "--quiet", "--universal")
-    done = _ask_uv("pip", "compile", "-", *options, text="aihwkit\n")
+    done = _ask_uv("pip", "compile", "-", *options, given="aihwkit\n")
     # uv names one for each range of Pythons where they differ.
     found: list[str] = re.findall(r"^aihwkit==([^\s;]+)", done.stdout, re.M)
     if done.returncode != 0 or not found:
@@ -176,19 +175,5 @@ def _uv() -> str:
         raise InstallError(f"uv is not installed: {problem}") from None
 
 
-def _ask_uv(*words: str, text: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [_uv(), *words]
-    try:
-        return subprocess.run(
-            command,
-            input=text,
-            env={**os.environ, **variables},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as problem:
-        return subprocess.CompletedProcess(command, 1, "", f"error: {problem}")
+def _ask_uv(*words: str, given: str = "", **variables: str) -> CompletedProcess[str]:
+    return run_captured([_uv(), *words], env={**os.environ, **variables}, given=given)

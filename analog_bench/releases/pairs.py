@@ -17,16 +17,14 @@ from analog_bench.simulators.versions import MEASURED, WHEELS, Pair
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 """The Pythons that this project runs on."""
 
-_UNMEASURED, _TORCH_TILE, _BOTH = 0, 1, 2
-
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is known of a release before anything is installed.
+    """A release before anything is installed.
 
     Attributes:
         version: Version of aihwkit; None where only a build would tell.
-        pythons: The Pythons that it can be had for, such as `3.12`.
+        pythons: The Pythons it is available for, such as `3.12`; at least one.
         torch: Version of torch that was asked for; None to choose.
     """
 
@@ -51,24 +49,20 @@ class Chosen:
 
     @property
     def rank(self) -> int:
-        """How good it is known to be."""
+        """How many of its tile engines are known to work; the C++ tile alone counts as none."""
         if self.measured is None or not self.measured.torch_tile:
-            return _UNMEASURED
-        return _BOTH if self.measured.cpp_tile else _TORCH_TILE
+            return 0
+        return 1 + self.measured.cpp_tile
 
 
 def known_spelling(version: str) -> str:
-    """Return a version as the table of pairs spells it, `1.2.0` for `v1.2`; else as it is.
-
-    Args:
-        version: A version.
-    """
+    """Return a version as the table of pairs spells it, `1.2.0` for `v1.2`; else unchanged."""
     known = {*WHEELS, *(pair.aihwkit for pair in MEASURED)}
     return next((same for same in known if Version(same) == Version(version)), version)
 
 
 def pythons_of(version: str) -> tuple[str, ...]:
-    """Return the Pythons with a wheel of a version; all where nothing is known of it."""
+    """Return the Pythons with a wheel of a version; all where it is not in the table."""
     return WHEELS.get(version, PYTHONS)
 
 
@@ -76,21 +70,16 @@ def choose(wanted: Sequence[Wanted], here: str) -> tuple[Chosen, ...]:
     """Choose Python and torch of each release.
 
     Each gets a Python on which it is known to work as well as on any: the one that most of the
-    others can have, too; of several the one that runs this, then the newest.
-
-    Args:
-        wanted: The releases; each has at least one Python.
-        here: Version of the running Python, such as `3.11`.
-
-    Returns:
-        The choices, in the same order.
+    others can have, too; of several the one that runs this (`here`, such as `3.11`), then the
+    newest.
     """
     good = [_good(release) for release in wanted]
     shared = Counter(python for options in good for python in options)
-    return tuple(
-        options[max(options, key=lambda python: (shared[python], python == here, _minor(python)))]
-        for options in good
-    )
+
+    def preference(python: str) -> tuple[int, bool, Version]:
+        return shared[python], python == here, Version(python)
+
+    return tuple(options[max(options, key=preference)] for options in good)
 
 
 def _good(release: Wanted) -> dict[str, Chosen]:
@@ -101,9 +90,11 @@ def _good(release: Wanted) -> dict[str, Chosen]:
 
 
 def _best(release: Wanted, python: str) -> Chosen:
-    known = [pair for pair in MEASURED if pair.aihwkit == release.version]
-    if release.torch is not None:
-        known = [pair for pair in known if pair.torch == release.torch]
+    known = [
+        pair
+        for pair in MEASURED
+        if pair.aihwkit == release.version and release.torch in (None, pair.torch)
+    ]
     here = [pair for pair in known if pair.python == python]
     if here:
         pair = max(here, key=_quality)
@@ -116,7 +107,3 @@ def _best(release: Wanted, python: str) -> Chosen:
 
 def _quality(pair: Pair) -> tuple[bool, bool, Version]:
     return pair.cpp_tile, pair.torch_tile, Version(pair.torch)
-
-
-def _minor(python: str) -> int:
-    return int(python.split(".")[1])

@@ -35,17 +35,10 @@ class _Pair:
 
 
 def physics_layer(old: Survey, new: Survey) -> Layer:
-    """Compare the checks of two releases.
+    """Compare the checks that both releases, the older first, could measure.
 
     A quantity changed where one release follows the closed form and the other does not, or where
     neither does and they differ from each other. One that is off in both by the same is a note.
-
-    Args:
-        old: Survey of the older release.
-        new: Survey of the newer one.
-
-    Returns:
-        The layer; only what both could measure counts.
     """
     before = {check.identity: check for check in old.checks if check.measured is not None}
     pairs = [
@@ -74,17 +67,16 @@ def physics_layer(old: Survey, new: Survey) -> Layer:
 def _change(subject: str, outcome: Outcome, found: list[_Pair], pairs: list[_Pair]) -> Change:
     measured = [pair for pair in pairs if pair.new.subject == subject]
     where = spelt_tiles(pair.new.tile for pair in found)
-    now, was = (_spelt_off([getattr(p, side) for p in found]) for side in ("new", "old"))
+    now, was = _spelt_off([pair.new for pair in found]), _spelt_off([pair.old for pair in found])
     share = "" if len(found) == len(measured) else f"; {len(found)} of {len(measured)} conditions"
     conditions = shortened(dict.fromkeys(pair.new.where for pair in found), 4)
-    said = f"{now} of its closed form"
-    if outcome == "mended":
-        said = f"follows its closed form now ({now})"
-    return Change(subject, f"{said}, was {was} ({conditions}{share})", where)
+    mended = outcome == "mended"
+    state = f"follows its closed form now ({now})" if mended else f"{now} of its closed form"
+    return Change(subject, f"{state}, was {was} ({conditions}{share})", where)
 
 
 def _spelt_off(checks: list[Check]) -> str:
-    """Return what was measured, in percent of the closed form."""
+    """Return what was measured, in percent of the closed form: `99 %`, `98 to 103 %`."""
     ratios = [100 * check.ratio for check in checks if check.ratio is not None]
     # As many digits as it takes to tell what is off from what is not.
     finest = min(100 * check.tolerance / abs(check.expected) for check in checks)

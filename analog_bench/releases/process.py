@@ -17,8 +17,8 @@ import analog_bench
 from analog_bench.errors import UsageError
 from analog_bench.releases.environment import Environment
 from analog_bench.releases.failure import ReleaseFailed
-from analog_bench.releases.logged_process import run_logged
 from analog_bench.releases.recipe import PROJECT
+from analog_bench.releases.subprocesses import run_captured, run_logged
 from analog_bench.simulators.physics.survey import Survey, survey_from_plain
 from analog_bench.store.environment import package_version
 
@@ -165,15 +165,7 @@ def select(words: Sequence[str], root: Path, python: str) -> None:
         UsageError: They select nothing, or cannot be read; the text is pytest's own.
     """
     own = ["-p", "analog_bench.plugin", "--collect-only", "--quiet", "--gate", "off"]
-    done = subprocess.run(
-        [python, "-m", "pytest", *words, *own],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    done = run_captured([python, "-m", "pytest", *words, *own], cwd=root, timeout=None)
     if done.returncode == _NOTHING_SELECTED:
         raise UsageError(f"`pytest {' '.join(words)}` selects no case; try it with --collect-only")
     if done.returncode != 0:

@@ -27,9 +27,8 @@ FORMAT = 1
 _CONSTRAINTS_FILE, _PROJECT_FILE = "constraints.txt", "pyproject.toml"
 # aihwkit and torch are decided release by release; nothing in an environment builds environments.
 _LEFT_OUT = frozenset({"aihwkit", "torch", "uv"})
-# Turn texts into numbers, or let the cases run side by side; the project asks for them by others.
-_BESIDES = ("tokenizers",)
-_ALSO = ("pytest-xdist>=3.6",)
+# Turns texts into numbers, and is asked for by others; lets the cases run side by side.
+_PINNED_TOO, _ADDED = "tokenizers", "pytest-xdist>=3.6"
 # Where uv takes torch from: with `cpu` it brings no CUDA along.
 BACKEND_VARIABLE = "UV_TORCH_BACKEND"
 _KEY_LENGTH = 12
@@ -53,7 +52,7 @@ class Recipe:
     """Everything that determines an environment.
 
     Attributes:
-        aihwkit: What the installer is given for aihwkit.
+        aihwkit: What uv is given for aihwkit.
         digest: Tells the content of that.
         built: Whether aihwkit is built from source.
         torch: Version of torch; None leaves it to the package index.
@@ -76,7 +75,7 @@ class Recipe:
 
     @property
     def key(self) -> str:
-        """Twelve hexadecimal digits of a SHA-256 over everything, but for paths that say nothing.
+        """Twelve hexadecimal digits of a SHA-256 over everything but paths.
 
         The path of a file or folder does not count, its content does; nor does the interpreter's
         path, its version does.
@@ -92,7 +91,7 @@ class Recipe:
 
     @property
     def torch_requirement(self) -> str:
-        """What the installer is given for torch."""
+        """What uv is given for torch."""
         return "torch" if self.torch is None else f"torch=={self.torch}"
 
     def as_plain(self) -> dict[str, Any]:
@@ -110,23 +109,21 @@ def recipe_of(
         chosen: Its torch.
         python: The interpreter.
         constraints: A file of versions, as pip reads it; by default the one beside the project's
-            package, where it runs from a checkout.
-
-    Returns:
-        The recipe. Of the constraints only those count that name what the project itself asks for.
+            package, where it runs from a checkout. Only those count that name what the project
+            itself asks for.
 
     Raises:
         UsageError: The project's requirements are not known, or there is no such file.
     """
     asked = requirements()
-    names = {canonicalize_name(Requirement(text).name) for text in asked} | set(_BESIDES)
+    names = {canonicalize_name(Requirement(text).name) for text in asked} | {_PINNED_TOO}
     return Recipe(
         aihwkit=source.requirement,
         digest=source.digest,
         built=source.built,
         torch=chosen.torch,
         python=python,
-        requirements=tuple(sorted((*asked, *_ALSO))),
+        requirements=tuple(sorted((*asked, _ADDED))),
         constraints=_constraints(constraints, names),
         backend=os.environ.get(BACKEND_VARIABLE, ""),
         system=f"{platform.system()} {platform.machine()}",
@@ -134,15 +131,15 @@ def recipe_of(
 
 
 def requirements() -> tuple[str, ...]:
-    """Return what the project asks for, without extras, and without aihwkit and torch.
+    """Return what the project asks for, without extras, aihwkit and torch.
 
-    Those of the checkout that the project runs from; an editable installation keeps to what it
-    asked for on the day it was made. Else those that were noted when it was installed.
+    That is what `pyproject.toml` of the checkout says (an editable installation keeps to what it
+    said on the day it was made), else what was noted when the project was installed.
 
     Raises:
         UsageError: The project is neither in a checkout nor installed.
     """
-    file = _beside(_PROJECT_FILE)
+    file = _beside_package(_PROJECT_FILE)
     try:
         if file.is_file():
             found = tomli.loads(file.read_text(encoding="utf-8"))["project"]["dependencies"]
@@ -153,22 +150,20 @@ def requirements() -> tuple[str, ...]:
             f"{PROJECT} is not installed, so that its requirements are not known; install it, for "
             "instance with `pip install --editable .`"
         ) from None
-    parsed = [Requirement(text) for text in found]
     return tuple(
         str(requirement)
-        for requirement in parsed
+        for requirement in map(Requirement, found)
         if canonicalize_name(requirement.name) not in _LEFT_OUT
         and "extra" not in str(requirement.marker or "")
     )
 
 
-def _beside(name: str) -> Path:
-    """Return a file beside the package, where a checkout has it."""
+def _beside_package(name: str) -> Path:
     return Path(analog_bench.__file__).parents[1] / name
 
 
 def _constraints(file: Path | None, names: set[str]) -> tuple[str, ...]:
-    path = file or _beside(_CONSTRAINTS_FILE)
+    path = file or _beside_package(_CONSTRAINTS_FILE)
     if not path.is_file():
         if file is None:
             return ()
@@ -177,9 +172,9 @@ def _constraints(file: Path | None, names: set[str]) -> tuple[str, ...]:
     for line in path.read_text(encoding="utf-8").splitlines():
         text = line.partition("#")[0].strip()
         try:
-            wanted = Requirement(text) if text else None
+            wanted = Requirement(text)
         except InvalidRequirement:
-            wanted = None  # an option of pip's, such as an index: for the user's own configuration
-        if wanted is not None and canonicalize_name(wanted.name) in names - _LEFT_OUT:
+            continue  # an empty line, or an option of pip's: for the user's own configuration
+        if canonicalize_name(wanted.name) in names - _LEFT_OUT:
             kept.append(str(wanted))
     return tuple(sorted(kept))

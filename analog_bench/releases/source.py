@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +20,8 @@ from analog_bench.errors import UsageError
 from analog_bench.releases.failure import InstallError
 from analog_bench.releases.pairs import PYTHONS, known_spelling, pythons_of
 from analog_bench.releases.spec import Release
+from analog_bench.releases.subprocesses import run_captured
 
-_CHUNK = 2**20
-_PATIENCE_S = 60
 # What builds, tools and environments leave in a checkout.
 _LEFT_BEHIND = (
     *("__pycache__", "_skbuild", "build", "dist", ".venv", ".mypy_cache", ".pytest_cache"),
@@ -37,9 +35,9 @@ class Source:
     """What a release is made of.
 
     Attributes:
-        requirement: What the installer is given.
+        requirement: What uv is given.
         version: Version of aihwkit; None where only a build would tell.
-        pythons: The Pythons that it can be had for.
+        pythons: The Pythons it is available for.
         digest: Tells its content from any other's.
         built: Whether it must be built from source.
     """
@@ -58,9 +56,6 @@ def source_of(release: Release, latest: str | None = None) -> Source:
         release: The release.
         latest: The newest version on the package index, for a release that asks for it.
 
-    Returns:
-        The source.
-
     Raises:
         UsageError: A file that is no wheel of aihwkit.
         InstallError: A repository that does not answer.
@@ -77,21 +72,17 @@ def source_of(release: Release, latest: str | None = None) -> Source:
     if release.kind == "wheel":
         return _wheel(path)
     if release.kind == "archive":
-        return Source(str(path), _archived(path), PYTHONS, _file_digest(path), True)
+        return Source(str(path), _archived_version(path), PYTHONS, _file_digest(path), True)
     file = path / _VERSION_FILE
     version = file.read_text(encoding="utf-8").strip() if file.is_file() else None
     return Source(str(path), version, PYTHONS, _folder_digest(path), True)
 
 
 def copy_sources(folder: Path, to: Path) -> None:
-    """Copy a folder of sources, but for what a build left behind.
+    """Copy a folder of sources without what a build left behind.
 
-    A build of its own for each environment: what one left, compiled against its torch, would be
+    Each environment is built from a copy: what a build left, compiled against its torch, would be
     taken over by the next.
-
-    Args:
-        folder: The folder.
-        to: Where to; it must not be there.
     """
     shutil.copytree(folder, to, symlinks=True, ignore=shutil.ignore_patterns(*_LEFT_BEHIND))
 
@@ -115,11 +106,11 @@ def _wheel(path: Path) -> Source:
             f"{path.name!r} is made for {', '.join(sorted(made_for))}; this project runs on "
             f"Python {PYTHONS[0]} to {PYTHONS[-1]}"
         )
-    # A local version such as 1.2.0+mine is of the release in all that the table of pairs knows.
+    # The table of pairs knows the release that a local version such as 1.2.0+mine is of.
     return Source(str(path), version.public, pythons, _file_digest(path), False)
 
 
-def _archived(path: Path) -> str | None:
+def _archived_version(path: Path) -> str | None:
     try:
         return str(parse_sdist_filename(path.name)[1])
     except InvalidSdistFilename:
@@ -137,11 +128,7 @@ def _repository(url: str) -> Source:
 
 
 def _file_digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _folder_digest(folder: Path) -> str:
@@ -153,30 +140,18 @@ def _folder_digest(folder: Path) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     left_behind = shutil.ignore_patterns(*_LEFT_BEHIND, ".git")
-    for place, folders, names in os.walk(folder):
-        ignored = left_behind(place, [*folders, *names])
+    for parent, folders, names in os.walk(folder):
+        ignored = left_behind(parent, [*folders, *names])
         folders[:] = [name for name in folders if name not in ignored]
         for name in names:
-            path = Path(place, name)
+            path = Path(parent, name)
             if name not in ignored and path.is_file():
                 yield path
 
 
 def _git(*words: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", *words],
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_PATIENCE_S,
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as problem:
-        raise InstallError(f"git {words[0]} {words[1]} failed: {problem}") from None
+    done = run_captured(["git", *words], env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
     if done.returncode != 0:
-        said = " ".join(done.stderr.split()) or f"code {done.returncode}"
-        raise InstallError(f"git {words[0]} {words[1]} failed: {said}")
+        why = " ".join(done.stderr.split()) or f"code {done.returncode}"
+        raise InstallError(f"git {words[0]} {words[1]} failed: {why}")
     return done.stdout

@@ -1,8 +1,9 @@
-"""What is asked for: `1.2.0`, `1.2.0:torch=2.15.0`, a wheel, an archive, a folder, a repository."""
+"""Releases as they are written: `1.2.0:torch=2.15.0`, a wheel, an archive, a folder, git."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,19 +42,18 @@ class Release:
     name: str
 
 
-def parse_release(text: str) -> Release:
+def parse_release(text: str, torch: str | None = None, python: str | None = None) -> Release:
     """Read a release as it stands on the command line.
 
     Args:
         text: `SOURCE` or `SOURCE:OPTION=VALUE,...`. The source is a version, `latest`, a wheel, a
             source archive, a folder with the sources, or `git+URL@REF`; options are `torch`,
-            `python` and `name`.
-
-    Returns:
-        The release; its name is the version, or the last part of the path.
+            `python` and `name`, by default the version or the last part of the path.
+        torch: Version of torch where the text names none.
+        python: Version of Python where the text names none.
 
     Raises:
-        UsageError: It is none of these.
+        UsageError: It is none of these, or a version or interpreter that cannot be one.
     """
     matched = _WITH_OPTIONS.fullmatch(text)
     source, written = matched.group("source", "options") if matched else (text, "")
@@ -69,34 +69,29 @@ def parse_release(text: str) -> Release:
             raise UsageError(f"release {text!r} gives {key} twice")
         options[key] = value
     kind = _kind(source)
-    return with_defaults(
-        Release(source, kind, None, None, options.get("name") or _name(source, kind)),
-        torch=options.get("torch"),
-        python=options.get("python"),
-    )
+    torch = options.get("torch") or torch
+    if torch is not None and not _is_version(torch):
+        raise UsageError(f"torch {torch!r} is no version; write one such as torch=2.15.0")
+    python = _interpreter(options.get("python") or python)
+    return Release(source, kind, torch, python, options.get("name") or _name(source, kind))
 
 
 def parse_releases(
     texts: Sequence[str], torch: str | None = None, python: str | None = None
 ) -> tuple[Release, ...]:
-    """Read several releases.
-
-    Args:
-        texts: As they stand on the command line, oldest first.
-        torch: Version of torch for those that name none.
-        python: Version of Python for those that name none.
+    """Read several releases, oldest first; see `parse_release`.
 
     Raises:
-        UsageError: See `parse_release`; or two releases would be called the same.
+        UsageError: One cannot be read, or two would be called the same.
     """
-    found = [with_defaults(parse_release(text), torch=torch, python=python) for text in texts]
-    names = [release.name for release in found]
+    releases = [parse_release(text, torch, python) for text in texts]
+    times = Counter(release.name for release in releases)
     named = [
         # The same version with two torches is a question worth asking.
         replace(release, name=f"{release.name} torch {release.torch}")
-        if names.count(release.name) > 1 and release.torch
+        if times[release.name] > 1 and release.torch
         else release
-        for release in found
+        for release in releases
     ]
     names = [release.name for release in named]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -108,24 +103,15 @@ def parse_releases(
     return tuple(named)
 
 
-def with_defaults(release: Release, *, torch: str | None, python: str | None) -> Release:
-    """Return the release with torch and Python where it names none of its own.
-
-    Raises:
-        UsageError: A version that is none, or a Python that is neither `3.x` nor a file.
-    """
-    chosen = replace(release, torch=release.torch or torch, python=release.python or python)
-    if chosen.torch is not None and not _is_version(chosen.torch):
-        raise UsageError(f"torch {chosen.torch!r} is no version; write one such as torch=2.15.0")
-    python = chosen.python
+def _interpreter(python: str | None) -> str | None:
     if python is None or _PYTHON.fullmatch(python):
-        return chosen
+        return python
     if not Path(python).is_file():
         raise UsageError(
             f"python {python!r} is neither a version such as 3.12 nor an interpreter's path"
         )
     # Not resolved: an environment's interpreter is a link, and knows its packages by that.
-    return replace(chosen, python=str(Path(python).absolute()))
+    return str(Path(python).absolute())
 
 
 def _kind(source: str) -> Kind:
@@ -134,7 +120,7 @@ def _kind(source: str) -> Kind:
     if source.startswith("git+"):
         return "git"
     path = Path(source)
-    if source.endswith(".whl") or source.endswith(_ARCHIVES):
+    if source.endswith((".whl", *_ARCHIVES)):
         if not path.is_file():
             raise UsageError(f"release {source!r}: there is no such file")
         return "wheel" if source.endswith(".whl") else "archive"

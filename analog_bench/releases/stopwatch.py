@@ -26,14 +26,15 @@ FEWEST_TURNS = 6
 NOTABLE = 1.10
 
 Turns = list[dict[str, float]]
+"""One record a turn: name of the work to seconds."""
 
 
 @dataclass(frozen=True)
 class Timed:
-    """What one environment's worker said.
+    """What one environment's worker reported.
 
     Attributes:
-        turns: One record a turn: name of the work to seconds.
+        turns: The timings.
         impossible: Work that it cannot do, by name, with the reason.
     """
 
@@ -74,40 +75,34 @@ def take_turns(places: Mapping[str, Place], turns: int = TURNS) -> dict[str, Tim
 
     Args:
         places: The environments, by the names of their releases.
-        turns: How often each is asked.
+        turns: How often each is timed.
 
     Returns:
-        What each said, by the same names.
+        What each reported, by the same names.
 
     Raises:
         ReleaseFailed: A worker ended before its time.
     """
     with ExitStack() as stack:
         workers = [stack.enter_context(_worker(*named)) for named in places.items()]
-        found = {worker.name: Timed([], worker.answer()) for worker in workers}
+        timed = {worker.name: Timed([], worker.read()) for worker in workers}
         # In any fixed order some would always follow the same one, with what it left in caches.
         order = random.Random(0)
         for _ in range(turns):
             for worker in order.sample(workers, len(workers)):
-                found[worker.name].turns.append(worker.ask())
-    return found
+                timed[worker.name].turns.append(worker.time())
+    return timed
 
 
 def laps(old: Turns, new: Turns) -> tuple[Lap, ...]:
-    """Compare two environments, turn by turn.
+    """Compare two environments, turn by turn, in each piece of work that both can do.
 
     The interval of the median ratio is that between two of the sorted ratios, as the sign test
-    gives it: it asks nothing of how timings are distributed.
-
-    Args:
-        old: Turns of the older release; `FEWEST_TURNS` or more, or none.
-        new: Those of the newer one, as many.
-
-    Returns:
-        One record for each piece of work that both can do.
+    gives it: it asks nothing of how timings are distributed. The median lies below the k-th of n
+    sorted ratios with the chance that fewer than k of n coins show heads.
 
     Raises:
-        ValueError: There are turns, but too few.
+        ValueError: There are turns, but fewer than `FEWEST_TURNS`.
     """
     if not old or not new:
         return ()
@@ -119,31 +114,29 @@ def laps(old: Turns, new: Turns) -> tuple[Lap, ...]:
 
 def _lap(name: str, old: Sequence[float], new: Sequence[float]) -> Lap:
     ratios = sorted(b / a for a, b in zip(old, new, strict=True))
-    # The median lies below the k-th of n sorted ratios with the chance that fewer than k of n
-    # coins show heads.
     k = int(stats.binom.ppf((1 - CONFIDENCE) / 2, len(ratios), 0.5))
     return Lap(name, median(old), median(new), median(ratios), ratios[k - 1], ratios[-k])
 
 
 @dataclass(frozen=True)
 class _Worker:
-    """A process that times its work when it is asked to."""
+    """A process that times its work once for each line it is sent."""
 
     name: str
     process: subprocess.Popen[str]
-    complaints: IO[str]
+    stderr: IO[str]
 
-    def ask(self) -> dict[str, float]:
+    def time(self) -> dict[str, float]:
         """Return the seconds of one turn."""
         # A worker that has ended says why when its answer is read.
         with suppress(BrokenPipeError):
             if self.process.stdin is not None:
                 self.process.stdin.write("\n")
                 self.process.stdin.flush()
-        return self.answer()
+        return self.read()
 
-    def answer(self) -> dict[str, Any]:
-        """Return what it says next."""
+    def read(self) -> dict[str, Any]:
+        """Return the next line of its output, read as JSON."""
         line = self.process.stdout.readline() if self.process.stdout is not None else ""
         try:
             found: dict[str, Any] = json.loads(line)
@@ -155,19 +148,19 @@ class _Worker:
         if line:
             return f"it says {line.strip()!r}"
         code = self.process.wait()
-        self.complaints.seek(0)
-        return last_words(self.complaints.read(), code)
+        self.stderr.seek(0)
+        return last_words(self.stderr.read(), code)
 
 
 @contextmanager
 def _worker(name: str, place: Place) -> Iterator[_Worker]:
     # A file, because nobody reads a pipe meanwhile: warnings could fill it.
     with (
-        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints,
-        place.start(WORKER, stderr=complaints) as process,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr,
+        place.start(WORKER, stderr=stderr) as process,
     ):
         try:
-            yield _Worker(name, process, complaints)
+            yield _Worker(name, process, stderr)
         finally:
             process.kill()
             # What a dead worker did not take in is still to be written.

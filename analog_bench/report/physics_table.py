@@ -1,70 +1,72 @@
-"""The table of a survey: what aihwkit's noise models do, beside what their formulas say."""
+"""The tables of a survey: what aihwkit's noise models do, beside what their formulas say."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from rich.console import Group, JustifyMethod, RenderableType
-from rich.table import Table
-from rich.text import Text
-
-from analog_bench.report.alphabet import spelt
+from analog_bench.report import words
+from analog_bench.report.table import (
+    Block,
+    Cell,
+    Column,
+    Heading,
+    Role,
+    line,
+    paragraph,
+    tabulate,
+)
 from analog_bench.simulators.physics.check import ALLOWED_ERRORS, Check
 from analog_bench.simulators.physics.survey import Survey
-
-_TILES = {"torch": "torch", "cpp": "C++"}
-_OK, _FAILS, _UNMEASURED = "agrees", "deviates", "not measured"
-_STYLES = {_OK: "green", _FAILS: "bold red", _UNMEASURED: "yellow"}
+from analog_bench.simulators.registry import label_of
 
 
-def physics_table(
-    survey: Survey, *, everything: bool = False, ascii_only: bool = False
-) -> RenderableType:
-    """Draw a survey for a terminal: a row a quantity and tile engine, then what fails in detail.
+def physics_table(survey: Survey, *, everything: bool = False) -> tuple[Block, ...]:
+    """Return a survey: a row a quantity and tile engine, then what fails in detail.
 
     Args:
         survey: The survey.
         everything: Show every condition of every quantity, not only of those that fail.
-        ascii_only: Draw with ASCII alone.
-
-    Returns:
-        The tables, with sentences.
     """
-    parts: list[RenderableType] = [Text(_heading(survey), "bold")]
+    blocks: list[Block] = [Heading(_versions(survey))]
     groups = _by_subject(survey.checks)
     if groups:
-        rows = [
-            (
-                *(subject, _TILES[tile], str(len(checks)), _spelt_ratio(checks)),
-                *(_worst(checks), _verdict(checks)),
+        blocks.append(
+            tabulate(
+                groups,
+                [
+                    (Column("quantity", folds=True), lambda key: key[0]),
+                    (Column("tile"), lambda key: label_of(key[1]).removesuffix(" tile")),
+                    (Column("n", right=True), lambda key: str(len(groups[key]))),
+                    (Column("ratio", right=True), lambda key: Cell(_ratio(groups[key]))),
+                    (Column("off", right=True), lambda key: Cell(_worst(groups[key]))),
+                    (Column(""), lambda key: _verdict(groups[key])),
+                ],
             )
-            for (subject, tile), checks in groups.items()
-        ]
-        headers = ("quantity", "tile", "n", "ratio", "off", "")
-        parts += [_table(headers, rows, "llrrrl", ascii_only)]
+        )
     shown = survey.checks if everything else survey.failing
     for (subject, tile), checks in _by_subject(shown).items():
-        parts += [Text(""), *_details(subject, tile, checks, ascii_only)]
-    parts += [Text(f"\n{line}") for line in _closing(survey)]
-    return Group(*parts)
+        blocks += _details(subject, tile, checks)
+    blocks += [paragraph(text) for text in _closing(survey)]
+    return tuple(blocks)
 
 
-def _heading(survey: Survey) -> str:
+def _versions(survey: Survey) -> str:
     """Return what was surveyed: `aihwkit 1.2.0, torch 2.15.0, Python 3.12.1`."""
-    found = survey.versions
     named = {"aihwkit": "aihwkit", "torch": "torch", "Python": "python"}
-    return ", ".join(f"{name} {found.get(key) or 'missing'}" for name, key in named.items())
+    return ", ".join(
+        f"{name} {survey.versions.get(key) or 'missing'}" for name, key in named.items()
+    )
 
 
 def _by_subject(checks: Iterable[Check]) -> dict[tuple[str, str], list[Check]]:
     """Return checks by subject and tile engine, in their order."""
-    found: dict[tuple[str, str], list[Check]] = {}
+    groups: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
-        found.setdefault((check.subject, check.tile), []).append(check)
-    return found
+        groups.setdefault((check.subject, check.tile), []).append(check)
+    return groups
 
 
-def _spelt_ratio(checks: Iterable[Check]) -> str:
+def _ratio(checks: Iterable[Check]) -> str:
     """Spell measured values in units of the expected ones: `0.998 to 1.003`; empty without any."""
     ratios = [f"{check.ratio:.3f}" for check in checks if check.ratio is not None]
     if not ratios:
@@ -73,44 +75,27 @@ def _spelt_ratio(checks: Iterable[Check]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _details(
-    subject: str, tile: str, checks: Sequence[Check], ascii_only: bool
-) -> list[RenderableType]:
-    title = f"{subject}, {_TILES[tile]} tile: {checks[0].formula}"
+def _details(subject: str, tile: str, checks: Sequence[Check]) -> Iterator[Block]:
+    yield Heading(f"{subject}, {label_of(tile)}: {checks[0].formula}")
     measured = [check for check in checks if check.measured is not None]
-    parts: list[RenderableType] = [Text(spelt(title, ascii_only=ascii_only), "bold")]
-    if measured:
-        unit = f", {checks[0].unit}" if checks[0].unit else ""
-        headers = ("where", f"measured{unit}", f"formula{unit}", "may differ by", "off", "")
-        rows = [
-            (
-                *(check.where, f"{check.measured:.5g}", f"{check.expected:.5g}"),
-                *(f"{check.tolerance:.2g}", _worst([check]), _verdict([check])),
-            )
-            for check in measured
-        ]
-        parts.append(_table(headers, rows, "lrrrrl", ascii_only))
     reasons = dict.fromkeys(check.reason for check in checks if check.reason)
-    parts += [Text(f"not measured: {spelt(reason, ascii_only=ascii_only)}") for reason in reasons]
-    return parts
-
-
-def _table(
-    headers: Sequence[str], rows: Iterable[Sequence[str]], sides: str, ascii_only: bool
-) -> Table:
-    justify: dict[str, JustifyMethod] = {"l": "left", "r": "right"}
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for header, side in zip(headers, sides, strict=True):
-        table.add_column(
-            spelt(header, ascii_only=ascii_only), justify=justify[side], overflow="fold"
-        )
-    for cells in rows:
-        *first, verdict = cells
-        table.add_row(
-            *(Text(spelt(cell, ascii_only=ascii_only)) for cell in first),
-            Text(verdict, _STYLES[verdict]),
-        )
-    return table
+    notes = [line(f"not measured: {reason}") for reason in reasons]
+    if not measured:
+        yield from (paragraph(note[0].text) for note in notes)
+        return
+    unit = f", {checks[0].unit}" if checks[0].unit else ""
+    yield tabulate(
+        measured,
+        [
+            (Column("where", folds=True), lambda check: check.where),
+            (Column(f"measured{unit}", right=True), lambda check: f"{check.measured:.5g}"),
+            (Column(f"formula{unit}", right=True), lambda check: f"{check.expected:.5g}"),
+            (Column("may differ by", right=True), lambda check: f"{check.tolerance:.2g}"),
+            (Column("off", right=True), lambda check: Cell(_worst([check]))),
+            (Column(""), lambda check: _verdict([check])),
+        ],
+        notes=notes,
+    )
 
 
 def _worst(checks: Iterable[Check]) -> str:
@@ -119,21 +104,21 @@ def _worst(checks: Iterable[Check]) -> str:
     return f"{max(off):.2f}" if off else ""
 
 
-def _verdict(checks: Sequence[Check]) -> str:
+def _verdict(checks: Sequence[Check]) -> Cell:
     if any(check.measured is not None and not check.passes for check in checks):
-        return _FAILS
-    return _OK if all(check.passes for check in checks) else _UNMEASURED
+        return Cell("deviates", "worst")
+    agrees: tuple[str, Role] = ("agrees", "good")
+    return Cell(*(agrees if all(check.passes for check in checks) else ("not measured", "unsure")))
 
 
-def _closing(survey: Survey) -> list[str]:
-    lines = [f"{_TILES[tile]} tile: {reason}" for tile, reason in survey.tiles.items() if reason]
-    lines += [f"{what}: {reason}" for what, reason in survey.reasons.items()]
+def _closing(survey: Survey) -> Iterator[str]:
+    yield from (f"{label_of(tile)}: {why}" for tile, why in survey.tiles.items() if why)
+    yield from (f"{what}: {why}" for what, why in survey.reasons.items())
     if survey.checks:
-        failing, count = len(survey.failing), len(survey.checks)
-        lines.append(
-            f"{count} condition{'s' * (count != 1)}, {failing or 'none'} off. ratio: measured over "
-            "closed form, of n conditions. off: how far the worst of them lies from it, in units "
-            f"of what may be, which is {ALLOWED_ERRORS:g} standard errors of the sample, or "
-            "rounding where nothing is drawn."
+        failing = len(survey.failing)
+        yield (
+            f"{words.counted(len(survey.checks), 'condition')}, {failing or 'none'} off. ratio: "
+            "measured over closed form, of n conditions. off: how far the worst of them lies from "
+            f"it, in units of what may be, which is {ALLOWED_ERRORS:g} standard errors of the "
+            "sample, or rounding where nothing is drawn."
         )
-    return lines

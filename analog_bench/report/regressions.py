@@ -1,34 +1,39 @@
-"""What regressed in a run, family by family: for the first lines of a summary, and for issues."""
+"""What regressed in a run, family by family: for the first lines of a summary, and as issues."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from analog_bench.gate.verdict import Verdict
 from analog_bench.records import Result
-from analog_bench.report.contents import Contents, Judged
-from analog_bench.report.glyphs import glyphs
-from analog_bench.report.labels import one_line, spelt_change, spelt_detectable
-from analog_bench.report.markdown import escaped
-from analog_bench.report.wording import counted
+from analog_bench.report import words
+from analog_bench.report.contents import Contents, Judged, JudgedCase
+from analog_bench.report.markdown import markdown
+from analog_bench.report.table import (
+    Block,
+    Cell,
+    Column,
+    Heading,
+    Paragraph,
+    Table,
+    paragraph,
+    tabulate,
+)
 
-_GLYPH = glyphs(ascii_only=False)
-_LISTED_AT_MOST = 40
-
+LISTED_AT_MOST = 40
 WORDS = ("Regressed", "Broken")
 """What is said of a family; of several runs that disagree, the first one that any of them says."""
+
+_MARK = "analog-bench-cases"
+_MARK_DIGITS = 16
+_LONGEST = 60_000  # GitHub takes 65,536 characters
 
 
 @dataclass(frozen=True)
 class Regression:
-    """What failed of one family: a model in a study.
-
-    Attributes:
-        study: The study on the model.
-        cases: The cases that regressed or are broken, with their verdicts.
-        digital: The verdicts on the digital model that fail.
-    """
+    """What failed of one family, a model in a study: cases, and verdicts on the digital model."""
 
     study: Judged
     cases: tuple[tuple[Result, Verdict], ...]
@@ -42,7 +47,7 @@ class Regression:
     @property
     def name(self) -> str:
         """The family for a reader: `bert × layer_noise`."""
-        return " × ".join(map(one_line, self.family))
+        return " × ".join(map(words.one_line, self.family))
 
     @property
     def word(self) -> str:
@@ -56,43 +61,63 @@ class Regression:
         """What failed, in numbers: `2 of 53 cases, 1 of them broken, the digital model`."""
         parts = []
         if self.cases:
-            parts.append(f"{len(self.cases)} of {counted(len(self.study.results), 'case')}")
+            parts.append(f"{len(self.cases)} of {words.counted(len(self.study.results), 'case')}")
             broken = sum(verdict.kind == "broken" for _, verdict in self.cases)
             if 0 < broken < len(self.cases):
                 parts.append(f"{broken} of them broken")
         return ", ".join([*parts, *(["the digital model"] if self.digital else [])])
 
-    def lines(self) -> Iterator[str]:
-        """Yield a table of the cases in Markdown, line by line."""
+    def blocks(self) -> Iterator[Block]:
+        """Yield what is wrong with the digital model, and the cases."""
         for verdict in self.digital:
-            yield f"**digital model: {escaped(one_line(verdict.reason))}**"
-            yield ""
-        if not self.cases:
-            return
-        yield "| case | verdict | change | detects | why |"
-        yield "|---|---|---:|---:|---|"
-        for result, verdict in self.cases[:_LISTED_AT_MOST]:
-            cells = (
-                one_line(result.case_id),
-                verdict.kind,
-                spelt_change(verdict, self.study.main, _GLYPH) or _GLYPH.absent,
-                spelt_detectable(verdict, self.study.main) or _GLYPH.absent,
-                one_line(verdict.reason),
-            )
-            yield "| " + " | ".join(map(escaped, cells)) + " |"
-        yield ""
-        if len(self.cases) > _LISTED_AT_MOST:
-            yield f"... and {len(self.cases) - _LISTED_AT_MOST} more."
-            yield ""
+            yield paragraph(f"digital model: {words.one_line(verdict.reason)}", role="strong")
+        if self.cases:
+            yield cases_table([(self.study, *pair) for pair in self.cases])
+
+
+@dataclass(frozen=True)
+class Issue:
+    """An issue about one family.
+
+    Attributes:
+        title: The family, after `Regressed`, or `Broken` where nothing of it could be compared.
+        titles: Every title that an open issue of this family may have: how it is found again.
+        body: Markdown.
+        mark: A hidden line of the body that differs where other cases failed.
+        counted: What failed, in numbers.
+    """
+
+    title: str
+    titles: tuple[str, ...]
+    body: str
+    mark: str
+    counted: str
+
+
+def cases_table(cases: Sequence[JudgedCase], *, studies: bool = False) -> Table:
+    """Return cases with their verdicts, the first 40 of them; with their studies if asked to."""
+    study = Column("study"), lambda case: words.one_line(case[1].study)
+    more = len(cases) - LISTED_AT_MOST
+    return tabulate(
+        cases[:LISTED_AT_MOST],
+        [
+            *([study] if studies else []),
+            (Column("case", folds=True), lambda case: words.one_line(case[1].case_id)),
+            (Column("verdict"), lambda case: Cell(case[2].kind, case[2].kind)),
+            (Column("change", right=True), lambda case: words.change_text(case[2], case[0].main)),
+            (
+                Column("detects", right=True),
+                lambda case: words.detectable_text(case[2], case[0].main),
+            ),
+            (Column("why", folds=True), lambda case: words.one_line(case[2].reason)),
+        ],
+        notes=[f"... and {more} more."] if more > 0 else [],
+    )
 
 
 def regressions_of(contents: Contents) -> list[Regression]:
-    """Return the families in which something regressed or is broken, the most cases first.
-
-    Args:
-        contents: A run with its verdicts.
-    """
-    found = []
+    """Return the families in which something regressed or is broken, the most cases first."""
+    regressions = []
     for study in contents.studies:
         cases = tuple(
             (result, verdict)
@@ -101,31 +126,16 @@ def regressions_of(contents: Contents) -> list[Regression]:
         )
         digital = tuple(verdict for verdict in study.digital.values() if verdict.fails)
         if cases or digital:
-            found.append(Regression(study, cases, digital))
-    return sorted(found, key=lambda one: (-len(one.cases), one.family))
+            regressions.append(Regression(study, cases, digital))
+    return sorted(regressions, key=lambda one: (-len(one.cases), one.family))
 
 
-def environment_line(contents: Contents) -> str:
-    """Say where a run was made, in one line: versions, device, commit, start."""
-    manifest = contents.manifest
-    known = manifest.environment
-    named = [f"{name} {known[name]}" for name in ("aihwkit", "torch", "python") if known.get(name)]
-    place = [str(known[name]) for name in ("device", "cpu") if known.get(name)]
-    commit = [f"commit {manifest.commit[:9]}"] if manifest.commit else []
-    return one_line(", ".join([*named, *place, *commit, manifest.created]))
-
-
-def headline(found: Sequence[Regression], contents: Contents) -> str:
-    """Return the first line of a summary: what regressed, or how many cases were compared.
-
-    Args:
-        found: What regressed.
-        contents: The run.
-    """
-    if found:
+def headline(regressions: Sequence[Regression], contents: Contents) -> str:
+    """Return the first line of a summary: what regressed, or how many cases were compared."""
+    if regressions:
         parts = []
         for word in WORDS:
-            families = [f"{one.name} ({one.counted})" for one in found if one.word == word]
+            families = [f"{one.name} ({one.counted})" for one in regressions if one.word == word]
             if families:
                 parts.append(f"{word}: {'; '.join(families)}")
         return ". ".join(parts)
@@ -133,5 +143,75 @@ def headline(found: Sequence[Regression], contents: Contents) -> str:
     total = sum(len(study.results) for study in contents.studies)
     compared = sum(verdict.change is not None for verdict in judged)
     if not compared:
-        return f"Nothing was compared with a baseline: {counted(total, 'case')}"
-    return f"Nothing regressed: {compared} of {counted(total, 'case')} compared with a baseline"
+        return f"Nothing was compared with a baseline: {words.counted(total, 'case')}"
+    cases = words.counted(total, "case")
+    return f"Nothing regressed: {compared} of {cases} compared with a baseline"
+
+
+def issues_of(runs: Sequence[Contents], address: str = "") -> list[Issue]:
+    """Return the issues that runs of one night call for, one a model and study.
+
+    Args:
+        runs: The runs with their verdicts, such as those of several environments.
+        address: Where the night's logs and files are; empty where that is not known.
+    """
+    families: dict[tuple[str, str], list[tuple[Contents, Regression]]] = {}
+    for contents in runs:
+        for regression in regressions_of(contents):
+            families.setdefault(regression.family, []).append((contents, regression))
+    return [_issue(of_family, address) for _, of_family in sorted(families.items())]
+
+
+def _issue(of_family: Sequence[tuple[Contents, Regression]], address: str) -> Issue:
+    name = of_family[0][1].name
+    mark = _mark(of_family)
+    body = f"{mark}\n{markdown(list(_blocks(of_family, address)))}"
+    if len(body) > _LONGEST:
+        body = body[:_LONGEST].rpartition("\n")[0] + "\n\n... cut here; the files have the rest.\n"
+    words = {regression.word for _, regression in of_family}
+    return Issue(
+        title=next(f"{word}: {name}" for word in WORDS if word in words),
+        titles=tuple(f"{word}: {name}" for word in WORDS),
+        body=body,
+        mark=mark,
+        counted="; ".join(dict.fromkeys(regression.counted for _, regression in of_family)),
+    )
+
+
+def _blocks(of_family: Sequence[tuple[Contents, Regression]], address: str) -> Iterator[Block]:
+    first = of_family[0][1]
+    yield paragraph(f"{first.name}: {first.study.scope.question}")
+    if address:
+        yield Paragraph(((Cell("Last seen in "), Cell(address, href=address), Cell(".")),))
+    for contents, regression in of_family:
+        yield Heading(f"{regression.counted}, {contents.source}")
+        yield paragraph(_environment(contents))
+        yield from regression.blocks()
+    advice = (
+        Cell(
+            "This text is written anew every night in which the family regresses. Where the change "
+            "is wanted, store it with "
+        ),
+        Cell("analog-bench baselines update RUN", "code"),
+        Cell(", and close the issue."),
+    )
+    yield Paragraph((advice,))
+
+
+def _environment(contents: Contents) -> str:
+    """Say where a run was made, in one line: versions, device, commit, start."""
+    manifest = contents.manifest
+    known = manifest.environment
+    named = [f"{name} {known[name]}" for name in ("aihwkit", "torch", "python") if known.get(name)]
+    place = [str(known[name]) for name in ("device", "cpu") if known.get(name)]
+    commit = [f"commit {words.commit_label(manifest.commit)}"] if manifest.commit else []
+    return words.one_line(", ".join([*named, *place, *commit, manifest.created]))
+
+
+def _mark(of_family: Sequence[tuple[Contents, Regression]]) -> str:
+    cases = sorted(
+        {f"{result.case_id} {verdict.kind}" for _, r in of_family for result, verdict in r.cases}
+        | {f"digital {verdict.metric}" for _, r in of_family for verdict in r.digital}
+    )
+    digest = hashlib.sha256("\n".join(cases).encode("utf-8", "replace")).hexdigest()
+    return f"<!-- {_MARK} {digest[:_MARK_DIGITS]} -->"

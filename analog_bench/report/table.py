@@ -1,69 +1,158 @@
-"""The table of a study: what each layer lost, drawn so that the profile is seen at a glance."""
+"""The one table of every report, and the headings and paragraphs around it.
+
+Pure data: `terminal_drawing`, `markdown` and the page's templates draw it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, TypeVar
 
-from rich.table import Table
+from analog_bench.gate.verdict import Kind
+from analog_bench.report.words import ABSENT
 
-from analog_bench.gate.verdict import Verdict
-from analog_bench.records import Identity, Metric, Result
-from analog_bench.report.caption import caption, of_a_star, of_change
-from analog_bench.report.columns import A_STAR, CHANGE, columns
-from analog_bench.report.glyphs import glyphs
-from analog_bench.report.layout import fitting, laid_out
-from analog_bench.report.profile import profile
+T = TypeVar("T")
+
+Role: TypeAlias = Kind | Literal["", "good", "bad", "unsure", "strong", "muted", "worst", "code"]
+"""What a text means, which every drawing shows in its own way; a verdict is a role."""
 
 
-def layer_table(
-    results: Sequence[Result],
-    verdicts: Mapping[Identity, Verdict],
-    metrics: Sequence[Metric],
-    *,
-    width: int,
-    data: str = "",
-    title: str = "",
-    ascii_only: bool = False,
-) -> Table:
-    """Draw the table of one study on one model.
+@dataclass(frozen=True)
+class Cell:
+    """A text with its meaning: a cell of a table, or a piece of a line.
 
-    One row a case, by depth; columns for whatever varies among the cases (noise, drift time, tile,
-    hardware, weights). Columns of less importance are left out where the width is short. The worst
-    layers are marked, and named in words below the table.
-
-    Args:
-        results: The study's results, at least one.
-        verdicts: What tells a result apart to its verdict; cases without one show none.
-        metrics: Metrics to show, the main one first: the drop, its bar, the marks, A* and the
-            ranking are its.
-        width: Columns of the terminal.
-        data: The examples, for the sentence below the table, e.g. `96 embedded questions`.
-        title: Heading; study and model by default.
-        ascii_only: Draw with ASCII alone, for streams that are not UTF-8.
-
-    Returns:
-        The table, `width` columns wide at most (from about 50 on).
-
-    Raises:
-        ValueError: No results or no metrics.
+    Attributes:
+        text: The text; it may have several lines.
+        role: Its meaning.
+        note: A remark: below the text in a terminal and in Markdown, a tooltip on the page.
+        short: A shorter spelling for narrow terminals; empty where there is none.
+        href: Address of the raw values on the page; empty without.
+        bar: Length of a bar that stands in place of the text, 0 to 1.
+        heat: Depth of the background's colour on the page, 0 to 1.
+        value: Number to sort by on the page.
     """
-    if not results or not metrics:
-        raise ValueError("a table needs results and metrics")
-    glyph = glyphs(ascii_only)
-    rows = profile(results, metrics)
-    possible = columns(rows, verdicts, metrics, glyph)
-    chosen = fitting(possible, width, glyph)
-    explained = caption(rows, metrics, data, glyph)
-    headers = {column.header for column in chosen}
-    if A_STAR in headers:
-        explained.append(f"\n{of_a_star(metrics[0], glyph)}")
-    if CHANGE in headers:
-        explained.append(f"\n{of_change(metrics[0])}")
-    # There is one where anything was compared, whether it fits or not.
-    if any(column.header == CHANGE for column in possible):
-        explained.append("\nVerdicts are on the change since the baseline, not on the loss.")
-    left_out = [column.header for column in possible if column.header not in {*headers, ""}]
-    if left_out:
-        explained.append(f"\nLeft out for want of width: {', '.join(left_out)}.")
-    heading = title or f"{results[0].study}: {results[0].model}"
-    return laid_out(chosen, heading, explained, ascii_only=ascii_only)
+
+    text: str
+    role: Role = ""
+    note: str = ""
+    short: str = ""
+    href: str = ""
+    bar: float | None = None
+    heat: float | None = None
+    value: float | None = None
+
+
+Line: TypeAlias = tuple[Cell, ...]
+"""A line of text in pieces, each with its role."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column.
+
+    Attributes:
+        header: Its heading.
+        right: Whether its cells are flush right, as numbers are.
+        priority: How soon it is left out where there is no room: 0 never, the highest first.
+        folds: Whether its texts may be broken where even the columns that stay are too wide; where
+            no column's may, all may: a number cut short would lie.
+        notes: Sentences on what it holds; shown wherever the column is.
+        tooltip: Remark on its heading, on the page.
+        heat: Whether the page colours its cells by their heat, and sorts rows by it.
+        names_rows: Whether its cells name their rows: headings on the page, and shortened, in
+            their middle if need be, where a terminal has little room.
+    """
+
+    header: str
+    right: bool = False
+    priority: int = 0
+    folds: bool = False
+    notes: tuple[str, ...] = ()
+    tooltip: str = ""
+    heat: bool = False
+    names_rows: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        columns: From left to right.
+        rows: One cell for each column.
+        notes: Paragraphs below it.
+        frame: `rule` for a rule below the headings, `grid` for lines between all cells.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[Line, ...] = ()
+    frame: Literal["plain", "rule", "grid"] = "plain"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading; level 1 is that of a whole document."""
+
+    text: str
+    level: int = 3
+    role: Role = "strong"
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Lines of text, each of which begins on its own line, or the points of a list."""
+
+    lines: tuple[Line, ...]
+    bullets: bool = False
+
+
+Block: TypeAlias = Table | Heading | Paragraph
+Blocks: TypeAlias = Sequence[Block]
+
+Spelling: TypeAlias = Callable[[T], Cell | str]
+
+
+def tabulate(
+    items: Iterable[T],
+    columns: Iterable[tuple[Column, Spelling[T]]],
+    *,
+    notes: Iterable[Line | str] = (),
+    frame: Literal["plain", "rule", "grid"] = "plain",
+) -> Table:
+    """Return the table with a row for each item.
+
+    Each column comes with the function that returns an item's cell; an empty string becomes the
+    sign that there is nothing to show.
+    """
+    pairs = list(columns)
+    rows = tuple(tuple(_cell(spell(item)) for _, spell in pairs) for item in items)
+    lines = tuple(line(note) if isinstance(note, str) else note for note in notes)
+    return Table(tuple(column for column, _ in pairs), rows, lines, frame)
+
+
+def line(text: str, role: Role = "") -> Line:
+    """Return a line of one piece."""
+    return (Cell(text, role),)
+
+
+def paragraph(*texts: str, role: Role = "") -> Paragraph:
+    """Return lines of one role."""
+    return Paragraph(tuple(line(text, role) for text in texts))
+
+
+def linked(text: str, href: str) -> Cell:
+    """Return a cell that leads to its raw values; one that shows nothing leads nowhere."""
+    return Cell(text, href=href) if text else absent()
+
+
+def absent() -> Cell:
+    """Return the cell that shows that there is nothing to show."""
+    return Cell(ABSENT, "muted")
+
+
+def _cell(given: Cell | str) -> Cell:
+    if isinstance(given, Cell):
+        return given
+    return Cell(given) if given else absent()

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from analog_bench.analog.rules import check_case
 from analog_bench.case import Case
 from analog_bench.errors import UsageError
 from analog_bench.session.settings import Settings
+from analog_bench.simulators.registry import DEFAULT_TILE, check_case
 from analog_bench.study import Study, list_cases
 from analog_bench.zoo.lock import read_lock
 from analog_bench.zoo.specs import HUB_IDS, ModelSpec, find
@@ -52,7 +52,10 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
         specs = {model: spec for model, spec in specs.items() if spec.task == "lm"}
     layers_of = {model: spec.layers for model, spec in specs.items()}
     budget = study.budgets[settings.budget]
-    cases = list_cases(study, settings.choice, layers_of, budget) if layers_of else []
+    choice = settings.choice
+    cases = (
+        list_cases(study, choice, layers_of, budget, usual_tile=DEFAULT_TILE) if layers_of else []
+    )
     tiles = any(case.noise.WHERE == "tile" for case in cases)
     if settings.choice.hardware != "ideal" and cases and not tiles:
         names = ", ".join(dict.fromkeys(case.noise.NAME for case in cases))

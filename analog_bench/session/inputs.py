@@ -14,7 +14,7 @@ from analog_bench.tasks.task import Task
 from analog_bench.tasks.text_generation import TextGeneration
 from analog_bench.zoo.load import LoadedModel
 from analog_bench.zoo.specs import ModelSpec
-from analog_bench.zoo.specs import Task as Kind
+from analog_bench.zoo.structure import Task as Kind
 
 _MODELS: Mapping[Kind, str] = MappingProxyType(
     {"qa": "a question-answering model", "lm": "a language model"}
@@ -75,7 +75,7 @@ def make_task(
             source, examples=examples, data_folder=data_folder, lock=lock
         )
         return QuestionAnswering(questions.name, questions.rows, loaded.tokenizer)
-    protocol, positions = LmProtocol(), loaded.spec.architecture.positions
+    protocol, positions = LmProtocol(), loaded.spec.structure.positions
     if positions < protocol.block:
         raise UsageError(
             f"{loaded.spec.name} takes {positions} tokens at most, the protocol needs "

@@ -12,7 +12,7 @@ from analog_bench.gate.verdict import needs_confirmation
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.session.recorder import Record
-from analog_bench.simulators.probe import require_tile
+from analog_bench.simulators.registry import find_simulator
 from analog_bench.study import Budget, Study
 
 
@@ -67,7 +67,7 @@ def _measured(
     models: ModelCache, study: Study, case: Case, runner: Runner, budget: Budget
 ) -> Result:
     if case.noise.WHERE == "tile":
-        require_tile(case.tile)
+        find_simulator(case.tile).require()
     result = runner.measure(case, _initial_chips(case, budget))
     if result.status != "measured" or not case.draws:
         return result

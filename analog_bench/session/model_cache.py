@@ -204,8 +204,5 @@ def environment_facts(device: str) -> dict[str, Json]:
         "device": device,
         "devices": list(here.devices),
         "threads": here.threads,
-        "tiles": {
-            "torch": here.torch_tile.reason or "works",
-            "cpp": here.cpp_tile.reason or "works",
-        },
+        "tiles": {name: tile.reason or "works" for name, tile in here.tiles.items()},
     }

@@ -67,13 +67,13 @@ def _tried(
 
 
 def _write_page(path: Path, contents: Contents) -> None:
-    from analog_bench.report.html.page import write_page
+    from analog_bench.report.page.document import write_page
 
     write_page(path, contents)
 
 
 def _append_summary(path: Path, contents: Contents) -> None:
-    from analog_bench.report.step_summary import step_summary
+    from analog_bench.report.ci_summaries import step_summary
 
     # Several steps of a job, and several runs of a step, share the file.
     with path.open("a", encoding="utf-8") as file:

@@ -13,21 +13,19 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
-from analog_bench.analog.reason import reason_of
-from analog_bench.analog.rules import TILE_NAMES, TORCH_VARIANT
-from analog_bench.noise import Ideal, Noise, Pcm, Preset, Tile
+from analog_bench.noise import Ideal, Noise, Pcm, Preset
 from analog_bench.simulators.physics.specimen import numbers, on_chip
-from analog_bench.simulators.probe import probe
+from analog_bench.simulators.registry import find_simulator, label_of
+from analog_bench.simulators.trial import reason_of
+from analog_bench.simulators.versions import CPP, TORCH
 
 _WIDTH, _VECTORS = 256, 128
 _DAY_S = 86_400.0
 _TRIES = 7
-_PRESETS: dict[Tile, str] = {"torch": TORCH_VARIANT, "cpp": "StandardHWATrainingPreset"}
 Piece = Callable[[], object]
 
 
@@ -44,23 +42,22 @@ def work(stack: ExitStack) -> tuple[dict[str, Piece], dict[str, str]]:
     digital = nn.Linear(_WIDTH, _WIDTH, bias=False)
     can: dict[str, Piece] = {"digital product": lambda: digital(x)}
     cannot: dict[str, str] = {}
-    here = probe()
-    for tile in get_args(Tile):
-        if not here.tile(tile).usable:
+    for tile in (TORCH, CPP):
+        if not find_simulator(tile).status.usable:
             continue
         for name, prepare in _of_tile(tile, weight, x, stack).items():
             try:
                 piece = prepare()
                 piece()
             except Exception as problem:  # aihwkit does not declare what its parts raise
-                cannot[f"{TILE_NAMES[tile]}: {name}"] = reason_of(problem)
+                cannot[f"{label_of(tile)}: {name}"] = reason_of(problem)
             else:
-                can[f"{TILE_NAMES[tile]}: {name}"] = piece
+                can[f"{label_of(tile)}: {name}"] = piece
     return can, cannot
 
 
 def _of_tile(
-    tile: Tile, weight: Tensor, x: Tensor, stack: ExitStack
+    tile: str, weight: Tensor, x: Tensor, stack: ExitStack
 ) -> dict[str, Callable[[], Piece]]:
     """Return what prepares each piece of work on a tile engine."""
 
@@ -82,9 +79,14 @@ def _of_tile(
 
     return {
         "ideal product": lambda: reading(Ideal()),
-        "preset's product": lambda: reading(Preset(_PRESETS[tile]), input_range=1.0),
+        "preset's product": lambda: reading(Preset(_standard(tile)), input_range=1.0),
         "pcm programmed, drifted": programming,
     }
+
+
+def _standard(tile: str) -> str:
+    """Return the preset of a tile engine that has input ranges, as real hardware has."""
+    return next(name for name, has_ranges in find_simulator(tile).presets.items() if has_ranges)
 
 
 def shortest(piece: Piece) -> float:

@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from importlib import metadata
 from types import MappingProxyType
 
+from analog_bench.noise import Preset
+
+TORCH, CPP = "torch", "cpp"
+"""Names of aihwkit's two tile engines."""
+TORCH_VARIANT = Preset.name
+"""`StandardHWATrainingPreset` for the torch tile, this project's own."""
 PACKAGES = ("torch", "aihwkit", "transformers", "datasets")
 
 
@@ -56,15 +62,18 @@ WHEELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def versions() -> dict[str, str | None]:
+def versions(*others: str) -> dict[str, str | None]:
     """Return the version of Python and of each package that results depend on.
+
+    Args:
+        *others: Further distributions; an empty name is left out.
 
     Returns:
         `python`, `torch`, `aihwkit`, `transformers` and `datasets` by name; None where a package
         is not installed. Nothing is imported.
     """
     found: dict[str, str | None] = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in filter(None, (*PACKAGES, *others)):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -73,8 +73,7 @@ class Journal:
     def create(cls, run_file: Path, manifest: Manifest) -> Journal:
         """Start the journal of a new run, beside the run file.
 
-        A journal that holds no result, left by a run that was killed early, is replaced. The folder
-        is made where missing.
+        A journal that holds no result, left by a run that was killed early, is replaced.
 
         Raises:
             StoreError: The folder cannot be written to or cannot hold a write-ahead log, another
@@ -114,8 +113,7 @@ class Journal:
     def resume(cls, run_file: Path) -> Journal:
         """Go on with the journal of a run that was killed; `held` tells what is measured already.
 
-        Whether the numbers still mean the same is for `environment.resume_conflicts` to say, from
-        the manifest in `held`.
+        Whether the numbers still mean the same is for `environment.resume_conflicts` to say.
 
         Raises:
             StoreError: There is no journal, it holds nothing, it is damaged, or another run writes
@@ -188,11 +186,9 @@ class Journal:
         self._close(delete=False)
 
     def __enter__(self) -> Journal:
-        """Return the journal."""
         return self
 
     def __exit__(self, *problem: object) -> None:
-        """Close the journal."""
         self.close()
 
     def _close(self, *, delete: bool) -> None:

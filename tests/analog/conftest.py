@@ -18,9 +18,7 @@ from transformers import (
 
 from analog_bench.analog.chip import Chip, install
 from analog_bench.noise import Noise
-from analog_bench.simulators.probe import probe
-
-ENVIRONMENT = probe()
+from analog_bench.simulators.registry import find_simulator
 
 
 class OneLayer(nn.Module):
@@ -48,7 +46,7 @@ def cpp() -> str:
 
 
 def usable(tile: str) -> str:
-    status = ENVIRONMENT.tile(tile)
+    status = find_simulator(tile).status
     if not status.usable:
         pytest.skip(status.reason)
     return tile
@@ -63,9 +61,15 @@ def one_layer() -> type[OneLayer]:
 def effective() -> Callable[..., Tensor]:
     """Read the weights that a chip computes with, by products with unit vectors."""
 
-    def read(weight: Tensor, noise: Noise, drift_s: float | None = None, **setup: object) -> Tensor:
+    def read(
+        weight: Tensor,
+        noise: Noise,
+        drift_s: float | None = None,
+        tile: str = "torch",
+        **setup: object,
+    ) -> Tensor:
         model = OneLayer(weight).eval()
-        options = {"chip": 0, "seed": 1, **setup}
+        options = {"chip": 0, "seed": 1, "simulator": find_simulator(tile), **setup}
         with install(model, layers=("dense",), noise=noise, **options) as chip:
             return read_weights(model, chip, drift_s)
 

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from analog_bench.analog.chip import Chip, install
 from analog_bench.analog.layers import find
+from analog_bench.analog.rules import family_of
 from analog_bench.errors import UsageError
 from analog_bench.noise import IrDrop, Noise, ReramWan2022, families, parse_noise
+from analog_bench.simulators.registry import find_simulator
 
 FFN = "encoder.layer.0.output.dense"
 QUERY = "encoder.layer.1.attention.self.query"
@@ -25,11 +27,16 @@ SEVERITIES = {FFN: 0.05, QUERY: 0.05, HEAD: 0.05}
 DAY = 86_400.0
 
 
+def has(family: type[Noise], tile: str) -> bool:
+    acting = family_of(family())
+    return acting.WHERE == "tile" and type(acting) in find_simulator(tile).noises
+
+
 def everywhere() -> Iterator[object]:
     """Every family on every tile engine it can be had on, presets included."""
     for name, family in families().items():
         if name != "preset":
-            for tile in family.TILES or ("torch",):
+            for tile in [t for t in ("torch", "cpp") if has(family, t)] or ["torch"]:
                 # The wires of a tile as small as these are too short to matter.
                 noise = IrDrop(100.0) if family is IrDrop else family()
                 yield pytest.param(noise, tile, id=f"{name}-{tile}")
@@ -49,7 +56,7 @@ def chip_in(
     chip: int = 0,
     seed: int = 1,
 ) -> Iterator[Chip]:
-    setup = {"layers": layers, "chip": chip, "seed": seed, "tile": tile}
+    setup = {"layers": layers, "chip": chip, "seed": seed, "simulator": find_simulator(tile)}
     known = {"input_ranges": RANGES, "severities": SEVERITIES}
     with install(model, noise=noise, **known, **setup) as installed:
         yield installed
@@ -141,6 +148,7 @@ def test_its_memory_is_free_at_once(
 def test_also_when_a_later_layer_cannot_be_programmed(bert: nn.Module) -> None:
     before = state(bert)
     setup = {"layers": (FFN, HEAD), "chip": 0, "seed": 1, "input_ranges": {FFN: 2.0}}
+    setup["simulator"] = find_simulator("torch")
     noise = parse_noise("preset:StandardHWATrainingTorch")
     with pytest.raises(ValueError, match="qa_outputs"), install(bert, noise=noise, **setup):
         pass
@@ -229,6 +237,7 @@ def test_strengths_share_their_draws(one_layer: type, weak: str, strong: str, ra
     moved = []
     for text in (weak, strong):
         setup = {"layers": ("dense",), "noise": parse_noise(text), "chip": 0, "seed": 1}
+        setup["simulator"] = find_simulator("torch")
         with install(model, **setup) as chip, torch.inference_mode(), chip.reading(batch=0):
             moved.append(model(x).double() - (x @ weight.T).double())
     if weak.startswith("pcm"):
@@ -253,6 +262,7 @@ def test_a_layer_computed_twice_in_one_reading_draws_twice(one_layer: type) -> N
     x = torch.ones(3, 6)
     for text in ("white_output", "out_noise"):
         setup = {"layers": ("dense",), "noise": parse_noise(text), "chip": 0, "seed": 1}
+        setup["simulator"] = find_simulator("torch")
         with install(model, **setup) as chip, torch.inference_mode():
             with chip.reading(batch=0):
                 first, second = model(x), model(x)

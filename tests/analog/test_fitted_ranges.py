@@ -8,7 +8,7 @@ from torch import nn
 
 from analog_bench.analog.fitted_ranges import Converters, fit_input_ranges
 from analog_bench.analog.input_ranges import observe_input_ranges
-from analog_bench.analog.rules import TORCH_VARIANT
+from analog_bench.simulators.versions import TORCH_VARIANT
 
 kit = pytest.importorskip("analog_bench.simulators.aihwkit")
 

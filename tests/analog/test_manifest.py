@@ -19,6 +19,7 @@ from analog_bench.analog.manifest import (
 )
 from analog_bench.errors import UsageError
 from analog_bench.noise import Ideal
+from analog_bench.simulators.registry import find_simulator
 
 INPUT_IDS = torch.arange(12).view(2, 6)
 
@@ -158,16 +159,17 @@ def test_coverage_counts_what_really_is_a_tile(bert: nn.Module, tile: str) -> No
     layers = manifest(bert)
     nothing = coverage(bert, layers)
     assert (nothing.weights, nothing.macs, nothing.on_tiles) == (0.0, 0.0, ())
+    simulator = find_simulator(tile)
     products = [layer for layer in layers if layer.kind == "matmul"]
     chosen = ("encoder.layer.0.output.dense", "qa_outputs")
-    with install(bert, layers=chosen, noise=Ideal(), chip=0, seed=1, tile=tile):
+    with install(bert, layers=chosen, noise=Ideal(), chip=0, seed=1, simulator=simulator):
         some = coverage(bert, layers)
     share = (24 * 40 + 2 * 24) / sum(layer.weights for layer in products)
     assert some.on_tiles == chosen
     assert (some.weights, some.macs) == pytest.approx((share, share))
     assert set(some.digital) | set(chosen) == {layer.name for layer in products}
     names = [layer.name for layer in products]
-    with install(bert, layers=names, noise=Ideal(), chip=0, seed=1, tile=tile):
+    with install(bert, layers=names, noise=Ideal(), chip=0, seed=1, simulator=simulator):
         everything = coverage(bert, layers)
     assert (everything.weights, everything.macs, everything.digital) == (1.0, 1.0, ())
     assert coverage(bert, layers) == nothing

@@ -14,15 +14,18 @@ from analog_bench.analog.clean_inputs import CleanInputs
 from analog_bench.analog.severity import output_error, solve_severity
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, WhiteOutput, families
+from analog_bench.simulators.registry import find_simulator
 from tests.analog.conftest import usable
 
 DAY = 86_400.0
+TORCH = find_simulator("torch")
 OUT, IN = 128, 24
 ON_TILES = [
     (name, tile)
     for name, cls in families().items()
     if cls.SEVERITY and cls.WHERE == "tile"
-    for tile in cls.TILES
+    for tile in ("torch", "cpp")
+    if cls in find_simulator(tile).noises
 ]
 OFF_TILES = [
     (name, "torch") for name, cls in families().items() if cls.SEVERITY and cls.WHERE != "tile"
@@ -56,7 +59,7 @@ def solved(model):
     """Solve for the one layer; inputs are those of seed 0."""
 
     def solve(noise: EqualError, **setup: object) -> float:
-        options = {"seed": 1, "drift_s": time_of(noise), **setup}
+        options = {"seed": 1, "drift_s": time_of(noise), "simulator": TORCH, **setup}
         return solve_severity(model, "dense", noise, inputs(0), **options)
 
     return solve
@@ -67,7 +70,8 @@ def fresh_error(model):
     """The mean error at a severity on inputs and chips that the solution has not seen."""
 
     def measure(noise: EqualError, severity: float, chips: int = 8, **setup: object) -> float:
-        options = {"drift_s": time_of(noise), "severities": {"dense": severity}, **setup}
+        options = {"drift_s": time_of(noise), "severities": {"dense": severity}}
+        options |= {"simulator": TORCH, **setup}
         return fmean(
             output_error(model, "dense", noise, inputs(99), chip=chip, seed=2, **options)
             for chip in range(chips)
@@ -85,8 +89,10 @@ def test_fresh_inputs_err_as_asked(name, tile, solved, fresh_error) -> None:
     close = 0.1 if name == "stuck" else 0.05
     for error in (0.2, 0.5) if name == "stuck" else (0.05, 0.2):
         noise = EqualError(name, error)
-        severities.append(solved(noise, tile=tile))
-        assert fresh_error(noise, severities[-1], tile=tile) == pytest.approx(error, rel=close)
+        severities.append(solved(noise, simulator=find_simulator(tile)))
+        assert fresh_error(noise, severities[-1], simulator=find_simulator(tile)) == pytest.approx(
+            error, rel=close
+        )
     less, more = severities
     assert less < more
     assert float(f"{less:.3g}") == less
@@ -95,9 +101,10 @@ def test_fresh_inputs_err_as_asked(name, tile, solved, fresh_error) -> None:
 @pytest.mark.parametrize(("name", "tile"), [("pcm", "torch"), ("stuck", "torch"), *OFF_TILES])
 def test_the_error_goes_up_with_the_severity(name, tile, solved, fresh_error) -> None:
     noise = EqualError(name, 0.1)
-    severity = solved(noise, tile=tile)
+    severity = solved(noise, simulator=find_simulator(tile))
     errors = [
-        fresh_error(noise, severity * factor, chips=1, tile=tile) for factor in (0.2, 0.9, 1.1, 3)
+        fresh_error(noise, severity * factor, chips=1, simulator=find_simulator(tile))
+        for factor in (0.2, 0.9, 1.1, 3)
     ]
     assert errors == sorted(errors)
     assert errors[0] < 0.06 < 0.16 < errors[-1]
@@ -122,6 +129,7 @@ def test_a_chip_draws_what_it_draws_under_the_family_itself(name, solved, model)
     outputs, prints = [], []
     for given, severities in ((noise, {"dense": severity}), (plain, None)):
         options = {"noise": given, "severities": severities, "chip": 5, "seed": 9}
+        options["simulator"] = TORCH
         with install(model, layers=["dense"], **options) as chip:
             assert chip.solved == ({} if severities is None else {"dense": plain})
             assert chip.paired
@@ -177,7 +185,7 @@ def test_the_errors_of_the_hardware_count(solved, fresh_error) -> None:
 
 def test_what_saturates_says_how_far_it_goes(solved) -> None:
     with pytest.raises(UsageError, match=r"s_shape,error=1.5 is out of reach for dense") as caught:
-        solved(EqualError("s_shape", 1.5), tile=usable("cpp"))
+        solved(EqualError("s_shape", 1.5), simulator=find_simulator(usable("cpp")))
     assert "the largest error that the family has there is 1, with s_shape:" in str(caught.value)
     # Right after programming nothing has drifted, whatever the exponents.
     nothing = EqualError("pcm:prog=0+read=0", 0.1, parameter="drift")

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.store.baseline_file import read_cases, read_digital
 from analog_bench.store.run_file import write_run
-from tests.report.html.example_report import example_run
+from tests.report.example_report import example_run
 
 RUN = replace(
     example_run(), results=tuple(r for r in example_run().results if r.study == "noise_types")

@@ -2,14 +2,12 @@
 
 import json
 import math
-import os
 import random
 import re
 import sys
 
 import optuna
 import pytest
-from rich.console import Console
 
 from analog_bench.cli import main
 from analog_bench.errors import StoreError
@@ -19,6 +17,7 @@ from analog_bench.hwa.search_storage import STORAGE, STUDY
 from analog_bench.hwa.trial import SearchResult, Trial
 from analog_bench.records import Metric
 from analog_bench.report.search_table import search_table
+from analog_bench.report.terminal_drawing import printed
 from tests.hub_stand_in import HubStandIn, run_client, tiny_bert
 
 CLIENT = "import sys; from analog_bench.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -137,12 +136,6 @@ def found_of(values, direction="maximize"):
     return SearchResult(tuple(trial(n, value) for n, value in enumerate(values)), direction)
 
 
-def drawn(table):
-    console = Console(width=90, file=open(os.devnull, "w"), record=True)  # noqa: SIM115
-    console.print(table)
-    return console.export_text()
-
-
 def test_the_table_has_the_best_trials_and_the_default():
     trials = (
         trial(0, 40.0),
@@ -151,13 +144,15 @@ def test_the_table_has_the_best_trials_and_the_default():
         trial(3, None, "diverged"),
         trial(4, 41.0),
     )
-    told = drawn(search_table(SearchResult(trials, "maximize"), "metric", title="tiny", shown=2))
+    told = printed(
+        search_table(SearchResult(trials, "maximize"), "metric", title="tiny", shown=2), 90
+    )
     lines = [line.split() for line in told.splitlines()]
     numbers = [words[:2] for words in lines if words and words[0].isdigit() and len(words) > 3]
     assert numbers[:3] == [["1", "42.5000"], ["4", "41.0000"], ["0", "default"]]
     assert "5 trials: 3 complete, 1 pruned, 1 diverged; 1 started again" in " ".join(told.split())
-    down = drawn(
-        search_table(SearchResult(trials, "minimize"), "loss", title="tiny", ascii_only=True)
+    down = printed(
+        search_table(SearchResult(trials, "minimize"), "loss", title="tiny"), 90, encoding="ascii"
     )
     assert re.search(r"0 default +40\.0000(.|\n)*4 +41\.0000(.|\n)*1 +42\.5000", down)
     assert down.isascii()
@@ -212,6 +207,6 @@ def test_what_was_measured_is_kept_until_something_changes(tmp_path):
     # The default was measured already, but not with another seed.
     assert asked == [8, 9, 10, 8, 10]
     (tmp_path / CONCLUSION).write_text("{")
-    with pytest.raises(StoreError, match="delete it to measure anew"):
+    with pytest.raises(StoreError, match="delete it to measure again"):
         conclude(found_of([40.0, 50.0]), tmp_path, F1, measure, {"seed": 1})
     assert not (tmp_path / STORAGE).exists()

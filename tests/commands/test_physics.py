@@ -8,7 +8,8 @@ from analog_bench.cli import main
 from analog_bench.simulators import aihwkit as kit
 from analog_bench.simulators.physics import examination
 from analog_bench.simulators.physics.survey import survey_from_plain
-from analog_bench.simulators.probe import TileStatus, probe
+from analog_bench.simulators.probe import probe
+from analog_bench.simulators.protocol import TileStatus
 
 
 def test_this_installation_is_sound(capsys, monkeypatch):
@@ -68,7 +69,7 @@ def test_no_tile_that_works_is_no_success(capsys, monkeypatch):
     from dataclasses import replace
 
     broken = TileStatus(False, "undefined symbol")
-    here = replace(probe(), torch_tile=broken, cpp_tile=broken)
+    here = replace(probe(), tiles={"torch": broken, "cpp": broken})
     monkeypatch.setattr(examination, "probe", lambda: here)
     assert main(["physics"]) == 1
     said = capsys.readouterr().out

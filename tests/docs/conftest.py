@@ -44,7 +44,6 @@ def warm(hub, tmp_path_factory):
             args=list(args),
             cwd=str(folder),
             env=env or {},
-            first_on_path=[str(ROOT)],
             output=str(output),
         )
         return code, output.read_text()

@@ -16,6 +16,7 @@ from analog_bench.codec import convert
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, OutNoise
 from analog_bench.records import Result
+from analog_bench.simulators.registry import find_simulator
 
 DAY = 86_400.0
 QUERY = "encoder.layer.0.attention.self.query"
@@ -101,7 +102,12 @@ def test_real_layers_err_as_asked_on_other_questions(embedded, questions, runner
     ]
     with torch.inference_mode():
         other = observe_inputs(embedded.model, [layer], passes)[layer]
-    options = {"chip": 0, "seed": 1, "drift_s": asked.drift_s}
+    options = {
+        "chip": 0,
+        "seed": 1,
+        "drift_s": asked.drift_s,
+        "simulator": find_simulator(asked.tile),
+    }
     error = output_error(embedded.model, layer, noise, other, **options)
     assert error == pytest.approx(0.1, rel=0.06)
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analog_bench.analog import rules
 from analog_bench.analog.chip import install
+from analog_bench.analog.layers import find
 from analog_bench.analog.manifest import coverage, manifest, paths_on_tiles, prepare
 from analog_bench.engine.runner import Runner
 from analog_bench.noise import (
@@ -24,10 +24,11 @@ from analog_bench.noise import (
     WhiteOutputRel,
     WhiteWeight,
 )
+from analog_bench.simulators.registry import find_simulator
+from analog_bench.simulators.versions import TORCH_VARIANT
 from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
 from analog_bench.tasks.lm_sources import Text
 from analog_bench.tasks.task import Task
-from analog_bench.zoo.layers import module_path
 from tests import tiny_mobilebert
 from tests.tiny_gpt2 import PROSE, model_of, tokenizer_of
 
@@ -89,7 +90,7 @@ def cases(family, case):
     return [
         case(WhiteOutput(0.3), embedding),
         case(Pcm(), product, drift_s=DAY),
-        case(Preset(rules.TORCH_VARIANT), product, late),
+        case(Preset(TORCH_VARIANT), product, late),
         case(WhiteOutputRel(0.5), norm),
         case(WhiteWeight(), late),
         case(OutNoise(0.5), HEADS[family.name]),
@@ -125,9 +126,9 @@ def test_a_noise_changes_its_layer_and_leaves_no_trace(family, case, noise: Nois
     result = runner.measure(case(noise, layer), range(2))
     assert result.status == "measured"
     assert len({str(result.digital), *(str(chip.scores) for chip in result.chips)}) == 3
-    path = module_path(family.name, layer)
+    (place,) = find(family.model, [layer])
     with runner.chip(case(noise, layer), 0):
-        assert paths_on_tiles(family.model) == ({path} if noise.WHERE == "tile" else set())
+        assert paths_on_tiles(family.model) == ({place.path} if noise.WHERE == "tile" else set())
     assert dict(family.model.named_modules()) == modules
     state = family.model.state_dict()
     assert all(torch.equal(state[name], value) for name, value in values.items())
@@ -162,7 +163,9 @@ def test_every_product_of_gpt2s_blocks_goes_on_tiles(with_head):
     blocks = [layer for layer in layers if layer.block is not None]
     names = [name for name in products(family) if with_head or name != "lm_head"]
     assert len(names) == 2 * 4 + with_head
-    with install(family.model, layers=names, noise=Pcm(), chip=0, seed=1):
+    with install(
+        family.model, layers=names, noise=Pcm(), chip=0, seed=1, simulator=find_simulator("torch")
+    ):
         whole, inside = coverage(family.model, layers), coverage(family.model, blocks)
     assert (inside.weights, inside.macs) == (1.0, 1.0)
     assert whole.digital == (() if with_head else ("lm_head",))
@@ -233,7 +236,7 @@ def test_one_batch_of_logits_lives(case):
     task = Watched(Text("prose", PROSE[:700]), tokenizer_of(), LmProtocol(24, 12, 100))
     task.seen, task.most = [], 0
     runner = family.runner(task)
-    runner.measure(case(Preset(rules.TORCH_VARIANT), "h.1.mlp.c_fc"), range(2))
+    runner.measure(case(Preset(TORCH_VARIANT), "h.1.mlp.c_fc"), range(2))
     assert len(task.seen) == 3 * len(task.batches) >= 12
     assert task.most == 1
 

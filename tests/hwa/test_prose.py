@@ -9,7 +9,6 @@ import torch
 from datasets import Dataset
 
 from analog_bench.errors import DataError
-from analog_bench.hwa.held_out import hold_out_articles
 from analog_bench.hwa.prose import (
     Article,
     Rows,
@@ -29,19 +28,6 @@ def rows_of(*pairs):
 def test_each_context_once_in_its_order():
     rows = rows_of(("A", "one "), ("A", "one"), ("A", "two"), ("B", "three"), ("B", "four"))
     assert articles(rows) == [Article("A", "one\n\ntwo"), Article("B", "three\nfour")]
-
-
-def test_whole_articles_are_held_out_by_their_titles_alone():
-    found = [Article(title, title * 3) for title in "abcdefghij"]
-    train, held = hold_out_articles(found, 3)
-    assert len(held) == 3
-    assert sorted([*train, *held], key=lambda a: a.title) == found
-    turned = [Article(a.title, "another text") for a in reversed(found)]
-    assert {a.title for a in hold_out_articles(turned, 3)[1]} == {a.title for a in held}
-    assert {a.title for a in hold_out_articles(found, 2)[1]} < {a.title for a in held}
-    for count in (0, 10):
-        with pytest.raises(DataError, match=f"10 articles, of which {count}"):
-            hold_out_articles(found, count)
 
 
 def test_the_hash_knows_titles_and_texts():

@@ -8,9 +8,8 @@ from itertools import pairwise
 import pytest
 from msgspec import structs
 
-from analog_bench.analog.rules import PRESETS
 from analog_bench.errors import UsageError
-from analog_bench.hwa.recipe import HwaRecipe, recipe_for
+from analog_bench.hwa.recipe import PRESETS, HwaRecipe, recipe_for
 from analog_bench.zoo.hwa_folder import read_hwa_record, shipped_hwa
 from analog_bench.zoo.specs import find_embedded
 
@@ -48,7 +47,7 @@ def test_the_cpp_tile_has_the_modifiers_of_devices():
     assert recipe.tile == "cpp"
     assert replace(RECIPE, preset="FloatingPointPreset").has_ranges is False
     assert RECIPE.has_ranges
-    assert all(replace(RECIPE, preset=name).tile == tile for name, tile in PRESETS.items())
+    assert all(replace(RECIPE, preset=name).tile == tile.name for name, tile in PRESETS.items())
 
 
 @pytest.mark.parametrize("decay", ["cosine", "linear"])
@@ -67,8 +66,8 @@ def test_a_recipe_fits_its_model():
     found = recipe_for(find_embedded("bert"), {"steps": usual.steps // 10})
     assert found.warmup == usual.warmup // 10
     assert recipe_for(find_embedded("bert"), {"warmup": 7}).warmup == 7
-    small = structs.replace(find_embedded("distilgpt2").architecture, positions=64)
-    spec = replace(find_embedded("distilgpt2"), architecture=small)
+    small = structs.replace(find_embedded("distilgpt2").structure, positions=64)
+    spec = replace(find_embedded("distilgpt2"), structure=small)
     assert (recipe_for(spec, {}).block, recipe_for(spec, {}).max_length) == (64, 64)
     assert recipe_for(spec, {"block": 32}).block == 32
 

@@ -183,6 +183,14 @@ def test_the_storage_is_optunas_own(tmp_path):
     assert study.trials[0].intermediate_values == found.default.reports
 
 
+def test_the_folders_name_is_taken_literally(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "a?b#{c}%20[d] 'e'"
+    found = run(folder, plan_of(2, pruner="none"))
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+    assert run(folder, plan_of(2, pruner="none")) == found
+
+
 def test_a_search_says_nothing_of_its_own(tmp_path, capfd):
     run(tmp_path, plan_of(7, "gp", "none"), lambda setting, report: height(setting))
     assert capfd.readouterr() == ("", "")

@@ -10,24 +10,34 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from transformers import AutoConfig
 
-from analog_bench.zoo.architecture import Architecture, MobileBlocks
+from analog_bench.zoo.build import observe
 from analog_bench.zoo.lock import Entry, Lock, LockedFile, write_lock
 from analog_bench.zoo.specs import HUB_IDS
 
 ROOT = Path(__file__).parents[2]
+# Other plugins of the environment, which take a second to import at the end of each run.
+QUICK = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
+QUICK += ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 STUDY_FILE = "bench/bench_layer_noise.py"
 # Pytest takes an existing path after an option it does not know yet for one to collect from, and
 # then misses the ini file of the folder it stands in.
 HERE = ["-c", "pytest.ini", "."]
 # A closed port: nothing on this machine answers there, and nothing else is asked.
 NO_HUB = "http://127.0.0.1:9"
-MOBILE_BLOCKS = MobileBlocks(128, True, 128, False, True, 4, "no_norm")
-ARCHITECTURES = {
-    "bert": Architecture("bert", 12, 768, 12, 3072, 30522, 512),
-    "mobilebert": Architecture("mobilebert", 24, 512, 4, 512, 30522, 512, MOBILE_BLOCKS),
-    "distilgpt2": Architecture("gpt2", 6, 768, 12, 3072, 50257, 1024),
+HEADS = {
+    "bert": "BertForQuestionAnswering",
+    "mobilebert": "MobileBertForQuestionAnswering",
+    "distilgpt2": "GPT2LMHeadModel",
 }
+
+
+def structure_of(name):
+    """Return the structure of a model of the hub; their sizes are transformers' defaults."""
+    sizes = {"n_layer": 6} if name == "distilgpt2" else {}
+    family = "gpt2" if name == "distilgpt2" else name
+    return observe(AutoConfig.for_model(family, architectures=[HEADS[name]], **sizes), name)
 
 
 @dataclass(frozen=True)
@@ -142,13 +152,13 @@ def forking(environment):
 
 @pytest.fixture(scope="session")
 def fork():
-    """Return a function that runs pytest in a fork of a process that has imported torch."""
+    """Return a function that runs pytest in a fork of a process that has done its imports."""
     if not hasattr(os, "fork"):
         pytest.skip("no fork on this platform")
 
     def run(args, *, output, cwd=ROOT, env, first_on_path=()):
         """Run; return the exit code and what it printed, which goes to `output`."""
-        path = [*map(str, first_on_path), str(ROOT)]
+        path = list(map(str, first_on_path))
         code = forked(
             args=list(args), cwd=str(cwd), env=env, first_on_path=path, output=str(output)
         )
@@ -165,7 +175,7 @@ def warm(fork):
 
     def run(*args, folder, cwd=ROOT, env=None, first_on_path=()):
         """Run; results go to `folder`."""
-        command = ["-p", "no:cacheprovider", *bench_words(args, cwd)]
+        command = [*QUICK, *bench_words(args, cwd)]
         command += ["--baselines", str(folder / "stored"), *no_report(args)]
         if "--json" not in args:
             command += ["--json", str(folder / "results.json")]
@@ -191,11 +201,9 @@ def lock(tmp_path_factory):
         for name in ("config.json", "model.safetensors", "tokenizer.json", "vocab.txt")
     }
     content = Lock(path, {}, {})
-    for name, architecture in ARCHITECTURES.items():
-        hub_id = HUB_IDS[name]
-        content = content.with_entry(
-            Entry(hub_id, "model", "c" * 40, "2026-11-23", files, architecture)
-        )
+    for name in HEADS:
+        entry = Entry(HUB_IDS[name], "model", "c" * 40, "2026-11-23", files, structure_of(name))
+        content = content.with_entry(entry)
     write_lock(content)
     return path
 

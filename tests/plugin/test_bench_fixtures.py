@@ -67,7 +67,7 @@ def bench_without_cases(digital_model, task, study):
 
 def bench_environment(environment):
     assert environment.versions["torch"] == torch.__version__.split("+")[0]
-    assert environment.torch_tile.usable or environment.torch_tile.reason
+    assert environment.tiles["torch"].usable or environment.tiles["torch"].reason
 
 
 def bench_unmarked(task):

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 from msgspec import structs
-from rich.console import Console
 from surveys import FIGURES, PRESET, check, run, survey, with_noise
 
 from analog_bench.releases.comparison import Measured, compare_releases
-from analog_bench.report.releases_plain import releases_plain
-from analog_bench.report.releases_table import releases_markdown, releases_table
+from analog_bench.report.as_json import releases_plain
+from analog_bench.report.markdown import markdown
+from analog_bench.report.release_tables import releases_table
+from analog_bench.report.terminal_drawing import printed
 from analog_bench.simulators.physics.fact import Fact, apart, differ
 
 
@@ -28,11 +29,8 @@ def layer(step, name):
     return next(found for found in step.layers if found.name == name)
 
 
-def drawn(releases, **how):
-    console = Console(width=150)
-    with console.capture() as captured:
-        console.print(releases_table(releases, **how))
-    return captured.get()
+def drawn(releases, encoding="utf-8", **how):
+    return printed(releases_table(releases, **how), 150, encoding=encoding)
 
 
 def test_nothing_changed():
@@ -177,7 +175,7 @@ def test_a_release_without_an_environment_is_a_row_and_no_pass():
     assert not found.steps[0].fails
     assert found.fails
     assert "b could not be compared: no Python 3.10 was found" in drawn(found)
-    assert "b could not be compared" in releases_markdown(found)
+    assert "b could not be compared" in markdown(releases_table(found))
 
 
 def test_a_preset_that_cannot_be_made_any_more_is_lost_for_a_reason():
@@ -224,10 +222,10 @@ def test_tables_in_every_form():
     assert "2.00 (2.00 to 2.00)" in text
     assert "torch 2.11.0 -> 2.15.0" in text
     assert "4 cases: 4 regressed" in text
-    assert drawn(found, ascii_only=True).isascii()
-    markdown = releases_markdown(found)
-    assert "<b>" not in markdown
-    rows = [line for line in markdown.splitlines() if line.startswith("| physics |")]
+    assert drawn(found, encoding="ascii").isascii()
+    document = markdown(releases_table(found, cases=False))
+    assert "<b>" not in document
+    rows = [line for line in document.splitlines() if line.startswith("| physics |")]
     assert len(rows) == 1
     plain = json.loads(json.dumps(releases_plain(found), allow_nan=False))
     assert (plain["fails"], plain["steps"][0]["first"]) == (True, "exact")

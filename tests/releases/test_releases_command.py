@@ -15,7 +15,8 @@ from analog_bench.commands import releases
 from analog_bench.releases import session
 from analog_bench.releases.environment import cache_folder, environments
 from analog_bench.releases.stopwatch import FEWEST_TURNS, TURNS
-from analog_bench.report.environments_table import environments_table
+from analog_bench.report.release_tables import environments_table
+from analog_bench.report.terminal_drawing import printed
 
 ROOT = Path(__file__).parents[2]
 HERE = metadata.version("aihwkit")
@@ -169,9 +170,6 @@ def test_stages_are_lines_and_details_are_for_terminals():
 
 
 def test_no_environments_yet(tmp_path):
-    console = Console(width=100)
-    with console.capture() as captured:
-        console.print(environments_table([], tmp_path))
-    text = captured.get()
+    text = printed(environments_table([], tmp_path), 100)
     assert "1.1.0    3.11    2.13.0  works       no" in text
     assert "0 in " in text

@@ -3,6 +3,8 @@ import math
 import pytest
 
 from analog_bench.records import LayerFacts, Measurement, Metric, Result
+from analog_bench.report.page.document import page
+from tests.report.example_report import example_contents, verdict
 
 BLOCK = (
     "attention.self.query",
@@ -20,6 +22,17 @@ LAYERS = (
     *(f"encoder.layer.{n}.{name}" for n in range(6) for name in BLOCK),
     "qa_outputs",
 )
+
+
+@pytest.fixture(scope="session")
+def contents():
+    """The example; its first layer improved, its second regressed."""
+    return example_contents(at0=verdict("improved", 3.0), at2=verdict("regressed", -4.0))
+
+
+@pytest.fixture(scope="session")
+def html(contents):
+    return page(contents)
 
 
 @pytest.fixture(scope="session")

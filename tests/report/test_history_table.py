@@ -1,11 +1,9 @@
-from io import StringIO
-
 import pytest
 from msgspec.structs import replace
-from rich.console import Console
 
 from analog_bench.history.query import Query, runs_of, trends_with_steps
-from analog_bench.report.history_table import answer_table, overview, trend_table
+from analog_bench.report.history_table import answer_table, runs_table, trends_table
+from analog_bench.report.terminal_drawing import printed
 from tests.history.nights import (
     NATS,
     broken,
@@ -31,20 +29,15 @@ def history(tmp_path):
     return history_of(tmp_path)
 
 
-def drawn(renderable, width=100):
-    console = Console(width=width, file=StringIO())
-    console.print(renderable)
-    return console.file.getvalue()
-
-
 def overview_of(history, width=100, **options):
     asked = Query()
-    return drawn(overview(runs_of(history), *trends_with_steps(history, asked), **options), width)
+    blocks = runs_table(runs_of(history), *trends_with_steps(history, asked))
+    return printed(blocks, width, **options)
 
 
 def trends_drawn(history, *cases, width=100, asked=None, **options):
-    return drawn(
-        trend_table(*trends_with_steps(history, asked or Query(), cases), **options), width
+    return printed(
+        trends_table(*trends_with_steps(history, asked or Query(), cases)), width, **options
     )
 
 
@@ -128,9 +121,9 @@ def test_where_lower_is_better_a_rise_is_worse(tmp_path):
 @pytest.mark.parametrize("width", [20, 50, 80, 140])
 def test_ascii_alone_where_asked(history, width):
     for said in (
-        overview_of(history, width, ascii_only=True),
-        trends_drawn(history, width=width, ascii_only=True),
-        trends_drawn(history, "bert/head/*", width=width, ascii_only=True),
+        overview_of(history, width, encoding="ascii"),
+        trends_drawn(history, width=width, encoding="ascii"),
+        trends_drawn(history, "bert/head/*", width=width, encoding="ascii"),
     ):
         assert said.isascii()
         assert max(map(len, said.splitlines())) <= width
@@ -173,10 +166,10 @@ def test_a_long_trend_shows_its_newest_runs(tmp_path):
 
 
 def test_an_answer():
-    said = drawn(answer_table(["a", "[b]"], [(1, None), ("[red]x\x1b\ny", [1.5, 2.0])]))
+    said = printed([answer_table(["a", "[b]"], [(1, None), ("[red]x\x1b\ny", [1.5, 2.0])])], 100)
     lines = [line.rstrip() for line in said.splitlines()]
     assert lines == ["a         [b]", "1         null", "[red]x y  [1.5, 2.0]"]
-    assert drawn(answer_table(["a"], [])).strip() == "a"
+    assert printed([answer_table(["a"], [])], 100).strip() == "a"
 
 
 def test_rows_of_several_scores_say_which(tmp_path):

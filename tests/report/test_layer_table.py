@@ -1,31 +1,22 @@
 import random
 import re
-from io import StringIO
 
 import pytest
 from msgspec.structs import replace
-from rich.console import Console
 from scipy import stats
 
 from analog_bench.gate.verdict import Verdict, judge
 from analog_bench.records import Metric
-from analog_bench.report.labels import (
-    amount,
-    margin_label,
-    short_layers,
-    short_noises,
-    spelt_time,
-)
-from analog_bench.report.profile import profile, spread_correlation, worst
-from analog_bench.report.table import layer_table
+from analog_bench.report.layer_losses import spread_correlation, worst
+from analog_bench.report.layer_table import layer_table
+from analog_bench.report.scores import loss
+from analog_bench.report.terminal_drawing import printed
 
 WIDTHS = [80, 100, 140]
 
 
-def drawn(width, *args, **options):
-    console = Console(width=width, file=StringIO())
-    console.print(layer_table(*args, width=width, **options))
-    return console.file.getvalue()
+def drawn(width, *args, encoding="utf-8", **options):
+    return printed(layer_table(*args, **options), width, encoding=encoding)
 
 
 def row_of(text, layer):
@@ -116,15 +107,14 @@ def test_the_captions_say_what_was_done_and_what_stands_out(bert, metrics):
 
 
 def test_the_correlation_is_scipys_over_layers(bert, metrics):
-    rows = profile(bert, metrics)
-    drops = [row.drops["f1"] for row in rows]
-    stds = [row.result.facts.weight_std for row in rows]
-    found = spread_correlation(rows, metrics[0])
+    drops = [loss(result, metrics[0]) for result in bert]
+    stds = [result.facts.weight_std for result in bert]
+    found = spread_correlation(bert, metrics[0])
     assert found.with_std.rho == pytest.approx(stats.spearmanr(stds, drops).statistic)
-    assert found.with_relative.rho == pytest.approx(-found.with_std.rho)
+    assert found.with_reach.rho == pytest.approx(-found.with_std.rho)
     assert found.layers == 53
     twice = [*bert, *(replace(r, case_id=r.case_id + "/1", drift_s=1.0) for r in bert)]
-    assert spread_correlation(profile(twice, metrics), metrics[0]) == found
+    assert spread_correlation(twice, metrics[0]) == found
 
 
 def test_the_correlation_is_of_direct_weights_where_there_are_others(bert, metrics):
@@ -139,34 +129,31 @@ def test_the_correlation_is_of_direct_weights_where_there_are_others(bert, metri
         )
         for r in bert
     ]
-    alone = spread_correlation(profile(bert, metrics), metrics[0])
+    alone = spread_correlation(bert, metrics[0])
     for results in ([*bert, *hwa], [*hwa, *bert]):
-        assert spread_correlation(profile(results, metrics), metrics[0]) == alone
+        assert spread_correlation(results, metrics[0]) == alone
     said = caption_of(drawn(100, [*bert, *hwa], {}, metrics))
     assert "(53 layers with direct weights; in brackets the 95 % interval)" in said
     assert "(53 layers; in brackets" in caption_of(drawn(100, bert, {}, metrics))
 
 
 def test_no_correlation_where_there_is_none_to_take(bert, metrics):
-    assert spread_correlation(profile(bert[:3], metrics), metrics[0]) is None
-    assert (
-        spread_correlation(profile([replace(r, facts=None) for r in bert], metrics), metrics[0])
-        is None
-    )
+    assert spread_correlation(bert[:3], metrics[0]) is None
+    assert spread_correlation([replace(r, facts=None) for r in bert], metrics[0]) is None
     same = [replace(r, chips=bert[0].chips) for r in bert]
-    found = spread_correlation(profile(same, metrics), metrics[0])
+    found = spread_correlation(same, metrics[0])
     assert found.with_std is None
     assert "Spearman" not in drawn(100, same, {}, metrics)
 
 
 def test_only_what_exceeds_the_margin_is_worst(bert, metrics):
     harmless = [r for r in bert if r.group.endswith(("query", "key"))]
-    assert worst(profile(harmless, metrics), metrics[0]) == []
+    assert worst(harmless, metrics[0]) == []
     text = drawn(80, harmless, {}, metrics)
     assert "▼" not in text
     assert "No layer loses more than the margin of 1 point of F1." in caption_of(text)
     two = [*harmless, bert[0], bert[3]]
-    assert [r.result.group for r in worst(profile(two, metrics), metrics[0])] == [
+    assert [r.group for r in worst(two, metrics[0])] == [
         "embeddings.word_embeddings",
         "embeddings.LayerNorm",
     ]
@@ -250,7 +237,7 @@ def test_one_chip_has_no_interval(bert, metrics):
 
 @pytest.mark.parametrize("width", [40, *WIDTHS])
 def test_ascii_alone_where_asked(bert, metrics, width):
-    text = drawn(width, bert, verdicts_of(bert, metrics[0]), metrics, ascii_only=True)
+    text = drawn(width, bert, verdicts_of(bert, metrics[0]), metrics, encoding="ascii")
     assert text.isascii()
     assert "! 45.0" in text or width == 40
     assert "+-" in text
@@ -265,44 +252,13 @@ def test_names_are_not_taken_for_markup(bert, metrics):
 
 
 def test_verdicts_have_colours_and_words(bert, metrics):
-    console = Console(width=100, file=StringIO(), force_terminal=True, color_system="standard")
     verdicts = verdicts_of(bert[:1], metrics[0], "regressed")
-    console.print(layer_table(bert[:1], verdicts, metrics, width=100))
-    assert "\x1b[1;31mregressed" in console.file.getvalue()
+    text = printed(layer_table(bert[:1], verdicts, metrics), 100, colours=True)
+    assert "\x1b[1;31mregressed" in text
 
 
 def test_a_table_of_nothing_is_refused(bert, metrics):
     with pytest.raises(ValueError, match="needs results and metrics"):
-        layer_table([], {}, metrics, width=80)
+        layer_table([], {}, metrics)
     with pytest.raises(ValueError, match="needs results and metrics"):
-        layer_table(bert, {}, [], width=80)
-
-
-def test_spellings():
-    f1, nats = Metric("f1", "points", True, 1.0), Metric("x", "nats", False, 0.02)
-    assert [amount(x, f1) for x in (61.25, -0.04, 1e-9)] == ["61.2", "0.0", "0.0"]
-    assert (amount(3.14159, nats), amount(3.14159, f1, extra=1)) == ("3.142", "3.14")
-    assert amount(1.0, replace(f1, margin=0.0)) == "1.000"
-    assert [margin_label(m) for m in (f1, nats)] == ["1 point", "0.02 nats"]
-    times = [0, 1, 90, 60, 3600, 86400, 2_592_000, 31_536_000, 315_360_000, 0.5]
-    assert [spelt_time(float(t)) for t in times] == [
-        "0 s", "1 s", "90 s", "1 min", "1 h", "1 d", "30 d", "1 y", "10 y", "0.5 s",
-    ]  # fmt: skip
-    assert short_noises(["ideal", "white_output:std=1"]) == {
-        "ideal": "ideal",
-        "white_output:std=1": "white_output",
-    }
-    assert short_noises(["preset:name=One", "pcm:prog=1,read=1"]) == {
-        "preset:name=One": "preset:name=One", "pcm:prog=1,read=1": "pcm",
-    }  # fmt: skip
-    assert short_noises(["w:std=1", "w:std=2", "w:std=2"]) == {
-        "w:std=1": "w:std=1",
-        "w:std=2": "w:std=2",
-    }
-    assert short_layers(["a.b.0.x", "a.b.10.x.1.y", "head", "8.z"], "~") == {
-        "a.b.0.x": "~0.x",
-        "a.b.10.x.1.y": "~10.x.1.y",
-        "head": "head",
-        "8.z": "8.z",
-    }
-    assert short_layers(["a.0.x", "b.0.x"], "~") == {"a.0.x": "a.0.x", "b.0.x": "b.0.x"}
+        layer_table(bert, {}, [])

@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from rich.console import Console
-
 from analog_bench.report.physics_table import physics_table
+from analog_bench.report.terminal_drawing import printed
 from analog_bench.simulators.physics.check import Check
 from analog_bench.simulators.physics.survey import Survey
 
@@ -16,7 +15,7 @@ MISSING = replace(
 )  # fmt: skip
 
 
-def drawn(*checks, **how):
+def drawn(*checks, encoding="utf-8", **how):
     survey = Survey(
         {"aihwkit": "1.2.0", "torch": "2.15.0", "python": "3.12.1"},
         {"torch": "", "cpp": "weights must be a CPU tensor"},
@@ -24,10 +23,7 @@ def drawn(*checks, **how):
         checks,
         reasons={"preset Broken": "ValueError: w"},
     )
-    console = Console(width=100)
-    with console.capture() as captured:
-        console.print(physics_table(survey, **how))
-    return captured.get()
+    return printed(physics_table(survey, **how), 100, encoding=encoding)
 
 
 def lines(text, *beginnings):
@@ -60,7 +56,7 @@ def test_a_sound_survey_is_short_unless_all_is_asked_for():
 
 
 def test_a_terminal_without_greek():
-    text = drawn(OFF, MISSING, ascii_only=True)
+    text = drawn(OFF, MISSING, encoding="ascii")
     assert text.isascii()
     assert "Q sqrtln t" in text
     assert "formula, uS" in text

@@ -2,14 +2,25 @@
 
 import json
 import random
+from functools import partial
 
 import pytest
 
+import training.distilgpt2
 from analog_bench.cli import main
 from analog_bench.hwa.held_out import hold_out_articles
 from analog_bench.hwa.prose import Article
 from analog_bench.zoo.record import read_record
 from tests.training.conftest import run
+from training.distilgpt2 import LmRecipe
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_steps():
+    """Train on fewer tokens a step than the recipe's 4096: the model keeps its size."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training.distilgpt2, "LmRecipe", partial(LmRecipe, batch_tokens=256))
+        yield
 
 
 @pytest.fixture(scope="module")

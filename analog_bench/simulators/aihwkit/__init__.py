@@ -32,8 +32,8 @@ from analog_bench.simulators.aihwkit.config import (
 from analog_bench.simulators.aihwkit.devices import Exact, StuckDevices
 from analog_bench.simulators.aihwkit.inventory import Inventory, take_inventory
 from analog_bench.simulators.aihwkit.layer import (
+    AihwkitTiles,
     build,
-    is_analog,
     programmed,
     release,
     set_input_ranges,
@@ -46,6 +46,7 @@ from analog_bench.simulators.aihwkit.wires import (
 )
 
 __all__ = [
+    "AihwkitTiles",
     "BoundManagementType",
     "ClosedFormIrDrop",
     "Exact",
@@ -64,7 +65,6 @@ __all__ = [
     "converters",
     "draws_once",
     "has_input_range",
-    "is_analog",
     "presets",
     "programmed",
     "reads_randomly",

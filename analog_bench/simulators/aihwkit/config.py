@@ -17,11 +17,11 @@ from aihwkit.simulator.parameters.enums import (
 from aihwkit.simulator.presets import inference as presets_module
 
 from analog_bench.analog.fitted_ranges import Converters
-from analog_bench.analog.rules import IDEAL, TORCH_VARIANT
-from analog_bench.noise import Tile
+from analog_bench.analog.rules import IDEAL
 from analog_bench.simulators.aihwkit.devices import Exact
+from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT
 
-_CONFIGS: dict[Tile, Any] = {"torch": TorchInferenceRPUConfig, "cpp": InferenceRPUConfig}
+_CONFIGS: dict[str, Any] = {TORCH: TorchInferenceRPUConfig, CPP: InferenceRPUConfig}
 
 
 def presets() -> dict[str, type]:
@@ -33,14 +33,14 @@ def presets() -> dict[str, type]:
     }
 
 
-def tile_of(config: Any) -> Tile:
+def tile_of(config: Any) -> str:
     """Return the tile engine that a configuration (or its class) asks for."""
     cls = config if inspect.isclass(config) else type(config)
-    return "torch" if issubclass(cls, TorchInferenceRPUConfig) else "cpp"
+    return TORCH if issubclass(cls, TorchInferenceRPUConfig) else CPP
 
 
-def base_config(tile: Tile, hardware: str) -> Any:
-    """Return what a noise's change is put on.
+def base_config(tile: str, hardware: str) -> Any:
+    """Return the configuration that a handler modifies.
 
     Args:
         tile: The tile engine.

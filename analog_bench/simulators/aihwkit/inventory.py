@@ -14,8 +14,8 @@ from typing import Any
 from aihwkit.inference import noise as noise_package
 from aihwkit.inference.noise.base import BaseNoiseModel
 
-from analog_bench.analog.reason import reason_of
 from analog_bench.simulators.aihwkit.config import presets
+from analog_bench.simulators.trial import reason_of
 
 _DEEPEST = 6
 

@@ -16,10 +16,10 @@ from aihwkit.simulator.parameters.enums import (
 )
 from torch import Tensor, nn
 
-from analog_bench.analog.rules import PRESETS
 from analog_bench.simulators.aihwkit.config import base_config, has_input_range, tile_of
 from analog_bench.simulators.aihwkit.layer import set_input_ranges
 from analog_bench.simulators.aihwkit.product import Bfloat16Tile, StepTile
+from analog_bench.simulators.versions import TORCH
 
 OPTIMISERS = {"adam": AnalogAdam, "sgd": AnalogSGD}
 _MODIFIERS = {
@@ -60,7 +60,7 @@ def training_config(
     """Return a preset's configuration for training.
 
     Args:
-        preset: A key of `rules.PRESETS`.
+        preset: A preset of one of the tile engines.
         modifier: The noise on the weights at every step: a name of `_MODIFIERS`; None leaves the
             preset's own.
         modifier_std: Its strength, relative to a tile's largest weight.
@@ -71,7 +71,7 @@ def training_config(
     Returns:
         A configuration of one's own.
     """
-    config = base_config(PRESETS[preset], preset)
+    config = base_config(TORCH, preset)
     if modifier is not None:
         config.modifier.type = _MODIFIERS[modifier]
         config.modifier.std_dev = modifier_std
@@ -79,7 +79,7 @@ def training_config(
         config.clip.type = WeightClipType.LAYER_GAUSSIAN
         config.clip.sigma = clip_sigma
         config.clip.fixed_value = -1.0
-    if tile_of(config) == "torch":
+    if tile_of(config) == TORCH:
         config.simulator_tile_class = Bfloat16Tile if bfloat16 else StepTile
     return config
 

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from analog_bench.noise import Tile
-
 # Standard errors that a measured value may lie off. Drawn anew, a sound release then fails one of
 # the hundred checks that rest on random numbers once in 17,000 surveys; most are seeded, so that
 # with one torch they do not vary at all.
@@ -39,7 +37,7 @@ class Check:
     family: str
     quantity: str
     where: str
-    tile: Tile
+    tile: str
     unit: str
     measured: float | None
     expected: float

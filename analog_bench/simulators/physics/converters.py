@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from analog_bench.noise import InpNoise, OutNoise, PcmRead, Quantise, SShape, Tile
-from analog_bench.simulators.physics.experiment import CPP, Finding, exact, experiment, spread
+from analog_bench.noise import InpNoise, OutNoise, PcmRead, Quantise, SShape
+from analog_bench.simulators.physics.experiment import Finding, exact, experiment, spread
 from analog_bench.simulators.physics.specimen import numbers, product
 
 _VECTORS, _WIDTH = 400, 100
@@ -23,7 +23,7 @@ def _full_scale(vectors: int, width: int) -> Tensor:
 
 
 @experiment("out_noise", "output noise", "its std, in units of the largest weight and input")
-def _output_noise(tile: Tile) -> Iterator[Finding]:
+def _output_noise(tile: str) -> Iterator[Finding]:
     x, weight = _full_scale(_VECTORS, _WIDTH), torch.eye(_WIDTH)
     for std in (0.04, 0.3):
         noisy = product(weight, x, OutNoise(std), tile)
@@ -31,14 +31,14 @@ def _output_noise(tile: Tile) -> Iterator[Finding]:
 
 
 @experiment("inp_noise", "input noise", "its std, in units of the largest input")
-def _input_noise(tile: Tile) -> Iterator[Finding]:
+def _input_noise(tile: str) -> Iterator[Finding]:
     # With the unit matrix each output reads one input, so that no two share a draw.
     x, weight = _full_scale(_VECTORS, _WIDTH), torch.eye(_WIDTH)
     yield spread("std = 0.05", product(weight, x, InpNoise(0.05), tile) - x, 0.05)
 
 
 @experiment("inp_noise", "input noise through weights", "its std times the norm of the weights")
-def _summed_input_noise(tile: Tile) -> Iterator[Finding]:
+def _summed_input_noise(tile: str) -> Iterator[Finding]:
     x, weight = _full_scale(_MANY_VECTORS, _WIDTH), torch.zeros(2, _WIDTH)
     weight[0, :25], weight[1, 25:] = 1.0, 1.0
     noise = product(weight, x, InpNoise(0.05), tile) - x @ weight.T
@@ -47,42 +47,42 @@ def _summed_input_noise(tile: Tile) -> Iterator[Finding]:
 
 
 @experiment("quantise", "step of the input converter", "2 / (2^bits - 2) of the largest input")
-def _input_step(tile: Tile) -> Iterator[Finding]:
+def _input_step(tile: str) -> Iterator[Finding]:
     for bits in (4, 8):
         yield exact(f"{bits} bits", _step(Quantise(bits, 0), tile, 1.0), 2 / (2**bits - 2))
 
 
 @experiment("quantise", "step of the output converter", "2 bound / (2^bits - 2)")
-def _output_step(tile: Tile) -> Iterator[Finding]:
+def _output_step(tile: str) -> Iterator[Finding]:
     for bits in (5, 8):
         step = _step(Quantise(0, bits, out_bound=2.0), tile, 1.0)
         yield exact(f"{bits} bits, bound 2", step, 4 / (2**bits - 2))
 
 
 @experiment("quantise", "bound of the output converter", "no output is larger than the bound")
-def _output_bound(tile: Tile) -> Iterator[Finding]:
+def _output_bound(tile: str) -> Iterator[Finding]:
     x, weight = torch.ones(1, 8), torch.ones(1, 8)
     for bound in (2.0, 5.0):
         largest = product(weight, x, Quantise(0, 8, out_bound=bound), tile).max()
         yield exact(f"bound {bound:g}", float(largest), bound)
 
 
-@experiment("pcm_read", "noise of a product", "std √(Σ |w| x²), all w and x 1", tiles=CPP)
-def _pcm_read(tile: Tile) -> Iterator[Finding]:
+@experiment("pcm_read", "noise of a product", "std √(Σ |w| x²), all w and x 1")
+def _pcm_read(tile: str) -> Iterator[Finding]:
     x, weight = torch.ones(_VECTORS, 16), torch.ones(_WIDTH, 16)
     for std in (0.0175, 0.1):
         noisy = product(weight, x, PcmRead(std), tile) / 16**0.5
         yield spread(f"std = {std:g}", noisy, std)
 
 
-@experiment("s_shape", "output", "y / (1 + strength |y| / 10)", tiles=CPP)
-def _s_shape(tile: Tile) -> Iterator[Finding]:
+@experiment("s_shape", "output", "y / (1 + strength |y| / 10)")
+def _s_shape(tile: str) -> Iterator[Finding]:
     for strength in (0.5, 3.0):
         found = product(torch.ones(1, 8), torch.ones(1, 8), SShape(strength), tile)
         yield exact(f"y = 8, strength {strength:g}", float(found), 8 / (1 + strength * 0.8))
 
 
-def _step(noise: Quantise, tile: Tile, largest: float) -> float:
+def _step(noise: Quantise, tile: str, largest: float) -> float:
     """Return the distance of the values that a ramp comes out as."""
     ramp = torch.linspace(-largest, largest, 8191)[:, None]
     # A second input stays at full scale; its weight is 0, so that it changes no output.

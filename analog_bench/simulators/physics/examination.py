@@ -4,40 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import get_args
 
-from analog_bench.noise import Tile
 from analog_bench.simulators.physics.check import Check
 from analog_bench.simulators.physics.experiment import Experiment
 from analog_bench.simulators.physics.fact import Fact
 from analog_bench.simulators.physics.facts import facts_of, facts_without_tiles
 from analog_bench.simulators.physics.survey import Survey
 from analog_bench.simulators.probe import probe
+from analog_bench.simulators.registry import find_simulator
+from analog_bench.simulators.versions import CPP, TORCH
 
 
-def examine(tiles: Sequence[Tile] = get_args(Tile)) -> Survey:
+def examine(*tiles: str) -> Survey:
     """Look at everything: tile engines, exact facts, physics, presets, noise models.
 
     A tile engine that does not work has its reason, and no facts or checks. It takes seconds.
 
     Args:
-        tiles: The tile engines to examine.
+        *tiles: The simulators to examine; aihwkit's where none is named.
 
     Returns:
         The survey. Nothing that aihwkit may throw comes through: it becomes a reason.
     """
     here = probe()
-    reasons: dict[str, str] = {tile: here.tile(tile).reason for tile in tiles}
-    usable = [tile for tile in tiles if not reasons[tile]]
+    named = tiles or (TORCH, CPP)
+    status = {**{tile: find_simulator(tile).status for tile in named}, **here.tiles}
+    reasons = {tile: status[tile].reason for tile in named}
+    usable = [tile for tile, reason in reasons.items() if not reason]
     survey = Survey(
         versions=here.versions,
         tiles=reasons,
         facts=tuple(_facts(usable)),
         checks=tuple(_checks(usable)),
     )
-    if not usable:
+    if not {TORCH, CPP}.intersection(usable):
         return survey
-    from analog_bench.simulators import aihwkit as kit
+    import analog_bench.simulators.aihwkit as kit
 
     offered = kit.take_inventory()
     return replace(
@@ -48,18 +50,18 @@ def examine(tiles: Sequence[Tile] = get_args(Tile)) -> Survey:
     )
 
 
-def _facts(tiles: Sequence[Tile]) -> Iterator[Fact]:
+def _facts(tiles: Sequence[str]) -> Iterator[Fact]:
     yield from facts_without_tiles()
     for tile in tiles:
         yield from facts_of(tile)
 
 
-def _checks(tiles: Sequence[Tile]) -> Iterator[Check]:
+def _checks(tiles: Sequence[str]) -> Iterator[Check]:
     if not tiles:
         return
     for experiment in experiments():
         for tile in tiles:
-            if tile in experiment.tiles:
+            if experiment.runs_on(tile):
                 yield from experiment.checks(tile)
 
 

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from analog_bench.analog.reason import reason_of
-from analog_bench.noise import Tile
+from analog_bench.noise import families
 from analog_bench.simulators.physics.check import ALLOWED_ERRORS, Check, finite_or_none
+from analog_bench.simulators.registry import find_simulator
+from analog_bench.simulators.trial import reason_of
 
-BOTH: tuple[Tile, ...] = ("torch", "cpp")
-TORCH: tuple[Tile, ...] = ("torch",)
-CPP: tuple[Tile, ...] = ("cpp",)
 # What single precision may do to a mean or a spread of thousands of numbers.
 _ROUNDING = 1e-5
 
@@ -28,18 +26,24 @@ class Experiment:
         quantity: What is measured.
         unit: Unit of the numbers; empty where they have none.
         formula: The closed form, with its source.
-        tiles: The tile engines that have it.
-        measure: Measures it on a tile engine: yields conditions with what was found.
+        tiles: The simulators it is measured on; all that have the family where empty.
+        measure: Measures it on a simulator: yields conditions with what was found.
     """
 
     family: str
     quantity: str
     unit: str
     formula: str
-    tiles: tuple[Tile, ...]
-    measure: Callable[[Tile], Iterable[Finding]]
+    tiles: tuple[str, ...]
+    measure: Callable[[str], Iterable[Finding]]
 
-    def checks(self, tile: Tile) -> list[Check]:
+    def runs_on(self, tile: str) -> bool:
+        """Whether it is measured on a simulator."""
+        if self.tiles:
+            return tile in self.tiles
+        return families()[self.family] in find_simulator(tile).noises
+
+    def checks(self, tile: str) -> list[Check]:
         """Measure on a tile engine.
 
         Whatever the measurement throws becomes the reason of a check that could not be made: a
@@ -50,7 +54,7 @@ class Experiment:
         except Exception as problem:  # aihwkit does not declare what its parts raise
             return [self._check(tile, Finding("", None, 0.0, 0.0), reason_of(problem))]
 
-    def _check(self, tile: Tile, finding: Finding, reason: str = "") -> Check:
+    def _check(self, tile: str, finding: Finding, reason: str = "") -> Check:
         measured = None if finding.measured is None else finite_or_none(finding.measured)
         if not reason and measured is None:
             reason = "what was measured is not a finite number"
@@ -69,8 +73,8 @@ class Experiment:
 
 
 def experiment(
-    family: str, quantity: str, formula: str, *, unit: str = "", tiles: tuple[Tile, ...] = BOTH
-) -> Callable[[Callable[[Tile], Iterable[Finding]]], Experiment]:
+    family: str, quantity: str, formula: str, *, unit: str = "", tiles: tuple[str, ...] = ()
+) -> Callable[[Callable[[str], Iterable[Finding]]], Experiment]:
     """Turn what measures a quantity into an experiment; used as a decorator.
 
     Args:
@@ -78,10 +82,10 @@ def experiment(
         quantity: What is measured.
         formula: The closed form, with its source.
         unit: Unit of the numbers.
-        tiles: The tile engines that have it.
+        tiles: The simulators it is measured on; all that have the family where empty.
     """
 
-    def made(measure: Callable[[Tile], Iterable[Finding]]) -> Experiment:
+    def made(measure: Callable[[str], Iterable[Finding]]) -> Experiment:
         return Experiment(family, quantity, unit, formula, tiles, measure)
 
     return made

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor
 
 from analog_bench.analog.draws import seeded, summaries
-from analog_bench.analog.reason import reason_of
-from analog_bench.analog.rules import TORCH_VARIANT
 from analog_bench.noise import (
     Hermes,
     Ideal,
@@ -24,14 +22,17 @@ from analog_bench.noise import (
     ReramCmo,
     ReramWan2022,
     SShape,
-    Tile,
 )
 from analog_bench.simulators.physics.fact import CONVERTED, ROUNDING, Fact, Kind
 from analog_bench.simulators.physics.specimen import SEED, numbers, on_chip, product, weights
+from analog_bench.simulators.registry import find_simulator
+from analog_bench.simulators.trial import reason_of
+from analog_bench.simulators.versions import TORCH_VARIANT
 
 _OUTPUTS, _INPUTS, _VECTORS = 60, 80, 40
 _DAY_S = 86_400.0
 _CPU = torch.device("cpu")
+_SETTLED: tuple[Noise, ...] = (Quantise(), IrDrop(), SShape())
 _DEVICES: tuple[Noise, ...] = (Pcm(), Hermes(), ReramWan2022(), ReramCmo())
 _READ: tuple[Noise, ...] = (OutNoise(), InpNoise())
 
@@ -44,24 +45,29 @@ def facts_without_tiles() -> Iterator[Fact]:
     yield Fact("digital", "torch", "none", summaries(_inputs() @ _weight().T))
 
 
-def facts_of(tile: Tile) -> Iterator[Fact]:
+def facts_of(tile: str) -> Iterator[Fact]:
     """Yield the facts of a tile engine; one that cannot be computed has its reason.
 
     Args:
         tile: The tile engine.
     """
     yield _fact("ideal tile", Ideal(), tile, lambda noise: _product(noise, tile))
-    settled: tuple[Noise, ...] = (Quantise(), IrDrop())
-    for noise in settled if tile == "torch" else (*settled, SShape()):
+    simulator = find_simulator(tile)
+
+    def had(noises: tuple[Noise, ...]) -> list[Noise]:
+        return [noise for noise in noises if type(noise) in simulator.noises]
+
+    for noise in had(_SETTLED):
         yield _fact("deterministic", noise, tile, lambda noise: _product(noise, tile), CONVERTED)
-    for noise in _DEVICES:
+    for noise in had(_DEVICES):
         yield _fact("programming", noise, tile, lambda noise: _fingerprint(noise, tile))
-    for noise in _DEVICES:
+    for noise in had(_DEVICES):
         drifted = f"{noise.NAME} after a day"
         yield _fact("programming", noise, tile, lambda noise: _drifted(noise, tile), name=drifted)
-    if tile == "torch":  # the C++ tile's reads cannot be seeded
-        for noise in _READ:
+    if simulator.seeded:
+        for noise in had(_READ):
             yield _fact("reading", noise, tile, lambda noise: _product(noise, tile))
+    if TORCH_VARIANT in simulator.presets:
         preset = Preset(TORCH_VARIANT)
         read = f"{TORCH_VARIANT} after a day"
         yield _fact("reading", preset, tile, lambda noise: _aged(noise, tile), CONVERTED, read)
@@ -70,7 +76,7 @@ def facts_of(tile: Tile) -> Iterator[Fact]:
 def _fact(
     kind: Kind,
     noise: Noise,
-    tile: Tile,
+    tile: str,
     compute: Callable[[Noise], tuple[float, ...]],
     tolerance: float = ROUNDING,
     name: str = "",
@@ -92,19 +98,19 @@ def _inputs() -> Tensor:
     return numbers(_VECTORS, _INPUTS).flip(0)
 
 
-def _product(noise: Noise, tile: Tile) -> tuple[float, ...]:
+def _product(noise: Noise, tile: str) -> tuple[float, ...]:
     return summaries(product(_weight(), _inputs(), noise, tile))
 
 
-def _fingerprint(noise: Noise, tile: Tile) -> tuple[float, ...]:
+def _fingerprint(noise: Noise, tile: str) -> tuple[float, ...]:
     with on_chip(_weight(), noise, tile) as (_, chip):
         return chip.fingerprint
 
 
-def _drifted(noise: Noise, tile: Tile) -> tuple[float, ...]:
+def _drifted(noise: Noise, tile: str) -> tuple[float, ...]:
     return summaries(weights(_weight(), noise, tile, _DAY_S))
 
 
-def _aged(noise: Noise, tile: Tile) -> tuple[float, ...]:
+def _aged(noise: Noise, tile: str) -> tuple[float, ...]:
     aged = product(_weight(), _inputs(), noise, tile, drift_s=_DAY_S, input_range=1.0)
     return summaries(aged)

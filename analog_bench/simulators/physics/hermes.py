@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from analog_bench.noise import Hermes, Tile
+from analog_bench.noise import Hermes
 from analog_bench.simulators.physics import closed_form as form
 from analog_bench.simulators.physics.cells import DAY_S, blocks, exponents, levels
-from analog_bench.simulators.physics.experiment import TORCH, Finding, experiment, mean, spread
+from analog_bench.simulators.physics.experiment import Finding, experiment, mean, spread
 from analog_bench.simulators.physics.specimen import weights
+from analog_bench.simulators.versions import TORCH
 
 _LEVELS = (0.1, 0.6)
 _DRIFT_LEVELS = (0.05, 0.5)
@@ -22,9 +23,9 @@ _DRIFT_LEVELS = (0.05, 0.5)
     "a polynomial of order 3 in g, two devices or two pairs a weight, each clamped at 0 "
     f"({form.HERMES_SOURCE})",
     unit="µS",
-    tiles=TORCH,
+    tiles=(TORCH,),
 )
-def _programming(tile: Tile) -> Iterator[Finding]:
+def _programming(tile: str) -> Iterator[Finding]:
     for devices, fit in form.HERMES.items():
         programmed = weights(levels(_LEVELS), Hermes(read=0, drift=0, devices=devices), tile)
         for g, block in blocks(programmed, _LEVELS):
@@ -33,9 +34,9 @@ def _programming(tile: Tile) -> Iterator[Finding]:
 
 
 @experiment(
-    "hermes", "drift exponent", f"mean of |N(μ(g), σ(g)²)| ({form.HERMES_SOURCE})", tiles=TORCH
+    "hermes", "drift exponent", f"mean of |N(μ(g), σ(g)²)| ({form.HERMES_SOURCE})", tiles=(TORCH,)
 )
-def _drift(tile: Tile) -> Iterator[Finding]:
+def _drift(tile: str) -> Iterator[Finding]:
     for where, found, expected in _drifted(tile):
         yield mean(where, found, *expected)
 
@@ -44,9 +45,9 @@ def _drift(tile: Tile) -> Iterator[Finding]:
     "hermes",
     "spread of drift exponents",
     f"that of |N(μ(g), σ(g)²)| ({form.HERMES_SOURCE})",
-    tiles=TORCH,
+    tiles=(TORCH,),
 )
-def _drift_spread(tile: Tile) -> Iterator[Finding]:
+def _drift_spread(tile: str) -> Iterator[Finding]:
     for where, found, expected in _drifted(tile):
         yield spread(where, found, expected.std)
 
@@ -55,9 +56,9 @@ def _drift_spread(tile: Tile) -> Iterator[Finding]:
     "hermes",
     "read noise",
     f"Q(g) √ln((t + t0 + tr) / 2tr) of g, tr = 512 ns ({form.HERMES_SOURCE})",
-    tiles=TORCH,
+    tiles=(TORCH,),
 )
-def _read(tile: Tile) -> Iterator[Finding]:
+def _read(tile: str) -> Iterator[Finding]:
     for devices in form.HERMES:
         noise = Hermes(prog=0, drift=0, devices=devices, compensate=False)
         for g, block in blocks(weights(levels(_LEVELS), noise, tile, DAY_S), _LEVELS):
@@ -65,7 +66,7 @@ def _read(tile: Tile) -> Iterator[Finding]:
             yield spread(f"{_where(g, devices)}, 1 day", block / g, expected)
 
 
-def _drifted(tile: Tile) -> Iterator[tuple[str, Tensor, form.Moments]]:
+def _drifted(tile: str) -> Iterator[tuple[str, Tensor, form.Moments]]:
     for devices, fit in form.HERMES.items():
         noise = Hermes(prog=0, read=0, devices=devices, compensate=False)
         drifted = weights(levels(_DRIFT_LEVELS), noise, tile, DAY_S)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import Chip, install
-from analog_bench.noise import Noise, Tile
+from analog_bench.noise import Noise
+from analog_bench.simulators.registry import find_simulator
 
 SEED = 1
 _GOLDEN = (math.sqrt(5) - 1) / 2
@@ -40,7 +41,7 @@ def product(
     weight: Tensor,
     x: Tensor,
     noise: Noise,
-    tile: Tile,
+    tile: str,
     *,
     drift_s: float | None = None,
     input_range: float | None = None,
@@ -67,7 +68,7 @@ def product(
     return found
 
 
-def weights(weight: Tensor, noise: Noise, tile: Tile, drift_s: float | None = None) -> Tensor:
+def weights(weight: Tensor, noise: Noise, tile: str, drift_s: float | None = None) -> Tensor:
     """Return the weights that a chip computes with, read by products with unit vectors."""
     units = torch.eye(weight.shape[1])
     return product(weight, units, noise, tile, drift_s=drift_s).T
@@ -77,7 +78,7 @@ def weights(weight: Tensor, noise: Noise, tile: Tile, drift_s: float | None = No
 def on_chip(
     weight: Tensor,
     noise: Noise,
-    tile: Tile,
+    tile: str,
     *,
     drift_s: float | None = None,
     input_range: float | None = None,
@@ -94,7 +95,13 @@ def on_chip(
     model = Specimen(weight).eval()
     ranges = None if input_range is None else {"dense": input_range}
     with install(
-        model, layers=("dense",), noise=noise, chip=0, seed=SEED, tile=tile, input_ranges=ranges
+        model,
+        layers=("dense",),
+        noise=noise,
+        chip=0,
+        seed=SEED,
+        simulator=find_simulator(tile),
+        input_ranges=ranges,
     ) as chip:
         if drift_s is not None:
             chip.drift_to(drift_s)

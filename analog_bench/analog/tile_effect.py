@@ -1,0 +1,117 @@
+"""A layer on tiles: built, programmed once, drifted, and read with seeded draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from analog_bench.analog.draws import reseed, seeded, summaries
+from analog_bench.analog.effect import Site
+from analog_bench.analog.layers import parent_of
+from analog_bench.analog.rules import needs_input_ranges, preset_name
+from analog_bench.case import spelt_seconds
+from analog_bench.noise import Noise
+from analog_bench.zoo.adapter import move_adapter
+
+
+class TileEffect:
+    """One layer on tiles.
+
+    The tiles are programmed from the digital weights at construction, with torch's generators
+    seeded for (family, chip, layer), and drift from there: a second `drift_to` starts from the
+    same programmed weights. Reads are seeded a batch; a simulator that draws them from elsewhere
+    (`TileSimulator.seeded`) cannot be paired.
+    """
+
+    def __init__(self, noise: Noise, site: Site) -> None:
+        """Build and program the layer; the model is left alone.
+
+        Raises:
+            TypeError: The layer is no `nn.Linear`.
+            ValueError: No simulator; or the hardware has static input ranges and none was observed.
+            UsageError: See `TileSimulator.build`.
+        """
+        place, simulator = site.place, site.simulator
+        if simulator is None:
+            raise ValueError(f"{noise.NAME} acts on tiles: install(..., simulator=...) with one")
+        if not isinstance(place.module, nn.Linear):
+            raise TypeError(f"{place.name} is a {type(place.module).__name__}, not an nn.Linear")
+        if needs_input_ranges(noise, site.hardware, simulator) and site.input_range is None:
+            raise ValueError(
+                f"{preset_name(noise, site.hardware)} has static input ranges: "
+                f"observe_input_ranges(...) first and pass one for {place.name}"
+            )
+        self._site = site
+        self._digital = place.module
+        self._seen = self._digital.weight._version
+        self._batch: int | None = None
+        self._calls = 0
+        self._handle: RemovableHandle | None = None
+        with _writing(site.seed("program"), site.device):
+            self._tiles = simulator.build(self._digital, noise, site.hardware, site.input_range)
+            move_adapter(self._digital, self._tiles.module)
+            # Building may draw numbers, and how many is the simulator's affair.
+            reseed(site.seed("program"), site.device)
+            drawn = self._tiles.program()
+        self.fingerprint = tuple(figure for tensor in drawn for figure in summaries(tensor))
+        self.paired = simulator.seeded or not self._tiles.draws_at_read
+
+    def attach(self) -> None:
+        """Put the analog layer where the digital one was."""
+        if self._tiles.draws_at_read:
+            self._handle = self._tiles.module.register_forward_pre_hook(self._reseed)
+        self._put(self._tiles.module)
+
+    def detach(self) -> None:
+        """Put the digital layer back, for good."""
+        self._put(self._digital)
+        if self._handle is not None:
+            self._handle.remove()
+        self._tiles.release()
+
+    def drift_to(self, seconds: float) -> None:
+        """Let this much time pass since programming.
+
+        Raises:
+            RuntimeError: The digital weights have changed since: the chip holds the old ones.
+        """
+        if self._digital.weight._version != self._seen:
+            raise RuntimeError(
+                f"the weights of {self._site.place.name} changed after the chip was programmed; "
+                "install a new chip"
+            )
+        seed = self._site.seed(f"drift:{spelt_seconds(seconds)}")
+        with _writing(seed, self._site.device):
+            self._tiles.drift(seconds)
+
+    def begin_reading(self, batch: int, attention_mask: Tensor | None) -> None:
+        """Say which batch is read."""
+        self._batch, self._calls = batch, 0
+
+    def end_reading(self) -> None:
+        """Forget the batch."""
+        self._batch = None
+
+    def _put(self, layer: nn.Module) -> None:
+        parent, child = parent_of(self._site.model, self._site.place.path)
+        setattr(parent, child, layer)
+
+    def _reseed(self, _module: object, _inputs: object) -> None:
+        if self._batch is None:
+            raise RuntimeError(
+                f"{self._site.place.name} was computed outside of chip.reading(batch=...)"
+            )
+        purpose = f"read:{self._batch}" + (f":{self._calls}" if self._calls else "")
+        self._calls += 1
+        reseed(self._site.seed(purpose), self._site.device)
+
+
+@contextmanager
+def _writing(seed: int, device: torch.device) -> Iterator[None]:
+    """Change tiles: with seeded draws, and so that any mode of torch can read them afterwards."""
+    with seeded(seed, device), torch.inference_mode(False), torch.no_grad():
+        yield

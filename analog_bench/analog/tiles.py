@@ -1,0 +1,92 @@
+"""What a chip needs of a simulator that puts layers on tiles. Needs no torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from analog_bench.noise import Noise
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class OnTiles(ABC):  # noqa: B024  (a marker: simulators register their layers' classes)
+    """A module that computes on tiles: `OnTiles.register(AnalogLayer)` makes a class one."""
+
+
+class Tiles(Protocol):
+    """One layer on tiles, as a simulator builds it: not programmed yet.
+
+    All that is random comes from torch's global generators, which the chip seeds before each call
+    and before each forward pass of the module.
+    """
+
+    @property
+    def module(self) -> nn.Module:
+        """What replaces the digital layer in the model. A forward pass of it is a read.
+
+        Its class is registered with `OnTiles`, so that coverage counts it.
+        """
+
+    @property
+    def draws_at_read(self) -> bool:
+        """Whether a forward pass draws random numbers."""
+
+    def program(self) -> Sequence[Tensor]:
+        """Program the weights.
+
+        Returns:
+            What was drawn: the programmed weights in the units of the layer, and what decides
+            their drift. The chip's fingerprint is taken from it; empty where nothing is drawn.
+        """
+
+    def drift(self, seconds: float) -> None:
+        """Let this much time pass since programming, whatever passed before."""
+
+    def release(self) -> None:
+        """Free what the layer holds; it is not used again."""
+
+
+class TileSimulator(Protocol):
+    """A simulator as a chip sees it; the whole of it is `analog_bench.simulators.protocol`.
+
+    Attributes:
+        label: What it is called in sentences: `torch tile`.
+        seeded: Whether reads draw from torch's generators too, so that chips of two runs are pairs.
+        presets: Its hardware presets, and whether their tiles have static input ranges.
+    """
+
+    label: str
+    seeded: bool
+    presets: Mapping[str, bool]
+
+    def require(self) -> None:
+        """Insist that it works here.
+
+        Raises:
+            TileUnavailable: It does not; the text says why, and what would.
+        """
+
+    @abstractmethod
+    def build(
+        self,
+        linear: nn.Linear,
+        noise: Noise,
+        hardware: str,
+        input_range: float | tuple[float, ...] | None,
+    ) -> Tiles:
+        """Map a layer onto tiles.
+
+        Args:
+            linear: The digital layer, left as it is.
+            noise: What is not perfect.
+            hardware: `ideal`, or the preset that the noise goes on top of.
+            input_range: The static input range, for hardware that has one: one for all tiles of
+                the layer, or one for each.
+
+        Raises:
+            UsageError: A noise or a preset that it does not have; another number of tiles than
+                input ranges.
+        """

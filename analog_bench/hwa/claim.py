@@ -1,0 +1,57 @@
+"""Whose checkpoints a folder holds: a training goes on only from its own. Needs no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from analog_bench.errors import UsageError
+
+RECIPE = "recipe.json"
+"""The file beside the checkpoints that says what they were trained with."""
+
+
+def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
+    """Record what a folder's checkpoints are made with, or check that it is still the same.
+
+    Args:
+        folder: Of the checkpoints; made where there is none.
+        made_with: The hyperparameters, and hashes of the data, as plain values.
+
+    Raises:
+        UsageError: The checkpoints come from another recipe or other data, or an unknown one.
+    """
+    path = folder / RECIPE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            if any(folder.rglob("checkpoint-*")):
+                raise UsageError(
+                    f"{folder} holds checkpoints but no {RECIPE}: nobody knows what they were "
+                    "trained with; choose another folder"
+                )
+            text = json.dumps(made_with, indent=2, sort_keys=True) + "\n"
+            path.write_text(text, encoding="utf-8")
+            return
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        raise UsageError(f"cannot use {path}: {problem}; choose another folder") from None
+    if not isinstance(before, dict):
+        raise UsageError(f"{path} is no recipe; choose another folder")
+    changed = changes(before, made_with)
+    if changed:
+        raise UsageError(
+            f"{folder} was started with another recipe ({changed}); go on with that one or choose "
+            "another folder"
+        )
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return what differs, in words; empty where nothing does."""
+    return "; ".join(
+        f"{key} was {before.get(key)!r} and is now {now.get(key)!r}"
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key)
+    )

@@ -1,0 +1,76 @@
+"""Each case as a benchmark of pytest-benchmark: one round a chip.
+
+Chips are timed where they are measured, in a worker of xdist, too. Their seconds are handed over as
+results come in, so that `--benchmark-json`, `--benchmark-compare` and the like work on a bench run;
+without such an option nothing is handed over, and pytest-benchmark shows no table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pytest_benchmark.stats import Metadata
+
+from analog_bench.plugin.fixtures import EARLIER_RESULTS
+from analog_bench.plugin.results import Results
+from analog_bench.session.recorder import Record
+
+_ASKING = ("json", "save", "autosave", "compare", "histogram", "columns", "verbose")
+_REFUSING = ("disable", "skip")
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """The case as pytest-benchmark reads it, in place of its fixture."""
+
+    name: str
+    fullname: str
+    group: str
+    param: str
+    params: dict[str, str]
+    extra_info: dict[str, Any]
+    cprofile_stats: None = None
+    has_error: bool = False
+
+
+class Benchmarks:
+    """Hands the seconds of measured cases to pytest-benchmark."""
+
+    def __init__(self, config: pytest.Config, results: Results) -> None:
+        """Hand over nothing yet."""
+        self._config = config
+        self._results = results
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add a case that was measured in this run."""
+        record = self._results.of_report(report)
+        if record is None or not record.result.chips or not self._wanted():
+            return
+        earlier = self._config.stash.get(EARLIER_RESULTS, {})
+        if earlier.get(record.result.identity) != record.result:
+            session: Any = getattr(self._config, "_benchmarksession")  # noqa: B009
+            session.benchmarks.append(_benchmark(report, record))
+
+    def _wanted(self) -> bool:
+        def given(name: str) -> bool:
+            return bool(self._config.getoption(f"benchmark_{name}"))
+
+        return any(map(given, _ASKING)) and not any(map(given, _REFUSING))
+
+
+def _benchmark(report: pytest.TestReport, record: Record) -> Metadata:
+    result = record.result
+    timed = _Timed(
+        name=report.location[2],
+        fullname=report.nodeid,
+        group=f"{result.study}/{result.model}",
+        param=result.case_id,
+        params={"case": result.case_id},
+        extra_info={"case": result.case_id, "chips": [chip.chip for chip in result.chips]},
+    )
+    untyped: Any = Metadata
+    benchmark: Metadata = untyped(timed, iterations=1, options={})
+    benchmark.stats.data.extend(chip.seconds for chip in result.chips)
+    return benchmark

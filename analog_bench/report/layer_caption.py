@@ -1,0 +1,183 @@
+"""The sentences below a study's table: what was done, and what stands out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from analog_bench.gate.ranking import RankCorrelation
+from analog_bench.records import SEVERAL, Metric, Result
+from analog_bench.report import words
+from analog_bench.report.layer_losses import (
+    ConditionRanking,
+    rankings,
+    spread_correlation,
+    worst,
+)
+from analog_bench.report.scores import loss, score
+from analog_bench.report.table import Cell, Line, line
+
+_NAMED_AT_MOST = 3
+
+
+def caption(rows: Sequence[Result], metrics: Sequence[Metric], data: str) -> list[Line]:
+    """Return the sentences below a table, one a paragraph.
+
+    What was done; how much of the model was on tiles, where a row has several layers; the worst
+    layers; how sure their order is; how the drop goes with the spread of the weights.
+
+    Args:
+        rows: The table's results, at least one.
+        metrics: Its metrics, the main one first.
+        data: The examples and their number, in words; empty where that is not known.
+    """
+    main = metrics[0]
+    # A group of layers is no layer that could lose more than another.
+    single = [row for row in rows if not _several(row)]
+    texts = [_method(rows, metrics, data), _coverage(rows)]
+    findings = [_order(order, rows, main) for order in rankings(single, main)]
+    findings.append(_correlation(single, main))
+    return [
+        *(line(text) for text in texts if text),
+        _worst_layers(rows, main),
+        *(line(text) for text in findings if text),
+    ]
+
+
+def _method(rows: Sequence[Result], metrics: Sequence[Metric], data: str) -> str:
+    measured = [row for row in rows if row.chips]
+    parts = [_listed(sorted({words.noise_label(row.noise) for row in rows}), "noise")]
+    times = [words.time_label(seconds) for seconds in sorted({row.drift_s for row in rows})]
+    if times != ["0 s"]:
+        several = f"{len(times)} times from {times[0]} to {times[-1]}"
+        parts.append(f"{several if len(times) > 3 else ', '.join(times)} after programming")
+    tiles = sorted({row.tile for row in rows} - {"none"})
+    if tiles:
+        parts.append(f"{' and '.join(tiles)} tile")
+    chips = _range({len(row.initial_chips) for row in measured}, "chip")
+    lengths = {
+        len(scores) for r in measured for chip in r.chips for scores in chip.per_example.values()
+    }
+    parts += [part for part in (chips, words.one_line(data) or _range(lengths, "example")) if part]
+    digital = words.digital_scores(next((row.digital for row in rows if row.digital), {}), metrics)
+    models = _listed(sorted({row.model for row in rows}), "model")
+    sentence = f"Each row perturbs only what it names: {', '.join(parts)}. Model {models}"
+    sentence += f", digital {digital}." if digital else "."
+    scores = (score(row, metric) for row in measured for metric in metrics)
+    if any(one and one.half_width is not None for one in scores):
+        sentence += f" {words.CHIP_INTERVAL}"
+    return sentence
+
+
+def _coverage(rows: Sequence[Result]) -> str:
+    """Say what share of the model sat on tiles in each group of several layers."""
+    shares: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        facts = row.facts
+        if facts and _several(row) and row.tile != "none" and row.chips:
+            share = (facts.coverage_weights, facts.coverage_macs)
+            shares.setdefault(words.one_line(row.group), []).append(share)
+    if not shares:
+        return ""
+    groups = (
+        f"{group} {words.percent(min(of_group)[0])} and {words.percent(min(of_group)[1])}"
+        for group, of_group in shares.items()
+    )
+    return (
+        "On tiles, of the weights of all matrix multiplications and of their multiply-accumulates: "
+        f"{'; '.join(groups)}."
+    )
+
+
+def _several(row: Result) -> bool:
+    return row.facts is not None and row.facts.kind == SEVERAL
+
+
+def _worst_layers(rows: Sequence[Result], metric: Metric) -> Line:
+    label, margin = words.metric_label(metric), words.margin_label(metric)
+    lost = worst(rows, metric)
+    if not lost:
+        none = "No row" if all(map(_several, rows)) else "No layer"
+        return line(
+            f"{none} {words.change_verb(metric)} more than the margin of {margin} of {label}."
+        )
+    sign = words.MINUS if metric.higher_is_better else "+"
+    names = [
+        f"{_name(row, rows)} {sign}{words.amount(loss(row, metric) or 0.0, metric)}" for row in lost
+    ]
+    losses = [value for row in rows if (value := loss(row, metric)) is not None]
+    beyond = sum(value > metric.margin for value in losses)
+    return (
+        Cell(f"▼ Worst in {label}: ", "worst"),
+        Cell(", ".join(names), "strong"),
+        Cell(
+            f"; {beyond} of {len(losses)} rows {words.change_verb(metric, 2)} more than the margin "
+            f"of {margin}."
+        ),
+    )
+
+
+def _name(row: Result, rows: Sequence[Result]) -> str:
+    """Name a row by its layers, and by whatever else varies."""
+    details = _details(row, rows)
+    return f"{words.one_line(row.group)} ({details})" if details else words.one_line(row.group)
+
+
+def _details(row: Result, rows: Sequence[Result]) -> str:
+    return ", ".join(spell(row) for spell in words.what_varies(rows).values())
+
+
+def _order(order: ConditionRanking, rows: Sequence[Result], metric: Metric) -> str:
+    ranking, details = order.ranking, _details(order.result, rows)
+    first = ranking.layers[0]
+    low, high = first.interval or (first.rank, first.rank)
+    where = f" ({details})" if details else ""
+    return (
+        f"Ranking of {len(ranking.layers)} layers over {ranking.chips} chips{where}: "
+        f"{words.one_line(first.layer)} {words.change_verb(metric)} most (95 % interval of its "
+        f"rank: {low:g} to {high:g}); Kendall's W "
+        f"{words.concordance_text(ranking.concordance or 0.0)} (1: every chip gives the same "
+        "order)."
+    )
+
+
+def _correlation(rows: Sequence[Result], metric: Metric) -> str:
+    spread = spread_correlation(rows, metric)
+    if spread is None:
+        return ""
+    parts = [
+        f"{_with_interval(value)} with {what}"
+        for value, what in (
+            (spread.with_std, "their standard deviation (w std)"),
+            (spread.with_reach, "their largest over it (max/std)"),
+        )
+        if value is not None
+    ]
+    if not parts:
+        return ""
+    # Other weights spread otherwise: say which where that is not plain.
+    several = len({row.variant for row in rows}) > 1 or spread.variant != "direct"
+    weights = f" with {words.WEIGHTS.get(spread.variant, words.one_line(spread.variant))} weights"
+    return (
+        f"Spearman correlation of the drop with the spread of the weights: {', '.join(parts)} "
+        f"({spread.layers} layers{weights if several else ''}; in brackets the 95 % interval)."
+    )
+
+
+def _with_interval(correlation: RankCorrelation) -> str:
+    rho = words.correlation_text(correlation.rho)
+    if correlation.interval is None:
+        return rho
+    low, high = correlation.interval
+    return f"{rho} ({words.correlation_text(low)} to {words.correlation_text(high)})"
+
+
+def _listed(names: Iterable[str], noun: str) -> str:
+    known = [words.one_line(name) for name in names]
+    return ", ".join(known) if len(known) <= _NAMED_AT_MOST else words.counted(len(known), noun)
+
+
+def _range(counts: set[int], noun: str) -> str:
+    if not counts:
+        return ""
+    few, many = min(counts), max(counts)
+    return words.counted(many, noun) if few == many else f"{few} to {words.counted(many, noun)}"

@@ -1,0 +1,161 @@
+"""Which layers lose most, how sure their order is, and how losses go with the spread of weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from analog_bench.gate.ranking import (
+    RankCorrelation,
+    Ranking,
+    rank_layers,
+    spearman_with_interval,
+)
+from analog_bench.gate.robustness import Conditions, conditions_of
+from analog_bench.records import LayerFacts, Metric, Result
+from analog_bench.report.contents import is_single
+from analog_bench.report.scores import loss
+
+WORST_AT_MOST = 5
+RANKINGS_AT_MOST = 2
+FEWEST = 4
+"""Layers below which they are not compared."""
+
+
+@dataclass(frozen=True)
+class LayerLoss:
+    """A layer perturbed by itself, with one of its results.
+
+    Attributes:
+        reach: Its largest weight in standard deviations.
+        loss: Mean over the conditions it was measured under; positive is worse.
+    """
+
+    layer: str
+    facts: LayerFacts
+    reach: float
+    loss: float
+    result: Result
+
+
+@dataclass(frozen=True)
+class SpreadCorrelation:
+    """Spearman's rank correlation of layers' losses with the spread of their weights.
+
+    Attributes:
+        with_std: With the standard deviation of the weights; None where a side is constant.
+        with_reach: With their largest magnitude over the standard deviation; None likewise.
+        layers: Number of layers it is taken over.
+        variant: Whose weights: `direct` or `hwa`.
+    """
+
+    with_std: RankCorrelation | None
+    with_reach: RankCorrelation | None
+    layers: int
+    variant: str
+
+
+@dataclass(frozen=True)
+class ConditionRanking:
+    """The order of the layers under one noise, at one time, and one of the results."""
+
+    result: Result
+    ranking: Ranking
+
+
+def by_depth(results: Iterable[Result]) -> list[Result]:
+    """Return results by depth, then group, noise and drift time; unknown depths come last."""
+
+    def order(result: Result) -> tuple[bool, int, str, str, float, str]:
+        facts = result.facts
+        depth = facts.depth if facts else 0
+        return facts is None, depth, result.group, result.noise, result.drift_s, result.case_id
+
+    return sorted(results, key=order)
+
+
+def worst(results: Iterable[Result], metric: Metric) -> list[Result]:
+    """Return the results that lost most: at most 5, and only those beyond the margin."""
+    losses = ((loss(result, metric), result) for result in results)
+    beyond = [(lost, result) for lost, result in losses if (lost or 0.0) > metric.margin]
+    return [result for _, result in sorted(beyond, key=lambda pair: -(pair[0] or 0.0))][
+        :WORST_AT_MOST
+    ]
+
+
+def rankings(results: Iterable[Result], metric: Metric) -> list[ConditionRanking]:
+    """Rank the layers by what they lost, under each condition that has several on several chips.
+
+    Returns:
+        One a condition, in the order of the results; none at all for more than `RANKINGS_AT_MOST`
+        conditions, and none where a layer has several results under one, or every chip ranks all
+        layers equal.
+    """
+    conditions: dict[tuple[Conditions, float], list[Result]] = {}
+    for result in results:
+        if loss(result, metric) is not None:
+            key = replace(conditions_of(result), group=""), result.drift_s
+            conditions.setdefault(key, []).append(result)
+    ranked = []
+    for members in conditions.values():
+        drops = {result.group: _chip_losses(result, metric) for result in members}
+        chips = set.intersection(*(set(of_layer) for of_layer in drops.values()))
+        if 2 <= len(drops) == len(members) and len(chips) >= 2:
+            ranked.append((members[0], drops))
+    if len(ranked) > RANKINGS_AT_MOST:
+        return []
+    orders = [
+        ConditionRanking(result, rank_layers(drops, seed=result.seed)) for result, drops in ranked
+    ]
+    return [order for order in orders if order.ranking.concordance is not None]
+
+
+def layer_losses(results: Iterable[Result], metric: Metric) -> list[LayerLoss]:
+    """Return what layers that were perturbed by themselves lose on the mean, the worst first.
+
+    Weights of hardware-aware training spread otherwise and lose less: layers with digital weights
+    alone are compared where there are any. A layer measured under several conditions counts once,
+    with its mean loss.
+
+    Returns:
+        The layers whose weights are known and not all equal, all of one variant; none where there
+        are fewer than `FEWEST`.
+    """
+    variants: dict[str, dict[str, list[LayerLoss]]] = {}
+    for result in results:
+        facts, lost = result.facts, loss(result, metric)
+        if is_single(result) and facts and facts.reach is not None and lost is not None:
+            one = LayerLoss(result.group, facts, facts.reach, lost, result)
+            variants.setdefault(result.variant, {}).setdefault(one.layer, []).append(one)
+    if not variants:
+        return []
+    layers = variants[min(variants, key=lambda variant: (variant != "direct", variant))]
+    if len(layers) < FEWEST:
+        return []
+    losses = [replace(same[0], loss=fmean(one.loss for one in same)) for same in layers.values()]
+    return sorted(losses, key=lambda one: (-one.loss, one.facts.depth))
+
+
+def spread_correlation(results: Iterable[Result], metric: Metric) -> SpreadCorrelation | None:
+    """Correlate losses with the spread of the weights, as `spearman_with_interval` does.
+
+    Returns:
+        Over the layers of `layer_losses`; None where there are none.
+    """
+    layers = layer_losses(results, metric)
+    if not layers:
+        return None
+    losses = [layer.loss for layer in layers]
+    return SpreadCorrelation(
+        with_std=spearman_with_interval([layer.facts.weight_std for layer in layers], losses),
+        with_reach=spearman_with_interval([layer.reach for layer in layers], losses),
+        layers=len(layers),
+        variant=layers[0].result.variant,
+    )
+
+
+def _chip_losses(result: Result, metric: Metric) -> dict[int, float]:
+    losses = zip(result.initial_chips, result.losses(metric), strict=True)
+    return {chip.chip: lost for chip, lost in losses if math.isfinite(lost)}

@@ -1,0 +1,204 @@
+"""The table of a study: what each layer lost, drawn so that the profile is seen at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from analog_bench.gate.robustness import robustness_of
+from analog_bench.gate.verdict import Verdict
+from analog_bench.records import SEVERAL, Identity, Metric, Result
+from analog_bench.report import words
+from analog_bench.report.layer_caption import caption
+from analog_bench.report.layer_losses import by_depth, worst
+from analog_bench.report.scores import loss, score
+from analog_bench.report.table import (
+    Block,
+    Cell,
+    Column,
+    Heading,
+    Spelling,
+    absent,
+    line,
+    tabulate,
+)
+
+_Pair = tuple[Column, Spelling[Result]]
+
+
+def layer_table(
+    results: Sequence[Result],
+    verdicts: Mapping[Identity, Verdict],
+    metrics: Sequence[Metric],
+    *,
+    data: str = "",
+    title: str = "",
+) -> tuple[Block, ...]:
+    """Return the table of one study on one model, under its heading.
+
+    One row a case, by depth; columns for whatever varies among the cases (noise, drift time, tile,
+    hardware, weights). The worst layers are marked, and named in words below the table.
+
+    Args:
+        results: The study's results, at least one.
+        verdicts: Identity of a result to its verdict; cases without one show none.
+        metrics: Metrics to show, the main one first: the drop, its bar, the marks, A* and the
+            ranking are in it.
+        data: The examples, for the sentence below the table, e.g. `96 embedded questions`.
+        title: Heading; study and model by default.
+
+    Raises:
+        ValueError: No results or no metrics.
+    """
+    if not results or not metrics:
+        raise ValueError("a table needs results and metrics")
+    rows = by_depth(results)
+    notes = caption(rows, metrics, data)
+    compared = any(
+        (verdict := verdicts.get(result.identity)) and verdict.change is not None for result in rows
+    )
+    if compared:
+        notes.append(line("Verdicts are on the change since the baseline, not on the loss."))
+    columns = [
+        *_layer_columns(rows),
+        *_score_columns(rows, metrics),
+        *(_change_columns(verdicts, metrics[0]) if compared else ()),
+        (Column("verdict"), lambda result: _verdict(result, verdicts)),
+    ]
+    table = tabulate(rows, columns, notes=notes, frame="rule")
+    return Heading(title or f"{results[0].study}: {results[0].model}"), table
+
+
+def layer_column(results: Sequence[Result]) -> _Pair:
+    """Return the column of layers, whose names are shortened where there is little room."""
+    short = words.short_layers({words.one_line(result.group) for result in results})
+
+    def cell(result: Result) -> Cell:
+        name = words.one_line(result.group)
+        return Cell(name, short=short[name])
+
+    return Column("layer", names_rows=True), cell
+
+
+def varying_columns(results: Sequence[Result], *, times: bool = True) -> list[_Pair]:
+    """Return the columns of what, layers aside, is not the same in all results."""
+    return [
+        (Column(header, folds=header == "noise"), spell)
+        for header, spell in words.what_varies(results).items()
+        if times or header != "time"
+    ]
+
+
+def a_star_note(metric: Metric) -> str:
+    """Return the sentence that explains A*."""
+    label = words.metric_label(metric)
+    return (
+        f"A*: ({label} − guessing) / (digital − guessing), 1 is as good as digital, 0 as good as "
+        "guessing."
+    )
+
+
+def _layer_columns(rows: Sequence[Result]) -> list[_Pair]:
+    """Return what is perturbed; columns about single layers only where a row is one."""
+    columns = [layer_column(rows), *varying_columns(rows)]
+    if _has_single_layers(rows):
+        depth = Column("#", right=True, priority=2)
+        columns.insert(0, (depth, lambda r: str(r.facts.depth) if r.facts else ""))
+        columns.insert(2, (Column("kind", priority=7), lambda r: r.facts.kind if r.facts else ""))
+    return columns
+
+
+def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_Pair]:
+    """Return scores and losses; A* only where a row has it."""
+    main, *others = metrics
+    marked = {result.case_id for result in worst(rows, main)}
+    longest = max([main.margin, *(loss(result, main) or 0.0 for result in rows)])
+
+    def scores_in(metric: Metric) -> Callable[[Result], str]:
+        return lambda result: words.interval_text(score(result, metric), metric)
+
+    def digital(result: Result) -> str:
+        value = result.digital.get(main.name)
+        return "" if value is None else words.amount(value, main)
+
+    def a_star(result: Result) -> str:
+        placed = [
+            at.get(result.drift_s) for at in (r.a_star for r in robustness_of([result], main))
+        ]
+        return words.share_text(placed[0].centre) if placed and placed[0] else ""
+
+    def drop(result: Result) -> Cell | str:
+        lost = loss(result, main)
+        if lost is None:
+            return ""
+        if result.case_id in marked:
+            return Cell(f"▼ {words.amount(lost, main)}", "worst")
+        return Cell(words.amount(lost, main), "" if lost > main.margin else "muted")
+
+    def bar(result: Result) -> Cell:
+        share = (loss(result, main) or 0.0) / longest if longest > 0 else 0.0
+        return Cell("", "bad" if result.case_id in marked else "", bar=share)
+
+    columns: list[_Pair] = [
+        (Column("digital", right=True, priority=8), digital),
+        *(
+            (
+                Column(words.metric_label(m), right=True, priority=0 if m is main else 3),
+                scores_in(m),
+            )
+            for m in (main, *others)
+        ),
+        (Column("drop" if main.higher_is_better else "rise", right=True), drop),
+        (Column("", priority=1), bar),
+    ]
+    if any(map(a_star, rows)):
+        notes = (a_star_note(main),)
+        columns.insert(-2, (Column("A*", right=True, priority=6, notes=notes), a_star))
+    if _has_single_layers(rows):
+        std, reach = (Column(h, right=True, priority=p) for h, p in (("w std", 5), ("max/std", 4)))
+        columns += [
+            (std, lambda r: words.significant(r.facts.weight_std) if r.facts else ""),
+            (reach, lambda r: words.reach_text(r.facts.reach) if r.facts else ""),
+        ]
+    return columns
+
+
+def _has_single_layers(rows: Sequence[Result]) -> bool:
+    return not all(result.facts and result.facts.kind == SEVERAL for result in rows)
+
+
+def _change_columns(verdicts: Mapping[Identity, Verdict], metric: Metric) -> list[_Pair]:
+    """Return what verdicts rest on."""
+
+    def spelt_by(spell: Callable[[Verdict], str]) -> Callable[[Result], str]:
+        def cell(result: Result) -> str:
+            verdict = verdicts.get(result.identity)
+            return "" if verdict is None or verdict.change is None else spell(verdict)
+
+        return cell
+
+    note = (
+        f"change: against the baseline, where {words.margin_label(metric)} of "
+        f"{words.metric_label(metric)} matters; detects: the smallest true loss that would "
+        "have been suspected four times in five."
+    )
+    return [
+        (
+            Column("change", right=True, priority=4, notes=(note,)),
+            spelt_by(lambda verdict: words.change_text(verdict, metric)),
+        ),
+        (
+            Column("detects", right=True, priority=5),
+            spelt_by(lambda verdict: words.detectable_text(verdict, metric)),
+        ),
+        (
+            Column("chips", right=True, priority=9),
+            spelt_by(lambda verdict: "paired" if verdict.paired else "unpaired"),
+        ),
+    ]
+
+
+def _verdict(result: Result, verdicts: Mapping[Identity, Verdict]) -> Cell:
+    verdict = verdicts.get(result.identity)
+    if verdict is not None:
+        return Cell(verdict.kind, verdict.kind)
+    return absent() if result.status == "measured" else Cell(result.status, "muted")

@@ -1,0 +1,92 @@
+"""A model's chapter: its sections in order. New content is added here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analog_bench.report import words
+from analog_bench.report.contents import Contents
+from analog_bench.report.page.heat_map import HeatMap, heat_map, heat_picture
+from analog_bench.report.page.raw_values import StudyValues, raw_values
+from analog_bench.report.page.texts import SideBySide, texts_side_by_side
+from analog_bench.report.plots.depth_plot import depth_plots
+from analog_bench.report.plots.drift_plot import drift_plots
+from analog_bench.report.plots.figure import Figure
+from analog_bench.report.plots.noise_plot import noise_plots
+from analog_bench.report.plots.weight_plots import distribution_plots, spread_plots
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a chapter; `lead` is what it says where its plots do not."""
+
+    title: str
+    lead: str = ""
+    heat_map: HeatMap | None = None
+    figures: tuple[Figure, ...] = ()
+    texts: tuple[SideBySide, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One model: what it scored as digital model, its plots and texts, and its raw values."""
+
+    model: str
+    anchor: str
+    digital: tuple[str, ...]
+    sections: tuple[Section, ...]
+    studies: tuple[StudyValues, ...]
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Every plot of the chapter, the map included."""
+        maps = [section.heat_map for section in self.sections if section.heat_map]
+        pictures = [heat_picture(self.model, one) for one in maps]
+        return (*pictures, *(figure for section in self.sections for figure in section.figures))
+
+
+def chapters(contents: Contents) -> tuple[Chapter, ...]:
+    """Return a chapter for each model."""
+    return tuple(
+        Chapter(
+            model=words.one_line(model),
+            anchor=f"model-{n}",
+            digital=_digital(contents, model),
+            sections=_sections(contents, model),
+            studies=raw_values(contents, model),
+        )
+        for n, model in enumerate(contents.models, start=1)
+    )
+
+
+def _sections(contents: Contents, model: str) -> tuple[Section, ...]:
+    depth, drift = depth_plots(contents, model), drift_plots(contents, model)
+    sections = (
+        Section(
+            "Which layers the model depends on",
+            lead=depth.note("plot of loss over depth", "plots of loss over depth"),
+            heat_map=heat_map(contents, model),
+            figures=depth.figures,
+        ),
+        Section("Loss and the spread of the weights", figures=spread_plots(contents, model)),
+        Section(
+            "Weights of the most and the least vulnerable layers",
+            figures=distribution_plots(contents, model),
+        ),
+        Section(
+            "The whole model on analog hardware",
+            lead=drift.note("drift plot", "drift plots"),
+            figures=(*drift.figures, *noise_plots(contents, model)),
+        ),
+        Section("What it writes", texts=texts_side_by_side(contents, model)),
+    )
+    return tuple(one for one in sections if one.heat_map or one.figures or one.texts)
+
+
+def _digital(contents: Contents, model: str) -> tuple[str, ...]:
+    scores = {
+        f"{scores} on {study.scope.examples} {study.scope.data}": None
+        for study in contents.of_model(model)
+        if (scores := words.digital_scores(study.results[0].digital, study.metrics))
+    }
+    return tuple(scores)

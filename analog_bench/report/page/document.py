@@ -1,0 +1,121 @@
+"""The page: one HTML document that fetches nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+from analog_bench.atomic_file import check_target, write_atomic
+from analog_bench.errors import StoreError
+from analog_bench.report.contents import Contents
+from analog_bench.report.page.chapters import chapters
+from analog_bench.report.page.first_screen import first_screen
+from analog_bench.report.plots.figure import Figure, write_figures
+from analog_bench.report.words import SIGNS, date_text
+
+_TEMPLATES = ("page.html", "parts.html")
+_BREAK = re.compile(r"(?<=[./:_=,])(?=[^\d\s])")
+
+
+def page(contents: Contents) -> str:
+    """Return a run as an HTML document.
+
+    It holds everything it needs, and forbids the browser to fetch anything or to run any script but
+    its own. Names, texts and reasons of the run are escaped.
+    """
+    sources = {name: _source(name) for name in (*_TEMPLATES, "page.css", "page.js")}
+    environment = Environment(
+        loader=DictLoader({name: sources[name] for name in _TEMPLATES}),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"breakable": _breakable, "date": date_text}
+    environment.globals["signs"] = dict(SIGNS)
+    script = sources["page.js"]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("page.html").render(
+        first=first_screen(contents),
+        chapters=chapters(contents),
+        manifest=contents.manifest,
+        # Of this package, not of the run: nothing else is taken as it is.
+        style=Markup(sources["page.css"]),
+        script=Markup(script),
+        digest=digest,
+        drawn=lambda figure: Markup(figure.svg),
+    )
+
+
+def write_page(path: Path, contents: Contents) -> None:
+    """Write a run's page; the file is either the old one or the whole new one.
+
+    Args:
+        path: The file; folders are made where missing.
+        contents: What to show.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    # Before anything is drawn, which takes longer.
+    with _writing("the report", path):
+        check_target(path)
+    html = page(contents)
+    with _writing("the report", path):
+        write_atomic(path, html.encode("utf-8", "replace"))
+
+
+def save_figures(folder: Path, contents: Contents) -> list[Path]:
+    """Write every plot of the page as SVG and PNG, and return the files.
+
+    Args:
+        folder: Where to; made where missing.
+        contents: What to show.
+
+    Raises:
+        StoreError: One cannot be written.
+    """
+    with _writing("figures", folder):
+        return write_figures(figures(contents), folder)
+
+
+def figures(contents: Contents) -> tuple[Figure, ...]:
+    """Return every plot of the page, for files, each under a name of its own."""
+    named: dict[str, Figure] = {}
+    for figure in (figure for chapter in chapters(contents) for figure in chapter.figures):
+        name, n = figure.name, 1
+        # Some file systems do not tell capitals from small letters.
+        while name.lower() in named:
+            n += 1
+            name = f"{figure.name}-{n}"
+        named[name.lower()] = replace(figure, name=name)
+    return tuple(named.values())
+
+
+@contextmanager
+def _writing(what: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        why = problem.strerror or str(problem)
+        raise StoreError(
+            f"cannot write {what} to {str(path)!r}: {why}; choose another place"
+        ) from None
+
+
+def _breakable(text: str) -> Markup:
+    """Escape a text, and let a long name break behind its signs; a number stays whole."""
+    return Markup("<wbr>").join(map(escape, _BREAK.split(text)))
+
+
+def _source(name: str) -> str:
+    return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")

@@ -1,0 +1,240 @@
+"""The first screen: what the run comes to, what lost most, what changed, where it was made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from analog_bench.gate.verdict import FAILING, Kind
+from analog_bench.records import Result
+from analog_bench.report import words
+from analog_bench.report.contents import Contents, Judged, JudgedCase
+from analog_bench.report.run_summary import unmeasured_reasons
+from analog_bench.report.scores import loss, score
+from analog_bench.report.table import Cell, Column, Table, linked
+
+_CHANGES_AT_MOST = 12
+_WORST_AT_MOST = 4
+_CHANGED: tuple[Kind, ...] = ("regressed", "broken", "improved")
+_COMPARED: tuple[Kind, ...] = ("regressed", "equivalent", "improved", "inconclusive")
+_PACKAGES = ("aihwkit", "torch", "transformers", "numpy", "analog-bench", "python")
+
+
+@dataclass(frozen=True)
+class WorstCases:
+    """The cases of a model that lost most, in one metric.
+
+    Each is shown with the digital model's score in its study, which has data of its own.
+    """
+
+    model: str
+    metric: str
+    table: Table
+
+
+@dataclass(frozen=True)
+class FirstScreen:
+    """The first screen.
+
+    Attributes:
+        tone: `bad`, `good` or `plain`.
+        counts: Verdicts with their number; `regressed` always where anything was compared.
+        cases: Number of cases.
+        worst_note: What stands in place of `worst` where that is empty.
+        changes: What changed since the baseline: the verdict, by how much, which case.
+        digital: The digital models whose scores are not as stored.
+        reasons: Why cases were skipped or stale, with their number.
+        facts: Where and how the run was made: names and values.
+    """
+
+    headline: str
+    tone: str
+    counts: tuple[tuple[Kind, int], ...]
+    cases: int
+    worst: tuple[WorstCases, ...]
+    worst_note: str
+    changes: tuple[tuple[Cell, str, Cell], ...]
+    changes_note: str
+    digital: Table
+    reasons: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+
+
+def first_screen(contents: Contents) -> FirstScreen:
+    """Return the first screen of a page."""
+    pairs = list(contents.pairs)
+    judged = contents.judged
+    counts = Counter(verdict.kind for _, _, verdict in judged)
+    compared = any(counts[kind] for kind in _COMPARED)
+    changed = [case for kind in _CHANGED for case in judged if case[2].kind == kind]
+    failed_digital = any(
+        verdict.fails for study in contents.studies for verdict in study.digital.values()
+    )
+    headline, tone = _headline(len(pairs), counts, failed_digital)
+    kinds = [kind for kind in words.SIGNS if counts[kind] or (kind == "regressed" and compared)]
+    measured = any(loss(result, study.main) is not None for study, result in pairs)
+    return FirstScreen(
+        headline=headline,
+        tone=tone,
+        counts=tuple((kind, counts[kind]) for kind in kinds),
+        cases=len(pairs),
+        worst=tuple(worst for model in contents.models for worst in _worst(contents, model)),
+        worst_note="Nothing lost more than its margin." if measured else "Nothing was measured.",
+        changes=tuple(_change(contents, case) for case in changed[:_CHANGES_AT_MOST]),
+        changes_note=" ".join(_changes_notes(contents, counts, len(changed))),
+        digital=_digital(contents),
+        reasons=tuple(
+            f"{number} {kind}: {reason}"
+            for kind, reason, number in unmeasured_reasons([case[1:] for case in judged])
+        ),
+        facts=_facts(contents),
+    )
+
+
+def _headline(cases: int, counts: Counter[Kind], failed_digital: bool) -> tuple[str, str]:
+    failing = [f"{counts[kind]} {kind}" for kind in words.SIGNS if kind in FAILING and counts[kind]]
+    all_cases = words.counted(cases, "case")
+    if failing:
+        return f"{' and '.join(failing)} of {all_cases}", "bad"
+    if failed_digital:
+        return "The digital model changed", "bad"
+    compared, inconclusive = sum(counts[kind] for kind in _COMPARED), counts["inconclusive"]
+    among = f"among {words.counted(compared, 'case')} compared"
+    if compared and not inconclusive:
+        return f"Nothing regressed {among}", "good"
+    if compared > inconclusive:
+        return f"No regression is shown {among}, {inconclusive} of them inconclusive", "good"
+    if compared:
+        return f"Whether anything changed cannot be told {among}", "plain"
+    if counts["new"] or counts["stale"]:
+        return f"{all_cases}, no baseline yet to compare with", "plain"
+    return f"{all_cases}, not compared with a baseline", "plain"
+
+
+def _worst(contents: Contents, model: str) -> Iterator[WorstCases]:
+    """Yield for each metric what lost more than its study's margin."""
+    studies = contents.of_model(model)
+    by_metric: dict[tuple[str, str, bool], list[tuple[float, Judged, Result]]] = {}
+    for study in studies:
+        metric = study.main
+        for result in study.measured:
+            lost = loss(result, metric)
+            # What keeps within its study's margin is not among the worst, however few there are;
+            # nor does it take the place of what loses more than another's.
+            if lost is not None and lost > metric.margin:
+                key = metric.name, metric.unit, metric.higher_is_better
+                by_metric.setdefault(key, []).append((lost, study, result))
+    for rows in by_metric.values():
+        rows.sort(key=lambda row: -row[0])
+        table = _worst_table(contents, rows[:_WORST_AT_MOST], several=len(studies) > 1)
+        metric = rows[0][1].main
+        yield WorstCases(words.one_line(model), words.unit_label(metric), table)
+
+
+def _worst_table(
+    contents: Contents, rows: Sequence[tuple[float, Judged, Result]], *, several: bool
+) -> Table:
+    columns = [Column("case"), Column("")]
+    columns += [Column(header, right=True) for header in ("loss", "score", "digital")]
+    cells = []
+    for lost, study, result in rows:
+        metric, href = study.main, contents.link(result)
+        name = words.names_among(study.measured)(result)
+        prefix = f"{words.one_line(study.scope.study)} · " if several else ""
+        digital = words.amount(result.digital[metric.name], metric)
+        scored = words.interval_text(score(result, metric), metric)
+        cells.append(
+            (
+                linked(f"{prefix}{name}", href),
+                Cell("", bar=max(0.0, lost / rows[0][0])),
+                *(
+                    linked(text, href)
+                    for text in (words.loss_amount(lost, metric), scored, digital)
+                ),
+            )
+        )
+    return Table(tuple(columns), tuple(cells))
+
+
+def _change(contents: Contents, case: JudgedCase) -> tuple[Cell, str, Cell]:
+    study, result, verdict = case
+    change = words.change_text(verdict, study.main).replace("-", words.MINUS)
+    amount = words.amount_of(change, study.main) if change else words.one_line(verdict.reason)
+    # Two studies may hold a case of the same id.
+    name = f"{words.one_line(study.scope.study)} · {words.one_line(result.case_id)}"
+    return Cell(verdict.kind, verdict.kind), amount, Cell(name, href=contents.link(result))
+
+
+def _changes_notes(contents: Contents, counts: Counter[Kind], changed: int) -> Iterator[str]:
+    without = counts["new"] + counts["stale"]
+    equivalent, inconclusive = counts["equivalent"], counts["inconclusive"]
+    if not without and not any(counts[kind] for kind in _COMPARED):
+        yield "Nothing was compared with a baseline."
+    if changed > _CHANGES_AT_MOST:
+        yield f"The first {_CHANGES_AT_MOST} of {changed}; each case says its own below."
+    elif not changed and (equivalent or inconclusive):
+        yield (
+            f"No case is shown to have changed beyond its margin: {equivalent} equivalent, "
+            f"{inconclusive} inconclusive{' (cannot be told)' if inconclusive else ''}."
+        )
+    if without:
+        cases = words.counted(without, "case")
+        yield f"{cases} without a baseline to compare with; --update-baselines stores them."
+    if contents.baselines:
+        newest = contents.baselines[0]
+        made = {
+            "aihwkit": newest.aihwkit,
+            "torch": newest.torch,
+            "commit": words.commit_label(newest.commit),
+        }
+        known = ", ".join(
+            words.one_line(f"{name} {value}") for name, value in made.items() if value
+        )
+        yield f"Baseline of {newest.created[:10]}{f' ({known})' if known else ''}."
+
+
+def _digital(contents: Contents) -> Table:
+    rows = [
+        (
+            Cell(verdict.kind, verdict.kind),
+            Cell(f"{words.one_line(study.scope.model)} digital, {words.metric_label(metric)}"),
+            Cell(words.amount(score, metric, extra=1)),
+            Cell(words.one_line(verdict.reason)),
+        )
+        for study in contents.studies
+        for metric in study.metrics
+        if (verdict := study.digital.get(metric.name)) is not None
+        and verdict.kind not in ("equivalent", "new")
+        and (score := study.results[0].digital.get(metric.name)) is not None
+    ]
+    columns = (Column("verdict"), Column("model"), Column("score", right=True), Column("why"))
+    return Table(columns, tuple(dict.fromkeys(rows)))
+
+
+def _facts(contents: Contents) -> tuple[tuple[str, str], ...]:
+    manifest = contents.manifest
+    known = manifest.environment
+    packages = [f"{name} {known[name]}" for name in _PACKAGES if known.get(name) is not None]
+    tiles = known.get("tiles")
+    working = (
+        (f"{name}: {state}" for name, state in tiles.items()) if isinstance(tiles, dict) else ()
+    )
+    facts = {
+        "started": manifest.created.replace("T", " ").replace("+00:00", " UTC"),
+        "command": manifest.command,
+        "commit": words.commit_label(manifest.commit),
+        "results file": contents.source,
+        "versions": ", ".join(packages),
+        "device": known.get("device"),
+        "tiles": ", ".join(working),
+        "processor": known.get("cpu"),
+        "threads": known.get("threads"),
+        "system": known.get("platform"),
+        "seed": manifest.seed,
+    }
+    return tuple(
+        (name, words.one_line(str(value)))
+        for name, value in facts.items()
+        if value not in (None, "")
+    )

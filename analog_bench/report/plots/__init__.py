@@ -1,0 +1,1 @@
+"""Plots of a run and of its history, drawn by Vega-Lite."""

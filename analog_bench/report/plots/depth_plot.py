@@ -1,0 +1,136 @@
+"""Loss over depth: where in the model the vulnerable layers are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+from analog_bench.gate.robustness import conditions_of
+from analog_bench.records import Metric, Result
+from analog_bench.report import words
+from analog_bench.report.contents import Contents, Judged, is_single
+from analog_bench.report.layer_losses import FEWEST, by_depth
+from analog_bench.report.plots.chart import Spec, axis, by_kind, colour, points
+from analog_bench.report.plots.figure import (
+    Figure,
+    Selection,
+    file_name,
+    loss_column,
+    score_column,
+    select,
+)
+from analog_bench.report.scores import loss, loss_bounds
+from analog_bench.report.table import Column, Table, tabulate
+
+_HEADROOM = 1.15
+_FIGURES_AT_MOST = 4
+
+
+def depth_plots(contents: Contents, model: str) -> Selection:
+    """Return a plot of loss over depth for each condition.
+
+    Returns:
+        One figure a condition with four layers or more: the first of each study, and four in all
+        where there are more.
+    """
+    by_study = []
+    for study in contents.of_model(model):
+        conditions: dict[object, list[Result]] = {}
+        for result in study.measured if not study.writes else ():
+            if is_single(result) and loss(result, study.main) is not None:
+                key = replace(conditions_of(result), group=""), result.drift_s
+                conditions.setdefault(key, []).append(result)
+        by_study.append(
+            [(study, results) for results in conditions.values() if len(results) >= FEWEST]
+        )
+    return select(by_study, _FIGURES_AT_MOST, lambda one: _figure(contents, *one))
+
+
+def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Figure:
+    condition = words.condition_label(results[0])
+    return Figure(
+        name=file_name(study.scope.model, study.scope.study, "depth", condition),
+        message=_message(results, study.main),
+        note=f"{condition}. Lines are 95 % intervals over chips.",
+        spec=_spec(contents, results, study.main),
+        table=_table(contents, results, study.main),
+    )
+
+
+def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec:
+    short = words.short_layers([result.group for result in results])
+    worst = max(results, key=lambda result: loss(result, metric) or 0.0)
+    deepest = max(result.facts.depth for result in results if result.facts)
+    values: list[dict[str, Any]] = []
+    for result in results:
+        bounds = loss_bounds(result, metric)
+        if result.facts and bounds is not None:
+            values.append(
+                {
+                    "depth": result.facts.depth,
+                    "loss": loss(result, metric),
+                    "low": bounds[0],
+                    "high": bounds[1],
+                    "kind": result.facts.kind,
+                    "name": words.one_line(short[result.group]),
+                    "named": result is worst,
+                    # Beyond the middle there is more room to the left.
+                    "late": result.facts.depth > deepest / 2,
+                    "href": contents.link(result),
+                }
+            )
+    # Room for the name above the layer that loses most.
+    top = _HEADROOM * max([metric.margin, *(value["high"] for value in values)])
+    x = axis(
+        "depth",
+        "depth: place in the order of computation",
+        scale={"domain": [0, deepest], "nice": False},
+        axis={"grid": False, "tickMinStep": 1},
+    )
+    y = axis("loss", words.loss_label(metric), scale={"domainMax": top})
+    low, high, href = {**y, "field": "low"}, {"field": "high"}, {"field": "href"}
+    text: Spec = {"type": "text", "color": colour("ink"), "fontSize": 11, "dy": -7}
+    names: list[Spec] = [
+        {
+            "transform": [{"filter": f"datum.named && {side}"}],
+            "mark": {**text, "align": align, "dx": dx},
+            "encoding": {"text": {"field": "name"}},
+        }
+        for side, align, dx in (("!datum.late", "left", 8), ("datum.late", "right", -8))
+    ]
+    encoding = {**by_kind(), "href": href, "description": {"field": "name"}}
+    rule = {"type": "rule", "color": colour("muted"), "opacity": 0.5}
+    return {
+        "data": {"values": values},
+        "encoding": {"x": x, "y": y},
+        "layer": [
+            {"mark": rule, "encoding": {"y": low, "y2": high}},
+            {"mark": points(50, 0.9), "encoding": encoding},
+            *names,
+        ],
+    }
+
+
+def _table(contents: Contents, results: Sequence[Result], metric: Metric) -> Table:
+    return tabulate(
+        by_depth(results),
+        [
+            (Column("depth", right=True), lambda r: str(r.facts.depth) if r.facts else ""),
+            (Column("layer"), lambda r: words.one_line(r.group)),
+            (Column("kind"), lambda r: r.facts.kind if r.facts else ""),
+            score_column(contents, metric, words.metric_label(metric)),
+            loss_column(contents, metric),
+        ],
+    )
+
+
+def _message(results: Sequence[Result], metric: Metric) -> str:
+    losses = {result.group: loss(result, metric) or 0.0 for result in results}
+    worst, verb = max(losses, key=lambda group: losses[group]), words.change_verb(metric)
+    if losses[worst] <= metric.margin:
+        return f"No layer {verb} more than the margin, at any depth."
+    most = words.amount_of(words.amount(losses[worst], metric), metric)
+    middle = words.amount(max(0.0, median(losses.values())), metric)
+    return f"{words.one_line(worst)} {verb} {most}, the median layer {middle}."

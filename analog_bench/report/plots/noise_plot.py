@@ -1,0 +1,97 @@
+"""The whole model under one noise after the other: which kind costs most?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from analog_bench.records import Metric, Result
+from analog_bench.report import words
+from analog_bench.report.contents import Contents, Judged, is_single
+from analog_bench.report.plots.chart import DASHES, axis, by_weights, layer, points
+from analog_bench.report.plots.figure import Figure, file_name, loss_column, score_column
+from analog_bench.report.scores import bounds_cut, loss, score
+from analog_bench.report.table import Column, tabulate
+
+# Of more times there is a curve.
+_TIMES_AT_MOST = 2
+_ROW_PIXELS = 24
+
+
+def noise_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
+    """Return a plot of the scores under the conditions of each study of several layers at once.
+
+    Returns:
+        One plot a study that has two conditions or more.
+    """
+    figures = []
+    for study in contents.of_model(model):
+        metric = study.main
+        results = [r for r in study.measured if not is_single(r) and loss(r, metric) is not None]
+        times = {result.drift_s for result in results}
+        if len(results) > 1 and len(times) <= _TIMES_AT_MOST and not study.writes:
+            results.sort(key=lambda result: -(loss(result, metric) or 0.0))
+            figures.append(_figure(contents, study, results))
+    return tuple(figures)
+
+
+def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Figure:
+    metric, scope = study.main, study.scope
+    name = words.names_among(results, layers=len({result.group for result in results}) > 1)
+    values = []
+    for result in results:
+        mean = score(result, metric)
+        if mean is not None:
+            low, high = bounds_cut(mean, metric)
+            bounds = {"score": mean.centre, "low": low, "high": high}
+            weights = words.weights_label(result)
+            link = contents.link(result)
+            values.append({"name": name(result), **bounds, "weights": weights, "href": link})
+    digital = {"score": results[0].digital[metric.name], "weights": "digital"}
+    known = [w for w in words.WEIGHTS.values() if any(v["weights"] == w for v in values)]
+    y = axis(
+        "name",
+        kind="nominal",
+        sort=[value["name"] for value in values],
+        axis={"labelLimit": 210, "ticks": False, "domain": False, "labelFontSize": 11},
+    )
+    x = axis("score", words.unit_label(metric), scale={"zero": False, "nice": True})
+    start, end = {**x, "field": "low"}, {"field": "high"}
+    color, href = by_weights(["digital", *known]), {"field": "href"}
+    digital_line = {"type": "rule", "strokeDash": DASHES, "strokeWidth": 2}
+    layers = [
+        layer([digital], digital_line, x=x, color=color),
+        layer(values, {"type": "rule", "strokeWidth": 2}, y=y, x=start, x2=end, color=color),
+        layer(values, points(70), y=y, x=x, color=color, href=href),
+    ]
+
+    return Figure(
+        name=file_name(scope.model, scope.study),
+        message=_message(results, metric, name),
+        note=(
+            f"{words.capitalised(scope.question)} {scope.examples} {scope.data}; lines are 95 % "
+            f"intervals over chips, the dashed one is digital ({words.metric_label(metric)})."
+        ),
+        spec={"layer": layers},
+        table=tabulate(
+            results,
+            [
+                (Column("condition"), words.condition_label),
+                score_column(contents, metric, words.unit_label(metric)),
+                loss_column(contents, metric),
+            ],
+        ),
+        height=110 + _ROW_PIXELS * len(values),
+    )
+
+
+def _message(results: Sequence[Result], metric: Metric, name: Callable[[Result], str]) -> str:
+    losses = [loss(result, metric) or 0.0 for result in results]
+    verb = words.change_verb(metric)
+    beyond = sum(lost > metric.margin for lost in losses)
+    if not beyond:
+        return f"None of {len(losses)} conditions {verb} more than the margin."
+    most = words.amount_of(words.amount(losses[0], metric), metric)
+    return (
+        f"{name(results[0])} costs most: it {verb} {most}; {beyond} of {len(losses)} conditions "
+        "exceed the margin."
+    )

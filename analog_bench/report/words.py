@@ -1,0 +1,299 @@
+"""How numbers and names are spelt: amounts, times, metrics, noises, layers, verdicts."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+from analog_bench.gate.interval import Interval
+from analog_bench.gate.verdict import Kind, Verdict
+from analog_bench.records import Metric, Result
+from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
+
+ABSENT = "–"
+MINUS = "−"  # in sentences; scores keep the hyphen, which can be copied
+SIGNS: Mapping[Kind, str] = {
+    "regressed": "▼",
+    "broken": "✕",
+    "improved": "▲",
+    "equivalent": "=",
+    "inconclusive": "?",
+    "new": "+",
+    "stale": "≠",
+    "skipped": ABSENT,
+}
+"""Verdicts in order of concern, with their signs: colour alone does not reach every reader."""
+WEIGHTS = {"direct": "direct", "hwa": "HWA"}
+CHIP_INTERVAL = "± is half the 95 % interval over chips."
+
+_METRICS = {"f1": "F1", "em": "EM", "cross_entropy": "cross-entropy", "bits_per_byte": "bits/byte"}
+_TIMES = ((31_536_000.0, "y"), (86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
+_NUMBERED_BLOCK = re.compile(r"(?P<prefix>(?:[^.\d][^.]*\.)+)(?=\d+\.)")
+
+
+def metric_label(metric: Metric) -> str:
+    """Return the metric's name as it heads a column: `F1`, `cross-entropy`, `bits/byte`."""
+    return _METRICS.get(metric.name, metric.name.replace("_", " "))
+
+
+def unit_label(metric: Metric) -> str:
+    """Return a metric with its unit, for an axis: `F1 (points)`."""
+    return f"{metric_label(metric)} ({metric.unit})".removesuffix(" ()")
+
+
+def loss_label(metric: Metric) -> str:
+    """Return the heading of losses: `drop of F1 (points)`, `rise of cross-entropy (nats)`."""
+    return f"{'drop' if metric.higher_is_better else 'rise'} of {unit_label(metric)}"
+
+
+def margin_label(metric: Metric) -> str:
+    """Return the metric's margin with its unit, where it has one: `1 point`, `0.02 nats`, `3`."""
+    unit = metric.unit.removesuffix("s") if metric.margin == 1 else metric.unit
+    return f"{metric.margin:g} {unit}".rstrip()
+
+
+def change_verb(metric: Metric, number: int = 1) -> str:
+    """Return the verb for what is worse than digital: a layer loses F1, two layers add nats."""
+    verb = "lose" if metric.higher_is_better else "add"
+    return verb if number != 1 else f"{verb}s"
+
+
+def amount(value: float, metric: Metric, extra: int = 0) -> str:
+    """Spell a score or a change with the decimals that its metric's margin makes meaningful.
+
+    One where the margin is 1 point, three where it is 0.02 nats, and `extra` more; never `-0.0`.
+    """
+    decimals = 3 if metric.margin <= 0 else max(0, 1 - math.floor(math.log10(metric.margin)))
+    decimals = min(decimals, 9) + extra
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"
+
+
+def amount_of(number: str, metric: Metric) -> str:
+    """Return an amount with what it is an amount of: `12.3 points of F1`."""
+    return f"{number} {metric.unit} of {metric_label(metric)}".replace("  ", " ")
+
+
+def loss_amount(loss: float | None, metric: Metric) -> str:
+    """Spell a loss (positive is worse) in the metric's direction: `−12.3` F1, `+1.204` nats."""
+    if loss is None:
+        return ""
+    spelt = amount(abs(loss), metric)
+    sign = MINUS if metric.higher_is_better == (loss > 0) else "+"
+    return spelt if float(spelt) == 0 else f"{sign}{spelt}"
+
+
+def interval_text(interval: Interval | None, metric: Metric, *, signed: bool = False) -> str:
+    """Spell an estimate with half its interval, where it has one: `54.3 ±1.2`, `+0.3 ±0.1`."""
+    if interval is None:
+        return ""
+    centre = amount(interval.centre, metric)
+    if signed and not centre.startswith("-"):
+        centre = f"+{centre}"
+    if interval.half_width is None:
+        return centre
+    return f"{centre} ±{amount(interval.half_width, metric)}"
+
+
+def change_text(verdict: Verdict, metric: Metric) -> str:
+    """Spell the change that a verdict rests on: `-1.2 ±0.3`; empty without a comparison."""
+    change = verdict.change
+    return "" if change is None else estimate_text(change, verdict.interval, metric)
+
+
+def estimate_text(change: float, bounds: tuple[float, float] | None, metric: Metric) -> str:
+    """Spell a change and its interval, given by its bounds: `-1.2 ±0.3`."""
+    half_width = None if bounds is None else (bounds[1] - bounds[0]) / 2
+    return interval_text(Interval(change, half_width), metric, signed=True)
+
+
+def detectable_text(verdict: Verdict, metric: Metric) -> str:
+    """Spell the smallest loss that would have been suspected; empty where it is not known."""
+    return "" if verdict.detectable is None else amount(verdict.detectable, metric)
+
+
+def chips_compared(verdict: Verdict) -> str:
+    """Return which chips a verdict rests on: `initial chips, paired`."""
+    chips = "confirmation" if verdict.looks > 1 else "initial"
+    return f"{chips} chips, {'paired' if verdict.paired else 'unpaired'}"
+
+
+def digital_scores(scores: Mapping[str, float], metrics: Iterable[Metric]) -> str:
+    """Spell the digital model's scores, with a decimal more: `F1 71.20, EM 60.50`."""
+    return ", ".join(
+        f"{metric_label(metric)} {amount(scores[metric.name], metric, extra=1)}"
+        for metric in metrics
+        if metric.name in scores
+    )
+
+
+def share_text(share: float) -> str:
+    """Spell a score without a unit, such as A*, with two decimals; never `-0.00`."""
+    return f"{round(share, 2) + 0.0:.2f}"
+
+
+def correlation_text(value: float) -> str:
+    """Spell a correlation with its sign and two decimals: `+0.61`; never `-0.00`."""
+    spelt = f"{abs(value):.2f}"
+    return spelt if float(spelt) == 0 else f"{MINUS if value < 0 else '+'}{spelt}"
+
+
+def concordance_text(value: float) -> str:
+    """Spell Kendall's W, never as 1 where chips differ."""
+    return "above 0.99" if 0.995 <= value < 1.0 - 1e-9 else f"{value:.2f}"
+
+
+def percent(share: float) -> str:
+    """Spell a share in percent, never as 100 where something is missing."""
+    return f"{math.floor(1000 * share) / 10:g} %"
+
+
+def p_text(p: float) -> str:
+    """Spell a p-value: `p = 0.012`, `p < 0.001`."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Spell a number with so many significant digits, zeros at its end included: `0.0500`."""
+    return f"{value:#.{digits}g}".removesuffix(".")
+
+
+def reach_text(reach: float | None) -> str:
+    """Spell how many standard deviations the largest weight is away: `6.1`; empty for None."""
+    return "" if reach is None else f"{reach:.1f}"
+
+
+def time_label(seconds: float) -> str:
+    """Return a drift time in its natural unit: `0 s`, `1 h`, `30 d`, `10 y`."""
+    for unit, name in _TIMES:
+        if seconds >= unit and seconds % unit == 0:
+            return f"{seconds / unit:g} {name}"
+    return f"{seconds:g} s"
+
+
+def date_text(moment: str) -> str:
+    """Return an ISO 8601 time to the minute: `2026-11-24 02:00`."""
+    return one_line(moment[:16].replace("T", " "))
+
+
+def commit_label(commit: str | None) -> str:
+    """Return a commit with nine digits, and whether files were changed; empty for None."""
+    digits, dash, changed = (commit or "").partition("-")
+    return one_line(digits[:9] + dash + changed)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 chip`, `3 chips`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def kinds_counted(counts: Mapping[Kind, int]) -> str:
+    """Spell how often each verdict was given, in order of concern: `1 regressed, 9 new`."""
+    return ", ".join(f"{counts[kind]} {kind}" for kind in SIGNS if counts.get(kind))
+
+
+def capitalised(text: str) -> str:
+    """Return a text with a capital at its beginning, all else as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def one_line(text: str) -> str:
+    """Return the text on one line, without control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def visible(text: str) -> str:
+    r"""Escape every character that would not be seen, or would steer a terminal, but line breaks.
+
+    `\x1b` then stands for an escape, `\u202e` for a change of direction.
+    """
+    return "".join(
+        c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode("ascii")
+        for c in text
+    )
+
+
+def noise_label(noise: str) -> str:
+    """Name a noise on one line; a preset goes by its own name."""
+    return one_line(noise).removeprefix("preset:name=")
+
+
+def short_noises(noises: Iterable[str]) -> dict[str, str]:
+    """Return each noise without the parameters that never vary; different ones stay different."""
+    known = sorted(set(noises))
+    parts = {noise: noise.partition(":")[2].split(",") for noise in known}
+    short = {}
+    for noise in known:
+        family = noise.partition(":")[0]
+        others = [set(parts[n]) for n in known if n.partition(":")[0] == family]
+        always = set.intersection(*others)
+        # A preset is its name, also where there is no other to tell it from.
+        varying = ",".join(
+            part for part in parts[noise] if part not in always or noise.startswith("preset:")
+        )
+        short[noise] = f"{family}:{varying}" if varying else family
+    return short
+
+
+def short_layers(names: Collection[str]) -> dict[str, str]:
+    """Shorten names of layers in numbered blocks, unless two become equal: `…3.output`."""
+    short = {name: _NUMBERED_BLOCK.sub("…", name, count=1) for name in names}
+    return short if len(set(short.values())) == len(short) else {name: name for name in names}
+
+
+def group_label(name: str) -> str:
+    """Name a group of layers: `whole model`, `all blocks`, or the layer itself."""
+    return {"all": "whole model", "blocks": "all blocks"}.get(name, one_line(name))
+
+
+def weights_label(result: Result) -> str:
+    """Return the name of a result's weights, as readers know it."""
+    return WEIGHTS.get(result.variant, one_line(result.variant))
+
+
+def what_varies(results: Sequence[Result]) -> dict[str, Callable[[Result], str]]:
+    """Return heading and spelling of what, layers aside, is not the same in all results."""
+    noises = short_noises(result.noise for result in results)
+    spellings: dict[str, Callable[[Result], str]] = {
+        "noise": lambda result: noise_label(noises[result.noise]),
+        "time": lambda result: time_label(result.drift_s),
+        "tile": lambda result: one_line(result.tile),
+        "hardware": lambda result: one_line(result.hardware),
+        "weights": lambda result: one_line(result.variant),
+    }
+    return {
+        header: spell for header, spell in spellings.items() if len({spell(r) for r in results}) > 1
+    }
+
+
+# The torch tile, ideal hardware, no drift and digital weights go without saying.
+_TRAITS: dict[str, Callable[[Result], str]] = {
+    "time": lambda result: time_label(result.drift_s) if result.drift_s else "",
+    "tile": lambda result: "" if result.tile in (NO_TILE, DEFAULT_TILE) else label_of(result.tile),
+    "hardware": lambda result: "" if result.hardware == "ideal" else one_line(result.hardware),
+    "weights": lambda r: "" if r.variant == "direct" else f"{weights_label(r)} weights",
+}
+
+
+def condition_label(result: Result, leaving_out: Collection[str] = ()) -> str:
+    """Name everything about a result but its layers: `pcm · 1 d · C++ tile · HWA weights`."""
+    traits = [spell(result) for name, spell in _TRAITS.items() if name not in leaving_out]
+    return " · ".join(filter(None, [noise_label(result.noise), *traits]))
+
+
+def names_among(
+    results: Sequence[Result], *, layers: bool = True, leaving_out: Collection[str] = ()
+) -> Callable[[Result], str]:
+    """Return how to name a result among others: by its layers, and by what varies among them."""
+    groups = short_layers(sorted({result.group for result in results}))
+    noises = short_noises(result.noise for result in results)
+    traits: list[Callable[[Result], str]] = [lambda result: noise_label(noises[result.noise])]
+    traits += [spell for name, spell in _TRAITS.items() if name not in leaving_out]
+    varying = [spell for spell in traits if len({spell(result) for result in results}) > 1]
+
+    def name(result: Result) -> str:
+        group = group_label(groups[result.group]) if layers else ""
+        parts = [group, *(spell(result) for spell in varying)]
+        return " · ".join(filter(None, parts)) or group_label(result.group)
+
+    return name

@@ -1,0 +1,109 @@
+"""What this project asks of a simulator of analog hardware. Needs no torch.
+
+A simulator is a subclass of `Simulator`, registered with `registry.register`. Its facts are read at
+collection; what computes is imported by `build`, when a chip is programmed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+from analog_bench.analog.tiles import TileSimulator
+from analog_bench.errors import TileUnavailable
+from analog_bench.noise import Noise, Pcm
+from analog_bench.simulators.versions import versions
+
+
+@dataclass(frozen=True)
+class TileStatus:
+    """Whether a simulator works here.
+
+    Attributes:
+        usable: Whether it does.
+        reason: Why not, in one line; empty where it does.
+    """
+
+    usable: bool
+    reason: str
+
+
+class Cost(NamedTuple):
+    """What tiles cost, relative to a clean pass through the same layers.
+
+    Attributes:
+        passes: A pass through the tiles, in clean passes.
+        programming: Programming and drift, in tokens of clean passes.
+    """
+
+    passes: float
+    programming: float
+
+
+class Simulator(TileSimulator, Protocol):
+    """A simulator: build, program, drift, read (`analog.tiles.Tiles`); what it has and costs.
+
+    Attributes:
+        name: What `--tile` and results call it.
+        noises: The noise families it has; `Ideal` is always one.
+        package: The distribution that must be installed; empty where there is none.
+        optional: Whether nothing is said of it where the package is not installed.
+    """
+
+    name: str
+    noises: Collection[type[Noise]]
+    presets: Mapping[str, bool] = MappingProxyType({})
+    seeded: bool = True
+    package: str = ""
+    optional: bool = False
+
+    @property
+    def advice(self) -> str:
+        """What is known to work."""
+        return self.package
+
+    def cost(self, noise: Noise, hardware: str) -> Cost:
+        """Return what a noise on this hardware costs, about; forecasts use it, results do not."""
+        return Cost(passes=2.0, programming=1e4)
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package is there."""
+        return not self.package or versions(self.package)[self.package] is not None
+
+    @functools.cached_property
+    def status(self) -> TileStatus:
+        """Whether it works here: tried once, on a small layer. What goes wrong is a reason."""
+        return _tried(self)
+
+    def require(self) -> None:
+        """Insist that it works here.
+
+        Raises:
+            TileUnavailable: It does not; the text says why, and what would.
+        """
+        if not self.status.usable:
+            raise TileUnavailable(self.status.reason)
+
+
+def _tried(simulator: Simulator) -> TileStatus:
+    package, found = simulator.package, versions(simulator.package)
+    if not simulator.installed:
+        return TileStatus(False, f"{package} is not installed; install {simulator.advice}")
+    # Not at the top: it imports torch.
+    from analog_bench.simulators.trial import spelt, try_out
+
+    name = f"{package} {found[package]}" if package else f"the {simulator.label}"
+    here = f"{name} with torch {found['torch']} on Python {found['python']}"
+    try:
+        wrong = try_out(simulator, drifts=Pcm in simulator.noises)
+        wrong = wrong and f"the {simulator.label} of {here} fails ({wrong})"
+    except (ImportError, OSError) as problem:
+        wrong = f"{here} does not import ({spelt(problem)})"
+    except Exception as problem:  # what a mismatched binary extension raises is not declared
+        wrong = f"the {simulator.label} of {here} fails ({spelt(problem)})"
+    advice = f"; measured to work: {simulator.advice}" if simulator.advice else ""
+    return TileStatus(not wrong, wrong and wrong + advice)

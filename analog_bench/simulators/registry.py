@@ -1,0 +1,113 @@
+"""Which simulators there are, and what they refuse. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from analog_bench.analog.rules import IDEAL, check_drift, family_of, preset_name
+from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.noise import Ideal, Noise, Preset
+from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
+from analog_bench.simulators.lightning import Lightning
+from analog_bench.simulators.protocol import Simulator
+
+NO_TILE = "none"
+"""What results say in place of a simulator where the noise needs none."""
+DEFAULT_TILE = TORCH_TILE.name
+"""The simulator where neither the study nor the user names one."""
+_SIMULATORS: dict[str, Simulator] = {one.name: one for one in (TORCH_TILE, CPP_TILE, Lightning())}
+
+
+def simulators() -> dict[str, Simulator]:
+    """Return every simulator by name."""
+    return dict(_SIMULATORS)
+
+
+def register(simulator: Simulator) -> None:
+    """Add a simulator, for `--tile` and for `find`."""
+    if simulator.name in _SIMULATORS:
+        raise ValueError(f"two simulators are called {simulator.name!r}")
+    _SIMULATORS[simulator.name] = simulator
+
+
+def find_simulator(name: str) -> Simulator:
+    """Return a simulator by name.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
+    if name not in _SIMULATORS:
+        raise UsageError(f"no tile {name!r}; {did_you_mean(name, _SIMULATORS)}")
+    return _SIMULATORS[name]
+
+
+def presets() -> Mapping[str, Simulator]:
+    """Return every hardware preset with the first simulator that has it."""
+    return {name: one for one in reversed(_SIMULATORS.values()) for name in one.presets}
+
+
+def label_of(tile: str) -> str:
+    """Return what the simulator of a result is called: `C++ tile`; its name where it is unknown."""
+    return _SIMULATORS[tile].label if tile in _SIMULATORS else tile
+
+
+def why_unpaired(tile: str) -> str:
+    """Say why chips of two runs on a simulator are not the same chips; empty where they may be.
+
+    Args:
+        tile: As results have it.
+    """
+    if tile == NO_TILE:
+        return ""
+    if tile not in _SIMULATORS:
+        return f"nothing is known of the simulator {tile!r} here"
+    simulator = _SIMULATORS[tile]
+    return "" if simulator.seeded else f"the {simulator.label} seeds itself from the clock"
+
+
+def check_case(noise: Noise, drift_s: float, tile: str, hardware: str) -> None:
+    """Refuse what cannot be measured.
+
+    Args:
+        noise: The noise.
+        drift_s: Seconds since programming.
+        tile: The simulator; only noises that act on tiles use it.
+        hardware: `ideal`, or the name of a preset that the tiles start from.
+
+    Raises:
+        UsageError: Hardware named for a noise that needs no tile; a family that the simulator
+            lacks; an unknown preset, or one of another simulator; two presets at once; a drift time
+            that the noise has no model for (`analog.rules.check_drift`).
+    """
+    family = family_of(noise)
+    if family.WHERE == "tile":
+        _check_tile(family, find_simulator(tile), hardware)
+    elif hardware != IDEAL:
+        raise UsageError(
+            f"{family.NAME} acts on no tile, so hardware {hardware!r} would change nothing; "
+            f"leave it at {IDEAL!r}"
+        )
+    check_drift(noise, drift_s)
+
+
+def _check_tile(noise: Noise, simulator: Simulator, hardware: str) -> None:
+    if type(noise) not in simulator.noises:
+        able = [name for name, one in _SIMULATORS.items() if type(noise) in one.noises]
+        instead = f"use --tile {' or '.join(able)}" if able else "no simulator here has it"
+        raise UsageError(f"{noise.NAME} cannot be had on the {simulator.label}; {instead}")
+    if isinstance(noise, (Ideal, Preset)) and hardware != IDEAL:
+        raise UsageError(
+            f"{noise.NAME} describes the whole hardware, so it cannot start from {hardware!r}; "
+            f"leave hardware at {IDEAL!r}"
+        )
+    preset = preset_name(noise, hardware)
+    if preset is None or preset in simulator.presets:
+        return
+    known = presets()
+    if preset not in known:
+        raise UsageError(f"no hardware preset {preset!r}; {did_you_mean(preset, known)}")
+    own = f", or on the {simulator.label}: {', '.join(simulator.presets)}"
+    raise UsageError(
+        f"preset {preset} needs the {known[preset].label}; use --tile {known[preset].name}"
+        + (own if simulator.presets else "")
+    )

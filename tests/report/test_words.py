@@ -1,0 +1,72 @@
+import pytest
+from msgspec.structs import replace
+
+from analog_bench.records import Metric
+from analog_bench.report.words import (
+    amount,
+    correlation_text,
+    margin_label,
+    percent,
+    short_layers,
+    short_noises,
+    time_label,
+    visible,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "spelt"), [(0.614, "+0.61"), (-0.614, "−0.61"), (-0.004, "0.00"), (0.0, "0.00")]
+)
+def test_correlations_have_their_sign_and_zero_has_none(value, spelt):
+    assert correlation_text(value) == spelt
+
+
+@pytest.mark.parametrize(
+    ("share", "spelt"), [(1.0, "100 %"), (0.99963, "99.9 %"), (0.5, "50 %"), (0.0004, "0 %")]
+)
+def test_a_share_is_never_rounded_up_to_all(share, spelt):
+    assert percent(share) == spelt
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("two\nlines", "two\nlines"),
+        ("\x1b[2J\x07", r"\x1b[2J\x07"),
+        ("right \u202eto left", r"right \u202eto left"),
+        ("a\tb\r\x85\u2028c", r"a\tb\r\x85\u2028c"),
+        ("Zürich, 李, �", "Zürich, 李, �"),
+    ],
+)
+def test_what_would_steer_a_terminal_is_spelt(written, shown):
+    assert visible(written) == shown
+
+
+def test_spellings():
+    f1, nats = Metric("f1", "points", True, 1.0), Metric("x", "nats", False, 0.02)
+    assert [amount(x, f1) for x in (61.25, -0.04, 1e-9)] == ["61.2", "0.0", "0.0"]
+    assert (amount(3.14159, nats), amount(3.14159, f1, extra=1)) == ("3.142", "3.14")
+    assert amount(1.0, replace(f1, margin=0.0)) == "1.000"
+    assert [margin_label(m) for m in (f1, nats)] == ["1 point", "0.02 nats"]
+    times = [0, 1, 90, 60, 3600, 86400, 2_592_000, 31_536_000, 315_360_000, 0.5]
+    assert [time_label(float(t)) for t in times] == [
+        "0 s", "1 s", "90 s", "1 min", "1 h", "1 d", "30 d", "1 y", "10 y", "0.5 s",
+    ]  # fmt: skip
+    assert short_noises(["ideal", "white_output:std=1"]) == {
+        "ideal": "ideal",
+        "white_output:std=1": "white_output",
+    }
+    assert short_noises(["preset:name=One", "pcm:prog=1,read=1"]) == {
+        "preset:name=One": "preset:name=One", "pcm:prog=1,read=1": "pcm",
+    }  # fmt: skip
+    assert short_noises(["w:std=1", "w:std=2", "w:std=2"]) == {
+        "w:std=1": "w:std=1",
+        "w:std=2": "w:std=2",
+    }
+    assert short_layers(["a.b.0.x", "a.b.10.x.1.y", "head", "8.z"]) == {
+        "a.b.0.x": "…0.x",
+        "a.b.10.x.1.y": "…10.x.1.y",
+        "head": "head",
+        "8.z": "8.z",
+    }
+    assert short_layers(["a.0.x", "b.0.x"]) == {"a.0.x": "a.0.x", "b.0.x": "b.0.x"}

@@ -1,0 +1,67 @@
+"""A user's own file: loaded once, and every mistake in it is one line."""
+
+import pytest
+
+from analog_bench.errors import UsageError
+from analog_bench.noise import families, parse_noise
+from analog_bench.session.extension import load_extension
+
+NOISE = """
+from dataclasses import dataclass
+from analog_bench.noise import Noise, family
+
+@family
+@dataclass(frozen=True)
+class {cls}(Noise):
+    NAME, WHERE = "{name}", "output"
+    size: float = 0.5
+"""
+
+
+@pytest.fixture
+def forget():
+    """Take away the families that a test has added."""
+    before = set(families())
+    yield
+    from analog_bench.noise import base
+
+    for name in set(families()) - before:
+        del base._FAMILIES[name]
+
+
+def test_a_noise_of_the_users_own(tmp_path, forget):
+    file = tmp_path / "mine.py"
+    file.write_text(NOISE.format(cls="Mine", name="mine"))
+    load_extension(file)
+    load_extension(file)  # as a second run in this process does
+    assert str(parse_noise("mine:0.2")) == "mine:size=0.2"
+    with pytest.raises(UsageError, match="no noise family 'mien'; did you mean 'mine'"):
+        parse_noise("mien")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import no_such_module\n", "mine.py, line 1: ModuleNotFoundError: No module named"),
+        ("x = 1\nraise ValueError('two\\nlines')\n", "mine.py, line 2: ValueError: two lines"),
+        ("def f(:\n", "mine.py: SyntaxError"),
+        (NOISE.format(cls="Twin", name="pcm"), "ValueError: two noise families are called 'pcm'"),
+    ],
+)
+def test_a_mistake_in_it_is_one_line(tmp_path, text, said):
+    file = tmp_path / "mine.py"
+    file.write_text(text)
+    for _ in range(2):
+        with pytest.raises(UsageError) as caught:
+            load_extension(file)
+        assert said in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    (tmp_path / "my_noise.py").write_text("")
+    with pytest.raises(UsageError, match=r"no Python file .*; did you mean 'my_noise\.py'\?"):
+        load_extension(tmp_path / "my_nois.py")
+    (tmp_path / "folder.py").mkdir()
+    with pytest.raises(UsageError, match="no Python file"):
+        load_extension(tmp_path / "folder.py")
