@@ -143,9 +143,7 @@ class Recorder:
         self._records[record.result.identity] = record
         self.begin()
         if self._journal is not None:
-            result = record.result
-            named = {name: METRICS[name] for name in result.scored}
-            self._journal.append(result, record.scope, named)
+            self._journal.append(record.result, record.scope)
         return record
 
     def manifest(self) -> Manifest:

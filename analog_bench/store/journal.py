@@ -10,21 +10,20 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from analog_bench.atomic_file import sync_folder
-from analog_bench.codec import DocumentError, compact, plain
+from analog_bench.codec import compact, plain
 from analog_bench.errors import StoreError
-from analog_bench.records import Metric, Result, Scope
+from analog_bench.records import Result, Scope
 from analog_bench.store.file_lock import ExclusiveLock, HeldError
 from analog_bench.store.journal_file import (
     SCHEMA,
     JournalContent,
     JournalEntry,
-    check_metrics,
     connect,
     delete_journal,
     entry_content,
@@ -67,7 +66,6 @@ class Journal:
         self.held = held
         self._lock = lock
         self._database: sqlite3.Connection | None = database
-        self._metrics = dict(held.metrics)
 
     @classmethod
     def create(cls, run_file: Path, manifest: Manifest) -> Journal:
@@ -141,11 +139,11 @@ class Journal:
         """The journal itself."""
         return journal_path(self.run_file)
 
-    def append(self, result: Result, scope: Scope, metrics: Mapping[str, Metric]) -> None:
-        """Write a result down, with its scope and the metrics it mentions.
+    def append(self, result: Result, scope: Scope) -> None:
+        """Write a result and its scope down; they are on the disk when this returns.
 
-        It is on the disk when this returns, made storable as in a run file. A result that is there
-        already, equal in everything, is not written again.
+        The result is made storable, as in a run file. One that is there already, equal in
+        everything, is not written again.
 
         Raises:
             StoreError: It cannot be written, or its case came before with other values.
@@ -153,13 +151,9 @@ class Journal:
         """
         if self._database is None:
             raise ValueError("the journal is closed")
-        content = entry_content(JournalEntry(result, scope, metrics))
+        content = entry_content(JournalEntry(result, scope))
         # Read as a resume will read it: later is too late to find out that it cannot be.
-        entry = entry_from(content)
-        try:
-            check_metrics(entry, self._metrics)
-        except DocumentError as problem:
-            raise StoreError(f"cannot keep a result in {str(self.path)!r}: {problem}") from None
+        entry_from(content)
         with _writing(self.run_file):
             stored = self._database.execute(
                 "SELECT entry FROM results WHERE (case_id, study, protocol) = (?, ?, ?)",
@@ -175,7 +169,6 @@ class Journal:
                 f"cannot keep a result in {str(self.path)!r}: the case {result.case_id!a} came "
                 "before, with other values; every case of a run needs an id of its own"
             )
-        self._metrics.update(entry.metrics)
 
     def finish(self) -> None:
         """Close and delete the journal, now that the run file is written; raises StoreError."""
@@ -225,7 +218,7 @@ class Journal:
             database.execute("COMMIT")
         sync_folder(target.parent)
         stack.pop_all()
-        return cls(target, lock, database, JournalContent(manifest, {}, ()))
+        return cls(target, lock, database, JournalContent(manifest, ()))
 
 
 def _discard(path: Path) -> None:

@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
 from msgspec import Struct
 
-from analog_bench.codec import DocumentError, Json, compact, convert, one_line, parse, plain
+from analog_bench.codec import DocumentError, compact, convert, one_line, parse, plain
 from analog_bench.errors import StoreError
-from analog_bench.records import Identity, Metric, Result, Scope
+from analog_bench.records import Identity, Result, Scope
 from analog_bench.store.file_lock import is_held
 from analog_bench.store.run import Manifest, storable
-from analog_bench.store.run_file import (
-    RUN_VERSION,
-    check_result,
-    metrics_from_json,
-    metrics_to_json,
-)
+from analog_bench.store.run_file import RUN_VERSION, check_result
 
 _SUFFIX = ".journal"
 _EARLIER = "it is of an earlier release, which alone can continue it"
@@ -38,32 +32,16 @@ SCHEMA = (
 )
 
 
-class JournalEntry(Struct, frozen=True):
+class JournalEntry(Struct, frozen=True, forbid_unknown_fields=True):
     """One result of a run that is under way.
 
     Attributes:
-        result: The result.
-        scope: What it shares with the others of its study and model.
-        metrics: The metrics that it mentions, by name.
-    """
-
-    result: Result
-    scope: Scope
-    metrics: Mapping[str, Metric]
-
-
-class EntryDocument(Struct, frozen=True, forbid_unknown_fields=True):
-    """The JSON of a journal's entry.
-
-    Attributes:
-        result: As in the run file.
+        result: The result, as in the run file.
         scope: What it shares with the others of its study and model, as in the run file.
-        metrics: As in the run file: every metric that the result mentions.
     """
 
     result: Result
     scope: Scope
-    metrics: Mapping[str, Json]
 
 
 class JournalContent(Struct, frozen=True):
@@ -71,12 +49,10 @@ class JournalContent(Struct, frozen=True):
 
     Attributes:
         manifest: Where, when and how the run was started.
-        metrics: The metrics of all results, by name.
         entries: One a result, in the order they were measured.
     """
 
     manifest: Manifest
-    metrics: Mapping[str, Metric]
     entries: tuple[JournalEntry, ...]
 
     @property
@@ -117,10 +93,9 @@ def entry_content(entry: JournalEntry) -> bytes:
     """Return the JSON of an entry.
 
     Raises:
-        ValueError: NaN or infinity in a metric or the scope.
+        ValueError: NaN or infinity somewhere, but for scores.
     """
-    metrics = metrics_to_json(entry.metrics)
-    return compact(plain(EntryDocument(storable(entry.result), entry.scope, metrics)))
+    return compact(plain(JournalEntry(storable(entry.result), entry.scope)))
 
 
 def entry_from(content: bytes) -> JournalEntry:
@@ -129,12 +104,11 @@ def entry_from(content: bytes) -> JournalEntry:
     Raises:
         DocumentError: It does not follow the schema.
     """
-    document = convert(parse(content), EntryDocument)
-    metrics = metrics_from_json(document.metrics)
-    check_result(document.result, metrics, "result")
-    if document.scope.study_and_model != document.result.study_and_model:
+    entry = convert(parse(content), JournalEntry)
+    check_result(entry.result, "result")
+    if entry.scope.study_and_model != entry.result.study_and_model:
         raise DocumentError("scope: it is of another study or model than the result")
-    return JournalEntry(document.result, document.scope, metrics)
+    return entry
 
 
 def read_journal(run_file: Path) -> JournalContent:
@@ -216,29 +190,15 @@ def _content(database: sqlite3.Connection) -> JournalContent | None:
         raise DocumentError("it is damaged")
     manifest = convert(parse(_text(manifests[0][0])), Manifest, "manifest")
     entries: dict[Identity, JournalEntry] = {}
-    metrics: dict[str, Metric] = {}
     for n, (content,) in enumerate(database.execute("SELECT entry FROM results ORDER BY rowid")):
         try:
             entry = entry_from(_text(content))
-            check_metrics(entry, metrics)
             if entry.result.identity in entries:
                 raise DocumentError(f"the case {entry.result.case_id!a} came before")
         except DocumentError as problem:
             raise DocumentError(f"result {n + 1}: {problem}") from None
         entries[entry.result.identity] = entry
-        metrics |= entry.metrics
-    return JournalContent(manifest, metrics, tuple(entries.values()))
-
-
-def check_metrics(entry: JournalEntry, metrics: Mapping[str, Metric]) -> None:
-    """Make sure that an entry's metrics are those of the entries before.
-
-    Raises:
-        DocumentError: One has another definition.
-    """
-    for name, metric in entry.metrics.items():
-        if metrics.get(name, metric) != metric:
-            raise DocumentError(f"the metric {name!a} came before, with another definition")
+    return JournalContent(manifest, tuple(entries.values()))
 
 
 def _last_written(path: Path) -> float | None:

@@ -15,19 +15,18 @@ import msgspec
 from analog_bench.records import Metric
 from analog_bench.store.baseline import CaseEntry, DigitalEntry
 from analog_bench.store.baseline_file import BASELINE_VERSION, CaseDocument, DigitalDocument
-from analog_bench.store.journal_file import EntryDocument
+from analog_bench.store.journal_file import JournalEntry
 from analog_bench.store.run_file import RUN_VERSION, RunDocument
 
 FileKind: TypeAlias = Literal["run", "baseline", "journal"]
 _DOCUMENTS: dict[FileKind, tuple[type[msgspec.Struct], ...]] = {
     "run": (RunDocument,),
     "baseline": (CaseDocument, DigitalDocument),
-    "journal": (EntryDocument,),
+    "journal": (JournalEntry,),
 }
-# Of each document: the field that holds records by key, the record, and its fields that are keys.
+# Of a document: the field that holds records by key, the record, and its fields that are keys.
 _TABLES: dict[type[msgspec.Struct], tuple[str, type[msgspec.Struct], tuple[str, ...]]] = {
     RunDocument: ("metrics", Metric, ("name",)),
-    EntryDocument: ("metrics", Metric, ("name",)),
     CaseDocument: ("cases", CaseEntry, ("case_id", "protocol")),
     DigitalDocument: ("protocols", DigitalEntry, ("protocol",)),
 }
@@ -45,7 +44,8 @@ def json_schema(kind: FileKind) -> dict[str, Any]:
         The schema, complete in itself.
     """
     documents = _DOCUMENTS[kind]
-    records = [_TABLES[document][1] for document in documents]
+    tables = {document: _TABLES[document] for document in documents if document in _TABLES}
+    records = [record for _, record, _ in tables.values()]
     refs, defs = msgspec.json.schema_components(
         [*documents, *records],
         schema_hook=lambda kind: {"type": _ANYTHING},  # of `Json`
@@ -53,8 +53,7 @@ def json_schema(kind: FileKind) -> dict[str, Any]:
     )
     for schema in defs.values():
         _describe(schema)
-    for document in documents:
-        field, record, keys = _TABLES[document]
+    for document, (field, record, keys) in tables.items():
         described: dict[str, Any] = {"$ref": f"#/$defs/{record.__name__}"}
         for key in keys:
             described = {"type": "object", "additionalProperties": described}

@@ -67,7 +67,8 @@ def run_from_json(document: Json) -> Run:
     seen = set()
     for n, result in enumerate(found.results):
         at = f"results[{n}]"
-        check_result(result, metrics, at)
+        check_result(result, at)
+        _check_names(result.scored, metrics, at)
         if result.identity in seen:
             raise DocumentError(f"{at}: the case {result.case_id!a} stands twice")
         if result.study_and_model not in scopes:
@@ -104,13 +105,12 @@ def metrics_from_json(nodes: Mapping[str, Json]) -> dict[str, Metric]:
     return {n: convert(node, Metric, f"metrics[{n!a}]", name=n) for n, node in nodes.items()}
 
 
-def check_result(result: Result, metrics: Collection[str], at: str) -> None:
-    """Make sure that a result that was read holds together, and that its metrics are known.
+def check_result(result: Result, at: str) -> None:
+    """Make sure that a result that was read holds together.
 
     Raises:
-        DocumentError: They are not.
+        DocumentError: It does not.
     """
-    _check_names(result.scored, metrics, at)
     if (result.status == "measured") != bool(result.chips):
         raise DocumentError(f"{at}.status: {len(result.chips)} chips do not go with the status")
     check_chips([(chip.chip, chip.scores) for chip in result.chips], f"{at}.chips")

@@ -22,7 +22,7 @@ from analog_bench.store.journal_file import (
 )
 from analog_bench.store.run import storable
 from analog_bench.store.run_file import write_run
-from tests.store.examples import METRICS, example_run, numbered_result, scopes_of
+from tests.store.examples import example_run, numbered_result, scopes_of
 from tests.store.strategies import MANIFESTS, results
 
 MANIFEST = example_run().manifest
@@ -35,7 +35,7 @@ def interrupted(run_file, kept=RESULTS):
     """Leave a journal as a run that was killed does, but for the lock's file."""
     with Journal.create(run_file, MANIFEST) as journal:
         for result in kept:
-            journal.append(result, SCOPE, METRICS)
+            journal.append(result, SCOPE)
     return journal_path(run_file)
 
 
@@ -60,10 +60,9 @@ def test_what_is_journalled_is_read_back(tmp_path_factory, manifest, kept):
     with Journal.create(run_file, manifest) as journal:
         for n, result in enumerate(kept):
             (scope,) = scopes_of([result])
-            journal.append(result, scope, METRICS)
+            journal.append(result, scope)
             held = read_journal(run_file)
             assert held.manifest == manifest
-            assert held.metrics == METRICS
             assert held.results == tuple(kept[: n + 1])
             assert held.entries[n].scope == scope
 
@@ -80,7 +79,6 @@ def test_an_entry_holds_exactly_what_the_run_file_will(tmp_path):
     run = json.loads((tmp_path / "run.json").read_bytes())
     entries = [json.loads(e) for (e,) in sql(path, "SELECT entry FROM results ORDER BY rowid")]
     assert [entry["result"] for entry in entries] == run["results"]
-    assert all(entry["metrics"] == run["metrics"] for entry in entries)
     assert all([entry["scope"]] == run["scopes"] for entry in entries)
     ((manifest,),) = sql(path, "SELECT manifest FROM run")
     assert json.loads(manifest) == run["manifest"]
@@ -100,13 +98,13 @@ def test_finishing_leaves_the_run_file_alone(tmp_path):
     with Journal.create(run_file, MANIFEST) as journal:
         beside = ["run.json.journal", "run.json.journal-shm", "run.json.journal-wal"]
         assert names(run_file.parent) == [*beside, "run.json.lock"]
-        journal.append(RESULTS[0], SCOPE, METRICS)
+        journal.append(RESULTS[0], SCOPE)
         write_run(run_file, example_run(1))
         journal.finish()
         journal.finish()
         assert names(run_file.parent) == ["run.json"]
         with pytest.raises(ValueError, match="closed"):
-            journal.append(RESULTS[1], SCOPE, METRICS)
+            journal.append(RESULTS[1], SCOPE)
     assert names(run_file.parent) == ["run.json"]
     with Journal.create(run_file, MANIFEST) as journal:  # the old run file is in nobody's way
         assert journal.path == journal_path(run_file)
@@ -115,7 +113,7 @@ def test_finishing_leaves_the_run_file_alone(tmp_path):
 def test_an_error_in_mid_run_keeps_what_there_is(tmp_path):
     def run():
         with Journal.create(tmp_path / "run.json", MANIFEST) as journal:
-            journal.append(RESULTS[0], SCOPE, METRICS)
+            journal.append(RESULTS[0], SCOPE)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -124,7 +122,7 @@ def test_an_error_in_mid_run_keeps_what_there_is(tmp_path):
     with Journal.resume(tmp_path / "run.json") as two:
         assert two.held.results == RESULTS[:1]
         assert two.held.manifest == MANIFEST
-        two.append(RESULTS[1], SCOPE, METRICS)
+        two.append(RESULTS[1], SCOPE)
     assert read_journal(tmp_path / "run.json").results == RESULTS[:2]
 
 
@@ -168,7 +166,7 @@ def test_each_result_is_a_transaction_that_is_synced(tmp_path):
         assert journal._database.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
         for n, result in enumerate(RESULTS):
             assert not journal._database.in_transaction
-            journal.append(result, SCOPE, METRICS)
+            journal.append(result, SCOPE)
             assert len(read_journal(tmp_path / "run.json").entries) == n + 1
 
 
@@ -213,7 +211,7 @@ def test_a_journal_of_nothing_is_replaced_by_a_new_run_and_not_resumed(tmp_path,
         ("UPDATE results SET entry = replace(entry, 'seed', 'sead')", "result 1: result: "),
         ("UPDATE results SET entry = replace(entry, '61.5', '1e999')", "result 1: holds 1e999"),
         ("UPDATE results SET entry = replace(entry, 'bert/c1', 'bert/c0')", "result 2: the case"),
-        ("UPDATE results SET entry = replace(entry, '1.5', '2.5') WHERE rowid = 3", "result 3: "),
+        ("UPDATE results SET entry = replace(entry, '\"chip\": 1', '\"chip\": 0')", "result 1: "),
         ("UPDATE run SET manifest = '{}'", "manifest: "),
         ("DELETE FROM run", "it is damaged"),
         ("DROP TABLE results", "it is damaged"),
@@ -236,36 +234,32 @@ def test_a_case_comes_once_or_equal(tmp_path):
     other = replace(RESULTS[0], drift_s=1.0)
     with Journal.create(tmp_path / "run.json", MANIFEST) as journal:
         for _ in range(2):
-            journal.append(RESULTS[0], SCOPE, METRICS)
+            journal.append(RESULTS[0], SCOPE)
         changes = ((other, SCOPE), (RESULTS[0], replace(SCOPE, data="other")))
         for result, scope in changes:
-            said = refusal(lambda: journal.append(result, scope, METRICS))  # noqa: B023
+            said = refusal(lambda: journal.append(result, scope))  # noqa: B023
             assert "'bert/c0' came before, with other values" in said
-        changed = {**METRICS, "f1": replace(METRICS["f1"], margin=9.0)}
-        assert "metric 'f1'" in refusal(lambda: journal.append(RESULTS[1], SCOPE, changed))
-        journal.append(replace(RESULTS[0], protocol="other"), SCOPE, METRICS)
+        journal.append(replace(RESULTS[0], protocol="other"), SCOPE)
     assert len(read_journal(tmp_path / "run.json").results) == 2
     with Journal.resume(tmp_path / "run.json") as journal:
-        assert "came before" in refusal(lambda: journal.append(other, SCOPE, METRICS))
-        assert "metric 'f1'" in refusal(lambda: journal.append(RESULTS[1], SCOPE, changed))
+        assert "came before" in refusal(lambda: journal.append(other, SCOPE))
     assert len(read_journal(tmp_path / "run.json").results) == 2
 
 
 @pytest.mark.parametrize(
-    ("changed", "metrics", "complaint"),
+    ("changed", "complaint"),
     [
-        ({}, {"f1": METRICS["f1"]}, "metric 'em' is not under 'metrics'"),
-        ({"study": "another"}, METRICS, "scope: it is of another study"),
-        ({"case_version": 2**63}, METRICS, "case_version"),
-        ({}, {**METRICS, "a\nb": METRICS["f1"]}, "cannot be a name"),
-        ({}, {**METRICS, "em": replace(METRICS["em"], margin=float("nan"))}, "JSON compliant"),
+        ({"study": "another"}, "scope: it is of another study"),
+        ({"case_version": 2**63}, "case_version"),
+        ({"chance": {"a\nb": 1.0}}, "cannot be a name"),
+        ({"drift_s": float("nan")}, "JSON compliant"),
     ],
 )
-def test_what_could_not_be_read_back_is_not_written(tmp_path, changed, metrics, complaint):
+def test_what_could_not_be_read_back_is_not_written(tmp_path, changed, complaint):
     with Journal.create(tmp_path / "run.json", MANIFEST) as journal:
         with pytest.raises(ValueError, match=complaint):
-            journal.append(replace(RESULTS[0], **changed), SCOPE, metrics)
-        journal.append(RESULTS[0], SCOPE, METRICS)
+            journal.append(replace(RESULTS[0], **changed), SCOPE)
+        journal.append(RESULTS[0], SCOPE)
     assert read_journal(tmp_path / "run.json").results == RESULTS[:1]
 
 
@@ -308,7 +302,7 @@ def test_two_names_of_one_file_have_one_journal(tmp_path):
     (tmp_path / "link").symlink_to("real")
     (tmp_path / "other.json").symlink_to("real/run.json")
     with Journal.create(tmp_path / "link" / "run.json", MANIFEST) as journal:
-        journal.append(RESULTS[0], SCOPE, METRICS)
+        journal.append(RESULTS[0], SCOPE)
         for other in (tmp_path / "other.json", tmp_path / "real" / "run.json"):
             assert "another run" in refusal(lambda: Journal.create(other, MANIFEST))  # noqa: B023
     with Journal.resume(tmp_path / "other.json") as journal:
@@ -321,7 +315,7 @@ def test_runs_of_one_second_have_names_of_their_own(tmp_path):
     one, two = (Journal.create_in(folder, CREATED, MANIFEST) for _ in range(2))
     assert one.run_file == folder / "bench-20260102-030405.json"
     assert two.run_file == folder / "bench-20260102-030405-2.json"
-    two.append(RESULTS[0], SCOPE, METRICS)
+    two.append(RESULTS[0], SCOPE)
     two.close()  # interrupted: its name stays taken
     write_run(one.run_file, example_run(1))
     one.finish()  # finished: likewise
@@ -361,12 +355,12 @@ def test_an_append_neither_reads_nor_rewrites_what_is_there(tmp_path):
     (scope,) = scopes_of([numbered_result(0)])
     with Journal.create(tmp_path / "run.json", MANIFEST) as journal:
         for n in range(200):
-            journal.append(numbered_result(n), scope, METRICS)
+            journal.append(numbered_result(n), scope)
     with Journal.resume(tmp_path / "run.json") as journal:
         assert journal.path.stat().st_size > 2_000_000
-        journal.append(replace(RESULTS[0], case_id="one more"), SCOPE, METRICS)
+        journal.append(replace(RESULTS[0], case_id="one more"), SCOPE)
         before = counters()
-        journal.append(replace(RESULTS[0], case_id="and one"), SCOPE, METRICS)
+        journal.append(replace(RESULTS[0], case_id="and one"), SCOPE)
         read, written = (b - a for a, b in zip(before, counters(), strict=True))
         assert 0 < written < 60_000
         assert read < 60_000

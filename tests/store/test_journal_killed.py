@@ -42,7 +42,7 @@ except StoreError:
     journal = Journal.create(run_file, manifest)
 print("ready", flush=True)
 for n in range(len(journal.held.entries), int(arguments[0])):
-    journal.append(numbered_result(n), scope, METRICS)
+    journal.append(numbered_result(n), scope)
     print(n, flush=True)
 """
 # Under way until it is killed: the lock stays.
@@ -167,7 +167,7 @@ def test_never_two_at_a_time_however_they_come_and_go(tmp_path):
         "    except StoreError as problem:\n"
         "        assert 'another run' in str(problem), problem\n        continue\n"
         "    os.close(os.open(mark, os.O_CREAT | os.O_EXCL))\n"
-        "    journal.append(numbered_result(0), scope, METRICS)\n"
+        "    journal.append(numbered_result(0), scope)\n"
         "    mark.unlink()\n"
         "    journal.finish()\n    turns += 1\n"
         "print(turns)\n"
@@ -186,7 +186,7 @@ def test_runs_started_in_the_same_second_do_not_meet(tmp_path):
         "created = datetime(2026, 1, 2, 3, 4, 5)\n"
         "for n in range(5):\n"
         "    journal = Journal.create_in(run_file.parent / 'runs', created, manifest)\n"
-        "    journal.append(numbered_result(n), scope, METRICS)\n"
+        "    journal.append(numbered_result(n), scope)\n"
         "    print(journal.run_file.name)\n"
         "    if n % 2:\n        journal.close()\n"
         "    else:\n        journal.run_file.write_text('{}')\n        journal.finish()\n"
@@ -213,7 +213,7 @@ def open_folder():
 
 def test_a_folder_without_the_right_to_write_is_one_line(open_folder):
     with Journal.create(open_folder / "run.json", MANIFEST) as journal:
-        journal.append(numbered_result(0), SCOPE, METRICS)
+        journal.append(numbered_result(0), SCOPE)
     open_folder.chmod(0o555)
     script = (
         "if os.getuid() == 0:\n    os.setuid(65534)\n"
@@ -253,15 +253,15 @@ def test_a_disk_that_fills_up_spoils_nothing_that_was_written(tmp_path):
         "    print(os.listdir(run_file.parent))\n"
         "room(10_000_000)\n"
         "journal = Journal.create(run_file, manifest)\n"
-        "journal.append(numbered_result(0), scope, METRICS)\n"
+        "journal.append(numbered_result(0), scope)\n"
         "written = journal.path.with_name('run.json.journal-wal')\n"
         "room(written.stat().st_size + 500)\n"
         "for _ in range(2):\n"
-        "    attempt(journal.append, numbered_result(1), scope, METRICS)\n"
+        "    attempt(journal.append, numbered_result(1), scope)\n"
         "room(10_000_000)\n"
-        "journal.append(numbered_result(1), scope, METRICS)\n"
+        "journal.append(numbered_result(1), scope)\n"
         "room(written.stat().st_size + 500)\n"
-        "attempt(journal.append, numbered_result(2), scope, METRICS)\n"
+        "attempt(journal.append, numbered_result(2), scope)\n"
         "os._exit(0)\n"
     )
     why = f"cannot write the journal of {str(run_file)!r}: disk I/O error; choose another file"

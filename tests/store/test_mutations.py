@@ -30,7 +30,7 @@ from analog_bench.store.journal_file import (
     read_journal,
 )
 from analog_bench.store.run_file import read_run, write_run
-from tests.store.examples import METRICS, example_run, snapshot
+from tests.store.examples import example_run, snapshot
 from tests.store.mutator import TRICKS, damaged, mutated
 
 PROVENANCE = Provenance("2026-01-02T03:04:05+00:00", "c" * 40, "3.11.1", "2.11.0", None)
@@ -55,7 +55,7 @@ class House:
         write_run(self.run_file, RUN)
         with Journal.create(self.run_file, RUN.manifest) as journal:
             for result in RUN.results:
-                journal.append(result, SCOPE, METRICS)
+                journal.append(result, SCOPE)
         update_cases(self.baselines, RUN.results, PROVENANCE)
         update_digital(self.baselines, "bert", DIGITAL)
         self.sound = {
@@ -129,10 +129,9 @@ def read_journal_rightly(house):
     assert resumed.held == held
     for entry in held.entries:  # all there already, unless damage to the text left its meaning
         with suppress(StoreError):
-            resumed.append(entry.result, entry.scope, entry.metrics)
+            resumed.append(entry.result, entry.scope)
     extra = replace(RUN.results[0], case_id="one more")
-    if METRICS.items() >= held.metrics.items():
-        resumed.append(extra, SCOPE, METRICS)
+    resumed.append(extra, SCOPE)
     resumed.close()
     if not held.entries and not resumed.path.exists():
         return True
