@@ -108,10 +108,6 @@ class CaseBaseline(Struct, frozen=True):
     def find(self, case_id: str, protocol: str) -> CaseEntry | None:
         """Return what is stored for a case.
 
-        Args:
-            case_id: `Case.id`.
-            protocol: The protocol of the result that is to be judged.
-
         Returns:
             The entry of that protocol; else the newest of another protocol, which the gate calls
             stale; None where the case is not stored at all.
@@ -198,19 +194,17 @@ class Change(Struct, frozen=True):
 def merge_cases(
     baseline: CaseBaseline, results: Sequence[Result], provenance: Provenance
 ) -> tuple[CaseBaseline, list[Change]]:
-    """Put new results into a baseline; whatever they do not mention stays.
+    """Put new results into a baseline; what they do not mention stays.
 
     An entry whose numbers are the same keeps its old provenance, so that measuring again without a
     change leaves the file as it was; stored confirmation chips stay where the new result has none
     and its initial chips are the same. Skipped and broken results are never stored.
 
-    Args:
-        baseline: What is stored.
-        results: Results of this very variant, model and study.
-        provenance: Where the new numbers come from.
-
     Returns:
         The new baseline, and what changed, by case id.
+
+    Raises:
+        ValueError: A result is of another variant, model or study.
     """
     entries = dict(baseline.entries)
     changes: list[Change] = []

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import analog_bench
-from analog_bench.codec import Json
+from analog_bench.codec import Json, one_line
 from analog_bench.store.run import Manifest
 
 PACKAGES = (
@@ -38,14 +38,13 @@ def collect_environment(known: Mapping[str, Json]) -> dict[str, Json]:
     """Describe this machine and its packages.
 
     Args:
-        known: What only the caller can know: `device`, `threads`, `tiles`, ...; wins over what is
-            found here.
+        known: What only the caller can know: `device`, `threads`, `tiles`, ...; it wins.
 
     Returns:
         `python`, `platform`, `machine`, `cpu` and the version of each of `PACKAGES` (None where it
         is not installed), with `known`, sorted by name.
     """
-    found: dict[str, Json] = {
+    environment: dict[str, Json] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),
@@ -53,7 +52,7 @@ def collect_environment(known: Mapping[str, Json]) -> dict[str, Json]:
         **{name: package_version(name) for name in PACKAGES},
         **known,
     }
-    return dict(sorted(found.items()))
+    return dict(sorted(environment.items()))
 
 
 def package_version(name: str) -> str | None:
@@ -108,22 +107,22 @@ def resume_conflicts(stored: Manifest, present: Manifest) -> str:
         One line, such as `seed was 1, is 2; torch was '2.11.0', is '2.15.0'`; empty where the
         results of both may stand in one file.
     """
-    found: dict[str, str] = {}
+    conflicts: dict[str, str] = {}
     if stored.seed != present.seed:
-        found["seed"] = f"seed was {stored.seed}, is {present.seed}"
+        conflicts["seed"] = f"seed was {stored.seed}, is {present.seed}"
     commits = [m.commit.removesuffix("-dirty") for m in (stored, present) if m.commit]
     if len({*commits}) > 1:
-        found["commit"] = f"commit was {commits[0][:12]!a}, is {commits[1][:12]!a}"
+        conflicts["commit"] = f"commit was {commits[0][:12]!a}, is {commits[1][:12]!a}"
     known = stored.environment.keys() & present.environment.keys()
     for name in (*DECISIVE_ENVIRONMENT, *_devices(stored, present)):
         if name in known and stored.environment[name] != present.environment[name]:
-            found[name] = f"{name} {_change(name, stored.environment, present.environment)}"
+            conflicts[name] = f"{name} {_change(name, stored.environment, present.environment)}"
     for name in sorted({*stored.options, *present.options} - COSMETIC_OPTIONS):
         # The seed and the device may have been named already.
-        if name not in found and stored.options.get(name) != present.options.get(name):
-            option = _shown(f"--{name}")[1:-1]
-            found[name] = f"{option} {_change(name, stored.options, present.options)}"
-    return "; ".join(found.values())
+        if name not in conflicts and stored.options.get(name) != present.options.get(name):
+            option = _spelt(f"--{name}")[1:-1]
+            conflicts[name] = f"{option} {_change(name, stored.options, present.options)}"
+    return "; ".join(conflicts.values())
 
 
 def _git(folder: Path, *words: str) -> str | None:
@@ -153,12 +152,11 @@ def _devices(*manifests: Manifest) -> tuple[str, ...]:
 
 def _change(name: str, stored: Mapping[str, Json], present: Mapping[str, Json]) -> str:
     was, now = (
-        "not given" if known.get(name) is None else _shown(known[name])
+        "not given" if known.get(name) is None else _spelt(known[name])
         for known in (stored, present)
     )
     return f"was {was}, is {now}"
 
 
-def _shown(value: Json) -> str:
-    spelt = ascii(value)
-    return spelt if len(spelt) <= 60 else f"{spelt[:56]} ..."
+def _spelt(value: Json) -> str:
+    return one_line(ascii(value), 60)
