@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from analog_bench.codec import DocumentError, compact, convert, one_line, parse, plain
 from analog_bench.errors import StoreError
-from analog_bench.records import Identity, Result, Scope
+from analog_bench.records import Result, Scope
 from analog_bench.store.file_lock import is_held
 from analog_bench.store.run import Manifest, storable
 from analog_bench.store.run_file import RUN_VERSION, check_result
@@ -189,16 +189,16 @@ def _content(database: sqlite3.Connection) -> JournalContent | None:
     if len(manifests) != 1 or "results" not in tables:
         raise DocumentError("it is damaged")
     manifest = convert(parse(_text(manifests[0][0])), Manifest, "manifest")
-    entries: dict[Identity, JournalEntry] = {}
-    for n, (content,) in enumerate(database.execute("SELECT entry FROM results ORDER BY rowid")):
+    entries = []
+    rows = database.execute("SELECT case_id, study, protocol, entry FROM results ORDER BY rowid")
+    for n, (*identity, content) in enumerate(rows, start=1):
         try:
-            entry = entry_from(_text(content))
-            if entry.result.identity in entries:
-                raise DocumentError(f"the case {entry.result.case_id!a} came before")
+            entries.append(entry_from(_text(content)))
+            if entries[-1].result.identity != tuple(identity):
+                raise DocumentError("it is of another case than the one it is kept under")
         except DocumentError as problem:
-            raise DocumentError(f"result {n + 1}: {problem}") from None
-        entries[entry.result.identity] = entry
-    return JournalContent(manifest, tuple(entries.values()))
+            raise DocumentError(f"result {n}: {problem}") from None
+    return JournalContent(manifest, tuple(entries))
 
 
 def _last_written(path: Path) -> float | None:
