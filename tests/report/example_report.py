@@ -1,7 +1,8 @@
 """A run of two models with everything a page shows, and with names that hold markup."""
 
-import replace
-from msgspec.structs import dataclasses
+import dataclasses
+
+from msgspec.structs import replace
 
 from analog_bench.gate.verdict import Verdict
 from analog_bench.records import Histogram, LayerFacts, Measurement, Metric, Result, Scope
