@@ -191,7 +191,8 @@ def _content(database: sqlite3.Connection) -> JournalContent | None:
     manifest = convert(parse(_text(manifests[0][0])), Manifest, "manifest")
     entries = []
     rows = database.execute("SELECT case_id, study, protocol, entry FROM results ORDER BY rowid")
-    for n, (*identity, content) in enumerate(rows, start=1):
+    # All at once: a database with a statement half done does not close.
+    for n, (*identity, content) in enumerate(rows.fetchall(), start=1):
         try:
             entries.append(entry_from(_text(content)))
             if entries[-1].result.identity != tuple(identity):
