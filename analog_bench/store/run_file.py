@@ -57,15 +57,15 @@ def run_from_json(document: Json) -> Run:
         DocumentError: It does not follow the schema.
     """
     check_version(document, 3, RUN_VERSION)
-    found = convert(document, RunDocument)
-    metrics = metrics_from_json(found.metrics)
-    scopes = {scope.study_and_model: scope for scope in found.scopes}
-    if len(scopes) != len(found.scopes):
+    content = convert(document, RunDocument)
+    metrics = metrics_from_json(content.metrics)
+    scopes = {scope.study_and_model: scope for scope in content.scopes}
+    if len(scopes) != len(content.scopes):
         raise DocumentError("scopes: a study and model stand twice")
-    for n, scope in enumerate(found.scopes):
+    for n, scope in enumerate(content.scopes):
         _check_names({scope.main_metric, *scope.margins}, metrics, f"scopes[{n}]")
     seen = set()
-    for n, result in enumerate(found.results):
+    for n, result in enumerate(content.results):
         at = f"results[{n}]"
         check_result(result, at)
         _check_names(result.scored, metrics, at)
@@ -74,7 +74,7 @@ def run_from_json(document: Json) -> Run:
         if result.study_and_model not in scopes:
             raise DocumentError(f"{at}: no scope is of its study and model")
         seen.add(result.identity)
-    return Run(found.manifest, metrics, found.scopes, found.results)
+    return Run(content.manifest, metrics, found.scopes, found.results)
 
 
 def check_version(document: Json, *known: int) -> None:
