@@ -111,7 +111,7 @@ def convert(value: Json, kind: type[T], at: str = "", **keys: Json) -> T:
     except msgspec.ValidationError as problem:
         text = str(problem)
         match = re.fullmatch(r"(.*) - at `(?:key in )?\$\.?(.*)`", text, re.DOTALL)
-        what, path = match.groups() if found else (text, "")
+        what, path = match.groups() if match else (text, "")
         where = ".".join(filter(None, [at, path])).replace(".[", "[") or "the top level"
         raise DocumentError(one_line(f"{where}: {what[:1].lower()}{what[1:]}")) from None
 

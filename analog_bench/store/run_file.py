@@ -74,7 +74,7 @@ def run_from_json(document: Json) -> Run:
         if result.study_and_model not in scopes:
             raise DocumentError(f"{at}: no scope is of its study and model")
         seen.add(result.identity)
-    return Run(content.manifest, metrics, found.scopes, found.results)
+    return Run(content.manifest, metrics, content.scopes, content.results)
 
 
 def check_version(document: Json, *known: int) -> None:
