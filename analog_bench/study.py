@@ -101,7 +101,7 @@ class Study:
     margins: Mapping[str, Margin] = field(default_factory=dict)
     prompt: str | None = None
 
-    def judged(self, metric: Metric) -> Metric:
+    def with_own_margin(self, metric: Metric) -> Metric:
         """Return the metric with the margin that counts in this study."""
         own = self.margins.get(metric.name)
         return metric if own is None else structs.replace(metric, margin=own.value)

@@ -86,8 +86,8 @@ def check_version(document: Json, *known: int) -> None:
     version = document.get("schema_version") if isinstance(document, dict) else None
     if type(version) is not int or version not in known:
         raise DocumentError(
-            f"schema_version: this release reads {' and '.join(map(str, known))}, found "
-            f"{str(version)[:20]!a}; use the release that wrote the file, or measure anew"
+            f"schema_version: this release reads schema version {' and '.join(map(str, known))}, "
+            f"found {str(version)[:20]!a}; use the release that wrote the file, or measure anew"
         )
 
 
