@@ -11,6 +11,7 @@ from functools import partial
 from types import MappingProxyType
 
 import torch
+from msgspec import structs
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import Chip, install
@@ -199,7 +200,9 @@ class Runner:
         """
         more = self.measure_together(list(results), chips)
         return [
-            replace(old, chips=(*old.chips, *new.chips)) if new.status == "measured" else new
+            new
+            if new.status != "measured"
+            else structs.replace(old, chips=(*old.chips, *new.chips))
             for old, new in zip(results.values(), more, strict=True)
         ]
 
