@@ -123,12 +123,7 @@ class Runner:
         return measure_pace(self.model, self.task)
 
     def seconds(self, case: Case, pace: Pace) -> float:
-        """Return the seconds that one chip of a case will take, about.
-
-        Args:
-            case: The case.
-            pace: How fast the model runs here.
-        """
+        """Return the seconds that one chip of a case will take, about."""
         paths = self._paths(case.layers)
         return pace.seconds(
             case,
@@ -214,10 +209,6 @@ class Runner:
     @contextmanager
     def chip(self, case: Case, index: int) -> Iterator[Chip]:
         """Put a case's chip into the model for as long as the context lasts.
-
-        Args:
-            case: The case.
-            index: Index of the chip.
 
         Yields:
             The chip, at the case's drift time.
