@@ -9,6 +9,7 @@ import torch
 
 from analog_bench.analog.manifest import prepare
 from analog_bench.case import Case, Variant
+from analog_bench.codec import Json
 from analog_bench.engine.runner import Runner, Scores
 from analog_bench.records import Metric
 from analog_bench.session.cases import asked_name, spec_of
@@ -17,7 +18,6 @@ from analog_bench.session.settings import Settings
 from analog_bench.simulators.probe import probe
 from analog_bench.store.baseline import CaseBaseline
 from analog_bench.store.baseline_file import read_cases
-from analog_bench.store.document import Json
 from analog_bench.study import Budget, Study
 from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.task import Task

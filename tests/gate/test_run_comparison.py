@@ -3,9 +3,9 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.cli import main
 from analog_bench.gate.run_comparison import compare_runs
