@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, get_args
 
+from msgspec import structs
+
 from analog_bench.case import Case, Variant
 from analog_bench.errors import LayerError, did_you_mean
 from analog_bench.noise import Noise
@@ -41,11 +43,7 @@ class Budget:
     per_model: Mapping[str, Budget] = field(default_factory=dict)
 
     def of(self, model: str) -> Budget:
-        """Return what is afforded of a study on one model.
-
-        Args:
-            model: Name of the model, as the study lists it.
-        """
+        """Return the budget of one model, by its name in the study."""
         own = self.per_model.get(model)
         if own is None:
             return self
@@ -103,10 +101,10 @@ class Study:
     margins: Mapping[str, Margin] = field(default_factory=dict)
     prompt: str | None = None
 
-    def judged(self, metric: Metric) -> Metric:
+    def with_own_margin(self, metric: Metric) -> Metric:
         """Return the metric with the margin that counts in this study."""
         own = self.margins.get(metric.name)
-        return metric if own is None else replace(metric, margin=own.value)
+        return metric if own is None else structs.replace(metric, margin=own.value)
 
 
 class LayerName(Protocol):
@@ -210,7 +208,7 @@ def list_cases(
 
 
 def acts_on(noise: Noise, layer: LayerName) -> bool:
-    """Return whether a noise can act on a layer: only matrix multiplications go on tiles."""
+    """Whether a noise can act on a layer: only matrix multiplications go on tiles."""
     return noise.WHERE != "tile" or layer.kind == "matmul"
 
 

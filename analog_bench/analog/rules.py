@@ -1,4 +1,4 @@
-"""Which noises, drift times and hardware go together, whatever the simulator. Needs no torch.
+"""Which noises, drift times and hardware go together on any simulator. Needs no torch.
 
 The plugin asks this at collection, so that a wrong option is one line and not a failing run.
 """
@@ -23,10 +23,6 @@ def family_of(noise: Noise) -> Noise:
 
 def check_drift(noise: Noise, drift_s: float) -> None:
     """Refuse a drift time that is no time, or that the noise has no model for.
-
-    Args:
-        noise: The noise.
-        drift_s: Seconds since programming.
 
     Raises:
         UsageError: A negative or non-finite time; a time that is none of `Noise.TIMES` of a family

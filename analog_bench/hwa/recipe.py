@@ -51,7 +51,7 @@ class HwaRecipe:
         digital_rate: Of norms, biases and output scales.
         range_rate: Of the input ranges, in units of the layer's input; 0 keeps them as observed.
         first_ranges: The input ranges that learning starts from: `fitted` to the layers' inputs
-            (`analog.fitted_ranges`), or `observed` by the presets' rule, as direct weights have.
+            (`analog.input_ranges`), or `observed` by the presets' rule, as direct weights have.
         weight_decay: L2 decay of the weights on tiles.
         batch: Windows, or rows of text, a batch.
         accumulation: Batches a step.

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import analog_bench.simulators.aihwkit as kit
-from analog_bench.analog.fitted_ranges import fit_input_ranges
-from analog_bench.analog.input_ranges import observe_input_ranges
+from analog_bench.analog.input_ranges import fit_input_ranges, observe_input_ranges
 from analog_bench.errors import UsageError
 from analog_bench.hwa import checkpoint
 from analog_bench.hwa.checkpoint import Checkpoint
@@ -211,7 +210,7 @@ class _TrainingLoop:
         now = self.standing
         with learner.tiles.digital() as ranges:
             scores = self._validate(ranges)
-            gain = (scores.mean - now.best) * (1 if self._data.metric.higher_is_better else -1)
+            gain = self._data.metric.gain(scores.mean - now.best)
             if gain > 0:
                 now.best, now.best_step, now.waited = scores.mean, now.step, 0
                 self.save_best(self._changed_parameters(), ranges)

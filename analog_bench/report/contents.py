@@ -132,7 +132,7 @@ def contents_of(
                 for result in group.results
                 if result.identity in verdicts
             },
-            digital=digital.get((group.scope.study, group.scope.model), {}),
+            digital=digital.get(group.scope.study_and_model, {}),
         )
         for group in run.groups
     )

@@ -46,17 +46,14 @@ class Wire(NamedTuple):
 
 
 def pulse_lengths(x: Tensor, t_max: float, steps: int, *, trapezoidal: bool) -> Tensor:
-    """Integrate sign(x) [|x| > t] over time.
+    """Integrate sign(x) [|x| > t] over time, for inputs between -1 and 1.
 
     Args:
-        x: Inputs between -1 and 1, any shape.
+        x: Inputs.
         t_max: End of the pulse.
-        steps: Time slices.
+        steps: Time slices, the unit of what is returned.
         trapezoidal: Whether by the trapezoidal rule over the slices with the first repeated, which
             counts half a slice too much for every pulse, or by their sum, which is exact.
-
-    Returns:
-        Signed lengths in time slices, the shape of x.
     """
     times = torch.linspace(0.0, t_max, steps, device=x.device, dtype=x.dtype)
     on = torch.searchsorted(times, x.abs().contiguous()).to(x.dtype)
@@ -101,19 +98,10 @@ def column_currents(
 
 
 def charges(lengths: Tensor, g_plus: Tensor, g_minus: Tensor, wire: Wire, steps: int) -> Tensor:
-    """Return the charge that every column collects.
+    """Return the charge that every column collects, in µS V time slices, shape (..., columns).
 
-    Even columns are read at the bottom of the tile, odd ones at the top.
-
-    Args:
-        lengths: Pulse lengths, shape (..., rows).
-        g_plus: Conductances in µS, shape (rows, columns).
-        g_minus: Those of the other devices of the pairs.
-        wire: The column's wire.
-        steps: Time slices.
-
-    Returns:
-        Charges in µS V time slices, shape (..., columns).
+    Even columns are read at the bottom of the tile, odd ones at the top. Pulse lengths have shape
+    (..., rows); see `column_currents`.
     """
     even = torch.arange(g_plus.shape[1], device=g_plus.device) % 2 == 0
     down, idle_down = column_currents(g_plus, g_minus, wire, steps)

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from surveys import FIGURES, PRESET, check, run, survey, with_noise
 
 from analog_bench.releases.comparison import Measured, compare_releases
@@ -11,7 +12,7 @@ from analog_bench.report.as_json import releases_plain
 from analog_bench.report.markdown import markdown
 from analog_bench.report.release_tables import releases_table
 from analog_bench.report.terminal_drawing import printed
-from analog_bench.simulators.physics.fact import Fact, apart, differ
+from analog_bench.simulators.physics.survey import Fact, apart, differ
 
 
 def compared(before, after, **runs):
@@ -152,7 +153,7 @@ def test_a_quantity_that_cannot_be_measured_any_more_is_lost():
 
 
 def test_cases_that_only_one_release_measured():
-    skipped = replace(run().results[0], status="skipped", reason="no C++ tile", chips=())
+    skipped = structs.replace(run().results[0], status="skipped", reason="no C++ tile", chips=())
     now = run(results=(skipped, *run().results[1:3]))
     step = compared(survey(), survey(), old=run(), new=now)
     assert {(a.what, a.reason) for a in step.lost} == {
