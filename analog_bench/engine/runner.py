@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
@@ -22,7 +22,6 @@ from analog_bench.engine.calibration import Calibration, Known
 from analog_bench.engine.facts import Facts
 from analog_bench.engine.pace import Pace, measure_pace
 from analog_bench.engine.replay import Replay
-from analog_bench.noise import EqualError
 from analog_bench.records import Measurement, Result, Status
 from analog_bench.simulators.registry import NO_TILE, find_simulator
 from analog_bench.tasks.task import Task
@@ -49,15 +48,6 @@ class _Reading:
 
     outputs: list[Tensor]
     seconds: float
-
-
-def share_chips(one: Case, other: Case) -> bool:
-    """Return whether two cases differ in their drift time only, so that one chip serves both.
-
-    At equal error every time has a severity, and so chips, of its own.
-    """
-    same = replace(one, drift_s=other.drift_s) == other
-    return same and one.noise.DRIFTS and not isinstance(one.noise, EqualError)
 
 
 class Runner:
@@ -115,7 +105,7 @@ class Runner:
         """Return the digital model's scores: those given, or computed once."""
         if self._digital is None:
             batches = range(len(self.task.batches))
-            self._digital = self._scored([self._reduced(index) for index in batches])
+            self._digital = self._scored([self._reduced(batch) for batch in batches])
         return self._digital
 
     def pace(self) -> Pace:
@@ -144,7 +134,7 @@ class Runner:
         shortest time only.
 
         Args:
-            cases: What to measure; all share their chips (`share_chips`).
+            cases: What to measure; they differ in drift time only.
             chips: Indices of the chips; equal indices are equal chips in every run.
 
         Returns:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from analog_bench.case import Case
-from analog_bench.engine.runner import Runner, share_chips
+from analog_bench.engine.runner import Runner
 from analog_bench.errors import TileUnavailable
 from analog_bench.gate.verdict import needs_confirmation
+from analog_bench.noise import EqualError
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.session.recorder import Record
@@ -75,6 +77,15 @@ def measure_case(
         margins=dict(study.margins),
     )
     return Record(result, scope)
+
+
+def share_chips(one: Case, other: Case) -> bool:
+    """Return whether two cases differ in their drift time only, so that one chip serves both.
+
+    At equal error every time has a severity, and so chips, of its own.
+    """
+    same = replace(one, drift_s=other.drift_s) == other
+    return same and one.noise.DRIFTS and not isinstance(one.noise, EqualError)
 
 
 def _measured(

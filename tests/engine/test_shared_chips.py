@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 from aihwkit.nn.modules.base import AnalogLayerBase
 
-from analog_bench.engine.runner import share_chips
 from analog_bench.noise import (
     EqualError,
     Hermes,
@@ -17,6 +16,7 @@ from analog_bench.noise import (
     ReramWan2022,
     WhiteOutput,
 )
+from analog_bench.session.measuring import share_chips
 
 DAY = 86_400.0
 QUERY = "encoder.layer.0.attention.self.query"
