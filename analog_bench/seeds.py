@@ -9,7 +9,7 @@ def derive_seed(suite_seed: int, *what: str | int) -> int:
     """Derive a 63-bit seed from the suite's seed and the name of what is drawn.
 
     The same words give the same seed in every case, order, process, Python and platform: common
-    random numbers, which is what makes paired comparison possible.
+    random numbers, which make paired comparison possible.
 
     Args:
         suite_seed: The run's one seed.

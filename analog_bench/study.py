@@ -41,11 +41,7 @@ class Budget:
     per_model: Mapping[str, Budget] = field(default_factory=dict)
 
     def of(self, model: str) -> Budget:
-        """Return what is afforded of a study on one model.
-
-        Args:
-            model: Name of the model, as the study lists it.
-        """
+        """Return the budget of one model, by its name in the study."""
         own = self.per_model.get(model)
         if own is None:
             return self
@@ -210,7 +206,7 @@ def list_cases(
 
 
 def acts_on(noise: Noise, layer: LayerName) -> bool:
-    """Return whether a noise can act on a layer: only matrix multiplications go on tiles."""
+    """Whether a noise can act on a layer: only matrix multiplications go on tiles."""
     return noise.WHERE != "tile" or layer.kind == "matmul"
 
 

@@ -1,9 +1,8 @@
 """Every kind of noise on the whole model, from little to much: which kinds can it stand?
 
 Each family is in its own units; `bench_equal_error.py` makes them comparable. One is missing:
-`pcm_read` costs too much on a whole model, `bench_exact_preset.py` has it on single layers. Try
+`pcm_read` costs too much on a whole model, `bench_exact_preset.py` has it on single layers.
 
-    pytest bench -k bert_noise_types
     pytest bench -k bert_noise_types --noise stuck:p_max=0.01
 """
 

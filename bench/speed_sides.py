@@ -25,7 +25,6 @@ from analog_bench.simulators.registry import DEFAULT_TILE
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.question_answering import QuestionAnswering
 from analog_bench.tasks.windows import Batch, Window
-from analog_bench.zoo.layers import module_path
 from analog_bench.zoo.load import LoadedModel, load
 from analog_bench.zoo.lock import read_lock
 from analog_bench.zoo.specs import find
@@ -36,6 +35,7 @@ MEASURED_LAYERS = 6  # at least, of the whole model's: it costs the same at any 
 REPEATS = 7
 LOCK = Path("zoo.lock.json")
 SPEC = find("bert", "embedded", read_lock(LOCK))
+PATHS = {layer.name: layer.path for layer in SPEC.layers}
 LAYERS = tuple(layer.name for layer in SPEC.layers if layer.kind == "matmul")
 
 
@@ -94,7 +94,7 @@ def whole_model(examples: int) -> dict[str, float]:
 
 def _measured(loaded: LoadedModel, task: QuestionAnswering, noisy: str | None) -> float:
     """Put the whole model on tiles, of which one layer's are PCM, and return its F1."""
-    path = noisy and module_path("bert", noisy)
+    path = noisy and PATHS[noisy]
 
     def configured(name: str, _module: object, config: Any) -> Any:
         if name == path:

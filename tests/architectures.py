@@ -7,6 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForQuestionAnswering
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
+)
 
 _ENCODER = {
     "vocab_size": 60,
@@ -62,12 +66,20 @@ DECODERS: dict[str, dict[str, Any]] = {
     },
 }
 NAMES = (*ENCODERS, *DECODERS)
+_HEADS = dict.fromkeys(ENCODERS, MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES)
+_HEADS |= dict.fromkeys(DECODERS, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+
+
+def config_of(name: str, **changes: Any) -> Any:
+    """Return the configuration of a small model, with the name of its head."""
+    sizes = {**ENCODERS, **DECODERS}[name]
+    heads = {"architectures": [_HEADS[name][name]]}
+    return AutoConfig.for_model(name, **{**sizes, **heads, **changes})
 
 
 def model_of(name: str, **changes: Any) -> nn.Module:
     """Return a small random model, in evaluation mode; the same one at each call."""
-    sizes = {**ENCODERS, **DECODERS}[name]
-    config = AutoConfig.for_model(name, **{**sizes, **changes})
+    config = config_of(name, **changes)
     head = AutoModelForQuestionAnswering if name in ENCODERS else AutoModelForCausalLM
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from analog_bench.noise import Preset
-from analog_bench.simulators.registry import check_case
+from analog_bench.simulators.registry import DEFAULT_TILE, check_case
 from analog_bench.study import BUDGETS, Choice, Study, list_cases
 from analog_bench.zoo.specs import find_embedded
 
@@ -48,7 +48,7 @@ def test_what_a_budget_affords_can_be_measured(study, name):
     assert budget.per_model.keys() <= set(study.models)
     for model in study.models:
         spec, own = find_embedded(model), budget.of(model)
-        cases = list_cases(study, Choice(), {model: spec.layers}, budget)
+        cases = list_cases(study, Choice(), {model: spec.layers}, budget, usual_tile=DEFAULT_TILE)
         assert cases
         for case in cases:
             check_case(case.noise, case.drift_s, case.tile, case.hardware)
@@ -63,7 +63,7 @@ def test_the_drift_study_has_what_its_scores_need():
     study = STUDIES["bench_drift"]
     layers = {model: find_embedded(model).layers for model in study.models}
     for name, budget in study.budgets.items():
-        cases = list_cases(study, Choice(), layers, budget)
+        cases = list_cases(study, Choice(), layers, budget, usual_tile=DEFAULT_TILE)
         assert {case.variant for case in cases} == {"direct", "hwa"}
         # One-day accuracy, and AVM from a second to a month.
         preset = {c.drift_s for c in cases if isinstance(c.noise, Preset)}

@@ -3,7 +3,7 @@
 import hashlib
 
 from analog_bench.zoo.lock import Entry, Lock, LockedFile, write_lock
-from tests.tiny_gpt2 import architecture_of, model_of, tokenizer_of
+from tests.tiny_gpt2 import model_of, spec_of, tokenizer_of
 
 GPT2 = "someone/tiny-gpt2"
 STORED = "hub-someone--tiny-gpt2"
@@ -24,7 +24,7 @@ def cached_gpt2(folder, positions=256):
         for name in ("config.json", "model.safetensors", "tokenizer.json")
         for content in [(snapshot / name).read_bytes()]
     }
-    architecture = architecture_of(tokenizer, positions)
-    entry = Entry(GPT2, "model", COMMIT, "2026-11-23", files, architecture)
+    structure = spec_of(tokenizer, positions).structure
+    entry = Entry(GPT2, "model", COMMIT, "2026-11-23", files, structure)
     write_lock(Lock(folder / "zoo.lock.json", {}, {}).with_entry(entry))
     return folder / "zoo.lock.json"

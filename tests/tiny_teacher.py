@@ -4,36 +4,55 @@ from pathlib import Path
 
 import torch
 from datasets import Dataset
-from transformers import BertForQuestionAnswering
+from transformers import AutoConfig, BertForQuestionAnswering
 
 from analog_bench.tasks.squad import FEATURES
-from analog_bench.zoo.architecture import Architecture, MobileBlocks
-from analog_bench.zoo.load import LoadedModel, bert_config
+from analog_bench.zoo.build import observe
+from analog_bench.zoo.load import LoadedModel
 from analog_bench.zoo.specs import ModelSpec
 from analog_bench.zoo.tokenizer import read_tokenizer
 
 TEXT = "the fox saw a red barn near old mill and green pond by blue gate who what where ? ."
 WORDS = TEXT.split()
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-TEACHER = Architecture("bert", 2, 32, 2, 48, len(VOCABULARY), 64)
-BLOCKS = MobileBlocks(12, True, 16, False, True, 2, "no_norm")
-STUDENT = Architecture("mobilebert", 2, 32, 2, 20, len(VOCABULARY), 64, BLOCKS)
+_SIZES = {
+    "vocab_size": len(VOCABULARY),
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "max_position_embeddings": 64,
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+}
+
+
+def bert_of():
+    """Return the teacher's configuration."""
+    heads = {"architectures": ["BertForQuestionAnswering"], "layer_norm_eps": 1e-12}
+    return AutoConfig.for_model("bert", intermediate_size=48, **_SIZES, **heads)
+
+
+def student_of(**changes):
+    """Return the student's configuration; `changes` are options of it."""
+    blocks = {"embedding_size": 12, "intra_bottleneck_size": 16, "num_feedforward_networks": 2}
+    sizes = {**_SIZES, "intermediate_size": 20, **blocks}
+    return AutoConfig.for_model("mobilebert", **{**sizes, **changes})
 
 
 def teacher_of(folder: Path, seed=0):
     path = folder / "vocab.txt"
     path.write_text("\n".join(VOCABULARY) + "\n")
-    tokenizer = read_tokenizer({"vocab.txt": path}, "bert", TEACHER.positions)
+    tokenizer = read_tokenizer({"vocab.txt": path}, 64)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = BertForQuestionAnswering(bert_config(TEACHER))
+        model = BertForQuestionAnswering(bert_of())
         with torch.no_grad():
             for parameter in model.parameters():
                 if parameter.ndim == 2:
                     # Larger than BERT's first weights, so that the blocks matter.
                     parameter.mul_(8)
             model.qa_outputs.bias.copy_(torch.tensor([0.3, -0.2]))
-    spec = ModelSpec("tiny", "bert", "qa", "embedded", None, TEACHER)
+    spec = ModelSpec("tiny", "embedded", None, observe(bert_of(), "tiny"))
     return LoadedModel(spec, model.eval(), tokenizer, f"{seed:064}")
 
 

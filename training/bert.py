@@ -18,6 +18,7 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from transformers import (
     BertForQuestionAnswering,
+    PretrainedConfig,
     PreTrainedTokenizerFast,
     Trainer,
     TrainingArguments,
@@ -29,11 +30,9 @@ from analog_bench.hwa.claim import claim
 from analog_bench.hwa.span_batches import unambiguous
 from analog_bench.tasks.squad import content_hash, read_squad
 from analog_bench.tasks.windows import WindowLimits
-from analog_bench.zoo.architecture import Architecture
 from analog_bench.zoo.base import find_base
 from analog_bench.zoo.embedded import base_state
-from analog_bench.zoo.load import bert_config, silent_transformers
-from analog_bench.zoo.specs import find_embedded
+from analog_bench.zoo.load import embedded_config, silent_transformers
 from analog_bench.zoo.tokenizer import read_tokenizer
 from training.shipping import ship_adapter, ship_delta
 from training.span_features import collate, span_features
@@ -66,7 +65,7 @@ class QaRecipe:
 
 def train(
     recipe: QaRecipe,
-    architecture: Architecture,
+    config: PretrainedConfig,
     base: Mapping[str, Tensor],
     tokenizer: PreTrainedTokenizerFast,
     questions: Dataset,
@@ -81,7 +80,7 @@ def train(
 
     Args:
         recipe: The hyperparameters.
-        architecture: The base model's numbers.
+        config: The base model's configuration.
         base: The base's parameters by their name in `BertForQuestionAnswering`, without the head,
             which is drawn; see `zoo.embedded.base_state`. They are not changed.
         tokenizer: The base model's tokeniser.
@@ -97,7 +96,7 @@ def train(
         DataError: No question can be trained on.
         UsageError: The folder's checkpoints come from another recipe or other data, or from an
             unknown one.
-        WeightsError: The base lacks parameters of the architecture.
+        WeightsError: The base lacks parameters of the model.
     """
     claim(folder, {**asdict(recipe), "data": content_hash(questions)})
     usable = unambiguous(questions)
@@ -109,7 +108,7 @@ def train(
     # Right before the model is made, which draws its head and the adapter.
     set_seed(recipe.seed)
     trainer = Trainer(
-        model=_model(recipe, architecture, base),
+        model=_model(recipe, config, base),
         args=TrainingArguments(
             output_dir=str(folder),
             max_steps=recipe.steps,
@@ -150,17 +149,13 @@ def train_and_ship(changes: Mapping[str, Any], data: Path, out: Path, ship: Path
         UsageError: Checkpoints of another recipe.
         WeightsError: The base's weights are not there, or `ship` holds other weights.
     """
-    spec = find_embedded("bert")
+    config = embedded_config("bert")
     recipe = replace(QaRecipe(), **changes)
     rows = read_squad(data)
     files = find_base()
     base = base_state(files.weights)
-    tokenizer = read_tokenizer(
-        {"tokenizer.json": files.tokenizer}, spec.family, spec.architecture.positions
-    )
-    model = train(
-        recipe, spec.architecture, base, tokenizer, rows, out, progress=sys.stderr.isatty()
-    )
+    tokenizer = read_tokenizer({"tokenizer.json": files.tokenizer}, config.max_position_embeddings)
+    model = train(recipe, config, base, tokenizer, rows, out, progress=sys.stderr.isatty())
     if recipe.rank:
         adapted: Any = model  # peft is untyped
         adapted.save_pretrained(out / "final")
@@ -182,7 +177,7 @@ def _last_checkpoint(folder: Path) -> str | None:
     return None if last is None else str(last)
 
 
-def _model(recipe: QaRecipe, architecture: Architecture, base: Mapping[str, Tensor]) -> nn.Module:
+def _model(recipe: QaRecipe, config: PretrainedConfig, base: Mapping[str, Tensor]) -> nn.Module:
     # The configuration has no dropout: less than one pass over the data cannot overfit it. Eager
     # attention because its backward pass is faster than the fused one for padded batches on a CPU.
     # Clones, since training changes parameters in place.
@@ -190,7 +185,7 @@ def _model(recipe: QaRecipe, architecture: Architecture, base: Mapping[str, Tens
     with silent_transformers():
         model, report = bert.from_pretrained(
             None,
-            config=bert_config(architecture),
+            config=config,
             state_dict={name: tensor.clone() for name, tensor in base.items()},
             dtype=torch.float32,
             attn_implementation="eager",

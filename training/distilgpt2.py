@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import GPT2LMHeadModel, PretrainedConfig, PreTrainedTokenizerFast
 
 from analog_bench.errors import DataError, UsageError
 from analog_bench.hwa.claim import claim
@@ -24,7 +24,7 @@ from analog_bench.hwa.held_out import hold_out_articles
 from analog_bench.hwa.prose import Article, Rows, articles, corpus_hash, token_stream
 from analog_bench.seeds import derive_seed
 from analog_bench.tasks.squad import read_squad
-from analog_bench.zoo.architecture import Architecture
+from analog_bench.zoo.load import embedded_config
 from analog_bench.zoo.specs import find_embedded
 from analog_bench.zoo.tokenizer import make_tokenizer
 from training.gpt2_model import (
@@ -104,7 +104,7 @@ class Trained:
 
 def train(
     recipe: LmRecipe,
-    architecture: Architecture,
+    config: PretrainedConfig,
     tokenizer: PreTrainedTokenizerFast,
     texts: tuple[list[Article], list[Article]],
     folder: Path,
@@ -120,7 +120,7 @@ def train(
 
     Args:
         recipe: The hyperparameters.
-        architecture: The model's numbers.
+        config: The model's configuration.
         tokenizer: Its tokeniser.
         texts: Articles to train on, and held-out ones.
         folder: Where checkpoints are kept, with `recipe.json` and `log.jsonl`.
@@ -132,17 +132,17 @@ def train(
         UsageError: Contexts the model has no positions for; checkpoints of another recipe or other
             data, that cannot be read, or that lie beyond `recipe.steps`.
     """
-    _check(recipe, architecture)
+    _check(recipe, config)
     backend: Any = tokenizer.backend_tokenizer
     made_with = {
         **recipe.fixed(),
-        "architecture": architecture.as_json(),
+        "config": config.to_diff_dict(),
         "tokeniser": hashlib.sha256(backend.to_str().encode()).hexdigest(),
         "data": corpus_hash(texts[0]),
         "held_out_data": corpus_hash(texts[1]),
     }
     claim(folder, made_with)
-    learner = _Learner(recipe, architecture, tokenizer, texts)
+    learner = _Learner(recipe, config, tokenizer, texts)
     seconds = run(phases(recipe, folder), learner, folder / LOG, save_steps=save_steps, tell=tell)
     measured = learner.held_out(recipe.decay_block)
     return Trained(learner.model.eval(), seconds / 60, measured)
@@ -165,14 +165,14 @@ def train_and_ship(changes: Mapping[str, Any], data: Path, out: Path, ship: Path
     spec = find_embedded("distilgpt2")
     recipe = replace(LmRecipe(), **changes)
     texts = hold_out_articles(articles(read_squad(data)), recipe.held_out)
-    backend = learn_bpe((article.text for article in texts[0]), spec.architecture.vocabulary)
-    tokenizer = make_tokenizer(backend, spec.family, spec.architecture.positions)
-    if len(tokenizer) != spec.architecture.vocabulary:
+    backend = learn_bpe((article.text for article in texts[0]), spec.structure.vocabulary)
+    tokenizer = make_tokenizer(backend, spec.structure.positions)
+    if len(tokenizer) != spec.structure.vocabulary:
         raise DataError(
             f"{data} has too few different words: it gives {len(tokenizer)} tokens, {spec.name} "
-            f"has {spec.architecture.vocabulary}; give --data a file with more text"
+            f"has {spec.structure.vocabulary}; give --data a file with more text"
         )
-    trained = train(recipe, spec.architecture, tokenizer, texts, out, tell=_print_report)
+    trained = train(recipe, embedded_config(spec.name), tokenizer, texts, out, tell=_print_report)
     ship_whole(
         trained.model.state_dict(),
         backend,
@@ -202,12 +202,12 @@ class _Learner:
     def __init__(
         self,
         recipe: LmRecipe,
-        architecture: Architecture,
+        config: PretrainedConfig,
         tokenizer: PreTrainedTokenizerFast,
         texts: tuple[list[Article], list[Article]],
     ) -> None:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        model: Any = new_model(architecture, derive_seed(recipe.seed, "weights"))
+        model: Any = new_model(config, derive_seed(recipe.seed, "weights"))
         self.model: Any = model.to(self._device)
         self._optimisers = optimisers_of(self.model, recipe.weight_decay)
         self._recipe = recipe
@@ -255,10 +255,7 @@ class _Learner:
         return self._rows[phase.name]
 
 
-def _check(recipe: LmRecipe, architecture: Architecture) -> None:
-    longest = max(recipe.block, recipe.decay_block)
-    if longest > architecture.positions:
-        raise UsageError(
-            f"blocks of {longest} tokens are too long for a model of {architecture.positions} "
-            "positions"
-        )
+def _check(recipe: LmRecipe, config: PretrainedConfig) -> None:
+    longest, most = max(recipe.block, recipe.decay_block), config.max_position_embeddings
+    if longest > most:
+        raise UsageError(f"blocks of {longest} tokens are too long for a model of {most} positions")

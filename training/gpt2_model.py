@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import Any, cast
@@ -9,21 +10,19 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 from torch.optim import AdamW, Muon
-from transformers import GPT2LMHeadModel
+from transformers import GPT2LMHeadModel, PretrainedConfig
 
-from analog_bench.zoo.architecture import Architecture
-from analog_bench.zoo.load import gpt2_config
 from training.head_loss import head_loss
 
 _ROWS_AT_ONCE = 16
 
 
-def new_model(architecture: Architecture, seed: int) -> GPT2LMHeadModel:
+def new_model(config: PretrainedConfig, seed: int) -> GPT2LMHeadModel:
     """Return a model with first weights drawn from a seed; the global generator is left alone.
 
     It computes the same function as the model that is loaded later, by other kernels.
     """
-    config = gpt2_config(architecture)
+    config = copy.deepcopy(config)
     # The tanh form that GPT-2's own "gelu_new" spells out, as one kernel.
     config.activation_function = "gelu_pytorch_tanh"
     # On a CPU its backward pass takes a third of the fused one's time.

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import MobileBertForQuestionAnswering
+from transformers import MobileBertForQuestionAnswering, PretrainedConfig
 
 from analog_bench.errors import UsageError
 from analog_bench.hwa.span_batches import SpanBatch
-from analog_bench.zoo.architecture import Architecture
-from analog_bench.zoo.load import mobilebert_config
 from training.factorised_block import factorise_block
 from training.factorised_embedding import factorise_embeddings
 from training.teacher_view import view_of
 
 
-def new_student(architecture: Architecture, seed: int) -> MobileBertForQuestionAnswering:
+def new_student(config: PretrainedConfig, seed: int) -> MobileBertForQuestionAnswering:
     """Return a model with weights drawn from a seed; the global generator is left alone.
 
     It computes the same function as the model that is loaded later, by other kernels.
     """
-    config = mobilebert_config(architecture)
+    config = copy.deepcopy(config)
     # On a CPU its backward pass is faster than the fused one's.
     config._attn_implementation = "eager"
     made: Any = MobileBertForQuestionAnswering  # untyped

@@ -21,7 +21,7 @@ import torch
 from datasets import Dataset
 from torch import nn
 from torch.optim import AdamW
-from transformers import MobileBertForQuestionAnswering
+from transformers import MobileBertForQuestionAnswering, PretrainedConfig
 
 from analog_bench.hwa.claim import claim
 from analog_bench.hwa.held_out import hold_out_questions
@@ -29,8 +29,7 @@ from analog_bench.hwa.span_batches import SpanBatches, unambiguous
 from analog_bench.seeds import derive_seed
 from analog_bench.tasks.squad import content_hash, read_squad
 from analog_bench.tasks.windows import WindowLimits
-from analog_bench.zoo.architecture import Architecture
-from analog_bench.zoo.load import LoadedModel, load
+from analog_bench.zoo.load import LoadedModel, embedded_config, load
 from analog_bench.zoo.lock import FILE_NAME
 from analog_bench.zoo.specs import find_embedded
 from training.distil_loss import distillation_losses
@@ -117,7 +116,7 @@ class Trained:
 
 def train(
     recipe: DistilRecipe,
-    architecture: Architecture,
+    config: PretrainedConfig,
     teacher: LoadedModel,
     questions: Dataset,
     folder: Path,
@@ -133,7 +132,7 @@ def train(
 
     Args:
         recipe: The hyperparameters.
-        architecture: The model's numbers.
+        config: The model's configuration.
         teacher: A BERT that answers questions; it is not changed.
         questions: SQuAD rows: to train on, and of held-out articles.
         folder: Where checkpoints are kept, with `recipe.json` and `log.jsonl`.
@@ -147,13 +146,13 @@ def train(
     """
     made_with = {
         **recipe.fixed(),
-        "architecture": architecture.as_json(),
+        "config": config.to_diff_dict(),
         "teacher": teacher.weights_sha256,
         "data": content_hash(questions),
     }
     claim(folder, made_with)
     parts = phases(recipe, folder)
-    learner = _Learner(recipe, architecture, teacher, questions, new=not begun(parts))
+    learner = _Learner(recipe, config, teacher, questions, new=not begun(parts))
     seconds = run(parts, learner, folder / LOG, save_steps=save_steps, tell=tell)
     return Trained(learner.model.cpu().eval(), seconds / 60, learner.held_out.f1(learner.model))
 
@@ -175,8 +174,8 @@ def train_and_ship(changes: Mapping[str, Any], data: Path, out: Path, ship: Path
     recipe = replace(DistilRecipe(), **changes)
     rows = read_squad(data)
     teacher = load(find_embedded("bert"), lock_path=Path(FILE_NAME))
-    architecture = find_embedded("mobilebert").architecture
-    trained = train(recipe, architecture, teacher, rows, out, tell=_print_report)
+    config = embedded_config("mobilebert")
+    trained = train(recipe, config, teacher, rows, out, tell=_print_report)
     backend: Any = teacher.tokenizer.backend_tokenizer
     ship_whole(
         trained.model.state_dict(),
@@ -209,7 +208,7 @@ class _Learner:
     def __init__(
         self,
         recipe: DistilRecipe,
-        architecture: Architecture,
+        config: PretrainedConfig,
         teacher: LoadedModel,
         questions: Dataset,
         *,
@@ -222,10 +221,10 @@ class _Learner:
         self._batches = SpanBatches(usable, tokenizer, limits, recipe.batch, order)
         self.held_out = HeldOutQuestions(held, tokenizer, limits, recipe.held_out_questions)
         self._recipe = recipe
-        model: Any = new_student(architecture, derive_seed(recipe.seed, "weights"))
+        model: Any = new_student(config, derive_seed(recipe.seed, "weights"))
         taught: Any = copy.deepcopy(teacher.model).cpu()
         if recipe.fit_windows and new:
-            counts = self._batches.token_counts(architecture.vocabulary)
+            counts = self._batches.token_counts(config.vocab_size)
             sample = self._batches.sample(recipe.fit_windows)
             take_after(model, taught, sample, counts)
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,4 +1,4 @@
-"""A chip: the digital model with some layers replaced or perturbed, for as long as it is looked at.
+"""A chip: the digital model with some layers replaced or perturbed while a context lasts.
 
     with install(model, layers=("encoder.layer.0.output.dense",), noise=Pcm(), chip=0,
                  seed=1234) as chip:
@@ -7,7 +7,8 @@
             out = model(...)
 
 Every draw is seeded from (seed, noise family, chip, layer, purpose): the same layer on the same
-chip draws the same whatever other layers are analog, whatever ran before, and at any strength.
+chip draws the same no matter which other layers are analog, what ran before, and how strong the
+noise is.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class Chip:
             magnitude, standard deviation and a fixed projection of the programmed weights (and of
             the drift exponents), to 7 significant digits; empty where nothing is drawn once a
             chip.
-        solved: Layer name to the noise as it really is there, where that was solved for
-            (`EqualError`); else empty.
+        solved: Layer name to the noise in that layer, at the severity solved for (`EqualError`);
+            else empty.
     """
 
     def __init__(
@@ -71,9 +72,6 @@ class Chip:
         accumulated noise is that of the time. Until the first call the chip is as it was right
         after programming. Time 0 is aihwkit's: programming noise and read noise, no drift.
 
-        Args:
-            seconds: The drift time.
-
         Raises:
             UsageError: A time the noise has no model for.
         """
@@ -86,13 +84,9 @@ class Chip:
         """Read one batch: the forward pass belongs inside.
 
         The draws depend on the batch's index, not on what was read before. Torch's global
-        generators come back as they were.
-
-        Args:
-            batch: Index of the batch.
-            attention_mask: 1 where a token is, shape (inputs, tokens). With it, padding does not
-                count in the RMS of `white_output_rel`, and position embeddings, which models
-                compute once a batch, draw white output noise for every input.
+        generators come back as they were. With an attention mask (1 where a token is, shape
+        (inputs, tokens)), padding does not count in the RMS of `white_output_rel`, and position
+        embeddings, which models compute once a batch, draw white output noise for every input.
         """
         with isolated(self._device), ExitStack() as stack:
             for effect in self._effects:
@@ -123,15 +117,12 @@ def install(
         noise: What happens in them.
         chip: Index of the chip.
         seed: The run's one seed.
-        simulator: What puts layers on tiles, for noises that act there: `find("torch")` of
-            `analog_bench.simulators.registry`.
+        simulator: What puts layers on tiles, for noises that act there: `find_simulator("torch")`
+            of `analog_bench.simulators.registry`.
         hardware: `ideal`, or the preset that the tiles start from, with the noise put on top.
         input_ranges: Static input ranges by layer, for presets that have them: one for all tiles
             of the layer (`observe_input_ranges`), or one for each (`LoadedModel.input_ranges`).
         severities: Severities by layer (`solve_severity`), for `EqualError`.
-
-    Yields:
-        The chip.
 
     Raises:
         UsageError: A layer that does not exist or cannot carry the noise, or that has another
@@ -140,16 +131,16 @@ def install(
         ValueError: No layers, one twice, no simulator for a noise that acts on tiles, no input
             range for a preset that needs it, or no severity for a noise that needs it.
     """
-    found = find(model, layers)
-    _check_layers(model, found, noise)
+    targets = find(model, layers)
+    _check_layers(model, targets, noise)
     if noise.WHERE == "tile" and simulator is not None:
         simulator.require()
     ranges = _by_path(model, input_ranges or {})
-    solved = _solved(model, found, noise, severities or {})
+    solved = _solved(model, targets, noise, severities or {})
     before = paths_on_tiles(model)
     with ExitStack() as stack:
         effects = []
-        for place in found:
+        for place in targets:
             acting = solved.get(place.name, noise)
             site = Site(
                 model=model,
@@ -167,12 +158,12 @@ def install(
             effect.attach()
             effects.append(effect)
         if noise.WHERE == "tile":
-            _check_coverage(model, before | {place.path for place in found})
+            _check_coverage(model, before | {place.path for place in targets})
         yield Chip(noise, effects, next(model.parameters()).device, solved)
 
 
 def _solved(
-    model: nn.Module, found: Sequence[Place], noise: Noise, severities: Mapping[str, float]
+    model: nn.Module, targets: Sequence[Place], noise: Noise, severities: Mapping[str, float]
 ) -> dict[str, Noise]:
     """Return the noise that acts in each layer, by name, where its severity was solved for.
 
@@ -181,23 +172,23 @@ def _solved(
     if not isinstance(noise, EqualError):
         return {}
     severity_of = _by_path(model, severities)
-    for place in found:
+    for place in targets:
         if place.path not in severity_of:
             raise ValueError(
                 f"{noise} needs a severity for {place.name}: solve_severity(...) first and pass it"
             )
-    return {place.name: noise.at(severity_of[place.path]) for place in found}
+    return {place.name: noise.at(severity_of[place.path]) for place in targets}
 
 
-def _check_layers(model: nn.Module, found: Sequence[Place], noise: Noise) -> None:
-    if not found:
+def _check_layers(model: nn.Module, targets: Sequence[Place], noise: Noise) -> None:
+    if not targets:
         raise ValueError("a chip needs at least one layer")
-    if len({place.path for place in found}) < len(found):
+    if len({place.path for place in targets}) < len(targets):
         raise ValueError("a layer stands twice in the list of layers")
     if noise.WHERE != "tile":
         return
     shared = shared_weights(model)
-    for place in found:
+    for place in targets:
         if place.kind != "matmul":
             raise UsageError(
                 f"{noise.NAME} needs tiles, and {place.name} is a {type(place.module).__name__}; "

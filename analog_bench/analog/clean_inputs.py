@@ -62,11 +62,6 @@ def observe_inputs(
     outputs, each for itself; the others are evenly spaced over the rest in the order of the
     output's size, and stand for all of it.
 
-    Args:
-        model: The digital model.
-        layer_names: Layers to observe.
-        passes: The batches to take them from.
-
     Returns:
         Layer name to `ROWS` inputs or fewer. Nothing else is kept, not even during a pass.
 

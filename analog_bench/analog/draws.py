@@ -1,4 +1,4 @@
-"""Random numbers that leave no trace: isolated, seeded, and summed up in a few figures."""
+"""Random numbers that leave global generators as they were; tensors summed up in four figures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def isolated(device: torch.device) -> Iterator[None]:
 def reseed(seed: int, device: torch.device) -> None:
     """Seed the global generators that `isolated` gives back, and no others.
 
-    `torch.manual_seed` would also seed GPUs that nobody restores afterwards.
+    `torch.manual_seed` would also seed GPUs that are not restored afterwards.
     """
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
@@ -41,9 +41,6 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 def summaries(values: Tensor) -> tuple[float, ...]:
     """Sum a tensor up in four figures that hardly any two tensors share.
-
-    Args:
-        values: Any shape.
 
     Returns:
         Mean, mean magnitude, standard deviation, and the product with a fixed pseudo-random probe

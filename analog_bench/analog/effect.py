@@ -6,9 +6,10 @@ act on tiles are the simulators' affair (`tile_effect`).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -55,30 +56,34 @@ class Site:
         return derive_seed(self.suite_seed, self.family, self.chip, self.place.name, purpose)
 
 
-class Effect(Protocol):
-    """A noise on one layer. Constructing it programs it; only `attach` touches the model."""
+class Effect(ABC):
+    """A noise on one layer. Constructing it programs it; only `attach` touches the model.
 
-    @property
-    def paired(self) -> bool:
-        """Whether every draw derives from the seed."""
+    Attributes:
+        paired: Whether every draw derives from the seed.
+        fingerprint: Summaries of what was drawn at programming; empty where nothing was.
+    """
 
-    @property
-    def fingerprint(self) -> tuple[float, ...]:
-        """Summaries of what was drawn at programming; empty where nothing was."""
+    paired: bool = True
+    fingerprint: tuple[float, ...] = ()
 
+    @abstractmethod
     def attach(self) -> None:
         """Put the effect on the model."""
 
+    @abstractmethod
     def detach(self) -> None:
         """Take it off; the model is then exactly what it was."""
 
-    def drift_to(self, seconds: float) -> None:
+    def drift_to(self, seconds: float) -> None:  # noqa: B027  (not all noises drift)
         """Let this much time pass since programming."""
 
-    def begin_reading(self, batch: int, attention_mask: Tensor | None) -> None:
+    def begin_reading(  # noqa: B027  (nor do all draw at reads)
+        self, batch: int, attention_mask: Tensor | None
+    ) -> None:
         """Prepare the draws for one batch."""
 
-    def end_reading(self) -> None:
+    def end_reading(self) -> None:  # noqa: B027
         """Forget the batch."""
 
 

@@ -1,18 +1,29 @@
-"""Static input ranges of tiles, observed on clean inputs."""
+"""Static input ranges of tiles: observed by the presets' rule, or fitted to tiles and inputs.
+
+The presets' rule takes three standard deviations in every layer. Activations of transformers
+have a few large channels that many tokens depend on: on the embedded BERT that rule alone costs
+20 points of F1, without any device noise. A fitted range is the one at which the error that a tile
+makes on ordinary inputs is smallest: clipping at small ranges, noise at large ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from analog_bench.analog.layers import find
+from analog_bench.analog.layers import find, weight_of
 
 # aihwkit's defaults of `InputRangeParameter.init_std_alpha` and `init_from_data`, which the
 # presets keep; a test compares.
 STD_ALPHA = 3.0
 BATCHES = 100
+
+_TOKENS_A_PASS = 256
+_SHRINK = 0.87
+_CANDIDATES = 70
 
 
 def observe_input_ranges(
@@ -37,9 +48,72 @@ def observe_input_ranges(
     """
     names = list(layer_names)
     means = [_RunningMean() for _ in names]
+    _observe(model, names, [mean.observe for mean in means], run)
+    ranges = {name: mean.value for name, mean in zip(names, means, strict=True)}
+    _check_all_seen({name: mean.count for name, mean in zip(names, means, strict=True)})
+    return ranges
+
+
+@dataclass(frozen=True)
+class Converters:
+    """What the inputs and outputs of a tile go through, in its normalised units.
+
+    Attributes:
+        tile_inputs: Inputs a tile takes at most; 0 where a layer is one tile.
+        input_step: Distance between levels of the input converter; the range is 1.
+        output_noise: Standard deviation of the output noise, rounding included.
+    """
+
+    tile_inputs: int
+    input_step: float
+    output_noise: float
+
+
+def fit_input_ranges(
+    model: nn.Module, layer_names: Iterable[str], run: Callable[[], object], converters: Converters
+) -> dict[str, tuple[float, ...]]:
+    """Fit the input range of each tile of some layers.
+
+    For a tile with weights w, range r and inputs x, the expected squared error of a token's outputs
+    is taken to be sum_j |w_j|² max(|x_j| - r, 0)² (clipping), plus r² sum_i max|w_i|² noise² and
+    r² step²/12 sum_j |w_j|² (converters). It counts relative to the squared norm of the token's
+    outputs, so that a few tokens with huge activations do not decide alone; r minimises the mean
+    over tokens.
+
+    Args and errors are those of `observe_input_ranges`.
+
+    Returns:
+        Layer name to the range of each of its tiles, for the `input_ranges` of `install`.
+    """
+    names = list(layer_names)
+    seen: list[list[Tensor]] = [[] for _ in names]
+
+    def keeping(rows: list[Tensor]) -> Callable[[Tensor], None]:
+        def keep(inputs: Tensor) -> None:
+            tokens = inputs.detach().reshape(-1, inputs.shape[-1])
+            # Spread over the batch; which ones does not matter, if they are always the same.
+            rows.append(tokens[:: max(1, len(tokens) // _TOKENS_A_PASS)].float())
+
+        return keep
+
+    _observe(model, names, [keeping(rows) for rows in seen], run)
+    _check_all_seen({name: len(rows) for name, rows in zip(names, seen, strict=True)})
+    return {
+        name: _fitted(weight_of(place.module).detach(), torch.cat(rows), converters)
+        for name, place, rows in zip(names, find(model, names), seen, strict=True)
+    }
+
+
+def _observe(
+    model: nn.Module,
+    names: Sequence[str],
+    observers: Sequence[Callable[[Tensor], None]],
+    run: Callable[[], object],
+) -> None:
+    """Run a model, and show each observer what enters its layer."""
     handles = [
-        place.module.register_forward_pre_hook(mean.observe)
-        for place, mean in zip(find(model, names), means, strict=True)
+        place.module.register_forward_pre_hook(lambda _module, inputs, see=see: see(inputs[0]))
+        for place, see in zip(find(model, names), observers, strict=True)
     ]
     try:
         with torch.no_grad():
@@ -47,10 +121,12 @@ def observe_input_ranges(
     finally:
         for handle in handles:
             handle.remove()
-    for name, mean in zip(names, means, strict=True):
-        if mean.count == 0:
+
+
+def _check_all_seen(counts: dict[str, int]) -> None:
+    for name, count in counts.items():
+        if count == 0:
             raise ValueError(f"no input of {name} was seen, so it has no range")
-    return {name: mean.value for name, mean in zip(names, means, strict=True)}
 
 
 class _RunningMean:
@@ -58,8 +134,45 @@ class _RunningMean:
         self.count = 0
         self.value = 0.0
 
-    def observe(self, _module: object, inputs: tuple[Tensor, ...]) -> None:
-        std = float(inputs[0].std())
+    def observe(self, inputs: Tensor) -> None:
+        std = float(inputs.std())
         if self.count < BATCHES and std > 0:
             self.value = (self.value * self.count + STD_ALPHA * std) / (self.count + 1)
             self.count += 1
+
+
+def _fitted(weight: Tensor, rows: Tensor, converters: Converters) -> tuple[float, ...]:
+    outputs = (rows @ weight.T).square().sum(1)
+    # A token whose outputs vanish would count for ever.
+    shares = 1.0 / outputs.clamp_min(float(outputs.mean()) * 1e-3).clamp_min(1e-12)
+    sizes = _split(weight.shape[1], converters.tile_inputs)
+    return tuple(
+        _best(own, inputs, shares, converters)
+        for own, inputs in zip(
+            torch.split(weight, sizes, 1), torch.split(rows, sizes, 1), strict=True
+        )
+    )
+
+
+def _best(weight: Tensor, inputs: Tensor, shares: Tensor, converters: Converters) -> float:
+    columns = weight.square().sum(0)
+    largest = weight.abs().amax(1).square().sum()
+    noise = largest * converters.output_noise**2 + columns.sum() * converters.input_step**2 / 12.0
+    noise = noise * shares.mean()
+    magnitude = inputs.abs()
+    top = float(magnitude.max())
+    if top == 0.0:
+        return 1.0
+    ranges = [top * _SHRINK**place for place in range(_CANDIDATES)]
+    errors = [
+        float((((magnitude - r).clamp_min(0.0).square() @ columns) * shares).mean() + noise * r * r)
+        for r in ranges
+    ]
+    return ranges[min(range(_CANDIDATES), key=errors.__getitem__)]
+
+
+def _split(size: int, limit: int) -> list[int]:
+    # As aihwkit's `TileModuleArray.get_split_sizes`.
+    parts = 1 if limit <= 0 else -(-size // limit)
+    base, extra = divmod(size, parts)
+    return [base + (place < extra) for place in range(parts)]

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import Tensor, nn
 
 from analog_bench.errors import UsageError, did_you_mean
-
-Kind = Literal["embedding", "norm", "matmul"]
-
-# Named and not imported: importing transformers takes seconds, and fails where torchvision does
-# not match torch.
-_CONV1D = "transformers.pytorch_utils.Conv1D"
+from analog_bench.zoo.layers import is_conv1d, kind_of
+from analog_bench.zoo.structure import LayerKind, public_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,21 +28,7 @@ class Place:
     name: str
     path: str
     module: nn.Module
-    kind: Kind
-
-
-def kind_of(module: nn.Module) -> Kind | None:
-    """Return what kind of layer a module is; None where it is not one."""
-    if isinstance(module, nn.Linear) or is_conv1d(module):
-        return "matmul"
-    if isinstance(module, nn.Embedding):
-        return "embedding"
-    return "norm" if _is_norm(module) else None
-
-
-def is_conv1d(module: nn.Module) -> bool:
-    """Return whether a module is GPT-2's matrix product, which stores (inputs, outputs)."""
-    return _is(module, _CONV1D)
+    kind: LayerKind
 
 
 def weight_of(module: nn.Module) -> Tensor:
@@ -72,11 +53,6 @@ def places(model: nn.Module) -> list[Place]:
         if kind is not None and path:
             found.append(Place(public_name(path, prefix), path, module, kind))
     return found
-
-
-def public_name(path: str, prefix: str) -> str:
-    """Return a module path without the base prefix."""
-    return path[len(prefix) + 1 :] if prefix and path.startswith(f"{prefix}.") else path
 
 
 def find(model: nn.Module, names: Iterable[str]) -> list[Place]:
@@ -109,13 +85,3 @@ def parent_of(model: nn.Module, path: str) -> tuple[nn.Module, str]:
     """Return the module that holds the one at a path, and the name it goes by there."""
     above, _, child = path.rpartition(".")
     return model.get_submodule(above), child
-
-
-def _is_norm(module: nn.Module) -> bool:
-    """Return whether a module scales features one by one, whatever library it comes from."""
-    weight = module._parameters.get("weight")
-    return type(module).__name__.endswith("Norm") and weight is not None and weight.dim() == 1
-
-
-def _is(module: nn.Module, name: str) -> bool:
-    return any(f"{cls.__module__}.{cls.__qualname__}" == name for cls in type(module).__mro__)

@@ -7,23 +7,21 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
-import torch
 from torch import nn
 
 from analog_bench.analog.draws import isolated
 from analog_bench.analog.layers import (
-    Kind,
     Place,
     find,
-    is_conv1d,
     parent_of,
     places,
-    public_name,
     shared_weights,
     weight_of,
 )
 from analog_bench.analog.tiles import OnTiles
 from analog_bench.records import Histogram
+from analog_bench.zoo.layers import called_layers, is_conv1d
+from analog_bench.zoo.structure import LayerKind, block_of, public_name
 
 BINS = 61
 """Bins of a histogram of weights: enough to show its shape and how far its tails reach."""
@@ -48,7 +46,7 @@ class Layer:
 
     name: str
     path: str
-    kind: Kind
+    kind: LayerKind
     shape: tuple[int, ...]
     block: int | None
     weights: int
@@ -131,24 +129,12 @@ def manifest(model: nn.Module) -> tuple[Layer, ...]:
     Returns:
         The layers, each once.
     """
-    found = {place.path: place for place in places(model)}
-    called: dict[str, Place] = {}
-    handles = [
-        place.module.register_forward_pre_hook(
-            lambda _module, _inputs, place=place: called.setdefault(place.path, place) and None
-        )
-        for place in found.values()
-    ]
-    device = next(model.parameters()).device
-    try:
-        with isolated(device), torch.no_grad():
-            model(input_ids=torch.zeros(1, 3, dtype=torch.long, device=device))
-    finally:
-        for handle in handles:
-            handle.remove()
+    known = {place.path: place for place in places(model)}
+    with isolated(next(model.parameters()).device):
+        called, _ = called_layers(model)
     ties = _ties(model)
     shared = shared_weights(model)
-    return tuple(_layer(place, ties, shared) for place in called.values())
+    return tuple(_layer(known[path], ties, shared) for path in called)
 
 
 def weight_spread(model: nn.Module, layer_name: str) -> WeightSpread:
@@ -224,16 +210,12 @@ def _layer(place: Place, ties: Mapping[str, str], shared: frozenset[int]) -> Lay
         path=place.path,
         kind=place.kind,
         shape=tuple(weight.shape),
-        block=_block(place.path),
+        block=block_of(place.path),
         weights=weight.numel(),
         macs=weight.numel() if product else 0,
         tileable=type(place.module) is nn.Linear and id(place.module.weight) not in shared,
         tied_to=ties.get(place.path) if product else None,
     )
-
-
-def _block(path: str) -> int | None:
-    return next((int(part) for part in path.split(".") if part.isdigit()), None)
 
 
 def _ties(model: nn.Module) -> dict[str, str]:

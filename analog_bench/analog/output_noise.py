@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from analog_bench.analog.effect import Site, handles
+from analog_bench.analog.effect import Effect, Site, handles
 from analog_bench.noise import WhiteOutput, WhiteOutputRel
 
 # Drawn in pieces that fit the cache: a whole activation at once costs half as much again in page
@@ -30,14 +30,11 @@ def _white_output_rel(noise: WhiteOutputRel, site: Site) -> OutputNoise:
     return OutputNoise(site, lambda y, mask: noise.std * rms(y, mask))
 
 
-class OutputNoise:
+class OutputNoise(Effect):
     """White noise on the output of one layer, drawn from a generator of its own.
 
     The stream is seeded by (layer, chip, batch), so that it does not depend on what else draws.
     """
-
-    paired = True
-    fingerprint: tuple[float, ...] = ()
 
     def __init__(self, site: Site, std_of: StdOf) -> None:
         self._site = site
@@ -54,9 +51,6 @@ class OutputNoise:
         """Remove the hook."""
         if self._handle is not None:
             self._handle.remove()
-
-    def drift_to(self, seconds: float) -> None:
-        """Do nothing: this noise has no memory."""
 
     def begin_reading(self, batch: int, attention_mask: Tensor | None) -> None:
         """Seed the draws of one batch."""
@@ -78,16 +72,7 @@ class OutputNoise:
 
 
 def add_normal(values: Tensor, std: float | Tensor, generator: torch.Generator) -> Tensor:
-    """Add N(0, std²) to every value, in place where the memory allows it.
-
-    Args:
-        values: Any shape, floating point.
-        std: Standard deviation, a number.
-        generator: Where the draws come from; it moves on by a piece of 65 536 at a time.
-
-    Returns:
-        The noisy values: the same tensor if it is contiguous, else a new one.
-    """
+    """Add N(0, std²) to every value; in place, and to a new tensor where it is not contiguous."""
     values = values.contiguous()
     flat = values.view(-1)
     buffer = torch.empty(min(_PIECE, flat.numel()), device=values.device)
@@ -100,14 +85,11 @@ def add_normal(values: Tensor, std: float | Tensor, generator: torch.Generator) 
 
 
 def rms(values: Tensor, mask: Tensor | None) -> float:
-    """Return the root mean square over tokens and features.
+    """Return the root mean square, sqrt(mean(y²)), over tokens and features.
 
     Args:
         values: Shape (inputs, tokens, features).
         mask: 1 where a token is, 0 at padding, shape (inputs, tokens); None counts all.
-
-    Returns:
-        sqrt(mean(y²)).
 
     Raises:
         ValueError: A mask that does not fit the values.

@@ -50,7 +50,7 @@ def root(
             not a number) counts as too much.
         target: The value, above 0.
         start: Where to begin, between the bounds.
-        lower: The least argument, above 0.
+        lower: The smallest argument, above 0.
         upper: The largest.
 
     Returns:

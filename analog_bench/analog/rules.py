@@ -1,4 +1,4 @@
-"""Which noises, drift times and hardware go together, whatever the simulator. Needs no torch.
+"""Which noises, drift times and hardware go together on any simulator. Needs no torch.
 
 The plugin asks this at collection, so that a wrong option is one line and not a failing run.
 """

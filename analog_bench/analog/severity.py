@@ -38,20 +38,7 @@ def output_error(
     input_ranges: Mapping[str, float | tuple[float, ...]] | None = None,
     severities: Mapping[str, float] | None = None,
 ) -> float:
-    """Return the relative error of one layer's output on one chip.
-
-    Args:
-        model: The digital model.
-        layer: The layer, by public name or module path.
-        noise: What happens in it.
-        inputs: Clean inputs of the layer.
-        chip: Index of the chip.
-        seed: The run's one seed.
-        simulator: As `install` takes it.
-        hardware: `ideal`, or the preset that the tiles start from: its errors count, too.
-        drift_s: Seconds since programming.
-        input_ranges: As `install` takes them.
-        severities: As `install` takes them.
+    """Return the relative error of one layer's output on one chip; arguments are `install`'s.
 
     Returns:
         ||y_noisy − y|| / ||y|| over all inputs and outputs, y the digital output with its bias.
@@ -104,16 +91,8 @@ def solve_severity(
     negative), always the same ones: 4, or up to 64 where a layer has few outputs; 1 where nothing
     is random.
 
-    Args:
-        model: The digital model.
-        layer: The layer, by public name or module path.
-        noise: The family and the error.
-        inputs: Clean inputs of the layer (`observe_inputs`).
-        seed: The run's one seed.
-        simulator: As `install` takes it.
-        hardware: `ideal`, or the preset that the tiles start from: its errors count, too.
-        drift_s: Seconds since programming.
-        input_ranges: As `install` takes them.
+    Arguments are those of `install`, and clean inputs of the layer (`observe_inputs`). The errors
+    of the hardware count, too.
 
     Returns:
         The severity, to 3 significant digits, for `noise.at` and the `severities` of `install`. A

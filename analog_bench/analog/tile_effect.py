@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from analog_bench.analog.draws import reseed, seeded, summaries
-from analog_bench.analog.effect import Site
+from analog_bench.analog.effect import Effect, Site
 from analog_bench.analog.layers import parent_of
 from analog_bench.analog.rules import needs_input_ranges, preset_name
 from analog_bench.case import spelt_seconds
@@ -18,7 +18,7 @@ from analog_bench.noise import Noise
 from analog_bench.zoo.adapter import move_adapter
 
 
-class TileEffect:
+class TileEffect(Effect):
     """One layer on tiles.
 
     The tiles are programmed from the digital weights at construction, with torch's generators

@@ -43,7 +43,7 @@ class Tiles(Protocol):
         """
 
     def drift(self, seconds: float) -> None:
-        """Let this much time pass since programming, whatever passed before."""
+        """Bring the layer to this age, in seconds since programming; also back to a lesser one."""
 
     def release(self) -> None:
         """Free what the layer holds; it is not used again."""

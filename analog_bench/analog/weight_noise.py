@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.draws import summaries
-from analog_bench.analog.effect import Site, handles
+from analog_bench.analog.effect import Effect, Site, handles
 from analog_bench.analog.layers import as_stored, weight_of
 from analog_bench.noise import WhiteWeight
 
@@ -28,18 +28,11 @@ def _white_weight(noise: WhiteWeight, site: Site) -> WeightNoise:
     return WeightNoise(site, weight + noise.std * largest * normals)
 
 
-class WeightNoise:
+class WeightNoise(Effect):
     """A noisy copy of a layer's weight in the place of the weight."""
 
-    paired = True
-
     def __init__(self, site: Site, noisy: Tensor) -> None:
-        """Keep the copy ready.
-
-        Args:
-            site: The layer.
-            noisy: The noisy weight; (outputs, inputs) for a matrix.
-        """
+        """Keep the noisy weight, (outputs, inputs) for a matrix, ready."""
         self._module = site.place.module
         self._clean = self._module._parameters["weight"]
         self._noisy = nn.Parameter(as_stored(self._module, noisy), requires_grad=False)
@@ -52,12 +45,3 @@ class WeightNoise:
     def detach(self) -> None:
         """Put the very parameter back that was there before."""
         self._module._parameters["weight"] = self._clean
-
-    def drift_to(self, seconds: float) -> None:
-        """Do nothing: this noise does not drift."""
-
-    def begin_reading(self, batch: int, attention_mask: Tensor | None) -> None:
-        """Do nothing: nothing is drawn at a read."""
-
-    def end_reading(self) -> None:
-        """Do nothing."""

@@ -17,7 +17,6 @@ from analog_bench.commands.options import (
 )
 from analog_bench.commands.output import Line, print_json, print_sheet
 from analog_bench.commands.zoo import print_nothing_locked
-from analog_bench.zoo.architecture import Architecture
 from analog_bench.zoo.lock import read_lock
 from analog_bench.zoo.specs import ModelSpec, available, find
 
@@ -66,6 +65,8 @@ def _measure(spec: ModelSpec, lock_path: Path) -> dict[str, Any]:
     parameters = sum(parameter.numel() for parameter in model.parameters())
     prepare(model)
     layers = manifest(model)
+    macs = _macs(model, _TOKENS)
+    attention_macs = macs - sum(layer.macs for layer in layers)
     products = [layer for layer in layers if layer.kind == "matmul"]
     facts: dict[str, Any] = {
         "name": spec.name,
@@ -73,7 +74,7 @@ def _measure(spec: ModelSpec, lock_path: Path) -> dict[str, Any]:
         "parameters": parameters,
         "matmul_layers": len(products),
         "matmul_weights": sum(layer.weights for layer in products),
-        "attention_macs": _attention_macs(spec.architecture, _TOKENS),
+        "attention_macs": attention_macs,
         "attention_tokens": _TOKENS,
     }
     simulator = find_simulator(DEFAULT_TILE)
@@ -91,11 +92,17 @@ def _measure(spec: ModelSpec, lock_path: Path) -> dict[str, Any]:
     return facts
 
 
-def _attention_macs(architecture: Architecture, tokens: int) -> int:
-    """Return the multiply-accumulates a token of queries by keys, and of shares by values."""
-    mobile = architecture.mobile
-    width = architecture.width if mobile is None else mobile.bottleneck
-    return 2 * architecture.blocks * width * tokens
+def _macs(model: Any, tokens: int) -> int:
+    """Return the multiply-accumulates a token of a whole model, with every product counted."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    # The fused attention is one operation; this one is made of matrix products.
+    model.set_attn_implementation("eager")
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(input_ids=torch.zeros(1, tokens, dtype=torch.long))
+    model.set_attn_implementation("sdpa")
+    return int(counter.get_total_flops()) // 2 // tokens
 
 
 def _lines(facts: dict[str, Any]) -> list[Line]:

@@ -33,7 +33,7 @@ class LmData:
             DataError: Too little text.
             UsageError: Rows longer than the model takes.
         """
-        positions = loaded.spec.architecture.positions
+        positions = loaded.spec.structure.positions
         if recipe.block > positions:
             raise UsageError(
                 f"rows of {recipe.block} tokens are too long for {loaded.spec.name}, which takes "

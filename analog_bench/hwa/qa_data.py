@@ -36,7 +36,7 @@ class QaData:
             DataError: Too few questions or articles.
             UsageError: Windows longer than the model takes.
         """
-        positions = loaded.spec.architecture.positions
+        positions = loaded.spec.structure.positions
         if recipe.max_length > positions:
             raise UsageError(
                 f"windows of {recipe.max_length} tokens are too long for {loaded.spec.name}, which "

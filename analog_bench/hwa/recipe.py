@@ -51,7 +51,7 @@ class HwaRecipe:
         digital_rate: Of norms, biases and output scales.
         range_rate: Of the input ranges, in units of the layer's input; 0 keeps them as observed.
         first_ranges: The input ranges that learning starts from: `fitted` to the layers' inputs
-            (`analog.fitted_ranges`), or `observed` by the presets' rule, as direct weights have.
+            (`analog.input_ranges`), or `observed` by the presets' rule, as direct weights have.
         weight_decay: L2 decay of the weights on tiles.
         batch: Windows, or rows of text, a batch.
         accumulation: Batches a step.
@@ -213,7 +213,7 @@ def recipe_for(spec: ModelSpec, asked: Mapping[str, Any]) -> HwaRecipe:
         UsageError: A hyperparameter that cannot be used; see `HwaRecipe`.
     """
     own = _OF_EMBEDDED[spec.name] if spec.source == "embedded" else {}
-    usual, positions = replace(HwaRecipe(), **own), spec.architecture.positions
+    usual, positions = replace(HwaRecipe(), **own), spec.structure.positions
     steps = asked.get("steps", usual.steps)
     fitted: dict[str, Any] = {
         "warmup": round(usual.warmup * min(1.0, steps / usual.steps)),

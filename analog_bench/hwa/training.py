@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import analog_bench.simulators.aihwkit as kit
-from analog_bench.analog.fitted_ranges import fit_input_ranges
-from analog_bench.analog.input_ranges import observe_input_ranges
+from analog_bench.analog.input_ranges import fit_input_ranges, observe_input_ranges
 from analog_bench.errors import UsageError
 from analog_bench.hwa import checkpoint
 from analog_bench.hwa.checkpoint import Checkpoint

@@ -1,14 +1,12 @@
 """The noise families: what can go wrong in a layer, as frozen dataclasses with physical parameters.
 
-A family says *what* happens, in units and with a source; `analog_bench.analog` knows *how* to make
-it happen on a model. This package imports neither torch nor aihwkit, so that collecting thousands
-of cases takes milliseconds. Adding a family is one class here (decorated with `family`), one
-handler in `analog_bench.analog`, one test.
+A family says *what* happens, in units and with a source; `analog_bench.analog` and the simulators
+know *how*. This package imports neither torch nor aihwkit, so that collecting thousands of cases
+takes milliseconds.
 """
 
 from analog_bench.noise.base import Noise, Where, families, family, parse_noise
-from analog_bench.noise.devices import Hermes, Pcm, ReramCmo, ReramWan2022, Stuck
-from analog_bench.noise.hardware import Ideal, Preset
+from analog_bench.noise.devices import Hermes, Ideal, Pcm, Preset, ReramCmo, ReramWan2022, Stuck
 from analog_bench.noise.periphery import InpNoise, IrDrop, OutNoise, PcmRead, Quantise, SShape
 from analog_bench.noise.severity import EqualError
 from analog_bench.noise.white import WhiteOutput, WhiteOutputRel, WhiteWeight

@@ -1,12 +1,35 @@
-"""What happens in the memory cells: programming, drift, faults."""
+"""Hardware as a whole, and what happens in the memory cells: programming, drift, faults."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from analog_bench.errors import UsageError
-from analog_bench.noise.base import Noise, Where, family
+from analog_bench.noise.base import Noise, family
+
+
+@family
+@dataclass(frozen=True)
+class Ideal(Noise):
+    """Everything perfect: the layer sits on a tile that computes exactly. Must equal digital."""
+
+    NAME, WHERE = "ideal", "tile"
+    RANDOM = False
+
+
+@family
+@dataclass(frozen=True)
+class Preset(Noise):
+    """A complete hardware preset, exactly as aihwkit (or this project's variant of it) defines it.
+
+    Attributes:
+        name: An inference preset of aihwkit, such as `StandardHWATrainingPreset`, or
+            `StandardHWATrainingTorch`, the same without the two terms the torch tile refuses.
+    """
+
+    NAME, WHERE = "preset", "tile"
+    DRIFTS = DRAWN_ONCE = True
+    name: str = "StandardHWATrainingTorch"
 
 
 @family
@@ -21,11 +44,9 @@ class Pcm(Noise):
         compensate: Whether global drift compensation rescales the outputs.
     """
 
-    NAME: ClassVar[str] = "pcm"
-    WHERE: ClassVar[Where] = "tile"
-    DRIFTS: ClassVar[bool] = True
-    DRAWN_ONCE: ClassVar[bool] = True
-    SEVERITY: ClassVar[tuple[str, ...]] = ("prog", "read", "drift")
+    NAME, WHERE = "pcm", "tile"
+    DRIFTS = DRAWN_ONCE = True
+    SEVERITY = ("prog", "read", "drift")
     prog: float = 1.0
     read: float = 1.0
     drift: float = 1.0
@@ -45,11 +66,9 @@ class Hermes(Noise):
         compensate: Whether global drift compensation rescales the outputs.
     """
 
-    NAME: ClassVar[str] = "hermes"
-    WHERE: ClassVar[Where] = "tile"
-    DRIFTS: ClassVar[bool] = True
-    DRAWN_ONCE: ClassVar[bool] = True
-    SEVERITY: ClassVar[tuple[str, ...]] = ("prog", "read", "drift")
+    NAME, WHERE = "hermes", "tile"
+    DRIFTS = DRAWN_ONCE = True
+    SEVERITY = ("prog", "read", "drift")
     prog: float = 1.0
     read: float = 1.0
     drift: float = 1.0
@@ -73,12 +92,10 @@ class ReramWan2022(Noise):
         scale: Scale of the noise.
     """
 
-    NAME: ClassVar[str] = "reram_wan2022"
-    WHERE: ClassVar[Where] = "tile"
-    DRIFTS: ClassVar[bool] = True
-    DRAWN_ONCE: ClassVar[bool] = True
-    TIMES: ClassVar[tuple[float, ...]] = (1.0, 86_400.0, 172_800.0)
-    SEVERITY: ClassVar[tuple[str, ...]] = ("scale",)
+    NAME, WHERE = "reram_wan2022", "tile"
+    DRIFTS = DRAWN_ONCE = True
+    TIMES = (1.0, 86_400.0, 172_800.0)
+    SEVERITY = ("scale",)
     scale: float = 1.0
 
 
@@ -94,11 +111,9 @@ class ReramCmo(Noise):
         acceptance: Acceptance range of program-and-verify, percent of the target: 0.2 or 2.
     """
 
-    NAME: ClassVar[str] = "reram_cmo"
-    WHERE: ClassVar[Where] = "tile"
-    DRIFTS: ClassVar[bool] = True
-    DRAWN_ONCE: ClassVar[bool] = True
-    SEVERITY: ClassVar[tuple[str, ...]] = ("prog", "read", "drift")
+    NAME, WHERE = "reram_cmo", "tile"
+    DRIFTS = DRAWN_ONCE = True
+    SEVERITY = ("prog", "read", "drift")
     prog: float = 1.0
     read: float = 1.0
     drift: float = 1.0
@@ -120,10 +135,9 @@ class Stuck(Noise):
         p_max: Share stuck at the largest magnitude of the tile, with either sign equally likely.
     """
 
-    NAME: ClassVar[str] = "stuck"
-    WHERE: ClassVar[Where] = "tile"
-    DRAWN_ONCE: ClassVar[bool] = True
-    SEVERITY: ClassVar[tuple[str, ...]] = ("p_zero", "p_max")
+    NAME, WHERE = "stuck", "tile"
+    DRAWN_ONCE = True
+    SEVERITY = ("p_zero", "p_max")
     p_zero: float = 0.01
     p_max: float = 0.0
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from analog_bench.errors import UsageError
-from analog_bench.noise.base import Noise, Where, family
+from analog_bench.noise.base import Noise, family
 
 
 @family
@@ -19,9 +18,8 @@ class OutNoise(Noise):
             input are 1).
     """
 
-    NAME: ClassVar[str] = "out_noise"
-    WHERE: ClassVar[Where] = "tile"
-    SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
+    NAME, WHERE = "out_noise", "tile"
+    SEVERITY = ("std",)
     std: float = 0.04
 
 
@@ -34,9 +32,8 @@ class InpNoise(Noise):
         std: Standard deviation in the tile's normalised input units (largest input is 1).
     """
 
-    NAME: ClassVar[str] = "inp_noise"
-    WHERE: ClassVar[Where] = "tile"
-    SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
+    NAME, WHERE = "inp_noise", "tile"
+    SEVERITY = ("std",)
     std: float = 0.01
 
 
@@ -54,9 +51,8 @@ class Quantise(Noise):
         out_bound: Range of the output converter, in the tile's normalised output units.
     """
 
-    NAME: ClassVar[str] = "quantise"
-    WHERE: ClassVar[Where] = "tile"
-    RANDOM: ClassVar[bool] = False
+    NAME, WHERE = "quantise", "tile"
+    RANDOM = False
     dac_bits: int = 8
     adc_bits: int = 8
     out_bound: float = 10.0
@@ -83,10 +79,9 @@ class IrDrop(Noise):
         scale: Scale of the drop; 1 is the physical default of aihwkit.
     """
 
-    NAME: ClassVar[str] = "ir_drop"
-    WHERE: ClassVar[Where] = "tile"
-    RANDOM: ClassVar[bool] = False
-    SEVERITY: ClassVar[tuple[str, ...]] = ("scale",)
+    NAME, WHERE = "ir_drop", "tile"
+    RANDOM = False
+    SEVERITY = ("scale",)
     scale: float = 1.0
 
 
@@ -99,9 +94,8 @@ class PcmRead(Noise):
         std: Scale of the noise; 0.0175 is the value of `StandardHWATrainingPreset`.
     """
 
-    NAME: ClassVar[str] = "pcm_read"
-    WHERE: ClassVar[Where] = "tile"
-    SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
+    NAME, WHERE = "pcm_read", "tile"
+    SEVERITY = ("std",)
     std: float = 0.0175
 
 
@@ -114,8 +108,7 @@ class SShape(Noise):
         strength: aihwkit's `out_nonlinearity`, relative to the output bound.
     """
 
-    NAME: ClassVar[str] = "s_shape"
-    WHERE: ClassVar[Where] = "tile"
-    RANDOM: ClassVar[bool] = False
-    SEVERITY: ClassVar[tuple[str, ...]] = ("strength",)
+    NAME, WHERE = "s_shape", "tile"
+    RANDOM = False
+    SEVERITY = ("strength",)
     strength: float = 0.5

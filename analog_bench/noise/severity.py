@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import ClassVar
 
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.noise.base import Noise, Where, families, family, parse_noise
+from analog_bench.noise.base import Noise, families, family, parse_noise
 from analog_bench.noise.devices import Stuck
 
 LARGEST_ERROR = 2.0
@@ -44,9 +43,8 @@ class EqualError(Noise):
         parameter: The one parameter to solve for; empty for the family's severity.
     """
 
-    NAME: ClassVar[str] = "equal_error"
     # Those of the default family. Each instance carries its own family's.
-    WHERE: ClassVar[Where] = "tile"
+    NAME, WHERE = "equal_error", "tile"
     family: str = "out_noise"
     error: float = 0.1
     parameter: str = ""
@@ -107,12 +105,7 @@ class EqualError(Noise):
         return share - (given.p_max if self.parameter == "p_zero" else given.p_zero)
 
     def at(self, severity: float) -> Noise:
-        """Return the family at a severity.
-
-        Args:
-            severity: Value of the one parameter; a factor on the given values where there are
-                several.
-        """
+        """Return the family with this value of the one parameter, or this factor on several."""
         factors = {
             name: getattr(self._given, name) if len(self.parameters) > 1 else 1.0
             for name in self.parameters

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from analog_bench.noise.base import Noise, Where, family
+from analog_bench.noise.base import Noise, family
 
 
 @family
@@ -17,9 +16,8 @@ class WhiteOutput(Noise):
         std: Standard deviation, in the units of the layer's output y.
     """
 
-    NAME: ClassVar[str] = "white_output"
-    WHERE: ClassVar[Where] = "output"
-    SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
+    NAME, WHERE = "white_output", "output"
+    SEVERITY = ("std",)
     std: float = 1.0
 
 
@@ -33,9 +31,8 @@ class WhiteOutputRel(Noise):
             over the tokens (padding excluded) and features of a batch.
     """
 
-    NAME: ClassVar[str] = "white_output_rel"
-    WHERE: ClassVar[Where] = "output"
-    SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
+    NAME, WHERE = "white_output_rel", "output"
+    SEVERITY = ("std",)
     std: float = 0.1
 
 
@@ -49,8 +46,7 @@ class WhiteWeight(Noise):
             same output (for an embedding or a norm: the whole tensor's).
     """
 
-    NAME: ClassVar[str] = "white_weight"
-    WHERE: ClassVar[Where] = "weight"
-    DRAWN_ONCE: ClassVar[bool] = True
-    SEVERITY: ClassVar[tuple[str, ...]] = ("std",)
+    NAME, WHERE = "white_weight", "weight"
+    DRAWN_ONCE = True
+    SEVERITY = ("std",)
     std: float = 0.05

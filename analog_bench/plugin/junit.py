@@ -28,7 +28,7 @@ class JUnit:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
-        """Put in the verdicts when everybody else is done."""
+        """Put in the verdicts when pytest has written the file."""
         yield
         name = getattr(self._config.option, "xmlpath", None)
         conclusion = self._results.conclusion
@@ -44,18 +44,15 @@ class JUnit:
 
 
 def with_verdicts(junit: bytes, verdicts: Mapping[tuple[str, str], Verdict]) -> bytes:
-    """Complete a JUnit file of a bench run.
+    """Put verdicts, and the changes they rest on, into a JUnit file as properties of its cases.
 
-    Each case gets its verdict, and the change it rests on, as properties. A case that passed, since
-    it could be measured, and was then found to have regressed is in pytest's file twice; here it is
-    one test, which failed. An error in a teardown, which pytest also lists apart, stays apart.
+    A case that passed, since it could be measured, and was then found to have regressed is in
+    pytest's file twice; here it is one test, which failed. An error in a teardown, which pytest
+    also lists apart, stays apart.
 
     Args:
         junit: The file, as pytest writes it.
         verdicts: Case id and study to verdict.
-
-    Returns:
-        The file; whatever is not a case stays as it is.
     """
     root = ET.fromstring(junit)
     for suite in root.iter("testsuite"):

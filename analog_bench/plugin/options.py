@@ -229,7 +229,7 @@ def read_settings(config: pytest.Config) -> Settings:
 
 
 def _check_ini_found(config: pytest.Config, paths: Mapping[str, str | None]) -> None:
-    """Refuse a path that has led pytest astray.
+    """Refuse a path that pytest has taken for a test.
 
     Before it knows the options of plugins, pytest takes the word behind `--data` for a test path
     where it exists, looks for its ini file above all of these, and may find none.

@@ -19,7 +19,7 @@ _LEFT_OUT: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
 def begin(config: pytest.Config) -> None:
-    """Prepare a session; nothing is collected yet."""
+    """Prepare a session, before anything is collected."""
     config.stash[_MISTAKES] = {}
     config.stash[_LEFT_OUT] = []
 
@@ -27,12 +27,12 @@ def begin(config: pytest.Config) -> None:
 def case_of(item: pytest.Item) -> Case | None:
     """Return the case that an item measures; None for other tests."""
     callspec = getattr(item, "callspec", None)
-    found = callspec.params.get("case") if callspec is not None else None
-    return found if isinstance(found, Case) else None
+    case = callspec.params.get("case") if callspec is not None else None
+    return case if isinstance(case, Case) else None
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
-    """Make one test of every case of a study; pytest makes a place of one that has none."""
+    """Make one test of every case of a study; pytest makes a placeholder where it has none."""
     mark = metafunc.definition.get_closest_marker(STUDY_MARK)
     if mark is None or "case" not in metafunc.fixturenames:
         return
@@ -47,39 +47,38 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 
 
 def add_keywords(item: pytest.Item) -> None:
-    """Let `-k MODEL_STUDY` find a case, and the place of a study that has none."""
-    options, case, place = item.config.stash[SETTINGS], case_of(item), _place_of(item)
+    """Let `-k MODEL_STUDY` find a case, and the placeholder of a study that has none."""
+    options, case, empty = item.config.stash[SETTINGS], case_of(item), _empty_study(item)
     if case is not None:
         word = keyword(case, known_models(options), item.config.option.keyword)
         item.extra_keyword_matches |= {word} if word else set()
-    elif place is not None:
-        models = {*options.choice.models, *place.models}
-        item.extra_keyword_matches |= {*models, *(f"{model}_{place.name}" for model in models)}
+    elif empty is not None:
+        models = {*options.choice.models, *empty.models}
+        item.extra_keyword_matches |= {*models, *(f"{model}_{empty.name}" for model in models)}
 
 
 def mistake_of(item: pytest.Item) -> BenchError | None:
-    """Return why the study whose place an item holds could not be made into cases."""
-    study = _place_of(item)
+    """Return why the study that an item is the placeholder of could not be made into cases."""
+    study = _empty_study(item)
     return item.config.stash[_MISTAKES].get(study.name) if study is not None else None
 
 
 def narrow(config: pytest.Config, items: list[pytest.Item], *, raising: bool) -> None:
-    """Leave out what is not asked for, and what has no cases.
+    """Deselect what runs on demand only, and studies to which the options leave no case.
 
-    That is what runs on demand only, unless it is asked for: by its file, by `-k` or by `-m`; and
-    studies to which the options leave nothing, as long as others have something.
+    What runs on demand stays where its file is named, and under any `-k` or `-m` that selects it.
 
     Args:
         config: The session's configuration.
         items: The tests that `-k` and the like have left; some are taken out.
-        raising: Whether to end the run here; otherwise the place of a mistaken study stays.
+        raising: Whether to raise a study's mistake; otherwise its placeholder stays, and fails.
 
     Raises:
         BenchError: A study that is asked for could not be made into cases.
     """
-    out = _unasked(config, items)
+    out = _on_demand(config, items)
     for item in items:
-        study, problem = _place_of(item), mistake_of(item)
+        study, problem = _empty_study(item), mistake_of(item)
         if study is None:
             continue
         why = f"nothing to measure at budget {config.stash[SETTINGS].budget} with these options"
@@ -97,11 +96,11 @@ def narrow(config: pytest.Config, items: list[pytest.Item], *, raising: bool) ->
 
 
 def left_out(config: pytest.Config) -> list[str]:
-    """Return a line for each study that was left out, with the reason."""
+    """Return a line for each study that was deselected, with the reason."""
     return config.stash[_LEFT_OUT]
 
 
-def _unasked(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
+def _on_demand(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
     if config.option.keyword or config.option.markexpr:
         return []
     named = {Path(word.partition("::")[0]).name for word in config.args}
@@ -112,8 +111,8 @@ def _unasked(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Ite
     ]
 
 
-def _place_of(item: pytest.Item) -> Study | None:
-    """Return the study whose place an item holds; None for a case, and for other tests."""
+def _empty_study(item: pytest.Item) -> Study | None:
+    """Return the study that an item is the placeholder of; None for a case, and other tests."""
     callspec = getattr(item, "callspec", None)
     mark = item.get_closest_marker(STUDY_MARK)
     if mark is None or callspec is None or "case" not in callspec.params or case_of(item):

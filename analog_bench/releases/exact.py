@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from analog_bench.gate.comparison import Comparison
 from analog_bench.releases.finding import Change, Layer, name_tiles, shortened
-from analog_bench.simulators.physics.fact import Fact, apart, differ
-from analog_bench.simulators.physics.survey import Survey
+from analog_bench.simulators.physics.survey import Fact, Survey, apart, differ
 
 Presets = Mapping[str, Mapping[str, str]]
 """Inference preset to term to spelt value."""

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analog_bench.releases.finding import Change, Layer, name_tiles, shortened
-from analog_bench.simulators.physics.check import Check
-from analog_bench.simulators.physics.survey import Survey
+from analog_bench.simulators.physics.survey import Check, Survey
 
 Outcome = Literal["same", "broke", "mended", "moved", "wrong"]
 

@@ -32,8 +32,7 @@ def comparison_plain(comparison: Comparison) -> dict[str, Any]:
         "gone": [case for _, case in comparison.gone],
         "families": [
             {
-                "study": family.scope.study,
-                "model": family.scope.model,
+                **_fields(family.scope, "study", "model"),
                 "variant": family.variant,
                 "cases": [
                     {"case_id": result.case_id, **asdict(verdict)}
@@ -54,18 +53,11 @@ def texts_plain(results: Sequence[Result]) -> dict[str, Any]:
     """
     first = next((result for result in results if result.digital_texts), results[0])
     return {
-        "model": first.model,
-        "protocol": first.protocol,
-        "seed": first.seed,
+        **_fields(first, "model", "protocol", "seed"),
         "digital": {"scores": dict(first.digital), "texts": list(first.digital_texts)},
         "cases": [
             {
-                "case_id": result.case_id,
-                "variant": result.variant,
-                "noise": result.noise,
-                "drift_s": result.drift_s,
-                "status": result.status,
-                "reason": result.reason,
+                **_fields(result, "case_id", "variant", "noise", "drift_s", "status", "reason"),
                 "coverage": result.facts.coverage_weights if result.facts else None,
                 "chips": [
                     {"chip": chip.chip, "scores": dict(chip.scores), "texts": list(chip.texts)}
@@ -118,16 +110,17 @@ def releases_plain(releases: Releases) -> dict[str, Any]:
     }
 
 
+def _fields(record: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names}
+
+
 def _trend(trend: Trend, steps: Sequence[Step]) -> dict[str, Any]:
     return {
         **trend.key,
-        "unit": trend.metric.unit,
-        "margin": trend.metric.margin,
-        "higher_is_better": trend.metric.higher_is_better,
+        **_fields(trend.metric, "unit", "margin", "higher_is_better"),
         "points": [
             {
-                "run": point.run.run,
-                "run_id": point.run.run_id,
+                **_fields(point.run, "run", "run_id"),
                 "mean": point.mean.centre,
                 "half_width": point.mean.half_width,
                 "chips": list(point.scores.values()),
@@ -143,8 +136,7 @@ def _step(trend: Trend, step: Step) -> dict[str, Any]:
     now, before = trend.points[step.at].run, trend.points[step.at - 1].run
     bounds = interval_of(step.effect)
     return {
-        "run": now.run,
-        "run_id": now.run_id,
+        **_fields(now, "run", "run_id"),
         "change": step.effect.change,
         "interval": None if bounds is None else list(bounds),
         "direction": direction(step, trend.metric),
@@ -171,12 +163,9 @@ def _plain(value: Any) -> Any:
 def _release(one: Measured) -> dict[str, Any]:
     statuses = [result.status for result in one.run.results] if one.run is not None else []
     return {
-        "name": one.name,
-        "source": one.source,
+        **_fields(one, "name", "source"),
         "versions": dict(one.versions),
-        "environment": one.environment,
-        "problem": one.problem,
-        "remark": one.remark,
+        **_fields(one, "environment", "problem", "remark"),
         "cases": {status: statuses.count(status) for status in sorted(set(statuses))},
         "survey": survey_as_plain(one.survey) if one.survey is not None else None,
         "turns": one.turns,
@@ -185,10 +174,7 @@ def _release(one: Measured) -> dict[str, Any]:
 
 def _release_step(step: ReleaseStep) -> dict[str, Any]:
     return {
-        "old": step.old,
-        "new": step.new,
-        "fails": step.fails,
-        "first": step.first,
+        **_fields(step, "old", "new", "fails", "first"),
         "layers": [asdict(layer) for layer in step.layers],
         "abilities": [asdict(ability) for ability in step.abilities],
         "timings": {

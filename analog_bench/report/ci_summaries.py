@@ -9,11 +9,10 @@ from pathlib import Path
 from analog_bench.gate.step import Step
 from analog_bench.history.trend import Trend
 from analog_bench.report import words
-from analog_bench.report.contents import Contents, Judged
+from analog_bench.report.contents import Contents, Judged, JudgedCase
 from analog_bench.report.layer_losses import worst
 from analog_bench.report.markdown import markdown
 from analog_bench.report.regressions import (
-    JudgedCase,
     cases_table,
     headline,
     regressions_of,
@@ -31,7 +30,7 @@ from analog_bench.report.table import (
     paragraph,
     tabulate,
 )
-from analog_bench.report.trend_words import changes_text, score_name, step_text, trend_names
+from analog_bench.report.trend_words import changes_text, score_name, step_text, steps_named
 
 _OLDER_AT_MOST = 10
 _WORST_NAMED = 3
@@ -82,11 +81,7 @@ def nightly_summary(
 
 
 def _run(contents: Contents, *, failures: bool) -> Iterator[Block]:
-    judged = [
-        (study, result, verdict)
-        for study, result in contents.pairs
-        if (verdict := study.outcome_of(result)) is not None
-    ]
+    judged = contents.judged
     yield Heading(_counts(contents, judged), level=2)
     if failures:
         yield from map(_strong, dict.fromkeys(_digital_failures(contents)))
@@ -100,9 +95,8 @@ def _run(contents: Contents, *, failures: bool) -> Iterator[Block]:
 def _counts(contents: Contents, judged: Sequence[JudgedCase]) -> str:
     number = sum(len(study.results) for study in contents.studies)
     counts = Counter(verdict.kind for _, _, verdict in judged)
-    parts = [f"{counts[kind]} {kind}" for kind in words.SIGNS if counts[kind]]
-    if number > len(judged):
-        parts.append(f"{number - len(judged)} not compared")
+    rest = f"{number - len(judged)} not compared" if number > len(judged) else ""
+    parts = filter(None, [words.kinds_counted(counts), rest])
     return f"{', '.join(parts)} of {words.counted(number, 'case')}"
 
 
@@ -122,8 +116,7 @@ def _digital_failures(contents: Contents) -> Iterator[str]:
 def _cases(heading: str, cases: Sequence[JudgedCase]) -> Iterator[Block]:
     if cases:
         yield Heading(heading)
-        study = Column("study"), lambda case: words.one_line(case[1].study)
-        yield cases_table(cases, before_case=[study])
+        yield cases_table(cases, studies=True)
 
 
 def _losses(contents: Contents) -> Table:
@@ -169,16 +162,14 @@ def _history(
     trends: Sequence[Trend], steps: Sequence[tuple[Step, ...]], run_id: str, nights: int
 ) -> Iterator[Block]:
     listed = [
-        (name, trend, step)
-        for name, trend, own in zip(trend_names(trends), trends, steps, strict=True)
-        if any(point.run.run_id == run_id for point in trend.points)
-        for step in own
+        named
+        for named in steps_named(trends, steps)
+        if any(point.run.run_id == run_id for point in named[1].points)
     ]
     number = words.counted(len(listed), "step") if listed else "no steps"
     yield Heading(f"History: {words.counted(nights, 'run')}, {number} in these cases", level=2)
     if not listed:
         return
-    listed.sort(key=lambda one: one[1].points[one[2].at].run.created, reverse=True)
     lines, older = [], 0
     for name, trend, step in listed:
         this = trend.points[step.at].run.run_id == run_id

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from analog_bench.gate.comparison import Comparison, FamilyComparison
-from analog_bench.gate.verdict import Verdict
+from analog_bench.gate.verdict import Kind, Verdict
 from analog_bench.records import Result
 from analog_bench.report import words
 from analog_bench.report.table import Block, Cell, Column, Heading, Table, paragraph, tabulate
@@ -30,7 +30,7 @@ def comparison_table(comparison: Comparison, *, everything: bool = False) -> tup
     return *families, paragraph(*_closing(comparison))
 
 
-def verdict_counts(comparison: Comparison) -> Counter[str]:
+def verdict_counts(comparison: Comparison) -> Counter[Kind]:
     """Return how often each verdict was given."""
     return Counter(verdict.kind for family in comparison.families for _, verdict in family.judged)
 
@@ -90,4 +90,4 @@ def _closing(comparison: Comparison) -> Iterator[str]:
         yield f"{words.counted(len(gone), 'case')} {verb} in the first run only: {named}"
     counts = verdict_counts(comparison)
     total = sum(counts.values())
-    yield f"{total} cases: " + ", ".join(f"{counts[k]} {k}" for k in _ORDER if counts[k])
+    yield f"{total} cases: {words.kinds_counted(counts)}"

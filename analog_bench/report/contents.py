@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from analog_bench.gate.judge import Judgement
 from analog_bench.gate.verdict import Verdict, outcome
@@ -14,13 +15,13 @@ from analog_bench.store.run import Manifest, Run
 
 @dataclass(frozen=True)
 class Judged:
-    """The results of one study on one model, and what the gate says of them.
+    """The results of one study on one model, at least one, with their verdicts.
 
     Attributes:
         scope: What the results share.
         metrics: The metrics of their scores, the main one first, with the margins that count here.
-        results: At least one.
-        verdicts: What tells a result apart to its verdict; empty where nothing was compared.
+        results: In the order of the run.
+        verdicts: Empty where nothing was compared.
         digital: Metric name to the verdict on the digital model; empty likewise.
     """
 
@@ -54,6 +55,10 @@ class Judged:
         return any(result.digital_texts for result in self.results)
 
 
+JudgedCase: TypeAlias = tuple[Judged, Result, Verdict]
+"""A case with its study and its verdict."""
+
+
 @dataclass(frozen=True)
 class Contents:
     """All that a report shows.
@@ -62,8 +67,8 @@ class Contents:
         manifest: Where, when and how the run was made.
         studies: One record a study and model, in the order of the run.
         source: Name of the results file; empty where there is none.
-        baselines: Where the stored numbers come from that were compared with, the newest first.
-        anchors: What tells a result apart to the name of its place on a page.
+        baselines: The stored numbers that were compared with, the newest first.
+        anchors: Names of the places of results on a page.
     """
 
     manifest: Manifest
@@ -81,6 +86,15 @@ class Contents:
     def pairs(self) -> Iterator[tuple[Judged, Result]]:
         """Every result with its study."""
         return ((study, result) for study in self.studies for result in study.results)
+
+    @property
+    def judged(self) -> list[JudgedCase]:
+        """Every result that was compared, is broken or was skipped."""
+        return [
+            (study, result, verdict)
+            for study, result in self.pairs
+            if (verdict := study.outcome_of(result)) is not None
+        ]
 
     def of_model(self, model: str) -> tuple[Judged, ...]:
         """Return the studies on one model."""
@@ -103,13 +117,10 @@ def contents_of(
 
     Args:
         run: The run.
-        verdicts: What tells a result apart to its verdict.
+        verdicts: Verdicts of its results.
         digital: Study and model to the verdicts on the digital model by metric.
-        baselines: Where the stored numbers come from that were compared with, in any order.
+        baselines: The stored numbers that were compared with, in any order.
         source: Name of the results file.
-
-    Returns:
-        What a report shows.
     """
     studies = tuple(
         Judged(
@@ -137,13 +148,7 @@ def contents_of(
 
 
 def judged_contents(run: Run, judgement: Judgement | None, source: str) -> Contents:
-    """Return what a report shows of a run.
-
-    Args:
-        run: The run.
-        judgement: Its verdicts; None where nothing was compared.
-        source: Name of the results file.
-    """
+    """Return what a report shows of a run; without a judgement, nothing was compared."""
     known = judgement or Judgement({}, {})
     baselines = tuple(known.baselines)
     return contents_of(run, known.cases, known.digital, baselines=baselines, source=source)

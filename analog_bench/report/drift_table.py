@@ -82,12 +82,12 @@ def _rows(results: Sequence[Result], metric: Metric) -> list[_Row]:
     # A variant may lack the facts that another has: a group has one depth.
     depths = {result.group: result.facts.depth for result in results if result.facts}
 
-    def place(row: _Row) -> tuple[bool, int, str, str, str, str, str]:
+    def order(row: _Row) -> tuple[bool, int, str, str, str, str, str]:
         of = row.result
         depth = depths.get(of.group)
         return depth is None, depth or 0, of.group, of.noise, of.tile, of.hardware, of.variant
 
-    return sorted(rows, key=place)
+    return sorted(rows, key=order)
 
 
 def _score_columns(

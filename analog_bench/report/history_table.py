@@ -27,6 +27,7 @@ from analog_bench.report.trend_words import (
     direction,
     score_name,
     step_text,
+    steps_named,
     trend_names,
 )
 
@@ -37,13 +38,7 @@ Steps: TypeAlias = Sequence[tuple[Step, ...]]
 
 
 def runs_table(runs: Sequence[RunFacts], trends: Sequence[Trend], steps: Steps) -> Blocks:
-    """Return which runs there are, and where they stepped.
-
-    Args:
-        runs: The runs, in order.
-        trends: What was searched for steps.
-        steps: Of each trend.
-    """
+    """Return which runs there are, in their order, and where the trends stepped."""
 
     def failures(run: RunFacts) -> Cell:
         rest = [(run.skipped, "skipped"), (run.broken, "broken")]
@@ -142,16 +137,10 @@ def _steps(trends: Sequence[Trend], steps: Steps) -> list[Block]:
         return [paragraph("nothing was measured")]
     longest = max(len(trend.points) for trend in trends)
     searched = f"{words.counted(len(trends), 'trend')} of up to {longest} runs"
-    listed = [
-        (name, trend, step)
-        for name, trend, own in zip(trend_names(trends), trends, steps, strict=True)
-        for step in own
-    ]
+    listed = steps_named(trends, steps)
     if not listed:
         return [paragraph(f"no step in {searched}")]
-    # The newest first, of one run the largest in units of the margin.
-    listed.sort(key=lambda one: (one[1].points[one[2].at].run.created, _size(one[1], one[2])))
-    lines = [part for one in reversed(listed) for part in _step_lines(*one)]
+    lines = [part for one in listed for part in _step_lines(*one)]
     known = {words.margin_label(trend.metric) for trend in trends if trend.key["score"] != "a_star"}
     margin = f"the margin ({', '.join(sorted(known))})" if known else "the margin"
     return [
@@ -174,10 +163,6 @@ def _step_lines(name: str, trend: Trend, step: Step) -> tuple[Line, Line]:
 def _step_cell(step: Step, trend: Trend) -> Cell:
     worse = direction(step, trend.metric) == "worse"
     return Cell(step_text(step, trend.metric), "regressed" if worse else "improved")
-
-
-def _size(trend: Trend, step: Step) -> float:
-    return abs(step.effect.change) / max(trend.metric.margin, 1e-9)
 
 
 def _spark(values: Sequence[float]) -> str:

@@ -26,14 +26,11 @@ FEWEST = 4
 
 @dataclass(frozen=True)
 class LayerLoss:
-    """One layer that was perturbed by itself.
+    """A layer perturbed by itself, with one of its results.
 
     Attributes:
-        layer: Its name.
-        facts: Its weights and its depth.
         reach: Its largest weight in standard deviations.
         loss: Mean over the conditions it was measured under; positive is worse.
-        result: One of its results.
     """
 
     layer: str
@@ -45,7 +42,7 @@ class LayerLoss:
 
 @dataclass(frozen=True)
 class SpreadCorrelation:
-    """Spearman's rank correlation of a layer's loss with the spread of its weights.
+    """Spearman's rank correlation of layers' losses with the spread of their weights.
 
     Attributes:
         with_std: With the standard deviation of the weights; None where a side is constant.
@@ -62,12 +59,7 @@ class SpreadCorrelation:
 
 @dataclass(frozen=True)
 class ConditionRanking:
-    """The order of the layers under one noise, at one time.
-
-    Attributes:
-        result: One of its results: the others differ from it in nothing but the layer.
-        ranking: The layers, the one that loses most first.
-    """
+    """The order of the layers under one noise, at one time, and one of the results."""
 
     result: Result
     ranking: Ranking
@@ -76,12 +68,12 @@ class ConditionRanking:
 def by_depth(results: Iterable[Result]) -> list[Result]:
     """Return results by depth, then group, noise and drift time; unknown depths come last."""
 
-    def place(result: Result) -> tuple[bool, int, str, str, float, str]:
+    def order(result: Result) -> tuple[bool, int, str, str, float, str]:
         facts = result.facts
         depth = facts.depth if facts else 0
         return facts is None, depth, result.group, result.noise, result.drift_s, result.case_id
 
-    return sorted(results, key=place)
+    return sorted(results, key=order)
 
 
 def worst(results: Iterable[Result], metric: Metric) -> list[Result]:

@@ -99,17 +99,11 @@ def a_star_note(metric: Metric) -> str:
 
 def _layer_columns(rows: Sequence[Result]) -> list[_Pair]:
     """Return what is perturbed; columns about single layers only where a row is one."""
-
-    def depth(result: Result) -> str:
-        return str(result.facts.depth) if result.facts else ""
-
-    def kind(result: Result) -> str:
-        return result.facts.kind if result.facts else ""
-
     columns = [layer_column(rows), *varying_columns(rows)]
     if _has_single_layers(rows):
-        columns.insert(0, (Column("#", right=True, priority=2), depth))
-        columns.insert(2, (Column("kind", priority=7), kind))
+        depth = Column("#", right=True, priority=2)
+        columns.insert(0, (depth, lambda r: str(r.facts.depth) if r.facts else ""))
+        columns.insert(2, (Column("kind", priority=7), lambda r: r.facts.kind if r.facts else ""))
     return columns
 
 
@@ -144,12 +138,6 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
         share = (loss(result, main) or 0.0) / longest if longest > 0 else 0.0
         return Cell("", "bad" if result.case_id in marked else "", bar=share)
 
-    def std(result: Result) -> str:
-        return words.significant(result.facts.weight_std) if result.facts else ""
-
-    def reach(result: Result) -> str:
-        return words.reach_text(result.facts.reach) if result.facts else ""
-
     columns: list[_Pair] = [
         (Column("digital", right=True, priority=8), digital),
         *(
@@ -166,8 +154,11 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
         notes = (a_star_note(main),)
         columns.insert(-2, (Column("A*", right=True, priority=6, notes=notes), a_star))
     if _has_single_layers(rows):
-        columns.append((Column("w std", right=True, priority=5), std))
-        columns.append((Column("max/std", right=True, priority=4), reach))
+        std, reach = (Column(h, right=True, priority=p) for h, p in (("w std", 5), ("max/std", 4)))
+        columns += [
+            (std, lambda r: words.significant(r.facts.weight_std) if r.facts else ""),
+            (reach, lambda r: words.reach_text(r.facts.reach) if r.facts else ""),
+        ]
     return columns
 
 

@@ -15,8 +15,7 @@ from analog_bench.report.table import (
     paragraph,
     tabulate,
 )
-from analog_bench.simulators.physics.check import ALLOWED_ERRORS, Check
-from analog_bench.simulators.physics.survey import Survey
+from analog_bench.simulators.physics.survey import ALLOWED_ERRORS, Check, Survey
 from analog_bench.simulators.registry import label_of
 
 

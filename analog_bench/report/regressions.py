@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from analog_bench.gate.verdict import Verdict
 from analog_bench.records import Result
 from analog_bench.report import words
-from analog_bench.report.contents import Contents, Judged
+from analog_bench.report.contents import Contents, Judged, JudgedCase
 from analog_bench.report.markdown import markdown
 from analog_bench.report.table import (
     Block,
@@ -17,7 +17,6 @@ from analog_bench.report.table import (
     Column,
     Heading,
     Paragraph,
-    Spelling,
     Table,
     paragraph,
     tabulate,
@@ -34,13 +33,7 @@ _LONGEST = 60_000  # GitHub takes 65,536 characters
 
 @dataclass(frozen=True)
 class Regression:
-    """What failed of one family: a model in a study.
-
-    Attributes:
-        study: The study on the model.
-        cases: The cases that regressed or are broken, with their verdicts.
-        digital: The verdicts on the digital model that fail.
-    """
+    """What failed of one family, a model in a study: cases, and verdicts on the digital model."""
 
     study: Judged
     cases: tuple[tuple[Result, Verdict], ...]
@@ -79,11 +72,7 @@ class Regression:
         for verdict in self.digital:
             yield paragraph(f"digital model: {words.one_line(verdict.reason)}", role="strong")
         if self.cases:
-            detects = Column("detects", right=True)
-            yield cases_table(
-                [(self.study, *pair) for pair in self.cases],
-                after_change=[(detects, lambda c: words.detectable_text(c[2], c[0].main))],
-            )
+            yield cases_table([(self.study, *pair) for pair in self.cases])
 
 
 @dataclass(frozen=True)
@@ -105,26 +94,21 @@ class Issue:
     counted: str
 
 
-JudgedCase = tuple[Judged, Result, Verdict]
-"""A case with its study and its verdict."""
-
-
-def cases_table(
-    cases: Sequence[JudgedCase],
-    *,
-    before_case: Sequence[tuple[Column, Spelling[JudgedCase]]] = (),
-    after_change: Sequence[tuple[Column, Spelling[JudgedCase]]] = (),
-) -> Table:
-    """Return cases with their verdicts, the first 40 of them."""
+def cases_table(cases: Sequence[JudgedCase], *, studies: bool = False) -> Table:
+    """Return cases with their verdicts, the first 40 of them; with their studies if asked to."""
+    study = Column("study"), lambda case: words.one_line(case[1].study)
     more = len(cases) - LISTED_AT_MOST
     return tabulate(
         cases[:LISTED_AT_MOST],
         [
-            *before_case,
+            *([study] if studies else []),
             (Column("case", folds=True), lambda case: words.one_line(case[1].case_id)),
             (Column("verdict"), lambda case: Cell(case[2].kind, case[2].kind)),
             (Column("change", right=True), lambda case: words.change_text(case[2], case[0].main)),
-            *after_change,
+            (
+                Column("detects", right=True),
+                lambda case: words.detectable_text(case[2], case[0].main),
+            ),
             (Column("why", folds=True), lambda case: words.one_line(case[2].reason)),
         ],
         notes=[f"... and {more} more."] if more > 0 else [],

@@ -23,14 +23,7 @@ def digital_line(
 ) -> Paragraph:
     """Say in one line how the digital model's scores compare with the stored ones.
 
-    Args:
-        model: Name of the model.
-        scores: Metric name to score, as measured.
-        verdicts: Metric name to the verdict of `judge_digital`.
-        metrics: Metrics to show, in this order.
-
-    Returns:
-        For example `bert digital: F1 71.20 (stored 71.20, equivalent) · EM 60.50 (new)`.
+    For example `bert digital: F1 71.20 (stored 71.20, equivalent) · EM 60.50 (new)`.
     """
     pieces = [Cell(f"{words.one_line(model)} digital: ", "strong")]
     for n, metric in enumerate(m for m in metrics if m.name in scores):
@@ -108,12 +101,7 @@ def unmeasured_reasons(
 def stored_changes(
     changes: Sequence[Change], verdicts: Mapping[tuple[Identity, str], Kind]
 ) -> Paragraph:
-    """Return what an update did to the baselines, in a few lines.
-
-    Args:
-        changes: What changed.
-        verdicts: Of what changed, by `Change.identity` and metric, where there are any.
-    """
+    """Return what an update did to the baselines; verdicts are by identity and metric."""
     if not changes:
         return Paragraph((line("baselines: nothing changed"),))
     fresh = sum(change.before is None for change in changes)

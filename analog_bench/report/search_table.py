@@ -9,19 +9,19 @@ SHOWN = 10
 
 
 def search_table(
-    found: SearchResult, objective: str, *, title: str, shown: int = SHOWN
+    search: SearchResult, objective: str, *, title: str, shown: int = SHOWN
 ) -> tuple[Block, ...]:
     """Return the best trials of a search: a row a trial, best first.
 
     Args:
-        found: The search; at least one trial.
+        search: The search; at least one trial.
         objective: Heading of the objective's column.
         title: Heading of the table.
         shown: How many complete trials have rows; the default's has one in any case.
     """
-    rows = list(found.ranking[:shown])
-    if found.default not in rows:
-        rows.append(found.default)
+    rows = list(search.ranking[:shown])
+    if search.default not in rows:
+        rows.append(search.default)
 
     def setting(name: str) -> Spelling[Trial]:
         return lambda trial: f"{trial.setting[name]:.4g}"
@@ -34,19 +34,19 @@ def search_table(
                 Column(objective, right=True),
                 lambda trial: trial.state if trial.value is None else f"{trial.value:.4f}",
             ),
-            *((Column(name, right=True), setting(name)) for name in found.default.setting),
+            *((Column(name, right=True), setting(name)) for name in search.default.setting),
         ],
-        notes=[_counts(found)],
+        notes=[_counts(search)],
         frame="rule",
     )
     return Heading(title), table
 
 
-def _counts(found: SearchResult) -> str:
+def _counts(search: SearchResult) -> str:
     counts = {
-        state: sum(trial.state == state for trial in found.trials)
+        state: sum(trial.state == state for trial in search.trials)
         for state in ("complete", "pruned", "diverged", "failed")
     }
     listed = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    again = sum(trial.starts > 1 for trial in found.trials)
-    return f"{len(found.trials)} trials: {listed}" + (f"; {again} started again" if again else "")
+    again = sum(trial.starts > 1 for trial in search.trials)
+    return f"{len(search.trials)} trials: {listed}" + (f"; {again} started again" if again else "")

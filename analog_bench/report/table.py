@@ -93,13 +93,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading.
-
-    Attributes:
-        text: What it says.
-        level: 1 for a whole document, 2 for its parts, and so on.
-        role: Its meaning.
-    """
+    """A heading; level 1 is that of a whole document."""
 
     text: str
     level: int = 3
@@ -108,12 +102,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Lines of text, each of which begins on its own line.
-
-    Attributes:
-        lines: The lines.
-        bullets: Whether they are the points of a list.
-    """
+    """Lines of text, each of which begins on its own line, or the points of a list."""
 
     lines: tuple[Line, ...]
     bullets: bool = False
@@ -134,12 +123,8 @@ def tabulate(
 ) -> Table:
     """Return the table with a row for each item.
 
-    Args:
-        items: What the rows are about.
-        columns: Columns, each with the function that returns an item's cell; an empty string shows
-            that there is nothing to show.
-        notes: As in `Table`.
-        frame: As in `Table`.
+    Each column comes with the function that returns an item's cell; an empty string becomes the
+    sign that there is nothing to show.
     """
     pairs = list(columns)
     rows = tuple(tuple(_cell(spell(item)) for _, spell in pairs) for item in items)

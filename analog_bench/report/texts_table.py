@@ -2,43 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.scores import score
 from analog_bench.report.table import Block, Cell, Column, Heading, Table, absent, paragraph
 
+Link = Callable[[Result], str]
+
 
 def texts_table(
     results: Sequence[Result], metrics: Sequence[Metric], *, at_most: int | None = None
 ) -> tuple[Block, ...]:
-    """Return texts side by side: digital, direct, HWA, and one row a drift time.
-
-    Of each case the first text of its first chip is shown, above the scores over all texts and
-    chips.
+    """Return texts side by side, a table a noise, and how to read them.
 
     Args:
         results: Results of a study of generation on one model.
         metrics: The metrics to name.
         at_most: Characters shown of a text; all where None.
+    """
+    tables = texts_by_noise(results, metrics, at_most=at_most)
+    if not tables:
+        return ()
+    blocks = (block for noise, table in tables.items() for block in (Heading(noise), table))
+    return *blocks, paragraph(texts_note(results), role="muted")
 
-    Returns:
-        One table a noise, and how to read them; nothing where nothing was written.
+
+def texts_by_noise(
+    results: Sequence[Result],
+    metrics: Sequence[Metric],
+    *,
+    at_most: int | None = None,
+    link: Link | None = None,
+) -> dict[str, Table]:
+    """Return noises with their texts: digital, direct, HWA, and one row a drift time.
+
+    Of each case the first text of its first chip is shown, with the scores over all texts and
+    chips, and its address by `link`. Nothing where nothing was written.
     """
     if not any(result.digital_texts for result in results):
-        return ()
-    tables = (
-        block
-        for noise in dict.fromkeys(result.noise for result in results)
-        for block in _of_noise([r for r in results if r.noise == noise], metrics, at_most)
+        return {}
+    noises = dict.fromkeys(result.noise for result in results)
+    return {
+        words.noise_label(noise): _table(
+            [r for r in results if r.noise == noise], metrics, at_most, link or (lambda _: "")
+        )
+        for noise in noises
+    }
+
+
+def texts_note(results: Sequence[Result]) -> str:
+    """Say which texts are shown, and what their scores are."""
+    chips = max((len(result.initial_chips) for result in results if result.chips), default=0)
+    texts = max(len(result.digital_texts) for result in results)
+    note = (
+        f"The first of {texts} texts, of the first of {chips} chips; scores are means over all. "
+        "Perplexity is that of the texts under the digital model, repetition the share of their "
+        "4-grams of tokens that came before."
     )
-    return *tables, paragraph(_explanation(results), role="muted")
+    return f"{note} {words.CHIP_INTERVAL}" if chips > 1 else note
 
 
-def _of_noise(
-    results: Sequence[Result], metrics: Sequence[Metric], at_most: int | None
-) -> Iterator[Block]:
+def _table(
+    results: Sequence[Result], metrics: Sequence[Metric], at_most: int | None, link: Link
+) -> Table:
     variants = [name for name in words.WEIGHTS if any(r.variant == name for r in results)]
     times = sorted({result.drift_s for result in results})
     # Some results may lack it: it is the same for all.
@@ -46,16 +74,14 @@ def _of_noise(
     digital = absent() if clean is None else _digital(clean, metrics, at_most)
     columns = [[digital] * len(times)]
     for variant in variants:
-        at = {r.drift_s: _written(r, metrics, at_most) for r in results if r.variant == variant}
-        columns.append([at.get(time, absent()) for time in times])
+        at = {
+            r.drift_s: _written(r, metrics, at_most, link) for r in results if r.variant == variant
+        }
+        columns.append([at.get(time, Cell("", note="not asked for")) for time in times])
     rows = zip(*map(_once, columns), strict=True)
-    yield Heading(words.one_line(results[0].noise))
-    yield Table(
-        columns=(
-            Column("time"),
-            Column("digital", folds=True),
-            *(Column(words.WEIGHTS[variant], folds=True) for variant in variants),
-        ),
+    headers = ("digital", *(words.WEIGHTS[variant] for variant in variants))
+    return Table(
+        columns=(Column("time"), *(Column(header, folds=True) for header in headers)),
         rows=tuple((Cell(words.time_label(t)), *row) for t, row in zip(times, rows, strict=True)),
         frame="grid",
     )
@@ -79,7 +105,7 @@ def _digital(result: Result, metrics: Sequence[Metric], at_most: int | None) -> 
     return Cell(_cut(result.digital_texts[0], at_most), note=", ".join(scores))
 
 
-def _written(result: Result, metrics: Sequence[Metric], at_most: int | None) -> Cell:
+def _written(result: Result, metrics: Sequence[Metric], at_most: int | None, link: Link) -> Cell:
     chips = result.initial_chips
     if result.status != "measured" or not chips or not chips[0].texts:
         return Cell("", note=words.one_line(f"{result.status}: {result.reason}"))
@@ -88,20 +114,9 @@ def _written(result: Result, metrics: Sequence[Metric], at_most: int | None) -> 
         for metric in metrics
         if metric.name in chips[0].scores
     ]
-    return Cell(_cut(chips[0].texts[0], at_most), note=", ".join(scores))
+    return Cell(_cut(chips[0].texts[0], at_most), note=", ".join(scores), href=link(result))
 
 
 def _cut(text: str, at_most: int | None) -> str:
     text = text.strip()
     return words.visible(text if at_most is None or len(text) <= at_most else f"{text[:at_most]}…")
-
-
-def _explanation(results: Sequence[Result]) -> str:
-    chips = max((len(result.initial_chips) for result in results if result.chips), default=0)
-    texts = max(len(result.digital_texts) for result in results)
-    explained = (
-        f"The first of {texts} texts, of the first of {chips} chips; scores are means over all. "
-        "Perplexity is that of the texts under the digital model, repetition the share of their "
-        "4-grams of tokens that came before."
-    )
-    return f"{explained} {words.CHIP_INTERVAL}" if chips > 1 else explained

@@ -32,6 +32,21 @@ def trend_names(trends: Sequence[Trend]) -> list[str]:
     ]
 
 
+def steps_named(
+    trends: Sequence[Trend], steps: Sequence[tuple[Step, ...]]
+) -> list[tuple[str, Trend, Step]]:
+    """Return steps with their trends, the newest first, of one run the largest in margins."""
+
+    def place(one: tuple[str, Trend, Step]) -> tuple[str, float]:
+        _, trend, step = one
+        size = abs(step.effect.change) / max(trend.metric.margin, 1e-9)
+        return trend.points[step.at].run.created, size
+
+    named = zip(trend_names(trends), trends, steps, strict=True)
+    listed = [(name, trend, step) for name, trend, own in named for step in own]
+    return sorted(listed, key=place, reverse=True)
+
+
 def score_name(trend: Trend) -> str:
     """Return what a trend is of: `F1`, `A* at 1 d`, `F1 after a day`, `F1 over a month`."""
     metric = words.metric_label(trend.metric)

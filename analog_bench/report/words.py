@@ -39,8 +39,7 @@ def metric_label(metric: Metric) -> str:
 
 def unit_label(metric: Metric) -> str:
     """Return a metric with its unit, for an axis: `F1 (points)`."""
-    label = metric_label(metric)
-    return f"{label} ({metric.unit})" if metric.unit else label
+    return f"{metric_label(metric)} ({metric.unit})".removesuffix(" ()")
 
 
 def loss_label(metric: Metric) -> str:
@@ -186,6 +185,11 @@ def commit_label(commit: str | None) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: `1 chip`, `3 chips`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def kinds_counted(counts: Mapping[Kind, int]) -> str:
+    """Spell how often each verdict was given, in order of concern: `1 regressed, 9 new`."""
+    return ", ".join(f"{counts[kind]} {kind}" for kind in SIGNS if counts.get(kind))
 
 
 def capitalised(text: str) -> str:

@@ -90,7 +90,7 @@ def score_model(
         UsageError: A model with too few positions, or more examples asked for than there are.
         WeightsError: Weights that are missing or not what they should be.
     """
-    needed, positions = QaProtocol().limits.max_length, spec.architecture.positions
+    needed, positions = QaProtocol().limits.max_length, spec.structure.positions
     if spec.task == "qa" and positions < needed:
         raise UsageError(
             f"{spec.name} takes {positions} tokens at most, the protocol needs {needed}"

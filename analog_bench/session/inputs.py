@@ -1,4 +1,4 @@
-"""What a run's models are measured on: which data is for which model, and the task made of it."""
+"""The inputs of a run's models: which data is for which model, and the task made of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analog_bench.tasks.task import Task
 from analog_bench.tasks.text_generation import TextGeneration
 from analog_bench.zoo.load import LoadedModel
 from analog_bench.zoo.specs import ModelSpec
-from analog_bench.zoo.specs import Task as Kind
+from analog_bench.zoo.structure import Task as Kind
 
 _MODELS: Mapping[Kind, str] = MappingProxyType(
     {"qa": "a question-answering model", "lm": "a language model"}
@@ -28,11 +28,7 @@ _SOURCES: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
 
 
 def check_source(source: str, spec: ModelSpec) -> None:
-    """Refuse data of one kind for a model of the other; nothing is loaded for it.
-
-    Args:
-        source: As `--data` names it.
-        spec: The model.
+    """Refuse data of one kind for a model of the other, before anything is loaded.
 
     Raises:
         UsageError: Questions for a language model, or text for one that answers questions.
@@ -62,9 +58,6 @@ def make_task(
         data_folder: The user's folder of real data.
         lock: The lock file that pins hub downloads.
 
-    Returns:
-        The task.
-
     Raises:
         DataError: The data is missing or malformed.
         UsageError: Fewer examples than asked for, or a model that takes too few tokens.
@@ -75,7 +68,7 @@ def make_task(
             source, examples=examples, data_folder=data_folder, lock=lock
         )
         return QuestionAnswering(questions.name, questions.rows, loaded.tokenizer)
-    protocol, positions = LmProtocol(), loaded.spec.architecture.positions
+    protocol, positions = LmProtocol(), loaded.spec.structure.positions
     if positions < protocol.block:
         raise UsageError(
             f"{loaded.spec.name} takes {positions} tokens at most, the protocol needs "
@@ -86,15 +79,7 @@ def make_task(
 
 
 def make_generation(prompt: str, loaded: LoadedModel, texts: int | None) -> TextGeneration:
-    """Make a prompt ready for a language model.
-
-    Args:
-        prompt: What to write on from.
-        loaded: The digital model, which also judges what is written.
-        texts: How many texts to write.
-
-    Returns:
-        The task.
+    """Make a prompt ready for a language model, which also judges what is written.
 
     Raises:
         UsageError: The number of texts is not given, or a text would be too long for the model.

@@ -1,4 +1,4 @@
-"""What the fixtures share in a session: the loaded model, its data, its runner."""
+"""What the cases of a session share: the loaded model, its data, its runner."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class ModelCache:
     """Loads what cases need, and keeps the last model only: cases come model by model."""
 
     def __init__(self, settings: Settings, workers: int) -> None:
-        """Prepare; nothing is loaded yet.
+        """Load nothing yet.
 
         Args:
             settings: The run's options.
-            workers: Processes that share this machine; each takes its part of the cores. Results
-                do not depend on it.
+            workers: Processes that share this machine: each takes its part of the cores, on which
+                results do not depend.
         """
         self.settings = settings
         self._loaded: dict[tuple[str, Variant], LoadedModel] = {}
@@ -52,11 +52,7 @@ class ModelCache:
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
 
     def loaded(self, model: str, variant: Variant = "direct") -> LoadedModel:
-        """Return a model, ready for conversion.
-
-        Args:
-            model: Its name in cases.
-            variant: Which weights: the digital ones, or those of hardware-aware training.
+        """Return a model by its name in cases, ready for conversion.
 
         Raises:
             WeightsError: Its weights are not to be had.
@@ -93,10 +89,6 @@ class ModelCache:
 
     def task(self, study: Study, model: str) -> Task:
         """Return what a study measures a model on: the run's data, or a prompt to write on from.
-
-        Args:
-            study: The study.
-            model: The model's name in cases.
 
         Raises:
             DataError: The data is missing or malformed.

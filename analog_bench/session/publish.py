@@ -1,4 +1,4 @@
-"""What a run writes for readers, beside its results: the page, and the summary of a CI job."""
+"""What a run writes for readers beside its results: the report, and the summary of a CI job."""
 
 from __future__ import annotations
 
@@ -23,10 +23,6 @@ def publish(recorder: Recorder, judgement: Judgement | None) -> tuple[str, ...]:
 
     Nothing that goes wrong here touches the results, which are written before, nor the run's
     verdicts: it becomes a line.
-
-    Args:
-        recorder: What was measured.
-        judgement: What the gate says of it; None where nothing was compared.
 
     Returns:
         Lines for the run's closing words: where the page is, and what could not be written.
@@ -61,8 +57,8 @@ def _tried(
         write(path, judged_contents(recorder.run(), judgement, source))
     # Whatever it is, it must not hide what was measured: `analog-bench report` shows it in full.
     except Exception as problem:
-        said = str(problem) if isinstance(problem, BenchError) else repr(problem)
-        return f"{what}: not written: {' '.join(said.split())}"
+        text = str(problem) if isinstance(problem, BenchError) else repr(problem)
+        return f"{what}: not written: {' '.join(text.split())}"
     return ""
 
 

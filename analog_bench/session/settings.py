@@ -64,11 +64,7 @@ class Settings:
     given: dict[str, str]
 
     def budget_of(self, study: Study, model: str) -> Budget:
-        """Return what the run affords of a study.
-
-        Args:
-            study: The study.
-            model: Name of the model, as the study lists it.
+        """Return the run's budget for a study of a model, by the model's name in the study.
 
         Raises:
             UsageError: The study has no such budget.

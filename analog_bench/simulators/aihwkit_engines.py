@@ -119,14 +119,9 @@ def configures(family: type[Noise], *engines: AihwkitEngine) -> Callable[[H], H]
 
 
 @configures(Ideal)
-def _ideal(noise: Ideal, config: Any, kit: Any) -> Any:
-    """Formula: y = W x."""
-    return config
-
-
 @configures(Preset)
-def _preset(noise: Preset, config: Any, kit: Any) -> Any:
-    """Exactly the preset, with nothing changed."""
+def _unchanged(noise: Ideal | Preset, config: Any, kit: Any) -> Any:
+    """Ideal hardware computes y = W x; a preset is exactly as it is defined."""
     return config
 
 

@@ -46,17 +46,14 @@ class Wire(NamedTuple):
 
 
 def pulse_lengths(x: Tensor, t_max: float, steps: int, *, trapezoidal: bool) -> Tensor:
-    """Integrate sign(x) [|x| > t] over time.
+    """Integrate sign(x) [|x| > t] over time, for inputs between -1 and 1.
 
     Args:
-        x: Inputs between -1 and 1, any shape.
+        x: Inputs.
         t_max: End of the pulse.
-        steps: Time slices.
+        steps: Time slices, the unit of what is returned.
         trapezoidal: Whether by the trapezoidal rule over the slices with the first repeated, which
             counts half a slice too much for every pulse, or by their sum, which is exact.
-
-    Returns:
-        Signed lengths in time slices, the shape of x.
     """
     times = torch.linspace(0.0, t_max, steps, device=x.device, dtype=x.dtype)
     on = torch.searchsorted(times, x.abs().contiguous()).to(x.dtype)

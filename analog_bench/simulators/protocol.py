@@ -50,7 +50,7 @@ class Simulator(TileSimulator, Protocol):
         name: What `--tile` and results call it.
         noises: The noise families it has; `Ideal` is always one.
         package: The distribution that must be installed; empty where there is none.
-        optional: Whether nothing is said of it where the package is not installed.
+        optional: Whether reports of the environment leave it out where it is not installed.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Simulator(TileSimulator, Protocol):
 
     @property
     def advice(self) -> str:
-        """What is known to work."""
+        """What to install: versions that were measured to work."""
         return self.package
 
     def cost(self, noise: Noise, hardware: str) -> Cost:

@@ -30,13 +30,9 @@ Piece = Callable[[], object]
 
 
 def work(stack: ExitStack) -> tuple[dict[str, Piece], dict[str, str]]:
-    """Return the pieces of work that this installation can do, each done once.
+    """Return the work that this installation can do, each done once, and reasons for the rest.
 
-    Args:
-        stack: Keeps the chips until it is closed.
-
-    Returns:
-        Name to piece; and name to reason, of those that it cannot do.
+    The chips are kept until `stack` is closed.
     """
     weight, x = numbers(_WIDTH, _WIDTH), numbers(_VECTORS, _WIDTH)
     digital = nn.Linear(_WIDTH, _WIDTH, bias=False)

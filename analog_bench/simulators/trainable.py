@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -25,24 +25,8 @@ from analog_bench.analog.draws import seeded
 from analog_bench.analog.layers import Place, find, parent_of
 from analog_bench.seeds import derive_seed
 from analog_bench.simulators.aihwkit import training
+from analog_bench.simulators.aihwkit.training import TileParameters
 from analog_bench.zoo.adapter import adapter_of, move_adapter
-
-
-@dataclass(frozen=True, eq=False)
-class Learning:
-    """What of the layers on tiles can learn.
-
-    Attributes:
-        weights: Weights in normalised units, one tensor a tile; empty where they are frozen.
-        contexts: aihwkit's handles of all tiles, for its optimisers.
-        ranges: Input ranges.
-        digital: Biases and output scales.
-    """
-
-    weights: tuple[nn.Parameter, ...]
-    contexts: tuple[nn.Parameter, ...]
-    ranges: tuple[nn.Parameter, ...]
-    digital: tuple[nn.Parameter, ...]
 
 
 class TrainableTiles:
@@ -56,24 +40,19 @@ class TrainableTiles:
         self._learns_weights = learns_weights
 
     @property
-    def learning(self) -> Learning:
-        """The parameters that learn, by what they are."""
-        sorts: dict[str, list[nn.Parameter]] = {
-            "weights": [],
-            "contexts": [],
-            "ranges": [],
-            "digital": [],
-        }
+    def learning(self) -> TileParameters:
+        """The parameters of all tiles that learn; adapters are not among them."""
+        parts: dict[str, list[nn.Parameter]] = {f.name: [] for f in fields(TileParameters)}
         for _, analog in self._layers:
             found = training.tile_parameters(analog)
             adapter = adapter_of(analog)
             own = set() if adapter is None else {id(p) for p in adapter.parameters()}
-            sorts["contexts"] += found.contexts
-            sorts["ranges"] += found.ranges
+            parts["contexts"] += found.contexts
+            parts["ranges"] += found.ranges
             if self._learns_weights:
-                sorts["weights"] += found.weights
-                sorts["digital"] += [p for p in found.digital if id(p) not in own]
-        return Learning(**{sort: tuple(found) for sort, found in sorts.items()})
+                parts["weights"] += found.weights
+                parts["digital"] += [p for p in found.digital if id(p) not in own]
+        return TileParameters(**{name: tuple(part) for name, part in parts.items()})
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -108,19 +87,11 @@ class TrainableTiles:
             )
 
     def write(self, name: str, weight: Tensor) -> None:
-        """Write a layer's weight onto its tiles, clipped and scaled as after a step.
-
-        Args:
-            name: Public name of the layer.
-            weight: Shape (outputs, inputs).
-        """
+        """Write a layer's weight, (outputs, inputs), onto its tiles, clipped as after a step."""
         training.write_weights(self._of(name), weight)
 
     def gradient(self, name: str) -> Tensor:
-        """Return the gradient by a layer's weight, shape (outputs, inputs), and forget it.
-
-        Only on the torch tile.
-        """
+        """Return the gradient by a layer's weight, and forget it; on the torch tile only."""
         layer = self._of(name)
         found = training.weight_gradient(layer)
         for parameter in training.tile_parameters(layer).weights:
@@ -131,10 +102,8 @@ class TrainableTiles:
     def digital(self) -> Iterator[dict[str, tuple[float, ...]]]:
         """Put the digital layers back, with what the tiles have learned, for as long as it lasts.
 
-        Frozen weights are not read back: they are the digital layers' own, to the bit.
-
-        Yields:
-            Public layer name to the input range of each of its tiles.
+        Frozen weights are not read back: they are the digital layers' own, to the bit. Yields
+        `ranges`.
         """
         with torch.no_grad():
             for place, analog in self._layers:
@@ -184,14 +153,11 @@ def trainable_tiles(
             so that nothing but them is noisy. What is not on tiles stays as it is, whether it
             learns or not. A digital adapter beside a layer goes along.
         layers: The layers, by public name or module path.
-        config: What `kit.training.training_config` returned.
+        config: `training_config`'s.
         input_ranges: The first input ranges by public layer name, where the configuration has them.
         seed: Seed of what aihwkit draws while it builds layers.
         learns_weights: Whether the weights on the tiles learn; else they are neither changed nor
             clipped, and only input ranges (and adapters) learn.
-
-    Yields:
-        The tiles.
 
     Raises:
         UsageError: A layer that does not exist, or with another number of tiles than ranges.

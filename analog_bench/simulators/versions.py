@@ -63,14 +63,9 @@ WHEELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def versions(*others: str) -> dict[str, str | None]:
-    """Return the version of Python and of each package that results depend on.
+    """Return the version of `python`, of `PACKAGES` and of other distributions.
 
-    Args:
-        *others: Further distributions; an empty name is left out.
-
-    Returns:
-        `python`, `torch`, `aihwkit`, `transformers` and `datasets` by name; None where a package
-        is not installed. Nothing is imported.
+    It is None where a package is not installed; empty names are left out. Nothing is imported.
     """
     found: dict[str, str | None] = {"python": platform.python_version()}
     for package in filter(None, (*PACKAGES, *others)):
@@ -82,14 +77,7 @@ def versions(*others: str) -> dict[str, str | None]:
 
 
 def working_pair(python: str) -> Pair:
-    """Return a measured pair with both tiles working, for this Python where there is one.
-
-    Args:
-        python: Version of Python, such as `3.11.9`.
-
-    Returns:
-        The newest such pair for the same minor version; else for the nearest one.
-    """
+    """Return the newest measured pair with both tiles working, for this Python or the nearest."""
     minor = int(python.split(".")[1])
     both = [pair for pair in MEASURED if pair.torch_tile and pair.cpp_tile]
     return min(reversed(both), key=lambda pair: abs(int(pair.python.split(".")[1]) - minor))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import json
 from pathlib import Path
 
 from analog_bench.errors import WeightsError
-from analog_bench.zoo.architecture import architecture_of
+from analog_bench.zoo.build import observe, read_config
 from analog_bench.zoo.hashes import file_sha256, verify
 from analog_bench.zoo.lock import Entry, Lock, LockedFile, RepoType, read_lock, write_lock
 from analog_bench.zoo.remote import Listing, download, listing
@@ -36,7 +35,7 @@ def lock_model(
     model that is locked already is locked anew.
 
     Args:
-        hub_id: `owner/name` of a model of a known family.
+        hub_id: `owner/name` of a model with a head for questions or for language modelling.
         lock_path: The lock file; made where there is none.
         revision: Branch, tag, pull request (`refs/pr/1`) or commit.
         cache: The hub cache's folder; None for the usual one.
@@ -54,19 +53,14 @@ def lock_model(
     names = _model_files(hub_id, found)
     config = download(hub_id, "model", found.revision, "config.json", cache)
     origin = f"{hub_id}: config.json"
-    try:
-        numbers = json.loads(config.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as problem:
-        raise WeightsError(f"{origin} is not JSON ({problem})") from None
-    if not isinstance(numbers, dict):
-        raise WeightsError(f"{origin} is not an object")
+    # Before the weights are downloaded: an unusable model costs nothing.
+    structure = observe(read_config(config, origin), origin)
     entry = Entry(
         hub_id=hub_id,
         repo_type="model",
         revision=found.revision,
         locked_on=datetime.date.today().isoformat(),
-        # Read before the weights are downloaded: an unsupported model costs nothing.
-        architecture=architecture_of(numbers, origin),
+        structure=structure,
         files=_hashed(hub_id, "model", found.revision, names, cache),
     )
     write_lock(lock.with_entry(entry))

@@ -1,160 +1,56 @@
-"""The layers of a model by name, in the order of computation, from its architecture alone.
-
-Layer names are what users write and results store: the module's path in the transformers model
-without the name of the base model (`encoder.layer.0.output.dense`, `h.3.mlp.c_fc`, `qa_outputs`).
-"""
+"""Which modules of a model are layers, and which of them a forward pass computes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
 
-from analog_bench.errors import UsageError
-from analog_bench.zoo.architecture import Architecture, Family, MobileBlocks
+import torch
+from torch import nn
 
-LayerKind = Literal["embedding", "norm", "matmul"]
+from analog_bench.zoo.structure import LayerKind
 
-
-@dataclass(frozen=True)
-class LayerName:
-    """One layer.
-
-    Attributes:
-        name: Its public name.
-        kind: `embedding`, `norm` or `matmul`; only the last can be put on tiles.
-        block: The transformer block it belongs to; None before the first and after the last.
-    """
-
-    name: str
-    kind: LayerKind
-    block: int | None
+# Named and not imported: importing transformers takes seconds, and fails where torchvision does
+# not match torch.
+_CONV1D = "transformers.pytorch_utils.Conv1D"
 
 
-_BASE: dict[Family, str] = {"bert": "bert", "mobilebert": "mobilebert", "gpt2": "transformer"}
-_HEAD: dict[Family, str] = {"bert": "qa_outputs", "mobilebert": "qa_outputs", "gpt2": "lm_head"}
+def called_layers(model: nn.Module) -> tuple[dict[str, LayerKind], Any]:
+    """Run a model once on one short input.
 
-
-def module_path(family: Family, layer_name: str) -> str:
-    """Return the path of a layer's module in the full transformers model.
-
-    Args:
-        family: The model's family.
-        layer_name: A public name, e.g. `encoder.layer.0.output.dense` or `qa_outputs`.
+    Modules that are never called (an unused pooler) do not appear.
 
     Returns:
-        E.g. `bert.encoder.layer.0.output.dense`; the head's name is its path.
+        Module path to kind of each layer, in the order of computation; and the model's output.
     """
-    return layer_name if layer_name == _HEAD[family] else f"{_BASE[family]}.{layer_name}"
+    called: dict[str, LayerKind] = {}
+
+    def enter(path: str, kind: LayerKind, *_: object) -> None:
+        called.setdefault(path, kind)
+
+    device = next(model.parameters()).device
+    with ExitStack() as stack, torch.no_grad():
+        for path, module in model.named_modules():
+            kind = kind_of(module)
+            if kind is not None and path:
+                hook = partial(enter, path, kind)
+                stack.callback(module.register_forward_pre_hook(hook).remove)
+        output = model(input_ids=torch.zeros(1, 3, dtype=torch.long, device=device))
+    return called, output
 
 
-def layer_name(family: Family, path: str) -> str:
-    """Return the public name of a module of the full model; the inverse of `module_path`.
-
-    Args:
-        family: The model's family.
-        path: The module's path, e.g. `transformer.h.0.ln_1`.
-
-    Returns:
-        The public name, e.g. `h.0.ln_1`.
-
-    Raises:
-        UsageError: The path is neither the head's nor inside the base model.
-    """
-    base = f"{_BASE[family]}."
-    if path == _HEAD[family]:
-        return path
-    if not path.startswith(base) or path == base:
-        raise UsageError(
-            f"{path!r} is no module of a {family} model: it does not start with {base}"
-        )
-    return path[len(base) :]
+def kind_of(module: nn.Module) -> LayerKind | None:
+    """Return what kind of layer a module is; None where it is not one."""
+    if isinstance(module, nn.Linear) or is_conv1d(module):
+        return "matmul"
+    if isinstance(module, nn.Embedding):
+        return "embedding"
+    weight = module._parameters.get("weight")
+    scales = weight is not None and weight.dim() == 1
+    return "norm" if scales and type(module).__name__.endswith("Norm") else None
 
 
-def layer_names(architecture: Architecture) -> tuple[LayerName, ...]:
-    """List the layers that take part in the computation, first to last.
-
-    Args:
-        architecture: The model's numbers.
-
-    Returns:
-        Every embedding, norm and matrix multiplication with weights, in the order in which the
-        transformers implementation evaluates them. Modules that exist but are never called (a
-        pooler, MobileBERT's unused bottleneck) are left out.
-    """
-    if architecture.family == "gpt2":
-        return tuple(_gpt2(architecture))
-    if architecture.mobile is None:
-        return tuple(_bert(architecture))
-    return tuple(_mobilebert(architecture, architecture.mobile))
-
-
-def _layer(name: str, block: int | None = None) -> LayerName:
-    last = name.rsplit(".", 1)[-1]
-    kind: LayerKind = "matmul"
-    if last.endswith("_embeddings") or last in ("wte", "wpe"):
-        kind = "embedding"
-    elif last == "LayerNorm" or last.startswith("ln_"):
-        kind = "norm"
-    return LayerName(name, kind, block)
-
-
-def _bert(architecture: Architecture) -> Iterator[LayerName]:
-    yield _layer("embeddings.word_embeddings")
-    yield _layer("embeddings.token_type_embeddings")
-    yield _layer("embeddings.position_embeddings")
-    yield _layer("embeddings.LayerNorm")
-    for block in range(architecture.blocks):
-        for part in (*_ATTENTION, *_FEED_FORWARD):
-            yield _layer(f"encoder.layer.{block}.{part}", block)
-    yield _layer("qa_outputs")
-
-
-def _mobilebert(architecture: Architecture, mobile: MobileBlocks) -> Iterator[LayerName]:
-    yield _layer("embeddings.word_embeddings")
-    if mobile.trigram or mobile.embedding != architecture.width:
-        yield _layer("embeddings.embedding_transformation")
-    yield _layer("embeddings.position_embeddings")
-    yield _layer("embeddings.token_type_embeddings")
-    yield _layer("embeddings.LayerNorm")
-    for block in range(architecture.blocks):
-        for part in _mobile_parts(mobile):
-            yield _layer(f"encoder.layer.{block}.{part}", block)
-    yield _layer("qa_outputs")
-
-
-def _mobile_parts(mobile: MobileBlocks) -> Iterator[str]:
-    if mobile.bottleneck:
-        yield from _normed("bottleneck.input")
-        if mobile.shared_bottleneck and not mobile.bottleneck_attention:
-            yield from _normed("bottleneck.attention")
-    yield from _ATTENTION
-    for network in range(mobile.feed_forwards - 1):
-        for part in _FEED_FORWARD:
-            yield f"ffn.{network}.{part}"
-    yield from _FEED_FORWARD
-    if mobile.bottleneck:
-        yield from _normed("output.bottleneck")
-
-
-def _gpt2(architecture: Architecture) -> Iterator[LayerName]:
-    yield _layer("wte")
-    yield _layer("wpe")
-    for block in range(architecture.blocks):
-        for part in ("ln_1", "attn.c_attn", "attn.c_proj", "ln_2", "mlp.c_fc", "mlp.c_proj"):
-            yield _layer(f"h.{block}.{part}", block)
-    yield _layer("ln_f")
-    yield _layer("lm_head")
-
-
-def _normed(where: str) -> tuple[str, str]:
-    return f"{where}.dense", f"{where}.LayerNorm"
-
-
-_ATTENTION = (
-    "attention.self.query",
-    "attention.self.key",
-    "attention.self.value",
-    *_normed("attention.output"),
-)
-_FEED_FORWARD = ("intermediate.dense", *_normed("output"))
+def is_conv1d(module: nn.Module) -> bool:
+    """Return whether a module is GPT-2's matrix product, which stores (inputs, outputs)."""
+    return any(f"{cls.__module__}.{cls.__qualname__}" == _CONV1D for cls in type(module).__mro__)

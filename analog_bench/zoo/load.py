@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,39 +10,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import (
-    BertConfig,
-    BertForQuestionAnswering,
-    GPT2Config,
-    GPT2LMHeadModel,
-    MobileBertConfig,
-    MobileBertForQuestionAnswering,
-    PreTrainedModel,
-    PreTrainedTokenizerFast,
-)
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.zoo.architecture import Architecture, Family
 from analog_bench.zoo.base import HASHES, find_base
-from analog_bench.zoo.embedded import (
-    WEIGHTS,
-    base_state,
-    read_tensors,
-    tuned_state,
-    whole_state,
-)
+from analog_bench.zoo.build import CONFIG, outline, read_config
+from analog_bench.zoo.embedded import WEIGHTS, base_state, read_tensors, tuned_state, whole_state
 from analog_bench.zoo.hashes import fingerprint
 from analog_bench.zoo.hub import fetch
 from analog_bench.zoo.lock import read_lock
-from analog_bench.zoo.specs import ModelSpec
+from analog_bench.zoo.record import read_record
+from analog_bench.zoo.specs import CONFIGS, ModelSpec
+from analog_bench.zoo.structure import Task
 from analog_bench.zoo.tokenizer import read_tokenizer
-
-_CLASSES: dict[Family, tuple[Any, Any]] = {
-    "bert": (BertConfig, BertForQuestionAnswering),
-    "mobilebert": (MobileBertConfig, MobileBertForQuestionAnswering),
-    "gpt2": (GPT2Config, GPT2LMHeadModel),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +74,8 @@ def load(
     """
     if spec.source == "hub":
         loaded = _from_hub(spec, lock_path, cache)
-    elif spec.family == "bert":
-        loaded = _embedded(spec, shipped or WEIGHTS / spec.name, cache)
     else:
-        loaded = _whole(spec, shipped or WEIGHTS / spec.name)
+        loaded = _embedded(spec, shipped or WEIGHTS / spec.name, cache)
     try:
         torch.nn.Module.to(loaded.model, torch.device(device))
     except (RuntimeError, AssertionError) as problem:
@@ -106,32 +84,29 @@ def load(
     return loaded
 
 
+def embedded_config(name: str) -> PretrainedConfig:
+    """Return the configuration of an embedded model."""
+    path = CONFIGS / name / CONFIG
+    return read_config(path, str(path))
+
+
 def _embedded(spec: ModelSpec, folder: Path, cache: Path | None) -> LoadedModel:
-    base = find_base(cache=cache)
-    state, record = tuned_state(base_state(base.weights), folder)
-    tokenizer = read_tokenizer(
-        {"tokenizer.json": base.tokenizer}, spec.family, spec.architecture.positions
-    )
-    model = _model(
-        spec.family, bert_config(spec.architecture), state, f"embedded {spec.name}", exact=True
-    )
-    parts = {"base/model.safetensors": HASHES["model.safetensors"]}
-    parts.update({f"shipped/{name}": sha for name, sha in record.files.items()})
-    return LoadedModel(spec, model, tokenizer, fingerprint(parts))
-
-
-def _whole(spec: ModelSpec, folder: Path) -> LoadedModel:
-    state, file, record = whole_state(folder)
-    tokenizer = read_tokenizer({"tokenizer.json": file}, spec.family, spec.architecture.positions)
-    if len(tokenizer) != spec.architecture.vocabulary:
+    parts: dict[str, str] = {}
+    if read_record(folder).form == "whole":
+        state, tokens, record = whole_state(folder)
+    else:
+        base = find_base(cache=cache)
+        tokens = base.tokenizer
+        state, record = tuned_state(base_state(base.weights), folder)
+        parts["base/model.safetensors"] = HASHES["model.safetensors"]
+    tokenizer = read_tokenizer({"tokenizer.json": tokens}, spec.structure.positions)
+    if len(tokenizer) != spec.structure.vocabulary:
         raise WeightsError(
-            f"{file} has {len(tokenizer)} tokens, {spec.name} has {spec.architecture.vocabulary}"
+            f"{tokens} has {len(tokenizer)} tokens, {spec.name} has {spec.structure.vocabulary}"
         )
-    config: Any = gpt2_config if spec.family == "gpt2" else mobilebert_config
-    model = _model(
-        spec.family, config(spec.architecture), state, f"embedded {spec.name}", exact=True
-    )
-    parts = {f"shipped/{name}": sha for name, sha in record.files.items()}
+    config = embedded_config(spec.name)
+    model = build(config, spec.task, state, f"embedded {spec.name}", exact=True)
+    parts |= {f"shipped/{name}": sha for name, sha in record.files.items()}
     return LoadedModel(spec, model, tokenizer, fingerprint(parts))
 
 
@@ -140,24 +115,37 @@ def _from_hub(spec: ModelSpec, lock_path: Path, cache: Path | None) -> LoadedMod
     hub_id = spec.hub_id or spec.name
     folder = fetch(hub_id, lock, cache=cache)
     locked = lock.models[hub_id].files
-    files = {name: folder / name for name in locked}
     # Only what the lock names is read: other files of the cached snapshot are not verified.
-    options = json.loads(files["config.json"].read_text(encoding="utf-8"))
-    config = _CLASSES[spec.family][0].from_dict(options)
+    files = {name: folder / name for name in locked}
     state = read_tensors(files["model.safetensors"])
-    tokenizer = read_tokenizer(files, spec.family, spec.architecture.positions)
+    tokenizer = read_tokenizer(files, spec.structure.positions)
+    if spec.task == "qa" and tokenizer.pad_token_id is None:
+        raise WeightsError(f"the tokeniser of {hub_id} has no padding token, which batches need")
     # Hub files often hold what the head in use does not need, such as a pooler.
-    model = _model(spec.family, config, state, hub_id, exact=False)
-    weights = ("config.json", "model.safetensors")
-    parts = {f"hub/{name}": locked[name].sha256 for name in weights}
+    config = read_config(files[CONFIG], f"{hub_id}: {CONFIG}")
+    model = build(config, spec.task, state, hub_id, exact=False)
+    parts = {f"hub/{name}": locked[name].sha256 for name in (CONFIG, "model.safetensors")}
     return LoadedModel(spec, model, tokenizer, fingerprint(parts))
 
 
-def _model(
-    family: Family, config: Any, state: Mapping[str, Tensor], what: str, *, exact: bool
+def build(
+    config: PretrainedConfig, task: Task, state: Mapping[str, Tensor], what: str, *, exact: bool
 ) -> PreTrainedModel:
+    """Build a model of given weights, float32, in evaluation mode.
+
+    Args:
+        config: Its configuration.
+        task: What it is for, which decides its head.
+        state: Its parameters by name; those tied to others may be missing.
+        what: What to call it in errors.
+        exact: Whether parameters that it does not have are an error.
+
+    Raises:
+        WeightsError: The weights do not fit.
+    """
     with silent_transformers():
-        model, report = _CLASSES[family][1].from_pretrained(
+        family: Any = type(outline(config, task))
+        model, report = family.from_pretrained(
             None,
             config=config,
             state_dict=dict(state),
@@ -176,71 +164,6 @@ def _model(
         )
     result: PreTrainedModel = model.eval()
     return result
-
-
-def bert_config(architecture: Architecture) -> Any:
-    """Return the configuration of a BERT of these measures.
-
-    Args:
-        architecture: Its measures.
-    """
-    return BertConfig(**_encoder_sizes(architecture), hidden_act="gelu", layer_norm_eps=1e-12)
-
-
-def gpt2_config(architecture: Architecture) -> GPT2Config:
-    """Return a GPT-2 configuration of these sizes, without dropout; token 0 ends a text."""
-    return GPT2Config(
-        vocab_size=architecture.vocabulary,
-        n_positions=architecture.positions,
-        n_embd=architecture.width,
-        n_layer=architecture.blocks,
-        n_head=architecture.heads,
-        n_inner=architecture.inner,
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-
-
-def mobilebert_config(architecture: Architecture) -> MobileBertConfig:
-    """Return a MobileBERT configuration of these sizes, without dropout.
-
-    Raises:
-        WeightsError: The architecture is of another family.
-    """
-    mobile = architecture.mobile
-    if mobile is None:
-        raise WeightsError(f"an architecture of family {architecture.family} is no MobileBERT")
-    return MobileBertConfig(
-        **_encoder_sizes(architecture),
-        hidden_act="relu",
-        embedding_size=mobile.embedding,
-        trigram_input=mobile.trigram,
-        use_bottleneck=mobile.bottleneck > 0,
-        intra_bottleneck_size=mobile.bottleneck or architecture.width,
-        use_bottleneck_attention=mobile.bottleneck_attention,
-        key_query_shared_bottleneck=mobile.shared_bottleneck,
-        num_feedforward_networks=mobile.feed_forwards,
-        normalization_type=mobile.normalisation,
-    )
-
-
-def _encoder_sizes(architecture: Architecture) -> dict[str, Any]:
-    # Without dropout, as the shipped weights were trained: retraining then starts from the same
-    # function that is measured.
-    return {
-        "vocab_size": architecture.vocabulary,
-        "hidden_size": architecture.width,
-        "num_hidden_layers": architecture.blocks,
-        "num_attention_heads": architecture.heads,
-        "intermediate_size": architecture.inner,
-        "max_position_embeddings": architecture.positions,
-        "type_vocab_size": 2,
-        "hidden_dropout_prob": 0.0,
-        "attention_probs_dropout_prob": 0.0,
-    }
 
 
 @contextmanager

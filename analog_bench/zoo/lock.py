@@ -2,9 +2,9 @@
 
 A lock file is JSON with sorted keys, meant to be committed and reviewed:
 
-    {"schema": 1,
+    {"schema": 2,
      "models": {ID: {"revision", "locked_on", "files": {NAME: {"size", "sha256"}},
-                     "architecture"}},
+                     "structure"}},
      "datasets": {ID: {"revision", "locked_on", "files"}}}
 """
 
@@ -21,8 +21,8 @@ from msgspec import Meta, Struct
 from analog_bench.atomic_file import write_atomic
 from analog_bench.codec import DocumentError, Json, convert, indented, plain, read_json
 from analog_bench.errors import WeightsError
-from analog_bench.zoo.architecture import Architecture
 from analog_bench.zoo.record import Sha256
+from analog_bench.zoo.structure import Structure
 
 RepoType: TypeAlias = Literal["model", "dataset"]
 FILE_NAME = "zoo.lock.json"
@@ -45,7 +45,8 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
         revision: The commit, 40 hexadecimal digits, as the hub resolved it.
         locked_on: Day of locking, ISO 8601.
         files: The needed files, by their path in the repository.
-        architecture: The numbers of the model's configuration; None for data sets.
+        structure: What was observed of the model; None for data sets, and for models that were
+            locked before structures were recorded (schema 1).
     """
 
     hub_id: str
@@ -53,7 +54,7 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     revision: Annotated[str, Meta(pattern="^[0-9a-f]{40}$")]
     locked_on: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
     files: Annotated[dict[str, LockedFile], Meta(min_length=1)]
-    architecture: Architecture | None = None
+    structure: Structure | None = None
 
     def __post_init__(self) -> None:
         datetime.date.fromisoformat(self.locked_on)
@@ -61,12 +62,12 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
             path = PurePosixPath(name)
             if not name or path.is_absolute() or ".." in path.parts or "\\" in name:
                 raise ValueError(f"{name!r} is no path inside a repository")
-        if (self.repo_type == "model") != (self.architecture is not None):
-            raise ValueError("models have an architecture, data sets have none")
+        if self.repo_type == "dataset" and self.structure is not None:
+            raise ValueError("data sets have no structure")
 
 
 class _LockFile(Struct, frozen=True, forbid_unknown_fields=True):
-    schema: Literal[1]
+    schema: Literal[1, 2]
     models: Mapping[str, Json]
     datasets: Mapping[str, Json]
 
@@ -100,7 +101,8 @@ def read_lock(path: Path) -> Lock:
     """
     try:
         content = convert(read_json(path), _LockFile)
-        return Lock(path, _entries(content.models, "model"), _entries(content.datasets, "dataset"))
+        models = content.models if content.schema > 1 else _without_sizes(content.models)
+        return Lock(path, _entries(models, "model"), _entries(content.datasets, "dataset"))
     except FileNotFoundError:
         return Lock(path, {}, {})
     except DocumentError as problem:
@@ -121,9 +123,19 @@ def write_lock(lock: Lock) -> None:
         for entries in (lock.models, lock.datasets)
     )
     try:
-        write_atomic(lock.path, indented(plain(_LockFile(1, models, datasets))))
+        write_atomic(lock.path, indented(plain(_LockFile(2, models, datasets))))
     except (OSError, ValueError) as problem:
         raise WeightsError(f"cannot write the lock file {lock.path}: {problem}") from None
+
+
+def _without_sizes(models: Mapping[str, Json]) -> dict[str, Json]:
+    """Drop what schema 1 recorded of models: sizes, from which layers were derived."""
+    return {
+        hub_id: {key: value for key, value in node.items() if key != "architecture"}
+        if isinstance(node, dict)
+        else node
+        for hub_id, node in models.items()
+    }
 
 
 def _entries(nodes: Mapping[str, Json], repo_type: RepoType) -> dict[str, Entry]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from tokenizers import Tokenizer, implementations
 from transformers import PreTrainedTokenizerFast
 
 from analog_bench.errors import WeightsError
-from analog_bench.zoo.architecture import Family
 
 _BUILDERS: Any = implementations  # untyped
 
@@ -23,19 +21,22 @@ _BERT = {
     "cls_token": "[CLS]",
     "mask_token": "[MASK]",
 }
-_END = "<|endoftext|>"
-_SPECIAL: Mapping[Family, Mapping[str, str]] = MappingProxyType(
-    {
-        "bert": _BERT,
-        "mobilebert": _BERT,
-        "gpt2": {"bos_token": _END, "eos_token": _END, "unk_token": _END},
-    }
-)
+_GPT2 = dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<|endoftext|>")
+_ROBERTA = {
+    "bos_token": "<s>",
+    "eos_token": "</s>",
+    "unk_token": "<unk>",
+    "sep_token": "</s>",
+    "pad_token": "<pad>",
+    "cls_token": "<s>",
+    "mask_token": "<mask>",
+}
+_ALBERT = {**_BERT, "unk_token": "<unk>", "pad_token": "<pad>"}
+_LLAMA = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+_CONVENTIONS = (_BERT, _ALBERT, _ROBERTA, _GPT2, _LLAMA)
 
 
-def read_tokenizer(
-    files: Mapping[str, Path], family: Family, max_length: int
-) -> PreTrainedTokenizerFast:
+def read_tokenizer(files: Mapping[str, Path], max_length: int) -> PreTrainedTokenizerFast:
     """Make a tokeniser.
 
     Files may come with truncation and padding switched on (those of all-MiniLM-L6-v2 cut at 128
@@ -44,7 +45,6 @@ def read_tokenizer(
     Args:
         files: Local files by their usual names: `tokenizer.json`, or `vocab.json` and `merges.txt`,
             or `vocab.txt`; `tokenizer_config.json` and `special_tokens_map.json` where there are.
-        family: The model's family, which decides the special tokens that no file names.
         max_length: Tokens the model takes at most.
 
     Returns:
@@ -54,27 +54,20 @@ def read_tokenizer(
         WeightsError: A file cannot be read, or a special token is not in the vocabulary.
     """
     settings = {**_json(files, "special_tokens_map.json"), **_json(files, "tokenizer_config.json")}
-    special = dict(_SPECIAL[family])
-    for key in _SPECIAL[family]:
-        value = settings.get(key)
-        text = value.get("content") if isinstance(value, dict) else value
-        if isinstance(text, str):
-            special[key] = text
     try:
         backend = _backend(files, settings)
     # The tokenizers library raises nothing narrower for a file it cannot read.
     except Exception as problem:
         names = ", ".join(str(path) for path in files.values())
         raise WeightsError(f"cannot make a tokeniser of {names}: {problem}") from None
-    return _fast(backend, special, max_length)
+    return _fast(backend, {**_usual(backend), **_named(settings)}, max_length)
 
 
-def make_tokenizer(backend: Tokenizer, family: Family, max_length: int) -> PreTrainedTokenizerFast:
+def make_tokenizer(backend: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
     """Make a tokeniser of one that was just learnt, as `read_tokenizer` makes it of its file.
 
     Args:
         backend: What was learnt; it is not changed.
-        family: The model's family, which decides the special tokens.
         max_length: Tokens the model takes at most.
 
     Returns:
@@ -83,7 +76,7 @@ def make_tokenizer(backend: Tokenizer, family: Family, max_length: int) -> PreTr
     Raises:
         WeightsError: A special token is not in the vocabulary.
     """
-    return _fast(Tokenizer.from_str(backend.to_str()), _SPECIAL[family], max_length)
+    return _fast(Tokenizer.from_str(backend.to_str()), _usual(backend), max_length)
 
 
 def _fast(
@@ -103,6 +96,29 @@ def _fast(
         **special,
     )
     return tokenizer
+
+
+def _usual(backend: Tokenizer) -> dict[str, str]:
+    """Return the special tokens that files need not name, by what is in the vocabulary."""
+    return next(
+        (
+            dict(tokens)
+            for tokens in _CONVENTIONS
+            if all(backend.token_to_id(token) is not None for token in tokens.values())
+        ),
+        {},
+    )
+
+
+def _named(settings: Mapping[str, Any]) -> dict[str, str]:
+    keys = {key for tokens in _CONVENTIONS for key in tokens}
+    named = {}
+    for key in sorted(keys & settings.keys()):
+        value = settings[key]
+        text = value.get("content") if isinstance(value, dict) else value
+        if isinstance(text, str):
+            named[key] = text
+    return named
 
 
 def _backend(files: Mapping[str, Path], settings: Mapping[str, Any]) -> Tokenizer:

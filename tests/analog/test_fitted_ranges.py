@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from analog_bench.analog.fitted_ranges import Converters, fit_input_ranges
-from analog_bench.analog.input_ranges import observe_input_ranges
+from analog_bench.analog.input_ranges import Converters, fit_input_ranges, observe_input_ranges
 from analog_bench.simulators.versions import TORCH_VARIANT
 
 kit = pytest.importorskip("analog_bench.simulators.aihwkit")

@@ -20,7 +20,7 @@ def lock(tmp_path):
         revision="ab" * 20,
         locked_on="2026-01-31",
         files={"model.safetensors": LockedFile(12, "cd" * 32)},
-        architecture=find("bert", "embedded", NOTHING).architecture,
+        structure=find("bert", "embedded", NOTHING).structure,
     )
     write_lock(Lock(path, {}, {}).with_entry(entry))
     return path

@@ -42,8 +42,8 @@ def test_the_document_holds_all_that_was_measured(capsys):
 @pytest.fixture
 def pcm_alone(monkeypatch):
     """Examine the experiments of PCM only: they are what is faulty here."""
-    experiments = [e for e in examination.experiments() if e.family == "pcm"]
-    monkeypatch.setattr(examination, "experiments", lambda: experiments)
+    experiments = [e for e in examination.EXPERIMENTS if e.family == "pcm"]
+    monkeypatch.setattr(examination, "EXPERIMENTS", experiments)
 
 
 def test_a_fault_is_named_in_detail(pcm_alone, capsys, monkeypatch):

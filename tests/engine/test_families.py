@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import install
+from analog_bench.analog.layers import find
 from analog_bench.analog.manifest import coverage, manifest, paths_on_tiles, prepare
 from analog_bench.engine.runner import Runner
 from analog_bench.noise import (
@@ -28,7 +29,6 @@ from analog_bench.simulators.versions import TORCH_VARIANT
 from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
 from analog_bench.tasks.lm_sources import Text
 from analog_bench.tasks.task import Task
-from analog_bench.zoo.layers import module_path
 from tests import tiny_mobilebert
 from tests.tiny_gpt2 import PROSE, model_of, tokenizer_of
 
@@ -126,9 +126,9 @@ def test_a_noise_changes_its_layer_and_leaves_no_trace(family, case, noise: Nois
     result = runner.measure(case(noise, layer), range(2))
     assert result.status == "measured"
     assert len({str(result.digital), *(str(chip.scores) for chip in result.chips)}) == 3
-    path = module_path(family.name, layer)
+    (place,) = find(family.model, [layer])
     with runner.chip(case(noise, layer), 0):
-        assert paths_on_tiles(family.model) == ({path} if noise.WHERE == "tile" else set())
+        assert paths_on_tiles(family.model) == ({place.path} if noise.WHERE == "tile" else set())
     assert dict(family.model.named_modules()) == modules
     state = family.model.state_dict()
     assert all(torch.equal(state[name], value) for name, value in values.items())

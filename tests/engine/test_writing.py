@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
@@ -13,13 +12,11 @@ from analog_bench.engine.runner import Runner
 from analog_bench.noise import Ideal, OutNoise, Pcm, Preset, WhiteOutput, WhiteOutputRel
 from analog_bench.tasks.generation import Sampling, write
 from analog_bench.tasks.text_generation import TextGeneration
-from analog_bench.zoo.layers import module_path
 from tests.tiny_gpt2 import model_of, tokenizer_of
 
 DAY = 86_400.0
 PROMPT = "The red fox"
 TOKENS = 14
-PATHS = partial(module_path, "gpt2")
 
 
 def runner_of(model, judge, tokenizer, **options):
@@ -113,7 +110,7 @@ def test_every_text_and_every_token_is_a_read_of_its_own(runner, model, case, no
 def test_reads_differ_from_token_to_token(runner, model, case):
     seen = []
     with runner.chip(case(OutNoise(0.3), "h.0.mlp.c_fc"), 0) as chip:
-        layer = model.get_submodule(PATHS("h.0.mlp.c_fc"))
+        layer = model.get_submodule("transformer.h.0.mlp.c_fc")
         one = torch.ones(2, 1, layer.in_features)
         handle = layer.register_forward_pre_hook(lambda _module, _inputs: (one,))
         layer.register_forward_hook(lambda _module, _inputs, out: seen.append(out.clone()))

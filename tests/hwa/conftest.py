@@ -10,8 +10,7 @@ from analog_bench.analog.manifest import prepare
 from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.tasks.squad import FEATURES
 from analog_bench.zoo.load import LoadedModel
-from analog_bench.zoo.specs import ModelSpec
-from tests.tiny_gpt2 import architecture_of, model_of, tokenizer_of
+from tests.tiny_gpt2 import model_of, spec_of, tokenizer_of
 from tests.tiny_teacher import questions_of, teacher_of
 
 QA_RECIPE = HwaRecipe(
@@ -81,7 +80,6 @@ def prose():
 def lm(prose):
     """A GPT-2 that has learnt the story, so that noise has something to spoil."""
     tokenizer = tokenizer_of(" ".join(WORDS) * 4, 300)
-    architecture = architecture_of(tokenizer)
     model = model_of(tokenizer, scale=1.0)
     text = " ".join(prose["context"])
     backend = tokenizer.backend_tokenizer
@@ -93,5 +91,5 @@ def lm(prose):
         model(input_ids=some, labels=some).loss.backward()
         optimiser.step()
         optimiser.zero_grad()
-    spec = ModelSpec("tiny", "gpt2", "lm", "embedded", None, architecture)
+    spec = spec_of(tokenizer)
     return LoadedModel(spec, prepare(model.eval()), tokenizer, "c" * 64)

@@ -21,9 +21,8 @@ from analog_bench.hwa.recipe import HwaRecipe
 from analog_bench.hwa.sampler import check_setting
 from analog_bench.hwa.search_run import SCRATCH, SearchOptions, run_search
 from analog_bench.zoo.load import LoadedModel
-from analog_bench.zoo.specs import ModelSpec
 from tests.hwa.run_log import read_run
-from tests.tiny_gpt2 import PROSE, architecture_of, model_of, tokenizer_of
+from tests.tiny_gpt2 import PROSE, model_of, spec_of, tokenizer_of
 
 RECIPE = HwaRecipe(
     steps=4, warmup=1, batch=4, chips=1, block=16, validation_examples=1, held_out=1, seed=5
@@ -33,7 +32,7 @@ RECIPE = HwaRecipe(
 @pytest.fixture(scope="module")
 def loaded():
     tokenizer = tokenizer_of()
-    spec = ModelSpec("tiny", "gpt2", "lm", "embedded", None, architecture_of(tokenizer))
+    spec = spec_of(tokenizer)
     model = model_of(tokenizer)
     prepare(model)
     return LoadedModel(spec, model, tokenizer, "a" * 64)

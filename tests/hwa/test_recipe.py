@@ -66,8 +66,8 @@ def test_a_recipe_fits_its_model():
     found = recipe_for(find_embedded("bert"), {"steps": usual.steps // 10})
     assert found.warmup == usual.warmup // 10
     assert recipe_for(find_embedded("bert"), {"warmup": 7}).warmup == 7
-    small = structs.replace(find_embedded("distilgpt2").architecture, positions=64)
-    spec = replace(find_embedded("distilgpt2"), architecture=small)
+    small = structs.replace(find_embedded("distilgpt2").structure, positions=64)
+    spec = replace(find_embedded("distilgpt2"), structure=small)
     assert (recipe_for(spec, {}).block, recipe_for(spec, {}).max_length) == (64, 64)
     assert recipe_for(spec, {"block": 32}).block == 32
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from transformers import AutoConfig
 
-from analog_bench.zoo.architecture import Architecture, MobileBlocks
+from analog_bench.zoo.build import observe
 from analog_bench.zoo.lock import Entry, Lock, LockedFile, write_lock
 from analog_bench.zoo.specs import HUB_IDS
 
@@ -25,12 +26,18 @@ STUDY_FILE = "bench/bench_layer_noise.py"
 HERE = ["-c", "pytest.ini", "."]
 # A closed port: nothing on this machine answers there, and nothing else is asked.
 NO_HUB = "http://127.0.0.1:9"
-MOBILE_BLOCKS = MobileBlocks(128, True, 128, False, True, 4, "no_norm")
-ARCHITECTURES = {
-    "bert": Architecture("bert", 12, 768, 12, 3072, 30522, 512),
-    "mobilebert": Architecture("mobilebert", 24, 512, 4, 512, 30522, 512, MOBILE_BLOCKS),
-    "distilgpt2": Architecture("gpt2", 6, 768, 12, 3072, 50257, 1024),
+HEADS = {
+    "bert": "BertForQuestionAnswering",
+    "mobilebert": "MobileBertForQuestionAnswering",
+    "distilgpt2": "GPT2LMHeadModel",
 }
+
+
+def structure_of(name):
+    """Return the structure of a model of the hub; their sizes are transformers' defaults."""
+    sizes = {"n_layer": 6} if name == "distilgpt2" else {}
+    family = "gpt2" if name == "distilgpt2" else name
+    return observe(AutoConfig.for_model(family, architectures=[HEADS[name]], **sizes), name)
 
 
 @dataclass(frozen=True)
@@ -194,11 +201,9 @@ def lock(tmp_path_factory):
         for name in ("config.json", "model.safetensors", "tokenizer.json", "vocab.txt")
     }
     content = Lock(path, {}, {})
-    for name, architecture in ARCHITECTURES.items():
-        hub_id = HUB_IDS[name]
-        content = content.with_entry(
-            Entry(hub_id, "model", "c" * 40, "2026-11-23", files, architecture)
-        )
+    for name in HEADS:
+        entry = Entry(HUB_IDS[name], "model", "c" * 40, "2026-11-23", files, structure_of(name))
+        content = content.with_entry(entry)
     write_lock(content)
     return path
 

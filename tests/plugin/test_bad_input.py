@@ -61,8 +61,8 @@ def test_a_process_of_its_own_says_the_same(bench, tmp_path):
 @pytest.mark.parametrize(
     "args", [("--chips", "0"), ("--layer", "*.99.*"), ("--data", "none.json", *FEW)]
 )
-def test_workers_of_xdist_show_no_traceback(bench, tmp_path, args):
-    done = bench(*args, "-n", "1", folder=tmp_path)
+def test_workers_of_xdist_show_no_traceback(warm, tmp_path, args):
+    done = warm(*args, "-n", "1", folder=tmp_path)
     assert done.code not in (0, 5), done.out
     assert "Traceback" not in done.out
     assert "INTERNALERROR" not in done.out

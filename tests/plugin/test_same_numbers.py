@@ -30,6 +30,7 @@ ALL = choice(LAYERS, (PCM, "white_output"))
 
 @pytest.fixture(scope="module")
 def reference(bench, results_of, tmp_path_factory):
+    """Measure in a process of its own; the others fork from one that has done its imports."""
     folder = tmp_path_factory.mktemp("reference")
     done = bench(*ALL, folder=folder)
     assert done.code == 0, done.out
@@ -53,15 +54,16 @@ def test_the_numbers_can_differ(reference):
     [((), ()), ((), ("backwards",)), (("-n", "2"), ()), (("--replay", "off"), ())],
     ids=["again", "backwards", "two processes", "without replay"],
 )
-def test_the_same_numbers(bench, results_of, reference, tmp_path, args, plugins):
+def test_the_same_numbers(warm, results_of, reference, tmp_path, args, plugins):
     (tmp_path / "backwards.py").write_text(BACKWARDS)
-    done = bench(*ALL, *args, folder=tmp_path, plugins=plugins)
+    plugin = [word for name in plugins for word in ("-p", name)]
+    done = warm(*ALL, *args, *plugin, folder=tmp_path, first_on_path=[tmp_path])
     assert done.code == 0, done.out
     assert results_of(tmp_path / "results.json") == reference
 
 
-def test_a_case_alone_has_the_numbers_it_has_after_others(bench, results_of, reference, tmp_path):
-    done = bench(*choice(LAYERS[2:3], (PCM,)), folder=tmp_path)
+def test_a_case_alone_has_the_numbers_it_has_after_others(warm, results_of, reference, tmp_path):
+    done = warm(*choice(LAYERS[2:3], (PCM,)), folder=tmp_path)
     assert done.code == 0, done.out
     ((name, alone),) = results_of(tmp_path / "results.json").items()
     assert list(reference).index(name) > 1

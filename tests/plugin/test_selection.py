@@ -56,10 +56,10 @@ def models(done):
 
 
 @pytest.fixture
-def collected(bench, lock, tmp_path):
+def collected(warm, lock, tmp_path):
     def run(*args, **more):
         hub = ("--zoo", "hub", "--lock", lock)
-        return bench("--collect-only", "-q", *hub, *args, folder=tmp_path, **more)
+        return warm("--collect-only", "-q", *hub, *args, folder=tmp_path, **more)
 
     return run
 
@@ -118,12 +118,12 @@ def test_a_study_of_ones_own_is_found_by_its_name(collected, project):
     ],
 )
 def test_a_study_that_has_nothing_here_is_left_out_and_named(
-    bench, lock, project, tmp_path, budgets, args, said
+    warm, lock, project, tmp_path, budgets, args, said
 ):
     (project / "bench_mine.py").write_text(OWN.replace('"mobilebert", "distilgpt2"', ""))
     (project / "bench_other.py").write_text(OTHER.replace("{BUDGETS}", budgets))
     hub = ("--collect-only", "--zoo", "hub", f"--lock={lock}")
-    done = bench(*hub, *args, folder=tmp_path, cwd=project)
+    done = warm(*hub, *args, folder=tmp_path, cwd=project)
     assert done.code == 0, done.out
     assert "1 deselected" in done.out
     assert said in done.out
@@ -153,13 +153,14 @@ def test_the_embedded_bert_is_collected_layer_by_layer(bench, tmp_path):
     assert not (tmp_path / "results.json").exists()
 
 
-def test_thousands_of_cases_are_collected_without_torch(collected, tmp_path, capsys):
+def test_thousands_of_cases_are_collected_without_torch(bench, lock, tmp_path, capsys):
     (tmp_path / "spy.py").write_text(SPY)
     noises = ("white_output", "white_weight", "pcm", "hermes", "reram_cmo", "preset", "pcm:prog=2")
     seconds = ("0", "1", "60", "3600", "86400", "2592000", "31536000")
     args = [word for noise in noises for word in ("--noise", noise)]
     args += [word for drift in seconds for word in ("--drift", drift)]
-    done = collected(*THREE, *args, plugins=("spy",))
+    hub = ("--collect-only", "-q", "--zoo", "hub", "--lock", lock)
+    done = bench(*hub, *THREE, *args, folder=tmp_path, plugins=("spy",))
     assert done.code == 0, done.out[-2000:]
     assert len(done.cases) > 5000
     assert len(set(done.cases)) == len(done.cases)

@@ -7,7 +7,7 @@ import pytest
 
 from analog_bench.zoo.lock import Entry, LockedFile, read_lock, write_lock
 from analog_bench.zoo.specs import HUB_IDS
-from tests.plugin.conftest import ARCHITECTURES, ROOT
+from tests.plugin.conftest import ROOT, structure_of
 from tests.tiny_hub import GPT2, STORED, cached_gpt2
 
 CASE = f"{STORED}/all/preset:name=StandardHWATrainingTorch"
@@ -20,7 +20,7 @@ def hub(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hub")
     lock = cached_gpt2(folder)
     files = {"config.json": LockedFile(7, "b" * 64)}
-    bert = Entry(HUB_IDS["bert"], "model", "c" * 40, "2026-11-23", files, ARCHITECTURES["bert"])
+    bert = Entry(HUB_IDS["bert"], "model", "c" * 40, "2026-11-23", files, structure_of("bert"))
     write_lock(read_lock(lock).with_entry(bert))
     return lock, folder
 

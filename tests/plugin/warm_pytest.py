@@ -16,9 +16,9 @@ def run(args, cwd, env, output, first_on_path=(), program="pytest"):
     os.chdir(cwd)
     os.environ.update(env)
     sys.path[0] = ""
-    if first_on_path:
-        # Something of the test's own is to be found in place of what was imported.
-        sys.path[:0] = first_on_path
+    sys.path[:0] = first_on_path
+    if any(os.path.exists(os.path.join(p, name)) for p in first_on_path for name in REPLACEABLE):
+        # The test's own is to be found in place of what was imported, and by all that imports it.
         for name in [name for name in sys.modules if name.split(".")[0] in REPLACEABLE]:
             del sys.modules[name]
     sys.argv = [program, *args]

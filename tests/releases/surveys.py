@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from analog_bench.records import Measurement, Metric, Result, Scope
-from analog_bench.simulators.physics.check import Check
-from analog_bench.simulators.physics.fact import Fact
-from analog_bench.simulators.physics.survey import Survey
+from analog_bench.simulators.physics.survey import Check, Fact, Survey
 from analog_bench.store.run import Manifest, Run
 
 FIGURES = (0.1, 0.5, 0.6, 0.01)

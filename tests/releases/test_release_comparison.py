@@ -11,7 +11,7 @@ from analog_bench.report.as_json import releases_plain
 from analog_bench.report.markdown import markdown
 from analog_bench.report.release_tables import releases_table
 from analog_bench.report.terminal_drawing import printed
-from analog_bench.simulators.physics.fact import Fact, apart, differ
+from analog_bench.simulators.physics.survey import Fact, apart, differ
 
 
 def compared(before, after, **runs):

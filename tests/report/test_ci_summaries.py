@@ -15,11 +15,11 @@ def test_what_failed_comes_first_then_what_improved():
     lines = step_summary(contents).splitlines()
     assert lines[0] == "## 1 regressed, 1 broken, 1 improved, 79 equivalent, 1 skipped of 83 cases"
     assert lines[2:5] == [
-        "### Failed", "", "| study | case | verdict | change | why |",
+        "### Failed", "", "| study | case | verdict | change | detects | why |",
     ]  # fmt: skip
     assert lines[6] == (
         r"| layer_noise | bert/embeddings.LayerNorm/white_output:std=1 | regressed | -4.0 ±0.5 "
-        r"| f1 regressed \<b\>so\</b\> |"
+        r"| – | f1 regressed \<b\>so\</b\> |"
     )
     assert "| broken | – |" in lines[7]
     assert lines.index("### Improved") > 7
@@ -36,7 +36,7 @@ def test_markup_in_names_stays_text():
     assert "<script>" not in text.replace(r"\<script\>", "")
     for line in text.splitlines():
         if line.startswith("| "):
-            assert line.count(" | ") in (3, 4)
+            assert line.count(" | ") in (4, 5)
 
 
 def test_nothing_compared_and_a_changed_digital_model():

@@ -164,7 +164,10 @@ def test_ranking_many_layers_on_many_chips_is_cheap(bert, metrics):
 
 
 def heads(width, results, metrics):
-    text = printed(layer_table(results, {}, metrics), width)
+    return heads_of(printed(layer_table(results, {}, metrics), width))
+
+
+def heads_of(text):
     return [head for head in re.split(r" {2,}", text.splitlines()[1].strip()) if head]
 
 
@@ -189,7 +192,8 @@ def test_a_star_is_a_mean_over_the_initial_chips(guessed, metrics):
 
 
 def test_a_star_goes_before_what_matters_more(bert, guessed, metrics):
-    shown = [set(heads(width, guessed, metrics)) for width in range(160, 50, -1)]
+    table = layer_table(guessed, {}, metrics)
+    shown = [set(heads_of(printed(table, width))) for width in range(160, 50, -2)]
     widths = {head: sum(head in one for one in shown) for head in shown[0]}
     after = ["digital", "kind"]
     before = ["w std", "max/std", "EM", "#", "F1", "drop", "verdict"]

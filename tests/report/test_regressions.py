@@ -24,7 +24,7 @@ def test_a_run_without_a_gate_tells_what_is_broken_and_counts_what_it_compared()
     assert headline([found], contents) == "Broken: bert × layer_noise (1 of 68 cases)"
     text = step_summary(contents)
     assert text.startswith("## 1 broken, 1 skipped, 81 not compared of 83 cases\n\n### Failed\n")
-    assert f"| layer_noise | {broken.case_id} | broken | – | no tile |" in text
+    assert f"| layer_noise | {broken.case_id} | broken | – | – | no tile |" in text
     same = example_contents()
     assert headline([], same) == "Nothing regressed: 82 of 83 cases compared with a baseline"
 

@@ -5,13 +5,12 @@ import pytest
 from analog_bench.errors import UsageError
 from analog_bench.session.inputs import make_generation
 from analog_bench.zoo.load import LoadedModel
-from analog_bench.zoo.specs import ModelSpec
-from tests.tiny_gpt2 import architecture_of, model_of, tokenizer_of
+from tests.tiny_gpt2 import model_of, spec_of, tokenizer_of
 
 
 def test_a_study_of_generation_needs_a_number_of_texts():
     tokenizer = tokenizer_of(positions=128)
-    spec = ModelSpec("tiny", "gpt2", "lm", "embedded", None, architecture_of(tokenizer, 128))
+    spec = spec_of(tokenizer, 128)
     loaded = LoadedModel(spec, model_of(tokenizer, positions=128), tokenizer, "a" * 64)
     assert make_generation("The fox", loaded, 3).examples == 3
     with pytest.raises(UsageError, match="--examples must say how many texts"):

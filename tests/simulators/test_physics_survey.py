@@ -13,12 +13,16 @@ from analog_bench.noise import Pcm, families
 from analog_bench.releases.comparison import Measured, compare_releases
 from analog_bench.simulators import aihwkit as kit
 from analog_bench.simulators.aihwkit import inventory
-from analog_bench.simulators.physics import facts, hermes, pcm, specimen
-from analog_bench.simulators.physics.check import ALLOWED_ERRORS
-from analog_bench.simulators.physics.examination import examine, experiments
+from analog_bench.simulators.physics import examination, specimen
+from analog_bench.simulators.physics.examination import EXPERIMENTS, examine
 from analog_bench.simulators.physics.experiment import Finding, experiment
-from analog_bench.simulators.physics.fact import differ
-from analog_bench.simulators.physics.survey import survey_as_plain, survey_from_plain
+from analog_bench.simulators.physics.survey import (
+    ALLOWED_ERRORS,
+    Fact,
+    differ,
+    survey_as_plain,
+    survey_from_plain,
+)
 from analog_bench.simulators.probe import probe
 from analog_bench.simulators.protocol import TileStatus
 
@@ -30,9 +34,9 @@ def survey():
     return examine()
 
 
-def torch_checks(modules=None):
+def torch_checks(*families):
     """Return the checks that are seeded: those on the torch tile."""
-    found = experiments() if modules is None else [x for m in modules for x in m.EXPERIMENTS]
+    found = [one for one in EXPERIMENTS if one.family in families or not families]
     return [check for one in found if one.runs_on("torch") for check in one.checks("torch")]
 
 
@@ -131,7 +135,7 @@ def test_a_fault_of_one_model_is_its_own(subject, monkeypatch):
     model, method, factor = FAULTS[subject]
     cls = getattr(kit, model)
     monkeypatch.setattr(cls, method, scaled(getattr(cls, method), factor))
-    found = {check.subject for check in torch_checks([pcm, hermes]) if not check.passes}
+    found = {check.subject for check in torch_checks("pcm", "hermes") if not check.passes}
     assert subject in found
     assert {name.partition(" ")[0] for name in found} == {subject.partition(" ")[0]}
 
@@ -171,15 +175,13 @@ def test_numbers_that_are_none_are_reasons(monkeypatch):
         "apply_programming_noise_to_conductance",
         scaled(programming, float("nan")),
     )
-    found = [fact for fact in facts.facts_of("torch") if fact.name == "pcm"]
+    found = [fact for fact in examine("torch").facts if fact.name == "pcm"]
     assert [(fact.figures, fact.reason) for fact in found] == [
         ((), "what was computed is not finite")
     ]
 
 
 def test_a_tile_that_does_not_work_is_not_examined(monkeypatch):
-    from analog_bench.simulators.physics import examination
-
     works = probe()
     broken = TileStatus(False, "weights must be a CPU tensor")
     here = replace(works, tiles={**works.tiles, "cpp": broken})
@@ -204,7 +206,7 @@ def test_fingerprints_of_facts_are_those_of_the_seed(monkeypatch):
     def programmed():
         noise = Pcm()
         with specimen.on_chip(torch.eye(8) * 0.5, noise, "torch") as (_, chip):
-            return facts.Fact("programming", "pcm", "torch", chip.fingerprint)
+            return Fact("programming", "pcm", "torch", chip.fingerprint)
 
     first = programmed()
     assert not differ(first, programmed())

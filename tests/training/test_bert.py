@@ -6,21 +6,28 @@ from dataclasses import asdict
 
 import pytest
 import torch
-from transformers import BertForQuestionAnswering
+from transformers import BertConfig, BertForQuestionAnswering
 
 pytest.importorskip("peft", reason="training needs the extra `train`")
 
 from analog_bench.errors import DataError, UsageError, WeightsError
 from analog_bench.tasks.squad import read_squad
-from analog_bench.zoo.architecture import Architecture
-from analog_bench.zoo.load import bert_config
 from analog_bench.zoo.tokenizer import read_tokenizer
 from training.bert import QaRecipe, train
 
 TEXT = "the fox saw a red barn near old mill and green pond by blue gate who what where ? ."
 WORDS = TEXT.split()
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-TINY = Architecture("bert", 2, 32, 2, 48, len(VOCABULARY), 64)
+TINY = BertConfig(
+    vocab_size=len(VOCABULARY),
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=48,
+    max_position_embeddings=64,
+    hidden_dropout_prob=0.0,
+    attention_probs_dropout_prob=0.0,
+)
 
 
 def recipe(rank, **changed):
@@ -32,7 +39,7 @@ def recipe(rank, **changed):
 def base():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        state = BertForQuestionAnswering(bert_config(TINY)).state_dict()
+        state = BertForQuestionAnswering(TINY).state_dict()
     return {name: value for name, value in state.items() if not name.startswith("qa_outputs.")}
 
 
@@ -40,7 +47,7 @@ def base():
 def tokenizer(tmp_path_factory):
     path = tmp_path_factory.mktemp("vocabulary") / "vocab.txt"
     path.write_text("\n".join(VOCABULARY) + "\n")
-    return read_tokenizer({"vocab.txt": path}, "bert", TINY.positions)
+    return read_tokenizer({"vocab.txt": path}, 64)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from analog_bench.errors import UsageError
 from analog_bench.hwa.prose import Article, token_stream
 from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
 from analog_bench.tasks.lm_sources import Text
-from tests.tiny_gpt2 import PROSE, architecture_of, tokenizer_of
+from tests.tiny_gpt2 import PROSE, config_of, tokenizer_of
 from tests.training.conftest import same, weights
 from training.distilgpt2 import LmRecipe, train
 from training.gpt2_model import new_model, optimisers_of, quick_bits_per_byte
@@ -31,8 +31,8 @@ def tokenizer():
 @pytest.fixture(scope="module")
 def go(tokenizer):
     def started(folder, recipe=RECIPE, texts=TEXTS, **more):
-        architecture = architecture_of(tokenizer)
-        return train(recipe, architecture, tokenizer, texts, folder, save_steps=2, **more)
+        config = config_of(tokenizer)
+        return train(recipe, config, tokenizer, texts, folder, save_steps=2, **more)
 
     return started
 
@@ -115,18 +115,18 @@ def test_blocks_longer_than_the_model_are_refused(go, tmp_path):
 
 
 def test_first_weights_come_from_the_seed_alone(tokenizer):
-    architecture = architecture_of(tokenizer)
+    config = config_of(tokenizer)
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    one = new_model(architecture, 5).state_dict()
+    one = new_model(config, 5).state_dict()
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(2)
-    assert same(one, new_model(architecture, 5).state_dict())
-    assert not same(one, new_model(architecture, 6).state_dict())
+    assert same(one, new_model(config, 5).state_dict())
+    assert not same(one, new_model(config, 6).state_dict())
 
 
 def test_every_parameter_has_one_optimiser_and_only_matrices_decay(tokenizer):
-    model = new_model(architecture_of(tokenizer), 1)
+    model = new_model(config_of(tokenizer), 1)
     optimisers = optimisers_of(model, 0.1)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     groups = [*optimisers.muon.param_groups, *optimisers.adamw.param_groups]

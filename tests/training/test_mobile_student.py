@@ -2,14 +2,15 @@
 
 import pytest
 import torch
-from msgspec.structs import replace
 
 from analog_bench.errors import UsageError
 from analog_bench.hwa.span_batches import SpanBatches
 from analog_bench.tasks.windows import WindowLimits
-from tests.tiny_teacher import BLOCKS, STUDENT, questions_of, teacher_of
+from tests.tiny_teacher import questions_of, student_of, teacher_of
 from training.distil_loss import distillation_losses
 from training.mobile_student import new_student, take_after
+
+WIDTHS = ((4, 4), (12, 16), (32, 28))
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +23,10 @@ def batches(teacher):
     return SpanBatches(questions_of(120), teacher.tokenizer, WindowLimits(30, 4), 20, seed=3)
 
 
-def fitted(teacher, batches, architecture=STUDENT):
-    student = new_student(architecture, 1)
-    counts = batches.token_counts(architecture.vocabulary)
+def fitted(teacher, batches, **changes):
+    config = student_of(**changes)
+    student = new_student(config, 1)
+    counts = batches.token_counts(config.vocab_size)
     take_after(student, teacher.model, batches.sample(len(batches)), counts)
     return student.eval()
 
@@ -41,7 +43,7 @@ def test_a_fitted_student_is_near_its_teacher_and_a_drawn_one_is_not(teacher, ba
     batch = other.sample(40)
     student = fitted(teacher, batches)
     near = losses(student, teacher, batch)
-    far = losses(new_student(STUDENT, 1).eval(), teacher, batch)
+    far = losses(new_student(student_of(), 1).eval(), teacher, batch)
     assert float(near.states) < 0.5
     assert float(near.states) < 0.4 * float(far.states)
     assert float(near.answers) < 0.7 * float(far.answers)
@@ -52,11 +54,10 @@ def test_a_fitted_student_is_near_its_teacher_and_a_drawn_one_is_not(teacher, ba
 
 def test_wider_bottlenecks_come_nearer(teacher, batches):
     batch = batches.sample(40)
-    wide = replace(STUDENT, mobile=replace(BLOCKS, embedding=32, bottleneck=28))
-    narrow = replace(STUDENT, mobile=replace(BLOCKS, embedding=4, bottleneck=4))
+    widths = ({"embedding_size": e, "intra_bottleneck_size": b} for e, b in WIDTHS)
     found = [
-        float(losses(fitted(teacher, batches, a), teacher, batch).states)
-        for a in (narrow, STUDENT, wide)
+        float(losses(fitted(teacher, batches, **changes), teacher, batch).states)
+        for changes in widths
     ]
     assert found[0] > found[1] > found[2]
 
@@ -78,7 +79,7 @@ def test_padding_changes_no_answer(teacher, batches):
 
 
 def test_every_part_of_the_blocks_is_set(teacher, batches):
-    drawn, own = new_student(STUDENT, 1).state_dict(), fitted(teacher, batches).state_dict()
+    drawn, own = new_student(student_of(), 1).state_dict(), fitted(teacher, batches).state_dict()
     kept = {name for name in own if torch.equal(own[name], drawn[name])}
     # What NoNorm starts with, and the streams' biases, which the next layer's has.
     assert {name for name in kept if "LayerNorm" not in name} <= {
@@ -99,10 +100,10 @@ def test_the_same_start_twice_and_an_untouched_teacher(teacher, batches):
 def test_first_weights_come_from_the_seed_alone():
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    one = new_student(STUDENT, 5).state_dict()
+    one = new_student(student_of(), 5).state_dict()
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(2)
-    again, other = (new_student(STUDENT, seed).state_dict() for seed in (5, 6))
+    again, other = (new_student(student_of(), seed).state_dict() for seed in (5, 6))
     assert all(torch.equal(one[name], again[name]) for name in one)
     assert not all(torch.equal(one[name], other[name]) for name in one)
 
@@ -110,13 +111,13 @@ def test_first_weights_come_from_the_seed_alone():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"width": 24}, "hidden_size 24 cannot take after a teacher with 32"),
-        ({"blocks": 3}, "num_hidden_layers 3 cannot take after a teacher with 2"),
-        ({"heads": 4}, "num_attention_heads 4 cannot"),
-        ({"positions": 32}, "max_position_embeddings 32 cannot"),
-        ({"inner": 30}, "60 neurons a block cannot take after a teacher with 48"),
+        ({"hidden_size": 24}, "hidden_size 24 cannot take after a teacher with 32"),
+        ({"num_hidden_layers": 3}, "num_hidden_layers 3 cannot take after a teacher with 2"),
+        ({"num_attention_heads": 4}, "num_attention_heads 4 cannot"),
+        ({"max_position_embeddings": 32}, "max_position_embeddings 32 cannot"),
+        ({"intermediate_size": 30}, "60 neurons a block cannot take after a teacher with 48"),
     ],
 )
 def test_a_student_that_does_not_fit_is_refused(teacher, batches, changes, said):
     with pytest.raises(UsageError, match=said):
-        fitted(teacher, batches, replace(STUDENT, **changes))
+        fitted(teacher, batches, **changes)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from analog_bench.errors import DataError, UsageError
-from tests.tiny_teacher import STUDENT, questions_of, teacher_of
+from tests.tiny_teacher import questions_of, student_of, teacher_of
 from tests.training.conftest import same, weights
 from training.mobilebert import DistilRecipe, train
 from training.two_phases import LOG
@@ -39,7 +39,7 @@ def questions():
 @pytest.fixture(scope="module")
 def go(teacher, questions):
     def started(folder, recipe=RECIPE, rows=questions, by=teacher, **more):
-        return train(recipe, STUDENT, by, rows, folder, save_steps=2, **more)
+        return train(recipe, student_of(), by, rows, folder, save_steps=2, **more)
 
     return started
 

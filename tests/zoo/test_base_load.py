@@ -14,7 +14,6 @@ from transformers.utils import logging as transformers_logging
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo.base import FOLDER_VARIABLE, HASHES, HUB_ID, find_base
 from analog_bench.zoo.embedded import WEIGHTS, base_state
-from analog_bench.zoo.layers import module_path
 from analog_bench.zoo.load import load
 from analog_bench.zoo.lock import Lock
 from analog_bench.zoo.record import RECORD
@@ -134,12 +133,12 @@ def test_an_embedded_model_is_its_base_with_the_shipped_changes(loaded, shipped)
     assert {p.dtype for p in loaded.model.parameters()} == {torch.float32}
     assert loaded.model.config._attn_implementation == "sdpa"
     modules = dict(loaded.model.named_modules())
-    assert all(module_path("bert", layer.name) in modules for layer in SPEC.layers)
+    assert all(layer.path in modules for layer in SPEC.layers)
 
 
 def test_the_tokeniser_neither_cuts_nor_pads(loaded, base):
     # Transformers resets both at each call, so the backend is asked before the first one.
-    fresh = read_tokenizer({"tokenizer.json": base.tokenizer}, "bert", 512).backend_tokenizer
+    fresh = read_tokenizer({"tokenizer.json": base.tokenizer}, 512).backend_tokenizer
     assert len(fresh.encode("word " * 600).ids) == 602
     assert len(fresh.encode("word").ids) == 3
     ids = loaded.tokenizer("word " * 600)["input_ids"]
@@ -198,8 +197,8 @@ def test_the_shipped_weights_load():
 
 
 def test_a_vocabulary_makes_the_same_tokeniser_as_the_whole_file(base):
-    whole = read_tokenizer({"tokenizer.json": base.tokenizer}, "bert", 512)
-    made = read_tokenizer({"vocab.txt": base.vocabulary}, "bert", 512)
+    whole = read_tokenizer({"tokenizer.json": base.tokenizer}, 512)
+    made = read_tokenizer({"vocab.txt": base.vocabulary}, 512)
     pair = ("Où est l'Éléphant, in 1998?", "The élan: 4.5% of 東京 — don't [MASK] it!")
     ours, theirs = (
         t(*pair, return_offsets_mapping=True, return_token_type_ids=True) for t in (made, whole)
@@ -214,7 +213,7 @@ def test_a_gpt2_vocabulary_makes_gpt2s_tokeniser(tmp_path):
     trained.train([str(text)], vocab_size=300, special_tokens=["<|endoftext|>"])
     trained.save_model(str(tmp_path))
     files = {name: tmp_path / name for name in ("vocab.json", "merges.txt")}
-    ours = read_tokenizer(files, "gpt2", 1024)
+    ours = read_tokenizer(files, 1024)
     theirs = GPT2TokenizerFast.from_pretrained(tmp_path)
     sentence = "The quick dog:\n again<|endoftext|>brown foxes"
     assert ours(sentence)["input_ids"] == theirs(sentence)["input_ids"]
@@ -226,8 +225,8 @@ def test_special_tokens_must_be_in_the_vocabulary(base, tmp_path):
     config.write_text(json.dumps({"pad_token": {"content": "[NOPE]"}}))
     files = {"tokenizer.json": base.tokenizer, "tokenizer_config.json": config}
     with pytest.raises(WeightsError, match=r"pad_token '\[NOPE\]' is not in its vocabulary"):
-        read_tokenizer(files, "bert", 512)
+        read_tokenizer(files, 512)
     broken = tmp_path / "tokenizer.json"
     shutil.copyfile(base.vocabulary, broken)
     with pytest.raises(WeightsError, match="cannot make a tokeniser of"):
-        read_tokenizer({"tokenizer.json": broken}, "bert", 512)
+        read_tokenizer({"tokenizer.json": broken}, 512)

@@ -187,9 +187,10 @@ UNUSABLE = {
     "holds no weights": {"model.safetensors": None},
     "has no config.json": {"config.json": None},
     "has no tokeniser files": {"vocab.txt": None},
-    "config.json is not JSON": {"config.json": b"{"},
+    "cannot read someone/unusable-5: config.json: not JSON": {"config.json": b"{"},
     "config.json is not an object": {"config.json": b"[]"},
-    "model_type 't5' is not supported": {"config.json": b'{"model_type": "t5"}'},
+    "architectures must name T5ForQuestionAnswering": {"config.json": b'{"model_type": "t5"}'},
+    "transformers has no model_type 'brt'": {"config.json": b'{"model_type": "brt"}'},
 }
 
 

@@ -13,8 +13,7 @@ from analog_bench.zoo.hwa import float_state, is_hwa, load_hwa, ship_hwa, shippe
 from analog_bench.zoo.hwa_folder import DELTA, read_hwa_record
 from analog_bench.zoo.load import LoadedModel
 from analog_bench.zoo.record import RECORD, WEIGHTS
-from analog_bench.zoo.specs import ModelSpec
-from tests.tiny_gpt2 import architecture_of, model_of, tokenizer_of
+from tests.tiny_gpt2 import model_of, spec_of, tokenizer_of
 from tests.tiny_teacher import teacher_of
 
 RANGES = {"h.0.mlp.c_fc": (2.5,), "lm_head": (1.25, 0.3)}
@@ -24,7 +23,7 @@ IDS = torch.arange(12).view(2, 6)
 @pytest.fixture(scope="module")
 def direct():
     tokenizer = tokenizer_of()
-    spec = ModelSpec("tiny", "gpt2", "lm", "embedded", None, architecture_of(tokenizer))
+    spec = spec_of(tokenizer)
     return LoadedModel(spec, prepare(model_of(tokenizer)), tokenizer, "a" * 64)
 
 

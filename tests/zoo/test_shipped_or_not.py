@@ -7,7 +7,7 @@ import pytest
 from analog_bench.cli import main
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo import specs
-from analog_bench.zoo.load import load, mobilebert_config
+from analog_bench.zoo.load import embedded_config, load
 from analog_bench.zoo.lock import Lock
 from analog_bench.zoo.record import RECORD
 from analog_bench.zoo.specs import available, find, find_embedded
@@ -74,25 +74,33 @@ def test_what_no_package_carries(name, said):
 
 def test_the_embedded_mobilebert_has_its_models_structure():
     spec = find_embedded("mobilebert")
-    architecture, blocks = spec.architecture, spec.architecture.mobile
+    config, teacher = embedded_config("mobilebert"), embedded_config("bert")
     assert (spec.family, spec.task, spec.source) == ("mobilebert", "qa", "embedded")
-    assert blocks.trigram
-    assert blocks.shared_bottleneck
-    assert not blocks.bottleneck_attention
-    assert (blocks.embedding, blocks.normalisation) == (128, "no_norm")
-    assert 0 < blocks.bottleneck < architecture.width
-    assert blocks.feed_forwards > 1
+    assert config.trigram_input
+    assert config.key_query_shared_bottleneck
+    assert not config.use_bottleneck_attention
+    assert (config.embedding_size, config.normalization_type) == (128, "no_norm")
+    assert 0 < config.intra_bottleneck_size < config.hidden_size
+    assert config.num_feedforward_networks > 1
     # The same tokens as the teacher's, and what `take_after` asks for.
-    teacher = find_embedded("bert").architecture
-    for name in ("blocks", "width", "heads", "vocabulary", "positions"):
-        assert getattr(architecture, name) == getattr(teacher, name)
-    assert architecture.inner * blocks.feed_forwards <= teacher.inner
+    for name in (
+        *("num_hidden_layers", "hidden_size", "num_attention_heads"),
+        *("vocab_size", "max_position_embeddings"),
+    ):
+        assert getattr(config, name) == getattr(teacher, name)
+    neurons = config.intermediate_size * config.num_feedforward_networks
+    assert neurons <= teacher.intermediate_size
     # In a block two bottlenecks, four in attention, two a feed-forward network, and the way out.
-    block = 2 + 4 + 2 * blocks.feed_forwards + 1
+    block = 2 + 4 + 2 * config.num_feedforward_networks + 1
     matmuls = [layer for layer in spec.layers if layer.kind == "matmul"]
     assert len(matmuls) == 6 * block + 2
 
 
-def test_no_configuration_of_another_family():
-    with pytest.raises(WeightsError, match="family bert is no MobileBERT"):
-        mobilebert_config(find_embedded("bert").architecture)
+def test_what_is_recorded_of_an_embedded_model_is_checked(tmp_path, monkeypatch):
+    monkeypatch.setattr(specs, "CONFIGS", tmp_path)
+    with pytest.raises(WeightsError, match=r"cannot read .*structure\.json"):
+        find_embedded("bert")
+    (tmp_path / "bert").mkdir()
+    (tmp_path / "bert" / "structure.json").write_text('{"family": "bert"}')
+    with pytest.raises(WeightsError, match="missing required field `task`"):
+        find_embedded("bert")

@@ -5,20 +5,25 @@ import stat
 
 import pytest
 
+from analog_bench.codec import plain
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.zoo.architecture import Architecture
 from analog_bench.zoo.lock import Entry, Lock, LockedFile, read_lock, write_lock
 from analog_bench.zoo.specs import HUB_IDS, available, find, find_embedded
+from analog_bench.zoo.structure import LayerName, Structure
 
 NOTHING = Lock("zoo.lock.json", {}, {})
 FILES = {"config.json": LockedFile(5, "a" * 64), "model.safetensors": LockedFile(7, "b" * 64)}
-TINY_GPT2 = Architecture("gpt2", 2, 16, 2, 64, 40, 32)
-BERT_12 = Architecture("bert", 12, 768, 12, 3072, 30522, 512)
+GPT2 = Structure(
+    "gpt2", "lm", "transformer", 32, 40, ("embedding transformer.wte", "matmul lm_head")
+)
+BERT = Structure(
+    "bert", "qa", "bert", 64, 40, ("matmul bert.encoder.layer.1.x", "matmul qa_outputs")
+)
 
 
-def entry(hub_id, architecture):
-    kind = "model" if architecture else "dataset"
-    return Entry(hub_id, kind, "c" * 40, "2026-11-23", FILES, architecture)
+def entry(hub_id, structure):
+    kind = "model" if structure else "dataset"
+    return Entry(hub_id, kind, "c" * 40, "2026-11-23", FILES, structure)
 
 
 @pytest.fixture
@@ -26,8 +31,8 @@ def lock(tmp_path):
     path = tmp_path / "zoo.lock.json"
     made = Lock(path, {}, {})
     for one in (
-        entry("csarron/bert-base-uncased-squad-v1", BERT_12),
-        entry("someone/tiny", TINY_GPT2),
+        entry("csarron/bert-base-uncased-squad-v1", BERT),
+        entry("someone/tiny", GPT2),
         entry("rajpurkar/squad", None),
     ):
         made = made.with_entry(one)
@@ -46,7 +51,6 @@ def test_the_embedded_bert_has_37_matmuls_in_6_blocks():
 def test_the_embedded_distilgpt2_has_its_models_shape():
     spec = find_embedded("distilgpt2")
     assert (spec.family, spec.task, spec.source, spec.hub_id) == ("gpt2", "lm", "embedded", None)
-    assert spec.architecture.blocks == 6
     assert sum(layer.kind == "matmul" for layer in spec.layers) == 6 * 4 + 1
 
 
@@ -55,7 +59,10 @@ def test_a_locked_model_has_layers_without_config_or_network(lock):
     assert again == lock
     spec = find("bert", "hub", again)
     assert spec.hub_id == HUB_IDS["bert"]
-    assert sum(layer.kind == "matmul" for layer in spec.layers) == 12 * 6 + 1
+    assert spec.layers == (
+        LayerName("encoder.layer.1.x", "bert.encoder.layer.1.x", "matmul", 1),
+        LayerName("qa_outputs", "qa_outputs", "matmul", None),
+    )
     tiny = find("someone/tiny", "hub", again)
     assert (tiny.name, tiny.task) == ("someone/tiny", "lm")
     assert [spec.name for spec in available("hub", again)] == ["bert", "someone/tiny"]
@@ -121,7 +128,7 @@ TINY = ("models", "someone/tiny")
 @pytest.mark.parametrize(
     ("keys", "value", "said"),
     [
-        (("schema",), 2, "schema: invalid enum value 2"),
+        (("schema",), 3, "schema: invalid enum value 3"),
         (("models",), None, "missing required field `models`"),
         (("models",), [], "models: expected `object`, got `array`"),
         (("more",), 1, "unknown field `more`"),
@@ -135,14 +142,15 @@ TINY = ("models", "someone/tiny")
             r"sha256: expected `str` matching regex .*\{64\}",
         ),
         ((*TINY, "files", "config.json", "size"), -1, "size: expected `int` >= 0"),
-        ((*TINY, "architecture", "blocks"), "2", "architecture.blocks: expected `int`, got `str`"),
-        ((*TINY, "architecture", "family"), "t5", "family: invalid enum value 't5'"),
-        ((*TINY, "architecture", "family"), "mobilebert", "'mobile' belongs to"),
-        ((*TINY, "architecture"), None, "models have an architecture, data sets have none"),
+        ((*TINY, "structure", "positions"), "2", "structure.positions: expected `int`, got `str`"),
+        ((*TINY, "structure", "task"), "mt", "task: invalid enum value 'mt'"),
+        ((*TINY, "structure", "computed"), ["tile x"], "computed.* matching regex"),
+        ((*TINY, "structure", "computed"), [], "computed: expected `array` of length >= 1"),
+        ((*TINY, "architecture"), {}, "unknown field `architecture`"),
         (
-            ("datasets", "rajpurkar/squad", "architecture"),
-            {},
-            "architecture: object missing required field",
+            ("datasets", "rajpurkar/squad", "structure"),
+            plain(GPT2),
+            "data sets have no structure",
         ),
     ],
 )
@@ -152,6 +160,21 @@ def test_a_corrupt_lock_file_is_one_clear_line(lock, keys, value, said):
         read_lock(lock.path)
     assert str(lock.path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_an_older_lock_file_is_to_be_locked_again(lock):
+    document = json.loads(lock.path.read_text())
+    del document["models"]["someone/tiny"]["structure"]
+    document["models"]["someone/tiny"]["architecture"] = {"family": "gpt2", "blocks": 2}
+    lock.path.write_text(json.dumps({**document, "schema": 1}))
+    old = read_lock(lock.path)
+    with pytest.raises(
+        WeightsError, match=r"older format; lock it again: `analog-bench zoo lock"
+    ) as x:
+        find("someone/tiny", "hub", old)
+    assert str(x.value).endswith(f"zoo lock someone/tiny --revision {'c' * 40}`")
+    write_lock(old.with_entry(entry("someone/tiny", GPT2)))
+    assert find("someone/tiny", "hub", read_lock(lock.path)).task == "lm"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1', "\x00"])

@@ -10,11 +10,13 @@ from msgspec import structs
 
 from analog_bench.analog.manifest import manifest, prepare
 from analog_bench.errors import WeightsError
+from analog_bench.zoo import load as load_module
+from analog_bench.zoo.build import observe
 from analog_bench.zoo.embedded import WEIGHTS, read_tensors
 from analog_bench.zoo.load import load
 from analog_bench.zoo.record import read_record, write_record
 from analog_bench.zoo.specs import find_embedded
-from tests.tiny_gpt2 import PROSE, architecture_of, model_of, tokenizer_of
+from tests.tiny_gpt2 import PROSE, config_of, model_of, tokenizer_of
 from training.shipping import ship_whole
 
 SPEC = find_embedded("distilgpt2")
@@ -25,9 +27,17 @@ def tokenizer():
     return tokenizer_of()
 
 
-@pytest.fixture(scope="module")
-def spec(tokenizer):
-    return replace(SPEC, architecture=architecture_of(tokenizer))
+def configured(folder, config):
+    """Let the embedded DistilGPT2 have another configuration; return its specification."""
+    (folder / SPEC.name).mkdir(parents=True, exist_ok=True)
+    config.to_json_file(folder / SPEC.name / "config.json")
+    return replace(SPEC, structure=observe(config, "tiny"))
+
+
+@pytest.fixture
+def spec(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(load_module, "CONFIGS", tmp_path / "configs")
+    return configured(tmp_path / "configs", config_of(tokenizer))
 
 
 @pytest.fixture
@@ -107,12 +117,12 @@ def test_a_missing_file_or_folder_is_named(spec, shipped, tmp_path):
         loaded(spec, tmp_path / "nowhere")
 
 
-def test_weights_of_another_shape_are_refused(spec, shipped):
+def test_weights_of_another_shape_are_refused(spec, shipped, tokenizer, tmp_path):
     folder, _ = shipped
-    wider = replace(spec, architecture=structs.replace(spec.architecture, width=48, inner=96))
+    wider = configured(tmp_path / "configs", config_of(tokenizer, n_embd=48, n_inner=96))
     with pytest.raises(WeightsError, match="do not fit its architecture"):
         loaded(wider, folder)
-    more = replace(spec, architecture=structs.replace(spec.architecture, vocabulary=999))
+    more = replace(spec, structure=structs.replace(spec.structure, vocabulary=999))
     with pytest.raises(WeightsError, match=r"tokenizer.json has \d+ tokens, distilgpt2 has 999"):
         loaded(more, folder)
 

@@ -8,44 +8,29 @@ from analog_bench.report import words
 from analog_bench.report.contents import Contents
 from analog_bench.report.page.heat_map import HeatMap, heat_map, heat_picture
 from analog_bench.report.page.raw_values import StudyValues, raw_values
-from analog_bench.report.page.texts import SideBySide, texts_side_by_side
 from analog_bench.report.plots.depth_plot import depth_plots
 from analog_bench.report.plots.drift_plot import drift_plots
 from analog_bench.report.plots.figure import Figure
 from analog_bench.report.plots.noise_plot import noise_plots
 from analog_bench.report.plots.weight_plots import distribution_plots, spread_plots
+from analog_bench.report.table import Table
+from analog_bench.report.texts_table import texts_by_noise, texts_note
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a chapter.
-
-    Attributes:
-        title: Its heading.
-        lead: What it says, in a sentence or two; empty where the plots say it.
-        heat_map: Layers and conditions as coloured numbers; None where it has none.
-        figures: Plots.
-        texts: Texts side by side.
-    """
+    """A part of a chapter; `lead` is what it says where its plots do not, `texts` are by noise."""
 
     title: str
     lead: str = ""
     heat_map: HeatMap | None = None
     figures: tuple[Figure, ...] = ()
-    texts: tuple[SideBySide, ...] = ()
+    texts: tuple[tuple[str, Table], ...] = ()
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """One model.
-
-    Attributes:
-        model: Its name.
-        anchor: Name of its place on the page.
-        digital: What the digital model scored, study by study where they differ.
-        sections: Plots, maps and texts.
-        studies: The raw values.
-    """
+    """One model: what it scored as digital model, its plots and texts, and its raw values."""
 
     model: str
     anchor: str
@@ -94,9 +79,21 @@ def _sections(contents: Contents, model: str) -> tuple[Section, ...]:
             lead=drift.note("drift plot", "drift plots"),
             figures=(*drift.figures, *noise_plots(contents, model)),
         ),
-        Section("What it writes", texts=texts_side_by_side(contents, model)),
+        _texts(contents, model),
     )
     return tuple(one for one in sections if one.heat_map or one.figures or one.texts)
+
+
+def _texts(contents: Contents, model: str) -> Section:
+    studies = [study for study in contents.of_model(model) if study.writes]
+    tables = (
+        table
+        for study in studies
+        for table in texts_by_noise(study.results, study.metrics, link=contents.link).items()
+    )
+    notes = dict.fromkeys(texts_note(study.results) for study in studies)
+    pale = "What the digital model wrote the same is pale."
+    return Section("What it writes", " ".join([*notes, pale]), texts=tuple(tables))
 
 
 def _digital(contents: Contents, model: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 
 from jinja2 import DictLoader, Environment, StrictUndefined
@@ -40,7 +41,7 @@ def page(contents: Contents) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"breakable": _breakable, "date": date_text}
+    environment.filters |= {"breakable": _breakable, "date": date_text, "parted": parted}
     environment.globals["signs"] = dict(SIGNS)
     script = sources["page.js"]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -110,6 +111,15 @@ def _writing(what: str, path: Path) -> Iterator[None]:
         raise StoreError(
             f"cannot write {what} to {str(path)!r}: {why}; choose another place"
         ) from None
+
+
+def parted(text: str, digital: str) -> tuple[str, str]:
+    """Return how a text begins as far as the digital model's does, in whole words, and the rest."""
+    pairs = zip(text, digital, strict=False)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    if not same == len(text) == len(digital):
+        same = text.rfind(" ", 0, same + 1) + 1
+    return text[:same], text[same:]
 
 
 def _breakable(text: str) -> Markup:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from analog_bench.gate.verdict import FAILING, Kind
 from analog_bench.records import Result
 from analog_bench.report import words
-from analog_bench.report.contents import Contents, Judged
-from analog_bench.report.regressions import JudgedCase
+from analog_bench.report.contents import Contents, Judged, JudgedCase
 from analog_bench.report.run_summary import unmeasured_reasons
 from analog_bench.report.scores import loss, score
-from analog_bench.report.table import Cell, Column, Table, linked, tabulate
+from analog_bench.report.table import Cell, Column, Table, linked
 
 _CHANGES_AT_MOST = 12
 _WORST_AT_MOST = 4
@@ -26,11 +25,7 @@ _PACKAGES = ("aihwkit", "torch", "transformers", "numpy", "analog-bench", "pytho
 class WorstCases:
     """The cases of a model that lost most, in one metric.
 
-    Attributes:
-        model: The model.
-        metric: The metric with its unit.
-        table: Cases, the one that lost most first: its loss lies between its score and that of the
-            digital model in its study, since each study has data of its own.
+    Each is shown with the digital model's score in its study, which has data of its own.
     """
 
     model: str
@@ -43,16 +38,12 @@ class FirstScreen:
     """The first screen.
 
     Attributes:
-        headline: What it comes to, in one sentence.
         tone: `bad`, `good` or `plain`.
-        counts: Verdicts that were given with their number, and `regressed` always where anything
-            was compared.
+        counts: Verdicts with their number; `regressed` always where anything was compared.
         cases: Number of cases.
-        worst: By model.
-        worst_note: What stands in its place where it is empty.
+        worst_note: What stands in place of `worst` where that is empty.
         changes: What changed since the baseline: the verdict, by how much, which case.
-        changes_note: What was compared with what.
-        digital: The digital models against their stored scores.
+        digital: The digital models whose scores are not as stored.
         reasons: Why cases were skipped or stale, with their number.
         facts: Where and how the run was made: names and values.
     """
@@ -73,11 +64,7 @@ class FirstScreen:
 def first_screen(contents: Contents) -> FirstScreen:
     """Return the first screen of a page."""
     pairs = list(contents.pairs)
-    judged = [
-        (study, result, verdict)
-        for study, result in pairs
-        if (verdict := study.outcome_of(result)) is not None
-    ]
+    judged = contents.judged
     counts = Counter(verdict.kind for _, _, verdict in judged)
     compared = any(counts[kind] for kind in _COMPARED)
     changed = [case for kind in _CHANGED for case in judged if case[2].kind == kind]
@@ -148,35 +135,26 @@ def _worst(contents: Contents, model: str) -> Iterator[WorstCases]:
 def _worst_table(
     contents: Contents, rows: Sequence[tuple[float, Judged, Result]], *, several: bool
 ) -> Table:
-    def name(row: tuple[float, Judged, Result]) -> Cell:
-        _, study, result = row
-        within = words.names_among(study.measured)(result)
+    columns = [Column("case"), Column("")]
+    columns += [Column(header, right=True) for header in ("loss", "score", "digital")]
+    cells = []
+    for lost, study, result in rows:
+        metric, href = study.main, contents.link(result)
+        name = words.names_among(study.measured)(result)
         prefix = f"{words.one_line(study.scope.study)} · " if several else ""
-        return linked(f"{prefix}{within}", contents.link(result))
-
-    def lost(row: tuple[float, Judged, Result]) -> Cell:
-        return linked(words.loss_amount(row[0], row[1].main), contents.link(row[2]))
-
-    def scored(row: tuple[float, Judged, Result]) -> Cell:
-        _, study, result = row
-        text = words.interval_text(score(result, study.main), study.main)
-        return linked(text, contents.link(result))
-
-    def digital(row: tuple[float, Judged, Result]) -> Cell:
-        _, study, result = row
-        text = words.amount(result.digital[study.main.name], study.main)
-        return linked(text, contents.link(result))
-
-    return tabulate(
-        rows,
-        [
-            (Column("case"), name),
-            (Column(""), lambda row: Cell("", bar=max(0.0, row[0] / rows[0][0]))),
-            (Column("loss", right=True), lost),
-            (Column("score", right=True), scored),
-            (Column("digital", right=True), digital),
-        ],
-    )
+        digital = words.amount(result.digital[metric.name], metric)
+        scored = words.interval_text(score(result, metric), metric)
+        cells.append(
+            (
+                linked(f"{prefix}{name}", href),
+                Cell("", bar=max(0.0, lost / rows[0][0])),
+                *(
+                    linked(text, href)
+                    for text in (words.loss_amount(lost, metric), scored, digital)
+                ),
+            )
+        )
+    return Table(tuple(columns), tuple(cells))
 
 
 def _change(contents: Contents, case: JudgedCase) -> tuple[Cell, str, Cell]:

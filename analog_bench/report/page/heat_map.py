@@ -28,8 +28,6 @@ class HeatMap:
     """The map.
 
     Attributes:
-        message: What it says.
-        note: How to read it.
         table: A row a layer by depth; heat is the square root of the loss as a share of the
             largest, since a few layers lose far more than all others.
         loss: What the numbers are, with their unit.
@@ -217,8 +215,8 @@ def _cell(result: Result | None, study: Judged, most: float, contents: Contents)
         return Cell("")
     lost, href = loss(result, study.main), contents.link(result)
     if lost is None:
-        status: dict[str, Role] = {"broken": "broken", "skipped": "skipped"}
-        return Cell(result.status, status.get(result.status, ""), href=href)
+        role: Role = result.status if result.status != "measured" else ""
+        return Cell(result.status, role, href=href)
     verdict, scored = study.verdict_of(result), score(result, study.main)
     return Cell(
         words.loss_amount(lost, study.main),

@@ -14,18 +14,9 @@ from analog_bench.report.table import Cell, Column, Role, Table, absent
 
 @dataclass(frozen=True)
 class CaseValues:
-    """One case.
+    """One case: its scores in the main metric, facts by name, and the scores of each chip.
 
-    Attributes:
-        anchor: Name of its place on the page.
-        layers: What is perturbed.
-        condition: How.
-        score: In the main metric.
-        loss: Against digital.
-        verdict: The verdict; without text where there is none.
-        lines: What else is known, name and value.
-        chips: The digital model's scores, then those of one chip a row.
-        texts: What the first chip wrote, after what the digital model wrote; empty without texts.
+    Texts are those of the digital model, then of the first chip, each after whose they are.
     """
 
     anchor: str
@@ -41,15 +32,7 @@ class CaseValues:
 
 @dataclass(frozen=True)
 class StudyValues:
-    """The cases of one study on one model, in the order of the results file.
-
-    Attributes:
-        study: Name of the study.
-        question: What it asks.
-        data: On what.
-        loss: What the losses are, with their unit.
-        cases: The cases.
-    """
+    """The cases of one study on one model, in the order of the results file."""
 
     study: str
     question: str
@@ -74,8 +57,8 @@ def raw_values(contents: Contents, model: str) -> tuple[StudyValues, ...]:
 
 def _case(contents: Contents, study: Judged, result: Result) -> CaseValues:
     verdict = study.verdict_of(result)
-    unmeasured: dict[str, Role] = {"broken": "broken", "skipped": "skipped"}
-    kind = verdict.kind if verdict else unmeasured.get(result.status, "")
+    unmeasured: Role = result.status if result.status != "measured" else ""
+    kind = verdict.kind if verdict else unmeasured
     return CaseValues(
         anchor=contents.anchors[result.identity],
         layers=words.group_label(result.group),

@@ -13,9 +13,16 @@ from analog_bench.report import words
 from analog_bench.report.contents import Contents, Judged, is_single
 from analog_bench.report.layer_losses import FEWEST, by_depth
 from analog_bench.report.plots.chart import Spec, axis, by_kind, colour, points
-from analog_bench.report.plots.figure import Figure, Selection, file_name, select
-from analog_bench.report.scores import loss, loss_bounds, score
-from analog_bench.report.table import Cell, Column, Table, linked, tabulate
+from analog_bench.report.plots.figure import (
+    Figure,
+    Selection,
+    file_name,
+    loss_column,
+    score_column,
+    select,
+)
+from analog_bench.report.scores import loss, loss_bounds
+from analog_bench.report.table import Column, Table, tabulate
 
 _HEADROOM = 1.15
 _FIGURES_AT_MOST = 4
@@ -107,23 +114,14 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
 
 
 def _table(contents: Contents, results: Sequence[Result], metric: Metric) -> Table:
-    def to_raw(text: str, result: Result) -> Cell:
-        return linked(text, contents.link(result))
-
     return tabulate(
         by_depth(results),
         [
             (Column("depth", right=True), lambda r: str(r.facts.depth) if r.facts else ""),
             (Column("layer"), lambda r: words.one_line(r.group)),
             (Column("kind"), lambda r: r.facts.kind if r.facts else ""),
-            (
-                Column(words.metric_label(metric), right=True),
-                lambda r: to_raw(words.interval_text(score(r, metric), metric), r),
-            ),
-            (
-                Column(words.loss_label(metric), right=True),
-                lambda r: to_raw(words.loss_amount(loss(r, metric), metric), r),
-            ),
+            score_column(contents, metric, words.metric_label(metric)),
+            loss_column(contents, metric),
         ],
     )
 

@@ -12,9 +12,9 @@ from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.contents import Contents, Judged, is_single
 from analog_bench.report.plots.chart import DASHES, Spec, axis, by_weights, layer, points
-from analog_bench.report.plots.figure import Figure, Selection, file_name, select
+from analog_bench.report.plots.figure import Figure, Selection, file_name, score_column, select
 from analog_bench.report.scores import score
-from analog_bench.report.table import Cell, Column, Spelling, Table, linked, tabulate
+from analog_bench.report.table import Column, Table, tabulate
 
 _FIGURES_AT_MOST = 12
 # Of the range of what was measured: room above and below it.
@@ -69,11 +69,11 @@ def drift_plots(contents: Contents, model: str) -> Selection:
 
 
 def _figure(
-    contents: Contents, study: Judged, found: Mapping[str, list[Result]], among: Sequence[Result]
+    contents: Contents, study: Judged, results: Mapping[str, list[Result]], among: Sequence[Result]
 ) -> Figure:
     curves = [
-        _Curve(weights, tuple(sorted(found[weights], key=lambda result: result.drift_s)))
-        for weights in sorted(found, key=lambda weights: weights != "direct")
+        _Curve(weights, tuple(sorted(results[weights], key=lambda result: result.drift_s)))
+        for weights in sorted(results, key=lambda weights: weights != "direct")
     ]
     first, scope = curves[0].results[0], study.scope
     condition = words.condition_label(first, leaving_out=_NEITHER)
@@ -176,19 +176,12 @@ def _means(
 
 
 def _table(contents: Contents, curves: Sequence[_Curve], metrics: Sequence[Metric]) -> Table:
-    def scored(metric: Metric) -> Spelling[Result]:
-        def cell(result: Result) -> Cell:
-            text = words.interval_text(score(result, metric), metric)
-            return linked(text, contents.link(result))
-
-        return cell
-
     return tabulate(
         [result for curve in curves for result in curve.results],
         [
             (Column("time"), lambda result: words.time_label(result.drift_s)),
             (Column("weights"), words.weights_label),
-            *((Column(words.unit_label(metric), right=True), scored(metric)) for metric in metrics),
+            *(score_column(contents, metric, words.unit_label(metric)) for metric in metrics),
             (Column("chips", right=True), lambda result: str(len(result.initial_chips))),
         ],
     )

@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from analog_bench.records import Metric, Result
+from analog_bench.report import words
+from analog_bench.report.contents import Contents
 from analog_bench.report.plots.chart import IN_FILES, SCHEMA, Spec, config, for_file, png, svg
-from analog_bench.report.table import Table
+from analog_bench.report.scores import loss, score
+from analog_bench.report.table import Cell, Column, Spelling, Table, linked
 
 T = TypeVar("T")
 
@@ -29,13 +33,11 @@ class Figure:
     """A plot with one message.
 
     Attributes:
-        name: For a file: letters, digits and `-`.
+        name: Of its files, without an ending.
         message: What it says, one sentence taken from the data.
         note: How to read it.
         spec: Vega-Lite's specification without size, title and configuration.
         table: The same as numbers.
-        width: Pixels of the picture.
-        height: Likewise.
         href: Where the raw values of its message are; empty where its table has the links.
     """
 
@@ -90,12 +92,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Selection:
-    """The plots that a page has room for.
-
-    Attributes:
-        figures: The plots.
-        left: How many more there would be.
-    """
+    """The plots that a page has room for, and how many more are left."""
 
     figures: tuple[Figure, ...]
     left: int
@@ -130,6 +127,26 @@ def choose(by_study: Sequence[Sequence[T]], most: int) -> list[T]:
     return [
         one for n, own in enumerate(by_study) for turn, one in enumerate(own) if (turn, n) in chosen
     ]
+
+
+def score_column(
+    contents: Contents, metric: Metric, header: str
+) -> tuple[Column, Spelling[Result]]:
+    """Return the column of results' scores, each with the way to its raw values."""
+
+    def cell(result: Result) -> Cell:
+        return linked(words.interval_text(score(result, metric), metric), contents.link(result))
+
+    return Column(header, right=True), cell
+
+
+def loss_column(contents: Contents, metric: Metric) -> tuple[Column, Spelling[Result]]:
+    """Return the column of results' losses, each with the way to its raw values."""
+
+    def cell(result: Result) -> Cell:
+        return linked(words.loss_amount(loss(result, metric), metric), contents.link(result))
+
+    return Column(words.loss_label(metric), right=True), cell
 
 
 def write_figures(figures: Iterable[Figure], folder: Path) -> list[Path]:

@@ -8,9 +8,9 @@ from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.contents import Contents, Judged, is_single
 from analog_bench.report.plots.chart import DASHES, axis, by_weights, layer, points
-from analog_bench.report.plots.figure import Figure, file_name
+from analog_bench.report.plots.figure import Figure, file_name, loss_column, score_column
 from analog_bench.report.scores import bounds_cut, loss, score
-from analog_bench.report.table import Cell, Column, linked, tabulate
+from analog_bench.report.table import Column, tabulate
 
 # Of more times there is a curve.
 _TIMES_AT_MOST = 2
@@ -64,12 +64,6 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
         layer(values, points(70), y=y, x=x, color=color, href=href),
     ]
 
-    def lost(result: Result) -> Cell:
-        return linked(words.loss_amount(loss(result, metric), metric), contents.link(result))
-
-    def scored(result: Result) -> Cell:
-        return linked(words.interval_text(score(result, metric), metric), contents.link(result))
-
     return Figure(
         name=file_name(scope.model, scope.study),
         message=_message(results, metric, name),
@@ -82,8 +76,8 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
             results,
             [
                 (Column("condition"), words.condition_label),
-                (Column(words.unit_label(metric), right=True), scored),
-                (Column(words.loss_label(metric), right=True), lost),
+                score_column(contents, metric, words.unit_label(metric)),
+                loss_column(contents, metric),
             ],
         ),
         height=110 + _ROW_PIXELS * len(values),

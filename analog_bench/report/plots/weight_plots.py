@@ -206,9 +206,9 @@ def _distribution_plot(
         table=tabulate(
             bins,
             [
-                (Column("from", right=True), lambda found: f"{found[0]:.4g}"),
-                (Column("to", right=True), lambda found: f"{found[1]:.4g}"),
-                (Column("weights", right=True), lambda found: str(found[2])),
+                (Column("from", right=True), lambda edges: f"{edges[0]:.4g}"),
+                (Column("to", right=True), lambda edges: f"{edges[1]:.4g}"),
+                (Column("weights", right=True), lambda edges: str(edges[2])),
             ],
         ),
         height=_HEIGHT,

@@ -16,7 +16,7 @@ from aihwkit.simulator.parameters.enums import (
 )
 from aihwkit.simulator.presets import inference as presets_module
 
-from analog_bench.analog.fitted_ranges import Converters
+from analog_bench.analog.input_ranges import Converters
 from analog_bench.analog.rules import IDEAL
 from analog_bench.simulators.aihwkit.devices import Exact
 from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT
@@ -40,16 +40,13 @@ def tile_of(config: Any) -> str:
 
 
 def base_config(tile: str, hardware: str) -> Any:
-    """Return the configuration that a handler modifies.
+    """Return the configuration that a handler modifies; a new one at every call.
 
     Args:
         tile: The tile engine.
         hardware: A preset's name, or `ideal`: perfect converters, weights mapped by output column
             to a largest magnitude of 1, tiles of at most 512 x 512, bias in digital, devices that
             neither scatter nor drift, no compensation, no input range.
-
-    Returns:
-        An aihwkit configuration of one's own, free to change.
     """
     if hardware == TORCH_VARIANT:
         return torch_variant()

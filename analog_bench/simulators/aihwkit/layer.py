@@ -46,21 +46,10 @@ class AihwkitTiles:
 
 
 def build(linear: nn.Linear, config: Any, input_range: float | tuple[float, ...] | None) -> Any:
-    """Map a layer onto tiles, in eval mode and closed to training.
+    """Map a layer onto tiles: an `AnalogLinear`, in eval mode, closed to training, not programmed.
 
     Draws from torch's global generators (aihwkit initialises weights before it overwrites them).
-
-    Args:
-        linear: The digital layer, left as it is.
-        config: The configuration.
-        input_range: The static input range, where the configuration has one: one for all tiles of
-            the layer, or one for each, in the order of `analog_tiles`.
-
-    Returns:
-        An `AnalogLinear` with the layer's weights, not programmed yet.
-
-    Raises:
-        UsageError: The layer has another number of tiles than there are input ranges.
+    See `set_input_ranges`.
     """
     layer = AnalogLinear.from_digital(linear, config).eval().requires_grad_(False)
     if has_input_range(config):
@@ -69,11 +58,7 @@ def build(linear: nn.Linear, config: Any, input_range: float | tuple[float, ...]
 
 
 def set_input_ranges(layer: Any, input_range: float | tuple[float, ...] | None) -> None:
-    """Set the static input range of each tile of a layer.
-
-    Args:
-        layer: An `AnalogLinear` whose configuration has input ranges.
-        input_range: One for all tiles, or one for each.
+    """Set the static input range of each tile of a layer: one for all, or one for each.
 
     Raises:
         UsageError: The layer has another number of tiles than there are input ranges.
@@ -90,11 +75,7 @@ def set_input_ranges(layer: Any, input_range: float | tuple[float, ...] | None) 
 
 
 def programmed(layer: Any) -> list[Tensor]:
-    """Return what was drawn at programming: weights in the units of the layer, and drift terms.
-
-    Args:
-        layer: An `AnalogLinear` that was just programmed.
-    """
+    """Return what was drawn at programming: weights in the units of the layer, and drift terms."""
     terms = [
         term.reshape(-1).float()
         for tile in layer.analog_tiles()
@@ -105,13 +86,10 @@ def programmed(layer: Any) -> list[Tensor]:
 
 
 def release(layer: Any) -> None:
-    """Let the memory of a layer's tiles go as soon as nobody else holds the layer.
+    """Break the cycle that would keep a layer's tiles in memory.
 
     A tile and its context hold each other. Python would find that only when it next looks through
     everything it has, which beside large libraries is many chips, and gigabytes, later.
-
-    Args:
-        layer: An analog layer that is used no more.
     """
     for tile in layer.analog_tiles():
         tile.analog_ctx.analog_tile = None
@@ -119,9 +97,9 @@ def release(layer: Any) -> None:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep back two warnings that aihwkit 1.1's noise models give about their own code, row by row.
+    """Silence two warnings that aihwkit 1.1's noise models raise about their own code, row by row.
 
-    They are of changes to come in torch and numpy; tests against published formulas would notice.
+    They announce changes in torch and numpy; the tests against published formulas would notice.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Using a non-tuple sequence")

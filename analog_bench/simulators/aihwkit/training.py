@@ -34,10 +34,10 @@ _SETTLED = 1e6
 
 @dataclass(frozen=True, eq=False)
 class TileParameters:
-    """The parameters of a layer on tiles, by what they are.
+    """The parameters of layers on tiles, by what they are.
 
     Attributes:
-        weights: Weights in the tiles' normalised units, one tensor a tile.
+        weights: Weights in the tiles' normalised units, one tensor a tile; empty where frozen.
         contexts: aihwkit's handles, by which its optimisers find the tiles to clip and remap.
         ranges: Input ranges, shape (1,) a tile; empty where there are none.
         digital: What stays digital: biases and output scales.
@@ -67,9 +67,6 @@ def training_config(
         clip_sigma: Weights are clipped at so many standard deviations of their tile after every
             step (aihwkit's `LAYER_GAUSSIAN`); None leaves the preset's own clipping.
         bfloat16: Whether products are computed in bfloat16; the torch tile only.
-
-    Returns:
-        A configuration of one's own.
     """
     config = base_config(TORCH, preset)
     if modifier is not None:
@@ -92,18 +89,10 @@ def frozen(config: Any) -> Any:
 
 
 def trainable(linear: nn.Linear, config: Any, ranges: float | tuple[float, ...] | None) -> Any:
-    """Map a layer onto tiles that learn, in training mode.
+    """Map a layer onto tiles that learn, in training mode; an `AnalogLinear`.
 
-    Draws from torch's global generators.
-
-    Args:
-        linear: The digital layer, left as it is.
-        config: What `training_config` returned.
-        ranges: The first input ranges, where the configuration has them. They are learned from
-            there on, and no longer taken from data.
-
-    Returns:
-        An `AnalogLinear`.
+    Draws from torch's global generators. Input ranges, where the configuration has them, are
+    learned from `ranges` on, and not taken from data.
 
     Raises:
         UsageError: The layer has another number of tiles than there are input ranges.
@@ -137,12 +126,7 @@ def training_state(layer: Any) -> dict[str, Tensor]:
 
 
 def restore(layer: Any, state: Mapping[str, Tensor]) -> None:
-    """Put a layer back into a state that `training_state` returned.
-
-    Args:
-        layer: A layer of the same shape and configuration.
-        state: The tensors by name.
-    """
+    """Put a layer of the same configuration back into a state that `training_state` returned."""
     # First the scales, for which aihwkit sets up the gradients anew and forgets output scales.
     for path, tile in layer.named_modules():
         scales = state.get(f"{path}.mapping_scales")
@@ -169,23 +153,14 @@ def read_ranges(layer: Any) -> tuple[float, ...]:
 
 
 def write_weights(layer: Any, weight: Tensor) -> None:
-    """Write a weight onto the tiles, clipped and scaled as after an optimiser's step.
-
-    Args:
-        layer: The layer; its bias stays.
-        weight: In the units of the layer, shape (outputs, inputs).
-    """
+    """Write a weight, (outputs, inputs), onto the tiles, clipped as after an optimiser's step."""
     layer.analog_module.set_weights(weight, None)
     for tile in layer.analog_tiles():
         tile.post_update_step()
 
 
 def weight_gradient(layer: Any) -> Tensor:
-    """Return the gradient by the layer's weight from those by the torch tiles' weights.
-
-    Returns:
-        In the units of the layer, shape (outputs, inputs).
-    """
+    """Return the gradient by the layer's weight, (outputs, inputs), from the torch tiles'."""
     module = layer.analog_module
     tiles = list(layer.analog_tiles())
     # aihwkit divides a tile's gradient by its scales squared, so that in the layer's units an

@@ -46,9 +46,6 @@ def timed_ir_drop(weight: Tensor, x: Tensor, scale: float) -> tuple[Tensor, Tens
         weight: Weights between -1 and 1, shape (outputs, inputs).
         x: Inputs between -1 and 1, shape (vectors, inputs).
         scale: Scale of the drop.
-
-    Returns:
-        Both products, shape (vectors, outputs), in aihwkit's units.
     """
     io = IOParametersIRDropT(
         inp_res=1.0 / (2**8 - 2),

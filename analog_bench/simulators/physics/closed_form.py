@@ -110,12 +110,7 @@ def folded(mean: float, sigma: float) -> Moments:
 def pair(g: float, programming: tuple[float, ...], g_max: float) -> Moments:
     """Return the moments of a weight on a pair of devices, one at g and one at 0, in µS.
 
-    Each device is programmed with N(0, p(its g)²) and clamped at 0.
-
-    Args:
-        g: Conductance of the device that holds the weight.
-        programming: Polynomial p of the programming noise, µS.
-        g_max: Largest conductance, µS.
+    Each device is programmed with N(0, p(its g)²), p a polynomial in µS, and clamped at 0.
     """
     on = clamped(g * g_max, polynomial(programming, g))
     idle = clamped(0.0, programming[0])

@@ -2,23 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from analog_bench.simulators.physics.check import Check
+import torch
+from torch import Tensor
+
+from analog_bench.analog.draws import seeded, summaries
+from analog_bench.noise import (
+    Hermes,
+    Ideal,
+    InpNoise,
+    IrDrop,
+    Noise,
+    OutNoise,
+    Pcm,
+    Preset,
+    Quantise,
+    ReramCmo,
+    ReramWan2022,
+    SShape,
+)
+from analog_bench.simulators.physics import devices, periphery
 from analog_bench.simulators.physics.experiment import Experiment
-from analog_bench.simulators.physics.fact import Fact
-from analog_bench.simulators.physics.facts import facts_of, facts_without_tiles
-from analog_bench.simulators.physics.survey import Survey
+from analog_bench.simulators.physics.specimen import (
+    DAY_S,
+    SEED,
+    numbers,
+    on_chip,
+    product,
+    weights,
+)
+from analog_bench.simulators.physics.survey import CONVERTED, ROUNDING, Check, Fact, Kind, Survey
 from analog_bench.simulators.probe import probe
-from analog_bench.simulators.registry import find_simulator
-from analog_bench.simulators.versions import CPP, TORCH
+from analog_bench.simulators.registry import NO_TILE, find_simulator
+from analog_bench.simulators.trial import reason_of
+from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT
+
+EXPERIMENTS: tuple[Experiment, ...] = (*devices.EXPERIMENTS, *periphery.EXPERIMENTS)
+_OUTPUTS, _INPUTS, _VECTORS = 60, 80, 40
+_DEVICES: tuple[Noise, ...] = (Pcm(), Hermes(), ReramWan2022(), ReramCmo())
+_Compute = Callable[[Noise, str], tuple[float, ...]]
 
 
 def examine(*tiles: str) -> Survey:
-    """Look at everything: tile engines, exact facts, physics, presets, noise models.
+    """Look at everything: simulators, exact facts, physics, presets, noise models.
 
-    A tile engine that does not work has its reason, and no facts or checks. It takes seconds.
+    A simulator that does not work has its reason, and no facts or checks. It takes seconds.
 
     Args:
         *tiles: The simulators to examine; aihwkit's where none is named.
@@ -41,33 +72,77 @@ def examine(*tiles: str) -> Survey:
         return survey
     import analog_bench.simulators.aihwkit as kit
 
-    offered = kit.take_inventory()
-    return replace(
-        survey,
-        presets=offered.presets,
-        noise_models=offered.noise_models,
-        reasons=offered.reasons,
-    )
-
-
-def _facts(tiles: Sequence[str]) -> Iterator[Fact]:
-    yield from facts_without_tiles()
-    for tile in tiles:
-        yield from facts_of(tile)
+    return replace(survey, **vars(kit.take_inventory()))
 
 
 def _checks(tiles: Sequence[str]) -> Iterator[Check]:
-    if not tiles:
-        return
-    for experiment in experiments():
+    for experiment in EXPERIMENTS:
         for tile in tiles:
             if experiment.runs_on(tile):
                 yield from experiment.checks(tile)
 
 
-def experiments() -> tuple[Experiment, ...]:
-    """Return all experiments; aihwkit must load."""
-    from analog_bench.simulators.physics import converters, hermes, pcm, reram, wires
+def _facts(tiles: Sequence[str]) -> Iterator[Fact]:
+    """Yield what torch alone decides, its random numbers and a digital product, and the rest."""
+    for name, draw in (("normal", torch.randn), ("uniform", torch.rand)):
+        with seeded(SEED, torch.device("cpu")):
+            yield Fact("random numbers", name, NO_TILE, summaries(draw(5000)))
+    yield Fact("digital", "torch", NO_TILE, summaries(_inputs() @ _weight().T))
+    for tile in tiles:
+        yield from _facts_of(tile)
 
-    modules = (pcm, hermes, reram, converters, wires)
-    return tuple(found for module in modules for found in module.EXPERIMENTS)
+
+def _facts_of(tile: str) -> Iterator[Fact]:
+    simulator = find_simulator(tile)
+    preset = (Preset(TORCH_VARIANT),) if TORCH_VARIANT in simulator.presets else ()
+    later = " after a day"
+    plan: tuple[tuple[Kind, tuple[Noise, ...], _Compute, float, str], ...] = (
+        ("ideal tile", (Ideal(),), _product, ROUNDING, ""),
+        ("deterministic", (Quantise(), IrDrop(), SShape()), _product, CONVERTED, ""),
+        ("programming", _DEVICES, _fingerprint, ROUNDING, ""),
+        ("programming", _DEVICES, _drifted, ROUNDING, later),
+        ("reading", (OutNoise(), InpNoise()) if simulator.seeded else (), _product, ROUNDING, ""),
+        ("reading", preset, _aged, CONVERTED, later),
+    )
+    for kind, noises, compute, tolerance, when in plan:
+        for noise in noises:
+            if type(noise) in simulator.noises:
+                name = noise.name if isinstance(noise, Preset) else noise.NAME
+                figures, reason = _computed(compute, noise, tile)
+                yield Fact(kind, name + when, tile, figures, tolerance, reason)
+
+
+def _computed(compute: _Compute, noise: Noise, tile: str) -> tuple[tuple[float, ...], str]:
+    """Return figures, or none and the reason."""
+    try:
+        figures = compute(noise, tile)
+    except Exception as problem:  # aihwkit does not declare what its parts raise
+        return (), reason_of(problem)
+    finite = all(map(math.isfinite, figures))
+    return (figures, "") if finite else ((), "what was computed is not finite")
+
+
+def _weight() -> Tensor:
+    return numbers(_OUTPUTS, _INPUTS)
+
+
+def _inputs() -> Tensor:
+    return numbers(_VECTORS, _INPUTS).flip(0)
+
+
+def _product(noise: Noise, tile: str) -> tuple[float, ...]:
+    return summaries(product(_weight(), _inputs(), noise, tile))
+
+
+def _fingerprint(noise: Noise, tile: str) -> tuple[float, ...]:
+    with on_chip(_weight(), noise, tile) as (_, chip):
+        return chip.fingerprint
+
+
+def _drifted(noise: Noise, tile: str) -> tuple[float, ...]:
+    return summaries(weights(_weight(), noise, tile, DAY_S))
+
+
+def _aged(noise: Noise, tile: str) -> tuple[float, ...]:
+    aged = product(_weight(), _inputs(), noise, tile, drift_s=DAY_S, input_range=1.0)
+    return summaries(aged)

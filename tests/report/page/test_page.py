@@ -8,12 +8,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from markupsafe import escape
 
 from analog_bench.errors import StoreError
 from analog_bench.records import Margin
 from analog_bench.report.contents import contents_of
 from analog_bench.report.page.chapters import chapters
-from analog_bench.report.page.document import page, write_page
+from analog_bench.report.page.document import page, parted, write_page
 from analog_bench.report.page.first_screen import first_screen
 from tests.report.example_report import (
     LAYERS,
@@ -269,6 +270,30 @@ def test_every_plot_has_its_table(document, html):
         == figures
     )
     assert "NaN" not in html
+
+
+def test_texts_stand_side_by_side_and_show_where_they_part(document, html):
+    words = " ".join(document.text.split())
+    assert "Some digital " in words
+    for heading in ("direct after 1 s", "HWA after 1 s", "direct after 1 d", "HWA after 1 d"):
+        assert f" {heading} Once {SCRIPT} upon & a time, " in words
+    same = str(escape(f"Once {SCRIPT} upon & a time, "))
+    rest = str(escape(f"direct {SCRIPT} wrote 0"))
+    assert f'<span class="same">{same}</span>{rest}</p>' in html
+    assert "generation perplexity 12.5 ±6.4" in words
+
+
+@pytest.mark.parametrize(
+    ("text", "digital", "same"),
+    [
+        ("one two", "one two", "one two"),
+        ("one two", "one twin", "one "),
+        ("x", "y", ""),
+        ("", "", ""),
+    ],
+)
+def test_texts_part_at_whole_words(text, digital, same):
+    assert parted(text, digital) == (same, text.removeprefix(same))
 
 
 def test_equal_runs_give_equal_pages():

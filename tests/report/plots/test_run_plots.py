@@ -12,7 +12,6 @@ from analog_bench.report.layer_losses import spread_correlation
 from analog_bench.report.page.chapters import chapters
 from analog_bench.report.page.document import figures, page, save_figures
 from analog_bench.report.page.heat_map import heat_map, heat_picture
-from analog_bench.report.page.texts import texts_side_by_side
 from analog_bench.report.plots.chart import IN_FILES
 from analog_bench.report.plots.depth_plot import depth_plots
 from analog_bench.report.plots.drift_plot import drift_plots
@@ -20,7 +19,7 @@ from analog_bench.report.plots.figure import Selection, choose
 from analog_bench.report.plots.noise_plot import noise_plots
 from analog_bench.report.plots.weight_plots import distribution_plots, spread_plots
 from analog_bench.report.words import correlation_text
-from tests.report.example_report import LAYERS, NASTY, SCRIPT, example_run
+from tests.report.example_report import LAYERS, NASTY, example_run
 
 
 def judged(*results):
@@ -308,21 +307,6 @@ def test_conditions_are_ranked_and_cut_where_scores_end(contents):
     assert [value["name"] for value in values] == [NASTY, "pcm", "quantise"]
     assert all(0 <= value["low"] <= value["high"] <= 100 for value in values)
     assert [row[2].text for row in figure.table.rows] == ["−49.5", "−29.5", "0.0"]
-
-
-def test_texts_stand_side_by_side_and_show_where_they_part(contents):
-    (writing,) = texts_side_by_side(contents, NASTY)
-    assert writing.noise == "Some"
-    assert [[text.heading for text in row] for row in writing.rows] == [
-        ["direct after 1 s", "HWA after 1 s"],
-        ["direct after 1 d", "HWA after 1 d"],
-    ]
-    text = writing.rows[0][0]
-    assert text.same == f"Once {SCRIPT} upon & a time, "
-    assert text.rest == f"direct {SCRIPT} wrote 0"
-    assert [score for _, score in text.scores] == ["12.5 ±6.4"]
-    missing = judged(*(r for r in of_study("generation") if r.variant == "direct" or r.drift_s > 1))
-    assert texts_side_by_side(missing, NASTY)[0].rows[0][1].reason == "not asked for"
 
 
 def test_every_plot_becomes_files_of_its_own(contents, tmp_path):

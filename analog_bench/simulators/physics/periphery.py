@@ -1,4 +1,4 @@
-"""What happens around the cells at every product: noise, converters, amplifiers."""
+"""Experiments on what is around the cells: noise, converters, amplifiers, wires."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from analog_bench.noise import InpNoise, OutNoise, PcmRead, Quantise, SShape
+from analog_bench.noise import InpNoise, IrDrop, OutNoise, PcmRead, Quantise, SShape
 from analog_bench.simulators.physics.experiment import Finding, exact, experiment, spread
 from analog_bench.simulators.physics.specimen import numbers, product
+from analog_bench.simulators.versions import CPP, TORCH
 
 _VECTORS, _WIDTH = 400, 100
+_ROWS = 64
 _MANY_VECTORS = 20_000  # one draw a vector counts there
 
 
@@ -82,6 +84,41 @@ def _s_shape(tile: str) -> Iterator[Finding]:
         yield exact(f"y = 8, strength {strength:g}", float(found), 8 / (1 + strength * 0.8))
 
 
+@experiment(
+    "ir_drop",
+    "output of a full column",
+    "n (1 - c Σ(1 - (1 - j/n)²) / n), c = a(a(0.05 a - 0.2) + 0.5), a = n² / 571429 "
+    "(Rasch et al., Nat. Commun. 14, 2023)",
+    tiles=(CPP,),
+)
+def _fast_ir_drop(tile: str) -> Iterator[Finding]:
+    ones = torch.ones(1, 400)
+    n = ones.numel()
+    a = n * 0.35 * 5e-6 * n
+    c = a * (a * (0.05 * a - 0.2) + 0.5)
+    far = sum(1 - (1 - j / n) ** 2 for j in range(n))
+    for scale in (1.0, 5.0):
+        found = product(ones, ones, IrDrop(scale), tile)
+        yield exact(f"scale {scale:g}", float(found), n - scale * c * far)
+
+
+@experiment(
+    "ir_drop",
+    "charge of a full column",
+    "Thevenin equivalents of a column of wires, in closed form (see simulators/ir_drop.py)",
+    tiles=(TORCH,),
+)
+def _timed_ir_drop(tile: str) -> Iterator[Finding]:
+    # Not at the top: other simulators are examined where aihwkit is not installed.
+    import analog_bench.simulators.aihwkit as kit
+
+    x, weight = torch.linspace(0.0, 1.0, _ROWS)[None], torch.ones(2, _ROWS)
+    for scale in (1.0, 20.0):
+        found, expected = kit.timed_ir_drop(weight, x, scale)
+        # Of aihwkit's class and of the closed form; even columns are read at the bottom.
+        yield exact(f"scale {scale:g}", float(found[0, 0]), float(expected[0, 0]))
+
+
 def _step(noise: Quantise, tile: str, largest: float) -> float:
     """Return the distance of the values that a ramp comes out as."""
     ramp = torch.linspace(-largest, largest, 8191)[:, None]
@@ -93,12 +130,7 @@ def _step(noise: Quantise, tile: str, largest: float) -> float:
 
 
 EXPERIMENTS = (
-    _output_noise,
-    _input_noise,
-    _summed_input_noise,
-    _input_step,
-    _output_step,
-    _output_bound,
-    _pcm_read,
-    _s_shape,
+    *(_output_noise, _input_noise, _summed_input_noise),
+    *(_input_step, _output_step, _output_bound),
+    *(_pcm_read, _s_shape, _fast_ir_drop, _timed_ir_drop),
 )

@@ -1,0 +1,71 @@
+"""What a model is made of, recorded when it is shipped or locked. Needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeAlias, cast
+
+from msgspec import Meta, Struct
+
+Task: TypeAlias = Literal["qa", "lm"]
+LayerKind: TypeAlias = Literal["embedding", "norm", "matmul"]
+
+
+@dataclass(frozen=True)
+class LayerName:
+    """One layer.
+
+    Attributes:
+        name: Its public name, e.g. `encoder.layer.0.output.dense`.
+        path: Its module path, e.g. `bert.encoder.layer.0.output.dense`.
+        kind: `embedding`, `norm` or `matmul`; only the last can be put on tiles.
+        block: The transformer block it belongs to; None before the first and after the last.
+    """
+
+    name: str
+    path: str
+    kind: LayerKind
+    block: int | None
+
+
+class Structure(Struct, frozen=True, forbid_unknown_fields=True):
+    """A model's task, sizes and layers.
+
+    Attributes:
+        family: What transformers calls its architecture (`model_type`).
+        task: `qa` (extractive question answering) or `lm` (language modelling).
+        base: The part of it without the head, which public layer names leave out.
+        positions: Tokens an input has at most.
+        vocabulary: Number of tokens there are.
+        computed: Kind and module path of each layer, in the order in which a forward pass computes
+            them: `matmul bert.encoder.layer.0.output.dense`.
+    """
+
+    family: str
+    task: Task
+    base: str
+    positions: Annotated[int, Meta(ge=1)]
+    vocabulary: Annotated[int, Meta(ge=1)]
+    computed: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^(embedding|norm|matmul) \S+$")], ...],
+        Meta(min_length=1),
+    ]
+
+    @property
+    def layers(self) -> tuple[LayerName, ...]:
+        """Every embedding, norm and matrix multiplication, in the order of computation."""
+        return tuple(self._layer(*entry.split(" ")) for entry in self.computed)
+
+    def _layer(self, kind: str, path: str) -> LayerName:
+        name = public_name(path, self.base)
+        return LayerName(name, path, cast(LayerKind, kind), block_of(path))
+
+
+def public_name(path: str, base: str) -> str:
+    """Return the name of a layer: its module path, without the base where it is inside it."""
+    return path.removeprefix(f"{base}.") if base else path
+
+
+def block_of(path: str) -> int | None:
+    """Return the index of the transformer block that a module belongs to: its path's first."""
+    return next((int(part) for part in path.split(".") if part.isdigit()), None)
