@@ -110,8 +110,8 @@ def convert(value: Json, kind: type[T], at: str = "", **keys: Json) -> T:
         raise DocumentError(f"{at or 'the top level'}: nested too deep") from None
     except msgspec.ValidationError as problem:
         text = str(problem)
-        found = re.fullmatch(r"(.*) - at `(?:key in )?\$\.?(.*)`", text, re.DOTALL)
-        what, path = found.groups() if found else (text, "")
+        match = re.fullmatch(r"(.*) - at `(?:key in )?\$\.?(.*)`", text, re.DOTALL)
+        what, path = match.groups() if match else (text, "")
         where = ".".join(filter(None, [at, path])).replace(".[", "[") or "the top level"
         raise DocumentError(one_line(f"{where}: {what[:1].lower()}{what[1:]}")) from None
 

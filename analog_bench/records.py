@@ -1,17 +1,28 @@
-"""What came out: plain records that the engine fills, the store writes and the gate judges."""
+"""What came out: records that the engine fills, the store writes and the gate compares.
+
+These msgspec Structs are the schema of run files and journals: what a field may hold is said here
+and nowhere else. Limits such as those of `Whole` are checked where a record is read from JSON.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from statistics import fmean
+from typing import Annotated, Literal, TypeAlias
 
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from analog_bench.codec import LARGEST_WHOLE
 from analog_bench.errors import UsageError
 
-Status = Literal["measured", "skipped", "broken"]
-Identity = tuple[str, str, str]
+Status: TypeAlias = Literal["measured", "skipped", "broken"]
+Identity: TypeAlias = tuple[str, str, str]
 """What no two results of a run share: case id, study, protocol."""
+Whole: TypeAlias = Annotated[int, Meta(ge=0, le=LARGEST_WHOLE)]
+Seed: TypeAlias = Annotated[int, Meta(ge=-LARGEST_WHOLE, le=LARGEST_WHOLE)]
+NotNegative: TypeAlias = Annotated[float, Meta(ge=0)]
 
 # Chips below this index are initial chips; those from it on are confirmation chips, measured only
 # where the initial ones look changed from the baseline.
@@ -20,12 +31,11 @@ SEVERAL = "several"
 """The kind of a case's layers where it has more than one."""
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(Struct, frozen=True, forbid_unknown_fields=True):
     """A score and how to read it.
 
     Attributes:
-        name: `f1`, `em`, `cross_entropy`, ...
+        name: `f1`, `em`, `cross_entropy`, ...; its key in a file.
         unit: Unit of the score: `points`, `nats`, ...
         higher_is_better: Direction.
         margin: The change that matters scientifically, in the unit.
@@ -35,21 +45,28 @@ class Metric:
     name: str
     unit: str
     higher_is_better: bool
-    margin: float
-    version: int = 1
+    margin: NotNegative
+    version: Whole = 1
+
+    def gain(self, change: float) -> float:
+        """Return a change of the score with up for better."""
+        return change if self.higher_is_better else -change
+
+    def loss(self, score: float, digital: float) -> float:
+        """Return how much worse than digital a score is, in the unit; below 0 where better."""
+        return digital - score if self.higher_is_better else score - digital
 
 
-@dataclass(frozen=True)
-class Margin:
+class Margin(Struct, frozen=True, forbid_unknown_fields=True):
     """A study's own margin for a metric, in place of the metric's.
 
     Attributes:
-        value: The change that matters, in the metric's unit, at least 0.
-        reason: Why it differs here, in one sentence.
+        value: The change that matters in this study, in the metric's unit.
+        reason: Why it differs from the metric's own, in one sentence.
     """
 
-    value: float
-    reason: str
+    value: NotNegative
+    reason: Annotated[str, Meta(pattern=r"\S")]
 
     def __post_init__(self) -> None:
         if not 0 <= self.value < math.inf:
@@ -58,8 +75,7 @@ class Margin:
             raise UsageError("a study's own margin needs a written reason: Margin(value, reason)")
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(Struct, frozen=True, forbid_unknown_fields=True):
     """What the results of one study on one model share.
 
     Attributes:
@@ -76,9 +92,14 @@ class Scope:
     model: str
     question: str
     data: str
-    examples: int
+    examples: Whole
     main_metric: str
     margins: dict[str, Margin]
+
+    @property
+    def study_and_model(self) -> tuple[str, str]:
+        """What the results of a group share."""
+        return self.study, self.model
 
     def metrics(self, known: Mapping[str, Metric], scored: Iterable[str]) -> tuple[Metric, ...]:
         """Return the metrics of scores, the main one first, with the margins that count here.
@@ -95,13 +116,12 @@ class Scope:
         )
 
 
-@dataclass(frozen=True)
-class Measurement:
+class Measurement(Struct, frozen=True, forbid_unknown_fields=True):
     """One chip's scores.
 
     Attributes:
-        chip: Index of the chip.
-        scores: Metric name to score over all examples.
+        chip: Index of the chip; from 1000 on it is a confirmation chip.
+        scores: Metric name to score over all examples; the same metrics on every chip of a case.
         per_example: Metric name to one score an example, in the order of the data set.
         fingerprint: Summaries of what was programmed, layer by layer; empty where nothing is drawn
             once a chip.
@@ -110,7 +130,7 @@ class Measurement:
             task is not to write.
     """
 
-    chip: int
+    chip: Whole
     scores: dict[str, float]
     per_example: dict[str, tuple[float, ...]]
     fingerprint: tuple[float, ...]
@@ -118,8 +138,7 @@ class Measurement:
     texts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Histogram:
+class Histogram(Struct, frozen=True, forbid_unknown_fields=True):
     """How numbers are spread: counts in bins of equal width.
 
     Attributes:
@@ -130,11 +149,10 @@ class Histogram:
 
     low: float
     high: float
-    counts: tuple[int, ...]
+    counts: tuple[Whole, ...]
 
 
-@dataclass(frozen=True)
-class LayerFacts:
+class LayerFacts(Struct, frozen=True, forbid_unknown_fields=True):
     """What is known of a case's layers without running anything.
 
     Attributes:
@@ -149,9 +167,9 @@ class LayerFacts:
             and where it is not known.
     """
 
-    depth: int
+    depth: Whole
     kind: str
-    weights: int
+    weights: Whole
     weight_std: float
     weight_max: float
     coverage_weights: float
@@ -164,8 +182,7 @@ class LayerFacts:
         return self.weight_max / self.weight_std if self.weight_std > 0 else None
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything measured for one case.
 
     Attributes:
@@ -173,12 +190,12 @@ class Result:
         study: Name of the study.
         model: Name of the model.
         group: The case's layers, by their short name.
-        noise: The noise, as `parse_noise` reads it.
+        noise: The noise, as `parse_noise` reads it, such as `white_output:std=1`.
         drift_s: Seconds since programming.
-        tile: Tile engine, `none` where the noise needs no tile.
-        hardware: Hardware preset the tiles start from.
-        variant: `direct` or `hwa`.
-        case_version: `Case.version`.
+        tile: Tile engine, `torch` or `cpp`; `none` where the noise needs no tile.
+        hardware: Hardware preset the tiles start from; `ideal` adds nothing.
+        variant: Whose weights: `direct` or `hwa`.
+        case_version: `Case.version`, raised when the meaning of the case changes.
         protocol: Fingerprint of data, tokeniser, lengths and metric versions.
         weights: Fingerprint of the digital weights.
         seed: The run's seed.
@@ -186,9 +203,9 @@ class Result:
         reason: Why, for the latter two.
         digital: Scores of the digital model on the same examples.
         chance: What guessing scores on the same examples; empty where that is not known.
-        chips: One measurement a chip.
+        chips: One measurement a chip, none twice; empty unless measured.
         facts: What is known of the layers.
-        digital_texts: The texts that the digital model wrote, likewise.
+        digital_texts: The texts that the digital model wrote, as in `Measurement.texts`.
     """
 
     case_id: str
@@ -200,22 +217,27 @@ class Result:
     tile: str
     hardware: str
     variant: str
-    case_version: int
+    case_version: Whole
     protocol: str
     weights: str
-    seed: int
+    seed: Seed
     status: Status
     reason: str
     digital: dict[str, float]
     chance: dict[str, float]
     chips: tuple[Measurement, ...]
-    facts: LayerFacts | None = field(default=None)
+    facts: LayerFacts | None = None
     digital_texts: tuple[str, ...] = ()
 
     @property
     def identity(self) -> Identity:
         """What no two results of a run share: case id, study, protocol."""
         return self.case_id, self.study, self.protocol
+
+    @property
+    def study_and_model(self) -> tuple[str, str]:
+        """What the results of a group share."""
+        return self.study, self.model
 
     @property
     def scored(self) -> tuple[str, ...]:
@@ -233,33 +255,23 @@ class Result:
         """Fresh chips, measured to confirm what the initial ones made suspicious."""
         return tuple(chip for chip in self.chips if chip.chip >= FIRST_CONFIRMATION_CHIP)
 
+    def scores(self, metric: str) -> tuple[float, ...]:
+        """Return the scores of the initial chips; empty where one of them has none."""
+        scores = [chip.scores.get(metric) for chip in self.initial_chips]
+        known = tuple(score for score in scores if score is not None)
+        return known if len(known) == len(scores) else ()
 
-def as_plain(result: Result) -> dict[str, Any]:
-    """Return a result as nested dictionaries and tuples, as one process hands it to another."""
-    return asdict(result)
+    def score(self, metric: str) -> float | None:
+        """Return the mean score over the initial chips; None where one of them has none."""
+        scores = self.scores(metric)
+        return fmean(scores) if scores else None
 
+    def losses(self, metric: Metric) -> tuple[float, ...]:
+        """Return how much worse than digital each initial chip is, as `Metric.loss` has it.
 
-def from_plain(plain: Mapping[str, Any]) -> Result:
-    """Return the result that `as_plain` was given."""
-    return Result(
-        **{
-            **plain,
-            "chips": tuple(Measurement(**chip) for chip in plain["chips"]),
-            "facts": _facts_from_plain(plain["facts"]),
-        }
-    )
-
-
-def _facts_from_plain(plain: Mapping[str, Any] | None) -> LayerFacts | None:
-    if plain is None:
-        return None
-    histogram = plain["histogram"]
-    return LayerFacts(
-        **{**plain, "histogram": Histogram(**histogram) if histogram is not None else None}
-    )
-
-
-def scope_from_plain(plain: Mapping[str, Any]) -> Scope:
-    """Return the scope whose `asdict` this is."""
-    margins = {name: Margin(**margin) for name, margin in plain["margins"].items()}
-    return Scope(**{**plain, "margins": margins})
+        Empty where digital or one of the chips has no score in the metric.
+        """
+        digital = self.digital.get(metric.name)
+        if digital is None:
+            return ()
+        return tuple(metric.loss(score, digital) for score in self.scores(metric.name))

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, get_args
 
+from msgspec import structs
+
 from analog_bench.case import Case, Variant
 from analog_bench.errors import LayerError, did_you_mean
 from analog_bench.noise import Noise
@@ -99,10 +101,10 @@ class Study:
     margins: Mapping[str, Margin] = field(default_factory=dict)
     prompt: str | None = None
 
-    def judged(self, metric: Metric) -> Metric:
+    def with_own_margin(self, metric: Metric) -> Metric:
         """Return the metric with the margin that counts in this study."""
         own = self.margins.get(metric.name)
-        return metric if own is None else replace(metric, margin=own.value)
+        return metric if own is None else structs.replace(metric, margin=own.value)
 
 
 class LayerName(Protocol):

@@ -6,11 +6,11 @@ import shlex
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import typer
+from msgspec.structs import replace
 
 from analog_bench.cli import app, main
 from analog_bench.store.run_file import write_run

@@ -169,7 +169,7 @@ def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result
     from analog_bench.session.measuring import measure_case
     from analog_bench.session.model_cache import ModelCache
     from analog_bench.simulators.registry import find_simulator
-    from analog_bench.store.run import settled
+    from analog_bench.store.run import storable
 
     models = ModelCache(settings, workers=1)
     console = Console(stderr=True)
@@ -183,5 +183,5 @@ def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result
     ):
         if case.noise.WHERE == "tile":
             find_simulator(case.tile).require()
-        results.append(settled(measure_case(models, study, case).result))
+        results.append(storable(measure_case(models, study, case).result))
     return results

@@ -230,7 +230,7 @@ def show_progress(console: Console | None = None) -> Iterator[Callable[[str, str
 
 def _note_plan(plan: Plan) -> None:
     """Write down what is compared, so that a resumed comparison is of the same."""
-    from analog_bench.store.document import DocumentError, load
+    from analog_bench.codec import DocumentError, read_json
 
     noted = {
         "releases": [asdict(release) for release in plan.releases],
@@ -242,7 +242,7 @@ def _note_plan(plan: Plan) -> None:
         _write(path, noted)
         return
     try:
-        there: Any = load(path).value
+        there: Any = read_json(path)
     except FileNotFoundError:
         raise UsageError(f"{str(plan.folder)!r} holds no comparison to resume") from None
     except (OSError, DocumentError) as problem:
@@ -257,7 +257,7 @@ def _note_plan(plan: Plan) -> None:
 
 def _write(path: Path, plain: Any) -> None:
     from analog_bench.atomic_file import write_atomic
-    from analog_bench.store.layout import layout
+    from analog_bench.codec import layout
 
     try:
         write_atomic(path, layout(plain))

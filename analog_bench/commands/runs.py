@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -52,11 +51,11 @@ def compare(
     """
     refuse_together(json=as_json, markdown=markdown)
     # Not at the top: other verbs need no scipy.
-    from analog_bench.gate.comparison import compare_runs
+    from analog_bench.gate.run_comparison import compare_runs
     from analog_bench.report.as_json import comparison_plain
     from analog_bench.report.comparison_table import comparison_table
     from analog_bench.report.markdown import markdown as in_markdown
-    from analog_bench.store.run_folder import read_runs
+    from analog_bench.store.run_file import read_runs
 
     comparison = compare_runs(read_runs(old), read_runs(new))
     if as_json:
@@ -111,7 +110,7 @@ def report(
     from analog_bench.report.ci_summaries import step_summary
     from analog_bench.report.contents import judged_contents
     from analog_bench.report.page.document import save_figures, write_page
-    from analog_bench.store.run_folder import read_runs
+    from analog_bench.store.run_file import read_runs
 
     if markdown and output is not None:
         raise UsageError("--markdown prints and writes no page; leave out --output")
@@ -148,18 +147,19 @@ def update(
 
     pytest's --update-baselines also measures the fresh chips that confirm a suspicion.
     """
+    from analog_bench.codec import plain
     from analog_bench.gate.judge import StoredBaselines, judge_groups
     from analog_bench.report.run_summary import stored_changes
     from analog_bench.session.recorder import store_baselines
     from analog_bench.store.baseline import Provenance
-    from analog_bench.store.run_folder import read_runs
+    from analog_bench.store.run_file import read_runs
 
     run = read_runs(results)
     # Before they are replaced.
     verdicts = judge_groups(run.groups, StoredBaselines(root)).cases
     changes = store_baselines(run.groups, Provenance.of(run.manifest), root)
     if as_json:
-        print_json([asdict(change) for change in changes])
+        print_json([plain(change) for change in changes])
         return
     kinds = {(which, verdict.metric): verdict.kind for which, verdict in verdicts.items()}
     print_blocks([stored_changes(changes, kinds)], soft_wrap=True)
@@ -189,7 +189,7 @@ def _page_beside(results: Path) -> Path:
 
 def _replaces_results(page: Path, results: Path) -> bool:
     """Whether writing the page would overwrite a run: this one, one of the folder, or another."""
-    from analog_bench.store.run_folder import run_files
+    from analog_bench.store.run_file import run_files
 
     # Writing follows links.
     target = page.resolve()

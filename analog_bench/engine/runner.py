@@ -6,11 +6,12 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
 import torch
+from msgspec import structs
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import Chip, install
@@ -174,7 +175,7 @@ class Runner:
         more = self.measure(case, chips)
         if result.status != "measured" or more.status != "measured":
             return result if result.status != "measured" else more
-        return replace(result, chips=(*result.chips, *more.chips))
+        return structs.replace(result, chips=(*result.chips, *more.chips))
 
     def skipped(self, case: Case, reason: str) -> Result:
         """Return the result of a case that this environment cannot measure."""

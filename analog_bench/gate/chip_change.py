@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from analog_bench.errors import UsageError
 from analog_bench.gate.pairing import pair_chips
 from analog_bench.gate.significance import Effect, paired_effect, welch_effect
@@ -33,9 +35,7 @@ class ChipChange:
 
     def gain(self, metric: Metric) -> Effect:
         """Return the effect with up for better."""
-        if metric.higher_is_better:
-            return self.effect
-        return replace(self.effect, change=-self.effect.change)
+        return replace(self.effect, change=metric.gain(self.effect.change))
 
 
 def initial_change(result: Result, entry: CaseEntry, metric: Metric) -> ChipChange:
@@ -81,7 +81,7 @@ def _change(
     new = {chip.chip: chip.scores[metric.name] for chip in measured}
     old = {chip.chip: chip.scores[metric.name] for chip in stored}
     pairing = pair_chips(
-        replace(result, chips=tuple(measured)), replace(entry, chips=tuple(stored))
+        structs.replace(result, chips=tuple(measured)), structs.replace(entry, chips=tuple(stored))
     )
     if pairing.chips:
         effect = paired_effect([_difference(new[chip], old[chip]) for chip in pairing.chips])

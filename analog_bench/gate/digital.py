@@ -52,7 +52,7 @@ def judge_digital(
     if name not in entry.scores:
         return uncompared("new", metric, f"the digital baseline holds no {name}")
     change = score - entry.scores[name]
-    gain = change if metric.higher_is_better else -change
+    gain = metric.gain(change)
     allowed = f"{tolerance:.4g} {metric.unit} may lie between torch releases"
     kind: Kind = "equivalent"
     if abs(change) <= RESOLUTION:

@@ -73,8 +73,8 @@ class EarlierRun:
         return next(same, next(iter(entries), None))
 
     def _results(self, scope: Scope, variant: str) -> list[Result]:
-        key = (scope.study, scope.model, variant)
-        return [r for r in self.run.results if (r.study, r.model, r.variant) == key]
+        own = (r for r in self.run.results if r.study_and_model == scope.study_and_model)
+        return [result for result in own if result.variant == variant]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Judgement:
 
     def digital_of(self, scope: Scope) -> Mapping[str, Verdict]:
         """Return the verdicts on a digital model by metric."""
-        return self.digital.get((scope.study, scope.model), {})
+        return self.digital.get(scope.study_and_model, {})
 
 
 def judge_groups(groups: Sequence[Group], baselines: Baselines) -> Judgement:
@@ -113,11 +113,11 @@ def judge_groups(groups: Sequence[Group], baselines: Baselines) -> Judgement:
             family = [result for result in group.results if result.variant == variant]
             entries = [stored.find(result.case_id, result.protocol) for result in family]
             provenances.update(entry.provenance for entry in entries if entry is not None)
-            verdicts = judge_family(list(zip(family, entries, strict=True)), group.metrics[0])
+            verdicts = judge_family(list(zip(family, entries, strict=True)), group.main)
             for result, verdict in zip(family, verdicts, strict=True):
                 cases[result.identity] = verdict
         if group.digital is not None:
-            digital[group.scope.study, group.scope.model] = _judge_digital(group, baselines)
+            digital[group.scope.study_and_model] = _judge_digital(group, baselines)
     return Judgement(cases, digital, frozenset(provenances))
 
 
@@ -152,5 +152,5 @@ def outcomes(groups: Iterable[Group], judgement: Judgement | None) -> list[tuple
         (result, verdict)
         for group in groups
         for result in group.results
-        if (verdict := outcome(result, verdicts.get(result.identity), group.metrics[0])) is not None
+        if (verdict := outcome(result, verdicts.get(result.identity), group.main)) is not None
     ]

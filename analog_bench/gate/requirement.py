@@ -36,15 +36,15 @@ class Requirement:
         scores = [chip.scores[name] for chip in result.initial_chips if name in chip.scores]
         if digital is None or not scores:
             return ""
-        sign = 1 if self.metric.higher_is_better else -1
-        drop = mean_interval([sign * (digital - score) for score in scores])
+        drop = mean_interval([self.metric.loss(score, digital) for score in scores])
         if drop.centre <= self.most:
             return ""
         spread = "" if drop.half_width is None else f" ±{drop.half_width:.3g}"
         chips = "1 chip" if len(scores) == 1 else f"{len(scores)} chips"
         return (
             f"{name} lies {drop.centre:.4g}{spread} {self.metric.unit} "
-            f"{'below' if sign > 0 else 'above'} digital ({digital:.4g}) on {chips}; "
+            f"{'below' if self.metric.higher_is_better else 'above'} digital ({digital:.4g}) "
+            f"on {chips}; "
             f"--max-drop allows {self.most:g}"
         )
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from msgspec import Struct
+
 from analog_bench.atomic_file import write_atomic
+from analog_bench.codec import compact, convert, read_json
 from analog_bench.errors import StoreError
 from analog_bench.history.row import COLUMNS, Row, SqlType, rows_of, run_id_of
-from analog_bench.store.document import load
-from analog_bench.store.layout import one_line
-from analog_bench.store.schema import manifest_from_json, run_from_json
+from analog_bench.store.run import Manifest
+from analog_bench.store.run_file import run_from_json
 
 Table: TypeAlias = Any
 """A pyarrow table with the columns of `COLUMNS`."""
@@ -71,6 +73,10 @@ def sources_of(paths: Sequence[Path]) -> Sources:
     return sources
 
 
+class _Headed(Struct):
+    manifest: Manifest
+
+
 def read_unknown_run(path: Path, known: Collection[str]) -> Table | None:
     """Read a run file as a table; None where the id of its run is known already.
 
@@ -78,8 +84,9 @@ def read_unknown_run(path: Path, known: Collection[str]) -> Table | None:
         StoreError: It is missing or does not follow the schema.
     """
     try:
-        document = load(path)
-        if run_id_of(manifest_from_json(document.field("manifest"))) in known:
+        document = read_json(path)
+        # A run that is known need not be of a schema that this release reads.
+        if run_id_of(convert(document, _Headed).manifest) in known:
             return None
         return table_of(rows_of(run_from_json(document), path.stem))
     except FileNotFoundError:
@@ -171,4 +178,4 @@ def _parquet(table: Table) -> bytes:
 
 
 def _jsonl(table: Table) -> bytes:
-    return b"".join(map(one_line, table.to_pylist()))
+    return b"".join(map(compact, table.to_pylist()))

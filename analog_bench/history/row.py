@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+from msgspec.structs import replace
+
+from analog_bench.codec import plain
 from analog_bench.gate.chip_change import draws_nothing
 from analog_bench.gate.robustness import (
     DAY_S,
@@ -114,7 +117,7 @@ def rows_of(run: Run, name: str) -> Iterator[Row]:
 
 def run_id_of(manifest: Manifest) -> str:
     """Return a fingerprint of a run, 12 hexadecimal digits: two runs may share a name."""
-    words = json.dumps(asdict(manifest), sort_keys=True, default=dict)
+    words = json.dumps(plain(manifest), sort_keys=True)
     return hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:_ID_DIGITS]
 
 

@@ -45,9 +45,8 @@ class Conclusion:
     @property
     def gains(self) -> tuple[float, ...]:
         """What the best gains over the default on each chip; above 0 is better."""
-        sign = 1.0 if self.metric.higher_is_better else -1.0
         return tuple(
-            sign * (new - old)
+            self.metric.gain(new - old)
             for new, old in zip(self.best_scores, self.default_scores, strict=False)
         )
 

@@ -210,7 +210,7 @@ class _TrainingLoop:
         now = self.standing
         with learner.tiles.digital() as ranges:
             scores = self._validate(ranges)
-            gain = (scores.mean - now.best) * (1 if self._data.metric.higher_is_better else -1)
+            gain = self._data.metric.gain(scores.mean - now.best)
             if gain > 0:
                 now.best, now.best_step, now.waited = scores.mean, now.step, 0
                 self.save_best(self._changed_parameters(), ranges)

@@ -33,8 +33,8 @@ from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures
     task,
 )
 from analog_bench.plugin.junit import JUnit
-from analog_bench.plugin.options import add_options, read_settings
 from analog_bench.plugin.results import RESUMED, Results
+from analog_bench.plugin.run_options import add_options, read_settings
 from analog_bench.plugin.selection import ON_DEMAND_MARK, case_of
 from analog_bench.plugin.terminal import TerminalReporter
 from analog_bench.session.recorder import Recorder, by_identity

@@ -12,8 +12,8 @@ import pytest
 
 from analog_bench.errors import BenchError
 from analog_bench.plugin.fixtures import EARLIER_RESULTS, PROPERTY
-from analog_bench.session.conclusion import Conclusion, conclude
 from analog_bench.session.recorder import Record, Recorder, by_identity
+from analog_bench.session.run_conclusion import Conclusion, conclude
 
 if TYPE_CHECKING:
     from analog_bench.gate.verdict import Verdict

@@ -157,9 +157,5 @@ def spread_correlation(results: Iterable[Result], metric: Metric) -> SpreadCorre
 
 
 def _chip_losses(result: Result, metric: Metric) -> dict[int, float]:
-    sign = 1.0 if metric.higher_is_better else -1.0
-    losses = {
-        chip.chip: sign * (result.digital[metric.name] - chip.scores[metric.name])
-        for chip in result.initial_chips
-    }
-    return {chip: lost for chip, lost in losses.items() if math.isfinite(lost)}
+    losses = zip(result.initial_chips, result.losses(metric), strict=True)
+    return {chip.chip: lost for chip, lost in losses if math.isfinite(lost)}

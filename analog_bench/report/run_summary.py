@@ -10,7 +10,7 @@ from analog_bench.gate.verdict import Kind, Verdict
 from analog_bench.records import Identity, Metric, Result
 from analog_bench.report import words
 from analog_bench.report.table import Cell, Line, Paragraph, line
-from analog_bench.store.change import Change
+from analog_bench.store.baseline import Change
 
 _LISTED_AT_MOST = 20
 

@@ -14,9 +14,8 @@ def score(result: Result, metric: Metric) -> Interval | None:
     Returns:
         In the metric's unit; None where a chip has no such score.
     """
-    scores = [chip.scores.get(metric.name) for chip in result.initial_chips]
-    known = [one for one in scores if one is not None]
-    return mean_interval(known) if known and len(known) == len(scores) else None
+    scores = result.scores(metric.name)
+    return mean_interval(scores) if scores else None
 
 
 def loss(result: Result, metric: Metric) -> float | None:
@@ -24,7 +23,7 @@ def loss(result: Result, metric: Metric) -> float | None:
     measured, digital = score(result, metric), result.digital.get(metric.name)
     if measured is None or digital is None:
         return None
-    return _worsening(digital, measured.centre, metric)
+    return metric.loss(measured.centre, digital)
 
 
 def loss_bounds(result: Result, metric: Metric) -> tuple[float, float] | None:
@@ -32,7 +31,7 @@ def loss_bounds(result: Result, metric: Metric) -> tuple[float, float] | None:
     measured, digital = score(result, metric), result.digital.get(metric.name)
     if measured is None or digital is None:
         return None
-    low, high = sorted(_worsening(digital, end, metric) for end in bounds_cut(measured, metric))
+    low, high = sorted(metric.loss(end, digital) for end in bounds_cut(measured, metric))
     return low, high
 
 
@@ -47,7 +46,3 @@ def bounds_cut(interval: Interval, metric: Metric) -> tuple[float, float]:
     low, high = interval.bounds or (interval.centre, interval.centre)
     most = max(100.0, interval.centre) if metric.unit == "points" else math.inf
     return max(min(0.0, interval.centre), low), min(most, high)
-
-
-def _worsening(digital: float, measured: float, metric: Metric) -> float:
-    return digital - measured if metric.higher_is_better else measured - digital

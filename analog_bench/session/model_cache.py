@@ -9,15 +9,15 @@ import torch
 
 from analog_bench.analog.manifest import prepare
 from analog_bench.case import Case, Variant
+from analog_bench.codec import Json
 from analog_bench.engine.runner import Runner, Scores
 from analog_bench.records import Metric
 from analog_bench.session.cases import asked_name, spec_of
 from analog_bench.session.inputs import check_source, make_generation, make_task
 from analog_bench.session.settings import Settings
 from analog_bench.simulators.probe import probe
-from analog_bench.store.baseline import CaseBaseline, DigitalBaseline
-from analog_bench.store.baseline_file import read_cases, read_digital
-from analog_bench.store.document import Json
+from analog_bench.store.baseline import CaseBaseline
+from analog_bench.store.baseline_file import read_cases
 from analog_bench.study import Budget, Study
 from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.task import Task
@@ -47,7 +47,6 @@ class ModelCache:
         self._runners: dict[tuple[_Key, Variant], Runner] = {}
         self._scores: dict[_Key, Scores] = {}
         self._baselines: dict[tuple[str, str, str], CaseBaseline] = {}
-        self._digital: dict[str, DigitalBaseline] = {}
         if workers > 1:
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
 
@@ -143,7 +142,7 @@ class ModelCache:
     def metric(self, study: Study, model: str) -> Metric:
         """Return the metric that a study's verdicts on a model are about, with its margin there."""
         kind = self._spec(model).task if study.prompt is None else "generation"
-        return study.judged(METRICS_OF[kind][0])
+        return study.with_own_margin(METRICS_OF[kind][0])
 
     def case_baseline(self, case: Case) -> CaseBaseline:
         """Return the stored results that a case belongs to.
@@ -155,16 +154,6 @@ class ModelCache:
         if key not in self._baselines:
             self._baselines[key] = read_cases(self.settings.baselines, *key)
         return self._baselines[key]
-
-    def digital_baseline(self, model: str) -> DigitalBaseline:
-        """Return the stored digital scores of a model.
-
-        Raises:
-            BaselineError: The file is corrupt.
-        """
-        if model not in self._digital:
-            self._digital[model] = read_digital(self.settings.baselines, model)
-        return self._digital[model]
 
     def _key(self, study: Study, model: str) -> _Key:
         return model, self.budget(study, model).examples, self.settings.prompt_of(study)

@@ -11,6 +11,7 @@ from analog_bench.engine.pace import Pace
 from analog_bench.errors import UsageError
 from analog_bench.records import Identity, Result
 from analog_bench.session.model_cache import ModelCache
+from analog_bench.store.baseline_file import read_digital
 from analog_bench.study import Study
 
 
@@ -48,7 +49,7 @@ def preflight(
     # Sorted by model, so that each is loaded once.
     for (model, _, _), (study, cases) in sorted(families.items(), key=lambda item: item[0]):
         models.case_baseline(cases[0])
-        models.digital_baseline(model)
+        read_digital(models.settings.baselines, model)
         models.task(study, model)
         if not models.missing_weights(cases[0]):
             models.loaded(model, cases[0].variant)

@@ -5,29 +5,32 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from analog_bench.codec import convert, plain
 from analog_bench.errors import StoreError
-from analog_bench.records import Identity, Result, Scope, from_plain, scope_from_plain
+from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.settings import Settings
-from analog_bench.store.baseline import DigitalEntry, Provenance
+from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
-from analog_bench.store.change import Change
-from analog_bench.store.environment import checkout_commit, collect_environment
+from analog_bench.store.environment import (
+    checkout_commit,
+    collect_environment,
+    resume_conflicts,
+)
 from analog_bench.store.journal import Journal
 from analog_bench.store.journal_file import newest_interrupted
-from analog_bench.store.run import Group, Manifest, Run
+from analog_bench.store.run import Group, Manifest, Run, groups_of
 from analog_bench.store.run_file import write_run
-from analog_bench.store.soundness import what_differs
 from analog_bench.tasks.metrics import METRICS
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(Struct, frozen=True):
     """One case's result on its way from the test to the session.
 
     Attributes:
@@ -41,14 +44,11 @@ class Record:
     @property
     def mean_score(self) -> float | None:
         """Mean of the main metric over the initial chips; None where one of them has no score."""
-        metric, chips = self.scope.main_metric, self.result.initial_chips
-        if not chips or not all(metric in chip.scores for chip in chips):
-            return None
-        return fmean(chip.scores[metric] for chip in chips)
+        return self.result.score(self.scope.main_metric)
 
     def as_plain(self) -> dict[str, Any]:
         """Return the record as plain values, which xdist carries from a worker to the session."""
-        return asdict(self)
+        return plain(self)
 
     def as_words(self) -> list[tuple[str, str]]:
         """Return the facts of the result that other programs read as properties of its test."""
@@ -120,32 +120,30 @@ class Recorder:
                 "one without --resume, or name its file with --json"
             )
         journal = Journal.resume(run_file)
-        differs = what_differs(journal.held.manifest, self._started)
-        if differs:
+        conflicts = resume_conflicts(journal.held.manifest, self._started)
+        if conflicts:
             journal.close()
             raise StoreError(
-                f"cannot resume {str(run_file)!r}, its numbers would not go together: {differs}"
+                f"cannot resume {str(run_file)!r}, its numbers would not go together: {conflicts}"
             )
         self._journal = journal
         first = journal.held.manifest
         self._started = replace(self._started, created=first.created, command=first.command)
         for entry in journal.held.entries:
-            record = Record(entry.result, scope_from_plain(entry.record))
+            record = Record(entry.result, entry.scope)
             self._records[record.result.identity] = record
 
-    def add(self, plain: Mapping[str, Any]) -> Record:
+    def add(self, sent: Mapping[str, Any]) -> Record:
         """Take a record in; it is on the disk when this returns.
 
         Raises:
             StoreError: It cannot be written.
         """
-        record = Record(from_plain(plain["result"]), scope_from_plain(plain["scope"]))
+        record = convert(sent, Record)
         self._records[record.result.identity] = record
         self.begin()
         if self._journal is not None:
-            result = record.result
-            named = {name: METRICS[name] for name in result.scored}
-            self._journal.append(result, named, asdict(record.scope))
+            self._journal.append(record.result, record.scope)
         return record
 
     def manifest(self) -> Manifest:
@@ -183,19 +181,10 @@ class Recorder:
         manifest = self.manifest()
         return store_baselines(self.groups(), Provenance.of(manifest), self.settings.baselines)
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> tuple[Group, ...]:
         """Return the results by study and model."""
-        found: dict[tuple[str, str], list[Record]] = {}
-        for record in self._records.values():
-            found.setdefault((record.scope.study, record.scope.model), []).append(record)
-        return [
-            Group(
-                scope=records[0].scope,
-                results=tuple(record.result for record in records),
-                metrics=records[0].scope.metrics(METRICS, records[0].result.digital),
-            )
-            for records in found.values()
-        ]
+        scopes = {record.scope.study_and_model: record.scope for record in self._records.values()}
+        return groups_of(scopes.values(), self.results, METRICS)
 
 
 def _command_line() -> str:

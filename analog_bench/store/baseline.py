@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from statistics import fmean
 
-from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Result
-from analog_bench.store.change import Change
-from analog_bench.store.run import Manifest, settled
+from msgspec import Struct
+from msgspec.structs import replace
+
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Result, Seed, Whole
+from analog_bench.store.run import Manifest, storable
 
 SCORE_DECIMALS = 6
 _FINGERPRINT_DIGITS = 9
 
 
-@dataclass(frozen=True)
-class Provenance:
+class Provenance(Struct, frozen=True, forbid_unknown_fields=True):
     """Where a baseline's numbers come from.
 
     Attributes:
@@ -35,17 +35,14 @@ class Provenance:
     @classmethod
     def of(cls, manifest: Manifest) -> Provenance:
         """Return the provenance of a run's numbers."""
-        found = {
-            name: None
-            if manifest.environment.get(name) is None
-            else str(manifest.environment[name])
-            for name in ("python", "torch", "aihwkit")
-        }
-        return cls(manifest.created, manifest.commit, **found)
+        names = ("python", "torch", "aihwkit")
+        versions = (manifest.environment.get(name) for name in names)
+        return cls(
+            manifest.created, manifest.commit, *(None if v is None else str(v) for v in versions)
+        )
 
 
-@dataclass(frozen=True)
-class StoredChip:
+class StoredChip(Struct, frozen=True, forbid_unknown_fields=True):
     """One chip of a baseline.
 
     Attributes:
@@ -54,13 +51,12 @@ class StoredChip:
         fingerprint: As in `Measurement`, 9 significant digits.
     """
 
-    chip: int
+    chip: Whole
     scores: Mapping[str, float]
     fingerprint: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class CaseEntry:
+class CaseEntry(Struct, frozen=True, forbid_unknown_fields=True):
     """What is stored for one case under one protocol.
 
     Attributes:
@@ -68,20 +64,20 @@ class CaseEntry:
         protocol: Fingerprint of data, tokeniser, lengths and metric versions.
         case_version: `Case.version`.
         weights: Fingerprint of the digital weights.
-        seed: The run's seed.
+        seed: The run's seed; chips of another seed are not paired.
+        provenance: Where the numbers come from.
         digital: Scores of the digital model on the same examples.
         chips: Raw values, one record a chip, by index; confirmation chips included.
-        provenance: Where they come from.
     """
 
     case_id: str
     protocol: str
-    case_version: int
+    case_version: Whole
     weights: str
-    seed: int
+    seed: Seed
+    provenance: Provenance
     digital: Mapping[str, float]
     chips: tuple[StoredChip, ...]
-    provenance: Provenance
 
     @property
     def initial_chips(self) -> tuple[StoredChip, ...]:
@@ -94,8 +90,7 @@ class CaseEntry:
         return tuple(chip for chip in self.chips if chip.chip >= FIRST_CONFIRMATION_CHIP)
 
 
-@dataclass(frozen=True)
-class CaseBaseline:
+class CaseBaseline(Struct, frozen=True):
     """The baseline of one model in one study.
 
     Attributes:
@@ -113,10 +108,6 @@ class CaseBaseline:
     def find(self, case_id: str, protocol: str) -> CaseEntry | None:
         """Return what is stored for a case.
 
-        Args:
-            case_id: `Case.id`.
-            protocol: The protocol of the result that is to be judged.
-
         Returns:
             The entry of that protocol; else the newest of another protocol, which the gate calls
             stale; None where the case is not stored at all.
@@ -128,8 +119,7 @@ class CaseBaseline:
         return max(others, key=lambda e: (e.provenance.created, e.protocol), default=None)
 
 
-@dataclass(frozen=True)
-class DigitalEntry:
+class DigitalEntry(Struct, frozen=True, forbid_unknown_fields=True):
     """What the digital model scored under one protocol.
 
     Attributes:
@@ -142,13 +132,12 @@ class DigitalEntry:
 
     protocol: str
     weights: str
-    examples: int
+    examples: Whole
     scores: Mapping[str, float]
     provenance: Provenance
 
 
-@dataclass(frozen=True)
-class DigitalBaseline:
+class DigitalBaseline(Struct, frozen=True):
     """The digital baseline of one model: every protocol it was measured under, side by side.
 
     Attributes:
@@ -160,26 +149,66 @@ class DigitalBaseline:
     entries: Mapping[str, DigitalEntry]
 
 
+class Change(Struct, frozen=True):
+    """What an update did to one stored score.
+
+    Attributes:
+        what: The case id, or the model for a digital score.
+        study: The case's study; empty for a digital score, which belongs to none.
+        protocol: The protocol it was measured under.
+        metric: Name of the metric.
+        before: Stored score, mean over the initial chips; None where there was none.
+        after: New score, likewise; None where it is stored no more.
+    """
+
+    what: str
+    study: str
+    protocol: str
+    metric: str
+    before: float | None
+    after: float | None
+
+    @property
+    def identity(self) -> Identity:
+        """What a result of that case is told apart by."""
+        return self.what, self.study, self.protocol
+
+    @property
+    def moves(self) -> bool:
+        """Whether there was a score and it is another one now, or stored no more.
+
+        Its entry may have changed all the same: more chips, other facts beside them.
+        """
+        return self.before is not None and self.before != self.after
+
+    def __str__(self) -> str:
+        """Return one line, e.g. `layer_noise bert/pooler/ideal f1: 61.2 -> 60.95 (-0.25)`."""
+        name = " ".join(filter(None, [self.study, self.what, self.metric])) + ":"
+        if self.after is None:
+            return f"{name} no longer stored (was {self.before:.6g})"
+        if self.before is None:
+            return f"{name} {self.after:.6g} (new)"
+        return f"{name} {self.before:.6g} -> {self.after:.6g} ({self.after - self.before:+.3g})"
+
+
 def merge_cases(
     baseline: CaseBaseline, results: Sequence[Result], provenance: Provenance
 ) -> tuple[CaseBaseline, list[Change]]:
-    """Put new results into a baseline; whatever they do not mention stays.
+    """Put new results into a baseline; what they do not mention stays.
 
     An entry whose numbers are the same keeps its old provenance, so that measuring again without a
     change leaves the file as it was; stored confirmation chips stay where the new result has none
     and its initial chips are the same. Skipped and broken results are never stored.
 
-    Args:
-        baseline: What is stored.
-        results: Results of this very variant, model and study.
-        provenance: Where the new numbers come from.
-
     Returns:
         The new baseline, and what changed, by case id.
+
+    Raises:
+        ValueError: A result is of another variant, model or study.
     """
     entries = dict(baseline.entries)
     changes: list[Change] = []
-    for result in sorted(map(settled, results), key=lambda r: (r.case_id, r.protocol)):
+    for result in sorted(map(storable, results), key=lambda r: (r.case_id, r.protocol)):
         where = (result.variant, result.model, result.study)
         if where != (baseline.variant, baseline.model, baseline.study):
             raise ValueError(f"{result.case_id} belongs to the baseline {where}")
@@ -198,11 +227,7 @@ def merge_cases(
 def merge_digital(
     baseline: DigitalBaseline, entry: DigitalEntry
 ) -> tuple[DigitalBaseline, list[Change]]:
-    """Put new digital scores into a baseline; other protocols stay, as in `merge_cases`.
-
-    Args:
-        baseline: What is stored.
-        entry: The new scores; they are rounded here.
+    """Put new digital scores into a baseline, rounded; other protocols stay, as in `merge_cases`.
 
     Returns:
         The new baseline, and what changed.
@@ -217,15 +242,7 @@ def merge_digital(
 
 
 def case_entry(result: Result, provenance: Provenance) -> CaseEntry:
-    """Return what a baseline stores of a measured result.
-
-    Args:
-        result: The result, settled; its numbers are rounded here.
-        provenance: Where it comes from.
-
-    Returns:
-        The entry, chips by index.
-    """
+    """Return what a baseline stores of a measured, storable result: rounded, chips by index."""
     return CaseEntry(
         case_id=result.case_id,
         protocol=result.protocol,

@@ -1,54 +1,86 @@
-"""Baseline files: `baselines/digital/MODEL.json`, `baselines/{direct,hwa}/MODEL/STUDY.json`."""
+"""Baseline files: `baselines/digital/MODEL.json`, `baselines/{direct,hwa}/MODEL/STUDY.json`.
+
+docs/schema.md describes each field.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
+from typing import Literal, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from analog_bench.atomic_file import write_atomic
+from analog_bench.codec import DocumentError, Json, convert, layout, parse, plain, read_json
 from analog_bench.errors import BaselineError
 from analog_bench.records import Result
 from analog_bench.store.baseline import (
     CaseBaseline,
+    CaseEntry,
+    Change,
     DigitalBaseline,
     DigitalEntry,
     Provenance,
     merge_cases,
     merge_digital,
 )
-from analog_bench.store.baseline_schema import (
-    BASELINE_VERSION,
-    case_entry_from_json,
-    case_entry_to_json,
-    digital_entry_from_json,
-    digital_entry_to_json,
-)
-from analog_bench.store.change import Change
-from analog_bench.store.document import DocumentError, Json, Node, load, parse
-from analog_bench.store.layout import layout
-from analog_bench.store.schema import check_version
+from analog_bench.store.file_lock import ExclusiveLock, HeldError
+from analog_bench.store.run_file import check_chips, check_version
+
+Version: TypeAlias = Literal[1]
+BASELINE_VERSION: Version = 1
+T = TypeVar("T")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 # Windows keeps these for devices, whatever follows the first dot; baselines are shared by git.
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_LOCK = ".lock"
+_LOCK_TIMEOUT_S = 60.0
+
+
+class CaseDocument(Struct, frozen=True, forbid_unknown_fields=True):
+    """The JSON of `baselines/{direct,hwa}/MODEL/STUDY.json`.
+
+    Attributes:
+        schema_version: 1.
+        variant: `direct` or `hwa`, as in the file's path.
+        model: Name of the model, as in the file's path.
+        study: Name of the study, as in the file's path.
+        cases: Case id to an object of protocol to entry, both sorted.
+    """
+
+    schema_version: Version
+    variant: str
+    model: str
+    study: str
+    cases: Mapping[str, Mapping[str, Json]]
+
+
+class DigitalDocument(Struct, frozen=True, forbid_unknown_fields=True):
+    """The JSON of `baselines/digital/MODEL.json`.
+
+    Attributes:
+        schema_version: 1.
+        variant: `digital`.
+        model: Name of the model, as in the file's path.
+        protocols: Protocol to entry, sorted.
+    """
+
+    schema_version: Version
+    variant: Literal["digital"]
+    model: str
+    protocols: Mapping[str, Json]
 
 
 def case_path(root: Path, variant: str, model: str, study: str) -> Path:
-    """Return where the baseline of a model in a study is kept.
-
-    Args:
-        root: The baselines folder.
-        variant: `direct` or `hwa`.
-        model: Name of the model.
-        study: Name of the study.
-
-    Returns:
-        `root/VARIANT/MODEL/STUDY.json`, always inside `root`.
+    """Return where the baseline of a model in a study is kept: `root/VARIANT/MODEL/STUDY.json`.
 
     Raises:
-        BaselineError: A name that cannot be a file's.
+        BaselineError: The variant is not `direct` or `hwa`, or a name cannot be a file's.
     """
     if variant not in ("direct", "hwa"):
         raise BaselineError(f"a baseline is of variant direct or hwa, found {variant!a}")
@@ -67,87 +99,37 @@ def digital_path(root: Path, model: str) -> Path:
 def read_cases(root: Path, variant: str, model: str, study: str) -> CaseBaseline:
     """Read the baseline of a model in a study; empty where there is no file.
 
-    Args:
-        root: The baselines folder.
-        variant: `direct` or `hwa`.
-        model: Name of the model.
-        study: Name of the study.
-
-    Returns:
-        What is stored.
-
     Raises:
         BaselineError: A name that cannot be a file's, or a file that does not follow the schema.
     """
     path = case_path(root, variant, model, study)
-    try:
-        return _cases(load(path), variant, model, study)
-    except FileNotFoundError:
-        return CaseBaseline(variant, model, study, {})
-    except DocumentError as problem:
-        raise BaselineError(_corrupt(path, problem)) from None
+    empty = CaseBaseline(variant, model, study, {})
+    return _read(path, lambda document: _cases(document, empty), empty)
 
 
 def read_digital(root: Path, model: str) -> DigitalBaseline:
     """Read the digital baseline of a model; empty where there is no file.
 
-    Args:
-        root: The baselines folder.
-        model: Name of the model.
-
-    Returns:
-        What is stored.
-
     Raises:
         BaselineError: A name that cannot be a file's, or a file that does not follow the schema.
     """
     path = digital_path(root, model)
-    try:
-        return _digital(load(path), model)
-    except FileNotFoundError:
-        return DigitalBaseline(model, {})
-    except DocumentError as problem:
-        raise BaselineError(_corrupt(path, problem)) from None
+    return _read(path, lambda document: _digital(document, model), DigitalBaseline(model, {}))
 
 
 def write_cases(root: Path, baseline: CaseBaseline) -> Path:
-    """Write the baseline of a model in a study, cases and protocols sorted.
-
-    Args:
-        root: The baselines folder; made where missing.
-        baseline: What to store.
-
-    Returns:
-        The file.
-
-    Raises:
-        BaselineError: It cannot be written.
-    """
+    """Write the baseline of a model in a study, and return the file; raises BaselineError."""
     path, content = _cases_content(root, baseline)
     _write(path, content)
     return path
 
 
 def write_digital(root: Path, baseline: DigitalBaseline) -> Path:
-    """Write the digital baseline of a model, protocols sorted.
-
-    Args:
-        root: The baselines folder; made where missing.
-        baseline: What to store.
-
-    Returns:
-        The file.
-
-    Raises:
-        BaselineError: It cannot be written.
-    """
+    """Write the digital baseline of a model, and return the file; raises BaselineError."""
     path = digital_path(root, baseline.model)
-    protocols = {
-        protocol: digital_entry_to_json(entry)
-        for protocol, entry in sorted(baseline.entries.items())
-    }
-    heading = {"variant": "digital", "model": baseline.model}
-    document = {"schema_version": BASELINE_VERSION, **heading, "protocols": protocols}
+    protocols = {p: plain(entry, "protocol") for p, entry in sorted(baseline.entries.items())}
+    heading = {"schema_version": BASELINE_VERSION, "variant": "digital", "model": baseline.model}
+    document = {**heading, "protocols": protocols}
     _write(path, _content(path, document, lambda node: _digital(node, baseline.model)))
     return path
 
@@ -156,7 +138,8 @@ def update_cases(root: Path, results: Iterable[Result], provenance: Provenance) 
     """Store results as the new baselines; what they do not mention stays, see `merge_cases`.
 
     Every file concerned is read before any is written, so a corrupt one spoils nothing; nor does a
-    result that cannot be stored, such as one whose case id has a line break in it.
+    result that cannot be stored, such as one whose case id has a line break in it. Several
+    processes may update at once: one waits for the other.
 
     Args:
         root: The baselines folder; made where missing.
@@ -171,21 +154,17 @@ def update_cases(root: Path, results: Iterable[Result], provenance: Provenance) 
             stored.
     """
     merged = []
-    for where, members in groupby(sorted(results, key=_file_of), key=_file_of):
-        merged.append(merge_cases(read_cases(root, *where), list(members), provenance))
-    contents = [_cases_content(root, baseline) for baseline, changes in merged if changes]
-    for path, content in contents:
-        _write(path, content)
+    with _locked(root):
+        for where, members in groupby(sorted(results, key=_file_of), key=_file_of):
+            merged.append(merge_cases(read_cases(root, *where), list(members), provenance))
+        contents = [_cases_content(root, baseline) for baseline, changes in merged if changes]
+        for path, content in contents:
+            _write(path, content)
     return [change for _, changes in merged for change in changes]
 
 
 def update_digital(root: Path, model: str, entry: DigitalEntry) -> list[Change]:
     """Store digital scores as the new baseline; other protocols stay, see `merge_digital`.
-
-    Args:
-        root: The baselines folder; made where missing.
-        model: Name of the model.
-        entry: Its scores under one protocol.
 
     Returns:
         What changed; without a change the file is not touched.
@@ -193,9 +172,10 @@ def update_digital(root: Path, model: str, entry: DigitalEntry) -> list[Change]:
     Raises:
         BaselineError: A file that is corrupt or cannot be written.
     """
-    baseline, changes = merge_digital(read_digital(root, model), entry)
-    if changes:
-        write_digital(root, baseline)
+    with _locked(root):
+        baseline, changes = merge_digital(read_digital(root, model), entry)
+        if changes:
+            write_digital(root, baseline)
     return changes
 
 
@@ -216,45 +196,54 @@ def _name(name: str, noun: str) -> str:
     return name
 
 
-def _check_heading(node: Node, body: str, **heading: str) -> None:
-    check_version(node, BASELINE_VERSION)
-    node.only("schema_version", *heading, body)
+def _check_heading(document: CaseDocument | DigitalDocument, **heading: str) -> None:
     for key, value in heading.items():
-        if node.field(key).text() != value:
-            node.field(key).fail(f"{value!r} is expected, as the file's place says")
+        stored = getattr(document, key)
+        if stored != value:
+            raise DocumentError(
+                f"{key}: {value!r} is expected, as the file's path says, found {stored[:60]!a}"
+            )
 
 
-def _cases(node: Node, variant: str, model: str, study: str) -> CaseBaseline:
-    _check_heading(node, "cases", variant=variant, model=model, study=study)
+def _cases(node: Json, where: CaseBaseline) -> CaseBaseline:
+    check_version(node, BASELINE_VERSION)
+    document = convert(node, CaseDocument)
+    _check_heading(document, variant=where.variant, model=where.model, study=where.study)
+    entries = {}
+    for case_id, protocols in document.cases.items():
+        for protocol, entry in protocols.items():
+            at = f"cases[{case_id!a}][{protocol!a}]"
+            key = (case_id, protocol)
+            entries[key] = convert(entry, CaseEntry, at, case_id=case_id, protocol=protocol)
+            chips = entries[key].chips
+            if not chips:
+                raise DocumentError(f"{at}.chips: at least one chip is expected")
+            check_chips([(chip.chip, chip.scores) for chip in chips], f"{at}.chips")
+    return CaseBaseline(where.variant, where.model, where.study, entries)
+
+
+def _digital(node: Json, model: str) -> DigitalBaseline:
+    check_version(node, BASELINE_VERSION)
+    document = convert(node, DigitalDocument)
+    _check_heading(document, model=model)
     entries = {
-        (case_id, protocol): case_entry_from_json(case_id, protocol, entry)
-        for case_id, protocols in node.field("cases").entries()
-        for protocol, entry in protocols.entries()
-    }
-    return CaseBaseline(variant, model, study, entries)
-
-
-def _digital(node: Node, model: str) -> DigitalBaseline:
-    _check_heading(node, "protocols", variant="digital", model=model)
-    entries = {
-        protocol: digital_entry_from_json(protocol, entry)
-        for protocol, entry in node.field("protocols").entries()
+        protocol: convert(entry, DigitalEntry, f"protocols[{protocol!a}]", protocol=protocol)
+        for protocol, entry in document.protocols.items()
     }
     return DigitalBaseline(model, entries)
 
 
 def _cases_content(root: Path, baseline: CaseBaseline) -> tuple[Path, bytes]:
-    where = (baseline.variant, baseline.model, baseline.study)
-    path = case_path(root, *where)
+    path = case_path(root, baseline.variant, baseline.model, baseline.study)
     cases: dict[str, dict[str, Json]] = {}
     for (case_id, protocol), entry in sorted(baseline.entries.items()):
-        cases.setdefault(case_id, {})[protocol] = case_entry_to_json(entry)
-    heading = dict(zip(("variant", "model", "study"), where, strict=True))
+        cases.setdefault(case_id, {})[protocol] = plain(entry, "case_id", "protocol")
+    heading = {name: getattr(baseline, name) for name in ("variant", "model", "study")}
     document = {"schema_version": BASELINE_VERSION, **heading, "cases": cases}
-    return path, _content(path, document, lambda node: _cases(node, *where))
+    return path, _content(path, document, lambda node: _cases(node, baseline))
 
 
-def _content(path: Path, document: Json, read: Callable[[Node], object]) -> bytes:
+def _content(path: Path, document: Mapping[str, Json], read: Callable[[Json], object]) -> bytes:
     try:
         content = layout(document)
         # A baseline that no later run could read would be worse than none.
@@ -264,6 +253,18 @@ def _content(path: Path, document: Json, read: Callable[[Node], object]) -> byte
     return content
 
 
+def _read(path: Path, read: Callable[[Json], T], missing: T) -> T:
+    try:
+        return read(read_json(path))
+    except FileNotFoundError:
+        return missing
+    except DocumentError as problem:
+        raise BaselineError(
+            f"baseline {str(path)!r}: {problem}; restore the file, or delete it and measure anew "
+            "with --update-baselines"
+        ) from None
+
+
 def _write(path: Path, content: bytes) -> None:
     try:
         write_atomic(path, content)
@@ -271,13 +272,23 @@ def _write(path: Path, content: bytes) -> None:
         raise _cannot_write(path, problem) from None
 
 
+@contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    """Let no other process update the baselines meanwhile."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = ExclusiveLock(root / _LOCK, _LOCK_TIMEOUT_S)
+    except HeldError:
+        raise BaselineError(
+            f"another process has been updating {str(root)!r} for {_LOCK_TIMEOUT_S:.0f} s; "
+            "wait for it to end"
+        ) from None
+    except (OSError, ValueError) as problem:
+        raise _cannot_write(root, problem) from None
+    with lock:
+        yield
+
+
 def _cannot_write(path: Path, problem: Exception) -> BaselineError:
     why = getattr(problem, "strerror", None) or str(problem)
     return BaselineError(f"cannot write the baseline {str(path)!r}: {why}")
-
-
-def _corrupt(path: Path, problem: DocumentError) -> str:
-    return (
-        f"baseline {str(path)!r}: {problem}; restore the file, or delete it and measure anew with "
-        "--update-baselines"
-    )

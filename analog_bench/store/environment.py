@@ -1,4 +1,4 @@
-"""Where a run was made, as far as that can be known without importing torch."""
+"""Where a run was made, and whether one made here may continue it. Needs no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from importlib import metadata
 from pathlib import Path
 
 import analog_bench
-from analog_bench.store.document import Json
+from analog_bench.codec import Json, one_line
+from analog_bench.store.run import Manifest
 
 PACKAGES = (
     "aihwkit",
@@ -22,20 +23,28 @@ PACKAGES = (
     "torch",
     "transformers",
 )
+# What scores depend on beyond rounding. Not among them: Python, the processor's model, threads,
+# and the packages that only load data, for which every result's protocol speaks.
+DECISIVE_ENVIRONMENT = (
+    *("analog-bench", "aihwkit", "torch", "transformers", "tokenizers", "numpy"),
+    *("machine", "device"),
+)
+# Where results go and how fast; numbers do not depend on them. Every other option counts: the
+# manifest speaks for all of a run's results, and so must hold for each of them.
+COSMETIC_OPTIONS = frozenset({"json", "replay", "front", "report", "resume"})
 
 
 def collect_environment(known: Mapping[str, Json]) -> dict[str, Json]:
     """Describe this machine and its packages.
 
     Args:
-        known: What only the caller can know: `device`, `threads`, `tiles`, ...; wins over what is
-            found here.
+        known: What only the caller can know: `device`, `threads`, `tiles`, ...; it wins.
 
     Returns:
         `python`, `platform`, `machine`, `cpu` and the version of each of `PACKAGES` (None where it
         is not installed), with `known`, sorted by name.
     """
-    found: dict[str, Json] = {
+    environment: dict[str, Json] = {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),
@@ -43,7 +52,7 @@ def collect_environment(known: Mapping[str, Json]) -> dict[str, Json]:
         **{name: package_version(name) for name in PACKAGES},
         **known,
     }
-    return dict(sorted(found.items()))
+    return dict(sorted(environment.items()))
 
 
 def package_version(name: str) -> str | None:
@@ -84,6 +93,38 @@ def checkout_commit(package: Path | None = None) -> str | None:
     return f"{commit}-dirty" if commit and changed else commit
 
 
+def resume_conflicts(stored: Manifest, present: Manifest) -> str:
+    """Say what keeps a run from being continued.
+
+    What only one of the two manifests knows of the environment is not compared. An uncommitted
+    change of the project cannot be told from another one.
+
+    Args:
+        stored: Manifest of the run that was interrupted.
+        present: Manifest of the run that would continue it.
+
+    Returns:
+        One line, such as `seed was 1, is 2; torch was '2.11.0', is '2.15.0'`; empty where the
+        results of both may stand in one file.
+    """
+    conflicts: dict[str, str] = {}
+    if stored.seed != present.seed:
+        conflicts["seed"] = f"seed was {stored.seed}, is {present.seed}"
+    commits = [m.commit.removesuffix("-dirty") for m in (stored, present) if m.commit]
+    if len({*commits}) > 1:
+        conflicts["commit"] = f"commit was {commits[0][:12]!a}, is {commits[1][:12]!a}"
+    known = stored.environment.keys() & present.environment.keys()
+    for name in (*DECISIVE_ENVIRONMENT, *_devices(stored, present)):
+        if name in known and stored.environment[name] != present.environment[name]:
+            conflicts[name] = f"{name} {_change(name, stored.environment, present.environment)}"
+    for name in sorted({*stored.options, *present.options} - COSMETIC_OPTIONS):
+        # The seed and the device may have been named already.
+        if name not in conflicts and stored.options.get(name) != present.options.get(name):
+            option = _spelt(f"--{name}")[1:-1]
+            conflicts[name] = f"{option} {_change(name, stored.options, present.options)}"
+    return "; ".join(conflicts.values())
+
+
 def _git(folder: Path, *words: str) -> str | None:
     # In a git hook these would point git to the hook's repository, whatever the folder.
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
@@ -101,3 +142,21 @@ def _git(folder: Path, *words: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _devices(*manifests: Manifest) -> tuple[str, ...]:
+    # Which GPUs there are matters to those only who compute on one.
+    used = {str(m.environment.get("device") or m.options.get("device", "cpu")) for m in manifests}
+    return ("devices",) if used - {"cpu"} else ()
+
+
+def _change(name: str, stored: Mapping[str, Json], present: Mapping[str, Json]) -> str:
+    was, now = (
+        "not given" if known.get(name) is None else _spelt(known[name])
+        for known in (stored, present)
+    )
+    return f"was {was}, is {now}"
+
+
+def _spelt(value: Json) -> str:
+    return one_line(ascii(value), 60)

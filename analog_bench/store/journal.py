@@ -1,35 +1,47 @@
 """The journal: results written down as they come, so that a killed run loses one case at most.
 
-A run's results are in its journal, one line each, until the run file is safely written; then the
-journal is deleted. Each line is on the disk, not merely on its way there, before `append` returns.
+A run's results are in its journal until the run file is safely written; then the journal is
+deleted. Each result is on the disk, not merely on its way there, before `append` returns: the
+journal is an SQLite database with a write-ahead log, and each result a transaction.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 
 from analog_bench.atomic_file import sync_folder
+from analog_bench.codec import compact, plain
 from analog_bench.errors import StoreError
-from analog_bench.records import Metric, Result
-from analog_bench.store.append_file import AppendFile
-from analog_bench.store.document import DocumentError, Json, parse
-from analog_bench.store.journal_file import Journalled, journal_path, load_journal
-from analog_bench.store.journal_schema import (
+from analog_bench.records import Result, Scope
+from analog_bench.store.file_lock import ExclusiveLock, HeldError
+from analog_bench.store.journal_file import (
+    SCHEMA,
+    JournalContent,
     JournalEntry,
-    Ledger,
-    entry_from_json,
-    entry_line,
-    header_line,
+    connect,
+    delete_journal,
+    entry_content,
+    entry_from,
+    journal_path,
+    load_journal,
+    lock_path,
 )
 from analog_bench.store.run import Manifest
 from analog_bench.store.run_file import check_writable
-from analog_bench.store.run_lock import HeldError, RunLock
 
 _MOST_NAMES = 1000
+# Long enough to outlast a look at whether the lock is held, or its file being deleted.
+_LOCK_TIMEOUT_S = 0.5
+
+
+class RunHeldError(StoreError):
+    """Another process writes the run file now."""
 
 
 class Journal:
@@ -42,66 +54,45 @@ class Journal:
         held: What the journal held when it was opened: the results of the run that is resumed.
     """
 
-    def __init__(self, run_file: Path, lock: RunLock, file: AppendFile, held: Journalled) -> None:
-        """Take over an open journal; `create`, `create_in` and `resume` open one.
-
-        Args:
-            run_file: The run file, links followed.
-            lock: The lock on it.
-            file: The journal, open for appending.
-            held: What it holds.
-        """
+    def __init__(
+        self,
+        run_file: Path,
+        lock: ExclusiveLock,
+        database: sqlite3.Connection,
+        held: JournalContent,
+    ) -> None:
+        """Take over an open journal; `create`, `create_in` and `resume` open one."""
         self.run_file = run_file
         self.held = held
         self._lock = lock
-        self._file = file
-        self._is_open = True
-        self._ledger = Ledger()
-        for entry in held.entries:
-            self._ledger.add(entry, entry_line(entry))
+        self._database: sqlite3.Connection | None = database
 
     @classmethod
     def create(cls, run_file: Path, manifest: Manifest) -> Journal:
-        """Start the journal of a new run.
+        """Start the journal of a new run, beside the run file.
 
         A journal that holds no result, left by a run that was killed early, is replaced.
 
-        Args:
-            run_file: Where the run file is to go; its folder is made where missing.
-            manifest: Where, when and how the run is made, as far as it is known now.
-
-        Returns:
-            The journal; it is beside the run file, `.journal` appended to the name.
-
         Raises:
-            StoreError: The place cannot be written to, another run writes to it now, or a journal
-                with results is there.
+            StoreError: The folder cannot be written to or cannot hold a write-ahead log, another
+                run writes to it now, or a journal with results is there.
         """
         check_writable(run_file)
         target = _target(run_file)
-        lock = RunLock(target)
-        try:
+        with ExitStack() as stack:
+            lock = stack.enter_context(_lock(target))
             _clear_away_empty(target)
-            return cls._begin(target, lock, manifest)
-        except BaseException:
-            lock.release()
-            raise
+            return cls._begin(target, lock, manifest, stack)
 
     @classmethod
     def create_in(cls, folder: Path, created: datetime, manifest: Manifest) -> Journal:
         """Start the journal of a new run under a name that no other run has, nor will have.
 
-        Args:
-            folder: Where run files are kept; made where missing.
-            created: Start of the run.
-            manifest: As in `create`.
-
-        Returns:
-            The journal; its `run_file` is `bench-YYYYMMDD-HHMMSS.json`, with `-2` and so on before
-            the dot where other runs were started in that second.
+        Its `run_file` is `bench-YYYYMMDD-HHMMSS.json`, with `-2` and so on before the dot where
+        other runs were started in that second.
 
         Raises:
-            StoreError: The folder cannot be written to.
+            StoreError: As in `create`.
         """
         name = f"bench-{created:%Y%m%d-%H%M%S}"
         check_writable(folder / f"{name}.json")
@@ -109,159 +100,166 @@ class Journal:
             target = _target(folder / f"{name}{f'-{n}' if n > 1 else ''}.json")
             if _is_taken(target):
                 continue
-            try:
-                lock = RunLock(target)
-            except HeldError:
-                continue
-            try:
+            with suppress(RunHeldError), ExitStack() as stack:
+                lock = stack.enter_context(_lock(target))
                 # Once more, now that nobody else can take it.
                 if not _is_taken(target):
-                    return cls._begin(target, lock, manifest)
-            except BaseException:
-                lock.release()
-                raise
-            lock.release()
+                    return cls._begin(target, lock, manifest, stack)
         raise StoreError(f"{str(folder)!r} holds {_MOST_NAMES} runs of {name!r}; name a file")
 
     @classmethod
     def resume(cls, run_file: Path) -> Journal:
-        """Go on with the journal of a run that was killed.
+        """Go on with the journal of a run that was killed; `held` tells what is measured already.
 
-        What was torn off in mid-write is cut away. Whether the numbers still mean the same is for
-        `soundness.what_differs` to say, from the manifest in `held`.
-
-        Args:
-            run_file: The run file, or where it was to go.
-
-        Returns:
-            The journal; `held` tells what is measured already.
+        Whether the numbers still mean the same is for `environment.resume_conflicts` to say.
 
         Raises:
-            StoreError: There is no journal, it holds nothing, it is corrupt, or another run writes
+            StoreError: There is no journal, it holds nothing, it is damaged, or another run writes
                 to it now.
         """
         target = _target(run_file)
-        if not os.path.lexists(journal_path(target)):
+        path = journal_path(target)
+        if not os.path.lexists(path):
             raise StoreError(
-                f"there is nothing to resume: no journal at {str(journal_path(target))!r}; "
-                "start the run anew"
+                f"there is nothing to resume: no journal at {str(path)!r}; start the run anew"
             )
-        lock = RunLock(target)
-        try:
+        with ExitStack() as stack:
+            lock = stack.enter_context(_lock(target))
             check_writable(target)
-            found = load_journal(target)
-            if found.held is None:
-                raise StoreError(
-                    f"the journal {str(journal_path(target))!r} holds nothing; start the run anew"
-                )
-            try:
-                file = AppendFile.reopen(journal_path(target), found.whole)
-            except OSError as problem:
-                raise _cannot_write(target, problem) from None
-            return cls(target, lock, file, found.held)
-        except BaseException:
-            lock.release()
-            raise
+            held = load_journal(target)
+            if held is None:
+                raise StoreError(f"the journal {str(path)!r} holds nothing; start the run anew")
+            with _writing(target):
+                journal = cls(target, lock, _opened(target, "rw"), held)
+            stack.pop_all()
+            return journal
 
     @property
     def path(self) -> Path:
         """The journal itself."""
         return journal_path(self.run_file)
 
-    def append(
-        self, result: Result, metrics: Mapping[str, Metric], record: Mapping[str, Json]
-    ) -> None:
-        """Write a result down; it is on the disk when this returns.
+    def append(self, result: Result, scope: Scope) -> None:
+        """Write a result and its scope down; they are on the disk when this returns.
 
-        A result that is there already, equal in everything, is not written again.
-
-        Args:
-            result: The result; it is settled here, as in a run file.
-            metrics: The metrics that it mentions, by name.
-            record: Whatever else is wanted back at a resume: plain JSON, nested six levels at most.
+        The result is made storable, as in a run file. One that is there already, equal in
+        everything, is not written again.
 
         Raises:
             StoreError: It cannot be written, or its case came before with other values.
-            ValueError: It could not be read back: a metric is missing, the record is not plain
-                JSON, or the journal is closed.
+            ValueError: It could not be read back, or the journal is closed.
         """
-        if not self._is_open:
+        if self._database is None:
             raise ValueError("the journal is closed")
-        # Read as a resume will read it: a journal that cannot be resumed would be found out when
-        # it is needed.
-        entry = entry_from_json(parse(entry_line(JournalEntry(result, metrics, record))))
-        line = entry_line(entry)
-        try:
-            if self._ledger.holds(entry, line):
-                return
-        except DocumentError as problem:
+        content = entry_content(JournalEntry(result, scope))
+        # Read as a resume will read it: later is too late to find out that it cannot be.
+        entry_from(content)
+        with _writing(self.run_file):
+            stored = self._database.execute(
+                "SELECT entry FROM results WHERE (case_id, study, protocol) = (?, ?, ?)",
+                result.identity,
+            ).fetchone()
+            if stored is None:
+                self._database.execute(
+                    "INSERT INTO results VALUES (?, ?, ?, ?, ?)",
+                    (*result.identity, time.time(), content),
+                )
+        if stored not in (None, (content,)):
             raise StoreError(
-                f"cannot keep a result in {str(self.path)!r}: {problem}; every case of a run needs "
-                "an id of its own"
-            ) from None
-        try:
-            self._file.append(line)
-        except OSError as problem:
-            raise _cannot_write(self.run_file, problem) from None
-        self._ledger.add(entry, line)
+                f"cannot keep a result in {str(self.path)!r}: the case {result.case_id!a} came "
+                "before, with other values; every case of a run needs an id of its own"
+            )
 
     def finish(self) -> None:
-        """Delete the journal, now that the run file is written; closing follows.
-
-        Raises:
-            StoreError: It cannot be deleted.
-        """
-        try:
-            # Before the lock goes: the next run may begin a journal of this name at once.
-            self._delete()
-        finally:
-            self.close()
+        """Close and delete the journal, now that the run file is written; raises StoreError."""
+        self._close(delete=True)
 
     def close(self) -> None:
-        """Let go of the journal; it stays for a resume if it holds a result.
+        """Let go of the journal; it stays for a resume if it holds a result."""
+        self._close(delete=False)
 
-        Raises:
-            StoreError: It holds none and cannot be deleted.
-        """
-        if not self._is_open:
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
+
+    def _close(self, *, delete: bool) -> None:
+        database, self._database = self._database, None
+        if database is None:
             return
-        self._is_open = False
-        self._file.close()
         try:
-            if not len(self._ledger):
-                self._delete()
+            with closing(database):
+                (count,) = database.execute("SELECT count(*) FROM results").fetchone()
+            # Before the lock goes: the next run may begin a journal of this name at once.
+            if delete or not count:
+                delete_journal(self.path)
+                sync_folder(self.path.parent)
+        except (OSError, sqlite3.Error) as problem:
+            raise StoreError(
+                f"cannot delete {str(self.path)!r}: {problem}; delete it by hand"
+            ) from None
         finally:
             self._lock.release()
 
-    def __enter__(self) -> Journal:
-        """Return the journal."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the journal."""
-        self.close()
-
     @classmethod
-    def _begin(cls, target: Path, lock: RunLock, manifest: Manifest) -> Journal:
-        try:
-            file = AppendFile.create(journal_path(target), header_line(manifest))
-        except OSError as problem:
-            raise _cannot_write(target, problem) from None
-        return cls(target, lock, file, Journalled(manifest, {}, ()))
+    def _begin(
+        cls, target: Path, lock: ExclusiveLock, manifest: Manifest, stack: ExitStack
+    ) -> Journal:
+        """Make the journal; `stack`, which undoes what was done so far, is emptied at the end."""
+        content = compact(plain(manifest))
+        stack.callback(_discard, journal_path(target))
+        with _writing(target):
+            database = stack.enter_context(closing(_opened(target, "rwc")))
+            database.execute("BEGIN")
+            for statement in SCHEMA:
+                database.execute(statement)
+            database.execute("INSERT INTO run VALUES (?)", (content,))
+            database.execute("COMMIT")
+        sync_folder(target.parent)
+        stack.pop_all()
+        return cls(target, lock, database, JournalContent(manifest, ()))
 
-    def _delete(self) -> None:
-        try:
-            self.path.unlink(missing_ok=True)
-        except OSError as problem:
+
+def _discard(path: Path) -> None:
+    with suppress(OSError):  # of a name too long to be a file's
+        delete_journal(path)
+
+
+def _opened(target: Path, mode: str) -> sqlite3.Connection:
+    """Open a journal for writing: each transaction is on the disk when it ends."""
+    with ExitStack() as stack:
+        database = stack.enter_context(closing(connect(journal_path(target), mode)))
+        if database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
             raise StoreError(
-                f"cannot delete {str(self.path)!r}: {problem.strerror}; delete it by hand"
-            ) from None
-        sync_folder(self.path.parent)
+                f"cannot write the journal of {str(target)!r}: its file system cannot hold a "
+                "write-ahead log; choose a file on a local disk"
+            )
+        database.execute("PRAGMA synchronous = FULL")
+        stack.pop_all()
+        return database
+
+
+@contextmanager
+def _writing(run_file: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as problem:
+        raise _cannot_write(run_file, problem) from None
+
+
+def _lock(target: Path) -> ExclusiveLock:
+    try:
+        return ExclusiveLock(lock_path(target), _LOCK_TIMEOUT_S)
+    except HeldError:
+        raise RunHeldError(
+            f"another run is writing {str(target)!r}; wait for it to end, or choose another file"
+        ) from None
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or str(problem)
+        raise StoreError(
+            f"cannot lock {str(target)!r} with a file beside it: {why}; choose another file"
+        ) from None
 
 
 def _target(run_file: Path) -> Path:
@@ -279,14 +277,14 @@ def _clear_away_empty(target: Path) -> None:
     path = journal_path(target)
     if not os.path.lexists(path):
         return
-    held = load_journal(target).held
-    if held is not None and held.entries:
-        cases = f"{len(held.entries)} case{'s' * (len(held.entries) != 1)}"
+    content = load_journal(target)
+    if content is not None and content.entries:
+        cases = f"{len(content.entries)} case{'s' * (len(content.entries) != 1)}"
         raise StoreError(
             f"{str(path)!r} holds {cases} of a run that was interrupted: continue it with "
             "--resume, or delete that file to start anew"
         )
-    path.unlink()
+    delete_journal(path)
 
 
 def _cannot_write(run_file: Path, problem: Exception) -> StoreError:

@@ -1,40 +1,77 @@
 """The files' schemas in the words of JSON Schema (draft 2020-12), for other programs.
 
-The readers of this room are the authority. What they refuse beyond these schemas is listed in
-docs/schema.md; a test holds the two against each other.
+They are made from the records, whose docstrings describe the fields. What the readers refuse beyond
+them is listed in docs/schema.md; a test holds the two against each other.
 """
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
-from typing import Any, Literal
+import inspect
+import re
+from typing import Any, Literal, TypeAlias
 
-FileKind = Literal["run", "baseline", "journal"]
+import msgspec
+
+from analog_bench.records import Metric
+from analog_bench.store.baseline import CaseEntry, DigitalEntry
+from analog_bench.store.baseline_file import BASELINE_VERSION, CaseDocument, DigitalDocument
+from analog_bench.store.journal_file import JournalEntry
+from analog_bench.store.run_file import RUN_VERSION, RunDocument
+
+FileKind: TypeAlias = Literal["run", "baseline", "journal"]
+_DOCUMENTS: dict[FileKind, tuple[type[msgspec.Struct], ...]] = {
+    "run": (RunDocument,),
+    "baseline": (CaseDocument, DigitalDocument),
+    "journal": (JournalEntry,),
+}
+# Of a document: the field that holds records by key, the record, and its fields that are keys.
+_TABLES: dict[type[msgspec.Struct], tuple[str, type[msgspec.Struct], tuple[str, ...]]] = {
+    RunDocument: ("metrics", Metric, ("name",)),
+    CaseDocument: ("cases", CaseEntry, ("case_id", "protocol")),
+    DigitalDocument: ("protocols", DigitalEntry, ("protocol",)),
+}
+
+_ANYTHING = ["object", "array", "string", "number", "boolean", "null"]
 
 
 def json_schema(kind: FileKind) -> dict[str, Any]:
     """Return the JSON Schema of a kind of file.
 
     Args:
-        kind: `run`, `baseline` (of cases as well as digital ones), or `journal`: one line of it.
+        kind: `run`, `baseline` (of cases as well as digital ones), or `journal`: one entry of it.
 
     Returns:
         The schema, complete in itself.
     """
-    if kind == "journal":
-        run = json_schema("run")
-        first, further = ("#/$defs/journal_header", "#/$defs/journal_entry")
-        return {
-            **{key: run[key] for key in ("$schema", "$defs")},
-            "$id": run["$id"].replace(":run:", ":journal:"),
-            "title": "Line of a journal of analog_bench",
-            "description": "A header first, then one entry a result.",
-            "type": "object",
-            "if": {"required": ["schema_version"]},
-            "then": {"$ref": first},
-            "else": {"$ref": further},
-        }
-    text = files(__package__).joinpath(f"{kind}.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
+    documents = _DOCUMENTS[kind]
+    tables = {document: _TABLES[document] for document in documents if document in _TABLES}
+    records = [record for _, record, _ in tables.values()]
+    refs, defs = msgspec.json.schema_components(
+        [*documents, *records],
+        schema_hook=lambda kind: {"type": _ANYTHING},  # of `Json`
+        ref_template="#/$defs/{name}",
+    )
+    for schema in defs.values():
+        _describe(schema)
+    for document, (field, record, keys) in tables.items():
+        described: dict[str, Any] = {"$ref": f"#/$defs/{record.__name__}"}
+        for key in keys:
+            described = {"type": "object", "additionalProperties": described}
+            del defs[record.__name__]["properties"][key]
+            defs[record.__name__]["required"].remove(key)
+        defs[document.__name__]["properties"][field] |= described
+    version = BASELINE_VERSION if kind == "baseline" else RUN_VERSION
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:analog-bench:{kind}:{version}",
+        "anyOf": list(refs[: len(documents)]),
+        "$defs": defs,
+    }
+
+
+def _describe(schema: dict[str, Any]) -> None:
+    """Turn a record's docstring into descriptions of the record and its fields."""
+    summary, _, attributes = inspect.cleandoc(schema["description"]).partition("Attributes:\n")
+    schema["description"] = " ".join(summary.split())
+    for name, words in re.findall(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", attributes, re.MULTILINE):
+        schema["properties"][name]["description"] = " ".join(words.split())

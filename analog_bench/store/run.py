@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from analog_bench.records import LayerFacts, Metric, Result, Scope
-from analog_bench.store.document import Json
+from msgspec import Struct
+from msgspec.structs import replace
+
+from analog_bench.codec import Json, check_plain
+from analog_bench.records import LayerFacts, Metric, Result, Scope, Seed
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     """Where, when and how a run was made.
 
     Attributes:
         created: Start of the run, UTC, ISO 8601.
-        seed: The run's one seed.
+        seed: The run's one seed; everything random follows from it.
         command: The command line that started it.
         environment: Versions, platform, device, ...: names to texts, numbers, lists or objects.
-        commit: Commit of the checkout the project ran from; None where there is none.
+        commit: Commit of the checkout the project ran from, `-dirty` appended where tracked files
+            were changed; None where there is none.
         options: What was chosen on the command line, by name.
     """
 
     created: str
-    seed: int
+    seed: Seed
     command: str
     environment: Mapping[str, Json]
     commit: str | None
     options: Mapping[str, Json]
+
+    def __post_init__(self) -> None:
+        check_plain(self.environment)
+        check_plain(self.options)
 
     @property
     def baselines(self) -> Path | None:
@@ -39,8 +45,7 @@ class Manifest:
         return Path(str(self.options.get("baselines", "baselines")))
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(Struct, frozen=True):
     """The results of one study on one model: what is read, and corrected for, together.
 
     Attributes:
@@ -54,6 +59,11 @@ class Group:
     metrics: tuple[Metric, ...]
 
     @property
+    def main(self) -> Metric:
+        """The metric that verdicts and tables are about."""
+        return self.metrics[0]
+
+    @property
     def digital(self) -> Result | None:
         """A result that speaks for the digital model: its weights are that model's.
 
@@ -64,15 +74,36 @@ class Group:
     @property
     def digital_by_protocol(self) -> dict[str, Result]:
         """For every protocol a result that speaks for the digital model, as `digital` does."""
-        found: dict[str, Result] = {}
+        direct: dict[str, Result] = {}
         for result in self.results:
             if result.variant == "direct":
-                found.setdefault(result.protocol, result)
-        return found
+                direct.setdefault(result.protocol, result)
+        return direct
 
 
-@dataclass(frozen=True)
-class Run:
+def groups_of(
+    scopes: Iterable[Scope], results: Iterable[Result], known: Mapping[str, Metric]
+) -> tuple[Group, ...]:
+    """Return results by study and model, in the order of the scopes; empty groups are left out.
+
+    Args:
+        scopes: What the results of each group share; one for every result.
+        results: The results.
+        known: The metrics of their scores, by name.
+    """
+    members: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        members.setdefault(result.study_and_model, []).append(result)
+    groups = []
+    for scope in scopes:
+        own = members.get(scope.study_and_model)
+        if own:
+            scored = sorted({name for result in own for name in result.digital})
+            groups.append(Group(scope, tuple(own), scope.metrics(known, scored)))
+    return tuple(groups)
+
+
+class Run(Struct, frozen=True):
     """All that a run leaves behind.
 
     Attributes:
@@ -90,28 +121,15 @@ class Run:
     @property
     def groups(self) -> tuple[Group, ...]:
         """The results by study and model, as they are judged; scopes without any are left out."""
-        found = []
-        for scope in self.scopes:
-            key = (scope.study, scope.model)
-            results = tuple(r for r in self.results if (r.study, r.model) == key)
-            if results:
-                scored = sorted({name for result in results for name in result.digital})
-                found.append(Group(scope, results, scope.metrics(self.metrics, scored)))
-        return tuple(found)
+        return groups_of(self.scopes, self.results, self.metrics)
 
 
-def settled(result: Result) -> Result:
-    """Return the result as it may be stored: with finite numbers only.
+def storable(result: Result) -> Result:
+    """Return the result as it may be stored: with finite numbers only, chips by index.
 
     A result with a score that is not finite becomes `broken`, with a reason that says which; a
     broken or skipped result keeps no chips. Digital scores, scores of guessing and facts that are
     not finite are left out.
-
-    Args:
-        result: As the engine returned it.
-
-    Returns:
-        The same record where nothing is amiss.
     """
     status, reason = result.status, result.reason
     problem = _not_finite(result) if status == "measured" else ""
@@ -120,13 +138,14 @@ def settled(result: Result) -> Result:
     facts = result.facts
     if facts and not all(math.isfinite(value) for value in _facts_numbers(facts)):
         facts = None
+    chips = sorted(result.chips, key=lambda chip: chip.chip) if status == "measured" else ()
     return replace(
         result,
         status=status,
         reason=reason,
         digital=_finite(result.digital),
         chance=_finite(result.chance),
-        chips=result.chips if status == "measured" else (),
+        chips=tuple(chips),
         facts=facts,
     )
 

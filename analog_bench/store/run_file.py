@@ -1,15 +1,141 @@
-"""The run file: everything measured in one run, as JSON."""
+"""The run file: everything measured in one run, as JSON. docs/schema.md describes each field."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
 
 from analog_bench.atomic_file import check_target, write_atomic
+from analog_bench.codec import DocumentError, Json, convert, layout, plain, read_json
 from analog_bench.errors import StoreError
-from analog_bench.store.document import DocumentError, load
-from analog_bench.store.layout import layout
-from analog_bench.store.run import Run
-from analog_bench.store.schema import run_from_json, run_to_json
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Metric, Result, Scope
+from analog_bench.store.run import Manifest, Run, storable
+
+Version: TypeAlias = Literal[3, 4]
+"""Files of version 3 have no histograms of weights; nothing else differs."""
+RUN_VERSION: Literal[4] = 4
+
+
+class RunDocument(Struct, frozen=True, forbid_unknown_fields=True):
+    """The JSON of a run file.
+
+    Attributes:
+        schema_version: 4; files of version 3, which has no `histogram` under `facts`, are read.
+        manifest: Where, when and how.
+        metrics: Metric name to its record; every metric that a result mentions.
+        scopes: What the results of a study on a model share; one for every result.
+        results: One record a case, sorted by case id, study and protocol; none twice.
+    """
+
+    schema_version: Version
+    manifest: Manifest
+    metrics: Mapping[str, Json]
+    scopes: tuple[Scope, ...]
+    results: tuple[Result, ...]
+
+
+def run_to_json(run: Run) -> dict[str, Any]:
+    """Return the JSON of a run file: storable results and scopes, sorted."""
+    return plain(
+        RunDocument(
+            RUN_VERSION,
+            run.manifest,
+            metrics_to_json(run.metrics),
+            tuple(sorted(run.scopes, key=lambda scope: scope.study_and_model)),
+            tuple(sorted(map(storable, run.results), key=lambda result: result.identity)),
+        )
+    )
+
+
+def run_from_json(document: Json) -> Run:
+    """Read the JSON of a run file.
+
+    Raises:
+        DocumentError: It does not follow the schema.
+    """
+    check_version(document, 3, RUN_VERSION)
+    content = convert(document, RunDocument)
+    metrics = metrics_from_json(content.metrics)
+    scopes = {scope.study_and_model: scope for scope in content.scopes}
+    if len(scopes) != len(content.scopes):
+        raise DocumentError("scopes: a study and model stand twice")
+    for n, scope in enumerate(content.scopes):
+        _check_names({scope.main_metric, *scope.margins}, metrics, f"scopes[{n}]")
+    seen = set()
+    for n, result in enumerate(content.results):
+        at = f"results[{n}]"
+        check_result(result, at)
+        _check_names(result.scored, metrics, at)
+        if result.identity in seen:
+            raise DocumentError(f"{at}: the case {result.case_id!a} stands twice")
+        if result.study_and_model not in scopes:
+            raise DocumentError(f"{at}: no scope is of its study and model")
+        seen.add(result.identity)
+    return Run(content.manifest, metrics, content.scopes, content.results)
+
+
+def check_version(document: Json, *known: int) -> None:
+    """Make sure that a document is of a schema that this release reads.
+
+    Raises:
+        DocumentError: It is of another one, or does not say.
+    """
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if type(version) is not int or version not in known:
+        raise DocumentError(
+            f"schema_version: this release reads schema version {' and '.join(map(str, known))}, "
+            f"found {str(version)[:20]!a}; use the release that wrote the file, or measure anew"
+        )
+
+
+def metrics_to_json(metrics: Mapping[str, Metric]) -> dict[str, Json]:
+    """Return metrics as JSON, each under its name."""
+    return {name: plain(metric, "name") for name, metric in sorted(metrics.items())}
+
+
+def metrics_from_json(nodes: Mapping[str, Json]) -> dict[str, Metric]:
+    """Read metrics, each under its name.
+
+    Raises:
+        DocumentError: One does not follow the schema.
+    """
+    return {n: convert(node, Metric, f"metrics[{n!a}]", name=n) for n, node in nodes.items()}
+
+
+def check_result(result: Result, at: str) -> None:
+    """Make sure that a result that was read holds together.
+
+    Raises:
+        DocumentError: It does not.
+    """
+    if (result.status == "measured") != bool(result.chips):
+        raise DocumentError(f"{at}.status: {len(result.chips)} chips do not go with the status")
+    check_chips([(chip.chip, chip.scores) for chip in result.chips], f"{at}.chips")
+
+
+def check_chips(chips: Sequence[tuple[int, Mapping[str, float]]], at: str) -> None:
+    """Make sure that no chip stands twice, all were scored alike, and some are initial chips.
+
+    Args:
+        chips: Index and scores of each.
+        at: Where they stand.
+
+    Raises:
+        DocumentError: They are not.
+    """
+    if len({chip for chip, _ in chips}) != len(chips):
+        raise DocumentError(f"{at}: a chip stands twice")
+    for n, (_, scores) in enumerate(chips):
+        if not scores or scores.keys() != chips[0][1].keys():
+            raise DocumentError(f"{at}[{n}].scores: not the same metrics as the first chip's")
+    if chips and all(chip >= FIRST_CONFIRMATION_CHIP for chip, _ in chips):
+        raise DocumentError(
+            f"{at}: no chip below {FIRST_CONFIRMATION_CHIP}: confirmation chips"
+            " without initial ones"
+        )
 
 
 def check_writable(path: Path) -> None:
@@ -17,26 +143,19 @@ def check_writable(path: Path) -> None:
 
     The folder is made where missing; a file that is there stays as it is.
 
-    Args:
-        path: Where the run file is to go.
-
     Raises:
         StoreError: They cannot.
     """
     try:
         check_target(path)
     except (OSError, ValueError) as problem:
-        raise StoreError(_cannot_write(path, problem)) from None
+        raise _cannot_write(path, problem) from None
 
 
 def write_run(path: Path, run: Run) -> None:
     """Write a run file; the file is either the old one or the whole new one.
 
-    Results are settled (see `run.settled`) and sorted, numbers are written in full precision.
-
-    Args:
-        path: The file; folders are made where missing.
-        run: What to write.
+    Results are made storable (see `run.storable`) and sorted; numbers are in full precision.
 
     Raises:
         StoreError: It cannot be written.
@@ -44,29 +163,60 @@ def write_run(path: Path, run: Run) -> None:
     try:
         write_atomic(path, layout(run_to_json(run)))
     except (OSError, ValueError) as problem:
-        raise StoreError(_cannot_write(path, problem)) from None
+        raise _cannot_write(path, problem) from None
 
 
 def read_run(path: Path) -> Run:
-    """Read a run file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The run, results in the file's order.
+    """Read a run file, results in its order.
 
     Raises:
         StoreError: The file is missing or does not follow the schema.
     """
     try:
-        return run_from_json(load(path))
+        return run_from_json(read_json(path))
     except FileNotFoundError:
         raise StoreError(f"no run file at {str(path)!r}; a finished run writes one") from None
     except DocumentError as problem:
         raise StoreError(f"run file {str(path)!r}: {problem}") from None
 
 
-def _cannot_write(path: Path, problem: Exception) -> str:
+def run_files(path: Path) -> list[Path]:
+    """Return the run files that a path stands for: itself, or a folder's `*.json`."""
+    return sorted(path.glob("*.json")) if path.is_dir() else [path]
+
+
+def read_runs(path: Path) -> Run:
+    """Read a run file, or every run file of a folder as one run.
+
+    Of several results for one case under one protocol the newest run's counts, and so for metrics
+    and scopes; the manifest is the newest run's, whose results stand first.
+
+    Raises:
+        StoreError: A file is missing or does not follow the schema, or the folder holds none.
+    """
+    if not path.is_dir():
+        return read_run(path)
+    runs = sorted(map(read_run, run_files(path)), key=lambda run: run.manifest.created)
+    if not runs:
+        raise StoreError(f"no run file in the folder {str(path)!r}; a finished run writes one")
+    metrics: dict[str, Metric] = {}
+    scopes: dict[tuple[str, str], Scope] = {}
+    results: dict[Identity, Result] = {}
+    for run in runs:
+        metrics |= run.metrics
+        scopes |= {scope.study_and_model: scope for scope in run.scopes}
+        own = {result.identity: result for result in run.results}
+        # First: what speaks for the digital model is then of the protocol the scope is about.
+        results = own | results | own
+    return Run(runs[-1].manifest, metrics, tuple(scopes.values()), tuple(results.values()))
+
+
+def _check_names(names: Iterable[str], metrics: Collection[str], at: str) -> None:
+    for name in names:
+        if name not in metrics:
+            raise DocumentError(f"{at}: its metric {name!a} is not under 'metrics'")
+
+
+def _cannot_write(path: Path, problem: Exception) -> StoreError:
     why = getattr(problem, "strerror", None) or str(problem)
-    return f"cannot write results to {str(path)!r}: {why}; choose another file"
+    return StoreError(f"cannot write results to {str(path)!r}: {why}; choose another file")

@@ -127,8 +127,8 @@ def _files_in(folder: Path) -> list[str]:
     known = [name for names in FORMS.values() for name in names]
     present = [name for name in known if (folder / name).is_file()]
     if set(present) not in _FILE_SETS:
-        found = ", ".join(present) or "none of them"
-        raise WeightsError(f"{folder} must hold {_either()}; found {found}")
+        listed = ", ".join(present) or "none of them"
+        raise WeightsError(f"{folder} must hold {_either()}; found {listed}")
     return present
 
 

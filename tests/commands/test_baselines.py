@@ -1,9 +1,9 @@
 """`analog-bench baselines update`: a finished run becomes the baseline."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.store.baseline_file import read_cases, read_digital

@@ -1,9 +1,9 @@
 """What a night says of its results and the history, and what it refuses before it measures."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.commands.nightly import conclude

@@ -1,9 +1,9 @@
 """`analog-bench nightly issues`: one a family, found again, with news only where there is some."""
 
 import os
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.store.run_file import read_run, write_run

@@ -2,9 +2,9 @@
 
 import json
 import os
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.store.baseline_file import update_cases

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
 import pytest
 import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
 from transformers import BertConfig, BertForQuestionAnswering
 

@@ -12,9 +12,10 @@ import torch
 from analog_bench.analog import severity
 from analog_bench.analog.clean_inputs import Pass, observe_inputs
 from analog_bench.analog.severity import output_error
+from analog_bench.codec import convert, plain
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, OutNoise
-from analog_bench.records import as_plain, from_plain
+from analog_bench.records import Result
 from analog_bench.simulators.registry import find_simulator
 
 DAY = 86_400.0
@@ -62,11 +63,11 @@ def test_a_case_is_its_family_at_the_severity(tiny, runner_of, case):
     asked = case(EqualError("out_noise", 0.2), WIDEN)
     noise = solved_by(runner, asked)[WIDEN]
     assert isinstance(noise, OutNoise)
-    found, plain = (runner.measure(one, range(3)) for one in (asked, case(noise, WIDEN)))
-    for one, other in zip(found.chips, plain.chips, strict=True):
+    found, direct = (runner.measure(one, range(3)) for one in (asked, case(noise, WIDEN)))
+    for one, other in zip(found.chips, direct.chips, strict=True):
         assert one.scores == other.scores
     assert found.noise == "equal_error:family=out_noise,error=0.2"
-    assert from_plain(as_plain(found)) == found
+    assert convert(plain(found), Result) == found
 
 
 def test_a_severity_is_solved_for_once(tiny, runner_of, case, numbers, monkeypatch):

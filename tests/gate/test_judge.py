@@ -1,8 +1,7 @@
 """A run's verdicts: cases variant by variant, and one verdict on the digital model."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.gate.judge import StoredBaselines, judge_groups, outcomes
 from analog_bench.records import Measurement, Metric, Result, Scope

@@ -1,9 +1,8 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from analog_bench.gate.interval import Interval, mean_interval
 from analog_bench.gate.robustness import (

@@ -1,9 +1,9 @@
 """A folder of runs, written as a real run is: the scores are chosen, all else is the store's."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.history.database import History
 from analog_bench.records import Measurement, Metric, Result, Scope

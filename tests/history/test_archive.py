@@ -1,9 +1,9 @@
 import json
-from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.errors import StoreError
 from analog_bench.history.archive import add_runs, sources_of, write_table
@@ -130,7 +130,9 @@ def test_a_run_file_that_cannot_be_read_is_told_and_left_out(runs, tmp_path):
     assert rows_by_column(History([runs], told.append)) == expected
     assert [line.split(":")[0] for line in told] == ["left out"] * 3
     assert "bench-cut.json': not JSON" in told[0]
-    assert told[1].endswith("bench-old.json': the top level: the key 'metrics' is missing")
+    assert told[1].endswith(
+        "bench-old.json': the top level: object missing required field `metrics`"
+    )
     assert told[2].endswith(
         "bench-twice.json': bert/head/white_output:std=1 is among the results twice"
     )

@@ -1,7 +1,6 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.errors import UsageError
 from analog_bench.history.query import Query, runs_of, steps_of, trends_of, trends_with_steps

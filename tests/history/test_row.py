@@ -1,7 +1,7 @@
-from dataclasses import replace
 from statistics import fmean
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.gate.robustness import DAY_S, MONTH_S, robustness_of
 from analog_bench.history.row import COLUMNS, SCORES, rows_of, run_id_of

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from analog_bench.errors import StoreError
+from analog_bench.store.journal_file import read_journal
 from tests.plugin.conftest import ROOT, STUDY_FILE, clean_environment
 
 LAYERS = ("encoder.layer.5.*dense", "qa_outputs")
@@ -30,9 +32,11 @@ def command(folder, *args):
 
 
 def journalled(folder):
-    """Return how many results the journal holds: whole lines behind the first."""
-    path = folder / "results.json.journal"
-    return max(path.read_bytes().count(b"\n") - 1, 0) if path.exists() else 0
+    """Return how many results the journal holds."""
+    try:
+        return len(read_journal(folder / "results.json").results)
+    except StoreError:  # there is none yet
+        return 0
 
 
 def killed_run(folder, at_least, delay, *args):
@@ -86,7 +90,7 @@ def test_killed_and_resumed(reference, warm, results_of, tmp_path, moment):
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="no SIGKILL on this platform")
 def test_what_was_measured_is_neither_overwritten_nor_mixed(reference, warm, tmp_path):
     held = killed_run(tmp_path, 3, 0.0)
-    kept = (tmp_path / "results.json.journal").read_bytes()
+    kept = read_journal(tmp_path / "results.json")
     anew = warm(*CHOICE, folder=tmp_path)
     assert anew.code == 4, anew.out
     (error,) = anew.errors
@@ -95,4 +99,4 @@ def test_what_was_measured_is_neither_overwritten_nor_mixed(reference, warm, tmp
     other = warm(*CHOICE, "--resume", "--seed", "2", folder=tmp_path)
     assert other.code == 4, other.out
     assert "seed was 1, is 2" in other.errors[0]
-    assert (tmp_path / "results.json.journal").read_bytes() == kept
+    assert read_journal(tmp_path / "results.json") == kept

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from analog_bench.records import Measurement, Metric, Result, Scope
 from analog_bench.simulators.physics.survey import Check, Fact, Survey
 from analog_bench.store.run import Manifest, Run
@@ -78,4 +80,4 @@ def run(drop=0.0, digital=79.0, fingerprint=(1.0, 2.0), **changed):
         for n in range(4)
     )  # fmt: skip
     manifest = Manifest("2026-11-23T10:00:00+00:00", 1, "pytest", {}, None, {})
-    return replace(Run(manifest, METRICS, (SCOPE,), results), **changed)
+    return structs.replace(Run(manifest, METRICS, (SCOPE,), results), **changed)

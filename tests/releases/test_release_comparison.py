@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 from surveys import FIGURES, PRESET, check, run, survey, with_noise
 
 from analog_bench.releases.comparison import Measured, compare_releases
@@ -152,7 +153,7 @@ def test_a_quantity_that_cannot_be_measured_any_more_is_lost():
 
 
 def test_cases_that_only_one_release_measured():
-    skipped = replace(run().results[0], status="skipped", reason="no C++ tile", chips=())
+    skipped = structs.replace(run().results[0], status="skipped", reason="no C++ tile", chips=())
     now = run(results=(skipped, *run().results[1:3]))
     step = compared(survey(), survey(), old=run(), new=now)
     assert {(a.what, a.reason) for a in step.lost} == {

@@ -1,6 +1,8 @@
 """A run of two models with everything a page shows, and with names that hold markup."""
 
-from dataclasses import replace
+import dataclasses
+
+from msgspec.structs import replace
 
 from analog_bench.gate.verdict import Verdict
 from analog_bench.records import Histogram, LayerFacts, Measurement, Metric, Result, Scope
@@ -154,7 +156,7 @@ def example_run():
 def verdict(kind, change=None, **changed):
     interval = None if change is None else (change - 0.5, change + 0.5)
     made = Verdict(kind, "f1", change, interval, 1.0, True, f"f1 {kind} <b>so</b>", looks=2)
-    return replace(made, **changed)
+    return dataclasses.replace(made, **changed)
 
 
 def example_contents(**kinds):

@@ -1,7 +1,8 @@
 """The summary of a CI job: what failed stands first, and names cannot break out of a cell."""
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from analog_bench.report.ci_summaries import nightly_summary, step_summary
 from analog_bench.report.contents import contents_of

@@ -1,9 +1,9 @@
 import random
 import re
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.gate.robustness import DAY_S, MONTH_S, SECOND_S, robustness_of
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Metric

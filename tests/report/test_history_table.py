@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.history.query import Query, runs_of, trends_with_steps
 from analog_bench.report.history_table import answer_table, runs_table, trends_table

@@ -1,9 +1,9 @@
 import random
 import re
 import time
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.gate.ranking import rank_layers
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Metric

@@ -1,8 +1,9 @@
+import dataclasses
 import random
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from scipy import stats
 
 from analog_bench.gate.verdict import Verdict, judge
@@ -224,7 +225,7 @@ def test_what_a_narrow_terminal_leaves_out_and_verdicts_are_about_is_said(bert, 
     assert {"change", "w std", "max/std"} <= set(left_out.split(", "))
     wide = caption_of(drawn(250, bert, verdicts, metrics))
     assert "Left out" not in wide
-    new = {one: replace(v, kind="new", change=None) for one, v in verdicts.items()}
+    new = {one: dataclasses.replace(v, kind="new", change=None) for one, v in verdicts.items()}
     assert "Verdicts are" not in caption_of(drawn(80, bert, new, metrics))
 
 

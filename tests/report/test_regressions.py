@@ -1,6 +1,8 @@
 """The text of an issue: names cannot break out of it, and it fits what GitHub takes."""
 
-from dataclasses import replace
+import dataclasses
+
+from msgspec.structs import replace
 
 from analog_bench.report.ci_summaries import step_summary
 from analog_bench.report.contents import contents_of
@@ -103,7 +105,9 @@ def test_a_family_of_hundreds_is_cut_where_github_would_refuse_it():
     (issue,) = [one for one in found if one.title == "Regressed: bert × layer_noise"]
     assert len(issue.body) < 65_536
     assert issue.body.endswith("\n\n... cut here; the files have the rest.\n")
-    short = example_contents(**{f"at{n}": replace(long, reason="so") for n in range(60)})
+    short = example_contents(
+        **{f"at{n}": dataclasses.replace(long, reason="so") for n in range(60)}
+    )
     (issue,) = [one for one in issues_of([short]) if "layer_noise" in one.title]
     assert issue.body.count("| regressed |") == 40
     assert "... and 20 more." in issue.body

@@ -1,11 +1,11 @@
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from analog_bench.gate.digital import judge_digital
 from analog_bench.gate.verdict import Verdict, judge
 from analog_bench.report.run_summary import digital_line, run_summary
-from analog_bench.store.baseline import DigitalEntry, Provenance
-from analog_bench.store.change import Change
+from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 
 WHEN = Provenance("2026-01-02T03:04:05+00:00", None, None, None, None)
 

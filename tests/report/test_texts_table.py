@@ -1,7 +1,8 @@
 """Texts side by side: what stands where, in a terminal, in Markdown and in JSON."""
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from analog_bench.records import Measurement, Result
 from analog_bench.report.as_json import texts_plain

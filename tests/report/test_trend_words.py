@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.gate.significance import Effect
 from analog_bench.gate.step import Step

@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.records import Metric
 from analog_bench.report.words import (

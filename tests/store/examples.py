@@ -2,7 +2,8 @@
 
 import random
 import stat
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from analog_bench.records import Histogram, LayerFacts, Margin, Measurement, Metric, Result, Scope
 from analog_bench.store.run import Manifest, Run

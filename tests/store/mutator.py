@@ -53,7 +53,9 @@ def damaged(content, rng):
     elif kind == "zero":
         data[at:upto] = bytes(upto - at)
     elif kind == "foreign":
-        data = rng.choice([b"", b"\xef\xbb\xbf" + data, data.decode().encode("utf-16"), b"null"])
+        data = rng.choice(
+            [b"", b"\xef\xbb\xbf" + data, data.decode("utf-8", "replace").encode("utf-16"), b"null"]
+        )
     else:
         data[at:at] = rng.choice(RAW).encode()
     return bytes(data)

@@ -1,13 +1,16 @@
-from dataclasses import replace
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from analog_bench.errors import BaselineError
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Result
-from analog_bench.store.baseline import DigitalEntry, Provenance
+from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import (
     case_path,
     digital_path,
@@ -17,7 +20,7 @@ from analog_bench.store.baseline_file import (
     update_digital,
     write_cases,
 )
-from analog_bench.store.change import Change
+from analog_bench.store.file_lock import ExclusiveLock
 from analog_bench.store.run import Manifest
 
 THEN = Provenance("2026-01-02T03:04:05+00:00", "c" * 40, "3.11.1", "2.11.0", "1.1.0")
@@ -201,6 +204,44 @@ def test_digital_scores_of_several_protocols(tmp_path):
     assert [p.name for p in (tmp_path / "digital").iterdir()] == ["bert.json"]
 
 
+UPDATER = """
+import sys
+from pathlib import Path
+from tests.store.test_baseline_file import THEN, digital, result, update_cases, update_digital
+root, n = Path(sys.argv[1]), int(sys.argv[2])
+sys.stdin.read()
+update_cases(root, [result(f"bert/c{n}")], THEN)
+update_digital(root, "bert", digital(f"p{n}"))
+"""
+
+
+def test_updates_at_the_same_time_lose_nothing(tmp_path):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", UPDATER, str(tmp_path), str(n)],
+            stdin=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+        for n in range(8)
+    ]
+    for process in processes:  # all have started by the time that the last is let go
+        process.stdin.close()
+    assert [process.wait(60) for process in processes] == [0] * 8
+    stored = read_cases(tmp_path, "direct", "bert", "layer_noise").entries
+    assert {case for case, _ in stored} == {f"bert/c{n}" for n in range(8)}
+    assert read_digital(tmp_path, "bert").entries.keys() == {f"p{n}" for n in range(8)}
+    assert not (tmp_path / ".lock").exists()
+
+
+def test_an_update_that_waits_too_long_says_for_what(tmp_path, monkeypatch):
+    monkeypatch.setattr("analog_bench.store.baseline_file._LOCK_TIMEOUT_S", 0.05)
+    with (
+        ExclusiveLock(tmp_path / ".lock", 0.0),
+        pytest.raises(BaselineError, match="another process has been updating"),
+    ):
+        update_cases(tmp_path, [result()], THEN)
+
+
 def test_provenance_comes_from_the_manifest():
     versions = {"python": "3.11.1", "torch": "2.11.0", "aihwkit": None, "cpu": "x"}
     manifest = Manifest(THEN.created, 7, "pytest", versions, "c" * 40, {})
@@ -283,5 +324,5 @@ def test_variants_are_two(variant):
 def test_a_file_in_the_wrong_place_is_refused(tmp_path):
     update_cases(tmp_path, [result()], THEN)
     (tmp_path / "direct/bert/layer_noise.json").rename(tmp_path / "direct/bert/drift.json")
-    with pytest.raises(BaselineError, match="study: 'drift' is expected, as the file's place says"):
+    with pytest.raises(BaselineError, match="study: 'drift' is expected, as the file's path says"):
         read_cases(tmp_path, "direct", "bert", "drift")

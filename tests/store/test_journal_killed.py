@@ -22,6 +22,7 @@ from tests.store.examples import METRICS, example_run, numbered_result, scopes_o
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = example_run().manifest
+(SCOPE,) = example_run().scopes
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits of POSIX")
 
 START = """
@@ -31,6 +32,7 @@ from analog_bench.errors import StoreError
 from analog_bench.store.journal import Journal
 from tests.store.examples import METRICS, example_run, numbered_result
 run_file, arguments, manifest = Path(sys.argv[1]), sys.argv[2:], example_run().manifest
+(scope,) = example_run().scopes
 """
 # Appends the results that are missing, and says so after each.
 WRITER = """
@@ -40,7 +42,7 @@ except StoreError:
     journal = Journal.create(run_file, manifest)
 print("ready", flush=True)
 for n in range(len(journal.held.entries), int(arguments[0])):
-    journal.append(numbered_result(n), METRICS, {"n": n})
+    journal.append(numbered_result(n), scope)
     print(n, flush=True)
 """
 # Under way until it is killed: the lock stays.
@@ -80,7 +82,7 @@ def check_prefix(held):
     """Make sure that a journal holds the first results of the writer, each once and whole."""
     for n, entry in enumerate(held.entries):
         assert entry.result == numbered_result(n)
-        assert entry.record == {"n": n}
+        assert entry.scope == SCOPE
     assert held.manifest == MANIFEST
     return len(held.entries)
 
@@ -107,8 +109,6 @@ def test_a_run_killed_at_any_moment_loses_the_case_in_flight_and_no_other(tmp_pa
     assert done > 0
     finished(start(WRITER + "journal.close()", run_file, most))
     assert check_prefix(read_journal(run_file)) == most
-    lines = journal_path(run_file).read_bytes().splitlines()
-    assert len(lines) == 1 + most
     with Journal.resume(run_file) as journal:
         write_run(
             run_file,
@@ -142,7 +142,6 @@ def test_a_second_run_is_refused_until_the_first_is_dead(tmp_path):
     run_file = tmp_path / "run.json"
     first = start(WRITER + HOLD_ON, run_file, 3)
     assert [first.stdout.readline() for _ in range(4)] == ["ready\n", "0\n", "1\n", "2\n"]
-    before = journal_path(run_file).read_bytes()
     contender = (
         "for attempt in (Journal.resume, lambda file: Journal.create(file, manifest)):\n"
         "    try:\n        attempt(run_file)\n"
@@ -152,7 +151,7 @@ def test_a_second_run_is_refused_until_the_first_is_dead(tmp_path):
     refused = f"another run is writing {where}; wait for it to end, or choose another file"
     assert finished(start(contender, run_file)) == [refused, refused]
     assert newest_interrupted(tmp_path) is None
-    assert journal_path(run_file).read_bytes() == before
+    assert check_prefix(read_journal(run_file)) == 3
     first.kill()
     first.communicate(timeout=60)
     assert newest_interrupted(tmp_path) == run_file
@@ -168,7 +167,7 @@ def test_never_two_at_a_time_however_they_come_and_go(tmp_path):
         "    except StoreError as problem:\n"
         "        assert 'another run' in str(problem), problem\n        continue\n"
         "    os.close(os.open(mark, os.O_CREAT | os.O_EXCL))\n"
-        "    journal.append(numbered_result(0), METRICS, {})\n"
+        "    journal.append(numbered_result(0), scope)\n"
         "    mark.unlink()\n"
         "    journal.finish()\n    turns += 1\n"
         "print(turns)\n"
@@ -187,7 +186,7 @@ def test_runs_started_in_the_same_second_do_not_meet(tmp_path):
         "created = datetime(2026, 1, 2, 3, 4, 5)\n"
         "for n in range(5):\n"
         "    journal = Journal.create_in(run_file.parent / 'runs', created, manifest)\n"
-        "    journal.append(numbered_result(n), METRICS, {})\n"
+        "    journal.append(numbered_result(n), scope)\n"
         "    print(journal.run_file.name)\n"
         "    if n % 2:\n        journal.close()\n"
         "    else:\n        journal.run_file.write_text('{}')\n        journal.finish()\n"
@@ -214,7 +213,7 @@ def open_folder():
 
 def test_a_folder_without_the_right_to_write_is_one_line(open_folder):
     with Journal.create(open_folder / "run.json", MANIFEST) as journal:
-        journal.append(numbered_result(0), METRICS, {})
+        journal.append(numbered_result(0), SCOPE)
     open_folder.chmod(0o555)
     script = (
         "if os.getuid() == 0:\n    os.setuid(65534)\n"
@@ -245,26 +244,26 @@ def test_a_disk_that_fills_up_spoils_nothing_that_was_written(tmp_path):
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "def room(size):\n"
         "    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))\n"
-        "room(100)\n"
-        "try:\n    Journal.create(run_file, manifest)\n"
-        "except StoreError as problem:\n    print(problem, os.listdir(run_file.parent))\n"
-        "room(1_000_000)\n"
+        "def attempt(call, *words):\n"
+        "    try:\n        return call(*words)\n"
+        "    except StoreError as problem:\n        print(problem)\n"
+        "for size in (100, 6000):\n"
+        "    room(size)\n"
+        "    attempt(Journal.create, run_file, manifest)\n"
+        "    print(os.listdir(run_file.parent))\n"
+        "room(10_000_000)\n"
         "journal = Journal.create(run_file, manifest)\n"
-        "journal.append(numbered_result(0), METRICS, {'n': 0})\n"
-        "size = journal.path.stat().st_size\n"
-        "room(size + 500)\n"
+        "journal.append(numbered_result(0), scope)\n"
+        "written = journal.path.with_name('run.json.journal-wal')\n"
+        "room(written.stat().st_size + 500)\n"
         "for _ in range(2):\n"
-        "    try:\n        journal.append(numbered_result(1), METRICS, {'n': 1})\n"
-        "    except StoreError as problem:\n"
-        "        print(problem, journal.path.stat().st_size > size)\n"
-        "room(1_000_000)\n"
-        "journal.append(numbered_result(1), METRICS, {'n': 1})\n"
-        "room(journal.path.stat().st_size + 500)\n"
-        "try:\n    journal.append(numbered_result(2), METRICS, {'n': 2})\n"
-        "except StoreError:\n    os._exit(0)\n"
+        "    attempt(journal.append, numbered_result(1), scope)\n"
+        "room(10_000_000)\n"
+        "journal.append(numbered_result(1), scope)\n"
+        "room(written.stat().st_size + 500)\n"
+        "attempt(journal.append, numbered_result(2), scope)\n"
+        "os._exit(0)\n"
     )
-    why = f"cannot write the journal of {str(run_file)!r}: File too large; choose another file"
-    said = finished(start(script, run_file))
-    assert said == [f"{why} []", f"{why} True", f"{why} True"]
-    assert not journal_path(run_file).read_bytes().endswith(b"\n")
+    why = f"cannot write the journal of {str(run_file)!r}: disk I/O error; choose another file"
+    assert finished(start(script, run_file)) == [why, "[]", why, "[]", why, why, why]
     assert check_prefix(read_journal(run_file)) == 2

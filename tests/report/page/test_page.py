@@ -4,11 +4,11 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from markupsafe import escape
+from msgspec.structs import replace
 
 from analog_bench.errors import StoreError
 from analog_bench.records import Margin

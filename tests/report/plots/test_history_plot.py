@@ -1,9 +1,9 @@
 import struct
 import xml.etree.ElementTree as ET
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.errors import StoreError, UsageError
 from analog_bench.history.query import Query, trends_with_steps

@@ -1,9 +1,9 @@
 """What plots say and are drawn from: messages are computed, so they are checked."""
 
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.errors import StoreError
 from analog_bench.records import Margin

@@ -11,7 +11,7 @@ from analog_bench.records import Identity
 from analog_bench.session.publish import publish
 from analog_bench.session.recorder import Recorder
 from analog_bench.session.settings import Settings
-from analog_bench.store.change import Change
+from analog_bench.store.baseline import Change
 
 if TYPE_CHECKING:
     from analog_bench.gate.judge import Judgement
