@@ -163,7 +163,7 @@ def _plain(value: Any) -> Any:
 def _release(one: Measured) -> dict[str, Any]:
     statuses = [result.status for result in one.run.results] if one.run is not None else []
     return {
-        **_fields(one, "name", "asked"),
+        **_fields(one, "name", "source"),
         "versions": dict(one.versions),
         **_fields(one, "environment", "problem", "remark"),
         "cases": {status: statuses.count(status) for status in sorted(set(statuses))},
@@ -179,7 +179,7 @@ def _release_step(step: ReleaseStep) -> dict[str, Any]:
         "abilities": [asdict(ability) for ability in step.abilities],
         "timings": {
             "caveat": CAVEAT,
-            "work": [{**asdict(lap), "verdict": lap.verdict} for lap in step.laps],
+            "work": [{**asdict(timing), "verdict": timing.verdict} for timing in step.timings],
         },
         "packages": {name: list(pair) for name, pair in step.packages.items()},
         "cases": comparison_plain(step.cases) if step.cases is not None else None,

@@ -157,3 +157,8 @@ def judged_contents(run: Run, judgement: Judgement | None, source: str) -> Conte
 def is_single(result: Result) -> bool:
     """Whether a result is of one layer alone."""
     return result.facts is not None and result.facts.kind != SEVERAL
+
+
+def is_several(result: Result) -> bool:
+    """Whether a result is of several layers at once."""
+    return result.facts is not None and result.facts.kind == SEVERAL

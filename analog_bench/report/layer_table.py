@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from analog_bench.gate.robustness import robustness_of
 from analog_bench.gate.verdict import Verdict
-from analog_bench.records import SEVERAL, Identity, Metric, Result
+from analog_bench.records import Identity, Metric, Result
 from analog_bench.report import words
+from analog_bench.report.contents import is_several
 from analog_bench.report.layer_caption import caption
 from analog_bench.report.layer_losses import by_depth, worst
 from analog_bench.report.scores import loss, score
@@ -100,7 +101,7 @@ def a_star_note(metric: Metric) -> str:
 def _layer_columns(rows: Sequence[Result]) -> list[_Pair]:
     """Return what is perturbed; columns about single layers only where a row is one."""
     columns = [layer_column(rows), *varying_columns(rows)]
-    if _has_single_layers(rows):
+    if not all(map(is_several, rows)):
         depth = Column("#", right=True, priority=2)
         columns.insert(0, (depth, lambda r: str(r.facts.depth) if r.facts else ""))
         columns.insert(2, (Column("kind", priority=7), lambda r: r.facts.kind if r.facts else ""))
@@ -153,17 +154,13 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
     if any(map(a_star, rows)):
         notes = (a_star_note(main),)
         columns.insert(-2, (Column("A*", right=True, priority=6, notes=notes), a_star))
-    if _has_single_layers(rows):
+    if not all(map(is_several, rows)):
         std, reach = (Column(h, right=True, priority=p) for h, p in (("w std", 5), ("max/std", 4)))
         columns += [
             (std, lambda r: words.significant(r.facts.weight_std) if r.facts else ""),
             (reach, lambda r: words.reach_text(r.facts.reach) if r.facts else ""),
         ]
     return columns
-
-
-def _has_single_layers(rows: Sequence[Result]) -> bool:
-    return not all(result.facts and result.facts.kind == SEVERAL for result in rows)
 
 
 def _change_columns(verdicts: Mapping[Identity, Verdict], metric: Metric) -> list[_Pair]:

@@ -140,7 +140,8 @@ def _cell(cell: Cell, options: ConsoleOptions) -> Text:
 
 def _width(column: Column, cells: Iterable[Text]) -> int:
     """Return the terminal cells that the widest text of a column takes."""
-    return max([cell_len(column.header), *(cell.cell_len for cell in cells)])
+    lines = (part for cell in cells for part in cell.plain.split("\n"))
+    return max(map(cell_len, [column.header, *lines]))
 
 
 @dataclass(frozen=True)
