@@ -12,11 +12,7 @@ from analog_bench.report import words
 from analog_bench.report.contents import Contents, Judged, JudgedCase
 from analog_bench.report.layer_losses import worst
 from analog_bench.report.markdown import markdown
-from analog_bench.report.regressions import (
-    cases_table,
-    headline,
-    regressions_of,
-)
+from analog_bench.report.regressions import cases_table, headline, regressions_of
 from analog_bench.report.scores import loss
 from analog_bench.report.table import (
     Block,

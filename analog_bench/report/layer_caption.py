@@ -8,12 +8,7 @@ from analog_bench.gate.ranking import RankCorrelation
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.contents import is_several
-from analog_bench.report.layer_losses import (
-    ConditionRanking,
-    rankings,
-    spread_correlation,
-    worst,
-)
+from analog_bench.report.layer_losses import ConditionRanking, rankings, spread_correlation, worst
 from analog_bench.report.scores import loss, score
 from analog_bench.report.table import Cell, Line, line
 

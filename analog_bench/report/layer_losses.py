@@ -7,12 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from analog_bench.gate.ranking import (
-    RankCorrelation,
-    Ranking,
-    rank_layers,
-    spearman_with_interval,
-)
+from analog_bench.gate.ranking import RankCorrelation, Ranking, rank_layers, spearman_with_interval
 from analog_bench.gate.robustness import Conditions, conditions_of
 from analog_bench.records import LayerFacts, Metric, Result
 from analog_bench.report.contents import is_single

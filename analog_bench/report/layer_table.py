@@ -12,16 +12,7 @@ from analog_bench.report.contents import is_several
 from analog_bench.report.layer_caption import caption
 from analog_bench.report.layer_losses import by_depth, worst
 from analog_bench.report.scores import loss, score
-from analog_bench.report.table import (
-    Block,
-    Cell,
-    Column,
-    Heading,
-    Spelling,
-    absent,
-    line,
-    tabulate,
-)
+from analog_bench.report.table import Block, Cell, Column, Heading, Spelling, absent, line, tabulate
 
 _Pair = tuple[Column, Spelling[Result]]
 

@@ -87,9 +87,7 @@ def run_summary(
     return Paragraph((*lines, *map(line, published)))
 
 
-def unmeasured_reasons(
-    judged: Sequence[tuple[Result, Verdict]],
-) -> Iterator[tuple[Kind, str, int]]:
+def unmeasured_reasons(judged: Sequence[tuple[Result, Verdict]]) -> Iterator[tuple[Kind, str, int]]:
     """Yield why cases were skipped or are stale, with their number, the most frequent first."""
     kinds: tuple[Kind, ...] = ("skipped", "stale")
     for kind in kinds:
