@@ -11,12 +11,7 @@ from analog_bench.simulators.registry import label_of
 
 
 def physics_table(survey: Survey, *, everything: bool = False) -> tuple[Block, ...]:
-    """Return a survey: a row a quantity and tile engine, then what fails in detail.
-
-    Args:
-        survey: The survey.
-        everything: Show every condition of every quantity, not only of those that fail.
-    """
+    """Return a survey: a row a quantity and tile engine, then what fails, or all, in detail."""
     blocks: list[Block] = [Heading(_versions(survey))]
     groups = _by_subject(survey.checks)
     if groups:
