@@ -24,10 +24,6 @@ def family_of(noise: Noise) -> Noise:
 def check_drift(noise: Noise, drift_s: float) -> None:
     """Refuse a drift time that is no time, or that the noise has no model for.
 
-    Args:
-        noise: The noise.
-        drift_s: Seconds since programming.
-
     Raises:
         UsageError: A negative or non-finite time; a time that is none of `Noise.TIMES` of a family
             that was fitted at these only; a time too short for the logarithms of `ReramCmo`.

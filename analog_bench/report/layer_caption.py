@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from analog_bench.gate.ranking import RankCorrelation
-from analog_bench.records import SEVERAL, Metric, Result
+from analog_bench.records import Metric, Result
 from analog_bench.report import words
-from analog_bench.report.layer_losses import (
-    ConditionRanking,
-    rankings,
-    spread_correlation,
-    worst,
-)
+from analog_bench.report.contents import is_several
+from analog_bench.report.layer_losses import ConditionRanking, rankings, spread_correlation, worst
 from analog_bench.report.scores import loss, score
 from analog_bench.report.table import Cell, Line, line
 
@@ -24,15 +20,10 @@ def caption(rows: Sequence[Result], metrics: Sequence[Metric], data: str) -> lis
 
     What was done; how much of the model was on tiles, where a row has several layers; the worst
     layers; how sure their order is; how the drop goes with the spread of the weights.
-
-    Args:
-        rows: The table's results, at least one.
-        metrics: Its metrics, the main one first.
-        data: The examples and their number, in words; empty where that is not known.
     """
     main = metrics[0]
     # A group of layers is no layer that could lose more than another.
-    single = [row for row in rows if not _several(row)]
+    single = [row for row in rows if not is_several(row)]
     texts = [_method(rows, metrics, data), _coverage(rows)]
     findings = [_order(order, rows, main) for order in rankings(single, main)]
     findings.append(_correlation(single, main))
@@ -73,7 +64,7 @@ def _coverage(rows: Sequence[Result]) -> str:
     shares: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         facts = row.facts
-        if facts and _several(row) and row.tile != "none" and row.chips:
+        if facts and is_several(row) and row.tile != "none" and row.chips:
             share = (facts.coverage_weights, facts.coverage_macs)
             shares.setdefault(words.one_line(row.group), []).append(share)
     if not shares:
@@ -88,15 +79,11 @@ def _coverage(rows: Sequence[Result]) -> str:
     )
 
 
-def _several(row: Result) -> bool:
-    return row.facts is not None and row.facts.kind == SEVERAL
-
-
 def _worst_layers(rows: Sequence[Result], metric: Metric) -> Line:
     label, margin = words.metric_label(metric), words.margin_label(metric)
     lost = worst(rows, metric)
     if not lost:
-        none = "No row" if all(map(_several, rows)) else "No layer"
+        none = "No row" if all(map(is_several, rows)) else "No layer"
         return line(
             f"{none} {words.change_verb(metric)} more than the margin of {margin} of {label}."
         )

@@ -6,21 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from analog_bench.gate.robustness import robustness_of
 from analog_bench.gate.verdict import Verdict
-from analog_bench.records import SEVERAL, Identity, Metric, Result
+from analog_bench.records import Identity, Metric, Result
 from analog_bench.report import words
+from analog_bench.report.contents import is_several
 from analog_bench.report.layer_caption import caption
 from analog_bench.report.layer_losses import by_depth, worst
 from analog_bench.report.scores import loss, score
-from analog_bench.report.table import (
-    Block,
-    Cell,
-    Column,
-    Heading,
-    Spelling,
-    absent,
-    line,
-    tabulate,
-)
+from analog_bench.report.table import Block, Cell, Column, Heading, Spelling, absent, line, tabulate
 
 _Pair = tuple[Column, Spelling[Result]]
 
@@ -36,15 +28,9 @@ def layer_table(
     """Return the table of one study on one model, under its heading.
 
     One row a case, by depth; columns for whatever varies among the cases (noise, drift time, tile,
-    hardware, weights). The worst layers are marked, and named in words below the table.
-
-    Args:
-        results: The study's results, at least one.
-        verdicts: Identity of a result to its verdict; cases without one show none.
-        metrics: Metrics to show, the main one first: the drop, its bar, the marks, A* and the
-            ranking are in it.
-        data: The examples, for the sentence below the table, e.g. `96 embedded questions`.
-        title: Heading; study and model by default.
+    hardware, weights). The worst layers are marked, and named in words below the table. The drop,
+    its bar, the marks, A* and the ranking are in the first metric; `data` names the examples, such
+    as `96 embedded questions`; the title is study and model by default.
 
     Raises:
         ValueError: No results or no metrics.
@@ -100,7 +86,7 @@ def a_star_note(metric: Metric) -> str:
 def _layer_columns(rows: Sequence[Result]) -> list[_Pair]:
     """Return what is perturbed; columns about single layers only where a row is one."""
     columns = [layer_column(rows), *varying_columns(rows)]
-    if _has_single_layers(rows):
+    if not all(map(is_several, rows)):
         depth = Column("#", right=True, priority=2)
         columns.insert(0, (depth, lambda r: str(r.facts.depth) if r.facts else ""))
         columns.insert(2, (Column("kind", priority=7), lambda r: r.facts.kind if r.facts else ""))
@@ -153,17 +139,13 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
     if any(map(a_star, rows)):
         notes = (a_star_note(main),)
         columns.insert(-2, (Column("A*", right=True, priority=6, notes=notes), a_star))
-    if _has_single_layers(rows):
+    if not all(map(is_several, rows)):
         std, reach = (Column(h, right=True, priority=p) for h, p in (("w std", 5), ("max/std", 4)))
         columns += [
             (std, lambda r: words.significant(r.facts.weight_std) if r.facts else ""),
             (reach, lambda r: words.reach_text(r.facts.reach) if r.facts else ""),
         ]
     return columns
-
-
-def _has_single_layers(rows: Sequence[Result]) -> bool:
-    return not all(result.facts and result.facts.kind == SEVERAL for result in rows)
 
 
 def _change_columns(verdicts: Mapping[Identity, Verdict], metric: Metric) -> list[_Pair]:

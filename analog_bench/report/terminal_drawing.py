@@ -58,11 +58,7 @@ _NARROWEST = 12
 
 @dataclass(frozen=True)
 class Drawing:
-    """Blocks that rich can print; width and alphabet are those of the console.
-
-    Attributes:
-        blocks: What to draw, from top to bottom.
-    """
+    """Blocks that rich can print; width and alphabet are those of the console."""
 
     blocks: Blocks
 
@@ -140,7 +136,8 @@ def _cell(cell: Cell, options: ConsoleOptions) -> Text:
 
 def _width(column: Column, cells: Iterable[Text]) -> int:
     """Return the terminal cells that the widest text of a column takes."""
-    return max([cell_len(column.header), *(cell.cell_len for cell in cells)])
+    lines = (part for cell in cells for part in cell.plain.split("\n"))
+    return max(map(cell_len, [column.header, *lines]))
 
 
 @dataclass(frozen=True)

@@ -98,19 +98,10 @@ def column_currents(
 
 
 def charges(lengths: Tensor, g_plus: Tensor, g_minus: Tensor, wire: Wire, steps: int) -> Tensor:
-    """Return the charge that every column collects.
+    """Return the charge that every column collects, in µS V time slices, shape (..., columns).
 
-    Even columns are read at the bottom of the tile, odd ones at the top.
-
-    Args:
-        lengths: Pulse lengths, shape (..., rows).
-        g_plus: Conductances in µS, shape (rows, columns).
-        g_minus: Those of the other devices of the pairs.
-        wire: The column's wire.
-        steps: Time slices.
-
-    Returns:
-        Charges in µS V time slices, shape (..., columns).
+    Even columns are read at the bottom of the tile, odd ones at the top. Pulse lengths have shape
+    (..., rows); see `column_currents`.
     """
     even = torch.arange(g_plus.shape[1], device=g_plus.device) % 2 == 0
     down, idle_down = column_currents(g_plus, g_minus, wire, steps)

@@ -52,27 +52,17 @@ def label_of(tile: str) -> str:
 
 
 def why_unpaired(tile: str) -> str:
-    """Say why chips of two runs on a simulator are not the same chips; empty where they may be.
-
-    Args:
-        tile: As results have it.
-    """
+    """Say why chips of two runs on a result's `tile` are not the same; empty where they may be."""
     if tile == NO_TILE:
         return ""
     if tile not in _SIMULATORS:
-        return f"nothing is known of the simulator {tile!r} here"
+        return f"the simulator {tile!r} is not registered here"
     simulator = _SIMULATORS[tile]
     return "" if simulator.seeded else f"the {simulator.label} seeds itself from the clock"
 
 
 def check_case(noise: Noise, drift_s: float, tile: str, hardware: str) -> None:
     """Refuse what cannot be measured.
-
-    Args:
-        noise: The noise.
-        drift_s: Seconds since programming.
-        tile: The simulator; only noises that act on tiles use it.
-        hardware: `ideal`, or the name of a preset that the tiles start from.
 
     Raises:
         UsageError: Hardware named for a noise that needs no tile; a family that the simulator

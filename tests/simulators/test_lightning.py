@@ -78,12 +78,12 @@ def test_noise_is_that_of_the_definition_and_seeded(model, x):
         assert not torch.equal(noisy, read(model, OutNoise(0.1), x, **other))
     with torch.inference_mode():
         off = noisy - model(x)
-    # One draw for each of the three tiles, in units of its own largest inputs and weights.
-    variance = sum(
-        (v.abs().amax(-1, keepdim=True) * w.abs().amax(1)).square()
-        for v, w in zip(x.split(SPLIT, -1), model[0].weight.split(SPLIT, 1), strict=True)
-    )
-    z = off / (0.1 * variance.sqrt())
+        # One draw for each of the three tiles, in units of its own largest inputs and weights.
+        variance = sum(
+            (v.abs().amax(-1, keepdim=True) * w.abs().amax(1)).square()
+            for v, w in zip(x.split(SPLIT, -1), model[0].weight.split(SPLIT, 1), strict=True)
+        )
+        z = off / (0.1 * variance.sqrt())
     assert float(z.std()) == pytest.approx(1.0, rel=5 / (2 * z.numel()) ** 0.5)
 
 

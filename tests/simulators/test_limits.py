@@ -109,5 +109,5 @@ def test_every_simulator_is_found_by_its_name() -> None:
 def test_what_is_not_known_to_be_seeded_is_not_paired() -> None:
     assert why_unpaired("none") == why_unpaired("torch") == ""
     assert why_unpaired("cpp") == "the C++ tile seeds itself from the clock"
-    assert why_unpaired("gone") == "nothing is known of the simulator 'gone' here"
+    assert why_unpaired("gone") == "the simulator 'gone' is not registered here"
     assert label_of("gone") == "gone"

@@ -12,7 +12,7 @@ from analog_bench.report.contents import Contents, Judged
 from analog_bench.report.layer_losses import LayerLoss, layer_losses
 from analog_bench.report.plots.chart import axis, by_kind, colour, layer, points
 from analog_bench.report.plots.figure import Figure, file_name
-from analog_bench.report.table import Column, linked, tabulate
+from analog_bench.report.table import Cell, Column, linked, tabulate
 
 _EACH = 3
 _HEIGHT = 190
@@ -104,6 +104,10 @@ def _spread_plot(
     y = axis("loss", words.loss_label(metric))
     href, description = {"field": "href"}, {"field": "name"}
     correlation = spearman_with_interval(spreads, [one.loss for one in layers])
+
+    def to_raw(one: LayerLoss, text: str) -> Cell:
+        return linked(text, contents.link(one.result))
+
     return Figure(
         name=file_name(layers[0].result.model, name),
         message=_message(correlation, trait, metric),
@@ -118,13 +122,11 @@ def _spread_plot(
                 (Column("kind"), lambda pair: pair[0].facts.kind),
                 (
                     Column(title, right=True),
-                    lambda p: linked(words.significant(p[1]), contents.link(p[0].result)),
+                    lambda pair: to_raw(pair[0], words.significant(pair[1])),
                 ),
                 (
                     Column(words.loss_label(metric), right=True),
-                    lambda p: linked(
-                        words.loss_amount(p[0].loss, metric), contents.link(p[0].result)
-                    ),
+                    lambda pair: to_raw(pair[0], words.loss_amount(pair[0].loss, metric)),
                 ),
             ],
         ),

@@ -174,12 +174,9 @@ def weight_gradient(layer: Any) -> Tensor:
 def optimiser(
     name: str, groups: Sequence[Mapping[str, Any]], contexts: Iterable[nn.Parameter]
 ) -> torch.optim.Optimizer:
-    """Return one of aihwkit's optimisers.
+    """Return the optimiser of that name in `OPTIMISERS` for parameter groups.
 
-    Args:
-        name: A key of `OPTIMISERS`.
-        groups: Parameter groups, each with its `lr` and options of the optimiser.
-        contexts: The tiles that it clips, remaps and (C++ tile) gives new noise after each step.
+    It clips, remaps and (C++ tile) gives new noise to the tiles of `contexts` after each step.
     """
     handles = list(contexts)
     extra = [{"params": handles, "lr": 0.0}] if handles else []
