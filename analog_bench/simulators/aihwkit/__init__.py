@@ -1,7 +1,4 @@
-"""aihwkit, behind one door: nothing else in this project imports it.
-
-A change of aihwkit's interface therefore shows up in this folder.
-"""
+"""The only package that imports aihwkit: a change of its interface shows up in this folder."""
 
 from __future__ import annotations
 

@@ -40,13 +40,11 @@ def tile_of(config: Any) -> str:
 
 
 def base_config(tile: str, hardware: str) -> Any:
-    """Return the configuration that a handler modifies; a new one at every call.
+    """Return a new configuration for a handler to modify: a preset's, or `ideal`.
 
-    Args:
-        tile: The tile engine.
-        hardware: A preset's name, or `ideal`: perfect converters, weights mapped by output column
-            to a largest magnitude of 1, tiles of at most 512 x 512, bias in digital, devices that
-            neither scatter nor drift, no compensation, no input range.
+    Ideal hardware has perfect converters, weights mapped by output column to a largest magnitude of
+    1, tiles of at most 512 x 512, bias in digital, devices that neither scatter nor drift, no
+    compensation and no input range.
     """
     if hardware == TORCH_VARIANT:
         return torch_variant()

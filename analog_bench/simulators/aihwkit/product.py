@@ -1,10 +1,9 @@
-"""The noisy matrix product of a training step, with as few passes over its numbers as it takes.
+"""The noisy matrix product of a training step, in as few passes over memory as possible.
 
-aihwkit's torch tile computes a product in a dozen separate steps, each of which reads and writes
-all activations and keeps them for the backward pass. `StepProduct` does the same arithmetic in one
-differentiable function; a test compares both to the bit. (Releases of torch differ in whether a
-gradient passes at exactly a converter's bound; here it does.) Training only: chips that are
-measured run aihwkit's own code.
+aihwkit's torch tile takes a dozen separate steps, each of which reads, writes and keeps all
+activations for the backward pass. `StepProduct` does the same arithmetic in one differentiable
+function; a test compares both to the bit. (Releases of torch differ in whether a gradient passes at
+exactly a converter's bound; here it does.) Measured chips run aihwkit's own code.
 """
 
 from __future__ import annotations

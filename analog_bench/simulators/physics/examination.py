@@ -49,13 +49,9 @@ _Compute = Callable[[Noise, str], tuple[float, ...]]
 def examine(*tiles: str) -> Survey:
     """Look at everything: simulators, exact facts, physics, presets, noise models.
 
-    A simulator that does not work has its reason, and no facts or checks. It takes seconds.
-
-    Args:
-        *tiles: The simulators to examine; aihwkit's where none is named.
-
-    Returns:
-        The survey. Nothing that aihwkit may throw comes through: it becomes a reason.
+    It examines aihwkit's simulators unless others are named, and takes seconds. A simulator that
+    does not work has its reason, and no facts or checks; whatever aihwkit throws becomes a reason,
+    too.
     """
     here = probe()
     named = tiles or (TORCH, CPP)
@@ -83,7 +79,6 @@ def _checks(tiles: Sequence[str]) -> Iterator[Check]:
 
 
 def _facts(tiles: Sequence[str]) -> Iterator[Fact]:
-    """Yield what torch alone decides, its random numbers and a digital product, and the rest."""
     for name, draw in (("normal", torch.randn), ("uniform", torch.rand)):
         with seeded(SEED, torch.device("cpu")):
             yield Fact("random numbers", name, NO_TILE, summaries(draw(5000)))
@@ -113,7 +108,6 @@ def _facts_of(tile: str) -> Iterator[Fact]:
 
 
 def _computed(compute: _Compute, noise: Noise, tile: str) -> tuple[tuple[float, ...], str]:
-    """Return figures, or none and the reason."""
     try:
         figures = compute(noise, tile)
     except Exception as problem:  # aihwkit does not declare what its parts raise

@@ -19,13 +19,9 @@ _ROUNDING = 1e-5
 
 
 class Finding(NamedTuple):
-    """What was found under one condition.
+    """What was measured in one condition (`g = 0.3`), and what the closed form gives, never 0.
 
-    Attributes:
-        where: The condition: `g = 0.3`.
-        measured: The measured value; None where there is none.
-        expected: Value of the closed form; not 0.
-        tolerance: How far the two may lie apart.
+    `measured` is None where there is no value; `tolerance` is how far the two may lie apart.
     """
 
     where: str
@@ -42,12 +38,8 @@ Measure = Callable[[str], Iterable[tuple[str, Finding]]]
 class Experiment:
     """Quantities of one noise family, measured under one or more conditions.
 
-    Attributes:
-        family: The noise family.
-        formulas: What is measured, to its closed form with its source.
-        unit: Unit of the numbers; empty where they have none.
-        tiles: The simulators it is measured on; all that have the family where empty.
-        measure: Measures on a simulator: yields quantities with what was found.
+    `formulas` maps each quantity to its closed form with its source; without `tiles` it runs on
+    every simulator that has the family.
     """
 
     family: str
@@ -65,8 +57,8 @@ class Experiment:
     def checks(self, tile: str) -> list[Check]:
         """Measure on a simulator.
 
-        What the measurement raises becomes the reason of checks that could not be made: a
-        release that lacks one noise model is still examined for all others.
+        What the measurement raises becomes the reason of checks that could not be made: a release
+        that lacks one noise model is still examined for all others.
         """
         try:
             return [self._check(tile, *found) for found in self.measure(tile)]
