@@ -146,13 +146,14 @@ def install(
                 hardware=hardware,
                 input_range=ranges.get(place.path),
             )
-            on_tiles = acting.WHERE == "tile"
-            effect = TileEffect(acting, site) if on_tiles else effect_of(acting, site)
+            make = TileEffect if acting.WHERE == "tile" else effect_of
+            effect = make(acting, site)
             stack.callback(effect.detach)
             effect.attach()
             effects.append(effect)
-        if noise.WHERE == "tile":
-            _check_coverage(model, before | {place.path for place in targets})
+        wanted, on_tiles = before | {place.path for place in targets}, paths_on_tiles(model)
+        if noise.WHERE == "tile" and on_tiles != wanted:
+            raise RuntimeError(f"asked for {sorted(wanted)} on tiles, found {sorted(on_tiles)}")
         yield Chip(noise, effects, next(model.parameters()).device, solved)
 
 
@@ -199,9 +200,3 @@ def _by_path(model: nn.Module, given: Mapping[str, V]) -> dict[str, V]:
     return {
         place.path: value for place, value in zip(find(model, given), given.values(), strict=True)
     }
-
-
-def _check_coverage(model: nn.Module, wanted: frozenset[str]) -> None:
-    on_tiles = paths_on_tiles(model)
-    if on_tiles != wanted:
-        raise RuntimeError(f"asked for {sorted(wanted)} on tiles, found {sorted(on_tiles)}")

@@ -10,14 +10,7 @@ import numpy as np
 from torch import nn
 
 from analog_bench.analog.draws import isolated
-from analog_bench.analog.layers import (
-    Place,
-    find,
-    parent_of,
-    places,
-    shared_weights,
-    weight_of,
-)
+from analog_bench.analog.layers import Place, find, parent_of, places, shared_weights, weight_of
 from analog_bench.analog.tiles import OnTiles
 from analog_bench.records import Histogram
 from analog_bench.zoo.layers import called_layers, is_conv1d

@@ -132,12 +132,10 @@ def as_class(config: Any, cls: type, forward: Any) -> Any:
 def converters(config: Any) -> Converters:
     """Return what the inputs and outputs of a tile go through."""
     io = config.forward
-    step = 0.0 if io.is_perfect else _level(io.inp_res, 1.0)
-    noise = (
-        0.0
-        if io.is_perfect
-        else math.hypot(io.out_noise, _level(io.out_res, io.out_bound) / 12**0.5)
-    )
+    step = noise = 0.0
+    if not io.is_perfect:
+        step = _level(io.inp_res, 1.0)
+        noise = math.hypot(io.out_noise, _level(io.out_res, io.out_bound) / 12**0.5)
     return Converters(config.mapping.max_input_size, step, noise)
 
 

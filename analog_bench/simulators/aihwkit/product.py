@@ -40,7 +40,12 @@ class StepProduct(AnalogMVM):  # type: ignore[misc]
         **terms: Any,
     ) -> Tensor:
         """Return the noisy product, shape (..., outputs); see `AnalogMVM.matmul`."""
-        if trans or weight.ndim != 2 or not is_plain(io_pars) or _given(terms):
+        if (
+            trans
+            or weight.ndim != 2
+            or not is_plain(io_pars)
+            or any(value is not None for value in terms.values())
+        ):
             slow: Tensor = super().matmul(weight, input_, io_pars, trans, is_test, **terms)
             return slow
         product: Any = _Product  # `apply` is untyped
@@ -67,17 +72,17 @@ class Bfloat16Product(StepProduct):
 class StepTile(TorchSimulatorTile):  # type: ignore[misc]
     """aihwkit's torch tile with `StepProduct`."""
 
+    PRODUCT = StepProduct
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._analog_mvm = StepProduct
+        self._analog_mvm = self.PRODUCT
 
 
-class Bfloat16Tile(TorchSimulatorTile):  # type: ignore[misc]
+class Bfloat16Tile(StepTile):
     """aihwkit's torch tile with `Bfloat16Product`."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._analog_mvm = Bfloat16Product
+    PRODUCT = Bfloat16Product
 
 
 def is_plain(io: IOParameters) -> bool:
@@ -93,10 +98,6 @@ def is_plain(io: IOParameters) -> bool:
         and not (io.inp_sto_round or io.out_sto_round)
         and io.out_scale == 1.0
     )
-
-
-def _given(terms: dict[str, Any]) -> bool:
-    return any(value is not None for value in terms.values())
 
 
 class _Product(Function):

@@ -9,11 +9,7 @@ from typing import Any
 import torch
 from aihwkit.nn import AnalogLinear
 from aihwkit.optim import AnalogAdam, AnalogSGD
-from aihwkit.simulator.parameters.enums import (
-    WeightClipType,
-    WeightModifierType,
-    WeightRemapType,
-)
+from aihwkit.simulator.parameters.enums import WeightClipType, WeightModifierType, WeightRemapType
 from torch import Tensor, nn
 
 from analog_bench.simulators.aihwkit.config import base_config, has_input_range, tile_of
