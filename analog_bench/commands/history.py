@@ -51,8 +51,7 @@ def history(
         ),
     ] = None,
     score: Annotated[
-        Score | None,
-        typer.Option(help="show a robustness score in place of the metric itself"),
+        Score | None, typer.Option(help="show a robustness score in place of the metric itself")
     ] = None,
     metric: Annotated[
         str | None,
@@ -61,8 +60,7 @@ def history(
     where: Annotated[
         str | None,
         typer.Option(
-            metavar="SQL",
-            help="only rows that fulfil a condition, such as \"aihwkit = '1.2.0'\"",
+            metavar="SQL", help="only rows that fulfil a condition, such as \"aihwkit = '1.2.0'\""
         ),
     ] = None,
     last: Annotated[
@@ -76,8 +74,7 @@ def history(
         Path | None, typer.Option(metavar="FILE", help="draw it, too: .svg or .png")
     ] = None,
     sql: Annotated[
-        str | None,
-        typer.Option(metavar="QUERY", help="ask in SQL; tables are scores and runs"),
+        str | None, typer.Option(metavar="QUERY", help="ask in SQL; tables are scores and runs")
     ] = None,
     export: Annotated[
         Path | None,

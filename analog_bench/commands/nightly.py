@@ -64,8 +64,7 @@ def run(
         ),
     ] = None,
     history: Annotated[
-        Path,
-        typer.Option(metavar="FOLDER", help="where the history is kept, a Parquet file a run"),
+        Path, typer.Option(metavar="FOLDER", help="where the history is kept, a Parquet file a run")
     ] = Path("runs/history"),
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="where results, report and summary go")
