@@ -134,6 +134,8 @@ def test_collecting_storing_and_judging_load_no_torch():
         "    importlib.import_module('analog_bench.' + name)\n"
         "    heavy = {'torch', 'aihwkit', 'transformers', 'datasets'} & set(sys.modules)\n"
         "    assert not heavy, f'{name} loads {sorted(heavy)}'\n"
+        "    # Every pytest run loads the plugin, whatever it tests.\n"
+        "    assert name != 'plugin' or not {'scipy', 'rich', 'numpy'} & set(sys.modules)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analog_bench.atomic_file import write_atomic
-from analog_bench.report.words import one_line
 
 if TYPE_CHECKING:
     from analog_bench.gate.verdict import Verdict
@@ -87,6 +86,9 @@ def _add(test: ET.Element, verdict: Verdict) -> None:
     words = {"verdict": verdict.kind, "reason": verdict.reason}
     if verdict.change is not None:
         words["change"] = f"{verdict.change:+.6g}"
+    # Imported late: it loads scipy, and this module is loaded in every pytest run.
+    from analog_bench.report.words import one_line
+
     for name, value in words.items():
         # XML has no control characters, not even escaped.
         ET.SubElement(properties, "property", name=name, value=one_line(value))
