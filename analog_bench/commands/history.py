@@ -124,8 +124,7 @@ def history(
 def write_history(history: History, target: Path) -> str:
     """Write a history to a `.parquet` or `.jsonl` file, or add its runs to a folder.
 
-    Returns:
-        A line that says what was written.
+    Returns a line that says what was written.
 
     Raises:
         UsageError: The target has the name of another kind of file.

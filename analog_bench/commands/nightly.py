@@ -93,15 +93,7 @@ def run(
 
 
 def conclude(results: Path, history: Path, code: int) -> str:
-    """Add a run to the history and sum it up.
-
-    Args:
-        results: The run file.
-        history: Folder of the history.
-        code: pytest's exit code.
-
-    Returns:
-        The summary in Markdown.
+    """Add a run to the history, and return a summary in Markdown; `code` is pytest's exit code.
 
     Raises:
         BenchError: A file cannot be read or written.

@@ -200,12 +200,9 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def show_progress(console: Console | None = None) -> Iterator[Callable[[str, str, bool], None]]:
     """Show where a comparison stands: stages as lines, details as one that changes.
 
-    Args:
-        console: Where; standard error by default.
-
-    Yields:
-        A function that takes the release's name, empty where it is about all; what is going on
-        there; and whether that is a detail, shown for a moment and on terminals only.
+    Yields a function that takes the release's name, empty where it is about all; what is going on
+    there; and whether that is a detail, shown for a moment and on terminals only. The console is
+    standard error by default.
     """
     from rich.console import Console
     from rich.text import Text
