@@ -21,15 +21,7 @@ from analog_bench.zoo.record import WEIGHTS as WEIGHTS
 def base_state(weights: Path) -> dict[str, Tensor]:
     """Read the base's parameters under their names in `BertForQuestionAnswering`.
 
-    Args:
-        weights: The base's `model.safetensors`.
-
-    Returns:
-        Parameters by name, float32; without the pooler and the position counter, which question
-        answering does not use.
-
-    Raises:
-        WeightsError: The file cannot be read.
+    The pooler and the position counter, which question answering does not use, are left out.
     """
     unused = ("pooler.", "embeddings.position_ids")
     return {
@@ -43,11 +35,6 @@ def tuned_state(
     base: Mapping[str, Tensor], folder: Path, base_hashes: Mapping[str, str] = HASHES
 ) -> tuple[dict[str, Tensor], Record]:
     """Apply shipped weights to their base, after checking every file against the record.
-
-    Args:
-        base: The base's parameters by name, float32.
-        folder: Where the weights and their `record.json` are.
-        base_hashes: The sha256 of the base's files.
 
     Returns:
         The full model's parameters, float32, and the record.
@@ -69,15 +56,9 @@ def tuned_state(
 def whole_state(folder: Path) -> tuple[dict[str, Tensor], Path, Record]:
     """Read a whole model's shipped weights, after checking every file against the record.
 
-    Args:
-        folder: Where the weights, the tokeniser and their `record.json` are.
-
     Returns:
         The parameters by name, float32 (an output head tied to the embedding is not among them);
         the tokeniser's file; the record.
-
-    Raises:
-        WeightsError: Missing, altered or ill-formed files.
     """
     record = read_verified(folder, {})
     weights, tokenizer = (folder / name for name in FORMS["whole"])

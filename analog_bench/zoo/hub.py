@@ -72,18 +72,13 @@ def lock_dataset(
     revision: str = "main",
     cache: Path | None = None,
 ) -> Entry:
-    """Pin one split of a data set that is stored as a single parquet file.
+    """Pin one split of a data set that is stored as a single parquet file; see `lock_model`.
 
-    Args:
-        hub_id: `owner/name`, e.g. `rajpurkar/squad`.
-        lock_path: The lock file; made where there is none.
-        split: The split; its file is called `SPLIT-....parquet` or `SPLIT.parquet`. Where None,
-            the one that this project scores: `test` of WikiText-2, `validation` of others.
-        revision: Branch, tag, pull request or commit.
-        cache: The hub cache's folder; None for the usual one.
+    The split's file is called `SPLIT-....parquet` or `SPLIT.parquet`. The default is the split that
+    this project scores: `test` of WikiText-2, `validation` of others.
 
     Raises:
-        UsageError: `hub_id` is not of that form.
+        UsageError: `hub_id` is not of the form `owner/name`.
         WeightsError: The hub cannot be reached, the data set or the one file is not there, or the
             lock file cannot be read or written.
     """
@@ -110,12 +105,7 @@ def lock_dataset(
 def fetch(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
     """Bring a locked model's files into the local cache and verify every one of them.
 
-    Files that are cached already are not asked for again, so that this works offline.
-
-    Args:
-        hub_id: `owner/name`.
-        lock: The lock file's content.
-        cache: The hub cache's folder; None for the usual one.
+    Cached files are not asked for again, so that this works offline.
 
     Returns:
         The folder with the files, named as in the repository. It may hold other files too: only
@@ -132,11 +122,6 @@ def fetch(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
 
 def fetch_dataset(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
     """Bring a locked data set's parquet file into the local cache and verify it.
-
-    Args:
-        hub_id: `owner/name`.
-        lock: The lock file's content.
-        cache: The hub cache's folder; None for the usual one.
 
     Raises:
         WeightsError: Not locked, not to be had, or not what was locked.

@@ -28,14 +28,14 @@ from analog_bench.zoo.tokenizer import read_tokenizer
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A digital model.
+    """A digital model in evaluation mode, float32, with the fused (`sdpa`) attention.
 
     Attributes:
         spec: What was asked for.
-        model: In evaluation mode, float32, with the fused (`sdpa`) attention.
-        tokenizer: Its tokeniser, which neither truncates nor pads unless told to.
-        weights_sha256: Fingerprint of the weights: a sha256 over the hashes of the files they came
-            from. Equal fingerprints mean equal weights.
+        model: The model.
+        tokenizer: Neither truncates nor pads unless told to.
+        weights_sha256: A sha256 over the hashes of the files the weights came from: equal ones mean
+            equal weights.
         input_ranges: Layer name to the static input range of each of its tiles, in aihwkit's order,
             as hardware-aware training learned them; empty for a model without such training.
     """
@@ -61,8 +61,7 @@ def load(
         spec: The model, from `specs.find`.
         lock_path: The lock file; only hub models need it.
         device: Where to put it, as torch spells it.
-        shipped: Folder of shipped weights to use in place of the package's own, for embedded
-            models.
+        shipped: For embedded models, a folder of weights to use in place of the package's own.
         cache: The hub cache's folder; None for the usual one.
 
     Raises:
@@ -132,7 +131,7 @@ def build(
 
     Args:
         config: Its configuration.
-        task: What it is for, which decides its head.
+        task: Decides its head.
         state: Its parameters by name; those tied to others may be missing.
         what: What to call it in errors.
         exact: Whether parameters that it does not have are an error.

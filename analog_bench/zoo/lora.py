@@ -92,7 +92,7 @@ def read_lora_config(node: Any, origin: str) -> LoraConfig:
 def merge_lora(
     base: Mapping[str, Tensor], adapter: Mapping[str, Tensor], config: LoraConfig
 ) -> dict[str, Tensor]:
-    """Merge an adapter into the weights it was trained on.
+    """Merge an adapter into a copy of the weights it was trained on.
 
     The product is formed in float64 and rounded once: the same float32 weights come out whatever
     the number of threads and the matrix library.
@@ -102,9 +102,6 @@ def merge_lora(
             has none (a new head).
         adapter: The adapter file's tensors, any floating type.
         config: The adapter's configuration.
-
-    Returns:
-        The full model's parameters, float32; `base` is left as it is.
 
     Raises:
         WeightsError: A tensor is missing, unknown, of the wrong shape or not finite.
