@@ -25,9 +25,7 @@ Range = float | tuple[float, ...]
 class Known(NamedTuple):
     """What a case's chips are told of its layers, by module path.
 
-    Attributes:
-        input_ranges: Static input ranges; None where its tiles have none.
-        severities: Severities; None where they are not solved for.
+    `input_ranges` is None for tiles without static ranges, `severities` where none are solved for.
     """
 
     input_ranges: Mapping[str, Range] | None
@@ -38,7 +36,8 @@ class Calibration:
     """Observes what is needed, each layer once: cases share it.
 
     Everything is taken from the clean model, so that it does not depend on which other layers a
-    case has. The replay must have moved to a case's layers, and the model must be clean.
+    case has. The replay must have moved to a case's layers, and the model must be clean. Input
+    ranges that training has `learned`, by module path, hold in place of observed ones.
     """
 
     def __init__(
@@ -50,16 +49,6 @@ class Calibration:
         seed: int,
         learned: Mapping[str, Range],
     ) -> None:
-        """Observe nothing yet.
-
-        Args:
-            model: The digital model.
-            replay: Computes it on the inputs.
-            task: The inputs.
-            seed: The run's seed.
-            learned: Module path to input ranges that training has learned, which hold in place of
-                observed ones.
-        """
         self._model = model
         self._replay = replay
         self._task = task
