@@ -86,7 +86,7 @@ class Calibration:
     ) -> dict[str, float] | None:
         if not isinstance(case.noise, EqualError):
             return None
-        keys = {path: _key(case, path) for path in paths}
+        keys = {path: (case.noise, path, case.drift_s, case.tile, case.hardware) for path in paths}
         sampled = self._sampled([path for path, key in keys.items() if key not in self._severities])
         for path, inputs in sampled.items():
             self._severities[keys[path]] = solve_severity(
@@ -122,7 +122,3 @@ class Calibration:
 def _needs_ranges(case: Case) -> bool:
     on_tiles = case.noise.WHERE == "tile"
     return on_tiles and needs_input_ranges(case.noise, case.hardware, find_simulator(case.tile))
-
-
-def _key(case: Case, path: str) -> tuple[object, ...]:
-    return case.noise, path, case.drift_s, case.tile, case.hardware

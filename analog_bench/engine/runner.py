@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -127,14 +127,10 @@ class Runner:
         return self.measure_together([case], chips)[0]
 
     def measure_together(self, cases: Sequence[Case], chips: Sequence[int]) -> list[Result]:
-        """Measure cases on the same chips: each is programmed once and drifts through the times.
+        """Measure cases that differ only in drift time on the same chips, each programmed once.
 
-        Results are the same as one by one. A measurement's seconds hold the programming at the
-        shortest time only.
-
-        Args:
-            cases: What to measure; they differ in drift time only.
-            chips: Indices of the chips; equal indices are equal chips in every run.
+        Results are the same as one by one: equal chip indices are equal chips in every run. A
+        measurement's seconds hold the programming at the shortest time only.
 
         Returns:
             A result a case: `broken` where a chip's outputs or scores are not finite numbers.
@@ -201,9 +197,10 @@ class Runner:
             chip.drift_to(case.drift_s)
             yield chip
 
-    @contextmanager
-    def _chip(self, case: Case, paths: Sequence[str], index: int, known: Known) -> Iterator[Chip]:
-        with install(
+    def _chip(
+        self, case: Case, paths: Sequence[str], index: int, known: Known
+    ) -> AbstractContextManager[Chip]:
+        return install(
             self.model,
             layers=paths,
             noise=case.noise,
@@ -213,8 +210,7 @@ class Runner:
             hardware=case.hardware,
             input_ranges=known.input_ranges,
             severities=known.severities,
-        ) as chip:
-            yield chip
+        )
 
     def _measurement(
         self, index: int, reading: _Reading, fingerprint: tuple[float, ...]

@@ -36,17 +36,8 @@ def best_spans(
     """Find each window's best span: the largest sum of logits over all valid spans, exactly.
 
     Valid is a span of 1 to `max_answer_tokens` tokens inside the context. Ties go to the earliest
-    start, then to the shortest span.
-
-    Args:
-        start_logits: Shape (inputs, tokens).
-        end_logits: Shape (inputs, tokens).
-        batch: The inputs.
-        windows: All windows; the batch names its own by row.
-        max_answer_tokens: Length limit.
-
-    Returns:
-        One span an input. A logit that is not a number makes that span's score not a number.
+    start, then to the shortest span. Logits have the shape (inputs, tokens); one that is not a
+    number makes that span's score not a number.
     """
     inside = torch.zeros(start_logits.shape, dtype=torch.bool)
     for row, window in enumerate(batch.windows):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from analog_bench.errors import UsageError
 from analog_bench.tasks.task import draw
-from analog_bench.tasks.windows import Batch
+from analog_bench.tasks.windows import Batch, chunks, unpadded
 
 
 @dataclass(frozen=True)
@@ -71,25 +71,11 @@ def sample(blocks: Sequence[Block], count: int) -> list[Block]:
 def make_batches(blocks: Sequence[Block], ids: Tensor, batch_tokens: int) -> list[Batch]:
     """Stack blocks of equal length into batches without padding, the longest first.
 
-    Args:
-        blocks: What to batch.
-        ids: Token ids of the text, shape (tokens,).
-        batch_tokens: Tokens a batch holds at most; at least one block makes a batch.
+    A batch holds at most `batch_tokens`, but at least one block; `ids` are those of the text.
     """
-    order = sorted(range(len(blocks)), key=lambda row: (-blocks[row].length, row))
-    batches: list[Batch] = []
-    chunk: list[int] = []
-    for row in order:
-        full = (len(chunk) + 1) * blocks[row].length > batch_tokens
-        if chunk and (full or blocks[row].length != blocks[chunk[0]].length):
-            batches.append(_batch(chunk, blocks, ids))
-            chunk = []
-        chunk.append(row)
-    return [*batches, _batch(chunk, blocks, ids)] if chunk else batches
-
-
-def _batch(rows: Sequence[int], blocks: Sequence[Block], ids: Tensor) -> Batch:
-    inputs = torch.stack(
-        [ids[blocks[row].begin : blocks[row].begin + blocks[row].length] for row in rows]
-    )
-    return Batch(tuple(rows), inputs, torch.zeros_like(inputs), torch.ones_like(inputs))
+    batches = []
+    for rows in chunks([block.length for block in blocks], batch_tokens, equal=True):
+        spans = [(blocks[row].begin, blocks[row].begin + blocks[row].length) for row in rows]
+        inputs = torch.stack([ids[begin:end] for begin, end in spans])
+        batches.append(unpadded(rows, inputs))
+    return batches

@@ -48,14 +48,11 @@ class Text:
 def load_text(source: str, *, data_folder: Path | None, lock: Path) -> Text:
     """Load a text.
 
-    Args:
-        source: `embedded` (the passages of this package's question-answering set, in order);
-            `wikitext-2` (the test split in ordinary spelling; from the data folder where there is
-            one, else locked from the hub) or `wikitext-2-raw` (as the file spells it); `hub` (as
-            `wikitext-2`, from the hub in any case); or the path of a text file or of a folder,
-            whose .txt files are read in the order of their names, joined by blank lines.
-        data_folder: The user's folder of real data (`ANALOG_BENCH_DATA`).
-        lock: The lock file that pins hub downloads.
+    Sources are `embedded` (the passages of this package's question-answering set, in order);
+    `wikitext-2` (the test split in ordinary spelling; from the data folder, ANALOG_BENCH_DATA,
+    where there is one, else locked from the hub) or `wikitext-2-raw` (as the file spells it); `hub`
+    (as `wikitext-2`, from the hub in any case); or the path of a text file or of a folder, whose
+    .txt files are read in the order of their names. Passages and files are joined by blank lines.
 
     Raises:
         DataError: A missing, unreadable or empty file, or no such source.

@@ -30,23 +30,15 @@ def crosscheck(
 ) -> bool:
     """Compare F1 and EM over all questions with the `evaluate` library's metric, if it is at hand.
 
-    No code is ever downloaded: only a metric that `evaluate` has loaded on this machine before, or
-    a folder that the caller names, is run. The library itself is imported only then.
-
-    Args:
-        answers: One answer a question.
-        questions: SQuAD rows.
-        scores: `f1` and `em` of every question, in points, in the order of the data.
-        module: Name of a canonical metric, looked up in the local cache only; or the path of a
-            folder `NAME` with a metric script `NAME.py`.
+    No code is ever downloaded: only a metric that `evaluate` has loaded on this machine before (a
+    bare name), or one in a folder `NAME` with a script `NAME.py` that the caller gives the path of,
+    is run. The library itself is imported only then. Scores are in points.
 
     Raises:
         DataError: The aggregates differ by more than `TOLERANCE` points.
     """
     script = _script(module)
-    if script is None:
-        return False
-    metric = _loaded(script)
+    metric = _loaded(script) if script else None
     if metric is None:
         return False
     found: Mapping[str, Any] = metric.compute(

@@ -31,13 +31,9 @@ def load_questions(
 ) -> Questions:
     """Load questions and take a sample of them; all where `examples` is None.
 
-    Args:
-        source: `embedded` (this package's own), `squad` (the SQuAD v1.1 development set: from the
-            data folder where there is one, else locked from the hub), `hub` (from the hub in any
-            case), or the path of a SQuAD v1.1 JSON file.
-        examples: How many questions.
-        data_folder: The user's folder of real data (`ANALOG_BENCH_DATA`).
-        lock: The lock file that pins hub downloads.
+    Sources are `embedded` (this package's own), `squad` (the SQuAD v1.1 development set: from the
+    data folder, ANALOG_BENCH_DATA, where there is one, else locked from the hub), `hub` (from the
+    hub in any case), or the path of a SQuAD v1.1 JSON file.
 
     Raises:
         DataError: A missing or malformed file, or no such source.

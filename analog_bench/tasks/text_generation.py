@@ -26,7 +26,7 @@ from analog_bench.tasks.generation import (
 from analog_bench.tasks.lm_metric import perplexity
 from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.task import fingerprint
-from analog_bench.tasks.windows import Batch
+from analog_bench.tasks.windows import unpadded
 
 _NGRAM = 4
 _SHOWN_AT_MOST = 40
@@ -55,15 +55,9 @@ class TextGeneration:
     ) -> None:
         """Tokenise the prompt, and draw the numbers that tokens are picked by.
 
-        Args:
-            prompt: What to go on from.
-            tokenizer: The model's tokeniser.
-            judge: The clean digital model, whatever model writes. It may be perturbed while texts
-                are written, and must be itself again when they are scored.
-            texts: How many texts to write.
-            seed: Where the numbers come from. Not the run's seed: texts are the examples that all
-                chips of all runs have in common.
-            sampling: How tokens are picked.
+        The judge is the clean digital model, whatever model writes. It may be perturbed while texts
+        are written, and must be itself again when they are scored. The seed is not the run's: texts
+        are the examples that all chips of all runs have in common.
 
         Raises:
             UsageError: Prompt and text are longer than the model's positions, or no text at all is
@@ -84,9 +78,7 @@ class TextGeneration:
         self.data = f"texts from {self.name}"
         self.examples = texts
         ids = torch.tensor([begin.ids] * texts)
-        self.batches = [
-            Batch(tuple(range(texts)), ids, torch.zeros_like(ids), torch.ones_like(ids))
-        ]
+        self.batches = [unpadded(range(texts), ids)]
         self.chance: dict[str, float] = {}
         self.protocol = fingerprint(
             "text generation",

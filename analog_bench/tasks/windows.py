@@ -71,6 +71,11 @@ class Batch:
         return {name: getattr(self, name).to(device) for name in names if name in taken}
 
 
+def unpadded(rows: Sequence[int], ids: Tensor) -> Batch:
+    """Return a batch of one segment without padding."""
+    return Batch(tuple(rows), ids, torch.zeros_like(ids), torch.ones_like(ids))
+
+
 def make_windows(
     dataset: Dataset, tokenizer: PreTrainedTokenizerFast, limits: WindowLimits
 ) -> list[Window]:
@@ -113,20 +118,23 @@ def make_batches(windows: Sequence[Window], pad_id: int, batch_tokens: int) -> l
     longer than that makes a batch of its own. The longest come first, and with them the largest
     allocation.
     """
-    order = sorted(range(len(windows)), key=lambda w: (-len(windows[w].input_ids), w))
     return [
         _padded([(w, windows[w]) for w in chunk], pad_id)
-        for chunk in _chunks(order, [len(w.input_ids) for w in windows], batch_tokens)
+        for chunk in chunks([len(w.input_ids) for w in windows], batch_tokens)
     ]
 
 
-def _chunks(order: list[int], lengths: list[int], batch_tokens: int) -> Iterator[list[int]]:
+def chunks(
+    lengths: Sequence[int], batch_tokens: int, *, equal: bool = False
+) -> Iterator[list[int]]:
+    """Yield the rows of each batch, the longest first; `equal` keeps lengths apart."""
     chunk: list[int] = []
-    for w in order:
-        if chunk and (len(chunk) + 1) * lengths[chunk[0]] > batch_tokens:
+    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
+        full = chunk and (len(chunk) + 1) * lengths[chunk[0]] > batch_tokens
+        if full or (chunk and equal and lengths[row] != lengths[chunk[0]]):
             yield chunk
             chunk = []
-        chunk.append(w)
+        chunk.append(row)
     if chunk:
         yield chunk
 

@@ -39,8 +39,8 @@ def add_adapter(layer: nn.Module, adapter: Adapter) -> None:
 
 def adapter_of(layer: nn.Module) -> Adapter | None:
     """Return a layer's adapter, or None."""
-    found = layer._modules.get(NAME)
-    return found if isinstance(found, Adapter) else None
+    adapter = layer._modules.get(NAME)
+    return adapter if isinstance(adapter, Adapter) else None
 
 
 def move_adapter(digital: nn.Module, analog: nn.Module) -> None:

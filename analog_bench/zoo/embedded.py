@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from analog_bench.codec import DocumentError, read_json
 from analog_bench.errors import WeightsError
 from analog_bench.zoo.base import HASHES
 from analog_bench.zoo.delta import apply_delta
@@ -47,8 +47,8 @@ def tuned_state(
         return apply_delta(base, read_tensors(folder / FORMS["delta"][0])), record
     tensors, config = (folder / name for name in FORMS["adapter"])
     try:
-        options = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        options = read_json(config)
+    except (FileNotFoundError, DocumentError) as problem:
         raise WeightsError(f"cannot read {config}: {problem}") from None
     return merge_lora(base, read_tensors(tensors), read_lora_config(options, str(config))), record
 

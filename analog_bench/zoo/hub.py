@@ -11,6 +11,7 @@ from analog_bench.zoo.hashes import file_sha256, verify
 from analog_bench.zoo.lock import Entry, Lock, LockedFile, RepoType, read_lock, write_lock
 from analog_bench.zoo.remote import Listing, download, listing
 from analog_bench.zoo.specs import not_locked
+from analog_bench.zoo.structure import Structure
 
 SQUAD = "rajpurkar/squad"
 """The data set of SQuAD v1.1 on the hub."""
@@ -32,16 +33,11 @@ def lock_model(
     """Pin a model: resolve its revision, download what is needed, hash it, write the lock file.
 
     Only safetensors are accepted; nothing is unpickled and no code of the repository is run. A
-    model that is locked already is locked anew.
-
-    Args:
-        hub_id: `owner/name` of a model with a head for questions or for language modelling.
-        lock_path: The lock file; made where there is none.
-        revision: Branch, tag, pull request (`refs/pr/1`) or commit.
-        cache: The hub cache's folder; None for the usual one.
+    model that is locked already is locked anew. The model needs a head for questions or for
+    language modelling; a revision is a branch, tag, pull request (`refs/pr/1`) or commit.
 
     Raises:
-        UsageError: `hub_id` is not of that form.
+        UsageError: `hub_id` is not of the form `owner/name`.
         WeightsError: The hub cannot be reached or lacks the model or a needed file, the model is
             not supported, or the lock file cannot be read or written.
     """
@@ -52,16 +48,7 @@ def lock_model(
     origin = f"{hub_id}: config.json"
     # Before the weights are downloaded: an unusable model costs nothing.
     structure = observe(read_config(config, origin), origin)
-    entry = Entry(
-        hub_id=hub_id,
-        repo_type="model",
-        revision=found.revision,
-        locked_on=datetime.date.today().isoformat(),
-        structure=structure,
-        files=_hashed(hub_id, "model", found.revision, names, cache),
-    )
-    write_lock(lock.with_entry(entry))
-    return entry
+    return _pin(lock, hub_id, "model", found.revision, names, cache, structure)
 
 
 def lock_dataset(
@@ -91,15 +78,7 @@ def lock_dataset(
         raise WeightsError(
             f"{hub_id}: one parquet file of split {split!r} is expected, found {len(names)}"
         )
-    entry = Entry(
-        hub_id=hub_id,
-        repo_type="dataset",
-        revision=found.revision,
-        locked_on=datetime.date.today().isoformat(),
-        files=_hashed(hub_id, "dataset", found.revision, names, cache),
-    )
-    write_lock(lock.with_entry(entry))
-    return entry
+    return _pin(lock, hub_id, "dataset", found.revision, names, cache)
 
 
 def fetch(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
@@ -150,14 +129,23 @@ def _fetched(entry: Entry, cache: Path | None) -> Path:
     return folder
 
 
-def _hashed(
-    hub_id: str, repo_type: RepoType, revision: str, names: list[str], cache: Path | None
-) -> dict[str, LockedFile]:
-    hashed = {}
+def _pin(
+    lock: Lock,
+    hub_id: str,
+    repo_type: RepoType,
+    revision: str,
+    names: list[str],
+    cache: Path | None,
+    structure: Structure | None = None,
+) -> Entry:
+    files = {}
     for name in names:
         file = download(hub_id, repo_type, revision, name, cache)
-        hashed[name] = LockedFile(file.stat().st_size, file_sha256(file))
-    return hashed
+        files[name] = LockedFile(file.stat().st_size, file_sha256(file))
+    today = datetime.date.today().isoformat()
+    entry = Entry(hub_id, repo_type, revision, today, files, structure)
+    write_lock(lock.with_entry(entry))
+    return entry
 
 
 def _model_files(hub_id: str, found: Listing) -> list[str]:

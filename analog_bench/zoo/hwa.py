@@ -41,11 +41,7 @@ def float_state(model: nn.Module) -> dict[str, Tensor]:
 
 
 def load_hwa(direct: LoadedModel, folder: Path) -> LoadedModel:
-    """Put HWA weights on a copy of the digital model they were trained from.
-
-    Args:
-        direct: The digital model, prepared (`analog.manifest.prepare`); it is left as it is.
-        folder: Where the HWA weights are.
+    """Put HWA weights on a copy of the prepared digital model that they were trained from.
 
     Returns:
         The copy, in evaluation mode and on the same device, with the learned input ranges; its
@@ -95,16 +91,10 @@ def ship_hwa(
     results: Mapping[str, Scalar],
     dtype: DeltaType = "int8",
 ) -> HwaRecord:
-    """Write HWA weights and their record, in place of those in the folder.
+    """Write HWA weights and their record (see `HwaRecord`), in place of those in the folder.
 
-    Args:
-        direct: The digital model that training started from, prepared.
-        tuned: The trained model's parameters, digital adapters included; see `float_state`.
-        folder: Where to write.
-        input_ranges: Layer name to the learned input range of each of its tiles.
-        recipe: How the weights were trained.
-        results: What was measured with them.
-        dtype: What to store the change as. Adapters are stored as they are.
+    `direct` is the digital model that training started from, prepared; `tuned` are the trained
+    model's parameters (see `float_state`), digital adapters included, which are stored as they are.
 
     Raises:
         WeightsError: The weights do not belong together, are not finite, or the folder holds

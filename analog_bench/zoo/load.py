@@ -31,8 +31,6 @@ class LoadedModel:
     """A digital model in evaluation mode, float32, with the fused (`sdpa`) attention.
 
     Attributes:
-        spec: What was asked for.
-        model: The model.
         tokenizer: Neither truncates nor pads unless told to.
         weights_sha256: A sha256 over the hashes of the files the weights came from: equal ones mean
             equal weights.
@@ -57,12 +55,8 @@ def load(
 ) -> LoadedModel:
     """Load a model; every file it is made of is verified first.
 
-    Args:
-        spec: The model, from `specs.find`.
-        lock_path: The lock file; only hub models need it.
-        device: Where to put it, as torch spells it.
-        shipped: For embedded models, a folder of weights to use in place of the package's own.
-        cache: The hub cache's folder; None for the usual one.
+    Only hub models need the lock file. An embedded model can be given weights from the folder
+    `shipped` in place of the package's own. No `cache` means the hub's usual folder.
 
     Raises:
         UsageError: The device does not exist.
@@ -127,14 +121,9 @@ def _from_hub(spec: ModelSpec, lock_path: Path, cache: Path | None) -> LoadedMod
 def build(
     config: PretrainedConfig, task: Task, state: Mapping[str, Tensor], what: str, *, exact: bool
 ) -> PreTrainedModel:
-    """Build a model of given weights, float32, in evaluation mode.
+    """Build a model of given weights, float32, in evaluation mode; `what` names it in errors.
 
-    Args:
-        config: Its configuration.
-        task: Decides its head.
-        state: Its parameters by name; those tied to others may be missing.
-        what: What to call it in errors.
-        exact: Whether parameters that it does not have are an error.
+    Parameters tied to others may be missing; superfluous ones are an error where `exact`.
 
     Raises:
         WeightsError: The weights do not fit.

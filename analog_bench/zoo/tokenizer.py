@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer, implementations
 from transformers import PreTrainedTokenizerFast
 
+from analog_bench.codec import DocumentError, read_json
 from analog_bench.errors import WeightsError
 
 _BUILDERS: Any = implementations  # untyped
@@ -134,8 +134,8 @@ def _json(files: Mapping[str, Path], name: str) -> dict[str, Any]:
     if name not in files:
         return {}
     try:
-        node = json.loads(files[name].read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        node = read_json(files[name])
+    except (FileNotFoundError, DocumentError) as problem:
         raise WeightsError(f"cannot read {files[name]}: {problem}") from None
     if not isinstance(node, dict):
         raise WeightsError(f"{files[name]} must hold an object")
