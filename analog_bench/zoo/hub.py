@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 
 from analog_bench.errors import WeightsError
@@ -73,7 +74,8 @@ def lock_dataset(
     found = listing(hub_id, "dataset", revision)
     folder, usual = _PARTS.get(hub_id, ("", "validation"))
     split = split or usual
-    names = [n for n in found.files if n.startswith(folder) and _is_split(n, split)]
+    parquet = re.compile(rf"{re.escape(folder)}(.*/)?{re.escape(split)}(-[^/]*)?\.parquet")
+    names = [name for name in found.files if parquet.fullmatch(name)]
     if len(names) != 1:
         raise WeightsError(
             f"{hub_id}: one parquet file of split {split!r} is expected, found {len(names)}"
@@ -166,10 +168,3 @@ def _model_files(hub_id: str, found: Listing) -> list[str]:
         raise WeightsError(f"{hub_id} has no tokeniser files (tokenizer.json or a vocabulary)")
     extras = [name for name in _TOKENIZER_EXTRAS if name in held]
     return ["config.json", "model.safetensors", *tokenizer, *extras]
-
-
-def _is_split(name: str, split: str) -> bool:
-    last = name.rsplit("/", 1)[-1]
-    return last == f"{split}.parquet" or (
-        last.startswith(f"{split}-") and last.endswith(".parquet")
-    )
