@@ -34,7 +34,6 @@ class Conclusion:
         default_scores: Score on each fresh chip, in the metric's unit; not a number where the
             training diverged.
         best_scores: Likewise, on the same chips; empty where the default is the best.
-        metric: What scores are in.
     """
 
     best: int
