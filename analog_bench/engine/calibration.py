@@ -75,10 +75,6 @@ class Calibration:
     def of(self, case: Case, paths: Sequence[str]) -> Known:
         """Return what a case's chips need to know.
 
-        Args:
-            case: The case.
-            paths: Module paths of its layers.
-
         Raises:
             UsageError: The error that is asked for is out of reach for a layer.
         """

@@ -24,11 +24,7 @@ class Facts:
     """Facts of a model's layers, each looked up once."""
 
     def __init__(self, model: nn.Module) -> None:
-        """List the layers.
-
-        Args:
-            model: The digital model, clean.
-        """
+        """List the layers."""
         self._model = model
         self._layers = manifest(model)
         self._by_path = {layer.path: layer for layer in self._layers}

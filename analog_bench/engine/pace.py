@@ -42,15 +42,7 @@ class Pace:
     def seconds(
         self, case: Case, layers: Sequence[str], *, replayed: bool, share: float, tokens: int
     ) -> float:
-        """Return the seconds that one chip of a case takes, about.
-
-        Args:
-            case: The case.
-            layers: Module paths of its layers.
-            replayed: Whether what lies before them is replayed.
-            share: Share of the model's matrix-multiply weights in them.
-            tokens: Tokens of the inputs.
-        """
+        """Return the seconds that one chip of a case takes, about."""
         skipped = min(self.begins[layer] for layer in layers) if replayed else 0.0
         clean = (self.forward - skipped + self.scoring) * tokens
         if case.noise.WHERE != "tile":
@@ -64,10 +56,6 @@ def measure_pace(model: nn.Module, task: Task) -> Pace:
     """Time a clean model on one batch of middling length, in about half a second.
 
     The first run warms caches up and does not count.
-
-    Args:
-        model: The model, clean.
-        task: The inputs.
     """
     index = len(task.batches) // 2
     tokens = task.batches[index].input_ids.numel()

@@ -179,9 +179,6 @@ class Replay:
     def move_to(self, layers: Sequence[str]) -> None:
         """Keep what lies before some layers. The model must be clean (digital) now.
 
-        Args:
-            layers: Module paths.
-
         Raises:
             UsageError: A layer that the model does not compute, or a model that calls its modules
                 in another order for another batch.

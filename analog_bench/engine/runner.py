@@ -42,6 +42,14 @@ class Scores:
     texts: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """A chip's outputs for every batch, and the seconds they took."""
+
+    outputs: list[Tensor]
+    seconds: float
+
+
 class Runner:
     """Measures cases of one model on one task, sharing clean computation between them."""
 
@@ -97,7 +105,7 @@ class Runner:
         """Return the digital model's scores: those given, or computed once."""
         if self._digital is None:
             batches = range(len(self.task.batches))
-            self._digital = self._scored([self._reduced(index) for index in batches])
+            self._digital = self._scored([self._reduced(batch) for batch in batches])
         return self._digital
 
     def pace(self) -> Pace:
@@ -105,12 +113,7 @@ class Runner:
         return measure_pace(self.model, self.task)
 
     def seconds(self, case: Case, pace: Pace) -> float:
-        """Return the seconds that one chip of a case will take, about.
-
-        Args:
-            case: The case.
-            pace: How fast the model runs here.
-        """
+        """Return the seconds that one chip of a case will take, about."""
         paths = self._paths(case.layers)
         return pace.seconds(
             case,
@@ -121,61 +124,72 @@ class Runner:
         )
 
     def measure(self, case: Case, chips: Sequence[int]) -> Result:
-        """Measure a case on each chip.
+        """Measure a case on each chip; see `measure_together`."""
+        return self.measure_together([case], chips)[0]
+
+    def measure_together(self, cases: Sequence[Case], chips: Sequence[int]) -> list[Result]:
+        """Measure cases on the same chips: each is programmed once and drifts through the times.
+
+        Results are the same, one by one. A measurement's seconds hold the programming at the
+        shortest time only.
 
         Args:
-            case: What to measure.
+            cases: What to measure; they differ in drift time only.
             chips: Indices of the chips; equal indices are equal chips in every run.
 
         Returns:
-            The result: `broken` where a chip's outputs or scores are not finite numbers.
+            A result a case: `broken` where a chip's outputs or scores are not finite numbers.
         """
-        paths = self._paths(case.layers)
+        first = cases[0]
+        paths = self._paths(first.layers)
         self._replay.move_to(paths)
         self.digital()
-        known = self._calibration.of(case, paths)
-        measured: list[Measurement] = []
+        known = self._calibration.of(first, paths)
+        measured: dict[Case, list[Measurement]] = {case: [] for case in cases}
+        broken: dict[Case, str] = {}
         covered: Coverage | None = None
         for index in chips:
+            readings: dict[Case, _Reading] = {}
             began = time.perf_counter()
-            with self._chip(case, paths, index, known) as chip:
+            with self._chip(first, paths, index, known) as chip:
                 covered = self._facts.covered()
-                outputs = self._read(chip)
-            if not all(bool(torch.isfinite(reduced).all()) for reduced in outputs):
-                reason = f"chip {index}: the model's outputs are not finite numbers"
-                return self._result(case, paths, "broken", reason, (), covered)
-            scores = self._scored(outputs)
-            for name, score in scores.mean.items():
-                if not math.isfinite(score):
-                    reason = f"chip {index} scored {score} for {name}"
-                    return self._result(case, paths, "broken", reason, (), covered)
-            measured.append(
-                Measurement(
-                    chip=index,
-                    scores=scores.mean,
-                    per_example=scores.per_example if self._per_example else {},
-                    fingerprint=chip.fingerprint,
-                    texts=scores.texts,
-                    seconds=time.perf_counter() - began,
-                )
-            )
-        return self._result(case, paths, "measured", "", tuple(measured), covered)
+                for case in sorted(cases, key=lambda case: case.drift_s):
+                    if case not in broken:
+                        chip.drift_to(case.drift_s)
+                        outputs = self._read(chip)
+                        readings[case] = _Reading(outputs, time.perf_counter() - began)
+                        began = time.perf_counter()
+            # Not before the model is itself again: it may be the judge of what was written.
+            for case, reading in readings.items():
+                measurement = self._measurement(index, reading, chip.fingerprint)
+                if isinstance(measurement, str):
+                    broken[case] = measurement
+                else:
+                    measured[case].append(measurement)
+        return [
+            self._result(case, paths, "broken", broken[case], (), covered)
+            if case in broken
+            else self._result(case, paths, "measured", "", tuple(measured[case]), covered)
+            for case in cases
+        ]
 
-    def measure_more(self, case: Case, result: Result, chips: Sequence[int]) -> Result:
-        """Measure further chips of a case that was just measured.
+    def measure_more(self, results: Mapping[Case, Result], chips: Sequence[int]) -> list[Result]:
+        """Measure further chips of cases that were just measured together.
 
         Args:
-            case: The case.
-            result: What was measured.
+            results: What was measured of each case.
             chips: Indices of chips that are not in it.
 
         Returns:
-            The result with all chips; `broken` where a further one's outputs are not finite.
+            The results with all chips; `broken` where a further one's outputs are not finite.
         """
-        more = self.measure(case, chips)
-        if result.status != "measured" or more.status != "measured":
-            return result if result.status != "measured" else more
-        return structs.replace(result, chips=(*result.chips, *more.chips))
+        more = self.measure_together(list(results), chips)
+        return [
+            new
+            if new.status != "measured"
+            else structs.replace(old, chips=(*old.chips, *new.chips))
+            for old, new in zip(results.values(), more, strict=True)
+        ]
 
     def skipped(self, case: Case, reason: str) -> Result:
         """Return the result of a case that this environment cannot measure."""
@@ -186,10 +200,6 @@ class Runner:
     def chip(self, case: Case, index: int) -> Iterator[Chip]:
         """Put a case's chip into the model for as long as the context lasts.
 
-        Args:
-            case: The case.
-            index: Index of the chip.
-
         Yields:
             The chip, at the case's drift time.
         """
@@ -197,6 +207,7 @@ class Runner:
         if self._calibration.needed(case):
             self._replay.move_to(paths)
         with self._chip(case, paths, index, self._calibration.of(case, paths)) as chip:
+            chip.drift_to(case.drift_s)
             yield chip
 
     @contextmanager
@@ -212,8 +223,27 @@ class Runner:
             input_ranges=known.input_ranges,
             severities=known.severities,
         ) as chip:
-            chip.drift_to(case.drift_s)
             yield chip
+
+    def _measurement(
+        self, index: int, reading: _Reading, fingerprint: tuple[float, ...]
+    ) -> Measurement | str:
+        """Return what was measured of a chip, or why that is nothing."""
+        began = time.perf_counter()
+        if not all(bool(torch.isfinite(reduced).all()) for reduced in reading.outputs):
+            return f"chip {index}: the model's outputs are not finite numbers"
+        scores = self._scored(reading.outputs)
+        for name, score in scores.mean.items():
+            if not math.isfinite(score):
+                return f"chip {index} scored {score} for {name}"
+        return Measurement(
+            chip=index,
+            scores=scores.mean,
+            per_example=scores.per_example if self._per_example else {},
+            fingerprint=fingerprint,
+            texts=scores.texts,
+            seconds=reading.seconds + time.perf_counter() - began,
+        )
 
     def _paths(self, layers: Iterable[str]) -> list[str]:
         return [place.path for place in find(self.model, layers)]

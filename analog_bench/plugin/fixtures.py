@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +30,10 @@ SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 MODEL_CACHE: pytest.StashKey[ModelCache] = pytest.StashKey()
 EARLIER_RESULTS: pytest.StashKey[Mapping[Identity, Result]] = pytest.StashKey()
 """What the run that is resumed measured."""
+MEASURED_AHEAD: pytest.StashKey[dict[Case, Result]] = pytest.StashKey()
+"""Results of cases whose tests have not come yet, measured with another one on the same chips."""
+UPCOMING: pytest.StashKey[dict[tuple[object, Case], list[Case]]] = pytest.StashKey()
+"""By bench function, and case without its drift time: the cases of each that were selected."""
 STUDY_MARK = "study"
 PROPERTY = "analog_bench"
 """The user property of a test, and the key in a worker's output, that carry records to xdist."""
@@ -127,16 +132,20 @@ def study(request: pytest.FixtureRequest) -> Study:
 def measure(request: pytest.FixtureRequest, study: Study) -> Callable[[Case], Result]:
     """Return a function that measures a case, as `measure_case` does, and records the result.
 
+    Selected cases that differ in drift time only are measured together, with the first of them.
     The result is in the table and the results file even where the test then fails.
     """
     models = model_cache_of(request.config)
     earlier = request.config.stash.get(EARLIER_RESULTS, {})
+    ahead = request.config.stash.setdefault(MEASURED_AHEAD, {})
 
     def measured(case: Case) -> Result:
         from analog_bench.session.measuring import measure_case
 
         with one_line_errors():
-            record = measure_case(models, study, case, earlier)
+            record = measure_case(
+                models, study, case, earlier, upcoming=_upcoming(request, case), ahead=ahead
+            )
         request.node.user_properties += [(PROPERTY, record.as_plain()), *record.as_words()]
         return record.result
 
@@ -179,6 +188,23 @@ def chip(request: pytest.FixtureRequest, study: Study, case: Case) -> Iterator[C
 def analog_model(request: pytest.FixtureRequest, study: Study, case: Case, chip: Chip) -> nn.Module:
     """Return the model with the case's layers perturbed or on tiles; read it in `chip.reading`."""
     return model_cache_of(request.config).runner(study, case.model, case.variant).model
+
+
+def _upcoming(request: pytest.FixtureRequest, case: Case) -> list[Case]:
+    """Return the cases that this process will measure besides, as far as they may share chips."""
+    config, function = request.config, request.function
+    if hasattr(config, "workerinput"):
+        # A worker is given its tests one by one.
+        return []
+    if UPCOMING not in config.stash:
+        groups = config.stash[UPCOMING] = {}
+        for item in request.session.items:
+            callspec = getattr(item, "callspec", None)
+            other = callspec.params.get("case") if callspec is not None else None
+            if isinstance(other, Case):
+                key = (getattr(item, "function", None), replace(other, drift_s=0.0))
+                groups.setdefault(key, []).append(other)
+    return config.stash[UPCOMING].pop((function, replace(case, drift_s=0.0)), [])
 
 
 def _model(request: pytest.FixtureRequest) -> str:

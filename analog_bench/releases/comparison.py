@@ -11,7 +11,7 @@ from analog_bench.releases.abilities import Ability, abilities
 from analog_bench.releases.exact import exact_layer
 from analog_bench.releases.finding import Change, Layer, LayerName
 from analog_bench.releases.physics import physics_layer
-from analog_bench.releases.stopwatch import Lap, Turns, laps
+from analog_bench.releases.stopwatch import Timing, Turns, compare_timings
 from analog_bench.simulators.physics.survey import Survey
 from analog_bench.store.run import Run
 
@@ -22,7 +22,7 @@ class Measured:
 
     Attributes:
         name: What it is called.
-        asked: What was asked for, as it stands on the command line.
+        source: What was asked for, as it stands on the command line.
         versions: Version of `python`, `torch`, `aihwkit`, ... that it got; empty without an
             environment.
         environment: Sentence on its environment: built or found, where, how large.
@@ -34,7 +34,7 @@ class Measured:
     """
 
     name: str
-    asked: str
+    source: str
     versions: Mapping[str, str | None] = field(default_factory=dict)
     environment: str = ""
     survey: Survey | None = None
@@ -54,7 +54,7 @@ class Step:
         layers: The exact layer, physics, and metrics where cases were measured.
         cases: The gate's verdicts; None without cases.
         abilities: What only one of the two can do.
-        laps: What takes longer or shorter.
+        timings: What takes longer or shorter.
         packages: What else differs between the environments: package to both versions.
     """
 
@@ -63,7 +63,7 @@ class Step:
     layers: tuple[Layer, ...]
     cases: Comparison | None
     abilities: tuple[Ability, ...]
-    laps: tuple[Lap, ...]
+    timings: tuple[Timing, ...]
     packages: Mapping[str, tuple[str, str]]
 
     @property
@@ -126,7 +126,7 @@ def _step(old: Measured, before: Survey, new: Measured, after: Survey) -> Step:
         layers=tuple(layers),
         cases=cases,
         abilities=abilities(before, after, runs),
-        laps=laps(old.turns, new.turns),
+        timings=compare_timings(old.turns, new.turns),
         packages=_packages(old.versions, new.versions),
     )
 

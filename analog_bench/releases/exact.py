@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from analog_bench.gate.run_comparison import Comparison
-from analog_bench.releases.finding import Change, Layer, shortened, spelt_tiles
+from analog_bench.releases.finding import Change, Layer, name_tiles, shortened
 from analog_bench.simulators.physics.survey import Fact, Survey, apart, differ
 
 Presets = Mapping[str, Mapping[str, str]]
@@ -64,7 +64,7 @@ def _fact_changes(differing: list[tuple[Fact, Fact]]) -> Iterator[Change]:
         family = pair[0].name.partition(" after ")[0]
         groups.setdefault((pair[0].kind, family), []).append(pair)
     for (kind, family), pairs in groups.items():
-        where = spelt_tiles(fact.tile for fact, _ in pairs)
+        where = name_tiles(fact.tile for fact, _ in pairs)
         most = max(apart(*pair) for pair in pairs)
         size = f" by up to {100 * most:.2g} %" if math.isfinite(most) else ""
         yield Change(family, f"{_WORDS[kind]} differ{size}", where)

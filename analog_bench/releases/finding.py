@@ -19,18 +19,18 @@ class Change:
 
     Attributes:
         subject: What: `pcm programming noise`.
-        said: How, in one phrase that goes with the subject.
+        description: How, in one phrase that goes with the subject.
         where: The tile engines, spelt; empty where there is none.
     """
 
     subject: str
-    said: str
+    description: str
     where: str = ""
 
     def __str__(self) -> str:
         """Return it in one line."""
         on = f" ({self.where})" if self.where else ""
-        return f"{self.subject}{on}: {self.said}"
+        return f"{self.subject}{on}: {self.description}"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Layer:
     notes: tuple[str, ...] = ()
 
 
-def spelt_tiles(tiles: Iterable[str]) -> str:
+def name_tiles(tiles: Iterable[str]) -> str:
     """Return tile engines in words: `torch tile and C++ tile`."""
     return " and ".join(filter(None, (TILES[tile] for tile in dict.fromkeys(tiles))))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from analog_bench.releases.finding import Change, Layer, shortened, spelt_tiles
+from analog_bench.releases.finding import Change, Layer, name_tiles, shortened
 from analog_bench.simulators.physics.survey import Check, Survey
 
 Outcome = Literal["same", "broke", "mended", "moved", "wrong"]
@@ -50,31 +50,31 @@ def physics_layer(old: Survey, new: Survey) -> Layer:
         if pair.outcome != "same":
             groups.setdefault((pair.new.subject, pair.outcome), []).append(pair)
     changes = [
-        _change(subject, outcome, found, pairs)
-        for (subject, outcome), found in groups.items()
+        _change(subject, outcome, group, pairs)
+        for (subject, outcome), group in groups.items()
         if outcome != "wrong"
     ]
     notes = [
         f"{subject} is off in both releases by the same: "
-        f"{_spelt_off([pair.new for pair in found])} of its closed form"
-        for (subject, outcome), found in groups.items()
+        f"{_percent([pair.new for pair in group])} of its closed form"
+        for (subject, outcome), group in groups.items()
         if outcome == "wrong"
     ]
     return Layer("physics", len(pairs), tuple(changes), tuple(notes))
 
 
-def _change(subject: str, outcome: Outcome, found: list[_Pair], pairs: list[_Pair]) -> Change:
+def _change(subject: str, outcome: Outcome, group: list[_Pair], pairs: list[_Pair]) -> Change:
     measured = [pair for pair in pairs if pair.new.subject == subject]
-    where = spelt_tiles(pair.new.tile for pair in found)
-    now, was = _spelt_off([pair.new for pair in found]), _spelt_off([pair.old for pair in found])
-    share = "" if len(found) == len(measured) else f"; {len(found)} of {len(measured)} conditions"
-    conditions = shortened(dict.fromkeys(pair.new.where for pair in found), 4)
+    where = name_tiles(pair.new.tile for pair in group)
+    now, was = _percent([pair.new for pair in group]), _percent([pair.old for pair in group])
+    share = "" if len(group) == len(measured) else f"; {len(group)} of {len(measured)} conditions"
+    conditions = shortened(dict.fromkeys(pair.new.where for pair in group), 4)
     mended = outcome == "mended"
     state = f"follows its closed form now ({now})" if mended else f"{now} of its closed form"
     return Change(subject, f"{state}, was {was} ({conditions}{share})", where)
 
 
-def _spelt_off(checks: list[Check]) -> str:
+def _percent(checks: list[Check]) -> str:
     """Return what was measured, in percent of the closed form: `99 %`, `98 to 103 %`."""
     ratios = [100 * check.ratio for check in checks if check.ratio is not None]
     # As many digits as it takes to tell what is off from what is not.
@@ -88,4 +88,4 @@ def unmeasured(survey: Survey) -> Iterator[tuple[str, str]]:
     """Yield quantities that a release could not measure, with the tile engine, and why."""
     for check in survey.checks:
         if check.measured is None:
-            yield f"{check.subject} ({spelt_tiles([check.tile])})", check.reason
+            yield f"{check.subject} ({name_tiles([check.tile])})", check.reason

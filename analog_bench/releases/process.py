@@ -52,8 +52,8 @@ def snapshot() -> Iterator[Path]:
 
 
 @dataclass(frozen=True)
-class Place:
-    """An environment with our code.
+class Runtime:
+    """An environment, and the code of ours that runs in it.
 
     Attributes:
         environment: The environment.
@@ -93,13 +93,13 @@ class Place:
         )
 
 
-def survey(place: Place) -> Survey:
+def survey(runtime: Runtime) -> Survey:
     """Probe a release: which tiles work, and whether its physics is what it says.
 
     Raises:
         ReleaseFailed: The survey crashed, which is a defect or a broken installation.
     """
-    with place.start("analog_bench.cli", "physics", "--json") as process:
+    with runtime.start("analog_bench.cli", "physics", "--json") as process:
         out, problem = process.communicate()
     try:
         plain: Mapping[str, Any] = json.loads(out)
@@ -110,7 +110,7 @@ def survey(place: Place) -> Survey:
 
 
 def bench(
-    place: Place,
+    runtime: Runtime,
     words: Sequence[str],
     run_file: Path,
     root: Path,
@@ -120,7 +120,7 @@ def bench(
     """Measure the cases, `pytest WORDS`, in a release's environment.
 
     Args:
-        place: The environment.
+        runtime: The environment.
         words: What pytest is given: the folder of studies and options.
         run_file: Where results go.
         root: The folder to start in.
@@ -134,7 +134,7 @@ def bench(
         ReleaseFailed: There are no results, or not all; the text says why.
     """
     # Not `python -m pytest`, which would put the current folder before the snapshot.
-    pytest = str(place.environment.scripts / "pytest")
+    pytest = str(runtime.environment.scripts / "pytest")
     own = ["-p", "analog_bench.plugin", "--gate", "off", "--json", str(run_file)]
     with log.open("w", buffering=1, encoding="utf-8") as file:
         code, lines = run_logged(
@@ -142,7 +142,7 @@ def bench(
             file,
             tell,
             cwd=root,
-            env={**place.variables(), "COLUMNS": "140"},
+            env={**runtime.variables(), "COLUMNS": "140"},
             # Ctrl-C is for this process: pytest would conclude the run with what it has by then,
             # and leave nothing to resume. Killed, it leaves its journal.
             alone=True,

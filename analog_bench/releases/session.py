@@ -16,7 +16,7 @@ from analog_bench.releases.environment import Environment, ensure
 from analog_bench.releases.failure import ReleaseFailed
 from analog_bench.releases.installer import find_python, newest_version
 from analog_bench.releases.pairs import Wanted, choose
-from analog_bench.releases.process import Place, bench, snapshot, survey
+from analog_bench.releases.process import Runtime, bench, snapshot, survey
 from analog_bench.releases.recipe import Recipe, recipe_of
 from analog_bench.releases.source import Source, source_of
 from analog_bench.releases.spec import Release
@@ -73,13 +73,13 @@ def compare(plan: Plan, tell: Tell) -> Releases:
     with snapshot() as code:
         surveyed = [_survey(plan, release, recipe, code, tell) for release, recipe in prepared]
         measured = [
-            one if place is None or not plan.words else _measure(plan, n, one, place, tell)
-            for n, (one, place) in enumerate(surveyed, start=1)
+            one if runtime is None or not plan.words else _measure(plan, n, one, runtime, tell)
+            for n, (one, runtime) in enumerate(surveyed, start=1)
         ]
-        places = {one.name: place for one, place in surveyed if place is not None}
-        if plan.turns and len(places) > 1:
+        runtimes = {one.name: runtime for one, runtime in surveyed if runtime is not None}
+        if plan.turns and len(runtimes) > 1:
             tell("", "timing small pieces of work in turns", False)
-            measured = _time(measured, places, plan.turns)
+            measured = _time(measured, runtimes, plan.turns)
     return compare_releases(measured)
 
 
@@ -145,7 +145,7 @@ def _minor(version: str) -> str:
 
 def _survey(
     plan: Plan, release: Release, recipe: Recipe | str, code: Path, tell: Tell
-) -> tuple[Measured, Place | None]:
+) -> tuple[Measured, Runtime | None]:
     begun = Measured(release.name, release.source)
     if isinstance(recipe, str):
         tell(release.name, recipe, False)
@@ -162,8 +162,8 @@ def _survey(
             begun, environment=_describe(environment), versions=_versions(environment, recipe)
         )
         tell(release.name, f"{begun.environment}; surveying it", False)
-        place = Place(environment, code)
-        found = survey(place)
+        runtime = Runtime(environment, code)
+        found = survey(runtime)
     except ReleaseFailed as problem:
         tell(release.name, str(problem), False)
         return replace(begun, problem=str(problem)), None
@@ -171,10 +171,10 @@ def _survey(
     if not found.usable:
         tell(release.name, _UNUSABLE, False)
         return replace(surveyed, problem=_UNUSABLE), None
-    return surveyed, place
+    return surveyed, runtime
 
 
-def _measure(plan: Plan, number: int, release: Measured, place: Place, tell: Tell) -> Measured:
+def _measure(plan: Plan, number: int, release: Measured, runtime: Runtime, tell: Tell) -> Measured:
     # The number keeps names apart that are spelt alike, and from the comparison's own files.
     name = re.sub(r"[^A-Za-z0-9.+@-]+", "_", release.name).strip("_.") or "release"
     finished = plan.folder / f"{number}-{name}.json"
@@ -190,7 +190,7 @@ def _measure(plan: Plan, number: int, release: Measured, place: Place, tell: Tel
         words.append("--resume")
     try:
         remark = bench(
-            place,
+            runtime,
             words,
             unfinished,
             plan.root,
@@ -206,9 +206,9 @@ def _measure(plan: Plan, number: int, release: Measured, place: Place, tell: Tel
     return replace(release, run=read_run(finished), remark=remark)
 
 
-def _time(measured: list[Measured], places: Mapping[str, Place], turns: int) -> list[Measured]:
+def _time(measured: list[Measured], runtimes: Mapping[str, Runtime], turns: int) -> list[Measured]:
     try:
-        found = take_turns(places, turns)
+        found = take_turns(runtimes, turns)
     except ReleaseFailed as problem:
         # Timings are an extra: without them everything else still stands.
         return [_with_remarks(one, f"no timings: {problem}") for one in measured]

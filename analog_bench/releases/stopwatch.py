@@ -16,7 +16,7 @@ from scipy import stats
 
 from analog_bench.gate.significance import CONFIDENCE
 from analog_bench.releases.failure import ReleaseFailed
-from analog_bench.releases.process import Place, last_words
+from analog_bench.releases.process import Runtime, last_words
 
 WORKER = "analog_bench.simulators.timing"
 TURNS = 15
@@ -43,7 +43,7 @@ class Timed:
 
 
 @dataclass(frozen=True)
-class Lap:
+class Timing:
     """One piece of work in two releases.
 
     Attributes:
@@ -70,11 +70,11 @@ class Lap:
         return "faster" if self.high < 1 / NOTABLE else ""
 
 
-def take_turns(places: Mapping[str, Place], turns: int = TURNS) -> dict[str, Timed]:
+def take_turns(runtimes: Mapping[str, Runtime], turns: int = TURNS) -> dict[str, Timed]:
     """Time the work in several environments, one after the other in every turn.
 
     Args:
-        places: The environments, by the names of their releases.
+        runtimes: The environments, by the names of their releases.
         turns: How often each is timed.
 
     Returns:
@@ -84,7 +84,7 @@ def take_turns(places: Mapping[str, Place], turns: int = TURNS) -> dict[str, Tim
         ReleaseFailed: A worker ended before its time.
     """
     with ExitStack() as stack:
-        workers = [stack.enter_context(_worker(*named)) for named in places.items()]
+        workers = [stack.enter_context(_worker(*named)) for named in runtimes.items()]
         timed = {worker.name: Timed([], worker.read()) for worker in workers}
         # In any fixed order some would always follow the same one, with what it left in caches.
         order = random.Random(0)
@@ -94,7 +94,7 @@ def take_turns(places: Mapping[str, Place], turns: int = TURNS) -> dict[str, Tim
     return timed
 
 
-def laps(old: Turns, new: Turns) -> tuple[Lap, ...]:
+def compare_timings(old: Turns, new: Turns) -> tuple[Timing, ...]:
     """Compare two environments, turn by turn, in each piece of work that both can do.
 
     The interval of the median ratio is that between two of the sorted ratios, as the sign test
@@ -109,13 +109,13 @@ def laps(old: Turns, new: Turns) -> tuple[Lap, ...]:
     if len(old) < FEWEST_TURNS:
         raise ValueError(f"{len(old)} turns are too few for an interval")
     names = [name for name in old[0] if name in new[0]]
-    return tuple(_lap(name, [t[name] for t in old], [t[name] for t in new]) for name in names)
+    return tuple(_timing(name, [t[name] for t in old], [t[name] for t in new]) for name in names)
 
 
-def _lap(name: str, old: Sequence[float], new: Sequence[float]) -> Lap:
+def _timing(name: str, old: Sequence[float], new: Sequence[float]) -> Timing:
     ratios = sorted(b / a for a, b in zip(old, new, strict=True))
     k = int(stats.binom.ppf((1 - CONFIDENCE) / 2, len(ratios), 0.5))
-    return Lap(name, median(old), median(new), median(ratios), ratios[k - 1], ratios[-k])
+    return Timing(name, median(old), median(new), median(ratios), ratios[k - 1], ratios[-k])
 
 
 @dataclass(frozen=True)
@@ -153,11 +153,11 @@ class _Worker:
 
 
 @contextmanager
-def _worker(name: str, place: Place) -> Iterator[_Worker]:
+def _worker(name: str, runtime: Runtime) -> Iterator[_Worker]:
     # A file, because nobody reads a pipe meanwhile: warnings could fill it.
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr,
-        place.start(WORKER, stderr=stderr) as process,
+        runtime.start(WORKER, stderr=stderr) as process,
     ):
         try:
             yield _Worker(name, process, stderr)

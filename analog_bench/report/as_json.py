@@ -46,11 +46,7 @@ def comparison_plain(comparison: Comparison) -> dict[str, Any]:
 
 
 def texts_plain(results: Sequence[Result]) -> dict[str, Any]:
-    """Return texts and scores as plain values.
-
-    Args:
-        results: Results of a study of generation on one model, at least one.
-    """
+    """Return texts and scores of a study of generation on one model as plain values."""
     first = next((result for result in results if result.digital_texts), results[0])
     return {
         **_fields(first, "model", "protocol", "seed"),
@@ -97,12 +93,7 @@ def answer_plain(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[di
 
 
 def releases_plain(releases: Releases) -> dict[str, Any]:
-    """Return a comparison of releases as plain values; results of cases are in files of their own.
-
-    Returns:
-        `fails`, the `releases` with all that was found out about them, and the `steps` between
-        them.
-    """
+    """Return a comparison of releases as plain values, without the results of cases."""
     return {
         "fails": releases.fails,
         "releases": [_release(one) for one in releases.measured],
@@ -163,7 +154,7 @@ def _plain(value: Any) -> Any:
 def _release(one: Measured) -> dict[str, Any]:
     statuses = [result.status for result in one.run.results] if one.run is not None else []
     return {
-        **_fields(one, "name", "asked"),
+        **_fields(one, "name", "source"),
         "versions": dict(one.versions),
         **_fields(one, "environment", "problem", "remark"),
         "cases": {status: statuses.count(status) for status in sorted(set(statuses))},
@@ -179,7 +170,7 @@ def _release_step(step: ReleaseStep) -> dict[str, Any]:
         "abilities": [asdict(ability) for ability in step.abilities],
         "timings": {
             "caveat": CAVEAT,
-            "work": [{**asdict(lap), "verdict": lap.verdict} for lap in step.laps],
+            "work": [{**asdict(timing), "verdict": timing.verdict} for timing in step.timings],
         },
         "packages": {name: list(pair) for name, pair in step.packages.items()},
         "cases": comparison_plain(step.cases) if step.cases is not None else None,

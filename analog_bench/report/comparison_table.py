@@ -16,12 +16,7 @@ _SILENT = ("equivalent", "skipped")
 
 
 def comparison_table(comparison: Comparison, *, everything: bool = False) -> tuple[Block, ...]:
-    """Return a comparison for readers.
-
-    Args:
-        comparison: The comparison.
-        everything: Show equivalent and skipped cases, too; they are only words.counted otherwise.
-    """
+    """Return a comparison; equivalent and skipped cases are counted, and shown only if asked to."""
     families = (
         block
         for family in comparison.families

@@ -46,10 +46,7 @@ def releases_table(
 ) -> tuple[Block, ...]:
     """Return a comparison of releases: a table of them, then of every step what changed.
 
-    Args:
-        releases: The comparison.
-        everything: Show all changes and all cases, those that are equivalent, too.
-        cases: Whether to show cases one by one where any fails.
+    Cases are shown one by one where any fails; `everything` shows all changes and all cases.
     """
     blocks: list[Block] = [_releases(releases.measured)]
     remarks = [remark for one in releases.measured for remark in _remarks(one)]
@@ -62,7 +59,7 @@ def releases_table(
         blocks += _paragraphs(_abilities(step))
         if cases and step.cases is not None and (everything or step.cases.fails):
             blocks += comparison_table(step.cases, everything=everything)
-        if step.laps:
+        if step.timings:
             blocks.append(_timings(step))
         if step.packages:
             differing = (f"{name} {old} -> {new}" for name, (old, new) in step.packages.items())
@@ -216,16 +213,16 @@ def _abilities(step: Step) -> Iterator[str]:
 
 def _timings(step: Step) -> Table:
     return tabulate(
-        step.laps,
+        step.timings,
         [
-            (Column("work", folds=True), lambda lap: lap.name),
-            (Column("before", right=True), lambda lap: _milliseconds(lap.old)),
-            (Column("now", right=True), lambda lap: _milliseconds(lap.new)),
+            (Column("work", folds=True), lambda timing: timing.name),
+            (Column("before", right=True), lambda timing: _milliseconds(timing.old)),
+            (Column("now", right=True), lambda timing: _milliseconds(timing.new)),
             (
                 Column("now / before", right=True),
-                lambda lap: f"{lap.ratio:.2f} ({lap.low:.2f} to {lap.high:.2f})",
+                lambda timing: f"{timing.ratio:.2f} ({timing.low:.2f} to {timing.high:.2f})",
             ),
-            (Column(""), lambda lap: Cell(lap.verdict, _ROLES.get(lap.verdict, ""))),
+            (Column(""), lambda timing: Cell(timing.verdict, _ROLES.get(timing.verdict, ""))),
         ],
         notes=[line(CAVEAT, "muted")],
     )

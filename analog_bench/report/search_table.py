@@ -13,14 +13,7 @@ SHOWN = 10
 def search_table(
     search: SearchResult, objective: str, *, title: str, shown: int = SHOWN
 ) -> tuple[Block, ...]:
-    """Return the best trials of a search: a row a trial, best first.
-
-    Args:
-        search: The search; at least one trial.
-        objective: Heading of the objective's column.
-        title: Heading of the table.
-        shown: How many complete trials have rows; the default's has one in any case.
-    """
+    """Return the best trials of a search, best first; the default's has a row in any case."""
     rows = list(search.ranking[:shown])
     if search.default not in rows:
         rows.append(search.default)

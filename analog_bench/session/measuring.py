@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
 from analog_bench.errors import TileUnavailable
 from analog_bench.gate.verdict import needs_confirmation
+from analog_bench.noise import EqualError
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.session.recorder import Record
@@ -21,8 +23,11 @@ def measure_case(
     study: Study,
     case: Case,
     earlier: Mapping[Identity, Result] = MappingProxyType({}),
+    *,
+    upcoming: Iterable[Case] = (),
+    ahead: MutableMapping[Case, Result] | None = None,
 ) -> Record:
-    """Measure a case on the budget's chips.
+    """Measure a case on the budget's chips, and with it the upcoming ones that share them.
 
     Confirmation chips follow where its baseline suggests a change, and always where baselines are
     updated.
@@ -32,6 +37,9 @@ def measure_case(
         study: The study that lists the case.
         case: The case.
         earlier: Results of the run that is resumed; what it holds is not measured again.
+        upcoming: Cases of the study that are still to be measured.
+        ahead: Results of upcoming cases: this one's is taken out, and those of others that share
+            its chips are put in.
 
     Returns:
         The record; its result is `skipped` where weights or a tile engine are missing.
@@ -39,16 +47,24 @@ def measure_case(
     Raises:
         BenchError: Weights, data or the baseline cannot be used.
     """
+    ahead = {} if ahead is None else ahead
     missing, budget = models.missing_weights(case), models.budget(study, case.model)
     runner = models.runner(study, case.model, "direct" if missing else case.variant)
-    result = _resumed(earlier, case, runner, budget)
+    result = _resumed(earlier, case, runner, budget) or ahead.pop(case, None)
     if result is None:
+        group = [case] + [
+            other
+            for other in upcoming
+            if other != case
+            and share_chips(case, other)
+            and _resumed(earlier, other, runner, budget) is None
+        ]
         try:
-            result = (
-                runner.skipped(case, missing)
-                if missing
-                else _measured(models, study, case, runner, budget)
-            )
+            if missing:
+                result = runner.skipped(case, missing)
+            else:
+                result, *others = _measured(models, study, group, runner, budget)
+                ahead.update(zip(group[1:], others, strict=True))
         except TileUnavailable as problem:
             result = runner.skipped(case, str(problem))
     scope = Scope(
@@ -63,20 +79,44 @@ def measure_case(
     return Record(result, scope)
 
 
+def share_chips(one: Case, other: Case) -> bool:
+    """Return whether two cases differ in their drift time only, so that one chip serves both.
+
+    At equal error every time has a severity, and so chips, of its own.
+    """
+    same = replace(one, drift_s=other.drift_s) == other
+    return same and one.noise.DRIFTS and not isinstance(one.noise, EqualError)
+
+
 def _measured(
-    models: ModelCache, study: Study, case: Case, runner: Runner, budget: Budget
-) -> Result:
+    models: ModelCache, study: Study, group: Sequence[Case], runner: Runner, budget: Budget
+) -> list[Result]:
+    case = group[0]
     if case.noise.WHERE == "tile":
         find_simulator(case.tile).require()
-    result = runner.measure(case, _initial_chips(case, budget))
-    if result.status != "measured" or not case.draws:
-        return result
+    results = dict(
+        zip(group, runner.measure_together(group, _initial_chips(case, budget)), strict=True)
+    )
+    suspicious = {
+        case: result
+        for case, result in results.items()
+        if _needs_confirmation(models, study, case, result)
+    }
+    if suspicious:
+        confirmed = runner.measure_more(suspicious, budget.confirmation_chips)
+        results |= dict(zip(suspicious, confirmed, strict=True))
+    return list(results.values())
+
+
+def _needs_confirmation(models: ModelCache, study: Study, case: Case, result: Result) -> bool:
+    """Return whether a case is to be measured on confirmation chips, too."""
     settings = models.settings
-    confirm = settings.update_baselines
-    if not confirm and settings.gate != "off":
-        entry = models.case_baseline(case).find(result.case_id, result.protocol)
-        confirm = needs_confirmation(result, entry, models.metric(study, case.model))
-    return runner.measure_more(case, result, budget.confirmation_chips) if confirm else result
+    if not case.draws or result.status != "measured":
+        return False
+    if settings.update_baselines or settings.gate == "off":
+        return settings.update_baselines
+    entry = models.case_baseline(case).find(result.case_id, result.protocol)
+    return needs_confirmation(result, entry, models.metric(study, case.model))
 
 
 def _resumed(

@@ -78,9 +78,6 @@ def choose_answers(
         spans: Pairs of window row and that window's best span.
         windows: All windows.
         contexts: Context of each example.
-
-    Returns:
-        One answer an example, cut from its context.
     """
     best: dict[int, tuple[float, int, Span]] = {}
     for row, span in spans:

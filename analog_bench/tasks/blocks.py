@@ -46,9 +46,6 @@ def cut(tokens: int, length: int, stride: int) -> list[Block]:
         stride: Tokens between the starts of blocks, 1 to `length`; a token is predicted from at
             least `length - stride` tokens of context once the text has as many.
 
-    Returns:
-        The blocks, in the text's order.
-
     Raises:
         UsageError: A stride or a length that does not do, or a text without a token to predict.
     """
@@ -75,10 +72,6 @@ def sample(blocks: Sequence[Block], count: int) -> list[Block]:
 
     A block's place in the draw is the hash of its position, so the first 100 are among the first
     300.
-
-    Args:
-        blocks: All blocks.
-        count: How many to keep.
 
     Raises:
         UsageError: Fewer than one, or more than there are.

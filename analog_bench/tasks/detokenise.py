@@ -30,9 +30,6 @@ _REST = (
 def detokenise(text: str) -> str:
     """Return WikiText in ordinary spelling.
 
-    Args:
-        text: A WikiText file, or some of its pages.
-
     Returns:
         The same text; pages are treated one by one, as a quotation mark that is never closed would
         otherwise pair wrongly to the end of the file.

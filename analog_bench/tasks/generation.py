@@ -69,12 +69,6 @@ def draws_of(prompt: str, seed: int, texts: int, tokens: int) -> Tensor:
 
     The n-th text has the same ones however many texts there are.
 
-    Args:
-        prompt: What the texts go on from.
-        seed: Where the numbers come from.
-        texts: Number of texts.
-        tokens: Tokens of each.
-
     Returns:
         Numbers from 0 to 1, float64, shape (texts, tokens).
     """
@@ -156,9 +150,6 @@ def text_nats(model: PreTrainedModel, prompt: Sequence[int], tokens: Sequence[in
         prompt: Tokens of the prompt.
         tokens: Tokens that were written, at least one, with the end-of-text token where it ended:
             to end where no text would end is not coherent.
-
-    Returns:
-        Nats; the perplexity of the text is exp of it.
     """
     ids = torch.tensor([[*prompt, *tokens]], device=model.device)
     with torch.inference_mode():
@@ -171,10 +162,6 @@ def repetition(ids: Sequence[int], n: int = 4) -> float:
 
     `1 - |distinct n-grams| / |n-grams|`: 0 where none comes twice, towards 1 where one is repeated
     for ever.
-
-    Args:
-        ids: Tokens of a written text.
-        n: Length of the n-grams.
 
     Returns:
         The share, 0 to 1; 0 where the text is shorter than an n-gram.

@@ -39,9 +39,6 @@ def crosscheck(
         module: Name of a canonical metric, looked up in the local cache only; or the path of a
             folder `NAME` with a metric script `NAME.py`.
 
-    Returns:
-        Whether there was a metric to compare with.
-
     Raises:
         DataError: The aggregates differ by more than `TOLERANCE` points.
     """

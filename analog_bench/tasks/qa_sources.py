@@ -40,9 +40,6 @@ def load_questions(
         data_folder: The user's folder of real data (`ANALOG_BENCH_DATA`).
         lock: The lock file that pins hub downloads.
 
-    Returns:
-        The questions.
-
     Raises:
         DataError: A missing or malformed file, or no such source.
         UsageError: Fewer than one example asked for, or more than there are.
@@ -69,10 +66,6 @@ def sample(rows: Dataset, examples: int) -> Dataset:
 
     A question's place in the draw is the hash of its id, so the first 100 are among the first 300,
     in every release of Python and of this project.
-
-    Args:
-        rows: The questions.
-        examples: How many to keep.
 
     Raises:
         UsageError: Fewer than one, or more than there are.

@@ -56,9 +56,6 @@ def find_base(*, cache: Path | None = None) -> Base:
     Args:
         cache: The hub cache's folder; None for the usual one.
 
-    Returns:
-        The files.
-
     Raises:
         WeightsError: The files are nowhere, or not the ones they should be.
     """

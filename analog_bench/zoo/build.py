@@ -103,10 +103,6 @@ def outline(config: PretrainedConfig, task: Task) -> PreTrainedModel:
 def observe(config: PretrainedConfig, origin: str) -> Structure:
     """Build a model, run it once on the shapes alone, and say what it is made of.
 
-    Args:
-        config: Its configuration.
-        origin: What to call the model in errors.
-
     Raises:
         WeightsError: It is for no known task, cannot be run on tokens alone, or does not say how
             many it takes.

@@ -88,12 +88,6 @@ def whole_state(folder: Path) -> tuple[dict[str, Tensor], Path, Record]:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read a safetensors file.
 
-    Args:
-        path: The file.
-
-    Returns:
-        Its tensors by name.
-
     Raises:
         WeightsError: The file cannot be read or is not in that format.
     """

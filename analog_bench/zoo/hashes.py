@@ -12,9 +12,6 @@ from analog_bench.errors import WeightsError
 def file_sha256(path: Path) -> str:
     """Return the sha256 of a file's content.
 
-    Args:
-        path: The file.
-
     Returns:
         64 hexadecimal digits.
 

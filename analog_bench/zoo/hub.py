@@ -40,9 +40,6 @@ def lock_model(
         revision: Branch, tag, pull request (`refs/pr/1`) or commit.
         cache: The hub cache's folder; None for the usual one.
 
-    Returns:
-        What was written.
-
     Raises:
         UsageError: `hub_id` is not of that form.
         WeightsError: The hub cannot be reached or lacks the model or a needed file, the model is
@@ -84,9 +81,6 @@ def lock_dataset(
             the one that this project scores: `test` of WikiText-2, `validation` of others.
         revision: Branch, tag, pull request or commit.
         cache: The hub cache's folder; None for the usual one.
-
-    Returns:
-        What was written.
 
     Raises:
         UsageError: `hub_id` is not of that form.
@@ -143,9 +137,6 @@ def fetch_dataset(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path
         hub_id: `owner/name`.
         lock: The lock file's content.
         cache: The hub cache's folder; None for the usual one.
-
-    Returns:
-        The parquet file.
 
     Raises:
         WeightsError: Not locked, not to be had, or not what was locked.

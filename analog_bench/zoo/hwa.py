@@ -107,9 +107,6 @@ def ship_hwa(
         results: What was measured with them.
         dtype: What to store the change as. Adapters are stored as they are.
 
-    Returns:
-        What was recorded.
-
     Raises:
         WeightsError: The weights do not belong together, are not finite, or the folder holds
             weights of another kind.

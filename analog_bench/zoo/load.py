@@ -65,9 +65,6 @@ def load(
             models.
         cache: The hub cache's folder; None for the usual one.
 
-    Returns:
-        The model.
-
     Raises:
         UsageError: The device does not exist.
         WeightsError: A file is missing, cannot be downloaded, or is not what it should be.

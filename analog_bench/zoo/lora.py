@@ -61,13 +61,6 @@ class LoraConfig:
 def read_lora_config(node: Any, origin: str) -> LoraConfig:
     """Read PEFT's `adapter_config.json`.
 
-    Args:
-        node: The parsed file.
-        origin: What to call it in errors.
-
-    Returns:
-        The adapter's configuration.
-
     Raises:
         WeightsError: Not a plain LoRA configuration.
     """

@@ -65,9 +65,6 @@ def listing(hub_id: str, repo_type: RepoType, revision: str) -> Listing:
         repo_type: `model` or `dataset`.
         revision: Branch, tag, pull request (`refs/pr/1`) or commit.
 
-    Returns:
-        The commit it stands for, and the files.
-
     Raises:
         UsageError: `hub_id` is not of that form.
         WeightsError: Unknown repository or revision, or the hub cannot be reached.
@@ -111,9 +108,6 @@ def download(
         revision: A commit or a branch; what is cached under it is taken as it is.
         file: Path in the repository.
         cache: The cache's folder; None for the usual one.
-
-    Returns:
-        The local file.
 
     Raises:
         WeightsError: Unknown repository, revision or file, or the hub cannot be reached.

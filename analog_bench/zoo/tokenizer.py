@@ -47,9 +47,6 @@ def read_tokenizer(files: Mapping[str, Path], max_length: int) -> PreTrainedToke
             or `vocab.txt`; `tokenizer_config.json` and `special_tokens_map.json` where there are.
         max_length: Tokens the model takes at most.
 
-    Returns:
-        The tokeniser.
-
     Raises:
         WeightsError: A file cannot be read, or a special token is not in the vocabulary.
     """
@@ -69,9 +66,6 @@ def make_tokenizer(backend: Tokenizer, max_length: int) -> PreTrainedTokenizerFa
     Args:
         backend: What was learnt; it is not changed.
         max_length: Tokens the model takes at most.
-
-    Returns:
-        The tokeniser.
 
     Raises:
         WeightsError: A special token is not in the vocabulary.

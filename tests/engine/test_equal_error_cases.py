@@ -77,7 +77,7 @@ def test_a_severity_is_solved_for_once(tiny, runner_of, case, numbers, monkeypat
     runner = runner_of(tiny)
     one = case(EqualError("white_output", 0.2), NORM)
     first = runner.measure(one, [0])
-    both = runner.measure_more(one, first, [1])
+    (both,) = runner.measure_more({one: first}, [1])
     assert [chip.chip for chip in both.chips] == [0, 1]
     runner.measure(case(EqualError("white_output", 0.4), NORM), [0])
     assert numbers(runner.measure(one, [0])) == numbers(first)

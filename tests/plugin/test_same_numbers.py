@@ -68,3 +68,45 @@ def test_a_case_alone_has_the_numbers_it_has_after_others(warm, results_of, refe
     ((name, alone),) = results_of(tmp_path / "results.json").items()
     assert list(reference).index(name) > 1
     assert alone == reference[name]
+
+
+COUNTING = """
+from pathlib import Path
+from aihwkit.nn.modules.base import AnalogLayerBase
+
+program = AnalogLayerBase.program_analog_weights
+
+def counted(layer, *args, **options):
+    if layer.in_features == 1536:  # and not the small layer that finds out whether tiles work
+        with Path(__file__).with_name("programmed").open("a") as file:
+            file.write("x")
+    return program(layer, *args, **options)
+
+AnalogLayerBase.program_analog_weights = counted
+"""
+
+
+def test_a_chip_is_programmed_once_for_all_its_drift_times(bench, results_of, tmp_path):
+    times = [word for time in ("1", "86400", "2592000") for word in ("--drift", time)]
+    found, programmed = [], []
+    for name, options in {
+        "together": times,
+        "backwards": [*times, "-p", "backwards"],
+        "alone": times[2:4],
+        "two processes": [*times, "-n", "2"],
+    }.items():
+        folder = tmp_path / name.replace(" ", "_")
+        folder.mkdir()
+        (folder / "counting.py").write_text(COUNTING)
+        (folder / "backwards.py").write_text(BACKWARDS)
+        done = bench(*choice(LAYERS[2:3], (PCM,)), *options, folder=folder, plugins=("counting",))
+        assert done.code == 0, done.out
+        found.append(results_of(folder / "results.json"))
+        programmed.append(len((folder / "programmed").read_text()))
+    together, backwards, alone, spread = found
+    assert len(together) == 3
+    assert together == backwards == spread
+    ((name, one),) = alone.items()
+    assert together[name] == one
+    # Two chips; a process of xdist measures each of its cases alone.
+    assert programmed == [2, 2, 2, 6]

@@ -76,7 +76,7 @@ def test_physics_is_first_where_random_numbers_differ():
 def test_metrics_alone():
     step = compared(survey(), survey(), old=run(), new=run(drop=5.0))
     assert (step.first, step.fails) == ("metrics", True)
-    assert {c.said.partition(":")[0] for c in layer(step, "metrics").changes} == {"regressed"}
+    assert {str(c).split(": ")[1] for c in layer(step, "metrics").changes} == {"regressed"}
     better = compared(survey(), survey(), old=run(drop=5.0), new=run())
     assert (better.first, better.fails) == ("metrics", False)
 

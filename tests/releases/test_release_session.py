@@ -72,7 +72,7 @@ def test_releases_are_surveyed_measured_timed_and_compared(plan, code):
         "metrics": True,
     }
     assert step.packages["aihwkit"] == (HERE, FAULTY)
-    assert [(lap.name, lap.verdict) for lap in step.laps] == [("product", "slower")]
+    assert [(timing.name, timing.verdict) for timing in step.timings] == [("product", "slower")]
     assert [one.remark for one in found.measured] == [
         "cannot be timed: spin (ValueError: it cannot)"
     ] * 2
@@ -156,7 +156,7 @@ def test_an_interrupted_measurement_is_resumed(plan, code):
 def test_timings_that_fail_leave_the_rest(plan, code, says, why):
     code.time(says)
     found = compare(replace(plan, words=()), Told())
-    assert found.steps[0].laps == ()
+    assert found.steps[0].timings == ()
     assert found.steps[0].layers[0].changes
     assert {one.remark for one in found.measured} == {f"no timings: faulty cannot be timed: {why}"}
 

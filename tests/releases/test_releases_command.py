@@ -42,9 +42,10 @@ def test_a_fault_in_a_wheel_is_found_and_named(index, tmp_path, capsys):
     (step,) = plain["steps"]
     found = {layer["name"]: layer["changes"] for layer in step["layers"]}
     assert [change["subject"] for change in found["physics"]] == ["pcm programming noise"]
-    assert found["physics"][0]["said"].startswith("109 to 110 % of its closed form, was ")
+    assert found["physics"][0]["description"].startswith("109 to 110 % of its closed form, was ")
     assert {
-        change["subject"]: change["said"].partition(" differ")[0] for change in found["exact"]
+        change["subject"]: change["description"].partition(" differ")[0]
+        for change in found["exact"]
     } == {
         "pcm": "fingerprints of chips programmed with one seed",
         "StandardHWATrainingTorch": "products read with one seed",

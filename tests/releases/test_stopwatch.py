@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from analog_bench.releases.stopwatch import FEWEST_TURNS, laps
+from analog_bench.releases.stopwatch import FEWEST_TURNS, compare_timings
 
 
 @pytest.mark.parametrize(
@@ -16,11 +16,11 @@ def test_timings_are_compared_turn_by_turn(factor, verdict):
     old = [{"work": 0.01 * x * (1 + 0.01 * (n % 3))} for n, x in enumerate(load)]
     new = [{"work": 0.01 * x * factor, "more": 1.0} for x in load]
     new[4]["work"] *= 10
-    (lap,) = laps(old, new)
-    assert lap.verdict == verdict
-    assert lap.low <= lap.ratio <= lap.high
-    assert lap.ratio == pytest.approx(factor, rel=0.03)
-    assert laps([], []) == ()
+    (timing,) = compare_timings(old, new)
+    assert timing.verdict == verdict
+    assert timing.low <= timing.ratio <= timing.high
+    assert timing.ratio == pytest.approx(factor, rel=0.03)
+    assert compare_timings([], []) == ()
 
 
 @pytest.mark.parametrize("turns", [FEWEST_TURNS, 7, 15])
@@ -38,9 +38,9 @@ def test_the_interval_holds_the_true_ratio_as_often_as_it_says(turns):
             ]
             for _ in range(2)
         )
-        (lap,) = laps(one, other)
-        held += lap.low <= 1.0 <= lap.high
-        called += bool(lap.verdict)
+        (timing,) = compare_timings(one, other)
+        held += timing.low <= 1.0 <= timing.high
+        called += bool(timing.verdict)
     # The sign test is exact: 96.9 %, 98.4 % and 96.5 %.
     assert 0.95 < held / runs < 0.995
     # An unchanged release is called slower or faster less often than the interval misses.
@@ -50,4 +50,4 @@ def test_the_interval_holds_the_true_ratio_as_often_as_it_says(turns):
 def test_too_few_turns_for_an_interval():
     turns = [{"work": 1.0}] * (FEWEST_TURNS - 1)
     with pytest.raises(ValueError, match="5 turns are too few"):
-        laps(turns, turns)
+        compare_timings(turns, turns)

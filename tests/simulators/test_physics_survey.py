@@ -106,7 +106,7 @@ def test_more_programming_noise_is_caught_and_named(survey, louder):
     ).steps
     found = {layer.name: layer.changes for layer in step.layers}
     assert [change.subject for change in found["physics"]] == ["pcm programming noise"]
-    assert {(c.subject, c.said.partition(" differ")[0]) for c in found["exact"]} == {
+    assert {(c.subject, c.description.partition(" differ")[0]) for c in found["exact"]} == {
         ("pcm", "fingerprints of chips programmed with one seed"),
         ("StandardHWATrainingTorch", "products read with one seed"),
     }

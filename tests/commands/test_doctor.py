@@ -1,0 +1,70 @@
+"""`analog-bench doctor`: what works here, and what does not."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analog_bench.cli import main
+from analog_bench.zoo.base import FOLDER_VARIABLE
+from analog_bench.zoo.specs import HUB_IDS
+
+ROOT = Path(__file__).parents[2]
+MODULE = [sys.executable, "-m", "analog_bench.cli"]
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """Stand in an empty folder, so that no lock file or data of the developer's is found."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ANALOG_BENCH_DATA", raising=False)
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+def call(*words, **more):
+    return subprocess.run([*MODULE, *words], capture_output=True, text=True, timeout=120, **more)
+
+
+def test_doctor_in_text(capsys):
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "Tile engines\n  torch: ok\n" in out
+    assert re.search(r"^  torch: \d+\.\d+", out, flags=re.M)
+    assert "base of the embedded bert: ok, verified, from the package gt-all-mini" in out
+    assert "locked in zoo.lock.json: nothing is locked" in out
+    assert "ANALOG_BENCH_DATA is not set" in out
+
+
+def test_doctor_in_json_with_troubles(tmp_path, lock, monkeypatch, capsys):
+    (tmp_path / "base").mkdir()
+    (tmp_path / "squad").mkdir()
+    (tmp_path / "squad" / "dev-v1.1.json").write_text("{}")
+    monkeypatch.setenv("ANALOG_BENCH_DATA", str(tmp_path))
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "base"))
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["tiles"]["torch"] == {"usable": True, "reason": ""}
+    assert found["environment"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert found["devices"][0] == "cpu"
+    assert found["threads"] >= 1
+    assert found["weights"]["base"]["ok"] is False
+    assert "has no model.safetensors" in found["weights"]["base"]["detail"]
+    assert found["locked"]["detail"] == f"{HUB_IDS['bert']} at abababababab"
+    assert found["data"]["ok"] is True
+    assert found["data"]["detail"].endswith("holds squad/dev-v1.1.json")
+
+
+def test_doctor_without_any_tile_engine(tmp_path):
+    """An aihwkit that fails to import, as a mismatched one does: no engine is left, so exit 1."""
+    (tmp_path / "broken" / "aihwkit").mkdir(parents=True)
+    (tmp_path / "broken" / "aihwkit" / "__init__.py").write_text("raise ImportError('undefined')")
+    path = f"{tmp_path / 'broken'}{os.pathsep}{ROOT}"
+    done = call("doctor", env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode == 1, done.stderr
+    assert re.search(r"^  torch: no, aihwkit .* does not import \(undefined\)", done.stdout, re.M)

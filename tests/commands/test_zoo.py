@@ -1,0 +1,204 @@
+"""`analog-bench zoo list`, `zoo lock` and `zoo score`."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analog_bench.cli import main
+from analog_bench.zoo.base import FOLDER_VARIABLE
+from analog_bench.zoo.lock import Lock, read_lock
+from analog_bench.zoo.specs import find
+from tests.hub_stand_in import HubStandIn, run_client, tiny_bert
+
+ROOT = Path(__file__).parents[2]
+MODULE = [sys.executable, "-m", "analog_bench.cli"]
+NOTHING = Lock(Path("none"), {}, {})
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """Stand in an empty folder, so that no lock file or data of the developer's is found."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ANALOG_BENCH_DATA", raising=False)
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Write three questions in SQuAD form."""
+    text = "Mara keeps bees on the roof. In June she sold nine jars of honey to the baker."
+    asked = {
+        "Where does Mara keep bees?": ["on the roof", "the roof"],
+        "How many jars did she sell?": ["nine", "nine jars"],
+        "Who bought the honey?": ["the baker"],
+    }
+    qas = [
+        {
+            "id": f"q{n}",
+            "question": question,
+            "answers": [{"text": gold, "answer_start": text.index(gold)} for gold in golds],
+        }
+        for n, (question, golds) in enumerate(asked.items())
+    ]
+    path = tmp_path / "honey.json"
+    paragraphs = [{"context": text, "qas": qas}]
+    path.write_text(json.dumps({"data": [{"title": "honey", "paragraphs": paragraphs}]}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Write weights that fit the base: a head drawn at random, and one changed matrix."""
+    import torch
+
+    from analog_bench.zoo.base import find_base
+    from analog_bench.zoo.embedded import base_state
+    from training.shipping import ship_delta
+
+    state = base_state(find_base().weights)
+    generator = torch.Generator().manual_seed(7)
+    head = {"qa_outputs.weight": torch.randn(2, 384, generator=generator)}
+    tuned = {**state, **head, "qa_outputs.bias": torch.zeros(2)}
+    folder = tmp_path_factory.mktemp("weights")
+    ship_delta(state, tuned, folder, {"steps": 1}, {"note": "kept"})
+    return folder
+
+
+def call(*words, **more):
+    return subprocess.run([*MODULE, *words], capture_output=True, text=True, timeout=120, **more)
+
+
+def error_of(capsys):
+    """Return the one line that an error printed, and insist that there was nothing else."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("analog-bench: error: ")
+    return err
+
+
+def test_list(lock, capsys):
+    assert main(["zoo", "list", "--json"]) == 0
+    embedded, *_, hub = json.loads(capsys.readouterr().out)
+    assert (embedded["name"], embedded["zoo"], embedded["family"]) == ("bert", "embedded", "bert")
+    assert embedded["layers"] == len(find("bert", "embedded", NOTHING).layers)
+    assert embedded["form"] in ("adapter", "delta")
+    assert embedded["bytes"] > 1_000_000
+    assert isinstance(embedded["results"], dict)
+    assert (hub["name"], hub["revision"], hub["bytes"]) == ("bert", "ab" * 20, 12)
+    assert main(["zoo", "list"]) == 0
+    out = capsys.readouterr().out
+    assert "bert (embedded)\n" in out
+    assert f"bert (hub)\n  family: bert\n  task: qa\n  layers: {hub['layers']}\n" in out
+    lock.unlink()
+    assert main(["zoo", "list", "--zoo", "hub"]) == 0
+    assert "nothing of the hub is locked in zoo.lock.json" in capsys.readouterr().out
+
+
+def test_list_is_coloured_on_a_terminal_only(lock):
+    words = [*MODULE, "zoo", "list", "--zoo", "hub"]
+    outer, inner = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        environment.pop(name, None)
+    done = subprocess.run(words, stdout=inner, stderr=subprocess.PIPE, env=environment, timeout=60)
+    os.close(inner)
+    shown = os.read(outer, 65536).decode()
+    os.close(outer)
+    assert done.returncode == 0, done.stderr
+    assert "\x1b[1mbert (hub)" in shown
+    assert "ab" * 20 in shown
+    piped = call("zoo", "list", "--zoo", "hub")
+    assert "\x1b" not in piped.stdout
+    assert f"revision: {'ab' * 20}" in piped.stdout
+
+
+def test_lock(tmp_path):
+    code = "import sys; from analog_bench.cli import main; sys.exit(main(sys.argv[1:]))"
+    path = tmp_path / "pinned.json"
+    with HubStandIn() as hub:
+        (tmp_path / "tiny").mkdir()
+        commit = hub.add("someone/tiny", tiny_bert(tmp_path / "tiny"))
+        rows = {"plain/validation-00000.parquet": b"rows"}
+        data = hub.add("someone/rows", rows, repo_type="dataset", name="v2")
+        where = {"endpoint": hub.endpoint, "home": tmp_path / "home"}
+        done = run_client(code, argv=["zoo", "lock", "someone/tiny", "--lock", path], **where)
+        assert done.returncode == 0, done.stderr
+        words = ["zoo", "lock", "someone/rows", "--dataset", "--revision", "v2", "--lock", path]
+        second = run_client(code, argv=words, **where)
+        assert second.returncode == 0, second.stderr
+        missing = run_client(code, argv=["zoo", "lock", "someone/none", "--lock", path], **where)
+    lock = read_lock(path)
+    assert lock.models["someone/tiny"].revision == commit
+    assert lock.datasets["someone/rows"].revision == data
+    assert f"someone/tiny (model)\n  revision: {commit}\n" in done.stdout
+    assert lock.models["someone/tiny"].files["model.safetensors"].sha256 in done.stdout
+    assert "someone/rows (dataset)" in second.stdout
+    assert missing.returncode == 4
+    assert missing.stderr.count("\n") == 1
+    assert "someone/none" in missing.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        (["score", "bert", "--record"], "name it with --weights FOLDER"),
+        (["score", "bert", "--zoo", "hub", "--weights", "x"], "--weights is for embedded models"),
+        (["score", "a/b", "--zoo", "hub"], "a/b is not locked in zoo.lock.json"),
+        (["score", "bert", "--weights", "empty"], "no weights are shipped in empty"),
+        (["score", "bert", "--data", "none.json"], "no data file at none.json"),
+        (["score", "bert", "--examples", "999999"], "--examples asks for 999999 questions"),
+    ],
+)
+def test_what_the_user_can_mend(words, wrong, capsys):
+    assert main(["zoo", *words]) == 4
+    assert wrong in error_of(capsys)
+
+
+def test_score_is_that_of_the_plain_forward_pass(data, weights, capsys):
+    import torch
+
+    from analog_bench.tasks.qa_sources import load_questions
+    from analog_bench.tasks.question_answering import QuestionAnswering
+    from analog_bench.zoo.load import load
+
+    words = ["zoo", "score", "bert", "--weights", str(weights), "--data", str(data)]
+    assert main([*words, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    found = json.loads(out)
+
+    spec = find("bert", "embedded", NOTHING)
+    loaded = load(spec, lock_path=Path("none"), shipped=weights)
+    questions = load_questions(str(data), examples=None, data_folder=None, lock=Path("none"))
+    task = QuestionAnswering("honey", questions.rows, loaded.tokenizer)
+    with torch.no_grad():
+        plain = [
+            loaded.model(
+                input_ids=batch.input_ids,
+                attention_mask=batch.attention_mask,
+                token_type_ids=batch.token_type_ids,
+            )
+            for batch in task.batches
+        ]
+    logits = [torch.stack((out.start_logits, out.end_logits), dim=-1) for out in plain]
+    scores = task.score(logits)
+    assert found["f1"] == pytest.approx(sum(scores["f1"]) / 3)
+    assert found["em"] == pytest.approx(sum(scores["em"]) / 3)
+    assert (found["questions"], found["data"]) == (3, "honey")
+    assert (found["protocol"], found["weights"]) == (task.protocol, loaded.weights_sha256)
+    assert isinstance(found["crosschecked"], bool)
+    assert "honey_f1" not in (weights / "record.json").read_text()
+
+    assert main([*words, "--examples", "2"]) == 0
+    lines = dict(re.findall(r"^  (.+?): (.+)$", capsys.readouterr().out, flags=re.M))
+    assert re.fullmatch(r"\d+\.\d\d", lines["F1"])
+    assert lines["questions"] == "2"
+    assert lines["protocol"] != task.protocol
