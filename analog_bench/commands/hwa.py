@@ -275,31 +275,15 @@ def _document(
     objective: str,
     storage: Path,
 ) -> dict[str, Any]:
-    from analog_bench.hwa.search import starts_of, state_of, value_of
+    from analog_bench.hwa.search import plain
 
-    trials = [
-        {
-            "number": trial.number,
-            "state": state_of(trial),
-            "setting": trial.params,
-            "value": value_of(trial),
-            # JSON knows finite numbers only.
-            "reports": {
-                str(step): value if math.isfinite(value) else None
-                for step, value in sorted(trial.intermediate_values.items())
-            },
-            "starts": starts_of(trial),
-            "seconds": None if trial.duration is None else trial.duration.total_seconds(),
-        }
-        for trial in found.trials
-    ]
     return {
         "model": spec.name,
         "zoo": spec.source,
         "objective": objective,
         "direction": found.direction,
         "storage": str(storage),
-        "trials": trials,
+        "trials": [plain(trial) for trial in found.trials],
         "default": 0,
         "best": None if found.best is None else found.best.number,
         "conclusion": None if conclusion is None else conclusion.as_dict(),

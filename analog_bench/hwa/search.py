@@ -105,6 +105,20 @@ def starts_of(trial: optuna.Trial | FrozenTrial) -> int:
     return starts
 
 
+def plain(trial: FrozenTrial) -> dict[str, Any]:
+    """Return a finished trial as plain values for JSON; null where a report is not finite."""
+    reports = sorted(trial.intermediate_values.items())
+    return {
+        "number": trial.number,
+        "state": state_of(trial),
+        "setting": trial.params,
+        "value": value_of(trial),
+        "reports": {str(n): v if math.isfinite(v) else None for n, v in reports},
+        "starts": starts_of(trial),
+        "seconds": None if trial.duration is None else trial.duration.total_seconds(),
+    }
+
+
 def search(
     plan: SearchPlan,
     space: Space,
