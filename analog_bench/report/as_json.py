@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from analog_bench.errors import UsageError
-from analog_bench.gate.run_comparison import Comparison
+from analog_bench.gate.judge import Comparison
 from analog_bench.gate.significance import interval_of
 from analog_bench.gate.step import Step
 from analog_bench.history.trend import RunFacts, Trend
@@ -46,11 +46,7 @@ def comparison_plain(comparison: Comparison) -> dict[str, Any]:
 
 
 def texts_plain(results: Sequence[Result]) -> dict[str, Any]:
-    """Return texts and scores as plain values.
-
-    Args:
-        results: Results of a study of generation on one model, at least one.
-    """
+    """Return texts and scores of a study of generation on one model as plain values."""
     first = next((result for result in results if result.digital_texts), results[0])
     return {
         **_fields(first, "model", "protocol", "seed"),
@@ -97,12 +93,7 @@ def answer_plain(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[di
 
 
 def releases_plain(releases: Releases) -> dict[str, Any]:
-    """Return a comparison of releases as plain values; results of cases are in files of their own.
-
-    Returns:
-        `fails`, the `releases` with all that was found out about them, and the `steps` between
-        them.
-    """
+    """Return a comparison of releases as plain values, without the results of cases."""
     return {
         "fails": releases.fails,
         "releases": [_release(one) for one in releases.measured],

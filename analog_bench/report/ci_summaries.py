@@ -12,11 +12,7 @@ from analog_bench.report import words
 from analog_bench.report.contents import Contents, Judged, JudgedCase
 from analog_bench.report.layer_losses import worst
 from analog_bench.report.markdown import markdown
-from analog_bench.report.regressions import (
-    cases_table,
-    headline,
-    regressions_of,
-)
+from analog_bench.report.regressions import cases_table, headline, regressions_of
 from analog_bench.report.scores import loss
 from analog_bench.report.table import (
     Block,
@@ -53,18 +49,8 @@ def nightly_summary(
 ) -> str:
     """Return a night in Markdown; what regressed is its first line.
 
-    Args:
-        contents: The run with its verdicts.
-        trends: How cases went over the nights; only those that this run is a part of are shown.
-        steps: Of each trend.
-        run_id: What tells this run from others in the history.
-        nights: Runs in the history.
-        files: What was written.
-        trouble: What else went wrong; empty where nothing did.
-
-    Returns:
-        A heading, the cases that failed family by family, the run's own summary, steps of the
-        history, the files.
+    Then come other trouble, the cases that failed family by family, the run's own summary, the
+    steps of trends that the run of this id is a part of, and the files that were written.
     """
     regressions = regressions_of(contents)
     blocks: list[Block] = [Heading(headline(regressions, contents), level=1)]

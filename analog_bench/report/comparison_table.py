@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from analog_bench.gate.run_comparison import Comparison, FamilyComparison
+from analog_bench.gate.judge import Comparison, FamilyComparison
 from analog_bench.gate.verdict import Kind, Verdict
 from analog_bench.records import Result
 from analog_bench.report import words
@@ -16,12 +16,7 @@ _SILENT = ("equivalent", "skipped")
 
 
 def comparison_table(comparison: Comparison, *, everything: bool = False) -> tuple[Block, ...]:
-    """Return a comparison for readers.
-
-    Args:
-        comparison: The comparison.
-        everything: Show equivalent and skipped cases, too; they are only words.counted otherwise.
-    """
+    """Return a comparison; equivalent and skipped cases are counted, and shown only if asked to."""
     families = (
         block
         for family in comparison.families

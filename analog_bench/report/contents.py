@@ -17,12 +17,9 @@ from analog_bench.store.run import Manifest, Run
 class Judged:
     """The results of one study on one model, at least one, with their verdicts.
 
-    Attributes:
-        scope: What the results share.
-        metrics: The metrics of their scores, the main one first, with the margins that count here.
-        results: In the order of the run.
-        verdicts: Empty where nothing was compared.
-        digital: Metric name to the verdict on the digital model; empty likewise.
+    The metrics are those of their scores, the main one first, with the margins that count here;
+    `digital` holds the verdict on the digital model by metric. Where nothing was compared, there
+    are no verdicts.
     """
 
     scope: Scope
@@ -61,14 +58,9 @@ JudgedCase: TypeAlias = tuple[Judged, Result, Verdict]
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a report shows.
+    """All that a report shows: a run, study by study, and the baselines, the newest first.
 
-    Attributes:
-        manifest: Where, when and how the run was made.
-        studies: One record a study and model, in the order of the run.
-        source: Name of the results file; empty where there is none.
-        baselines: The stored numbers that were compared with, the newest first.
-        anchors: Names of the places of results on a page.
+    `source` names the results file, where there is one; `anchors` are places on a page.
     """
 
     manifest: Manifest
@@ -113,15 +105,7 @@ def contents_of(
     baselines: Sequence[Provenance] = (),
     source: str = "",
 ) -> Contents:
-    """Put a run and its verdicts together.
-
-    Args:
-        run: The run.
-        verdicts: Verdicts of its results.
-        digital: Study and model to the verdicts on the digital model by metric.
-        baselines: The stored numbers that were compared with, in any order.
-        source: Name of the results file.
-    """
+    """Put a run and its verdicts together; those on the digital models are by study and model."""
     studies = tuple(
         Judged(
             scope=group.scope,

@@ -39,15 +39,7 @@ def drift_table(results: Sequence[Result], metric: Metric, *, title: str = "") -
     One row for whatever was measured at several drift times, by depth; the weights of one case
     (`direct`, `hwa`) next to one another; columns for noise, tile, hardware and weights where they
     vary. Each time's A*, the score after one day and what a month changes, means over chips.
-
-    Args:
-        results: The study's results, in any order; each case once.
-        metric: The metric to score in.
-        title: Heading; study and model by default.
-
-    Returns:
-        Heading and table; nothing where nothing was measured at several drift times, or none of
-        these scores is known.
+    Nothing where nothing was measured at several drift times, or none of these scores is known.
 
     Raises:
         ValueError: Two results of the same case.

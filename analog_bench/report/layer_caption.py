@@ -8,12 +8,7 @@ from analog_bench.gate.ranking import RankCorrelation
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.contents import is_several
-from analog_bench.report.layer_losses import (
-    ConditionRanking,
-    rankings,
-    spread_correlation,
-    worst,
-)
+from analog_bench.report.layer_losses import ConditionRanking, rankings, spread_correlation, worst
 from analog_bench.report.scores import loss, score
 from analog_bench.report.table import Cell, Line, line
 
@@ -25,11 +20,6 @@ def caption(rows: Sequence[Result], metrics: Sequence[Metric], data: str) -> lis
 
     What was done; how much of the model was on tiles, where a row has several layers; the worst
     layers; how sure their order is; how the drop goes with the spread of the weights.
-
-    Args:
-        rows: The table's results, at least one.
-        metrics: Its metrics, the main one first.
-        data: The examples and their number, in words; empty where that is not known.
     """
     main = metrics[0]
     # A group of layers is no layer that could lose more than another.

@@ -7,12 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from analog_bench.gate.ranking import (
-    RankCorrelation,
-    Ranking,
-    rank_layers,
-    spearman_with_interval,
-)
+from analog_bench.gate.ranking import RankCorrelation, Ranking, rank_layers, spearman_with_interval
 from analog_bench.gate.robustness import Conditions, conditions_of
 from analog_bench.records import LayerFacts, Metric, Result
 from analog_bench.report.contents import is_single
@@ -28,9 +23,7 @@ FEWEST = 4
 class LayerLoss:
     """A layer perturbed by itself, with one of its results.
 
-    Attributes:
-        reach: Its largest weight in standard deviations.
-        loss: Mean over the conditions it was measured under; positive is worse.
+    `loss` is the mean over the conditions it was measured under; `reach` that of its facts.
     """
 
     layer: str
@@ -44,11 +37,8 @@ class LayerLoss:
 class SpreadCorrelation:
     """Spearman's rank correlation of layers' losses with the spread of their weights.
 
-    Attributes:
-        with_std: With the standard deviation of the weights; None where a side is constant.
-        with_reach: With their largest magnitude over the standard deviation; None likewise.
-        layers: Number of layers it is taken over.
-        variant: Whose weights: `direct` or `hwa`.
+    With their standard deviation, and with the largest magnitude over it; None where a side is
+    constant. Over so many layers, all with weights of one variant.
     """
 
     with_std: RankCorrelation | None

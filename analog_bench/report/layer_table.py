@@ -12,16 +12,7 @@ from analog_bench.report.contents import is_several
 from analog_bench.report.layer_caption import caption
 from analog_bench.report.layer_losses import by_depth, worst
 from analog_bench.report.scores import loss, score
-from analog_bench.report.table import (
-    Block,
-    Cell,
-    Column,
-    Heading,
-    Spelling,
-    absent,
-    line,
-    tabulate,
-)
+from analog_bench.report.table import Block, Cell, Column, Heading, Spelling, absent, line, tabulate
 
 _Pair = tuple[Column, Spelling[Result]]
 
@@ -37,15 +28,9 @@ def layer_table(
     """Return the table of one study on one model, under its heading.
 
     One row a case, by depth; columns for whatever varies among the cases (noise, drift time, tile,
-    hardware, weights). The worst layers are marked, and named in words below the table.
-
-    Args:
-        results: The study's results, at least one.
-        verdicts: Identity of a result to its verdict; cases without one show none.
-        metrics: Metrics to show, the main one first: the drop, its bar, the marks, A* and the
-            ranking are in it.
-        data: The examples, for the sentence below the table, e.g. `96 embedded questions`.
-        title: Heading; study and model by default.
+    hardware, weights). The worst layers are marked, and named in words below the table. The drop,
+    its bar, the marks, A* and the ranking are in the first metric; `data` names the examples, such
+    as `96 embedded questions`; the title is study and model by default.
 
     Raises:
         ValueError: No results or no metrics.

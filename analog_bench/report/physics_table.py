@@ -5,27 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from analog_bench.report import words
-from analog_bench.report.table import (
-    Block,
-    Cell,
-    Column,
-    Heading,
-    Role,
-    line,
-    paragraph,
-    tabulate,
-)
+from analog_bench.report.table import Block, Cell, Column, Heading, Role, line, paragraph, tabulate
 from analog_bench.simulators.physics.survey import ALLOWED_ERRORS, Check, Survey
 from analog_bench.simulators.registry import label_of
 
 
 def physics_table(survey: Survey, *, everything: bool = False) -> tuple[Block, ...]:
-    """Return a survey: a row a quantity and tile engine, then what fails in detail.
-
-    Args:
-        survey: The survey.
-        everything: Show every condition of every quantity, not only of those that fail.
-    """
+    """Return a survey: a row a quantity and tile engine, then what fails, or all, in detail."""
     blocks: list[Block] = [Heading(_versions(survey))]
     groups = _by_subject(survey.checks)
     if groups:

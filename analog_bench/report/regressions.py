@@ -77,14 +77,10 @@ class Regression:
 
 @dataclass(frozen=True)
 class Issue:
-    """An issue about one family.
+    """An issue about one family, its body in Markdown.
 
-    Attributes:
-        title: The family, after `Regressed`, or `Broken` where nothing of it could be compared.
-        titles: Every title that an open issue of this family may have: how it is found again.
-        body: Markdown.
-        mark: A hidden line of the body that differs where other cases failed.
-        counted: What failed, in numbers.
+    An open issue of the family is found again by its title, which is one of `titles`; the mark, a
+    hidden line of the body, differs where other cases failed.
     """
 
     title: str
@@ -149,11 +145,9 @@ def headline(regressions: Sequence[Regression], contents: Contents) -> str:
 
 
 def issues_of(runs: Sequence[Contents], address: str = "") -> list[Issue]:
-    """Return the issues that runs of one night call for, one a model and study.
+    """Return the issues that one night's runs call for, one a model and study.
 
-    Args:
-        runs: The runs with their verdicts, such as those of several environments.
-        address: Where the night's logs and files are; empty where that is not known.
+    The address is that of the night's logs and files, where it is known.
     """
     families: dict[tuple[str, str], list[tuple[Contents, Regression]]] = {}
     for contents in runs:

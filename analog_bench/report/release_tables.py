@@ -46,10 +46,7 @@ def releases_table(
 ) -> tuple[Block, ...]:
     """Return a comparison of releases: a table of them, then of every step what changed.
 
-    Args:
-        releases: The comparison.
-        everything: Show all changes and all cases, those that are equivalent, too.
-        cases: Whether to show cases one by one where any fails.
+    Cases are shown one by one where any fails; `everything` shows all changes and all cases.
     """
     blocks: list[Block] = [_releases(releases.measured)]
     remarks = [remark for one in releases.measured for remark in _remarks(one)]

@@ -51,16 +51,8 @@ def run_summary(
 ) -> Paragraph:
     """Return the closing words of a run.
 
-    Args:
-        judged: Every result with its verdict.
-        uncompared: Number of results without one: nobody wanted them compared.
-        results_file: Where the results were written; None where they were not.
-        changes: What an update of the baselines changed; None where there was no update.
-        published: What else was written, a line each.
-
-    Returns:
-        One line each: counts; every failing case; every reason for skipping; what has no baseline
-        and how to store one, or what was stored; the results file.
+    One line each: counts; every failing case; every reason for skipping; what has no baseline and
+    how to store one, or what an update stored; the results file; what else was published.
     """
     counts = Counter(verdict.kind for _, verdict in judged)
     lines = [_counts(counts, len(judged), uncompared)]
@@ -87,9 +79,7 @@ def run_summary(
     return Paragraph((*lines, *map(line, published)))
 
 
-def unmeasured_reasons(
-    judged: Sequence[tuple[Result, Verdict]],
-) -> Iterator[tuple[Kind, str, int]]:
+def unmeasured_reasons(judged: Sequence[tuple[Result, Verdict]]) -> Iterator[tuple[Kind, str, int]]:
     """Yield why cases were skipped or are stale, with their number, the most frequent first."""
     kinds: tuple[Kind, ...] = ("skipped", "stale")
     for kind in kinds:

@@ -76,14 +76,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table.
-
-    Attributes:
-        columns: From left to right.
-        rows: One cell for each column.
-        notes: Paragraphs below it.
-        frame: `rule` for a rule below the headings, `grid` for lines between all cells.
-    """
+    """A table with paragraphs below it; the frame is a rule below the headings, or a grid."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -121,10 +114,9 @@ def tabulate(
     notes: Iterable[Line | str] = (),
     frame: Literal["plain", "rule", "grid"] = "plain",
 ) -> Table:
-    """Return the table with a row for each item.
+    """Return the table with a row for each item, from columns with their functions of an item.
 
-    Each column comes with the function that returns an item's cell; an empty string becomes the
-    sign that there is nothing to show.
+    An empty string becomes the sign that there is nothing to show.
     """
     pairs = list(columns)
     rows = tuple(tuple(_cell(spell(item)) for _, spell in pairs) for item in items)

@@ -58,11 +58,7 @@ _NARROWEST = 12
 
 @dataclass(frozen=True)
 class Drawing:
-    """Blocks that rich can print; width and alphabet are those of the console.
-
-    Attributes:
-        blocks: What to draw, from top to bottom.
-    """
+    """Blocks that rich can print; width and alphabet are those of the console."""
 
     blocks: Blocks
 

@@ -17,10 +17,8 @@ def texts_table(
 ) -> tuple[Block, ...]:
     """Return texts side by side, a table a noise, and how to read them.
 
-    Args:
-        results: Results of a study of generation on one model.
-        metrics: The metrics to name.
-        at_most: Characters shown of a text; all where None.
+    The results are of a study of generation on one model; of a text, at most so many characters
+    are shown, all for None.
     """
     tables = texts_by_noise(results, metrics, at_most=at_most)
     if not tables:

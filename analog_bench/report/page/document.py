@@ -60,10 +60,6 @@ def page(contents: Contents) -> str:
 def write_page(path: Path, contents: Contents) -> None:
     """Write a run's page; the file is either the old one or the whole new one.
 
-    Args:
-        path: The file; folders are made where missing.
-        contents: What to show.
-
     Raises:
         StoreError: It cannot be written.
     """
@@ -77,10 +73,6 @@ def write_page(path: Path, contents: Contents) -> None:
 
 def save_figures(folder: Path, contents: Contents) -> list[Path]:
     """Write every plot of the page as SVG and PNG, and return the files.
-
-    Args:
-        folder: Where to; made where missing.
-        contents: What to show.
 
     Raises:
         StoreError: One cannot be written.

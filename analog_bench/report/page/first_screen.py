@@ -23,10 +23,7 @@ _PACKAGES = ("aihwkit", "torch", "transformers", "numpy", "analog-bench", "pytho
 
 @dataclass(frozen=True)
 class WorstCases:
-    """The cases of a model that lost most, in one metric.
-
-    Each is shown with the digital model's score in its study, which has data of its own.
-    """
+    """The cases of a model that lost most, in one metric, each beside its study's digital score."""
 
     model: str
     metric: str
@@ -35,17 +32,14 @@ class WorstCases:
 
 @dataclass(frozen=True)
 class FirstScreen:
-    """The first screen.
+    """The first screen; its tone is `bad`, `good` or `plain`.
 
     Attributes:
-        tone: `bad`, `good` or `plain`.
         counts: Verdicts with their number; `regressed` always where anything was compared.
-        cases: Number of cases.
         worst_note: What stands in place of `worst` where that is empty.
         changes: What changed since the baseline: the verdict, by how much, which case.
         digital: The digital models whose scores are not as stored.
         reasons: Why cases were skipped or stale, with their number.
-        facts: Where and how the run was made: names and values.
     """
 
     headline: str

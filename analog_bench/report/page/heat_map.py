@@ -25,15 +25,11 @@ _LEVEL_AT_MOST = 3
 
 @dataclass(frozen=True)
 class HeatMap:
-    """The map.
+    """The map: a row a layer by depth, and what its numbers are, with their unit.
 
-    Attributes:
-        table: A row a layer by depth; heat is the square root of the loss as a share of the
-            largest, since a few layers lose far more than all others.
-        loss: What the numbers are, with their unit.
-        middle: The loss in the middle of the colour scale, spelt.
-        most: The largest, at its end.
-        end: The same as a number: the largest loss, and no less than the margin.
+    Heat is the square root of the loss as a share of the largest, since a few layers lose far more
+    than all others. `middle` and `most` spell the middle and the end of the colour scale; `end` is
+    the largest loss, and no less than the margin.
     """
 
     message: str

@@ -82,14 +82,7 @@ def config() -> Spec:
     return {
         "font": _FONT,
         "view": {"stroke": None},
-        "axis": {
-            **quiet,
-            **sizes,
-            **lines,
-            "tickSize": 4,
-            "labelPadding": 5,
-            "titlePadding": 8,
-        },
+        "axis": {**quiet, **sizes, **lines, "tickSize": 4, "labelPadding": 5, "titlePadding": 8},
         "axisQuantitative": {"tickCount": 5, "labelFlush": False},
         "legend": {
             **quiet,

@@ -114,12 +114,7 @@ def select(by_study: Sequence[Sequence[T]], most: int, draw: Callable[[T], Figur
 def choose(by_study: Sequence[Sequence[T]], most: int) -> list[T]:
     """Choose from several studies in turn, so that a large one takes no place of the others.
 
-    Args:
-        by_study: The candidates of each study, the most important first.
-        most: How many to choose, but the first of each study in any case.
-
-    Returns:
-        The chosen ones, in the order given.
+    Each study's candidates come with the most important first, which is chosen in any case.
     """
     places = [(turn, n) for n, own in enumerate(by_study) for turn in range(len(own))]
     most = max(most, sum(1 for own in by_study if own))

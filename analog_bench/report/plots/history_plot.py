@@ -52,13 +52,7 @@ def write_plot(
     """Draw trends, one above the other, and write the picture.
 
     A line joins the means over chips, a band is their 95 % interval, circles are chips; the dashed
-    line is the digital model, an upright one a step.
-
-    Args:
-        path: The file; its ending says what it is, `.svg` or `.png`.
-        trends: The trends, at least one, 12 at most.
-        steps: Of each trend.
-        by_release: Whether runs are in the order of releases; they stand at equal distances then.
+    line is the digital model, an upright one a step. Runs by release stand at equal distances.
 
     Raises:
         UsageError: Another kind of picture, no trend, or too many.
