@@ -21,7 +21,6 @@ class JUnit:
     """Completes the file that `--junit-xml` names, once pytest has written it."""
 
     def __init__(self, config: pytest.Config, results: Results) -> None:
-        """Do nothing yet."""
         self._config = config
         self._results = results
 
@@ -47,18 +46,15 @@ def with_verdicts(junit: bytes, verdicts: Mapping[tuple[str, str], Verdict]) -> 
 
     A case that passed, since it could be measured, and was then found to have regressed is in
     pytest's file twice; here it is one test, which failed. An error in a teardown, which pytest
-    also lists apart, stays apart.
-
-    Args:
-        junit: The file, as pytest writes it.
-        verdicts: Case id and study to verdict.
+    also lists apart, stays apart. Verdicts are by case id and study.
     """
     root = ET.fromstring(junit)
     for suite in root.iter("testsuite"):
         first: dict[tuple[str | None, str | None], ET.Element] = {}
         for test in suite.findall("testcase"):
             name = test.get("classname"), test.get("name")
-            known = _properties(test)
+            properties = test.iterfind("properties/property")
+            known = {p.get("name", ""): p.get("value", "") for p in properties}
             if "case" in known and name not in first:
                 first[name] = test
                 verdict = verdicts.get((known["case"], known.get("study", "")))
@@ -70,13 +66,6 @@ def with_verdicts(junit: bytes, verdicts: Mapping[tuple[str, str], Verdict]) -> 
                 suite.set("tests", str(int(suite.get("tests", "1")) - 1))
     completed: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return completed
-
-
-def _properties(test: ET.Element) -> dict[str, str]:
-    return {
-        found.get("name", ""): found.get("value", "")
-        for found in test.iterfind("properties/property")
-    }
 
 
 def _add(test: ET.Element, verdict: Verdict) -> None:
