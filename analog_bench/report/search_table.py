@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analog_bench.hwa.trial import SearchResult, Trial
-from analog_bench.report.table import Block, Column, Heading, Spelling, tabulate
+from analog_bench.report.table import Block, Column, Heading, Spelling, number, tabulate
 
 SHOWN = 10
 
@@ -23,11 +23,8 @@ def search_table(
         rows,
         [
             (Column("trial"), lambda trial: f"{trial.number}{' default' * (trial.number == 0)}"),
-            (
-                Column(objective, right=True),
-                lambda trial: trial.state if trial.value is None else f"{trial.value:.4f}",
-            ),
-            *((Column(name, right=True), setting(name)) for name in search.default.setting),
+            number(objective, lambda one: one.state if one.value is None else f"{one.value:.4f}"),
+            *(number(name, setting(name)) for name in search.default.setting),
         ],
         notes=[_counts(search)],
         frame="rule",
