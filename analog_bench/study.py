@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
 from msgspec import structs
 
@@ -13,6 +13,7 @@ from analog_bench.case import Case, Variant
 from analog_bench.errors import LayerError, did_you_mean
 from analog_bench.noise import Noise
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Metric
+from analog_bench.zoo.structure import LayerName
 
 BudgetName = Literal["smoke", "nightly", "full"]
 BUDGETS: tuple[BudgetName, ...] = get_args(BudgetName)
@@ -107,35 +108,11 @@ class Study:
         return metric if own is None else structs.replace(metric, margin=own.value)
 
 
-class LayerName(Protocol):
-    """A layer as far as it can be known without building the model."""
-
-    @property
-    def name(self) -> str:
-        """Public name, such as `encoder.layer.0.output.dense`."""
-
-    @property
-    def kind(self) -> str:
-        """`embedding`, `norm` or `matmul`."""
-
-    @property
-    def block(self) -> int | None:
-        """The transformer block it belongs to; None before the first and after the last."""
-
-
 @dataclass(frozen=True)
 class Choice:
-    """What a user picked; None or empty leaves the study's own.
+    """What a user picked, in place of what the study says; None or empty leaves the study's own.
 
-    Attributes:
-        models: Names of models.
-        layers: Shell-style patterns of layer names.
-        noises: Noises.
-        drift_s: Drift times, seconds.
-        variants: Which weights.
-        tile: Simulator; None for the study's.
-        hardware: Hardware preset that tiles start from.
-        prompt: What language models write on from, in studies of generation.
+    `layers` are shell-style patterns, `hardware` is the preset that tiles start from.
     """
 
     models: tuple[str, ...] = ()
@@ -156,17 +133,17 @@ def list_cases(
     *,
     usual_tile: str = "",
 ) -> list[Case]:
-    """List a study's cases where they are cheapest: by model, variant, depth, noise, time.
+    """List a study's cases in their cheapest order: by model, variant, depth, noise, time.
+
+    The budget narrows the grid, unless the user chose otherwise. Layers that a noise cannot act on
+    (a tile noise on a norm) make no case.
 
     Args:
         study: The study.
-        choice: The user's options; they go before what a budget affords.
+        choice: The user's options; they override the budget.
         layers_of: Layers of each model, in the order of computation.
         budget: What narrows the grid; nothing where None.
         usual_tile: The simulator where neither the study nor the user names one.
-
-    Returns:
-        The cases. Layers that a noise cannot act on (a tile noise on a norm) make none.
 
     Raises:
         LayerError: A layer pattern that fits no layer of any model.
@@ -185,17 +162,17 @@ def list_cases(
                 Case(
                     study=study.name,
                     model=model,
-                    layers=cell.layers,
-                    noise=cell.noise,
+                    layers=names,
+                    noise=noise,
                     drift_s=drift_s,
-                    tile=choice.tile or study.tiles.get(cell.noise, usual_tile),
-                    hardware=choice.hardware if cell.noise.WHERE == "tile" else "ideal",
+                    tile=choice.tile or study.tiles.get(noise, usual_tile),
+                    hardware=choice.hardware if noise.WHERE == "tile" else "ideal",
                     variant=variant,
-                    group=cell.group,
+                    group=group,
                     version=study.version,
                 )
-                for cell in cells
-                for drift_s in _times(cell.noise, study, choice, afforded)
+                for (names, noise), group in cells.items()
+                for drift_s in _times(noise, study, choice, afforded)
             ]
     if choice.layers and not any(_matching(layers_of[m], choice.layers) for m in layers_of):
         known = sorted({layer.name for names in layers_of.values() for layer in names})
@@ -212,23 +189,15 @@ def acts_on(noise: Noise, layer: LayerName) -> bool:
     return noise.WHERE != "tile" or layer.kind == "matmul"
 
 
-@dataclass(frozen=True)
-class _Cell:
-    """Layers and a noise on them."""
-
-    group: str
-    layers: tuple[str, ...]
-    noise: Noise
-
-
 def _cells(
     groupings: Iterable[Grouping],
     layers: Sequence[LayerName],
     patterns: Sequence[str],
     noises: Sequence[Noise],
-) -> list[_Cell]:
+) -> dict[tuple[tuple[str, ...], Noise], str]:
+    """Return layers with a noise on them, and by what name the layers go."""
     picked = _matching(layers, patterns)
-    cells: dict[tuple[tuple[str, ...], Noise], _Cell] = {}
+    cells: dict[tuple[tuple[str, ...], Noise], str] = {}
     for grouping in groupings:
         for group, members in _groups(grouping, picked):
             for noise in noises:
@@ -239,8 +208,8 @@ def _cells(
                     # Part of a model must not go by the name of the whole: ids would agree.
                     group = f"{grouping}:{','.join(patterns)}"
                 # Two groupings may pick the same layers, as where a pattern leaves out the head.
-                cells.setdefault((fitting, noise), _Cell(group, fitting, noise))
-    return list(cells.values())
+                cells.setdefault((fitting, noise), group)
+    return cells
 
 
 def _groups(
@@ -263,10 +232,7 @@ def _times(noise: Noise, study: Study, choice: Choice, afforded: Budget) -> Sequ
 
 
 def _matching(layers: Sequence[LayerName], patterns: Sequence[str]) -> list[LayerName]:
-    if not patterns:
-        return list(layers)
-    return [
-        layer
-        for layer in layers
-        if any(fnmatch.fnmatchcase(layer.name, pattern) for pattern in patterns)
-    ]
+    def fits(layer: LayerName) -> bool:
+        return any(fnmatch.fnmatchcase(layer.name, pattern) for pattern in patterns)
+
+    return [layer for layer in layers if not patterns or fits(layer)]

@@ -43,12 +43,9 @@ class Chip:
         paired: Whether every draw derives from the seed, so that another release, another noise
             strength or another set of layers meets the same chip. False where the C++ tile, which
             seeds itself from the clock, draws at reads.
-        fingerprint: Summaries of what was drawn at programming, layer by layer: mean, mean
-            magnitude, standard deviation and a fixed projection of the programmed weights (and of
-            the drift exponents), to 7 significant digits; empty where nothing is drawn once a
-            chip.
-        solved: Layer name to the noise in that layer, at the severity solved for (`EqualError`);
-            else empty.
+        fingerprint: `summaries` of what programming drew, layer by layer: of the programmed weights
+            and the drift exponents; empty where nothing is drawn once a chip.
+        solved: Layer name to the noise in that layer, at the severity solved for (`EqualError`).
     """
 
     def __init__(
@@ -66,14 +63,12 @@ class Chip:
         self.fingerprint = tuple(x for effect in effects for x in effect.fingerprint)
 
     def drift_to(self, seconds: float) -> None:
-        """Let the chip be this old, counted from programming.
+        """Set the chip's age in seconds since programming, as often and in any order.
 
-        May be called repeatedly and in any order: devices, drift exponents and faults stay, the
-        accumulated noise is that of the time. Until the first call the chip is as it was right
-        after programming. Time 0 is aihwkit's: programming noise and read noise, no drift.
-
-        Raises:
-            UsageError: A time the noise has no model for.
+        Devices, drift exponents and faults stay; the accumulated noise is that of the time. Until
+        the first call the chip is as it was right after programming. Time 0 is aihwkit's:
+        programming noise and read noise, no drift. A time that the noise has no model for is a
+        `UsageError`.
         """
         check_drift(self._noise, seconds)
         for effect in self._effects:
@@ -112,14 +107,13 @@ def install(
 
     Args:
         model: The digital model, in eval mode; GPT-2 after `prepare`.
-        layers: The layers that are perturbed or put on tiles, by public name or module path. All
-            others stay digital.
+        layers: Public names or module paths of the layers that are perturbed or put on tiles.
         noise: What happens in them.
         chip: Index of the chip.
         seed: The run's one seed.
         simulator: What puts layers on tiles, for noises that act there: `find_simulator("torch")`
             of `analog_bench.simulators.registry`.
-        hardware: `ideal`, or the preset that the tiles start from, with the noise put on top.
+        hardware: `ideal`, or the preset that the noise is put on top of.
         input_ranges: Static input ranges by layer, for presets that have them: one for all tiles
             of the layer (`observe_input_ranges`), or one for each (`LoadedModel.input_ranges`).
         severities: Severities by layer (`solve_severity`), for `EqualError`.
@@ -152,20 +146,21 @@ def install(
                 hardware=hardware,
                 input_range=ranges.get(place.path),
             )
-            on_tiles = acting.WHERE == "tile"
-            effect = TileEffect(acting, site) if on_tiles else effect_of(acting, site)
+            make = TileEffect if acting.WHERE == "tile" else effect_of
+            effect = make(acting, site)
             stack.callback(effect.detach)
             effect.attach()
             effects.append(effect)
-        if noise.WHERE == "tile":
-            _check_coverage(model, before | {place.path for place in targets})
+        wanted, on_tiles = before | {place.path for place in targets}, paths_on_tiles(model)
+        if noise.WHERE == "tile" and on_tiles != wanted:
+            raise RuntimeError(f"asked for {sorted(wanted)} on tiles, found {sorted(on_tiles)}")
         yield Chip(noise, effects, next(model.parameters()).device, solved)
 
 
 def _solved(
     model: nn.Module, targets: Sequence[Place], noise: Noise, severities: Mapping[str, float]
 ) -> dict[str, Noise]:
-    """Return the noise that acts in each layer, by name, where its severity was solved for.
+    """Return the noise in each layer at its solved severity, by layer name.
 
     It is the family itself, under its own name: the same chip draws what it draws there.
     """
@@ -205,9 +200,3 @@ def _by_path(model: nn.Module, given: Mapping[str, V]) -> dict[str, V]:
     return {
         place.path: value for place, value in zip(find(model, given), given.values(), strict=True)
     }
-
-
-def _check_coverage(model: nn.Module, wanted: frozenset[str]) -> None:
-    on_tiles = paths_on_tiles(model)
-    if on_tiles != wanted:
-        raise RuntimeError(f"asked for {sorted(wanted)} on tiles, found {sorted(on_tiles)}")

@@ -22,11 +22,9 @@ _TOP = 4
 
 
 class CleanInputs(NamedTuple):
-    """Inputs of a layer.
+    """Inputs of a layer: (rows, features); (rows,) for an embedding.
 
-    Attributes:
-        rows: (rows, features) for a matrix product or a norm, (rows,) for an embedding.
-        weights: How many inputs each row stands for, (rows,); None where each is itself alone.
+    `weights`, (rows,), is how many inputs each row stands for; None where each is itself alone.
     """
 
     rows: Tensor
@@ -34,12 +32,9 @@ class CleanInputs(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """One batch through the clean model.
+    """One batch through the clean model, computed by `run`.
 
-    Attributes:
-        attention_mask: 1 where a token is, shape (inputs, tokens): padding is left out. None
-            where nothing is padded.
-        run: Computes the model on the batch.
+    `attention_mask`, (inputs, tokens), is 1 where a token is; None where nothing is padded.
     """
 
     attention_mask: Tensor | None
@@ -55,15 +50,12 @@ def spread(count: int, most: int) -> list[int]:
 def observe_inputs(
     model: nn.Module, layer_names: Sequence[str], passes: Sequence[Pass]
 ) -> dict[str, CleanInputs]:
-    """Keep a sample of the inputs of each layer, as many from each batch.
+    """Keep a sample of each layer's inputs, at most `ROWS` a layer, as many from each batch.
 
     In some layers one token in a hundred carries most of the output's energy, and tokens picked
     blindly would miss it by a fifth. A quarter of the rows are therefore those of the largest
     outputs, each for itself; the others are evenly spaced over the rest in the order of the
-    output's size, and stand for all of it.
-
-    Returns:
-        Layer name to `ROWS` inputs or fewer. Nothing else is kept, not even during a pass.
+    output's size, and stand for all of it. Nothing else is kept, not even during a pass.
 
     Raises:
         UsageError: A name that is no layer of the model.

@@ -42,10 +42,9 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 def summaries(values: Tensor) -> tuple[float, ...]:
     """Sum a tensor up in four figures that hardly any two tensors share.
 
-    Returns:
-        Mean, mean magnitude, standard deviation, and the product with a fixed pseudo-random probe
-        (the fractional parts of n times the golden ratio, less 1/2, over the number of values), in
-        double precision, rounded to 7 significant digits.
+    Mean, mean magnitude, standard deviation, and the product with a fixed pseudo-random probe (the
+    fractional parts of n times the golden ratio, less 1/2, over the number of values), in double
+    precision, rounded to 7 significant digits.
     """
     flat = values.detach().to("cpu", torch.float64).reshape(-1)
     # A closed form, because no release of torch promises the numbers of another.

@@ -1,7 +1,7 @@
-"""What a noise does to one layer of one chip, and the handlers of the families that need no tiles.
+"""What a noise does to one layer of one chip, and the handlers of the families without tiles.
 
-A handler turns (noise, site) into an `Effect`: `@handles(TheFamily)` registers it. Families that
-act on tiles are the simulators' affair (`tile_effect`).
+`@handles(TheFamily)` registers a function from (noise, site) to an `Effect`. Families that act on
+tiles belong to the simulators (`tile_effect`).
 """
 
 from __future__ import annotations
@@ -24,17 +24,9 @@ from analog_bench.seeds import derive_seed
 class Site:
     """One layer of one chip.
 
-    Attributes:
-        model: The model.
-        place: The layer.
-        family: Name of the noise family. Seeds depend on it and not on its parameters, so that the
-            same family at two strengths uses the same draws.
-        chip: Index of the chip.
-        suite_seed: The run's one seed.
-        simulator: What puts the layer on tiles, for noises that act there.
-        hardware: What the tiles start from: `ideal`, or a preset's name.
-        input_range: The layer's static input range, where one was observed; or that of each of its
-            tiles, where they were learned.
+    Seeds depend on the noise's `family` and not on its parameters, so that one family at two
+    strengths uses the same draws. `suite_seed` is the run's one seed. `input_range` is the layer's
+    static one, where observed; or that of each of its tiles, where learned.
     """
 
     model: nn.Module
@@ -59,9 +51,8 @@ class Site:
 class Effect(ABC):
     """A noise on one layer. Constructing it programs it; only `attach` touches the model.
 
-    Attributes:
-        paired: Whether every draw derives from the seed.
-        fingerprint: Summaries of what was drawn at programming; empty where nothing was.
+    `paired` says whether every draw derives from the seed; `fingerprint` sums up what was drawn at
+    programming, empty where nothing was.
     """
 
     paired: bool = True
@@ -110,11 +101,7 @@ def handled() -> frozenset[type[Noise]]:
 
 
 def effect_of(noise: Noise, site: Site) -> Effect:
-    """Build a noise's effect on a layer.
-
-    Raises:
-        NotImplementedError: A family without a handler.
-    """
+    """Build a noise's effect on a layer; `NotImplementedError` without a handler."""
     handler = _HANDLERS.get(type(noise))
     if handler is None:
         raise NotImplementedError(f"no handler for the noise family {noise.NAME!r}")

@@ -31,16 +31,9 @@ def observe_input_ranges(
 ) -> dict[str, float]:
     """Observe the input ranges that a preset's tiles would have set themselves from data.
 
-    aihwkit's rule (`InputRangeParameter.init_from_data`): the mean over the first 100 batches of
-    3 standard deviations of all values that enter the layer; batches without spread do not count.
-
-    Args:
-        model: The digital model.
-        layer_names: Layers to observe.
-        run: Computes the model on the batches, one forward pass a batch.
-
-    Returns:
-        Layer name to range, for the `input_ranges` of `install`.
+    aihwkit's rule (`InputRangeParameter.init_from_data`): the mean over the first 100 batches of 3
+    standard deviations of all values that enter the layer; batches without spread do not count.
+    `run` computes the model, one forward pass a batch. Returns ranges by layer name, for `install`.
 
     Raises:
         UsageError: A name that is no layer of the model.
@@ -58,10 +51,8 @@ def observe_input_ranges(
 class Converters:
     """What the inputs and outputs of a tile go through, in its normalised units.
 
-    Attributes:
-        tile_inputs: Inputs a tile takes at most; 0 where a layer is one tile.
-        input_step: Distance between levels of the input converter; the range is 1.
-        output_noise: Standard deviation of the output noise, rounding included.
+    A tile takes at most `tile_inputs`, any number where 0. `input_step` is the distance of the
+    input converter's levels, with range 1; `output_noise` a standard deviation, rounding included.
     """
 
     tile_inputs: int
@@ -72,18 +63,13 @@ class Converters:
 def fit_input_ranges(
     model: nn.Module, layer_names: Iterable[str], run: Callable[[], object], converters: Converters
 ) -> dict[str, tuple[float, ...]]:
-    """Fit the input range of each tile of some layers.
+    """Fit the input range of each tile of some layers; see `observe_input_ranges`.
 
     For a tile with weights w, range r and inputs x, the expected squared error of a token's outputs
-    is taken to be sum_j |w_j|² max(|x_j| - r, 0)² (clipping), plus r² sum_i max|w_i|² noise² and
-    r² step²/12 sum_j |w_j|² (converters). It counts relative to the squared norm of the token's
+    is taken to be sum_j |w_j|² max(|x_j| - r, 0)² (clipping), plus r² sum_i max|w_i|² noise² and r²
+    step²/12 sum_j |w_j|² (converters). It counts relative to the squared norm of the token's
     outputs, so that a few tokens with huge activations do not decide alone; r minimises the mean
     over tokens.
-
-    Args and errors are those of `observe_input_ranges`.
-
-    Returns:
-        Layer name to the range of each of its tiles, for the `input_ranges` of `install`.
     """
     names = list(layer_names)
     seen: list[list[Tensor]] = [[] for _ in names]

@@ -17,12 +17,8 @@ from analog_bench.zoo.structure import LayerKind, public_name
 class Place:
     """A layer found in a model.
 
-    Attributes:
-        name: Public name: the module path without the model's base prefix
-            (`encoder.layer.0.output.dense`, not `bert.encoder.layer.0.output.dense`).
-        path: Module path.
-        module: The module.
-        kind: `embedding`, `norm` or `matmul`.
+    `name` is public: the module `path` without the model's base prefix, so
+    `encoder.layer.0.output.dense`, not `bert.encoder.layer.0.output.dense`.
     """
 
     name: str
@@ -32,7 +28,7 @@ class Place:
 
 
 def weight_of(module: nn.Module) -> Tensor:
-    """Return a layer's weight; a matrix comes as (outputs, inputs) whatever the module stores."""
+    """Return a layer's weight; a matrix as (outputs, inputs), however it is stored."""
     weight = module.weight
     if not isinstance(weight, Tensor):
         raise TypeError(f"{type(module).__name__} has no weight")
@@ -56,11 +52,7 @@ def places(model: nn.Module) -> list[Place]:
 
 
 def find(model: nn.Module, names: Iterable[str]) -> list[Place]:
-    """Look layers up by public name or module path.
-
-    Raises:
-        UsageError: A name that is no layer of the model.
-    """
+    """Look layers up by public name or module path; `UsageError` where there is no such layer."""
     known = {key: place for place in places(model) for key in (place.path, place.name)}
     found = []
     for name in names:

@@ -10,14 +10,7 @@ import numpy as np
 from torch import nn
 
 from analog_bench.analog.draws import isolated
-from analog_bench.analog.layers import (
-    Place,
-    find,
-    parent_of,
-    places,
-    shared_weights,
-    weight_of,
-)
+from analog_bench.analog.layers import Place, find, parent_of, places, shared_weights, weight_of
 from analog_bench.analog.tiles import OnTiles
 from analog_bench.records import Histogram
 from analog_bench.zoo.layers import called_layers, is_conv1d
@@ -29,13 +22,9 @@ BINS = 61
 
 @dataclass(frozen=True)
 class Layer:
-    """What is known of a layer.
+    """A layer's place, shape and size; a matrix is (outputs, inputs).
 
     Attributes:
-        name: Public name, such as `encoder.layer.0.output.dense`.
-        path: Module path, such as `bert.encoder.layer.0.output.dense`.
-        kind: `embedding`, `norm` or `matmul`.
-        shape: Shape of the weight; (outputs, inputs) for a matrix.
         block: Index of the block it belongs to; None outside of blocks.
         weights: Number of weights, without the bias.
         macs: Multiply-accumulates a token: outputs times inputs; 0 unless a `matmul`.
@@ -57,12 +46,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class WeightSpread:
-    """How a layer's weights are spread: what the mapping to conductances has to cover.
-
-    Attributes:
-        std: Standard deviation.
-        max_abs: Largest magnitude.
-    """
+    """How a layer's weights are spread: what the mapping to conductances has to cover."""
 
     std: float
     max_abs: float
@@ -77,11 +61,7 @@ class WeightSpread:
 class Coverage:
     """How much of a model's matrix multiplication really sits on tiles.
 
-    Attributes:
-        weights: Share of the matrix-multiply weights, 0 to 1.
-        macs: Share of the multiply-accumulates, 0 to 1.
-        on_tiles: Public names of the layers on tiles, in the order of computation.
-        digital: Public names of the matrix multiplications that are not.
+    `weights` and `macs` are shares, 0 to 1; the names are public, in the order of computation.
     """
 
     weights: float
@@ -91,17 +71,11 @@ class Coverage:
 
 
 def prepare(model: nn.Module) -> nn.Module:
-    """Make every matrix multiplication of a model a layer that can go on tiles; in place.
+    """Make every matrix multiplication of a model fit for tiles, in place; return the model.
 
-    aihwkit converts by exact class, so GPT-2's `Conv1D` would silently stay digital: it becomes
-    the equal `nn.Linear`. An output head that shares the token embedding's weight gets a copy of
-    it: the head may go on tiles, the embedding stays digital. The outputs do not change.
-
-    Args:
-        model: A transformers model.
-
-    Returns:
-        The same model.
+    aihwkit converts by exact class, so GPT-2's `Conv1D` would silently stay digital: it becomes the
+    equal `nn.Linear`. An output head that shares the token embedding's weight gets a copy of it:
+    the head may go on tiles, the embedding stays digital. The outputs do not change.
     """
     for place in places(model):
         if is_conv1d(place.module):
@@ -118,16 +92,10 @@ def prepare(model: nn.Module) -> nn.Module:
 
 
 def manifest(model: nn.Module) -> tuple[Layer, ...]:
-    """List a digital model's layers in the order of computation.
+    """List a digital model's layers in the order of computation, each once.
 
-    The order is that of a real forward pass over one short input, so modules that are never
+    The order is that of a real forward pass over one short `input_ids`, so modules that are never
     called (an unused pooler) do not appear.
-
-    Args:
-        model: A transformers model that takes `input_ids`.
-
-    Returns:
-        The layers, each once.
     """
     known = {place.path: place for place in places(model)}
     with isolated(next(model.parameters()).device):
@@ -138,11 +106,7 @@ def manifest(model: nn.Module) -> tuple[Layer, ...]:
 
 
 def weight_spread(model: nn.Module, layer_name: str) -> WeightSpread:
-    """Return how the weights of one layer are spread.
-
-    Raises:
-        UsageError: A name that is no layer of the model.
-    """
+    """Return how one layer's weights are spread."""
     weight = _numbers(model, layer_name)
     # numpy sums in one thread: the last digits of torch's sum go with the number of threads.
     return WeightSpread(std=float(weight.std()), max_abs=float(np.max(np.abs(weight))))
@@ -152,24 +116,13 @@ def weight_histogram(model: nn.Module, layer_name: str) -> Histogram:
     """Count the weights of one layer in `BINS` bins of equal width, from smallest to largest.
 
     Where all weights are equal the bins reach half a unit to both sides.
-
-    Raises:
-        UsageError: A name that is no layer of the model.
     """
     counts, edges = np.histogram(_numbers(model, layer_name), bins=BINS)
     return Histogram(float(edges[0]), float(edges[-1]), tuple(map(int, counts)))
 
 
 def coverage(model: nn.Module, layers_manifest: Sequence[Layer]) -> Coverage:
-    """Measure how much of the model is on tiles now, by looking at the modules themselves.
-
-    Args:
-        model: The model, with or without tiles installed.
-        layers_manifest: `manifest` of the digital model.
-
-    Returns:
-        Shares over the matrix multiplications of the manifest, and their names.
-    """
+    """Measure how much of the manifest is on tiles, by looking at the modules themselves."""
     on = paths_on_tiles(model)
     products = [layer for layer in layers_manifest if layer.kind == "matmul"]
     covered = [layer for layer in products if layer.path in on]

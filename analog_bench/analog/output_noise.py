@@ -85,14 +85,10 @@ def add_normal(values: Tensor, std: float | Tensor, generator: torch.Generator) 
 
 
 def rms(values: Tensor, mask: Tensor | None) -> float:
-    """Return the root mean square, sqrt(mean(y²)), over tokens and features.
+    """Return the root mean square, sqrt(mean(y²)), of (inputs, tokens, features).
 
-    Args:
-        values: Shape (inputs, tokens, features).
-        mask: 1 where a token is, 0 at padding, shape (inputs, tokens); None counts all.
-
-    Raises:
-        ValueError: A mask that does not fit the values.
+    With a mask, (inputs, tokens), padding (0) does not count; one of another shape is a
+    `ValueError`.
     """
     squares = torch.linalg.vector_norm(values, dim=-1).double().square()
     if mask is None:

@@ -22,13 +22,9 @@ _TINY, _FAR = 1e-30, 100.0
 
 
 class Root(NamedTuple):
-    """The argument that comes nearest to the target.
+    """The argument that comes nearest to the target, and the value there.
 
-    Attributes:
-        x: The argument.
-        value: The function there.
-        side: 0 where the value is the target; -1 where the function stays below it, 1 where it
-            stays above.
+    `side` is 0 where the value is the target; -1 where the function stays below it, 1 above.
     """
 
     x: float
@@ -39,22 +35,13 @@ class Root(NamedTuple):
 def root(
     function: Callable[[float], float], target: float, start: float, lower: float, upper: float
 ) -> Root:
-    """Find where a function takes a value, in few evaluations.
+    """Find where a function takes a target value above 0, in few evaluations.
 
     The search walks from `start` until it holds a bracket, guessing from the slope so far, and
-    leaves the rest to Brent's method; both in logarithms of argument and value, where a power is
-    a straight line. It ends early at 0.2 % from the target.
-
-    Args:
-        function: Goes from positive numbers to numbers of at least 0. No number at all (infinite,
-            not a number) counts as too much.
-        target: The value, above 0.
-        start: Where to begin, between the bounds.
-        lower: The smallest argument, above 0.
-        upper: The largest.
-
-    Returns:
-        The root; where there is none between the bounds, the nearest to it that was met.
+    leaves the rest to Brent's method; both in logarithms of argument and value, where a power is a
+    straight line. It ends early at 0.2 % from the target. Bounds are above 0. The function returns
+    at least 0; no number at all (infinite, not a number) counts as too much. Where there is no root
+    between the bounds, the argument nearest to one that was met is returned.
     """
     seen: dict[float, float] = {}
 

@@ -22,11 +22,10 @@ def family_of(noise: Noise) -> Noise:
 
 
 def check_drift(noise: Noise, drift_s: float) -> None:
-    """Refuse a drift time that is no time, or that the noise has no model for.
+    """Refuse a drift time that the noise has no model for, with a `UsageError`.
 
-    Raises:
-        UsageError: A negative or non-finite time; a time that is none of `Noise.TIMES` of a family
-            that was fitted at these only; a time too short for the logarithms of `ReramCmo`.
+    That is a negative or non-finite time; one that is none of `Noise.TIMES` of a family that was
+    fitted at these only; one too short for the logarithms of `ReramCmo`.
     """
     noise = family_of(noise)
     if not math.isfinite(drift_s) or drift_s < 0:

@@ -40,8 +40,7 @@ def output_error(
 ) -> float:
     """Return the relative error of one layer's output on one chip; arguments are `install`'s.
 
-    Returns:
-        ||y_noisy − y|| / ||y|| over all inputs and outputs, y the digital output with its bias.
+    It is ||y_noisy − y|| / ||y|| over all inputs and outputs, y the digital output with its bias.
 
     Raises:
         UsageError: See `install`; or y is 0 or not finite.
@@ -87,17 +86,15 @@ def solve_severity(
 ) -> float:
     """Solve for the severity that gives one layer the error that `equal_error` asks for.
 
-    The error is averaged over chips of its own, which no case measures (their indices are
-    negative), always the same ones: 4, or up to 64 where a layer has few outputs; 1 where nothing
-    is random.
-
-    Arguments are those of `install`, and clean inputs of the layer (`observe_inputs`). The errors
-    of the hardware count, too.
+    The error, the hardware's included, is averaged over chips of its own, which no case measures
+    (their indices are negative), always the same ones: 4, or up to 64 where a layer has few
+    outputs; 1 where nothing is random. Arguments are those of `install`, and clean inputs
+    (`observe_inputs`).
 
     Returns:
         The severity, to 3 significant digits, for `noise.at` and the `severities` of `install`. A
-        function of the arguments alone, but for a simulator that seeds itself: there
-        the last digit may change where the family draws at reads.
+        function of the arguments alone, but for a simulator that seeds itself: there the last digit
+        may change where the family draws at reads.
 
     Raises:
         UsageError: No severity gives this error; the text holds the nearest one that there is.

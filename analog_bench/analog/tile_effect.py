@@ -22,8 +22,8 @@ class TileEffect(Effect):
     """One layer on tiles.
 
     The tiles are programmed from the digital weights at construction, with torch's generators
-    seeded for (family, chip, layer), and drift from there: a second `drift_to` starts from the
-    same programmed weights. Reads are seeded a batch; a simulator that draws them from elsewhere
+    seeded for (family, chip, layer), and drift from there: a second `drift_to` starts from the same
+    programmed weights. Reads are seeded a batch; a simulator that draws them from elsewhere
     (`TileSimulator.seeded`) cannot be paired.
     """
 
@@ -74,11 +74,7 @@ class TileEffect(Effect):
         self._tiles.release()
 
     def drift_to(self, seconds: float) -> None:
-        """Let this much time pass since programming.
-
-        Raises:
-            RuntimeError: The digital weights have changed since: the chip holds the old ones.
-        """
+        """Age the chip; `RuntimeError` where the digital weights have changed since."""
         if self._digital.weight._version != self._seen:
             raise RuntimeError(
                 f"the weights of {self._site.place.name} changed after the chip was programmed; "

@@ -19,13 +19,13 @@ class OnTiles(ABC):  # noqa: B024  (a marker: simulators register their layers' 
 class Tiles(Protocol):
     """One layer on tiles, as a simulator builds it: not programmed yet.
 
-    All that is random comes from torch's global generators, which the chip seeds before each call
-    and before each forward pass of the module.
+    All randomness comes from torch's global generators, which the chip seeds before each call and
+    before each forward pass of the module.
     """
 
     @property
     def module(self) -> nn.Module:
-        """What replaces the digital layer in the model. A forward pass of it is a read.
+        """What replaces the digital layer; a forward pass is a read.
 
         Its class is registered with `OnTiles`, so that coverage counts it.
         """
@@ -35,11 +35,9 @@ class Tiles(Protocol):
         """Whether a forward pass draws random numbers."""
 
     def program(self) -> Sequence[Tensor]:
-        """Program the weights.
+        """Program the weights, and return what was drawn, for the chip's fingerprint.
 
-        Returns:
-            What was drawn: the programmed weights in the units of the layer, and what decides
-            their drift. The chip's fingerprint is taken from it; empty where nothing is drawn.
+        That is the programmed weights in the units of the layer, and what decides their drift.
         """
 
     def drift(self, seconds: float) -> None:
@@ -52,10 +50,9 @@ class Tiles(Protocol):
 class TileSimulator(Protocol):
     """A simulator as a chip sees it; the whole of it is `analog_bench.simulators.protocol`.
 
-    Attributes:
-        label: What it is called in sentences: `torch tile`.
-        seeded: Whether reads draw from torch's generators too, so that chips of two runs are pairs.
-        presets: Its hardware presets, and whether their tiles have static input ranges.
+    `label` names it in sentences: `torch tile`. It is `seeded` if reads draw from torch's
+    generators, too, so that chips of two runs are pairs. `presets` says whether tiles have static
+    input ranges.
     """
 
     label: str
@@ -63,11 +60,7 @@ class TileSimulator(Protocol):
     presets: Mapping[str, bool]
 
     def require(self) -> None:
-        """Insist that it works here.
-
-        Raises:
-            TileUnavailable: It does not; the text says why, and what would.
-        """
+        """Raise `TileUnavailable`, with the reason, where it does not work here."""
 
     @abstractmethod
     def build(
@@ -77,16 +70,11 @@ class TileSimulator(Protocol):
         hardware: str,
         input_range: float | tuple[float, ...] | None,
     ) -> Tiles:
-        """Map a layer onto tiles.
+        """Map a digital layer, left as it is, onto tiles.
 
-        Args:
-            linear: The digital layer, left as it is.
-            noise: What is not perfect.
-            hardware: `ideal`, or the preset that the noise goes on top of.
-            input_range: The static input range, for hardware that has one: one for all tiles of
-                the layer, or one for each.
+        `hardware` is `ideal`, or the preset that the noise goes on top of. Hardware with static
+        input ranges takes one for all tiles of the layer, or one for each.
 
         Raises:
-            UsageError: A noise or a preset that it does not have; another number of tiles than
-                input ranges.
+            UsageError: A noise or a preset that it lacks; other numbers of tiles and ranges.
         """

@@ -134,10 +134,10 @@ def write_history(history: History, target: Path) -> str:
         UsageError: The target has the name of another kind of file.
         StoreError: It cannot be written.
     """
-    from analog_bench.history.archive import KEPT, add_runs, write_table
+    from analog_bench.history.archive import HISTORY_FILES, add_runs, write_table
 
     table = history.table()
-    if target.suffix in KEPT and not target.is_dir():
+    if target.suffix in HISTORY_FILES and not target.is_dir():
         write_table(target, table)
         return f"history: {table.num_rows} rows to {target}"
     if target.suffix[1:].isalpha() and not target.is_dir():

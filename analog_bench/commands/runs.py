@@ -51,7 +51,7 @@ def compare(
     """
     refuse_together(json=as_json, markdown=markdown)
     # Not at the top: other verbs need no scipy.
-    from analog_bench.gate.run_comparison import compare_runs
+    from analog_bench.gate.judge import compare_runs
     from analog_bench.report.as_json import comparison_plain
     from analog_bench.report.comparison_table import comparison_table
     from analog_bench.report.markdown import markdown as in_markdown

@@ -43,15 +43,8 @@ def trajectory_band(
     chips in 94 % of 10,000 simulations, of log-normal ones (0.5) in 93 %, all times together less
     often (BCa at the nominal level, as scipy gives it: 90 % and 89 %). With 5 chips it is 92 %.
 
-    Args:
-        trajectories: Scores; shape (chips, times), at least two chips. The order of the chips does
-            not matter, not even to rounding.
-        confidence: Coverage wanted at each time, between 0 and 1.
-        resamples: Number of sets of chips drawn.
-        seed: Of the draws.
-
-    Returns:
-        Lower and upper ends, in the unit of the scores; shape (times,) each.
+    The trajectories have shape (chips, times), with at least two chips, whose order does not
+    matter, not even to rounding. Returns the lower and the upper ends, of shape (times,) each.
 
     Raises:
         ValueError: Not two-dimensional, fewer than two chips, or a number that is not finite.

@@ -1,4 +1,4 @@
-"""The change that one set of a case's chips shows against the baseline's."""
+"""Which chips are the very chips of the baseline, and the change that they show against it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 from msgspec import structs
 
 from analog_bench.errors import UsageError
-from analog_bench.gate.pairing import pair_chips
 from analog_bench.gate.significance import Effect, paired_effect, welch_effect
 from analog_bench.noise import parse_noise
 from analog_bench.records import Measurement, Metric, Result
+from analog_bench.simulators.registry import why_unpaired
 from analog_bench.store.baseline import SCORE_DECIMALS, CaseEntry, StoredChip
 
 # Stored scores are rounded; what differs by less than that does not differ.
 RESOLUTION = 10.0**-SCORE_DECIMALS
+FINGERPRINT_TOLERANCE = 1e-5
+_FINGERPRINT_ZERO = 1e-9
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,8 @@ class ChipChange:
 def initial_change(result: Result, entry: CaseEntry, metric: Metric) -> ChipChange:
     """Compare the initial chips, which every run measures.
 
-    Args:
-        result: What was measured.
-        entry: The baseline of the same protocol, case version and weights.
-        metric: The metric to compare in; every chip has a score in it.
+    The entry is of the same protocol, case version and weights, and every chip has a score in the
+    metric.
     """
     return _change(result, result.initial_chips, entry, entry.initial_chips, metric)
 
@@ -53,12 +53,48 @@ def confirmation_change(result: Result, entry: CaseEntry, metric: Metric) -> Chi
     """Compare the chips measured to confirm a suspicion; None where there are none.
 
     A baseline without confirmation chips lends its initial ones: the new chips are fresh all the
-    same, but cannot be paired. Arguments as of `initial_change`.
+    same, but cannot be paired. Otherwise as `initial_change`.
     """
     if not result.confirmation_chips:
         return None
     stored = entry.confirmation_chips or entry.initial_chips
     return _change(result, result.confirmation_chips, entry, stored, metric)
+
+
+def pair_chips(result: Result, entry: CaseEntry) -> tuple[tuple[int, ...], str]:
+    """Match chips by index; no chips, and the reason, where the sides are independent samples.
+
+    Chips are paired where the seeds are the same, every index that both sides have carries the same
+    fingerprint (to 1e-5 relative), and the side with fewer chips has no others. An empty
+    fingerprint on both sides matches: nothing is fixed at programming there, and what is drawn at
+    each read follows from the seed. The C++ tile seeds itself from the clock and is never paired.
+    One chip that does not match unpairs all: to leave it out would hide what changed.
+    """
+    unpaired = why_unpaired(result.tile)
+    if unpaired:
+        return (), unpaired
+    if result.seed != entry.seed:
+        return (), f"the seed was {entry.seed}, now {result.seed}"
+    new = {chip.chip: chip.fingerprint for chip in result.chips}
+    old = {chip.chip: chip.fingerprint for chip in entry.chips}
+    shared = sorted(new.keys() & old.keys())
+    if len(shared) < min(len(new), len(old)):
+        return (), "other chips were measured"
+    differing = [chip for chip in shared if not same_fingerprint(new[chip], old[chip])]
+    if differing:
+        return (), f"chip {differing[0]} was programmed differently"
+    return tuple(shared), ""
+
+
+def same_fingerprint(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Return whether two fingerprints are of the same programmed weights.
+
+    They are where they are equally long and agree to 1e-5 relative (to 1e-9 absolute near 0).
+    """
+    return len(one) == len(other) and all(
+        math.isclose(a, b, rel_tol=FINGERPRINT_TOLERANCE, abs_tol=_FINGERPRINT_ZERO)
+        for a, b in zip(one, other, strict=True)
+    )
 
 
 def draws_nothing(result: Result) -> bool:
@@ -80,23 +116,24 @@ def _change(
 ) -> ChipChange:
     new = {chip.chip: chip.scores[metric.name] for chip in measured}
     old = {chip.chip: chip.scores[metric.name] for chip in stored}
-    pairing = pair_chips(
+    paired, why_not = pair_chips(
         structs.replace(result, chips=tuple(measured)), structs.replace(entry, chips=tuple(stored))
     )
-    if pairing.chips:
-        effect = paired_effect([_difference(new[chip], old[chip]) for chip in pairing.chips])
-        how = f"{_chips(len(pairing.chips))}, paired"
+    if paired:
+        effect = paired_effect([without_rounding(new[chip] - old[chip]) for chip in paired])
+        how = f"{_chips(len(paired))}, paired"
     else:
         effect = welch_effect(list(new.values()), list(old.values()))
-        how = f"{_chips(len(new))} against {len(old)}, unpaired: {pairing.reason}"
-    same = bool(pairing.chips) and abs(effect.change) <= RESOLUTION
+        how = f"{_chips(len(new))} against {len(old)}, unpaired: {why_not}"
+    same = bool(paired) and abs(effect.change) <= RESOLUTION
     if effect.standard_error is None and (draws_nothing(result) or same):
         effect = Effect(effect.change, 0.0, math.inf)
-    return ChipChange(effect, how, bool(pairing.chips))
+    return ChipChange(effect, how, bool(paired))
 
 
-def _difference(new: float, old: float) -> float:
-    return 0.0 if abs(new - old) <= RESOLUTION else new - old
+def without_rounding(difference: float) -> float:
+    """Return a difference between two scores, 0 where rounding alone could make it."""
+    return 0.0 if abs(difference) <= RESOLUTION else difference
 
 
 def _chips(number: int) -> str:

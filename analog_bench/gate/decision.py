@@ -25,13 +25,7 @@ Outcome = Literal["regressed", "equivalent", "improved", "inconclusive"]
 
 @dataclass(frozen=True)
 class Gains:
-    """The changes measured for one case; up is better.
-
-    Attributes:
-        initial: The change on the initial chips.
-        confirmation: The change on the confirmation chips; None where there were none.
-        margin: The change that matters, in the effects' unit, above 0.
-    """
+    """The changes measured for one case, up is better; the margin is above 0, in their unit."""
 
     initial: Effect
     confirmation: Effect | None
@@ -48,7 +42,6 @@ class Decision:
     """The outcome for one case.
 
     Attributes:
-        outcome: In one word.
         p: The p-value that decided, corrected for the number of cases it was picked from; None
             where nothing was suspicious.
     """

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from analog_bench.gate.digital import judge_digital
-from analog_bench.gate.verdict import Verdict, judge_family, outcome
-from analog_bench.records import Identity, Result, Scope
+from analog_bench.gate.verdict import Verdict, judge_digital, judge_family, outcome
+from analog_bench.records import Identity, Metric, Result, Scope
 from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance, case_entry
 from analog_bench.store.baseline_file import read_cases, read_digital
 from analog_bench.store.run import Group, Run
@@ -49,15 +48,11 @@ class EarlierRun:
 
     run: Run
 
-    @property
-    def provenance(self) -> Provenance:
-        """Where its numbers come from."""
-        return Provenance.of(self.run.manifest)
-
     def cases(self, scope: Scope, variant: str) -> CaseBaseline:
         """Return the measured results of a model in a study, with one kind of weights."""
+        provenance = Provenance.of(self.run.manifest)
         entries = {
-            (result.case_id, result.protocol): case_entry(result, self.provenance)
+            (result.case_id, result.protocol): case_entry(result, provenance)
             for result in self._results(scope, variant)
             if result.status == "measured"
         }
@@ -65,8 +60,9 @@ class EarlierRun:
 
     def digital(self, scope: Scope, protocol: str) -> DigitalEntry | None:
         """Return the digital scores of this protocol, else of another one, which is stale then."""
+        provenance = Provenance.of(self.run.manifest)
         entries = [
-            DigitalEntry(r.protocol, r.weights, scope.examples, r.digital, self.provenance)
+            DigitalEntry(r.protocol, r.weights, scope.examples, r.digital, provenance)
             for r in self._results(scope, "direct")
         ]
         same = (entry for entry in entries if entry.protocol == protocol)
@@ -114,8 +110,7 @@ def judge_groups(groups: Sequence[Group], baselines: Baselines) -> Judgement:
             entries = [stored.find(result.case_id, result.protocol) for result in family]
             provenances.update(entry.provenance for entry in entries if entry is not None)
             verdicts = judge_family(list(zip(family, entries, strict=True)), group.main)
-            for result, verdict in zip(family, verdicts, strict=True):
-                cases[result.identity] = verdict
+            cases.update(zip((result.identity for result in family), verdicts, strict=True))
         if group.digital is not None:
             digital[group.scope.study_and_model] = _judge_digital(group, baselines)
     return Judgement(cases, digital, frozenset(provenances))
@@ -136,9 +131,7 @@ def _judge_digital(group: Group, baselines: Baselines) -> dict[str, Verdict]:
     for protocol, result in group.digital_by_protocol.items():
         entry = baselines.digital(group.scope, protocol)
         for metric in group.metrics:
-            verdict = judge_digital(
-                result.digital, entry, metric, protocol=protocol, weights=result.weights
-            )
+            verdict = judge_digital(result, entry, metric)
             # Several runs may hold several protocols: none that is fine hides one that fails.
             if metric.name not in worst or (verdict.fails and not worst[metric.name].fails):
                 worst[metric.name] = verdict
@@ -154,3 +147,80 @@ def outcomes(groups: Iterable[Group], judgement: Judgement | None) -> list[tuple
         for result in group.results
         if (verdict := outcome(result, verdicts.get(result.identity), group.main)) is not None
     ]
+
+
+@dataclass(frozen=True)
+class FamilyComparison:
+    """The cases of one model in one study, with one kind of weights.
+
+    Attributes:
+        metrics: The main one first, with the margins that counted.
+        judged: Every result of the new run with its verdict.
+        digital: Metric name to the verdict on the digital model; empty for HWA weights.
+    """
+
+    scope: Scope
+    variant: str
+    metrics: tuple[Metric, ...]
+    judged: tuple[tuple[Result, Verdict], ...]
+    digital: Mapping[str, Verdict]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changed from one run to another.
+
+    Attributes:
+        families: One record a study, model and variant of the new run.
+        gone: Study and case id of results that only the old run holds.
+        changed: What differs in how the runs were made: name to old and new value, as text.
+    """
+
+    families: tuple[FamilyComparison, ...]
+    gone: tuple[tuple[str, str], ...]
+    changed: Mapping[str, tuple[str, str]]
+
+    @property
+    def fails(self) -> bool:
+        """Whether anything regressed or is broken."""
+        return any(
+            verdict.fails
+            for family in self.families
+            for verdict in (*(v for _, v in family.judged), *family.digital.values())
+        )
+
+
+def compare_runs(old: Run, new: Run) -> Comparison:
+    """Judge the new run with the old one as its baseline."""
+    judgement = judge_groups(new.groups, EarlierRun(old))
+    families = tuple(
+        FamilyComparison(
+            scope=group.scope,
+            variant=variant,
+            metrics=group.metrics,
+            judged=tuple(
+                (r, judgement.cases[r.identity]) for r in group.results if r.variant == variant
+            ),
+            # Results of HWA weights name other weights than the digital model's.
+            digital=judgement.digital_of(group.scope) if variant == "direct" else {},
+        )
+        for group in new.groups
+        for variant in sorted({result.variant for result in group.results})
+    )
+    # Two studies may hold a case of the same id.
+    gone = {(r.study, r.case_id) for r in old.results}
+    gone -= {(r.study, r.case_id) for r in new.results}
+    return Comparison(families, tuple(sorted(gone)), _changed(old, new))
+
+
+def _changed(old: Run, new: Run) -> dict[str, tuple[str, str]]:
+    before, after = (
+        {**manifest.environment, "commit": manifest.commit, "seed": manifest.seed}
+        for manifest in (old.manifest, new.manifest)
+    )
+    pairs = {name: (before.get(name), after.get(name)) for name in sorted({*before, *after})}
+    return {name: (_text(was), _text(now)) for name, (was, now) in pairs.items() if was != now}
+
+
+def _text(value: object) -> str:
+    return "unknown" if value is None else str(value)

@@ -23,7 +23,6 @@ class RankedLayer:
     """One layer's rank.
 
     Attributes:
-        layer: Its name.
         drop: Mean drop over chips, in the unit of the drops.
         rank: 1 for the layer that loses most; layers of equal drop share the mean of their ranks.
         interval: Bootstrap interval of the rank over chips; None for one chip.
@@ -40,7 +39,7 @@ class Ranking:
     """Layers from worst to best, and how well chips agree on that order.
 
     Attributes:
-        layers: The layers, the one that loses most first.
+        layers: The one that loses most first.
         chips: Number of chips it is taken over.
         concordance: Kendall's W over chips, from 0 (no agreement) to 1 (the same order on each);
             None for one chip, one layer, or where each chip ranks all layers equal.
@@ -56,7 +55,6 @@ class RankCorrelation:
     """Spearman's rank correlation.
 
     Attributes:
-        rho: The correlation, from −1 to 1.
         interval: Its confidence interval; None at exactly −1 or 1, where the formula has none.
         p: Two-sided p of H₀ "no association".
     """
@@ -87,14 +85,9 @@ def rank_layers(
     Tⱼ = Σ (t³ − t) over the groups of t tied layers on chip j (Kendall and Babington Smith, "The
     problem of m rankings", Ann. Math. Stat. 10, 1939).
 
-    Args:
-        drops: Layer to the drop on each chip, larger is worse: by chip index, or in the order of
-            the chips, which then count from 0. Chips that some layer lacks are left out. Layers of
-            equal drop stay in the order given; the order of the chips does not matter, not even to
-            rounding.
-        confidence: Coverage wanted of the intervals, between 0 and 1.
-        resamples: Number of sets of chips drawn.
-        seed: Of the draws.
+    Drops, of which larger is worse, are by chip index, or in the order of the chips, which then
+    count from 0. Chips that some layer lacks are left out. Layers of equal drop stay in the order
+    given; the order of the chips does not matter, not even to rounding.
 
     Raises:
         ValueError: No chip that all layers have, or a drop that is not finite.
@@ -105,21 +98,17 @@ def rank_layers(
     means = [math.fsum(row) / table.shape[1] for row in table]
     ranks = stats.rankdata(np.negative(means))
     intervals = _rank_intervals(table, ranks, confidence, resamples, seed)
-    layers = [
-        RankedLayer(layer, mean, float(rank), interval)
-        for layer, mean, rank, interval in zip(drops, means, ranks, intervals, strict=True)
-    ]
-    return Ranking(
-        layers=tuple(sorted(layers, key=lambda ranked: ranked.rank)),
-        chips=table.shape[1],
-        concordance=_concordance(table),
-    )
+    layers = map(RankedLayer, drops, means, map(float, ranks), intervals)
+    ordered = tuple(sorted(layers, key=lambda ranked: ranked.rank))
+    return Ranking(ordered, table.shape[1], _concordance(table))
 
 
 def spearman_with_interval(
     x: Sequence[float], y: Sequence[float], *, confidence: float = CONFIDENCE
 ) -> RankCorrelation | None:
     """Return Spearman's rank correlation over layers with an interval.
+
+    None for fewer than four layers, or where a side is constant.
 
     The interval is tanh(artanh ρ ± z · √((1 + ρ²/2) / (n − 3))), z the normal quantile (Bonett and
     Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations",
@@ -131,9 +120,6 @@ def spearman_with_interval(
     The p-value is Student's, t = ρ √((n − 2) / (1 − ρ²)), and from all orders of the layers up to
     seven of them (Spearman, "The proof and measurement of association between two things", Am. J.
     Psychol. 15, 1904; Kendall, "Rank correlation methods", 1970).
-
-    Returns:
-        The correlation; None for fewer than four layers or where a side is constant.
 
     Raises:
         ValueError: Sides of unequal length, or a value that is not finite.
@@ -193,10 +179,8 @@ def _concordance(table: Array) -> float | None:
     if layers < 2 or chips < 2:
         return None
     ranks = stats.rankdata(table, axis=0)
-    ties = 0.0
-    for column in ranks.T:
-        _, group = np.unique(column, return_counts=True)
-        ties += float((group**3 - group).sum())
+    groups = np.concatenate([np.unique(column, return_counts=True)[1] for column in ranks.T])
+    ties = float((groups**3 - groups).sum())
     scale = float(chips**2 * layers * (layers**2 - 1) - chips * ties)
     if scale == 0.0:
         return None

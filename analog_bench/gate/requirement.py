@@ -15,9 +15,7 @@ class Requirement:
     """A demand on the hardware, independent of earlier runs.
 
     Attributes:
-        metric: The metric.
-        most: The largest drop from digital that is accepted, in the metric's unit; a rise where
-            lower is better.
+        most: The largest loss against digital that is accepted, in the metric's unit.
     """
 
     metric: Metric
@@ -29,23 +27,20 @@ class Requirement:
         The mean over the initial chips counts, not its interval: more chips make it surer.
         """
         # Imported late: scipy takes a second to load, and options are read at every collection.
-        from analog_bench.gate.interval import mean_interval
+        from analog_bench.gate.significance import mean_interval
 
-        name = self.metric.name
-        digital = result.digital.get(name)
-        scores = [chip.scores[name] for chip in result.initial_chips if name in chip.scores]
-        if digital is None or not scores:
+        name, losses = self.metric.name, result.losses(self.metric)
+        if not losses:
             return ""
-        drop = mean_interval([self.metric.loss(score, digital) for score in scores])
-        if drop.centre <= self.most:
+        loss = mean_interval(losses)
+        if loss.centre <= self.most:
             return ""
-        spread = "" if drop.half_width is None else f" ±{drop.half_width:.3g}"
-        chips = "1 chip" if len(scores) == 1 else f"{len(scores)} chips"
+        spread = "" if loss.half_width is None else f" ±{loss.half_width:.3g}"
+        chips = "1 chip" if len(losses) == 1 else f"{len(losses)} chips"
         return (
-            f"{name} lies {drop.centre:.4g}{spread} {self.metric.unit} "
-            f"{'below' if self.metric.higher_is_better else 'above'} digital ({digital:.4g}) "
-            f"on {chips}; "
-            f"--max-drop allows {self.most:g}"
+            f"{name} lies {loss.centre:.4g}{spread} {self.metric.unit} "
+            f"{'below' if self.metric.higher_is_better else 'above'} digital "
+            f"({result.digital[name]:.4g}) on {chips}; --max-drop allows {self.most:g}"
         )
 
 
@@ -70,5 +65,5 @@ def parse_requirement(text: str, metrics: Mapping[str, Metric]) -> Requirement:
 
 
 def first_unmet(result: Result, requirements: Sequence[Requirement]) -> str:
-    """Return the message of the first requirement that is not met; empty where all are."""
+    """Return in one line how a result fails the first requirement it fails; else empty."""
     return next(filter(None, (requirement.unmet(result) for requirement in requirements)), "")

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from analog_bench.gate.interval import Interval, mean_interval
-from analog_bench.gate.pairing import same_fingerprint
+from analog_bench.gate.chip_change import same_fingerprint
+from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.records import Metric, Result
 
 SECOND_S = 1.0
@@ -47,8 +47,6 @@ class Robustness:
     Each is a mean over chips with Student's 95 % interval.
 
     Attributes:
-        conditions: What was measured.
-        metric: Name of the metric.
         a_star: Drift time in seconds to A* at that time, in ascending order: 1 is digital, 0 is
             guessing. Empty where the score of guessing is not known, or digital is no better.
         one_day: The metric after one day, in its own unit; None where that was not measured.
@@ -77,10 +75,9 @@ def a_star(score: float, digital: float, chance: float) -> float | None:
 
 
 def one_day_score(scores: Mapping[float, Iterable[float]]) -> Interval | None:
-    """Return the mean over chips one day (86,400 s) after programming; None where not measured.
+    """Return the mean over chips one day after programming; None where that was not measured.
 
-    Args:
-        scores: Drift time in seconds to one score a chip.
+    The scores are one a chip, by drift time in seconds.
     """
     return _mean(scores.get(DAY_S, ()))
 
@@ -93,9 +90,8 @@ def month_change(scores: Mapping[float, Mapping[int, float]]) -> Interval | None
     (Benmeziane et al., "AnalogNAS: A neural network design framework for accurate inference with
     analog in-memory computing", IEEE EDGE 2023.)
 
-    Args:
-        scores: Drift time in seconds to chip index to score; chips that lack one of the two times
-            are left out. Without any that has both there is no change (None).
+    The scores are by drift time in seconds and chip. Chips that lack one of the two times are left
+    out; without any that has both there is no change (None).
     """
     first, last = scores.get(SECOND_S, {}), scores.get(MONTH_S, {})
     return _mean(last[chip] - first[chip] for chip in first.keys() & last.keys())
@@ -108,12 +104,8 @@ def robustness_of(results: Sequence[Result], metric: Metric) -> list[Robustness]
     of a chip, is ignored. Where chips of one index carry different fingerprints at 1 s and at 30 d
     they are not the same hardware, and there is no AVM.
 
-    Args:
-        results: Any results, in any order; one for each drift time of a group.
-        metric: The metric to score in.
-
-    Returns:
-        One entry a group that has a score, in the order in which the groups first appear.
+    The results come in any order, one for each drift time of a group; the entries in the order in
+    which the groups first appear, one for each that has a score.
 
     Raises:
         ValueError: Two results of the same group and drift time.
@@ -126,7 +118,7 @@ def robustness_of(results: Sequence[Result], metric: Metric) -> list[Robustness]
         if result.drift_s in times:
             raise ValueError(f"{result.case_id} is among the results twice")
         times[result.drift_s] = result
-    return [_robustness(conditions, groups[conditions], metric) for conditions in groups]
+    return [_robustness(conditions, times, metric) for conditions, times in groups.items()]
 
 
 def _robustness(
@@ -148,9 +140,7 @@ def _robustness(
 
 def _a_stars(result: Result, scores: Sequence[float], metric: Metric) -> Interval | None:
     digital, chance = result.digital.get(metric.name), result.chance.get(metric.name)
-    if digital is None or chance is None:
-        return None
-    if (digital <= chance) if metric.higher_is_better else (digital >= chance):
+    if digital is None or chance is None or metric.loss(chance, digital) <= 0:
         return None
     stars = [a_star(score, digital, chance) for score in scores]
     return _mean(star for star in stars if star is not None)
@@ -158,17 +148,17 @@ def _a_stars(result: Result, scores: Sequence[float], metric: Metric) -> Interva
 
 def _scores(result: Result, metric: Metric) -> dict[int, float]:
     """Return chip to score; empty unless every initial chip has a finite one."""
-    if result.status != "measured":
+    scores = result.scores(metric.name)
+    if result.status != "measured" or not all(map(math.isfinite, scores)):
         return {}
-    scores = {chip.chip: chip.scores.get(metric.name, math.nan) for chip in result.initial_chips}
-    return scores if all(map(math.isfinite, scores.values())) else {}
+    return dict(zip((chip.chip for chip in result.initial_chips), scores, strict=False))
 
 
 def _same_hardware(times: Mapping[float, Result]) -> bool:
-    if SECOND_S not in times or MONTH_S not in times:
-        return False
-    first = {chip.chip: chip.fingerprint for chip in times[SECOND_S].initial_chips}
-    last = {chip.chip: chip.fingerprint for chip in times[MONTH_S].initial_chips}
+    first, last = (
+        {chip.chip: chip.fingerprint for chip in times[at].initial_chips} if at in times else {}
+        for at in (SECOND_S, MONTH_S)
+    )
     return all(same_fingerprint(first[chip], last[chip]) for chip in first.keys() & last.keys())
 
 

@@ -1,4 +1,7 @@
-"""Student's and Welch's t tests over chips: effects, p-values, intervals, power, corrections."""
+"""Student's and Welch's t tests over chips: effects, p-values, intervals, power, corrections.
+
+The chip is the sampling unit.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,8 @@ class Effect:
     """An estimated change, new − old, and its uncertainty.
 
     Attributes:
-        change: The estimate, in the unit of the scores.
-        standard_error: Of the change, in the same unit; 0.0 where the chips show no spread at all,
+        change: In the unit of the scores.
+        standard_error: In the same unit; 0.0 where the chips show no spread at all,
             None where a single chip cannot show one.
         freedom: Degrees of freedom of the standard error, positive unless that is None.
 
@@ -51,14 +54,8 @@ def paired_effect(differences: Sequence[float]) -> Effect:
 
     The mean difference d̄, its standard error s / √n and n − 1 degrees of freedom, where s is the
     standard deviation of the differences with n − 1 in the denominator (Student, "The probable
-    error of a mean", Biometrika 6, 1908).
-
-    Args:
-        differences: New − old score, one a chip, in any order.
-
-    Returns:
-        The effect; its standard error is exactly 0 where all differences are equal. The order of
-        the chips does not matter, not even to rounding.
+    error of a mean", Biometrika 6, 1908). The standard error is exactly 0 where all differences are
+    equal. The order of the chips does not matter, not even to rounding.
 
     Raises:
         ValueError: No difference at all, or one that is not finite.
@@ -73,11 +70,9 @@ def welch_effect(new: Sequence[float], old: Sequence[float]) -> Effect:
     The difference of the means, its standard error √(e₁² + e₂²) with eᵢ = sᵢ / √nᵢ, and the degrees
     of freedom ν = (e₁² + e₂²)² / (e₁⁴/(n₁−1) + e₂⁴/(n₂−1)) (Welch, "The generalization of
     'Student's' problem when several different population variances are involved", Biometrika 34,
-    1947; Satterthwaite, Biometrics Bulletin 2, 1946).
-
-    Returns:
-        The effect; its standard error is exactly 0 where neither side shows a spread, and None
-        where a side has one chip. The order of the chips does not matter, not even to rounding.
+    1947; Satterthwaite, Biometrics Bulletin 2, 1946). The standard error is exactly 0 where neither
+    side shows a spread, and None where a side has one chip. The order of the chips does not matter,
+    not even to rounding.
 
     Raises:
         ValueError: A side without a score, or a score that is not finite.
@@ -148,6 +143,37 @@ def interval_of(effect: Effect, confidence: float = CONFIDENCE) -> tuple[float, 
     return effect.change - half_width, effect.change + half_width
 
 
+@dataclass(frozen=True)
+class Interval:
+    """A symmetric confidence interval; without a half width where one chip shows no spread."""
+
+    centre: float
+    half_width: float | None
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Lower and upper end; None where there is no interval."""
+        if self.half_width is None:
+            return None
+        return self.centre - self.half_width, self.centre + self.half_width
+
+
+def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """Return Student's interval for a mean over chips: m ± t(n−1) · s / √n, as `interval_of`.
+
+    Its width is 0 where all values are equal; a single value gives no half width.
+
+    Raises:
+        ValueError: No value at all, or one that is not finite.
+    """
+    effect = paired_effect(values)
+    bounds = interval_of(effect, confidence)
+    if bounds is None:
+        return Interval(effect.change, None)
+    half_width = (bounds[1] - bounds[0]) / 2
+    return Interval(effect.change, half_width if math.isfinite(half_width) else None)
+
+
 def benjamini_hochberg(p_values: Sequence[float]) -> tuple[float, ...]:
     """Adjust the p-values of one family of tests for their number.
 
@@ -176,11 +202,8 @@ def detectable(effect: Effect, alpha: float, power: float = POWER) -> float | No
     of "worse by more than the margin" finds a true worsening of margin + δ.
 
     The standard error is itself an estimate, and so is δ: at 10 paired chips a 95 % interval of it
-    reaches from 0.7 to 1.8 times its value.
-
-    Returns:
-        The shift, in the unit of the change: 0.0 where the chips show no spread, or where a test
-        that lax has the power without any shift; None where there is no standard error.
+    reaches from 0.7 to 1.8 times its value. It is 0.0 where the chips show no spread, or where a
+    test that lax has the power without any shift; None where there is no standard error.
 
     Raises:
         ValueError: A level or power that is not between 0 and 1.

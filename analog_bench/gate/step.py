@@ -15,14 +15,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from analog_bench.gate.chip_change import RESOLUTION
+from analog_bench.gate.chip_change import RESOLUTION, without_rounding
 from analog_bench.gate.decision import LEVEL
-from analog_bench.gate.significance import (
-    Effect,
-    benjamini_hochberg,
-    p_below,
-    paired_effect,
-)
+from analog_bench.gate.significance import Effect, benjamini_hochberg, p_below, paired_effect
 
 Readings: TypeAlias = Sequence[Mapping[Hashable, float]]
 """One mapping a run, in order: the identity of a chip to its finite score; not empty."""
@@ -36,7 +31,6 @@ class Row:
     """The runs of one case, or of one robustness score, in order.
 
     Attributes:
-        readings: Chip to score, run by run.
         margin: The change that matters, in the unit of the scores.
         draws: Whether anything in it is random; where not, one chip is enough.
     """
@@ -54,7 +48,6 @@ class Step:
         at: Position of the first run after it.
         effect: Mean after − mean before, in the unit of the scores, over the runs up to the
             neighbouring steps.
-        paired: Whether each chip was compared with itself.
         p: Two-sided p-value, corrected for the places that it could have been at, and for the rows
             that were searched.
     """
@@ -88,10 +81,9 @@ def find_steps(rows: Sequence[Row]) -> list[tuple[Step, ...]]:
     # A row without a step was searched, too: it counts.
     tested = [step.p for steps in candidates for step in steps]
     corrected = iter(benjamini_hochberg(tested))
-    steps = [[replace(step, p=next(corrected)) for step in steps] for steps in candidates]
     return [
-        tuple(step for step in own if _holds(step, row))
-        for own, row in zip(steps, rows, strict=True)
+        tuple(s for step in steps if _holds(s := replace(step, p=next(corrected)), row))
+        for steps, row in zip(candidates, rows, strict=True)
     ]
 
 
@@ -135,10 +127,8 @@ def _search(
 
 def _isolated_changes(changes: _Flags) -> Iterator[int]:
     """Yield the places with a change where the runs before and after repeat each other."""
-    padded = [False, *changes.tolist(), False]
-    for at in range(1, len(changes) + 1):
-        if padded[at] and not padded[at - 1] and not padded[at + 1]:
-            yield at
+    padded = np.pad(changes, 1)
+    yield from (np.flatnonzero(changes & ~padded[:-2] & ~padded[2:]) + 1).tolist()
 
 
 def _likeliest(scores: _Array, changes: _Flags) -> int:
@@ -169,9 +159,8 @@ def _step(scores: _Array, row: Row, places: int, low: int, at: int, high: int) -
     shared = sorted(old.keys() & new.keys())
     paired = len(shared) >= min(len(old), len(new))
     if paired:
-        differences = [new[chip] - old[chip] for chip in shared]
         # Sums of the same scores in another order differ in their last digits.
-        effect = paired_effect([0.0 if abs(d) <= RESOLUTION else d for d in differences])
+        effect = paired_effect([without_rounding(new[chip] - old[chip]) for chip in shared])
     else:
         effect = _pooled_effect(list(new.values()), list(old.values()))
     if effect.standard_error is None and not row.draws:

@@ -17,14 +17,18 @@ from analog_bench.gate.decision import LEVEL, Decision, Gains, Outcome, decide, 
 from analog_bench.gate.robustness import a_star
 from analog_bench.gate.significance import Effect, detectable, interval_of
 from analog_bench.records import Metric, Result
-from analog_bench.store.baseline import CaseEntry
+from analog_bench.store.baseline import CaseEntry, DigitalEntry
 
 Kind = Outcome | Literal["new", "stale", "skipped", "broken"]
 
 FAILING: frozenset[Kind] = frozenset({"regressed", "broken"})
 
+# Share of a metric's margin by which digital scores may differ between torch releases, whose
+# kernels sum in another order: 0.05 points of F1 where the margin is 1.
+DIGITAL_SHARE = 0.05
+
 # No metric is on such a scale; its square would leave the range of floats.
-ABSURD = 1e100
+_ABSURD = 1e100
 
 # A* below the one where the baseline's is above the other: the case has collapsed to chance.
 _AT_CHANCE = 0.05
@@ -38,12 +42,10 @@ class Verdict:
     Attributes:
         kind: `regressed`, `equivalent`, `improved` or `inconclusive` after a comparison; `new` (no
             baseline), `stale` (a baseline of something else), `skipped` and `broken` without one.
-        metric: Name of the metric.
         change: New score − stored score, mean over the deciding set of chips, in the metric's unit;
             None without a comparison.
         interval: 95 % confidence interval of the change; None where there is none.
         margin: The change that matters, in the metric's unit.
-        paired: Whether each chip was compared with itself.
         reason: One plain sentence.
         p: One-sided p-value of a suspected change, corrected for the number of cases; None where
             nothing was suspected.
@@ -76,14 +78,8 @@ def judge_family(cases: Sequence[tuple[Result, CaseEntry | None]], metric: Metri
     its baseline was far from it, is `broken`. Without a baseline a result is `new`; a baseline of
     another protocol, case version or weights is `stale` and never compared. Everything else is
     compared chip by chip where the chips are the same (see `pair_chips`), else by Welch's test, and
-    decided as `decide` describes. Equal data is never `regressed`, whatever the margin.
-
-    Args:
-        cases: All results that are read together, each with its baseline.
-        metric: The metric to compare in, with the margin that counts here.
-
-    Returns:
-        One verdict a case, in the same order.
+    decided as `decide` describes. Equal data is never `regressed`, whatever the margin. The
+    metric's margin is the one that counts in this study.
     """
     verdicts = [_without_comparison(result, entry, metric) for result, entry in cases]
     compared = {
@@ -106,6 +102,39 @@ def judge_family(cases: Sequence[tuple[Result, CaseEntry | None]], metric: Metri
 def judge(result: Result, entry: CaseEntry | None, metric: Metric) -> Verdict:
     """Compare one result with its baseline, as a family of one case: see `judge_family`."""
     return judge_family([(result, entry)], metric)[0]
+
+
+def judge_digital(result: Result, entry: DigitalEntry | None, metric: Metric) -> Verdict:
+    """Compare the digital model's score, as a result holds it, with its baseline.
+
+    The digital model draws nothing, so nothing is tested: its score should be the stored one.
+    Releases of torch may differ by up to 5 % of the metric's margin (0.05 points where the margin
+    is 1), which is `equivalent` and says so; beyond that it is `regressed` or `improved`. The
+    verdict's margin is that tolerance, its interval the change itself.
+    """
+    name, score = metric.name, result.digital.get(metric.name)
+    if score is None or not abs(score) < _ABSURD:
+        return _uncompared("broken", metric, f"the digital model has no finite {name}")
+    if entry is None:
+        return _uncompared("new", metric, "no digital baseline is stored for this protocol")
+    if stale := _stale(result, entry, "protocol", "weights"):
+        return _uncompared("stale", metric, stale)
+    stored = entry.scores.get(name)
+    if stored is None:
+        return _uncompared("new", metric, f"the digital baseline holds no {name}")
+    change = score - stored
+    tolerance = max(DIGITAL_SHARE * metric.margin, RESOLUTION)
+    kind: Kind = "equivalent"
+    if abs(change) > tolerance:
+        kind = "improved" if metric.gain(change) > 0 else "regressed"
+    reason = f"{name} is the stored {stored:.6g}"
+    if abs(change) > RESOLUTION:
+        reason = (
+            f"{name} was {stored:.6g}, is {score:.6g}; {tolerance:.4g} {metric.unit} may lie "
+            "between torch releases"
+        )
+    interval = (change, change)
+    return Verdict(kind, name, change, interval, tolerance, True, reason, None, tolerance, looks=1)
 
 
 def outcome(result: Result, verdict: Verdict | None, metric: Metric) -> Verdict | None:
@@ -184,25 +213,21 @@ def _without_comparison(result: Result, entry: CaseEntry | None, metric: Metric)
     """Return the verdict of a case that cannot be compared; None where it can."""
     name = metric.name
     if result.status == "skipped":
-        return uncompared("skipped", metric, result.reason)
-    broken = _broken(result, name)
-    if broken:
-        return uncompared("broken", metric, broken)
+        return _uncompared("skipped", metric, result.reason)
+    if broken := _broken(result, name):
+        return _uncompared("broken", metric, broken)
     if entry is None:
-        return uncompared("new", metric, "no baseline is stored for this case")
-    stale = _stale(result, entry)
-    if stale:
-        return uncompared("stale", metric, stale)
+        return _uncompared("new", metric, "no baseline is stored for this case")
+    if stale := _stale(result, entry, "protocol", "case_version", "weights"):
+        return _uncompared("stale", metric, stale)
     if name not in entry.chips[0].scores:
-        return uncompared("new", metric, f"the baseline holds no {name}")
-    collapsed = _collapsed(result, entry, name)
-    if collapsed:
-        return uncompared("broken", metric, collapsed)
+        return _uncompared("new", metric, f"the baseline holds no {name}")
+    if collapsed := _collapsed(result, entry, name):
+        return _uncompared("broken", metric, collapsed)
     return None
 
 
-def uncompared(kind: Kind, metric: Metric, reason: str) -> Verdict:
-    """Return a verdict that rests on no comparison."""
+def _uncompared(kind: Kind, metric: Metric, reason: str) -> Verdict:
     return Verdict(kind, metric.name, None, None, metric.margin, False, reason)
 
 
@@ -215,24 +240,19 @@ def _broken(result: Result, name: str) -> str:
         score = chip.scores.get(name)
         if score is None:
             return f"chip {chip.chip} has no {name}"
-        if not abs(score) < ABSURD:  # true for NaN, too
+        if not abs(score) < _ABSURD:  # true for NaN, too
             return f"chip {chip.chip} scored {score:g} for {name}"
     return ""
 
 
-def _stale(result: Result, entry: CaseEntry) -> str:
-    if entry.protocol != result.protocol:
-        return other("protocol", entry.protocol, result.protocol)
-    if entry.case_version != result.case_version:
-        return other("case version", str(entry.case_version), str(result.case_version))
-    if entry.weights != result.weights:
-        return other("weights", entry.weights, result.weights)
+def _stale(result: Result, entry: CaseEntry | DigitalEntry, *names: str) -> str:
+    """Return in which of these fields a baseline is of something else; empty for none."""
+    for name in names:
+        stored, now = str(getattr(entry, name)), str(getattr(result, name))
+        if stored != now:
+            what = name.replace("_", " ")
+            return f"the baseline is of another {what} ({stored[:12]}, now {now[:12]})"
     return ""
-
-
-def other(what: str, stored: str, now: str) -> str:
-    """Return the reason of a stale baseline: it is of another protocol, version or weights."""
-    return f"the baseline is of another {what} ({stored[:12]}, now {now[:12]})"
 
 
 def _collapsed(result: Result, entry: CaseEntry, name: str) -> str:

@@ -21,8 +21,8 @@ Table: TypeAlias = Any
 """A pyarrow table with the columns of `COLUMNS`."""
 
 RUN_FILES = "bench-*.json"
-KEPT = {".parquet": "parquet", ".jsonl": "JSON lines"}
-"""The file name endings of histories, and what they hold."""
+HISTORY_FILES = {".parquet": "parquet", ".jsonl": "JSON lines"}
+"""The file name endings of histories, and their formats."""
 _WHAT_NOW = "run `pytest bench` first, or name run files or folders of them"
 
 
@@ -32,13 +32,13 @@ class Sources:
 
     Attributes:
         named: Run files that the user named: each must be readable.
-        found: Run files in folders: unreadable ones are reported and left out.
-        kept: Histories, as Parquet or JSON lines.
+        in_folders: Run files in folders: unreadable ones are reported and left out.
+        histories: Parquet or JSON lines files.
     """
 
     named: tuple[Path, ...]
-    found: tuple[Path, ...]
-    kept: tuple[Path, ...]
+    in_folders: tuple[Path, ...]
+    histories: tuple[Path, ...]
 
 
 def sources_of(paths: Sequence[Path]) -> Sources:
@@ -54,18 +54,22 @@ def sources_of(paths: Sequence[Path]) -> Sources:
             )
     folders = [path for path in paths if path.is_dir()]
     files = [path for path in paths if path not in folders]
+
+    def matching(pattern: str) -> list[Path]:
+        return [file for folder in folders for file in sorted(folder.glob(pattern))]
+
+    histories = [
+        file
+        for suffix in HISTORY_FILES
+        for file in (*files, *matching(f"*{suffix}"))
+        if file.suffix == suffix
+    ]
     sources = Sources(
-        named=_once(path for path in files if path.suffix not in KEPT),
-        found=_once(file for path in folders for file in sorted(path.glob(RUN_FILES))),
-        kept=_once(
-            file
-            for suffix in KEPT
-            for group in (files, *(sorted(path.glob(f"*{suffix}")) for path in folders))
-            for file in group
-            if file.suffix == suffix
-        ),
+        named=tuple(dict.fromkeys(path for path in files if path.suffix not in HISTORY_FILES)),
+        in_folders=tuple(dict.fromkeys(matching(RUN_FILES))),
+        histories=tuple(dict.fromkeys(histories)),
     )
-    if not (sources.named or sources.found or sources.kept):
+    if not (sources.named or sources.in_folders or sources.histories):
         where = ", ".join(repr(str(path)) for path in paths)
         raise StoreError(
             f"no runs in {where}: there is neither a {RUN_FILES} nor a history; {_WHAT_NOW}"
@@ -126,8 +130,15 @@ def write_table(path: Path, table: Table) -> None:
     Raises:
         StoreError: It cannot be written.
     """
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
     try:
-        write_atomic(path, _jsonl(table) if path.suffix == ".jsonl" else _parquet(table))
+        if path.suffix == ".jsonl":
+            buffer.writelines(map(compact, table.to_pylist()))
+        else:
+            pq.write_table(table, buffer, compression="zstd")
+        write_atomic(path, buffer.getvalue())
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or str(problem)
         raise StoreError(f"cannot write the history to {str(path)!r}: {why}") from None
@@ -143,13 +154,13 @@ def add_runs(folder: Path, table: Table) -> int:
     """
     import pyarrow.compute as pc
 
-    there = {path.stem.rpartition("-")[2] for path in folder.glob("*.parquet")}
+    stored = {path.stem.rpartition("-")[2] for path in folder.glob("*.parquet")}
     runs = dict(zip(table["run_id"].to_pylist(), table["run"].to_pylist(), strict=True))
-    fresh = {run_id: run for run_id, run in runs.items() if run_id not in there}
-    for run_id, run in fresh.items():
+    new = {run_id: run for run_id, run in runs.items() if run_id not in stored}
+    for run_id, run in new.items():
         own = table.filter(pc.equal(table["run_id"], run_id))
         write_table(folder / f"{run}-{run_id}.parquet", own)
-    return len(fresh)
+    return len(new)
 
 
 def _schema() -> Any:
@@ -163,19 +174,3 @@ def _schema() -> Any:
         "DOUBLE[]": pa.list_(pa.float64()),
     }
     return pa.schema([(column.name, types[column.type]) for column in COLUMNS])
-
-
-def _once(paths: Iterable[Path]) -> tuple[Path, ...]:
-    return tuple(dict.fromkeys(paths))
-
-
-def _parquet(table: Table) -> bytes:
-    import pyarrow.parquet as pq
-
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def _jsonl(table: Table) -> bytes:
-    return b"".join(map(compact, table.to_pylist()))

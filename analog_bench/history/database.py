@@ -9,7 +9,7 @@ from typing import Any
 
 from analog_bench.errors import StoreError, UsageError
 from analog_bench.history.archive import (
-    KEPT,
+    HISTORY_FILES,
     Sources,
     Table,
     read_history,
@@ -25,6 +25,8 @@ _ALWAYS = ("run", "run_id", "created", "study", "model", "variant", "case_id", "
 _WITH_VALUE = (
     *("metric", "score", "unit", "higher_is_better", "margin", "chip", "value", "fingerprint"),
 )
+
+_WHICH_COLUMNS = "--sql 'describe scores' lists columns"
 
 _RUNS = """\
 create view runs as
@@ -46,9 +48,7 @@ class History:
     def __init__(self, paths: Sequence[Path], warn: Callable[[str], None]) -> None:
         """Read run files, histories, and folders of either.
 
-        Args:
-            paths: The files and folders.
-            warn: Called with one line for each run file in a folder that cannot be read.
+        `warn` is called with one line for each run file in a folder that cannot be read.
 
         Raises:
             UsageError: DuckDB is not installed.
@@ -58,10 +58,10 @@ class History:
         sources = sources_of(paths)
         self._connection = self._duckdb.connect(":memory:")
         self._connection.execute(_scores_table())
-        self._load_kept(sources.kept)
+        self._load_histories(sources.histories)
         self._load_runs(sources, warn)
         self._connection.execute(_RUNS)
-        if not self.rows("select count(*) from scores")[0][0]:
+        if self._empty():
             raise StoreError(
                 "none of the runs can be read, or none has a result: measure anew with this "
                 "release, or use the one that wrote them"
@@ -79,14 +79,13 @@ class History:
             UsageError: DuckDB cannot do it.
         """
         try:
-            done = self._connection.execute(sql)
+            answer = self._connection.execute(sql)
             # None where there was no statement, only space or a comment.
-            names = [column[0] for column in done.description or ()] if done else []
-            rows = done.fetchall() if names else []
+            names = [column[0] for column in answer.description or ()] if answer else []
+            rows = answer.fetchall() if names else []
         except self._duckdb.Error as problem:
             raise UsageError(
-                f"{_first_line(problem)} (tables: scores, runs; --sql 'describe scores' lists "
-                "columns)"
+                f"{_first_line(problem)} (tables: scores, runs; {_WHICH_COLUMNS})"
             ) from None
         if not names:
             raise UsageError(f"--sql {sql!r} asks nothing")
@@ -105,10 +104,9 @@ class History:
             )
         except self._duckdb.Error as problem:
             raise UsageError(
-                f"--where {condition!r}: {_first_line(problem)} (--sql 'describe scores' lists "
-                "columns)"
+                f"--where {condition!r}: {_first_line(problem)} ({_WHICH_COLUMNS})"
             ) from None
-        if not self.rows("select count(*) from scores")[0][0]:
+        if self._empty():
             raise UsageError(f"--where {condition!r} leaves no run")
 
     def table(self) -> Table:
@@ -116,19 +114,22 @@ class History:
         query = f"select {_NAMES} from scores order by created, run, run_id, rowid"
         return self._connection.sql(query).to_arrow_table()
 
-    def _load_kept(self, paths: Sequence[Path]) -> None:
+    def _empty(self) -> bool:
+        return not self.rows("select 1 from scores limit 1")
+
+    def _load_histories(self, paths: Sequence[Path]) -> None:
         for path in paths:
             try:
                 self._insert(read_history(path))
             except (self._duckdb.Error, OSError, ValueError) as problem:
                 raise StoreError(
-                    f"{KEPT[path.suffix]} at {str(path)!r} is no history of this release "
+                    f"{HISTORY_FILES[path.suffix]} at {str(path)!r} is no history of this release "
                     f"({_first_line(problem)}); take it away, or export its runs again"
                 ) from None
 
     def _load_runs(self, sources: Sources, warn: Callable[[str], None]) -> None:
         known = {run_id for (run_id,) in self.rows("select distinct run_id from scores")}
-        for path in (*sources.named, *sources.found):
+        for path in (*sources.named, *sources.in_folders):
             try:
                 table = read_unknown_run(path, known)
             except StoreError as problem:
@@ -154,10 +155,10 @@ def _scores_table() -> str:
     columns = ", ".join(
         f'"{name}" {kind}{" not null" if name in _ALWAYS else ""}' for name, kind in _TYPES.items()
     )
-    there = " and ".join(f"{name} is not null" for name in _WITH_VALUE)
+    complete = " and ".join(f"{name} is not null" for name in _WITH_VALUE)
     return (
         f"create table scores ({columns}, "
-        f"check (status <> 'measured' or (isfinite(value) and {there})))"
+        f"check (status <> 'measured' or (isfinite(value) and {complete})))"
     )
 
 

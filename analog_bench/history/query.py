@@ -6,12 +6,13 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from itertools import compress
 from typing import Any, Literal, TypeAlias
 
 from packaging.version import InvalidVersion, Version
 
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.gate.pairing import same_fingerprint
+from analog_bench.gate.chip_change import same_fingerprint
 from analog_bench.gate.step import Row, Step, find_steps
 from analog_bench.history.database import History
 from analog_bench.history.row import SCORES
@@ -35,7 +36,7 @@ class Query:
 
     Attributes:
         score: `plain`, or a robustness score.
-        metric: Name of the metric; None for the one that verdicts are about.
+        metric: None for the one that verdicts are about.
         order: `date`, or `release`: by the versions of aihwkit and torch, then by date.
         last: Only the newest so many runs; None for all.
     """
@@ -65,27 +66,18 @@ def trends_with_steps(
 ) -> tuple[list[Trend], list[tuple[Step, ...]]]:
     """Return the trends of some cases, and the steps of each.
 
-    Steps are searched in all cases: whether one counts, and its p, does not depend on which others
-    are shown.
-
-    Args:
-        history: The runs.
-        query: Which trends.
-        cases: Ids of cases, or shell-style patterns of them; all where empty.
+    The cases are ids, or shell-style patterns of them; all where there are none. Steps are searched
+    in all cases: whether one counts, and its p, does not depend on which others are shown.
 
     Raises:
         UsageError: No case fits, or none has such a score.
     """
     fitting = _fitting(history, cases)
     trends = trends_of(history, query)
-    chosen = [
-        (trend, steps)
-        for trend, steps in zip(trends, steps_of(trends), strict=True)
-        if fitting is None or trend.key["case_id"] in fitting
-    ]
-    if not chosen and fitting is not None:
+    shown = [fitting is None or trend.key["case_id"] in fitting for trend in trends]
+    if fitting is not None and not any(shown):
         raise UsageError(f"nothing was measured of {', '.join(cases)} in these runs")
-    return [trend for trend, _ in chosen], [steps for _, steps in chosen]
+    return list(compress(trends, shown)), list(compress(steps_of(trends), shown))
 
 
 def trends_of(history: History, query: Query) -> list[Trend]:
@@ -156,9 +148,8 @@ def _fitting(history: History, cases: Sequence[str]) -> set[str] | None:
 
 def _near(wanted: str, known: Sequence[str]) -> str:
     # There may be hundreds: they are named only where one is near.
-    near = get_close_matches(wanted, known, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]!r}?"
+    if get_close_matches(wanted, known, n=1, cutoff=0.6):
+        return did_you_mean(wanted, known)
     return "--sql 'select distinct case_id from scores' lists them, and patterns may have * and ?"
 
 

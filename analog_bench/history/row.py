@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-from msgspec.structs import replace
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from analog_bench.codec import plain
 from analog_bench.gate.chip_change import draws_nothing
@@ -31,7 +32,7 @@ Row: TypeAlias = dict[str, Any]
 """Column to value; None where there is none."""
 
 _ID_DIGITS = 12
-_ENVIRONMENT = ("aihwkit", "torch", "python", "machine", "device")
+_ENVIRONMENT = ("aihwkit", "torch", "python", "machine", "device", "analog_bench", "budget")
 
 
 @dataclass(frozen=True)
@@ -91,17 +92,16 @@ COLUMNS = (
     Column("fingerprint", "DOUBLE[]", "summaries of what was programmed"),
 )
 """The columns of every row. Those from `metric` on are null where a case was not measured."""
+_COLUMN_NAMES = frozenset(column.name for column in COLUMNS)
 
 
 def rows_of(run: Run, name: str) -> Iterator[Row]:
     """Flatten a run whose file has this name, without its ending.
 
-    Confirmation chips, which exist only where the initial ones looked changed, are in no row: they
-    would make a step in nights that have them.
-
-    Returns:
-        Rows of every case, chip and metric, then those of the robustness scores, chip by chip. A
-        case that was skipped or is broken has one row, which says so.
+    There is a row for every case, chip and metric, and for every robustness score and chip; one
+    that says so for a case that was skipped or is broken. Confirmation chips, which exist only
+    where the initial ones looked changed, are in no row: they would make a step in nights that have
+    them.
     """
     shared = _of_run(run.manifest, name)
     for group in run.groups:
@@ -122,40 +122,34 @@ def run_id_of(manifest: Manifest) -> str:
 
 
 def _of_run(manifest: Manifest, name: str) -> Row:
-    facts = manifest.environment
+    facts = {
+        **manifest.environment,
+        "analog_bench": manifest.environment.get("analog-bench"),
+        "budget": manifest.options.get("budget"),
+    }
     return {
         **dict.fromkeys(column.name for column in COLUMNS),
+        **{key: None if facts.get(key) is None else str(facts[key]) for key in _ENVIRONMENT},
         "run": name,
         "run_id": run_id_of(manifest),
-        "created": manifest.created,
-        "command": manifest.command,
-        "commit": manifest.commit,
-        "analog_bench": _text(facts.get("analog-bench")),
-        **{key: _text(facts.get(key)) for key in _ENVIRONMENT},
-        "budget": _text(manifest.options.get("budget")),
+        **_fields(manifest),
     }
+
+
+def _fields(record: Struct) -> Row:
+    """Return the fields of a record that are columns, of the same name."""
+    fields = asdict(record).items()
+    # `digital` is a column, too, but holds the score in one metric.
+    return {k: v for k, v in fields if k in _COLUMN_NAMES and not isinstance(v, Mapping)}
 
 
 def _of_case(result: Result) -> Row:
-    same = ("study", "model", "variant", "case_id", "noise", "drift_s", "tile", "hardware")
-    more = ("case_version", "protocol", "weights", "seed", "status", "reason")
-    return {
-        **{name: getattr(result, name) for name in (*same, *more)},
-        "layers": result.group,
-        "draws": not draws_nothing(result),
-    }
+    return {**_fields(result), "layers": result.group, "draws": not draws_nothing(result)}
 
 
 def _of_metric(metric: Metric, *, main: bool) -> Row:
-    return {
-        "metric": metric.name,
-        "main": main,
-        "score": "plain",
-        "unit": metric.unit,
-        "higher_is_better": metric.higher_is_better,
-        "margin": metric.margin,
-        "metric_version": metric.version,
-    }
+    named = {"metric": metric.name, "metric_version": metric.version}
+    return {**_fields(metric), **named, "main": main, "score": "plain"}
 
 
 def _plain(shared: Row, result: Result, metric: Metric) -> Iterator[Row]:
@@ -199,25 +193,19 @@ def _of_chip(
         shared, result = times[drift_s]
         span = abs(result.digital[metric.name] - result.chance[metric.name])
         yield {
-            **_of_score("a_star", shared, result),
-            "value": value.centre,
+            **_of_score("a_star", value.centre, shared, result),
             "unit": "",
             # 1 is digital and 0 guessing, whatever the metric's own direction.
             "higher_is_better": True,
             "margin": shared["margin"] / span,
         }
     if entry.one_day is not None and whole.one_day is not None:
-        own = _of_score("one_day", *times[DAY_S])
-        yield {**own, "value": entry.one_day.centre, "drift_s": None}
+        yield {**_of_score("one_day", entry.one_day.centre, *times[DAY_S]), "drift_s": None}
     if entry.avm is not None and whole.avm is not None:
-        own = _of_score("avm", *times[MONTH_S])
-        yield {**own, "value": entry.avm.centre, "drift_s": None}
+        yield {**_of_score("avm", entry.avm.centre, *times[MONTH_S]), "drift_s": None}
 
 
-def _of_score(score: Score, shared: Row, result: Result) -> Row:
+def _of_score(score: Score, value: float, shared: Row, result: Result) -> Row:
     (chip,) = result.chips
-    return {**shared, "score": score, "chip": chip.chip, "fingerprint": list(chip.fingerprint)}
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    own = {"chip": chip.chip, "fingerprint": list(chip.fingerprint)}
+    return {**shared, "score": score, "value": value, **own}

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analog_bench.gate.interval import Interval, mean_interval
+from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.records import Metric
 
 
@@ -40,13 +40,7 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Point:
-    """One run's scores.
-
-    Attributes:
-        run: The run.
-        scores: The identity of a chip to its score.
-        digital: The digital model's score; None for robustness scores.
-    """
+    """One run's scores by the identity of the chip; no digital one for robustness scores."""
 
     run: RunFacts
     scores: Mapping[Hashable, float]

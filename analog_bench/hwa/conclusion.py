@@ -13,7 +13,7 @@ import msgspec
 
 from analog_bench.atomic_file import write_atomic
 from analog_bench.errors import StoreError
-from analog_bench.gate.interval import Interval, mean_interval
+from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.hwa.trial import SearchResult, Setting
 from analog_bench.records import Metric
 

@@ -74,11 +74,7 @@ def families() -> dict[str, type[Noise]]:
 def parse_noise(text: str) -> Noise:
     """Read `NAME` or `NAME:parameter=value,...`; a lone value is the first parameter's.
 
-    Args:
-        text: For example `white_output:std=1`, `white_output:1`, `pcm:prog=1,drift=0`, `ideal`.
-
-    Returns:
-        The family with its parameters; those not named keep their defaults.
+    Parameters not named keep their defaults: `white_output:1`, `pcm:prog=1,drift=0`, `ideal`.
 
     Raises:
         UsageError: Unknown family or parameter, a value of the wrong kind, or one out of range.

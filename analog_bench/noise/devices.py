@@ -22,9 +22,8 @@ class Ideal(Noise):
 class Preset(Noise):
     """A complete hardware preset, exactly as aihwkit (or this project's variant of it) defines it.
 
-    Attributes:
-        name: An inference preset of aihwkit, such as `StandardHWATrainingPreset`, or
-            `StandardHWATrainingTorch`, the same without the two terms the torch tile refuses.
+    `StandardHWATrainingTorch` is aihwkit's `StandardHWATrainingPreset` without the two terms that
+    the torch tile refuses.
     """
 
     NAME, WHERE = "preset", "tile"
@@ -37,11 +36,9 @@ class Preset(Noise):
 class Pcm(Noise):
     """Phase-change memory after Nandakumar et al. (ICECS 2019): aihwkit's `PCMLikeNoiseModel`.
 
-    Attributes:
-        prog: Scale of the programming noise (drawn once a chip).
-        read: Scale of the accumulated 1/f read noise (drawn once a chip and drift time).
-        drift: Scale of the drift exponents (drawn once a chip).
-        compensate: Whether global drift compensation rescales the outputs.
+    Scales of the programming noise and the drift exponents (both drawn once a chip) and of the
+    accumulated 1/f read noise (once a chip and drift time). Global drift compensation
+    (`compensate`) rescales the outputs.
     """
 
     NAME, WHERE = "pcm", "tile"
@@ -58,12 +55,7 @@ class Pcm(Noise):
 class Hermes(Noise):
     """PCM of the IBM HERMES chip (Le Gallo et al., Nat. Electron. 2023): `HermesNoiseModel`.
 
-    Attributes:
-        prog: Scale of the programming noise.
-        read: Scale of the accumulated read noise.
-        drift: Scale of the drift exponents.
-        devices: Devices a weight, 1 or 2.
-        compensate: Whether global drift compensation rescales the outputs.
+    Parameters are those of `Pcm`, and the devices a weight, 1 or 2.
     """
 
     NAME, WHERE = "hermes", "tile"
@@ -84,12 +76,9 @@ class Hermes(Noise):
 @family
 @dataclass(frozen=True)
 class ReramWan2022(Noise):
-    """ReRAM after Wan et al. (Nature 2022): aihwkit's `ReRamWan2022NoiseModel`.
+    """ReRAM after Wan et al. (Nature 2022): aihwkit's `ReRamWan2022NoiseModel`, times `scale`.
 
     The model is a fit at 1 s, 1 day and 2 days; other drift times do not exist for it.
-
-    Attributes:
-        scale: Scale of the noise.
     """
 
     NAME, WHERE = "reram_wan2022", "tile"
@@ -104,11 +93,8 @@ class ReramWan2022(Noise):
 class ReramCmo(Noise):
     """Filamentary CMO/HfOx ReRAM (IBM Research Zurich): aihwkit's `ReRamCMONoiseModel`.
 
-    Attributes:
-        prog: Scale of the programming noise.
-        read: Scale of the read noise.
-        drift: Scale of the conductance relaxation.
-        acceptance: Acceptance range of program-and-verify, percent of the target: 0.2 or 2.
+    Scales of the programming noise, the read noise and the conductance relaxation (`drift`), and
+    the acceptance range of program-and-verify in percent of the target: 0.2 or 2.
     """
 
     NAME, WHERE = "reram_cmo", "tile"
@@ -128,11 +114,9 @@ class ReramCmo(Noise):
 @family
 @dataclass(frozen=True)
 class Stuck(Noise):
-    """Stuck devices, drawn once a chip.
+    """Devices stuck from programming on: a share at 0, another at the tile's largest magnitude.
 
-    Attributes:
-        p_zero: Share of the weights stuck at 0.
-        p_max: Share stuck at the largest magnitude of the tile, with either sign equally likely.
+    Either sign of the largest magnitude is equally likely.
     """
 
     NAME, WHERE = "stuck", "tile"

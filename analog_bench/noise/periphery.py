@@ -13,9 +13,7 @@ from analog_bench.noise.base import Noise, family
 class OutNoise(Noise):
     """aihwkit's additive output noise, `forward.out_noise`, drawn at each read.
 
-    Attributes:
-        std: Standard deviation in the tile's normalised output units (largest weight and largest
-            input are 1).
+    `std` is in the tile's normalised output units (largest weight and largest input are 1).
     """
 
     NAME, WHERE = "out_noise", "tile"
@@ -28,8 +26,7 @@ class OutNoise(Noise):
 class InpNoise(Noise):
     """aihwkit's additive input noise, `forward.inp_noise`, drawn at each read.
 
-    Attributes:
-        std: Standard deviation in the tile's normalised input units (largest input is 1).
+    `std` is in the tile's normalised input units (largest input is 1).
     """
 
     NAME, WHERE = "inp_noise", "tile"
@@ -42,13 +39,8 @@ class InpNoise(Noise):
 class Quantise(Noise):
     """Input (DAC) and output (ADC) converters of finite resolution and range.
 
-    A converter of b bits has 2^b − 2 steps over its range (aihwkit's `inp_res`, `out_res`), so
-    that zero is a level.
-
-    Attributes:
-        dac_bits: Resolution of the input converter; 0 means perfect.
-        adc_bits: Resolution of the output converter; 0 means perfect.
-        out_bound: Range of the output converter, in the tile's normalised output units.
+    A converter of b bits has 2^b − 2 steps over its range (aihwkit's `inp_res`, `out_res`), so that
+    zero is a level; 0 bits are a perfect one. `out_bound` is in normalised output units.
     """
 
     NAME, WHERE = "quantise", "tile"
@@ -70,13 +62,10 @@ class Quantise(Noise):
 @family
 @dataclass(frozen=True)
 class IrDrop(Noise):
-    """Voltage drop along the wires of the crossbar.
+    """Voltage drop along the wires of the crossbar; scale 1 is aihwkit's physical default.
 
     On the torch tile the time-dependent model (`TorchInferenceRPUConfigIRDropT`), on the C++ tile
     its own fast approximation (`forward.ir_drop`); the two are different models.
-
-    Attributes:
-        scale: Scale of the drop; 1 is the physical default of aihwkit.
     """
 
     NAME, WHERE = "ir_drop", "tile"
@@ -90,8 +79,7 @@ class IrDrop(Noise):
 class PcmRead(Noise):
     """PCM read noise drawn at every matrix-vector product: `forward.w_noise` of type PCM_READ.
 
-    Attributes:
-        std: Scale of the noise; 0.0175 is the value of `StandardHWATrainingPreset`.
+    The scale `std` is 0.0175 in `StandardHWATrainingPreset`.
     """
 
     NAME, WHERE = "pcm_read", "tile"
@@ -104,8 +92,7 @@ class PcmRead(Noise):
 class SShape(Noise):
     """S-shaped non-linearity of the output: `forward.out_nonlinearity`.
 
-    Attributes:
-        strength: aihwkit's `out_nonlinearity`, relative to the output bound.
+    `strength` is relative to the output bound.
     """
 
     NAME, WHERE = "s_shape", "tile"

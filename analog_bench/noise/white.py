@@ -10,10 +10,9 @@ from analog_bench.noise.base import Noise, family
 @family
 @dataclass(frozen=True)
 class WhiteOutput(Noise):
-    """y + N(0, std²), drawn anew at each read. std = 1 is the experiment this project grew from.
+    """y + N(0, std²), drawn anew at each read; std in the units of the layer's output y.
 
-    Attributes:
-        std: Standard deviation, in the units of the layer's output y.
+    std = 1 is the experiment this project grew from.
     """
 
     NAME, WHERE = "white_output", "output"
@@ -26,9 +25,8 @@ class WhiteOutput(Noise):
 class WhiteOutputRel(Noise):
     """y + N(0, (std · RMS(y))²), drawn anew at each read.
 
-    Attributes:
-        std: Standard deviation in units of the root mean square of the layer's clean output, taken
-            over the tokens (padding excluded) and features of a batch.
+    RMS(y) is that of the layer's clean output over the tokens (padding excluded) and features of a
+    batch.
     """
 
     NAME, WHERE = "white_output_rel", "output"
@@ -41,9 +39,8 @@ class WhiteOutputRel(Noise):
 class WhiteWeight(Noise):
     """W + N(0, (std · max|W| of the output column)²), drawn once a chip.
 
-    Attributes:
-        std: Standard deviation in units of the largest magnitude among the weights that feed the
-            same output (for an embedding or a norm: the whole tensor's).
+    The column is all weights that feed the same output (for an embedding or a norm: the whole
+    tensor).
     """
 
     NAME, WHERE = "white_weight", "weight"

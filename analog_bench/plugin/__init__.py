@@ -23,6 +23,7 @@ from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures
     STUDY_MARK,
     analog_model,
     baseline,
+    case_of,
     chip,
     digital_model,
     environment,
@@ -34,18 +35,18 @@ from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures
 )
 from analog_bench.plugin.junit import JUnit
 from analog_bench.plugin.results import RESUMED, Results
-from analog_bench.plugin.run_options import add_options, read_settings
-from analog_bench.plugin.selection import ON_DEMAND_MARK, case_of
+from analog_bench.plugin.run_options import pytest_addoption, read_settings  # noqa: F401  (a hook)
+from analog_bench.plugin.selection import (  # noqa: F401  (hooks, found by name in this module)
+    ON_DEMAND_MARK,
+    pytest_generate_tests,
+    pytest_itemcollected,
+    pytest_runtest_setup,
+)
 from analog_bench.plugin.terminal import TerminalReporter
 from analog_bench.session.recorder import Recorder, by_identity
 from analog_bench.simulators.registry import label_of
 from analog_bench.simulators.versions import versions
 from analog_bench.store.journal_file import read_journal
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options."""
-    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -96,16 +97,6 @@ def pytest_report_collectionfinish(
     return [*left_out, *working]
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make one test of every case of a study."""
-    selection.parametrize(metafunc)
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let `-k MODEL_STUDY` find a case."""
-    selection.add_keywords(item)
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """End the run with one line where a study that is asked for could not be made into cases."""
@@ -113,14 +104,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         selection.narrow(config, items, raising=not _is_worker(config))
     except BenchError as problem:
         raise pytest.UsageError(str(problem)) from None
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail with the same line in a worker of xdist: ending it would crash the controller."""
-    problem = selection.mistake_of(item)
-    if problem is not None:
-        pytest.fail(str(problem), pytrace=False)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -39,7 +39,6 @@ class Benchmarks:
     """Hands the seconds of measured cases to pytest-benchmark."""
 
     def __init__(self, config: pytest.Config, results: Results) -> None:
-        """Hand over nothing yet."""
         self._config = config
         self._results = results
 

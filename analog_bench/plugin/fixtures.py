@@ -39,6 +39,13 @@ PROPERTY = "analog_bench"
 """The user property of a test, and the key in a worker's output, that carry records to xdist."""
 
 
+def case_of(item: pytest.Item) -> Case | None:
+    """Return the case that an item measures; None for other tests."""
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("case") if callspec is not None else None
+    return case if isinstance(case, Case) else None
+
+
 def model_cache_of(config: pytest.Config) -> ModelCache:
     """Return the session's models, made at its first use: it imports torch."""
     if MODEL_CACHE not in config.stash:
@@ -65,7 +72,6 @@ class Baseline:
     """The stored results of the case at hand."""
 
     def __init__(self, models: ModelCache, study: Study, case: Case) -> None:
-        """Look nothing up yet."""
         self._models = models
         self._study = study
         self._case = case
@@ -199,9 +205,7 @@ def _upcoming(request: pytest.FixtureRequest, case: Case) -> list[Case]:
     if UPCOMING not in config.stash:
         groups = config.stash[UPCOMING] = {}
         for item in request.session.items:
-            callspec = getattr(item, "callspec", None)
-            other = callspec.params.get("case") if callspec is not None else None
-            if isinstance(other, Case):
+            if other := case_of(item):
                 key = (getattr(item, "function", None), replace(other, drift_s=0.0))
                 groups.setdefault(key, []).append(other)
     return config.stash[UPCOMING].pop((function, replace(case, drift_s=0.0)), [])

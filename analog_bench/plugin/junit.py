@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analog_bench.atomic_file import write_atomic
-from analog_bench.report.words import one_line
 
 if TYPE_CHECKING:
     from analog_bench.gate.verdict import Verdict
@@ -22,7 +21,6 @@ class JUnit:
     """Completes the file that `--junit-xml` names, once pytest has written it."""
 
     def __init__(self, config: pytest.Config, results: Results) -> None:
-        """Do nothing yet."""
         self._config = config
         self._results = results
 
@@ -48,18 +46,15 @@ def with_verdicts(junit: bytes, verdicts: Mapping[tuple[str, str], Verdict]) -> 
 
     A case that passed, since it could be measured, and was then found to have regressed is in
     pytest's file twice; here it is one test, which failed. An error in a teardown, which pytest
-    also lists apart, stays apart.
-
-    Args:
-        junit: The file, as pytest writes it.
-        verdicts: Case id and study to verdict.
+    also lists apart, stays apart. Verdicts are by case id and study.
     """
     root = ET.fromstring(junit)
     for suite in root.iter("testsuite"):
         first: dict[tuple[str | None, str | None], ET.Element] = {}
         for test in suite.findall("testcase"):
             name = test.get("classname"), test.get("name")
-            known = _properties(test)
+            properties = test.iterfind("properties/property")
+            known = {p.get("name", ""): p.get("value", "") for p in properties}
             if "case" in known and name not in first:
                 first[name] = test
                 verdict = verdicts.get((known["case"], known.get("study", "")))
@@ -73,13 +68,6 @@ def with_verdicts(junit: bytes, verdicts: Mapping[tuple[str, str], Verdict]) -> 
     return completed
 
 
-def _properties(test: ET.Element) -> dict[str, str]:
-    return {
-        found.get("name", ""): found.get("value", "")
-        for found in test.iterfind("properties/property")
-    }
-
-
 def _add(test: ET.Element, verdict: Verdict) -> None:
     properties = test.find("properties")
     if properties is None:
@@ -87,6 +75,9 @@ def _add(test: ET.Element, verdict: Verdict) -> None:
     words = {"verdict": verdict.kind, "reason": verdict.reason}
     if verdict.change is not None:
         words["change"] = f"{verdict.change:+.6g}"
+    # Imported late: it loads scipy, and this module is loaded in every pytest run.
+    from analog_bench.report.words import one_line
+
     for name, value in words.items():
         # XML has no control characters, not even escaped.
         ET.SubElement(properties, "property", name=name, value=one_line(value))

@@ -26,7 +26,6 @@ class Results:
     """Hands results to the recorder as they come in, and fails the tests of what regressed."""
 
     def __init__(self, config: pytest.Config, recorder: Recorder) -> None:
-        """Start with none."""
         self._config = config
         self._recorder = recorder
         self._records: dict[pytest.TestReport, Record] = {}

@@ -29,14 +29,14 @@ class _Option:
     """One option, for the command line and the ini file alike."""
 
     name: str
-    help: str
+    metavar: str
+    about: str
     many: bool = False
     default: str = ""
-    metavar: str = "VALUE"
 
     @property
-    def flag(self) -> str:
-        return f"--{self.name}"
+    def help(self) -> str:
+        return self.about + "; may be repeated" * self.many
 
     @property
     def ini(self) -> str:
@@ -44,103 +44,93 @@ class _Option:
 
 
 _OPTIONS = (
-    _Option(
-        "extension",
-        "Python file with noises or simulators of your own; may be repeated",
-        many=True,
-        metavar="FILE",
-    ),
-    _Option("model", "model of the zoo, such as bert; may be repeated", many=True, metavar="NAME"),
+    _Option("extension", "FILE", "Python file with noises or simulators of your own", many=True),
+    _Option("model", "NAME", "model of the zoo, such as bert", many=True),
     _Option(
         "layer",
-        "shell-style pattern of layer names, such as 'encoder.layer.0.*'; may be repeated",
+        "PATTERN",
+        "shell-style pattern of layer names, such as 'encoder.layer.0.*'",
         many=True,
-        metavar="PATTERN",
     ),
     _Option(
         "noise",
-        "noise in place of the study's own, such as white_output:std=1 or pcm; may be repeated",
+        "NAME[:PARAMETERS]",
+        "noise in place of the study's own, such as white_output:std=1 or pcm",
         many=True,
-        metavar="NAME[:PARAMETERS]",
     ),
     _Option(
         "variant",
+        "WEIGHTS",
         "direct (digital weights as they are) or hwa (from hardware-aware training), in place of "
-        "the study's own; may be repeated",
+        "the study's own",
         many=True,
-        metavar="WEIGHTS",
     ),
-    _Option("drift", "drift time in seconds; may be repeated", many=True, metavar="SECONDS"),
-    _Option("chips", "chips a case, in place of the budget's number", metavar="N"),
+    _Option("drift", "SECONDS", "drift time in seconds", many=True),
+    _Option("chips", "N", "chips a case, in place of the budget's number"),
     _Option(
-        "examples",
-        "questions, blocks of text, or 'all', in place of the budget's number",
-        metavar="N",
+        "examples", "N", "questions, blocks of text, or 'all', in place of the budget's number"
     ),
     _Option(
         "data",
+        "SOURCE",
         "embedded, hub, a file (.json: questions, .txt: text) or a folder of texts; squad, or for "
         f"text wikitext-2 or wikitext-2-raw, from ${DATA_VARIABLE}, else locked from the hub",
         default="embedded",
-        metavar="SOURCE",
     ),
-    _Option("prompt", "what studies of generation write on from", metavar="TEXT"),
-    _Option("zoo", "where weights come from: embedded or hub", default="embedded", metavar="ZOO"),
+    _Option("prompt", "TEXT", "what studies of generation write on from"),
+    _Option("zoo", "ZOO", "where weights come from: embedded or hub", default="embedded"),
     _Option(
         "hwa",
+        "FOLDER",
         "folder of HWA weights, with one folder a model, such as runs/hwa where training leaves "
         "them; those that come along by default",
-        metavar="FOLDER",
     ),
-    _Option("lock", "the file that pins hub downloads", default="zoo.lock.json", metavar="FILE"),
+    _Option("lock", "FILE", "the file that pins hub downloads", default="zoo.lock.json"),
     _Option(
         "tile",
+        "ENGINE",
         f"simulator: {' or '.join(simulators())}; {DEFAULT_TILE} by default, unless the study says "
         "otherwise",
-        metavar="ENGINE",
     ),
     _Option(
         "hardware",
+        "PRESET",
         "hardware preset that tiles start from; ideal adds nothing to the noise",
         default="ideal",
-        metavar="PRESET",
     ),
-    _Option("device", "where torch computes, such as cpu or cuda", default="cpu", metavar="DEVICE"),
-    _Option("budget", "smoke, nightly or full", default="smoke", metavar="NAME"),
-    _Option("seed", "the run's one seed", default="1", metavar="N"),
-    _Option("replay", "on, or off to compute every case from the inputs", default="on"),
-    _Option("per-example", "on to keep every example's score in the results", default="off"),
-    _Option("json", "where results go; a new file in runs/ by default", metavar="FILE"),
+    _Option("device", "DEVICE", "where torch computes, such as cpu or cuda", default="cpu"),
+    _Option("budget", "NAME", "smoke, nightly or full", default="smoke"),
+    _Option("seed", "N", "the run's one seed", default="1"),
+    _Option("replay", "VALUE", "on, or off to compute every case from the inputs", default="on"),
     _Option(
-        "report",
-        "on, or off: write no HTML report beside the results",
-        default="on",
-        metavar="MODE",
+        "per-example", "VALUE", "on to keep every example's score in the results", default="off"
     ),
-    _Option("baselines", "folder of baselines", default="baselines", metavar="FOLDER"),
+    _Option("json", "FILE", "where results go; a new file in runs/ by default"),
+    _Option("report", "MODE", "on, or off: write no HTML report beside the results", default="on"),
+    _Option("baselines", "FOLDER", "folder of baselines", default="baselines"),
     _Option(
         "gate",
+        "MODE",
         "fail cases that regressed from the baseline, only warn of them, or off: do not compare",
         default="fail",
-        metavar="MODE",
     ),
     _Option(
         "max-drop",
+        "METRIC=VALUE",
         "fail cases whose score lies more than this from digital, in place of the comparison with "
-        "the baseline; may be repeated",
+        "the baseline",
         many=True,
-        metavar="METRIC=VALUE",
     ),
 )
 
 
-def add_options(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare every option and its ini value."""
     group = parser.getgroup("analog_bench", "robustness benchmarks on analog hardware")
     for option in _OPTIONS:
         text = f"{option.help} (default: {option.default})" if option.default else option.help
         group.addoption(
-            option.flag,
+            f"--{option.name}",
             action="append" if option.many else "store",
             default=None,
             metavar=option.metavar,
@@ -148,7 +138,8 @@ def add_options(parser: pytest.Parser) -> None:
             help=text,
         )
         kind: Literal["linelist", "string"] = "linelist" if option.many else "string"
-        parser.addini(option.ini, f"same as {option.flag}: {option.help}", type=kind, default=None)
+        text = f"same as --{option.name}: {option.help}"
+        parser.addini(option.ini, text, type=kind, default=None)
     group.addoption(
         "--update-baselines",
         action="store_true",

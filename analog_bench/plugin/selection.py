@@ -8,8 +8,8 @@ import pytest
 
 from analog_bench.case import Case
 from analog_bench.errors import BenchError, LayerError
-from analog_bench.plugin.fixtures import SETTINGS, STUDY_MARK
-from analog_bench.session.cases import cases_of, keyword, known_models
+from analog_bench.plugin.fixtures import SETTINGS, STUDY_MARK, case_of
+from analog_bench.session.cases import cases_of, keyword
 from analog_bench.study import Study
 
 ON_DEMAND_MARK = "on_demand"
@@ -24,14 +24,7 @@ def begin(config: pytest.Config) -> None:
     config.stash[_LEFT_OUT] = []
 
 
-def case_of(item: pytest.Item) -> Case | None:
-    """Return the case that an item measures; None for other tests."""
-    callspec = getattr(item, "callspec", None)
-    case = callspec.params.get("case") if callspec is not None else None
-    return case if isinstance(case, Case) else None
-
-
-def parametrize(metafunc: pytest.Metafunc) -> None:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make one test of every case of a study; pytest makes a placeholder where it has none."""
     mark = metafunc.definition.get_closest_marker(STUDY_MARK)
     if mark is None or "case" not in metafunc.fixturenames:
@@ -46,21 +39,26 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("case", cases, ids=[case.id for case in cases])
 
 
-def add_keywords(item: pytest.Item) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Let `-k MODEL_STUDY` find a case, and the placeholder of a study that has none."""
     options, case, empty = item.config.stash[SETTINGS], case_of(item), _empty_study(item)
     if case is not None:
-        word = keyword(case, known_models(options), item.config.option.keyword)
+        word = keyword(case, options, item.config.option.keyword)
         item.extra_keyword_matches |= {word} if word else set()
     elif empty is not None:
         models = {*options.choice.models, *empty.models}
         item.extra_keyword_matches |= {*models, *(f"{model}_{empty.name}" for model in models)}
 
 
-def mistake_of(item: pytest.Item) -> BenchError | None:
-    """Return why the study that an item is the placeholder of could not be made into cases."""
-    study = _empty_study(item)
-    return item.config.stash[_MISTAKES].get(study.name) if study is not None else None
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail a study's placeholder with the study's mistake.
+
+    In a worker of xdist: ending it, as `narrow` ends a run, would crash the controller.
+    """
+    problem = _mistake_of(item)
+    if problem is not None:
+        pytest.fail(str(problem), pytrace=False)
 
 
 def narrow(config: pytest.Config, items: list[pytest.Item], *, raising: bool) -> None:
@@ -68,17 +66,13 @@ def narrow(config: pytest.Config, items: list[pytest.Item], *, raising: bool) ->
 
     What runs on demand stays where its file is named, and under any `-k` or `-m` that selects it.
 
-    Args:
-        config: The session's configuration.
-        items: The tests that `-k` and the like have left; some are taken out.
-        raising: Whether to raise a study's mistake; otherwise its placeholder stays, and fails.
-
     Raises:
-        BenchError: A study that is asked for could not be made into cases.
+        BenchError: With `raising`, a study that is asked for could not be made into cases;
+            otherwise its placeholder stays, and fails.
     """
     out = _on_demand(config, items)
     for item in items:
-        study, problem = _empty_study(item), mistake_of(item)
+        study, problem = _empty_study(item), _mistake_of(item)
         if study is None:
             continue
         why = f"nothing to measure at budget {config.stash[SETTINGS].budget} with these options"
@@ -98,6 +92,12 @@ def narrow(config: pytest.Config, items: list[pytest.Item], *, raising: bool) ->
 def left_out(config: pytest.Config) -> list[str]:
     """Return a line for each study that was deselected, with the reason."""
     return config.stash[_LEFT_OUT]
+
+
+def _mistake_of(item: pytest.Item) -> BenchError | None:
+    """Return why the study that an item is the placeholder of could not be made into cases."""
+    study = _empty_study(item)
+    return item.config.stash[_MISTAKES].get(study.name) if study is not None else None
 
 
 def _on_demand(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:

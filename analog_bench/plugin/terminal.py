@@ -21,7 +21,6 @@ class TerminalReporter:
     """Shows results; without pytest's terminal plugin none of its hooks is called to any effect."""
 
     def __init__(self, config: pytest.Config, recorder: Recorder, results: Results) -> None:
-        """Show nothing yet."""
         self._config = config
         self._recorder = recorder
         self._results = results

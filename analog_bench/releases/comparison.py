@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from analog_bench.gate.run_comparison import Comparison, compare_runs
+from analog_bench.gate.judge import Comparison, compare_runs
 from analog_bench.releases.abilities import Ability, abilities
 from analog_bench.releases.exact import exact_layer
 from analog_bench.releases.finding import Change, Layer, LayerName

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from analog_bench.gate.run_comparison import Comparison
+from analog_bench.gate.judge import Comparison
 from analog_bench.releases.finding import Change, Layer, name_tiles, shortened
 from analog_bench.simulators.physics.survey import Fact, Survey, apart, differ
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from analog_bench.gate.run_comparison import Comparison, FamilyComparison
+from analog_bench.gate.judge import Comparison, FamilyComparison
 from analog_bench.gate.verdict import Kind, Verdict
 from analog_bench.records import Result
 from analog_bench.report import words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from analog_bench.gate.interval import Interval, mean_interval
+from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.records import Metric, Result
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 
 from analog_bench.case import Case
@@ -26,18 +25,11 @@ def spec_of(settings: Settings, model: str) -> ModelSpec:
 
 
 def cases_of(study: Study, settings: Settings) -> list[Case]:
-    """List the cases of a study under the options, each checked for sense.
+    """List the cases of a study under the options, in their cheapest order, each checked for sense.
 
     Models that a study does not list are added by naming them; those it lists are left out where
     others are named. Models that answer questions have no cases in a study of generation. A
     study without the run's budget has none at all.
-
-    Args:
-        study: The study.
-        settings: The options.
-
-    Returns:
-        The cases, in the order in which they are cheapest.
 
     Raises:
         LayerError: A layer pattern that fits no layer of the study's models.
@@ -46,21 +38,20 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
     """
     if settings.budget not in study.budgets:
         return []
-    models = settings.choice.models or study.models
-    specs = {model: spec_of(settings, model) for model in models}
+    choice = settings.choice
+    specs = {model: spec_of(settings, model) for model in choice.models or study.models}
     if study.prompt is not None:
         specs = {model: spec for model, spec in specs.items() if spec.task == "lm"}
     layers_of = {model: spec.layers for model, spec in specs.items()}
+    if not layers_of:
+        return []
     budget = study.budgets[settings.budget]
-    choice = settings.choice
-    cases = (
-        list_cases(study, choice, layers_of, budget, usual_tile=DEFAULT_TILE) if layers_of else []
-    )
+    cases = list_cases(study, choice, layers_of, budget, usual_tile=DEFAULT_TILE)
     tiles = any(case.noise.WHERE == "tile" for case in cases)
-    if settings.choice.hardware != "ideal" and cases and not tiles:
+    if choice.hardware != "ideal" and cases and not tiles:
         names = ", ".join(dict.fromkeys(case.noise.NAME for case in cases))
         raise UsageError(
-            f"--hardware {settings.choice.hardware} would change nothing: {names} needs no tiles; "
+            f"--hardware {choice.hardware} would change nothing: {names} needs no tiles; "
             "add a --noise that does"
         )
     for case in cases:
@@ -81,23 +72,14 @@ def asked_name(stored: str, zoo: str) -> str:
     return stored if zoo == "embedded" else stored.removeprefix("hub-").replace("--", "/")
 
 
-def keyword(case: Case, models: Iterable[str], expression: str) -> str | None:
-    """Return `MODEL_STUDY`, the word by which `-k` finds a case.
+def keyword(case: Case, settings: Settings, expression: str) -> str | None:
+    """Return `MODEL_STUDY`, the word by which `-k EXPRESSION` finds a case.
 
     `-k` matches parts of words, so `-k bert_layer_noise` would also take `mobilebert_layer_noise`.
     A word that holds another model's is therefore given only where the expression spells it out.
-
-    Args:
-        case: The case.
-        models: The names of all models there are.
-        expression: What `-k` was given.
     """
     model = case.model.removeprefix("hub-")
     word = f"{model}_{case.study}"
-    shadowed = any(other != model and f"{other}_{case.study}" in word for other in models)
+    others = {*HUB_IDS, *settings.choice.models} - {model}
+    shadowed = any(f"{other}_{case.study}" in word for other in others)
     return None if shadowed and not re.search(rf"\b{re.escape(word)}\b", expression) else word
-
-
-def known_models(settings: Settings) -> frozenset[str]:
-    """Return the short names of all models, embedded or on the hub."""
-    return frozenset({*HUB_IDS, *settings.choice.models})

@@ -28,9 +28,6 @@ class DigitalScore:
     """Scores of a digital model.
 
     Attributes:
-        model: The model's name.
-        zoo: Where it came from.
-        data: Name of the questions or of the text.
         means: Metric name to the score over all examples.
         counts: How many `questions` there were; or scored `tokens`, and the `blocks` they are in.
         seconds: Time of the forward passes and the scoring, without loading.
@@ -51,19 +48,11 @@ class DigitalScore:
     crosschecked: bool | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        checked = {} if self.crosschecked is None else {"crosschecked": self.crosschecked}
-        return {
-            "model": self.model,
-            "zoo": self.zoo,
-            "data": self.data,
-            **self.means,
-            **self.counts,
-            "seconds": self.seconds,
-            "protocol": self.protocol,
-            "weights": self.weights,
-            **checked,
-        }
+        """Return plain values for JSON; each mean and each count is one beside the others."""
+        values: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            values |= value if isinstance(value, Mapping) else {name: value}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def score_model(
@@ -77,13 +66,8 @@ def score_model(
 ) -> DigitalScore:
     """Load a model and score it on its kind of data, with a progress bar on a terminal.
 
-    Args:
-        spec: The model.
-        source: The data, as `--data` names it.
-        examples: How many questions, or blocks of text; all where None.
-        weights: Folder of weights in place of an embedded model's own.
-        data_folder: The user's folder of real data.
-        lock: The lock file.
+    Examples are questions or blocks of text; all where None. `weights` is a folder of weights in
+    place of an embedded model's own; `source` is the data, as `--data` names it.
 
     Raises:
         DataError: Missing or malformed data, or scores that the evaluate library contradicts.

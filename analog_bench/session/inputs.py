@@ -49,14 +49,9 @@ def make_task(
     data_folder: Path | None,
     lock: Path,
 ) -> Task:
-    """Load data and make it ready for a model.
+    """Load data of a model's kind, as `--data` names it, and make it ready for that model.
 
-    Args:
-        source: As `--data` names it; of the model's kind.
-        loaded: The model.
-        examples: How many questions, or blocks of text; all where None.
-        data_folder: The user's folder of real data.
-        lock: The lock file that pins hub downloads.
+    Examples are questions or blocks of text; all where None.
 
     Raises:
         DataError: The data is missing or malformed.

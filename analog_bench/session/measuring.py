@@ -32,17 +32,9 @@ def measure_case(
     Confirmation chips follow where its baseline suggests a change, and always where baselines are
     updated.
 
-    Args:
-        models: The session's models.
-        study: The study that lists the case.
-        case: The case.
-        earlier: Results of the run that is resumed; what it holds is not measured again.
-        upcoming: Cases of the study that are still to be measured.
-        ahead: Results of upcoming cases: this one's is taken out, and those of others that share
-            its chips are put in.
-
-    Returns:
-        The record; its result is `skipped` where weights or a tile engine are missing.
+    The result is `skipped` where weights or a tile engine are missing. What the resumed run holds
+    (`earlier`) is not measured again. Of the results of upcoming cases (`ahead`) this one's is
+    taken out, and those of others that share its chips are put in.
 
     Raises:
         BenchError: Weights, data or the baseline cannot be used.
@@ -109,7 +101,6 @@ def _measured(
 
 
 def _needs_confirmation(models: ModelCache, study: Study, case: Case, result: Result) -> bool:
-    """Return whether a case is to be measured on confirmation chips, too."""
     settings = models.settings
     if not case.draws or result.status != "measured":
         return False

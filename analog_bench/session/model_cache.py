@@ -34,20 +34,13 @@ class ModelCache:
     """Loads what cases need, and keeps the last model only: cases come model by model."""
 
     def __init__(self, settings: Settings, workers: int) -> None:
-        """Load nothing yet.
-
-        Args:
-            settings: The run's options.
-            workers: Processes that share this machine: each takes its part of the cores, on which
-                results do not depend.
-        """
         self.settings = settings
         self._loaded: dict[tuple[str, Variant], LoadedModel] = {}
         self._tasks: dict[_Key, Task] = {}
         self._runners: dict[tuple[_Key, Variant], Runner] = {}
         self._scores: dict[_Key, Scores] = {}
         self._baselines: dict[tuple[str, str, str], CaseBaseline] = {}
-        if workers > 1:
+        if workers > 1:  # each takes its part of the cores, on which results do not depend
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
 
     def loaded(self, model: str, variant: Variant = "direct") -> LoadedModel:

@@ -24,14 +24,8 @@ def preflight(
 ) -> str:
     """Load the weights, data and baselines of every model and study once.
 
-    Args:
-        models: Where they are loaded.
-        selected: The cases that will be measured, each with its study.
-        earlier: Results of the run that is resumed.
-        forecast: Whether to time the models, for the line that is returned.
-
-    Returns:
-        How long the cases will take, in one line; empty without a forecast.
+    With `forecast` the models are timed, and one line is returned that says how long the selected
+    cases will take which the resumed run (`earlier`) does not hold; an empty one otherwise.
 
     Raises:
         BenchError: Something is missing or malformed.
@@ -62,7 +56,6 @@ class Forecast:
     """Adds up how long cases will take, from a short timing of each model."""
 
     def __init__(self, models: ModelCache) -> None:
-        """Start at zero; models are loaded and timed as their cases are added."""
         self._models = models
         self._paces: dict[tuple[str, str | None], Pace] = {}
         self._seconds = 0.0

@@ -18,11 +18,7 @@ from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.settings import Settings
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
-from analog_bench.store.environment import (
-    checkout_commit,
-    collect_environment,
-    resume_conflicts,
-)
+from analog_bench.store.environment import checkout_commit, collect_environment, resume_conflicts
 from analog_bench.store.journal import Journal
 from analog_bench.store.journal_file import newest_interrupted
 from analog_bench.store.run import Group, Manifest, Run, groups_of
@@ -31,12 +27,7 @@ from analog_bench.tasks.metrics import METRICS
 
 
 class Record(Struct, frozen=True):
-    """One case's result on its way from the test to the session.
-
-    Attributes:
-        result: The result.
-        scope: What it shares with the others of its study and model.
-    """
+    """One case's result on its way from the test to the session."""
 
     result: Result
     scope: Scope
@@ -66,21 +57,16 @@ class Recorder:
     """Gathers records; every number in files and tables comes from here."""
 
     def __init__(self, settings: Settings, root: Path) -> None:
-        """Start with nothing.
-
-        Args:
-            settings: The run's options.
-            root: The folder that `runs/` goes to.
-        """
         self.settings = settings
         self.environment: dict[str, Any] = {}
         self._records: dict[Identity, Record] = {}
         self._runs = root / "runs"
         self._journal: Journal | None = None
+        program = Path(sys.argv[0]).name.replace("__main__.py", "pytest")  # as python -m has it
         self._started = Manifest(
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             seed=settings.seed,
-            command=_command_line(),
+            command=shlex.join([program, *sys.argv[1:]]),
             environment=collect_environment({}),
             commit=checkout_commit(),
             options=dict(settings.given),
@@ -130,8 +116,7 @@ class Recorder:
         first = journal.held.manifest
         self._started = replace(self._started, created=first.created, command=first.command)
         for entry in journal.held.entries:
-            record = Record(entry.result, entry.scope)
-            self._records[record.result.identity] = record
+            self._records[entry.result.identity] = Record(entry.result, entry.scope)
 
     def add(self, sent: Mapping[str, Any]) -> Record:
         """Take a record in; it is on the disk when this returns.
@@ -176,33 +161,16 @@ class Recorder:
         if self._journal is not None:
             self._journal.close()
 
-    def update_baselines(self) -> list[Change]:
-        """Store what was measured as the new baselines: see `store_baselines`."""
-        manifest = self.manifest()
-        return store_baselines(self.groups(), Provenance.of(manifest), self.settings.baselines)
-
     def groups(self) -> tuple[Group, ...]:
         """Return the results by study and model."""
         scopes = {record.scope.study_and_model: record.scope for record in self._records.values()}
         return groups_of(scopes.values(), self.results, METRICS)
 
 
-def _command_line() -> str:
-    program = Path(sys.argv[0]).name
-    # As `python -m pytest` has it.
-    return shlex.join(["pytest" if program == "__main__.py" else program, *sys.argv[1:]])
-
-
 def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path) -> list[Change]:
     """Store what was measured as the new baselines; whatever it does not mention stays.
 
-    Args:
-        groups: The results; skipped and broken ones are left out.
-        provenance: Where they come from.
-        root: Folder of the baselines.
-
-    Returns:
-        What changed.
+    Skipped and broken results are left out. Returns what changed.
 
     Raises:
         BaselineError: A baseline file is corrupt or cannot be written.

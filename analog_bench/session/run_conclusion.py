@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from analog_bench.errors import BenchError
 from analog_bench.records import Identity
 from analog_bench.session.publish import publish
-from analog_bench.session.recorder import Recorder
+from analog_bench.session.recorder import Recorder, store_baselines
 from analog_bench.session.settings import Settings
-from analog_bench.store.baseline import Change
+from analog_bench.store.baseline import Change, Provenance
 
 if TYPE_CHECKING:
     from analog_bench.gate.judge import Judgement
@@ -72,7 +72,9 @@ def conclude(recorder: Recorder) -> Conclusion:
             # Against the baselines as they are before any update.
             judgement = judge_groups(recorder.groups(), StoredBaselines(settings.baselines))
         if settings.update_baselines:
-            changes = tuple(recorder.update_baselines())
+            provenance = Provenance.of(recorder.manifest())
+            stored = store_baselines(recorder.groups(), provenance, settings.baselines)
+            changes = tuple(stored)
     except BenchError as error:
         problem = str(error)
     return Conclusion(judgement, changes, publish(recorder, judgement), problem)

@@ -19,24 +19,15 @@ class Settings:
 
     Attributes:
         choice: What to measure in place of the studies' own.
-        budget: Name of the budget.
         chips: Chips a case; None for the budget's number.
         examples: Examples; None for the budget's number, 0 for all.
-        data: Source of the examples.
-        zoo: Source of the weights.
         hwa: Folder of HWA weights, with one folder a model; None for those that come along.
         lock: The file that pins hub downloads.
-        device: Where torch computes.
-        seed: The run's seed.
         replay: Whether clean activations are kept between cases.
-        per_example: Whether results keep every example's score.
         json: Where results go; None for a new file.
-        baselines: Folder of baselines.
         data_folder: The user's folder of real data.
         gate: What becomes of a case that regressed from its baseline.
         requirements: What is demanded instead.
-        update_baselines: Whether to store what was measured.
-        report: Whether to write an HTML report beside the results.
         resume: Whether to continue the interrupted run that writes to `json`, or the newest one.
         given: The options as they were given, for the run's manifest.
     """

@@ -61,10 +61,7 @@ class AihwkitEngine(Simulator):
         return str(working_pair(versions()["python"] or "3.12"))
 
     def cost(self, noise: Noise, hardware: str) -> Cost:
-        """Return what was measured on two cores (docs/method.md).
-
-        It is more where converters, or noise at every read, are computed, too.
-        """
+        """Return what was measured on two cores (docs/method.md): more with converters or noise."""
         return self._reads if isinstance(noise, _READING) or hardware != IDEAL else self._devices
 
     def build(

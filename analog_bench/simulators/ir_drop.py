@@ -32,13 +32,7 @@ _TINY = 1e-12
 
 
 class Wire(NamedTuple):
-    """What the current passes on its way.
-
-    Attributes:
-        resistance_ohm: From one cell to the next.
-        segments: Stretches into which a column is lumped.
-        v_read: Voltage that the converter holds the column at, in V.
-    """
+    """A column's wire: ohms between cells, lumped segments, and the converter's voltage in V."""
 
     resistance_ohm: float
     segments: int
@@ -46,14 +40,10 @@ class Wire(NamedTuple):
 
 
 def pulse_lengths(x: Tensor, t_max: float, steps: int, *, trapezoidal: bool) -> Tensor:
-    """Integrate sign(x) [|x| > t] over time, for inputs between -1 and 1.
+    """Integrate sign(x) [|x| > t] over time, in time slices, for inputs between -1 and 1.
 
-    Args:
-        x: Inputs.
-        t_max: End of the pulse.
-        steps: Time slices, the unit of what is returned.
-        trapezoidal: Whether by the trapezoidal rule over the slices with the first repeated, which
-            counts half a slice too much for every pulse, or by their sum, which is exact.
+    The trapezoidal rule over the slices, the first repeated, counts half a slice too much for every
+    pulse; their sum is exact.
     """
     times = torch.linspace(0.0, t_max, steps, device=x.device, dtype=x.dtype)
     on = torch.searchsorted(times, x.abs().contiguous()).to(x.dtype)
@@ -65,16 +55,10 @@ def pulse_lengths(x: Tensor, t_max: float, steps: int, *, trapezoidal: bool) -> 
 def column_currents(
     g_plus: Tensor, g_minus: Tensor, wire: Wire, steps: int
 ) -> tuple[Tensor, Tensor]:
-    """Return the matrix and offset that turn pulse lengths into charges.
+    """Return A (rows, columns) and b (columns,) so that charge = h @ A + b.
 
-    Args:
-        g_plus: Conductances in µS, shape (rows, columns); the last row is nearest the converter.
-        g_minus: Those of the other devices of the pairs.
-        wire: The column's wire. `rows` must be a multiple of its segments.
-        steps: Time slices.
-
-    Returns:
-        A of shape (rows, columns) and b of shape (columns,), so that charge = h @ A + b.
+    Conductances are in µS, shape (rows, columns); the last row is nearest the converter, and the
+    number of rows must be a multiple of the wire's segments.
     """
     rows, columns = g_plus.shape
     per_segment = rows // wire.segments

@@ -24,8 +24,8 @@ _MAX_INPUTS = 512
 class Lightning(Simulator):
     """`TorchInferenceRPUConfig` of AIHWKIT-Lightning.
 
-    Inputs are scaled by the largest magnitude of each vector, and outputs by the largest weight of
-    each output column, as on aihwkit's ideal hardware; tiles take at most 512 inputs.
+    Inputs are scaled by the largest magnitude of each vector, outputs by the largest weight of each
+    output column, as on aihwkit's ideal hardware; tiles take at most 512 inputs.
     """
 
     name, label, package = "lightning", "lightning tile", "aihwkit-lightning"

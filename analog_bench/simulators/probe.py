@@ -17,12 +17,9 @@ from analog_bench.simulators.versions import versions
 class Environment:
     """What results may depend on.
 
-    Attributes:
-        versions: Version of `python`, `torch`, `aihwkit`, `transformers`, `datasets`; None where
-            not installed.
-        devices: `cpu`, and the names of the GPUs.
-        threads: Threads that torch computes with.
-        tiles: Status of each simulator, by name; not of optional ones that are not installed.
+    `versions` are those of `python`, `torch`, `aihwkit`, `transformers` and `datasets`, None where
+    not installed; `threads` are torch's; `tiles` leaves out optional simulators that are not
+    installed.
     """
 
     versions: dict[str, str | None]

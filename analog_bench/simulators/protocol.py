@@ -20,12 +20,7 @@ from analog_bench.simulators.versions import versions
 
 @dataclass(frozen=True)
 class TileStatus:
-    """Whether a simulator works here.
-
-    Attributes:
-        usable: Whether it does.
-        reason: Why not, in one line; empty where it does.
-    """
+    """Whether a simulator works here; if not, `reason` says why in one line."""
 
     usable: bool
     reason: str
@@ -34,9 +29,7 @@ class TileStatus:
 class Cost(NamedTuple):
     """What tiles cost, relative to a clean pass through the same layers.
 
-    Attributes:
-        passes: A pass through the tiles, in clean passes.
-        programming: Programming and drift, in tokens of clean passes.
+    `passes` are those a read takes; `programming` includes drift, in tokens of clean passes.
     """
 
     passes: float
@@ -44,13 +37,10 @@ class Cost(NamedTuple):
 
 
 class Simulator(TileSimulator, Protocol):
-    """A simulator: build, program, drift, read (`analog.tiles.Tiles`); what it has and costs.
+    """A simulator: build, program, drift, read (`analog.tiles.Tiles`); what it supports and costs.
 
-    Attributes:
-        name: What `--tile` and results call it.
-        noises: The noise families it has; `Ideal` is always one.
-        package: The distribution that must be installed; empty where there is none.
-        optional: Whether reports of the environment leave it out where it is not installed.
+    `noises` always holds `Ideal`. `package` is the distribution that must be installed, if any; an
+    `optional` one is left out of reports of the environment where it is not installed.
     """
 
     name: str
@@ -66,25 +56,21 @@ class Simulator(TileSimulator, Protocol):
         return self.package
 
     def cost(self, noise: Noise, hardware: str) -> Cost:
-        """Return what a noise on this hardware costs, about; forecasts use it, results do not."""
+        """Estimate what a noise on this hardware costs, for forecasts."""
         return Cost(passes=2.0, programming=1e4)
 
     @property
     def installed(self) -> bool:
-        """Whether its package is there."""
+        """Whether its package is installed."""
         return not self.package or versions(self.package)[self.package] is not None
 
     @functools.cached_property
     def status(self) -> TileStatus:
-        """Whether it works here: tried once, on a small layer. What goes wrong is a reason."""
+        """Whether it works here: tried once, on a small layer."""
         return _tried(self)
 
     def require(self) -> None:
-        """Insist that it works here.
-
-        Raises:
-            TileUnavailable: It does not; the text says why, and what would.
-        """
+        """Raise `TileUnavailable`, with the reason and a remedy, where it does not work."""
         if not self.status.usable:
             raise TileUnavailable(self.status.reason)
 

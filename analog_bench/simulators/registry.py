@@ -31,11 +31,7 @@ def register(simulator: Simulator) -> None:
 
 
 def find_simulator(name: str) -> Simulator:
-    """Return a simulator by name.
-
-    Raises:
-        UsageError: There is none of that name.
-    """
+    """Return a simulator by name; `UsageError` where there is none."""
     if name not in _SIMULATORS:
         raise UsageError(f"no tile {name!r}; {did_you_mean(name, _SIMULATORS)}")
     return _SIMULATORS[name]
@@ -47,7 +43,7 @@ def presets() -> Mapping[str, Simulator]:
 
 
 def label_of(tile: str) -> str:
-    """Return what the simulator of a result is called: `C++ tile`; its name where it is unknown."""
+    """Return the label of a result's simulator: `C++ tile`; its name where it is unknown."""
     return _SIMULATORS[tile].label if tile in _SIMULATORS else tile
 
 
@@ -62,12 +58,11 @@ def why_unpaired(tile: str) -> str:
 
 
 def check_case(noise: Noise, drift_s: float, tile: str, hardware: str) -> None:
-    """Refuse what cannot be measured.
+    """Refuse what cannot be measured, with a `UsageError`.
 
-    Raises:
-        UsageError: Hardware named for a noise that needs no tile; a family that the simulator
-            lacks; an unknown preset, or one of another simulator; two presets at once; a drift time
-            that the noise has no model for (`analog.rules.check_drift`).
+    That is: hardware named for a noise that needs no tile; a family that the simulator lacks; an
+    unknown preset, or one of another simulator; two presets at once; a drift time that the noise
+    has no model for (`analog.rules.check_drift`).
     """
     family = family_of(noise)
     if family.WHERE == "tile":

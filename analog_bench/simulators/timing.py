@@ -1,9 +1,8 @@
 """Times small pieces of work, one turn a line of input: `python -m analog_bench.simulators.timing`.
 
-Whoever compares two installations starts one such process in each and lets them take turns, so
-that what else the machine does falls on both alike. Once all is warm it prints one line of JSON,
-the work that it cannot do: name to reason. Then every line read is answered with one line of JSON:
-name of the work to seconds.
+To compare two installations, start one such process in each and let them take turns, so that the
+machine's other load falls on both alike. Once warm it prints one line of JSON, the work it cannot
+do: name to reason. Every line read is then answered with one line of JSON: name to seconds.
 """
 
 from __future__ import annotations
@@ -30,10 +29,7 @@ Piece = Callable[[], object]
 
 
 def work(stack: ExitStack) -> tuple[dict[str, Piece], dict[str, str]]:
-    """Return the work that this installation can do, each done once, and reasons for the rest.
-
-    The chips are kept until `stack` is closed.
-    """
+    """Return the work this installation can do, each done once, and reasons for the rest."""
     weight, x = numbers(_WIDTH, _WIDTH), numbers(_VECTORS, _WIDTH)
     digital = nn.Linear(_WIDTH, _WIDTH, bias=False)
     can: dict[str, Piece] = {"digital product": lambda: digital(x)}
@@ -55,7 +51,6 @@ def work(stack: ExitStack) -> tuple[dict[str, Piece], dict[str, str]]:
 def _of_tile(
     tile: str, weight: Tensor, x: Tensor, stack: ExitStack
 ) -> dict[str, Callable[[], Piece]]:
-    """Return what prepares each piece of work on a tile engine."""
 
     def reading(noise: Noise, input_range: float | None = None) -> Piece:
         model, chip = stack.enter_context(on_chip(weight, noise, tile, input_range=input_range))
@@ -81,14 +76,14 @@ def _of_tile(
 
 
 def _standard(tile: str) -> str:
-    """Return the preset of a tile engine that has input ranges, as real hardware has."""
+    """Return an engine's preset with input ranges, as real hardware has."""
     return next(name for name, has_ranges in find_simulator(tile).presets.items() if has_ranges)
 
 
 def shortest(piece: Piece) -> float:
     """Return the seconds of the shortest of a few tries.
 
-    Other processes, and caches that they have filled, only ever make a try longer.
+    Other processes, and the caches they fill, only ever make a try longer.
     """
 
     def seconds() -> float:

@@ -56,22 +56,22 @@ class TrainableTiles:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """How the names of the parameters of everything on tiles begin."""
+        """Prefixes of the names of all parameters on tiles."""
         return tuple(f"{place.path}." for place, _ in self._layers)
 
     @property
     def ranges(self) -> dict[str, tuple[float, ...]]:
-        """Public layer name to the input range of each of its tiles, where there are any."""
+        """Input ranges of each layer's tiles by public name, where there are any."""
         found = {place.name: training.read_ranges(analog) for place, analog in self._layers}
         return {name: values for name, values in found.items() if values}
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """Public layer name to the weight of the digital layer, shape (outputs, inputs)."""
+        """Weights of the digital layers, (outputs, inputs), by public name."""
         return {place.name: _linear(place).weight.detach() for place, _ in self._layers}
 
     def state(self) -> dict[str, Tensor]:
-        """Return every tensor that training changes on the tiles, by name; not copies."""
+        """Return all tensors that training changes on the tiles, by name; not copies."""
         return {
             f"{place.path}/{name}": tensor
             for place, analog in self._layers
@@ -91,7 +91,7 @@ class TrainableTiles:
         training.write_weights(self._of(name), weight)
 
     def gradient(self, name: str) -> Tensor:
-        """Return the gradient by a layer's weight, and forget it; on the torch tile only."""
+        """Return and clear the gradient by a layer's weight; on the torch tile only."""
         layer = self._of(name)
         found = training.weight_gradient(layer)
         for parameter in training.tile_parameters(layer).weights:
@@ -100,10 +100,9 @@ class TrainableTiles:
 
     @contextmanager
     def digital(self) -> Iterator[dict[str, tuple[float, ...]]]:
-        """Put the digital layers back, with what the tiles have learned, for as long as it lasts.
+        """Put the digital layers back, with what the tiles have learned; yield `ranges`.
 
-        Frozen weights are not read back: they are the digital layers' own, to the bit. Yields
-        `ranges`.
+        Frozen weights are not read back: they are the digital layers' own, to the bit.
         """
         with torch.no_grad():
             for place, analog in self._layers:
@@ -148,16 +147,18 @@ def trainable_tiles(
 ) -> Iterator[TrainableTiles]:
     """Put layers of a digital model on tiles that learn, and the digital ones back on leaving.
 
+    The model is prepared and in evaluation mode: only the tiles are in training mode, so nothing
+    else is noisy. What is not on tiles stays as it is; a digital adapter beside a layer moves with
+    it.
+
     Args:
-        model: The digital model, prepared, in evaluation mode: only the tiles are in training mode,
-            so that nothing but them is noisy. What is not on tiles stays as it is, whether it
-            learns or not. A digital adapter beside a layer goes along.
-        layers: The layers, by public name or module path.
-        config: `training_config`'s.
-        input_ranges: The first input ranges by public layer name, where the configuration has them.
+        model: The digital model.
+        layers: Public names or module paths.
+        config: From `training_config`.
+        input_ranges: The first input ranges by public name, where the configuration has them.
         seed: Seed of what aihwkit draws while it builds layers.
-        learns_weights: Whether the weights on the tiles learn; else they are neither changed nor
-            clipped, and only input ranges (and adapters) learn.
+        learns_weights: If not, the weights on the tiles are neither changed nor clipped, and only
+            input ranges (and adapters) learn.
 
     Raises:
         UsageError: A layer that does not exist, or with another number of tiles than ranges.

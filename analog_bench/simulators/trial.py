@@ -18,14 +18,9 @@ _CPU = torch.device("cpu")
 
 
 def try_out(simulator: TileSimulator, *, drifts: bool) -> str:
-    """Build, program, drift and read a small layer.
+    """Build, program, drift and read a small layer: with `Pcm` if it `drifts`, else `Ideal`.
 
-    Args:
-        simulator: The simulator; what it raises comes through.
-        drifts: Whether it has `Pcm`, which is tried then; else it is `Ideal`.
-
-    Returns:
-        What is wrong with the numbers; empty where they are right.
+    Returns what is wrong with the numbers; empty where they are right.
     """
     noise = Pcm(prog=0.0, read=0.0, compensate=False) if drifts else Ideal()
     with seeded(0, _CPU), torch.no_grad():
@@ -48,10 +43,9 @@ def try_out(simulator: TileSimulator, *, drifts: bool) -> str:
 
 
 def spelt(problem: BaseException) -> str:
-    """Return an exception's text in one line, and the line of this folder to mend.
+    """Return an exception's text in one line, and the line here that met an unknown interface.
 
-    That is the one that met an interface it does not know. An extension that does not load says
-    nothing of our lines, and is not of our making.
+    An extension that does not load says nothing of our lines, and is not of our making.
     """
     text = " ".join(str(problem).split()) or type(problem).__name__
     text = text if len(text) <= 160 else f"{text[:157]}..."

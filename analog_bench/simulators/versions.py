@@ -19,15 +19,7 @@ PACKAGES = ("torch", "aihwkit", "transformers", "datasets")
 
 @dataclass(frozen=True)
 class Pair:
-    """A combination that was built and measured.
-
-    Attributes:
-        aihwkit: Version of aihwkit (the wheel on PyPI).
-        python: Version of Python, such as `3.11`.
-        torch: Version of torch.
-        torch_tile: Whether the torch tile works.
-        cpp_tile: Whether the C++ tile works.
-    """
+    """A combination that was built and measured; aihwkit is the wheel on PyPI."""
 
     aihwkit: str
     python: str
@@ -63,9 +55,9 @@ WHEELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def versions(*others: str) -> dict[str, str | None]:
-    """Return the version of `python`, of `PACKAGES` and of other distributions.
+    """Return the versions of `python`, of `PACKAGES` and of other distributions, without imports.
 
-    It is None where a package is not installed; empty names are left out. Nothing is imported.
+    None where a package is not installed; empty names are left out.
     """
     found: dict[str, str | None] = {"python": platform.python_version()}
     for package in filter(None, (*PACKAGES, *others)):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analog_bench.gate.bootstrap import small_sample_level, trajectory_band
-from analog_bench.gate.interval import mean_interval
+from analog_bench.gate.significance import mean_interval
 
 SCORES = st.floats(-1000, 1000).map(lambda score: round(score, 2))
 SEVERAL = st.lists(SCORES, min_size=2, max_size=12)

@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analog_bench.gate.interval import Interval, mean_interval
-from analog_bench.gate.significance import interval_of, welch_effect
+from analog_bench.gate.significance import Interval, interval_of, mean_interval, welch_effect
 
 SCORES = st.floats(-1000, 1000).map(lambda score: round(score, 2))
 SEVERAL = st.lists(SCORES, min_size=2, max_size=12)

@@ -4,7 +4,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from analog_bench.gate.interval import Interval, mean_interval
 from analog_bench.gate.robustness import (
     DAY_S,
     MONTH_S,
@@ -14,6 +13,7 @@ from analog_bench.gate.robustness import (
     one_day_score,
     robustness_of,
 )
+from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Metric, Result
 
 F1 = Metric("f1", "points", True, 1.0)

@@ -5,9 +5,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from scipy.stats import ttest_rel
 
-from analog_bench.gate.digital import judge_digital
-from analog_bench.gate.pairing import pair_chips, same_fingerprint
-from analog_bench.gate.verdict import judge, judge_family, needs_confirmation
+from analog_bench.gate.chip_change import pair_chips, same_fingerprint
+from analog_bench.gate.verdict import judge, judge_digital, judge_family, needs_confirmation
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Metric, Result
 from analog_bench.store.baseline import (
     CaseBaseline,
@@ -91,18 +90,18 @@ def test_without_pairs_the_means_are_compared():
 def test_what_unpairs():
     prints = [(0.5, 1.0), (0.6, 1.0), (0.7, 1.0)]
     base = result(OLD[:3], fingerprints=prints)
-    assert pair_chips(base, entry(base)).chips == (0, 1, 2)
+    assert pair_chips(base, entry(base))[0] == (0, 1, 2)
     close = result(OLD[:3], fingerprints=[(0.5 * (1 + 9e-6), 1.0), *prints[1:]])
-    assert pair_chips(close, entry(base)).chips == (0, 1, 2)
+    assert pair_chips(close, entry(base))[0] == (0, 1, 2)
     other = result(OLD[:3], fingerprints=[prints[0], (0.6 * (1 + 2e-5), 1.0), prints[2]])
-    assert pair_chips(other, entry(base)).reason == "chip 1 was programmed differently"
-    assert pair_chips(result(OLD[:2]), entry(base)).reason == "chip 0 was programmed differently"
+    assert pair_chips(other, entry(base))[1] == "chip 1 was programmed differently"
+    assert pair_chips(result(OLD[:2]), entry(base))[1] == "chip 0 was programmed differently"
     clock = replace(base, tile="cpp")
-    assert "clock" in pair_chips(clock, entry(clock)).reason
+    assert "clock" in pair_chips(clock, entry(clock))[1]
     fewer = replace(base, chips=base.chips[1:])
-    assert pair_chips(fewer, entry(base)).chips == (1, 2)
+    assert pair_chips(fewer, entry(base))[0] == (1, 2)
     moved = replace(base, chips=(replace(base.chips[0], chip=9), *base.chips[1:]))
-    assert pair_chips(moved, entry(base)).reason == "other chips were measured"
+    assert pair_chips(moved, entry(base))[1] == "other chips were measured"
 
 
 def test_small_numbers_of_a_fingerprint_survive_storing():
@@ -302,7 +301,8 @@ DIGITAL = DigitalEntry("p1", "w1", 200, {"f1": 70.0, "cross_entropy": 3.3}, WHEN
 
 
 def digital(score, metric=F1, entry=DIGITAL, protocol="p1", weights="w1"):
-    return judge_digital({metric.name: score}, entry, metric, protocol=protocol, weights=weights)
+    new = replace(result(OLD), digital={metric.name: score}, protocol=protocol, weights=weights)
+    return judge_digital(new, entry, metric)
 
 
 @pytest.mark.parametrize(
@@ -333,4 +333,4 @@ def test_digital_outcomes_without_a_comparison():
     assert digital(70.0, protocol="p2").kind == "stale"
     assert digital(70.0, weights="w2").kind == "stale"
     assert digital(70.0, entry=replace(DIGITAL, scores={})).kind == "new"
-    assert judge_digital({}, DIGITAL, F1, protocol="p1", weights="w1").kind == "broken"
+    assert judge_digital(replace(result(OLD), digital={}), DIGITAL, F1).kind == "broken"

@@ -2,8 +2,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from analog_bench.gate.digital import judge_digital
-from analog_bench.gate.verdict import Verdict, judge
+from analog_bench.gate.verdict import Verdict, judge, judge_digital
 from analog_bench.report.run_summary import digital_line, run_summary
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 
@@ -100,10 +99,11 @@ def test_a_run_of_nothing():
     assert summary_of([]) == "0 cases: nothing was measured"
 
 
-def test_digital_line(metrics):
+def test_digital_line(bert, metrics):
     scores = {"f1": 71.2, "em": 60.5}
     entry = DigitalEntry("p", "w", 200, {"f1": 72.0}, WHEN)
-    verdicts = {m.name: judge_digital(scores, entry, m, protocol="p", weights="w") for m in metrics}
+    result = replace(bert[0], digital=scores, protocol="p", weights="w")
+    verdicts = {m.name: judge_digital(result, entry, m) for m in metrics}
     line = line_of("bert", scores, verdicts, metrics)
     assert line == "bert digital: F1 71.20 (stored 72.00, regressed) · EM 60.50 (new)"
     assert line_of("bert", scores, {}, metrics[:1]) == "bert digital: F1 71.20"

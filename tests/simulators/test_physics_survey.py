@@ -162,7 +162,7 @@ def test_what_a_release_cannot_do_is_a_reason_and_no_crash(monkeypatch):
 
 
 def test_numbers_that_are_none_are_reasons(monkeypatch):
-    @experiment("pcm", "nothing", "a formula", tiles=("torch",))
+    @experiment("pcm", {"nothing": "a formula"}, tiles=("torch",))
     def nothing(tile):
         yield Finding("g = 0.3", float("nan"), 1.0, 0.1)
 

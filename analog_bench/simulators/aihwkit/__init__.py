@@ -1,21 +1,11 @@
-"""aihwkit, behind one door: nothing else in this project imports it.
-
-A change of aihwkit's interface therefore shows up in this folder.
-"""
+"""The only package that imports aihwkit: a change of its interface shows up in this folder."""
 
 from __future__ import annotations
 
-from aihwkit.inference import (
-    GlobalDriftCompensation,
-    PCMLikeNoiseModel,
-    ReRamWan2022NoiseModel,
-)
+from aihwkit.inference import GlobalDriftCompensation, PCMLikeNoiseModel, ReRamWan2022NoiseModel
 from aihwkit.inference.noise.hermes import HermesNoiseModel
 from aihwkit.inference.noise.reram import ReRamCMONoiseModel
-from aihwkit.simulator.parameters.enums import (
-    NoiseManagementType,
-    WeightNoiseType,
-)
+from aihwkit.simulator.parameters.enums import NoiseManagementType, WeightNoiseType
 
 from analog_bench.simulators.aihwkit.config import (
     base_config,
@@ -28,11 +18,7 @@ from analog_bench.simulators.aihwkit.config import (
 )
 from analog_bench.simulators.aihwkit.devices import Exact, StuckDevices
 from analog_bench.simulators.aihwkit.inventory import take_inventory
-from analog_bench.simulators.aihwkit.layer import (
-    AihwkitTiles,
-    build,
-    release,
-)
+from analog_bench.simulators.aihwkit.layer import AihwkitTiles, build, release
 from analog_bench.simulators.aihwkit.wires import (
     ClosedFormIrDrop,
     timed_ir_drop,

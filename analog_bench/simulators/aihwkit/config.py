@@ -40,13 +40,11 @@ def tile_of(config: Any) -> str:
 
 
 def base_config(tile: str, hardware: str) -> Any:
-    """Return the configuration that a handler modifies; a new one at every call.
+    """Return a new configuration for a handler to modify: a preset's, or `ideal`.
 
-    Args:
-        tile: The tile engine.
-        hardware: A preset's name, or `ideal`: perfect converters, weights mapped by output column
-            to a largest magnitude of 1, tiles of at most 512 x 512, bias in digital, devices that
-            neither scatter nor drift, no compensation, no input range.
+    Ideal hardware has perfect converters, weights mapped by output column to a largest magnitude of
+    1, tiles of at most 512 x 512, bias in digital, devices that neither scatter nor drift, no
+    compensation and no input range.
     """
     if hardware == TORCH_VARIANT:
         return torch_variant()
@@ -134,12 +132,10 @@ def as_class(config: Any, cls: type, forward: Any) -> Any:
 def converters(config: Any) -> Converters:
     """Return what the inputs and outputs of a tile go through."""
     io = config.forward
-    step = 0.0 if io.is_perfect else _level(io.inp_res, 1.0)
-    noise = (
-        0.0
-        if io.is_perfect
-        else math.hypot(io.out_noise, _level(io.out_res, io.out_bound) / 12**0.5)
-    )
+    step = noise = 0.0
+    if not io.is_perfect:
+        step = _level(io.inp_res, 1.0)
+        noise = math.hypot(io.out_noise, _level(io.out_res, io.out_bound) / 12**0.5)
     return Converters(config.mapping.max_input_size, step, noise)
 
 

@@ -22,13 +22,11 @@ _DEEPEST = 6
 
 @dataclass(frozen=True)
 class Inventory:
-    """What this aihwkit offers.
+    """What this aihwkit offers: sorted noise models, and presets by term.
 
-    Attributes:
-        noise_models: Names of its noise models for inference, sorted.
-        presets: Inference preset to term to spelt value: `forward.out_noise` to `0.04`. A part
-            that is an object has its class under its own name, and its plain attributes below it.
-        reasons: What could not be looked at, to why: `preset StandardHWATrainingPreset`.
+    `presets` maps a preset to spelt values: `forward.out_noise` to `0.04`. A part that is an object
+    has its class under its own name, and its plain attributes below it. `reasons` says what could
+    not be looked at, and why.
     """
 
     noise_models: tuple[str, ...]
@@ -78,7 +76,6 @@ def _terms(part: Any, at: str, depth: int = 0) -> Iterator[tuple[str, str]]:
 
 
 def _members(part: Any) -> dict[str, Any] | None:
-    """Return the parts of a part; None where it is a value."""
     if isinstance(part, (type, Enum)):
         return None
     if dataclasses.is_dataclass(part):

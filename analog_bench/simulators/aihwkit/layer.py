@@ -48,8 +48,7 @@ class AihwkitTiles:
 def build(linear: nn.Linear, config: Any, input_range: float | tuple[float, ...] | None) -> Any:
     """Map a layer onto tiles: an `AnalogLinear`, in eval mode, closed to training, not programmed.
 
-    Draws from torch's global generators (aihwkit initialises weights before it overwrites them).
-    See `set_input_ranges`.
+    Draws from torch's global generators: aihwkit initialises weights before it overwrites them.
     """
     layer = AnalogLinear.from_digital(linear, config).eval().requires_grad_(False)
     if has_input_range(config):
@@ -58,10 +57,10 @@ def build(linear: nn.Linear, config: Any, input_range: float | tuple[float, ...]
 
 
 def set_input_ranges(layer: Any, input_range: float | tuple[float, ...] | None) -> None:
-    """Set the static input range of each tile of a layer: one for all, or one for each.
+    """Set the static input range of each tile: one for all, or one for each.
 
     Raises:
-        UsageError: The layer has another number of tiles than there are input ranges.
+        UsageError: Another number of ranges than tiles.
     """
     tiles = list(layer.analog_tiles())
     ranges = input_range if isinstance(input_range, tuple) else (input_range,) * len(tiles)
@@ -75,7 +74,7 @@ def set_input_ranges(layer: Any, input_range: float | tuple[float, ...] | None) 
 
 
 def programmed(layer: Any) -> list[Tensor]:
-    """Return what was drawn at programming: weights in the units of the layer, and drift terms."""
+    """Return what programming drew: weights in the units of the layer, and drift terms."""
     terms = [
         term.reshape(-1).float()
         for tile in layer.analog_tiles()
@@ -86,10 +85,10 @@ def programmed(layer: Any) -> list[Tensor]:
 
 
 def release(layer: Any) -> None:
-    """Break the cycle that would keep a layer's tiles in memory.
+    """Break the cycle of tile and context that would keep a layer's tiles in memory.
 
-    A tile and its context hold each other. Python would find that only when it next looks through
-    everything it has, which beside large libraries is many chips, and gigabytes, later.
+    Python would find it only when it next looks through all objects: beside large libraries,
+    gigabytes of chips later.
     """
     for tile in layer.analog_tiles():
         tile.analog_ctx.analog_tile = None

@@ -1,10 +1,9 @@
-"""The noisy matrix product of a training step, with as few passes over its numbers as it takes.
+"""The noisy matrix product of a training step, in as few passes over memory as possible.
 
-aihwkit's torch tile computes a product in a dozen separate steps, each of which reads and writes
-all activations and keeps them for the backward pass. `StepProduct` does the same arithmetic in one
-differentiable function; a test compares both to the bit. (Releases of torch differ in whether a
-gradient passes at exactly a converter's bound; here it does.) Training only: chips that are
-measured run aihwkit's own code.
+aihwkit's torch tile takes a dozen separate steps, each of which reads, writes and keeps all
+activations for the backward pass. `StepProduct` does the same arithmetic in one differentiable
+function; a test compares both to the bit. (Releases of torch differ in whether a gradient passes at
+exactly a converter's bound; here it does.) Measured chips run aihwkit's own code.
 """
 
 from __future__ import annotations
@@ -41,7 +40,12 @@ class StepProduct(AnalogMVM):  # type: ignore[misc]
         **terms: Any,
     ) -> Tensor:
         """Return the noisy product, shape (..., outputs); see `AnalogMVM.matmul`."""
-        if trans or weight.ndim != 2 or not is_plain(io_pars) or _given(terms):
+        if (
+            trans
+            or weight.ndim != 2
+            or not is_plain(io_pars)
+            or any(value is not None for value in terms.values())
+        ):
             slow: Tensor = super().matmul(weight, input_, io_pars, trans, is_test, **terms)
             return slow
         product: Any = _Product  # `apply` is untyped
@@ -68,17 +72,17 @@ class Bfloat16Product(StepProduct):
 class StepTile(TorchSimulatorTile):  # type: ignore[misc]
     """aihwkit's torch tile with `StepProduct`."""
 
+    PRODUCT = StepProduct
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._analog_mvm = StepProduct
+        self._analog_mvm = self.PRODUCT
 
 
-class Bfloat16Tile(TorchSimulatorTile):  # type: ignore[misc]
+class Bfloat16Tile(StepTile):
     """aihwkit's torch tile with `Bfloat16Product`."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._analog_mvm = Bfloat16Product
+    PRODUCT = Bfloat16Product
 
 
 def is_plain(io: IOParameters) -> bool:
@@ -94,10 +98,6 @@ def is_plain(io: IOParameters) -> bool:
         and not (io.inp_sto_round or io.out_sto_round)
         and io.out_scale == 1.0
     )
-
-
-def _given(terms: dict[str, Any]) -> bool:
-    return any(value is not None for value in terms.values())
 
 
 class _Product(Function):

@@ -9,11 +9,7 @@ from typing import Any
 import torch
 from aihwkit.nn import AnalogLinear
 from aihwkit.optim import AnalogAdam, AnalogSGD
-from aihwkit.simulator.parameters.enums import (
-    WeightClipType,
-    WeightModifierType,
-    WeightRemapType,
-)
+from aihwkit.simulator.parameters.enums import WeightClipType, WeightModifierType, WeightRemapType
 from torch import Tensor, nn
 
 from analog_bench.simulators.aihwkit.config import base_config, has_input_range, tile_of
@@ -34,13 +30,11 @@ _SETTLED = 1e6
 
 @dataclass(frozen=True, eq=False)
 class TileParameters:
-    """The parameters of layers on tiles, by what they are.
+    """The parameters of layers on tiles: `digital` are biases and output scales.
 
-    Attributes:
-        weights: Weights in the tiles' normalised units, one tensor a tile; empty where frozen.
-        contexts: aihwkit's handles, by which its optimisers find the tiles to clip and remap.
-        ranges: Input ranges, shape (1,) a tile; empty where there are none.
-        digital: What stays digital: biases and output scales.
+    Weights are in the tiles' normalised units, one tensor a tile; empty where frozen. By the
+    contexts aihwkit's optimisers find the tiles to clip and remap. Input ranges have shape (1,) a
+    tile.
     """
 
     weights: tuple[nn.Parameter, ...]
@@ -64,8 +58,8 @@ def training_config(
         modifier: The noise on the weights at every step: a name of `_MODIFIERS`; None leaves the
             preset's own.
         modifier_std: Its strength, relative to a tile's largest weight.
-        clip_sigma: Weights are clipped at so many standard deviations of their tile after every
-            step (aihwkit's `LAYER_GAUSSIAN`); None leaves the preset's own clipping.
+        clip_sigma: Standard deviations of a tile at which weights are clipped after every step
+            (aihwkit's `LAYER_GAUSSIAN`); None leaves the preset's own clipping.
         bfloat16: Whether products are computed in bfloat16; the torch tile only.
     """
     config = base_config(TORCH, preset)
@@ -89,13 +83,10 @@ def frozen(config: Any) -> Any:
 
 
 def trainable(linear: nn.Linear, config: Any, ranges: float | tuple[float, ...] | None) -> Any:
-    """Map a layer onto tiles that learn, in training mode; an `AnalogLinear`.
+    """Map a layer onto tiles that learn: an `AnalogLinear` in training mode.
 
-    Draws from torch's global generators. Input ranges, where the configuration has them, are
-    learned from `ranges` on, and not taken from data.
-
-    Raises:
-        UsageError: The layer has another number of tiles than there are input ranges.
+    Draws from torch's global generators. Input ranges, where the configuration has them, start at
+    `ranges` and are not taken from data; another number of them than tiles is a `UsageError`.
     """
     layer = AnalogLinear.from_digital(linear, config).train()
     for tile in layer.analog_tiles():

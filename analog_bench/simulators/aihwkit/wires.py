@@ -40,12 +40,9 @@ class ClosedFormIrDrop(AnalogMVMIRDropT):  # type: ignore[misc]
 
 
 def timed_ir_drop(weight: Tensor, x: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """Compute a product with time-dependent IR drop twice: by aihwkit's class, in closed form.
+    """Compute a product with IR drop twice: by aihwkit's class, and in closed form.
 
-    Args:
-        weight: Weights between -1 and 1, shape (outputs, inputs).
-        x: Inputs between -1 and 1, shape (vectors, inputs).
-        scale: Scale of the drop.
+    Weights (outputs, inputs) and inputs (vectors, inputs) lie between -1 and 1.
     """
     io = IOParametersIRDropT(
         inp_res=1.0 / (2**8 - 2),

@@ -22,14 +22,9 @@ class Moments(NamedTuple):
 class HermesFit:
     """The fits of the HERMES chip for one or two devices a weight.
 
-    Attributes:
-        g_max: Largest conductance, µS.
-        t_0: Seconds from programming to the first read.
-        programming: Polynomial of the programming noise in g, µS.
-        drift_low: Slope, offset, least and largest value of the spread of drift exponents at low g.
-        drift_high: Polynomial of that spread in g above 0.3.
-        read_low: The same of the read noise's Q at low g.
-        read_high: Polynomial of Q in g above 0.16.
+    `g_max` is in µS, `t_0` the seconds from programming to the first read. The polynomials in g are
+    the programming noise in µS, the spread of drift exponents above g = 0.3, and the read noise's Q
+    above 0.16; below, slope and offset in ln g with the least and largest value.
     """
 
     g_max: float

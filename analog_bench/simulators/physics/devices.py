@@ -9,14 +9,7 @@ from torch import Tensor
 
 from analog_bench.noise import Hermes, Pcm, ReramCmo, ReramWan2022
 from analog_bench.simulators.physics import closed_form as form
-from analog_bench.simulators.physics.experiment import (
-    Finding,
-    exact,
-    experiment,
-    experiments,
-    mean,
-    spread,
-)
+from analog_bench.simulators.physics.experiment import Finding, exact, experiment, mean, spread
 from analog_bench.simulators.physics.specimen import (
     DAY_S,
     YEAR_S,
@@ -42,16 +35,16 @@ _CMO_LEVELS = (-0.5, 0.6)
 _CMO_SPAN = (form.CMO_G_MAX - form.CMO_G_MIN) / 2
 
 
-@experiments("pcm", {"programming noise": _PCM_SUM, "programmed mean": _PCM_SUM}, unit="µS")
-def _pcm_programming(tile: str) -> Iterator[tuple[str, Finding]]:
+@experiment("pcm", {"programming noise": _PCM_SUM, "programmed mean": _PCM_SUM}, unit="µS")
+def _pcm_programming(tile: str) -> Iterator[Finding]:
     programmed = weights(levels(_PCM_LEVELS), Pcm(read=0, drift=0), tile)
     for g, block in blocks(programmed, _PCM_LEVELS):
         expected, found = form.pair(g, form.PCM_PROGRAMMING, form.PCM_G_MAX), block * form.PCM_G_MAX
-        yield "programming noise", spread(f"g = {g:g}", found, expected.std)
-        yield "programmed mean", mean(f"g = {g:g}", found, *expected)
+        yield spread(f"g = {g:g}", found, expected.std, "programming noise")
+        yield mean(f"g = {g:g}", found, *expected, "programmed mean")
 
 
-@experiments(
+@experiment(
     "pcm",
     {
         "drift exponent": "mean of |N(μ, σ²)|, μ = -0.0155 ln g + 0.0244 in [0.049, 0.1] "
@@ -60,25 +53,23 @@ def _pcm_programming(tile: str) -> Iterator[tuple[str, Finding]]:
         f"[0.008, 0.045] ({form.PCM_SOURCE})",
     },
 )
-def _pcm_drift(tile: str) -> Iterator[tuple[str, Finding]]:
+def _pcm_drift(tile: str) -> Iterator[Finding]:
     noise = Pcm(prog=0, read=0, compensate=False)
     for seconds, spelt in ((DAY_S, "1 day"), _DECADE):
         drifted = weights(levels(_PCM_DRIFT_LEVELS), noise, tile, seconds)
         for g, block in blocks(drifted, _PCM_DRIFT_LEVELS):
-            found = exponents(block, g, seconds, form.PCM_T_0)
-            yield "drift exponent", mean(f"g = {g:g}, {spelt}", found, *form.pcm_drift(g))
+            found, expected = exponents(block, g, seconds, form.PCM_T_0), form.pcm_drift(g)
+            yield mean(f"g = {g:g}, {spelt}", found, *expected, "drift exponent")
             if seconds == DAY_S:
-                yield (
-                    "spread of drift exponents",
-                    spread(f"g = {g:g}", found, form.pcm_drift(g).std),
-                )
+                yield spread(f"g = {g:g}", found, expected.std, "spread of drift exponents")
 
 
 @experiment(
     "pcm",
-    "read noise",
-    "Q √ln((t + t0 + tr) / 2tr) of g, Q = 0.0088 / g^0.65 up to 0.2, t0 = 20 s, tr = 250 ns "
-    f"({form.PCM_SOURCE})",
+    {
+        "read noise": "Q √ln((t + t0 + tr) / 2tr) of g, Q = 0.0088 / g^0.65 up to 0.2, t0 = 20 s, "
+        f"tr = 250 ns ({form.PCM_SOURCE})"
+    },
 )
 def _pcm_read(tile: str) -> Iterator[Finding]:
     noise = Pcm(prog=0, drift=0, compensate=False)
@@ -88,7 +79,7 @@ def _pcm_read(tile: str) -> Iterator[Finding]:
             yield spread(f"g = {g:g}, {spelt}", block / g, form.pcm_read(g, seconds))
 
 
-@experiment("pcm", "drift compensation", "the mean magnitude of the weights is that before drift")
+@experiment("pcm", {"drift compensation": "the mean magnitude of the weights is that before drift"})
 def _pcm_compensation(tile: str) -> Iterator[Finding]:
     weight = levels((0.3,))
     for seconds, spelt in ((3600.0, "1 hour"), (YEAR_S, "1 year")):
@@ -102,9 +93,10 @@ def _hermes_where(g: float, devices: int) -> str:
 
 @experiment(
     "hermes",
-    "programming noise",
-    "a polynomial of order 3 in g, two devices or two pairs a weight, each clamped at 0 "
-    f"({form.HERMES_SOURCE})",
+    {
+        "programming noise": "a polynomial of order 3 in g, two devices or two pairs a weight, "
+        f"each clamped at 0 ({form.HERMES_SOURCE})"
+    },
     unit="µS",
     tiles=(TORCH,),
 )
@@ -116,7 +108,7 @@ def _hermes_programming(tile: str) -> Iterator[Finding]:
             yield spread(_hermes_where(g, devices), block * fit.g_max, expected)
 
 
-@experiments(
+@experiment(
     "hermes",
     {
         "drift exponent": f"mean of |N(μ(g), σ(g)²)| ({form.HERMES_SOURCE})",
@@ -124,21 +116,20 @@ def _hermes_programming(tile: str) -> Iterator[Finding]:
     },
     tiles=(TORCH,),
 )
-def _hermes_drift(tile: str) -> Iterator[tuple[str, Finding]]:
+def _hermes_drift(tile: str) -> Iterator[Finding]:
     for devices, fit in form.HERMES.items():
         noise = Hermes(prog=0, read=0, devices=devices, compensate=False)
         drifted = weights(levels(_HERMES_DRIFT_LEVELS), noise, tile, DAY_S)
         for g, block in blocks(drifted, _HERMES_DRIFT_LEVELS):
             found, expected = exponents(block, g, DAY_S, fit.t_0), form.hermes_drift(g, devices)
             where = f"{_hermes_where(g, devices)}, 1 day"
-            yield "drift exponent", mean(where, found, *expected)
-            yield "spread of drift exponents", spread(where, found, expected.std)
+            yield mean(where, found, *expected, "drift exponent")
+            yield spread(where, found, expected.std, "spread of drift exponents")
 
 
 @experiment(
     "hermes",
-    "read noise",
-    f"Q(g) √ln((t + t0 + tr) / 2tr) of g, tr = 512 ns ({form.HERMES_SOURCE})",
+    {"read noise": f"Q(g) √ln((t + t0 + tr) / 2tr) of g, tr = 512 ns ({form.HERMES_SOURCE})"},
     tiles=(TORCH,),
 )
 def _hermes_read(tile: str) -> Iterator[Finding]:
@@ -152,9 +143,10 @@ def _hermes_read(tile: str) -> Iterator[Finding]:
 
 @experiment(
     "reram_wan2022",
-    "deviation from target",
-    "half of a polynomial of order 4 in g for each time, two devices a weight, each clamped at 0 "
-    f"({form.WAN_SOURCE})",
+    {
+        "deviation from target": "half of a polynomial of order 4 in g for each time, two devices "
+        f"a weight, each clamped at 0 ({form.WAN_SOURCE})"
+    },
     unit="µS",
     tiles=(TORCH,),
 )
@@ -181,8 +173,7 @@ def _cmo_errors(
 
 @experiment(
     "reram_cmo",
-    "programming noise",
-    f"a + b G for each acceptance range ({form.CMO_SOURCE})",
+    {"programming noise": f"a + b G for each acceptance range ({form.CMO_SOURCE})"},
     unit="µS",
     tiles=(TORCH,),
 )
@@ -194,7 +185,7 @@ def _cmo_programming(tile: str) -> Iterator[Finding]:
             yield spread(where, error, offset + slope * conductance)
 
 
-@experiments(
+@experiment(
     "reram_cmo",
     {
         "relaxation": f"-0.0890 ln t ({form.CMO_SOURCE})",
@@ -203,21 +194,20 @@ def _cmo_programming(tile: str) -> Iterator[Finding]:
     unit="µS",
     tiles=(TORCH,),
 )
-def _cmo_relaxation(tile: str) -> Iterator[tuple[str, Finding]]:
+def _cmo_relaxation(tile: str) -> Iterator[Finding]:
     slope, offset = form.CMO_SPREAD
     for seconds, spelt in ((60.0, "1 min"), (30 * DAY_S, "30 d")):
         log_t = math.log(seconds)
         std = slope * log_t + offset
         for conductance, error in _cmo_errors(ReramCmo(prog=0, read=0), tile, seconds):
             where = f"{conductance:.1f} µS, {spelt}"
-            yield "relaxation", mean(where, error, -form.CMO_RELAXATION * log_t, std)
-            yield "spread of relaxation", spread(where, error, std)
+            yield mean(where, error, -form.CMO_RELAXATION * log_t, std, "relaxation")
+            yield spread(where, error, std, "spread of relaxation")
 
 
 @experiment(
     "reram_cmo",
-    "read noise",
-    f"0.02773 log10(G) √ln((t + tr) / 2tr), tr = 1 µs ({form.CMO_SOURCE})",
+    {"read noise": f"0.02773 log10(G) √ln((t + tr) / 2tr), tr = 1 µs ({form.CMO_SOURCE})"},
     unit="µS",
     tiles=(TORCH,),
 )

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from analog_bench.analog.draws import seeded, summaries
 from analog_bench.noise import (
@@ -26,22 +25,15 @@ from analog_bench.noise import (
 )
 from analog_bench.simulators.physics import devices, periphery
 from analog_bench.simulators.physics.experiment import Experiment
-from analog_bench.simulators.physics.specimen import (
-    DAY_S,
-    SEED,
-    numbers,
-    on_chip,
-    product,
-    weights,
-)
-from analog_bench.simulators.physics.survey import CONVERTED, ROUNDING, Check, Fact, Kind, Survey
+from analog_bench.simulators.physics.specimen import DAY_S, SEED, numbers, on_chip, product, weights
+from analog_bench.simulators.physics.survey import CONVERTED, ROUNDING, Fact, Kind, Survey
 from analog_bench.simulators.probe import probe
 from analog_bench.simulators.registry import NO_TILE, find_simulator
 from analog_bench.simulators.trial import reason_of
 from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT
 
 EXPERIMENTS: tuple[Experiment, ...] = (*devices.EXPERIMENTS, *periphery.EXPERIMENTS)
-_OUTPUTS, _INPUTS, _VECTORS = 60, 80, 40
+_WEIGHT, _X = numbers(60, 80), numbers(40, 80).flip(0)
 _DEVICES: tuple[Noise, ...] = (Pcm(), Hermes(), ReramWan2022(), ReramCmo())
 _Compute = Callable[[Noise, str], tuple[float, ...]]
 
@@ -49,13 +41,9 @@ _Compute = Callable[[Noise, str], tuple[float, ...]]
 def examine(*tiles: str) -> Survey:
     """Look at everything: simulators, exact facts, physics, presets, noise models.
 
-    A simulator that does not work has its reason, and no facts or checks. It takes seconds.
-
-    Args:
-        *tiles: The simulators to examine; aihwkit's where none is named.
-
-    Returns:
-        The survey. Nothing that aihwkit may throw comes through: it becomes a reason.
+    It examines aihwkit's simulators unless others are named, and takes seconds. A simulator that
+    does not work has its reason, and no facts or checks; whatever aihwkit throws becomes a reason,
+    too.
     """
     here = probe()
     named = tiles or (TORCH, CPP)
@@ -66,7 +54,13 @@ def examine(*tiles: str) -> Survey:
         versions=here.versions,
         tiles=reasons,
         facts=tuple(_facts(usable)),
-        checks=tuple(_checks(usable)),
+        checks=tuple(
+            check
+            for experiment in EXPERIMENTS
+            for tile in usable
+            if experiment.runs_on(tile)
+            for check in experiment.checks(tile)
+        ),
     )
     if not {TORCH, CPP}.intersection(usable):
         return survey
@@ -75,19 +69,11 @@ def examine(*tiles: str) -> Survey:
     return replace(survey, **vars(kit.take_inventory()))
 
 
-def _checks(tiles: Sequence[str]) -> Iterator[Check]:
-    for experiment in EXPERIMENTS:
-        for tile in tiles:
-            if experiment.runs_on(tile):
-                yield from experiment.checks(tile)
-
-
 def _facts(tiles: Sequence[str]) -> Iterator[Fact]:
-    """Yield what torch alone decides, its random numbers and a digital product, and the rest."""
     for name, draw in (("normal", torch.randn), ("uniform", torch.rand)):
         with seeded(SEED, torch.device("cpu")):
             yield Fact("random numbers", name, NO_TILE, summaries(draw(5000)))
-    yield Fact("digital", "torch", NO_TILE, summaries(_inputs() @ _weight().T))
+    yield Fact("digital", "torch", NO_TILE, summaries(_X @ _WEIGHT.T))
     for tile in tiles:
         yield from _facts_of(tile)
 
@@ -113,7 +99,6 @@ def _facts_of(tile: str) -> Iterator[Fact]:
 
 
 def _computed(compute: _Compute, noise: Noise, tile: str) -> tuple[tuple[float, ...], str]:
-    """Return figures, or none and the reason."""
     try:
         figures = compute(noise, tile)
     except Exception as problem:  # aihwkit does not declare what its parts raise
@@ -122,27 +107,18 @@ def _computed(compute: _Compute, noise: Noise, tile: str) -> tuple[tuple[float, 
     return (figures, "") if finite else ((), "what was computed is not finite")
 
 
-def _weight() -> Tensor:
-    return numbers(_OUTPUTS, _INPUTS)
-
-
-def _inputs() -> Tensor:
-    return numbers(_VECTORS, _INPUTS).flip(0)
-
-
 def _product(noise: Noise, tile: str) -> tuple[float, ...]:
-    return summaries(product(_weight(), _inputs(), noise, tile))
+    return summaries(product(_WEIGHT, _X, noise, tile))
 
 
 def _fingerprint(noise: Noise, tile: str) -> tuple[float, ...]:
-    with on_chip(_weight(), noise, tile) as (_, chip):
+    with on_chip(_WEIGHT, noise, tile) as (_, chip):
         return chip.fingerprint
 
 
 def _drifted(noise: Noise, tile: str) -> tuple[float, ...]:
-    return summaries(weights(_weight(), noise, tile, DAY_S))
+    return summaries(weights(_WEIGHT, noise, tile, DAY_S))
 
 
 def _aged(noise: Noise, tile: str) -> tuple[float, ...]:
-    aged = product(_weight(), _inputs(), noise, tile, drift_s=DAY_S, input_range=1.0)
-    return summaries(aged)
+    return summaries(product(_WEIGHT, _X, noise, tile, drift_s=DAY_S, input_range=1.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,35 +19,29 @@ _ROUNDING = 1e-5
 
 
 class Finding(NamedTuple):
-    """What was found under one condition.
+    """What was measured in one condition (`g = 0.3`), and what the closed form gives, never 0.
 
-    Attributes:
-        where: The condition: `g = 0.3`.
-        measured: The measured value; None where there is none.
-        expected: Value of the closed form; not 0.
-        tolerance: How far the two may lie apart.
+    `measured` is None where there is no value; `tolerance` is how far the two may lie apart.
+    `quantity` is given where an experiment has several.
     """
 
     where: str
     measured: float | None
     expected: float
     tolerance: float
+    quantity: str = ""
 
 
-Measure = Callable[[str], Iterable[tuple[str, Finding]]]
-"""From a simulator's name to quantities with what was found."""
+Measure = Callable[[str], Iterable[Finding]]
+"""From a simulator's name to what was found."""
 
 
 @dataclass(frozen=True)
 class Experiment:
     """Quantities of one noise family, measured under one or more conditions.
 
-    Attributes:
-        family: The noise family.
-        formulas: What is measured, to its closed form with its source.
-        unit: Unit of the numbers; empty where they have none.
-        tiles: The simulators it is measured on; all that have the family where empty.
-        measure: Measures on a simulator: yields quantities with what was found.
+    `formulas` maps each quantity to its closed form with its source; without `tiles` it runs on
+    every simulator that has the family.
     """
 
     family: str
@@ -65,17 +59,20 @@ class Experiment:
     def checks(self, tile: str) -> list[Check]:
         """Measure on a simulator.
 
-        What the measurement raises becomes the reason of checks that could not be made: a
-        release that lacks one noise model is still examined for all others.
+        What the measurement raises becomes the reason of checks that could not be made: a release
+        that lacks one noise model is still examined for all others.
         """
         try:
-            return [self._check(tile, *found) for found in self.measure(tile)]
+            return [self._check(tile, finding) for finding in self.measure(tile)]
         except Exception as problem:  # aihwkit does not declare what its parts raise
-            nothing, reason = Finding("", None, 0.0, 0.0), reason_of(problem)
-            return [self._check(tile, quantity, nothing, reason) for quantity in self.formulas]
+            reason = reason_of(problem)
+            return [
+                self._check(tile, Finding("", None, 0.0, 0.0, quantity), reason)
+                for quantity in self.formulas
+            ]
 
-    def _check(self, tile: str, quantity: str, finding: Finding, reason: str = "") -> Check:
-        measured = finding.measured
+    def _check(self, tile: str, finding: Finding, reason: str = "") -> Check:
+        quantity, measured = finding.quantity or next(iter(self.formulas)), finding.measured
         if measured is None or not math.isfinite(measured):
             measured, reason = None, reason or "what was measured is not a finite number"
         return Check(
@@ -92,33 +89,14 @@ class Experiment:
         )
 
 
-def experiments(
+def experiment(
     family: str, formulas: Mapping[str, str], *, unit: str = "", tiles: tuple[str, ...] = ()
 ) -> Callable[[Measure], Experiment]:
-    """Turn what measures several quantities of one sample into an `Experiment`; a decorator."""
-
-    def made(measure: Measure) -> Experiment:
-        return Experiment(family, formulas, unit, tiles, measure)
-
-    return made
+    """Turn a function that measures into an `Experiment`; a decorator."""
+    return lambda measure: Experiment(family, formulas, unit, tiles, measure)
 
 
-def experiment(
-    family: str, quantity: str, formula: str, *, unit: str = "", tiles: tuple[str, ...] = ()
-) -> Callable[[Callable[[str], Iterable[Finding]]], Experiment]:
-    """Turn what measures one quantity into an `Experiment`; a decorator."""
-
-    def made(measure: Callable[[str], Iterable[Finding]]) -> Experiment:
-        def named(tile: str) -> Iterator[tuple[str, Finding]]:
-            for finding in measure(tile):
-                yield quantity, finding
-
-        return Experiment(family, {quantity: formula}, unit, tiles, named)
-
-    return made
-
-
-def spread(where: str, sample: Tensor, expected: float) -> Finding:
+def spread(where: str, sample: Tensor, expected: float, quantity: str = "") -> Finding:
     """Hold the standard deviation of independent draws against a closed form.
 
     Its standard error is σ / √(2n), that of normal noise. Clamped and folded as the closed forms
@@ -127,14 +105,15 @@ def spread(where: str, sample: Tensor, expected: float) -> Finding:
     """
     values = sample.double().reshape(-1)
     error = expected / math.sqrt(2 * values.numel())
-    return Finding(where, float(values.std(correction=0)), expected, _allowed(expected, error))
+    measured = float(values.std(correction=0))
+    return Finding(where, measured, expected, _allowed(expected, error), quantity)
 
 
-def mean(where: str, sample: Tensor, expected: float, std: float) -> Finding:
+def mean(where: str, sample: Tensor, expected: float, std: float, quantity: str = "") -> Finding:
     """Hold the mean of independent draws, each with this `std`, against a closed form."""
     values = sample.double().reshape(-1)
     error = std / math.sqrt(values.numel())
-    return Finding(where, float(values.mean()), expected, _allowed(expected, error))
+    return Finding(where, float(values.mean()), expected, _allowed(expected, error), quantity)
 
 
 def exact(where: str, measured: float, expected: float, precision: float = 1e-4) -> Finding:

@@ -24,7 +24,7 @@ def _full_scale(vectors: int, width: int) -> Tensor:
     return x
 
 
-@experiment("out_noise", "output noise", "its std, in units of the largest weight and input")
+@experiment("out_noise", {"output noise": "its std, in units of the largest weight and input"})
 def _output_noise(tile: str) -> Iterator[Finding]:
     x, weight = _full_scale(_VECTORS, _WIDTH), torch.eye(_WIDTH)
     for std in (0.04, 0.3):
@@ -32,14 +32,14 @@ def _output_noise(tile: str) -> Iterator[Finding]:
         yield spread(f"std = {std:g}", noisy - x, std)
 
 
-@experiment("inp_noise", "input noise", "its std, in units of the largest input")
+@experiment("inp_noise", {"input noise": "its std, in units of the largest input"})
 def _input_noise(tile: str) -> Iterator[Finding]:
     # With the unit matrix each output reads one input, so that no two share a draw.
     x, weight = _full_scale(_VECTORS, _WIDTH), torch.eye(_WIDTH)
     yield spread("std = 0.05", product(weight, x, InpNoise(0.05), tile) - x, 0.05)
 
 
-@experiment("inp_noise", "input noise through weights", "its std times the norm of the weights")
+@experiment("inp_noise", {"input noise through weights": "its std times the norm of the weights"})
 def _summed_input_noise(tile: str) -> Iterator[Finding]:
     x, weight = _full_scale(_MANY_VECTORS, _WIDTH), torch.zeros(2, _WIDTH)
     weight[0, :25], weight[1, 25:] = 1.0, 1.0
@@ -48,20 +48,20 @@ def _summed_input_noise(tile: str) -> Iterator[Finding]:
         yield spread(f"{cells} weights of 1", noise[:, row], 0.05 * cells**0.5)
 
 
-@experiment("quantise", "step of the input converter", "2 / (2^bits - 2) of the largest input")
+@experiment("quantise", {"step of the input converter": "2 / (2^bits - 2) of the largest input"})
 def _input_step(tile: str) -> Iterator[Finding]:
     for bits in (4, 8):
         yield exact(f"{bits} bits", _step(Quantise(bits, 0), tile, 1.0), 2 / (2**bits - 2))
 
 
-@experiment("quantise", "step of the output converter", "2 bound / (2^bits - 2)")
+@experiment("quantise", {"step of the output converter": "2 bound / (2^bits - 2)"})
 def _output_step(tile: str) -> Iterator[Finding]:
     for bits in (5, 8):
         step = _step(Quantise(0, bits, out_bound=2.0), tile, 1.0)
         yield exact(f"{bits} bits, bound 2", step, 4 / (2**bits - 2))
 
 
-@experiment("quantise", "bound of the output converter", "no output is larger than the bound")
+@experiment("quantise", {"bound of the output converter": "no output is larger than the bound"})
 def _output_bound(tile: str) -> Iterator[Finding]:
     x, weight = torch.ones(1, 8), torch.ones(1, 8)
     for bound in (2.0, 5.0):
@@ -69,7 +69,7 @@ def _output_bound(tile: str) -> Iterator[Finding]:
         yield exact(f"bound {bound:g}", float(largest), bound)
 
 
-@experiment("pcm_read", "noise of a product", "std √(Σ |w| x²), all w and x 1")
+@experiment("pcm_read", {"noise of a product": "std √(Σ |w| x²), all w and x 1"})
 def _pcm_read(tile: str) -> Iterator[Finding]:
     x, weight = torch.ones(_VECTORS, 16), torch.ones(_WIDTH, 16)
     for std in (0.0175, 0.1):
@@ -77,7 +77,7 @@ def _pcm_read(tile: str) -> Iterator[Finding]:
         yield spread(f"std = {std:g}", noisy, std)
 
 
-@experiment("s_shape", "output", "y / (1 + strength |y| / 10)")
+@experiment("s_shape", {"output": "y / (1 + strength |y| / 10)"})
 def _s_shape(tile: str) -> Iterator[Finding]:
     for strength in (0.5, 3.0):
         found = product(torch.ones(1, 8), torch.ones(1, 8), SShape(strength), tile)
@@ -86,9 +86,10 @@ def _s_shape(tile: str) -> Iterator[Finding]:
 
 @experiment(
     "ir_drop",
-    "output of a full column",
-    "n (1 - c Σ(1 - (1 - j/n)²) / n), c = a(a(0.05 a - 0.2) + 0.5), a = n² / 571429 "
-    "(Rasch et al., Nat. Commun. 14, 2023)",
+    {
+        "output of a full column": "n (1 - c Σ(1 - (1 - j/n)²) / n), c = a(a(0.05 a - 0.2) + 0.5), "
+        "a = n² / 571429 (Rasch et al., Nat. Commun. 14, 2023)"
+    },
     tiles=(CPP,),
 )
 def _fast_ir_drop(tile: str) -> Iterator[Finding]:
@@ -104,8 +105,10 @@ def _fast_ir_drop(tile: str) -> Iterator[Finding]:
 
 @experiment(
     "ir_drop",
-    "charge of a full column",
-    "Thevenin equivalents of a column of wires, in closed form (see simulators/ir_drop.py)",
+    {
+        "charge of a full column": "Thevenin equivalents of a column of wires, in closed form "
+        "(see simulators/ir_drop.py)"
+    },
     tiles=(TORCH,),
 )
 def _timed_ir_drop(tile: str) -> Iterator[Finding]:

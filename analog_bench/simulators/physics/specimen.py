@@ -30,14 +30,10 @@ def on_chip(
     drift_s: float | None = None,
     input_range: float | None = None,
 ) -> Iterator[tuple[nn.Module, Chip]]:
-    """Yield a model of one matrix product without bias that is on a chip, and the chip.
+    """Yield a chip and its model: one product without bias by `weight`, (outputs, inputs).
 
-    Args:
-        weight: Shape (outputs, inputs).
-        noise: What happens on the tile; all else is ideal.
-        tile: The simulator.
-        drift_s: Seconds since programming; None for a chip as it is right after it.
-        input_range: The static input range, for presets that have one.
+    Without a `drift_s` the chip is as it is right after programming. Presets that have static input
+    ranges need an `input_range`.
     """
     dense = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
     dense.weight = nn.Parameter(weight.clone())
@@ -85,7 +81,7 @@ def weights(weight: Tensor, noise: Noise, tile: str, drift_s: float | None = Non
 def numbers(*shape: int) -> Tensor:
     """Return numbers between −1 and 1 that no release of torch can change.
 
-    The fractional parts of n times the golden ratio, spread over the shape.
+    They are the fractional parts of n times the golden ratio, spread over the shape.
     """
     count = math.prod(shape)
     flat = torch.arange(1, count + 1, dtype=torch.float64).mul_(_GOLDEN).frac_()
@@ -93,12 +89,10 @@ def numbers(*shape: int) -> Tensor:
 
 
 def levels(values: Sequence[float], anchors: Sequence[float] = (1.0,)) -> Tensor:
-    """Return a matrix whose cells are all at known levels, so that a block of them is a sample.
+    """Return a matrix whose cells are all at known levels: a block of columns a level.
 
-    Args:
-        values: The levels, between the anchors: a block of columns each.
-        anchors: One column each: the largest weight, so that a tile's normalised units are those
-            of the matrix; the smallest, too, where a device holds either sign.
+    Anchors take one column each: the largest weight, so that a tile's normalised units are those of
+    the matrix, and the smallest where a device holds either sign.
     """
     columns = [*anchors, *(value for value in values for _ in range(_COLUMNS))]
     return torch.tensor(columns).expand(_OUTPUTS, -1).contiguous()
@@ -107,7 +101,7 @@ def levels(values: Sequence[float], anchors: Sequence[float] = (1.0,)) -> Tensor
 def blocks(
     matrix: Tensor, values: Sequence[float], anchors: int = 1
 ) -> Iterator[tuple[float, Tensor]]:
-    """Yield each level with its block of what became of a matrix that `levels` laid out."""
+    """Yield each level with its block of what became of a matrix from `levels`."""
     for n, value in enumerate(values):
         first = anchors + n * _COLUMNS
         yield value, matrix[:, first : first + _COLUMNS].double()

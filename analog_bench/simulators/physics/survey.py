@@ -24,18 +24,9 @@ Kind = Literal["random numbers", "digital", "ideal tile", "deterministic", "prog
 class Check:
     """One physical quantity under one condition: measured, and by its closed form.
 
-    Attributes:
-        family: The noise family: `pcm`, `hermes`, ...
-        quantity: What was measured: `programming noise`, `drift exponent`, ...
-        where: Under which condition: `g = 0.3`.
-        tile: The simulator.
-        unit: Unit of the numbers; empty where they have none.
-        measured: The measured value; None where it could not be measured.
-        expected: Value of the closed form; not 0 where it was measured.
-        tolerance: How far the two may lie apart, above 0: `ALLOWED_ERRORS` standard errors of the
-            measurement, or what rounding in single precision makes where nothing is drawn.
-        formula: The closed form, with its source.
-        reason: Why it could not be measured; empty where it was.
+    `where` is the condition: `g = 0.3`. `measured` is None where `reason` says why there is no
+    value. `tolerance` is how far the two may lie apart, above 0: `ALLOWED_ERRORS` standard errors,
+    or the rounding of single precision where nothing is drawn. `formula` names its source.
     """
 
     family: str
@@ -81,14 +72,9 @@ class Check:
 class Fact:
     """Figures that sum up tensors into which nothing random enters, or only seeded draws.
 
-    Attributes:
-        kind: What they are about. `programming` and `reading` draw from torch's generator, the
-            others draw nothing.
-        name: What was computed: `pcm`, `quantise`, ...
-        tile: The simulator; `none` where there is none.
-        figures: As `summaries` returns them, four a tensor; empty where it could not be computed.
-        tolerance: Share of a tensor's largest figure by which releases may differ.
-        reason: Why it could not be computed; empty where it was.
+    Only the kinds `programming` and `reading` draw, from torch's generator. `figures` are those of
+    `summaries`, four a tensor; empty where `reason` says why. `tolerance` is the share of a
+    tensor's largest figure by which releases may differ. `tile` is `none` where there is none.
     """
 
     kind: Kind
@@ -113,14 +99,9 @@ class Fact:
 class Survey:
     """An installation, surveyed.
 
-    Attributes:
-        versions: Version of `python`, `torch`, `aihwkit`, ...; None where not installed.
-        tiles: Simulator to why it cannot be used; empty where it can.
-        facts: What is the same in two releases where nothing changed.
-        checks: Physical quantities against their closed forms.
-        presets: Inference preset to term to spelt value.
-        noise_models: Names of aihwkit's noise models.
-        reasons: Presets and noise models that could not be looked at, to why.
+    `versions` are None where not installed. `tiles` maps simulators to why they cannot be used,
+    empty where they can; `presets` inference presets to terms and spelt values; `reasons` what
+    could not be looked at to why.
     """
 
     versions: Mapping[str, str | None]
@@ -138,14 +119,14 @@ class Survey:
 
     @property
     def failing(self) -> tuple[Check, ...]:
-        """The checks that do not pass: off their closed form, or not to be measured."""
+        """The checks that do not pass: off their closed form, or not measured."""
         return tuple(check for check in self.checks if not check.passes)
 
 
 def apart(one: Fact, other: Fact) -> float:
-    """Return how far two releases' facts lie apart, as a share of a tensor's largest figure.
+    """Return the largest difference of two facts' figures, as a share of a tensor's largest figure.
 
-    That is the largest share; infinite where the two have other numbers of figures.
+    It is infinite where the two have different numbers of figures.
     """
     if len(one.figures) != len(other.figures):
         return float("inf")

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from analog_bench.cli import main
-from analog_bench.gate.run_comparison import compare_runs
+from analog_bench.gate.judge import compare_runs
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Measurement, Metric, Result, Scope
 from analog_bench.report.comparison_table import comparison_table
 from analog_bench.report.markdown import markdown
