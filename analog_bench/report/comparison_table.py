@@ -9,16 +9,7 @@ from analog_bench.gate.judge import Comparison, FamilyComparison
 from analog_bench.gate.verdict import Kind, Verdict
 from analog_bench.records import Result
 from analog_bench.report import words
-from analog_bench.report.table import (
-    Block,
-    Cell,
-    Column,
-    Heading,
-    Table,
-    number,
-    paragraph,
-    tabulate,
-)
+from analog_bench.report.table import Block, Cell, Column, Heading, Table, paragraph, tabulate
 
 _ORDER = list(words.SIGNS)
 _SILENT = ("equivalent", "skipped")
@@ -55,8 +46,8 @@ def _table(family: FamilyComparison, everything: bool) -> Table:
         [pair for pair in ranked if everything or pair[1].kind not in _SILENT],
         [
             (Column("case", folds=True), lambda pair: words.one_line(pair[0].case_id)),
-            number("change", lambda pair: words.change_text(pair[1], metric)),
-            number("detects", lambda pair: words.detectable_text(pair[1], metric)),
+            (Column("change", right=True), lambda pair: words.change_text(pair[1], metric)),
+            (Column("detects", right=True), lambda pair: words.detectable_text(pair[1], metric)),
             (Column("chips", folds=True), chips),
             (Column("verdict"), lambda pair: Cell(pair[1].kind, pair[1].kind)),
         ],

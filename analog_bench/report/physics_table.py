@@ -5,17 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from analog_bench.report import words
-from analog_bench.report.table import (
-    Block,
-    Cell,
-    Column,
-    Heading,
-    Role,
-    line,
-    number,
-    paragraph,
-    tabulate,
-)
+from analog_bench.report.table import Block, Cell, Column, Heading, Role, line, paragraph, tabulate
 from analog_bench.simulators.physics.survey import ALLOWED_ERRORS, Check, Survey
 from analog_bench.simulators.registry import label_of
 
@@ -31,9 +21,9 @@ def physics_table(survey: Survey, *, everything: bool = False) -> tuple[Block, .
                 [
                     (Column("quantity", folds=True), lambda key: key[0]),
                     (Column("tile"), lambda key: label_of(key[1]).removesuffix(" tile")),
-                    number("n", lambda key: str(len(groups[key]))),
-                    number("ratio", lambda key: Cell(_ratio(groups[key]))),
-                    number("off", lambda key: Cell(_worst(groups[key]))),
+                    (Column("n", right=True), lambda key: str(len(groups[key]))),
+                    (Column("ratio", right=True), lambda key: Cell(_ratio(groups[key]))),
+                    (Column("off", right=True), lambda key: Cell(_worst(groups[key]))),
                     (Column(""), lambda key: _verdict(groups[key])),
                 ],
             )
@@ -83,10 +73,10 @@ def _details(subject: str, tile: str, checks: Sequence[Check]) -> Iterator[Block
         measured,
         [
             (Column("where", folds=True), lambda check: check.where),
-            number(f"measured{unit}", lambda check: f"{check.measured:.5g}"),
-            number(f"formula{unit}", lambda check: f"{check.expected:.5g}"),
-            number("may differ by", lambda check: f"{check.tolerance:.2g}"),
-            number("off", lambda check: Cell(_worst([check]))),
+            (Column(f"measured{unit}", right=True), lambda check: f"{check.measured:.5g}"),
+            (Column(f"formula{unit}", right=True), lambda check: f"{check.expected:.5g}"),
+            (Column("may differ by", right=True), lambda check: f"{check.tolerance:.2g}"),
+            (Column("off", right=True), lambda check: Cell(_worst([check]))),
             (Column(""), lambda check: _verdict([check])),
         ],
         notes=notes,
