@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from analog_bench.hwa.conclusion import Conclusion
+    from analog_bench.hwa.search import SearchResult
     from analog_bench.hwa.shipping import Shipped
-    from analog_bench.hwa.trial import SearchResult
     from analog_bench.zoo.load import LoadedModel
 
 _USUAL = HwaRecipe()
@@ -200,13 +199,22 @@ def search(
     out = out or Path("runs") / "hwa-search" / spec.name.replace("/", "--")
     loaded, rows = _load(spec, data, weights, lock, threads)
     from analog_bench.commands.hwa_progress import SearchDisplay
-    from analog_bench.hwa.search_run import SearchOptions, run_search
-    from analog_bench.hwa.search_storage import STORAGE
+    from analog_bench.hwa.search_run import run_search
+    from analog_bench.hwa.search_storage import STORAGE, SearchPlan
 
-    options = SearchOptions(objective, trials, sampler, pruner, fresh_chips, wandb)
-    display = SearchDisplay(trials)
+    plan, display = SearchPlan(trials, sampler=sampler, pruner=pruner), SearchDisplay(trials)
     with display.bars:
-        found, conclusion = run_search(loaded, rows, recipe, out, options, display)
+        found, conclusion = run_search(
+            loaded,
+            rows,
+            recipe,
+            out,
+            plan,
+            display,
+            kind=objective,
+            fresh_chips=fresh_chips,
+            wandb=wandb,
+        )
     if as_json:
         print_json(_document(spec, found, conclusion, objective, out / STORAGE))
         return
@@ -267,18 +275,15 @@ def _document(
     objective: str,
     storage: Path,
 ) -> dict[str, Any]:
-    trials = [asdict(trial) for trial in found.trials]
-    for trial in trials:
-        # JSON knows finite numbers only.
-        reports = trial["reports"].items()
-        trial["reports"] = {str(n): v if math.isfinite(v) else None for n, v in reports}
+    from analog_bench.hwa.search import plain
+
     return {
         "model": spec.name,
         "zoo": spec.source,
         "objective": objective,
         "direction": found.direction,
         "storage": str(storage),
-        "trials": trials,
+        "trials": [plain(trial) for trial in found.trials],
         "default": 0,
         "best": None if found.best is None else found.best.number,
         "conclusion": None if conclusion is None else conclusion.as_dict(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -17,7 +18,12 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from analog_bench.hwa.training import Progress
-from analog_bench.hwa.trial import Setting, Trial
+
+if TYPE_CHECKING:
+    # A training needs no optuna.
+    from optuna.trial import FrozenTrial
+
+    from analog_bench.hwa.search import Setting
 
 _LINE_EVERY = 10
 
@@ -106,11 +112,14 @@ class SearchDisplay:
     def reported(self, number: int, step: int, value: float) -> None:
         """Do nothing: `tell` is called at each step."""
 
-    def end(self, trial: Trial) -> None:
+    def end(self, trial: FrozenTrial) -> None:
         """Leave a line that says how the trial ended."""
+        from analog_bench.hwa.search import state_of, value_of
+
         if self._console.is_terminal:
-            value = "" if trial.value is None else f" {trial.value:.4f}"
-            line = f"trial {trial.number}: {trial.state}{value}, {_spell(trial.setting)}"
+            value = value_of(trial)
+            ended = state_of(trial) + ("" if value is None else f" {value:.4f}")
+            line = f"trial {trial.number}: {ended}, {_spell(trial.params)}"
             self._console.print(Text(line))
 
     def say(self, heading: str) -> None:

@@ -12,44 +12,11 @@ import typer
 
 from analog_bench.hwa.recipe import PRESETS, HwaRecipe
 
-_HELP = {
-    "preset": "the hardware",
-    "layers": "what is on tiles",
-    "modifier": "noise on the weights while training",
-    "modifier_std": "its strength, relative to a tile's largest weight",
-    "clip_sigma": "standard deviations at which weights are clipped; 0: as the preset does",
-    "optimiser": "aihwkit's AnalogAdam or AnalogSGD",
-    "learning_rate": "peak rate of the weights on tiles, or of the adapter",
-    "digital_rate": "peak rate of norms and biases",
-    "range_rate": "peak rate of input ranges; 0 keeps the first ones",
-    "first_ranges": "input ranges to start from",
-    "weight_decay": "of the weights on tiles",
-    "batch": "windows, or rows of text, a batch",
-    "accumulation": "batches a step",
-    "steps": "optimiser steps",
-    "warmup": "steps of warm-up",
-    "decay": "how the rates fall to zero",
-    "precision": "of the digital model and of products while training",
-    "distillation": "share of the digital model's outputs in the loss; the truth has the rest",
-    "temperature": "of the outputs in the loss",
-    "states": "weight of the hidden states in the loss",
-    "rank": "rank of a low-rank adapter; 0 trains the weights",
-    "adapter": "beside the frozen weights in digital, or merged into them",
-    "validate_every": "steps between validations",
-    "chips": "chips a validation programs",
-    "drift_s": "their age in seconds",
-    "validation_examples": "held-out questions, or blocks of text",
-    "held_out": "whole articles that are only validated on",
-    "patience": "validations without improvement before it stops; 0 never stops",
-    "max_length": "tokens a window of question and context holds",
-    "block": "tokens a row of text predicts",
-    "seed": "of everything that is drawn",
-}
-
 
 def with_recipe_options(verb: Callable[..., None]) -> Callable[..., None]:
     """Give a verb an option for each field of `HwaRecipe`; those given arrive as `asked`."""
     kinds: dict[str, Any] = {**get_type_hints(HwaRecipe), "preset": Literal[tuple(PRESETS)]}
+    noted = get_type_hints(HwaRecipe, include_extras=True)
     options = []
     for field in fields(HwaRecipe):
         kind = kinds[field.name]
@@ -57,7 +24,7 @@ def with_recipe_options(verb: Callable[..., None]) -> Callable[..., None]:
         option = typer.Option(
             metavar={int: "N", float: "X"}.get(kind),
             min=0 if is_number else None,
-            help=f"{_HELP[field.name]} (default: {field.default})",
+            help=f"{noted[field.name].__metadata__[-1]} (default: {field.default})",
         )
         options.append(
             inspect.Parameter(

@@ -25,9 +25,7 @@ Range = float | tuple[float, ...]
 class Known(NamedTuple):
     """What a case's chips are told of its layers, by module path.
 
-    Attributes:
-        input_ranges: Static input ranges; None where its tiles have none.
-        severities: Severities; None where they are not solved for.
+    `input_ranges` is None for tiles without static ranges, `severities` where none are solved for.
     """
 
     input_ranges: Mapping[str, Range] | None
@@ -38,7 +36,8 @@ class Calibration:
     """Observes what is needed, each layer once: cases share it.
 
     Everything is taken from the clean model, so that it does not depend on which other layers a
-    case has. The replay must have moved to a case's layers, and the model must be clean.
+    case has. The replay must have moved to a case's layers, and the model must be clean. Input
+    ranges that training has `learned`, by module path, hold in place of observed ones.
     """
 
     def __init__(
@@ -50,16 +49,6 @@ class Calibration:
         seed: int,
         learned: Mapping[str, Range],
     ) -> None:
-        """Observe nothing yet.
-
-        Args:
-            model: The digital model.
-            replay: Computes it on the inputs.
-            task: The inputs.
-            seed: The run's seed.
-            learned: Module path to input ranges that training has learned, which hold in place of
-                observed ones.
-        """
         self._model = model
         self._replay = replay
         self._task = task
@@ -97,7 +86,7 @@ class Calibration:
     ) -> dict[str, float] | None:
         if not isinstance(case.noise, EqualError):
             return None
-        keys = {path: _key(case, path) for path in paths}
+        keys = {path: (case.noise, path, case.drift_s, case.tile, case.hardware) for path in paths}
         sampled = self._sampled([path for path, key in keys.items() if key not in self._severities])
         for path, inputs in sampled.items():
             self._severities[keys[path]] = solve_severity(
@@ -133,7 +122,3 @@ class Calibration:
 def _needs_ranges(case: Case) -> bool:
     on_tiles = case.noise.WHERE == "tile"
     return on_tiles and needs_input_ranges(case.noise, case.hardware, find_simulator(case.tile))
-
-
-def _key(case: Case, path: str) -> tuple[object, ...]:
-    return case.noise, path, case.drift_s, case.tile, case.hardware

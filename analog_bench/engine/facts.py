@@ -1,4 +1,4 @@
-"""What is known of a model's layers without running a case."""
+"""Facts of a model's layers that need no case to run."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ from analog_bench.zoo.adapter import NAME as ADAPTER
 
 
 class Facts:
-    """Facts of a model's layers, each looked up once."""
+    """Looks each layer up once."""
 
     def __init__(self, model: nn.Module) -> None:
-        """List the layers."""
         self._model = model
         self._layers = manifest(model)
         self._by_path = {layer.path: layer for layer in self._layers}
@@ -44,11 +43,9 @@ class Facts:
         return own / max(1, sum(layer.macs for layer in self._layers))
 
     def of(self, paths: Sequence[str], covered: Coverage | None) -> LayerFacts:
-        """Return the facts of some layers.
+        """Return the facts of some layers of the clean model.
 
-        Args:
-            paths: Their module paths; the model is clean.
-            covered: How much of the model sat on tiles; None where nothing was measured.
+        `covered` says how much of it sat on tiles; None where nothing was measured.
         """
         layers = [self._by_path[path] for path in paths]
         for path in paths:

@@ -27,12 +27,12 @@ from analog_bench.errors import UsageError
 
 @dataclass(frozen=True)
 class Call:
-    """The only call of a module in a forward pass; `begin` and `end` count events in the pass.
+    """The only call of a module in a forward pass.
 
     Attributes:
         path: Module path.
-        begin: When it is entered.
-        end: When it is left.
+        begin: The number of events in the pass before it is entered.
+        end: The same for when it is left.
         storages: The memory that its output lies in, by address.
     """
 
@@ -44,7 +44,7 @@ class Call:
 
 @dataclass(frozen=True)
 class ForwardPass:
-    """What was observed of a forward pass.
+    """What was observed of a forward pass, whose moments are counted in events.
 
     Attributes:
         begins: Path of each module that is called to when it is first entered.
@@ -73,8 +73,7 @@ class ForwardPass:
     def before(self, moment: int) -> dict[str, bool]:
         """Return the outermost modules that end before a moment, in the order of their calls.
 
-        Returns:
-            Module path to whether anything but these modules themselves reads its output.
+        Each comes with whether anything but these modules themselves reads its output.
         """
         outermost: list[Call] = []
         for call in sorted(self.calls, key=lambda call: call.begin):
@@ -91,12 +90,7 @@ class ForwardPass:
 
 
 def observe(model: nn.Module, run: Callable[[], object]) -> ForwardPass:
-    """Observe one forward pass.
-
-    Args:
-        model: The model, without noise.
-        run: Computes it once.
-    """
+    """Observe one forward pass, `run`, of a model without noise."""
     events = _Events()
     with ExitStack() as stack, torch.inference_mode():
         for path, module in model.named_modules():
@@ -151,7 +145,8 @@ class Replay:
     """Clean outputs of the modules before the layers at hand, for every batch.
 
     Cases come in the order of depth: one set of activations is kept and moves forward through the
-    model. A case further ahead than the last one makes it start anew: slower, same numbers.
+    model. A case before the last one makes it start anew: slower, same numbers. `run`
+    computes the model on a batch, given its index. Numbers do not depend on `enabled`.
     """
 
     def __init__(
@@ -162,14 +157,6 @@ class Replay:
         *,
         enabled: bool = True,
     ) -> None:
-        """Keep nothing yet.
-
-        Args:
-            model: The model.
-            run: Computes it on a batch, given the batch's index.
-            batches: Number of batches.
-            enabled: Whether anything is replayed; numbers do not depend on it.
-        """
         self._model = model
         self._run = run
         self._enabled = enabled

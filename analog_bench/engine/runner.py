@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -75,8 +75,7 @@ class Runner:
             weights: Fingerprint of the weights, for the results.
             replay: Whether clean activations are kept between cases. Numbers do not depend on it.
             per_example: Whether results keep the score of every example.
-            digital: Scores of the digital model, where the weights are others: results are
-                compared with these.
+            digital: The digital model's scores to compare with, where the weights are others.
             input_ranges: Public layer name to the input ranges of its tiles that training has
                 learned; for all other layers they are observed.
         """
@@ -128,14 +127,10 @@ class Runner:
         return self.measure_together([case], chips)[0]
 
     def measure_together(self, cases: Sequence[Case], chips: Sequence[int]) -> list[Result]:
-        """Measure cases on the same chips: each is programmed once and drifts through the times.
+        """Measure cases that differ only in drift time on the same chips, each programmed once.
 
-        Results are the same, one by one. A measurement's seconds hold the programming at the
-        shortest time only.
-
-        Args:
-            cases: What to measure; they differ in drift time only.
-            chips: Indices of the chips; equal indices are equal chips in every run.
+        Results are the same as one by one: equal chip indices are equal chips in every run. A
+        measurement's seconds hold the programming at the shortest time only.
 
         Returns:
             A result a case: `broken` where a chip's outputs or scores are not finite numbers.
@@ -176,10 +171,6 @@ class Runner:
     def measure_more(self, results: Mapping[Case, Result], chips: Sequence[int]) -> list[Result]:
         """Measure further chips of cases that were just measured together.
 
-        Args:
-            results: What was measured of each case.
-            chips: Indices of chips that are not in it.
-
         Returns:
             The results with all chips; `broken` where a further one's outputs are not finite.
         """
@@ -198,11 +189,7 @@ class Runner:
 
     @contextmanager
     def chip(self, case: Case, index: int) -> Iterator[Chip]:
-        """Put a case's chip into the model for as long as the context lasts.
-
-        Yields:
-            The chip, at the case's drift time.
-        """
+        """Put a case's chip, at its drift time, into the model for as long as the context lasts."""
         paths = self._paths(case.layers)
         if self._calibration.needed(case):
             self._replay.move_to(paths)
@@ -210,9 +197,10 @@ class Runner:
             chip.drift_to(case.drift_s)
             yield chip
 
-    @contextmanager
-    def _chip(self, case: Case, paths: Sequence[str], index: int, known: Known) -> Iterator[Chip]:
-        with install(
+    def _chip(
+        self, case: Case, paths: Sequence[str], index: int, known: Known
+    ) -> AbstractContextManager[Chip]:
+        return install(
             self.model,
             layers=paths,
             noise=case.noise,
@@ -222,8 +210,7 @@ class Runner:
             hardware=case.hardware,
             input_ranges=known.input_ranges,
             severities=known.severities,
-        ) as chip:
-            yield chip
+        )
 
     def _measurement(
         self, index: int, reading: _Reading, fingerprint: tuple[float, ...]
@@ -249,12 +236,12 @@ class Runner:
         return [place.path for place in find(self.model, layers)]
 
     def _read(self, chip: Chip) -> list[Tensor]:
-        found = []
+        outputs = []
         for index, batch in enumerate(self.task.batches):
             mask = None if self.task.by_token else batch.attention_mask
             with chip.reading(index, mask):
-                found.append(self._reduced(index))
-        return found
+                outputs.append(self._reduced(index))
+        return outputs
 
     def _reduced(self, batch: int) -> Tensor:
         return self.task.reduce(batch, self._replay.output(batch))

@@ -21,12 +21,7 @@ _FACTS = "facts"
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A state that a training can go on from.
-
-    Attributes:
-        tensors: Everything that changed since the start, by name.
-        facts: Plain values: the step, the scores so far, the time spent.
-    """
+    """A state that a training can go on from: what changed since the start, and plain values."""
 
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any]
@@ -42,11 +37,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read(path: Path) -> Checkpoint:
-    """Read a file that `save` wrote; nothing is unpickled.
-
-    Raises:
-        UsageError: It cannot be read.
-    """
+    """Read a file that `save` wrote; nothing is unpickled. UsageError where it cannot be read."""
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})[_FACTS])
@@ -66,11 +57,7 @@ def save_step(folder: Path, step: int, checkpoint: Checkpoint) -> None:
 
 
 def last(folder: Path) -> Checkpoint | None:
-    """Read a folder's last checkpoint; None where there is none.
-
-    Raises:
-        UsageError: It cannot be read.
-    """
+    """Read a folder's last checkpoint; None where there is none."""
     paths = _checkpoints(folder)
     return read(paths[-1]) if paths else None
 

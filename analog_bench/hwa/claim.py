@@ -16,10 +16,6 @@ RECIPE = "recipe.json"
 def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
     """Record what a folder's checkpoints are made with, or check that it is still the same.
 
-    Args:
-        folder: Of the checkpoints; made where there is none.
-        made_with: The hyperparameters, and hashes of the data, as plain values.
-
     Raises:
         UsageError: The checkpoints come from another recipe or other data, or an unknown one.
     """

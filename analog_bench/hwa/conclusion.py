@@ -14,7 +14,7 @@ import msgspec
 from analog_bench.atomic_file import write_atomic
 from analog_bench.errors import StoreError
 from analog_bench.gate.significance import Interval, mean_interval
-from analog_bench.hwa.trial import SearchResult, Setting
+from analog_bench.hwa.search import SearchResult, Setting
 from analog_bench.records import Metric
 
 CONCLUSION = "conclusion.json"
@@ -34,7 +34,6 @@ class Conclusion:
         default_scores: Score on each fresh chip, in the metric's unit; not a number where the
             training diverged.
         best_scores: Likewise, on the same chips; empty where the default is the best.
-        metric: What scores are in.
     """
 
     best: int
@@ -107,15 +106,7 @@ def conclude(
 ) -> Conclusion | None:
     """Measure the default and the best trial, unless the search's folder has their scores.
 
-    Args:
-        result: Of the search.
-        folder: Of the search.
-        metric: What scores are in.
-        measure: Trains and scores.
-        made_with: What the scores depend on besides the setting, as plain values.
-
-    Returns:
-        The conclusion; None where the search has no complete trial.
+    They depend on the setting and on `made_with`, as plain values. None where no trial is complete.
 
     Raises:
         StoreError: The scores cannot be read or written.
@@ -127,7 +118,7 @@ def conclude(
         return Conclusion(0, (), (), metric)
     plain = json.loads(json.dumps(made_with))
     default_scores, best_scores = (
-        _scores(folder / CONCLUSION, plain, trial.setting, measure)
+        _scores(folder / CONCLUSION, plain, trial.params, measure)
         for trial in (result.default, best)
     )
     return Conclusion(best.number, default_scores, best_scores, metric)

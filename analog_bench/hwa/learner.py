@@ -141,11 +141,8 @@ def learning(
 ) -> Iterator[Learner]:
     """Put a digital model's layers on tiles that learn; it is a digital model again on leaving.
 
-    Args:
-        recipe: The hyperparameters.
-        model: The model, prepared, in evaluation mode; it changes.
-        layers: What goes on tiles.
-        ranges: The first input ranges, where the preset has them.
+    The model is prepared, in evaluation mode, and changes; `ranges` are the first input ranges,
+    where the preset has them.
     """
     model.requires_grad_(False)
     digital = recipe.rank > 0 and recipe.adapter == "digital"

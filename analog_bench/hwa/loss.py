@@ -13,13 +13,7 @@ from torch.nn.functional import cross_entropy
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How the parts of the loss are weighted; see `recipe.HwaRecipe`.
-
-    Attributes:
-        distillation: Share of the digital model's outputs; the truth has the rest.
-        temperature: Of the outputs, in the divergence.
-        states: Weight of the hidden states.
-    """
+    """How the parts of the loss are weighted: fields of `recipe.HwaRecipe`."""
 
     distillation: float
     temperature: float
@@ -72,11 +66,7 @@ def divergence(own: Tensor, taught: Tensor, temperature: float) -> Tensor:
 
     As Hinton et al. (2015): logits are divided by the temperature T and the divergence multiplied
     by T², so that its gradient keeps its size.
-
-    Args:
-        own: Logits, shape (rows, choices).
-        taught: Logits of the digital model, of the same shape.
-        temperature: T.
+    Both logits have the shape (rows, choices).
     """
     mine = (own / temperature).log_softmax(-1)
     theirs = (taught / temperature).log_softmax(-1)
@@ -86,10 +76,7 @@ def divergence(own: Tensor, taught: Tensor, temperature: float) -> Tensor:
 def state_error(own: Sequence[Tensor], taught: Sequence[Tensor], real: Tensor) -> Tensor:
     """Return the squared error of hidden states as a share of their variance, mean over blocks.
 
-    Args:
-        own: What leaves each block, shape (rows, tokens, width) each.
-        taught: The same of the digital model.
-        real: True where a token is, shape (rows, tokens).
+    States have the shape (rows, tokens, width); `real`, true where a token is, (rows, tokens).
     """
     errors = []
     for mine, theirs in zip(own, taught, strict=True):

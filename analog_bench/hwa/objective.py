@@ -23,10 +23,8 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from analog_bench.hwa.data import make_data
 from analog_bench.hwa.recipe import HwaRecipe
-from analog_bench.hwa.sampler import Space
-from analog_bench.hwa.search import Objective, Report
+from analog_bench.hwa.search import Objective, Report, Setting, Space
 from analog_bench.hwa.training import Progress, train
-from analog_bench.hwa.trial import Setting
 from analog_bench.hwa.validation import validate
 from analog_bench.seeds import derive_seed
 from analog_bench.zoo.hwa import load_hwa, ship_hwa

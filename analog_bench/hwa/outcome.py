@@ -16,14 +16,10 @@ class Progress:
     """Where a training stands after a step.
 
     Attributes:
-        step: Steps made; 0 before the first.
-        steps: Steps in all.
         loss: Training loss of the last step; NaN before the first.
         score: Mean validation score over the chips; None where this step was not validated. At step
             0 it is that of the digital weights with the input ranges that training starts from.
-        chips: The score of each chip.
         best: The best score so far, step 0 included; None before any.
-        digital: Score of the digital model.
         seconds: Processor time spent on steps so far.
     """
 
@@ -45,14 +41,10 @@ class Outcome:
         state: Parameters of the model that validated best, adapters included, for `ship_hwa`.
         input_ranges: Its input ranges, one a tile.
         layers: Public names of what was on tiles.
-        metric: The metric of the scores.
-        digital: Score of the digital model on the held-out examples.
         direct: Score of the digital weights on chips, with input ranges by the preset's rule: mean
             over chips at the recipe's drift time.
         start: The same with the input ranges that training starts from.
-        best: Score of the weights that validated best.
-        best_step: The step they are from; 0 where no step was better than the start.
-        steps: Steps made.
+        best_step: The step that validated best; 0 where no step was better than the start.
         ended: Why there are no further steps: all made (`finished`), no improvement (`patience`),
             `stopped` by the caller, `diverged` (the loss is not finite).
         minutes: Processor time spent on steps.

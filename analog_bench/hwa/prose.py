@@ -67,16 +67,10 @@ class Rows:
     """
 
     def __init__(self, stream: Tensor, length: int, batch: int, seed: int) -> None:
-        """Prepare `batch` rows a step that predict `length` tokens each.
-
-        Args:
-            stream: Token ids, shape (tokens,); at least twice `length` of them.
-            length: Tokens a row predicts; it holds one more.
-            batch: Rows a step.
-            seed: Of the cuts and the order.
+        """Prepare `batch` rows a step that predict `length` tokens each, and hold one more.
 
         Raises:
-            DataError: The stream is too short for one row.
+            DataError: The stream, shape (tokens,), is shorter than twice the length.
         """
         self._stream = stream.long()
         self._length = length

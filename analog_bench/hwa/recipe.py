@@ -6,7 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
 
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
@@ -19,97 +22,76 @@ PRESETS: Mapping[str, Simulator] = MappingProxyType(
 """The hardware that can be trained for, and the tile engine of each."""
 # The torch tile refuses the modifiers that simulate devices.
 _CPP_MODIFIERS = ("prog_noise", "pcm_noise")
-# The smallest value of a whole number where that is not 0.
-_AT_LEAST: Mapping[str, int] = MappingProxyType(
-    {
-        **dict.fromkeys(("batch", "accumulation", "steps", "chips", "validate_every"), 1),
-        **{"held_out": 1, "validation_examples": 1, "block": 2, "max_length": 32},
-    }
-)
-_ABOVE_0 = ("learning_rate", "digital_rate", "temperature", "drift_s")
+_Natural: TypeAlias = Annotated[int, Meta(ge=0)]
+_Count: TypeAlias = Annotated[int, Meta(ge=1)]
+_Amount: TypeAlias = Annotated[float, Meta(ge=0)]
+_Positive: TypeAlias = Annotated[float, Meta(gt=0)]
 
 
 @dataclass(frozen=True)
 class HwaRecipe:
-    """Hyperparameters.
+    """Hyperparameters; each has its meaning beside it, which the command line's help shows.
 
     A step is `accumulation` batches. The loss is `distillation` times the divergence from the
     digital model's outputs, (1 - `distillation`) times the cross-entropy of the truth, and
     `states` times the error of the hidden states.
 
-    Attributes:
-        preset: The hardware: what the tiles compute like, in training and validation.
-        layers: What is on tiles: `all` matrix multiplications, or those of the `blocks` only.
-        modifier: The noise on the weights, drawn for every batch (C++ tile: every step):
-            aihwkit's weight modifier, or `preset` for the preset's own.
-        modifier_std: Its strength, relative to a tile's largest weight.
-        clip_sigma: Weights are clipped at so many standard deviations of their tile after each
-            step (aihwkit's `LAYER_GAUSSIAN`); 0 keeps the preset's own clipping.
-        optimiser: `adam` (aihwkit's `AnalogAdam`) or `sgd` (`AnalogSGD`, momentum 0.9).
-        learning_rate: Peak of the rate of the weights on tiles; with `adam` about the change a
-            step, relative to the largest weight of an output. Of the adapter where there is one.
-        digital_rate: Of norms, biases and output scales.
-        range_rate: Of the input ranges, in units of the layer's input; 0 keeps them as observed.
-        first_ranges: The input ranges that learning starts from: `fitted` to the layers' inputs
-            (`analog.input_ranges`), or `observed` by the presets' rule, as direct weights have.
-        weight_decay: L2 decay of the weights on tiles.
-        batch: Windows, or rows of text, a batch.
-        accumulation: Batches a step.
-        steps: Optimiser steps.
-        warmup: Steps of linear warm-up.
-        decay: How the rates fall to zero after it.
-        precision: `bfloat16` computes the digital model, and the products on torch tiles while
-            training, in bfloat16: its rounding is far below the converters'. Converters, noise,
-            norms, losses, updates and every validation are in float32.
-        distillation: Share of the digital model's outputs in the loss; the truth has the rest.
-        temperature: Of the outputs, in the divergence.
-        states: Weight of the hidden states.
-        rank: Of a low-rank adapter that learns in place of the weights; 0 trains the weights.
-        adapter: Where it is: `digital` beside the frozen weights on tiles, or `merged` into them.
-        validate_every: Steps between validations.
-        chips: Fresh chips a validation programs.
-        drift_s: Their age at validation.
-        validation_examples: Held-out questions, or blocks of text.
-        held_out: Whole articles that are only validated on.
-        patience: Validations without improvement before the training stops; 0 never stops.
-        max_length: Tokens a window of question and context holds.
-        block: Tokens a row of text predicts.
-        seed: Of everything that is drawn.
+    The modifier's noise is drawn for every batch (C++ tile: every step). Weights are clipped after
+    each step (aihwkit's `LAYER_GAUSSIAN`). With `adam` the learning rate is about the change a
+    step, relative to the largest weight of an output; `sgd` has momentum 0.9. Input ranges learn in
+    units of the layer's input, from those `fitted` to the layers' inputs (`analog.input_ranges`) or
+    `observed` by the presets' rule, as direct weights have them. `bfloat16` rounds far below the
+    converters; those, noise, norms, losses, updates and every validation are in float32.
     """
 
-    preset: str = "StandardHWATrainingTorch"
-    layers: Literal["all", "blocks"] = "all"
-    modifier: Literal["preset", "none", "add_normal", "mult_normal", "prog_noise", "pcm_noise"] = (
-        "add_normal"
+    preset: Annotated[str, "the hardware"] = "StandardHWATrainingTorch"
+    layers: Annotated[Literal["all", "blocks"], "what is on tiles"] = "all"
+    modifier: Annotated[
+        Literal["preset", "none", "add_normal", "mult_normal", "prog_noise", "pcm_noise"],
+        "noise on the weights while training",
+    ] = "add_normal"
+    modifier_std: Annotated[_Amount, "its strength, relative to a tile's largest weight"] = 0.06
+    clip_sigma: Annotated[
+        _Amount, "standard deviations at which weights are clipped; 0: as the preset does"
+    ] = 2.5
+    optimiser: Annotated[Literal["adam", "sgd"], "aihwkit's AnalogAdam or AnalogSGD"] = "adam"
+    learning_rate: Annotated[_Positive, "peak rate of the weights on tiles, or of the adapter"] = (
+        2e-3
     )
-    modifier_std: float = 0.06
-    clip_sigma: float = 2.5
-    optimiser: Literal["adam", "sgd"] = "adam"
-    learning_rate: float = 2e-3
-    digital_rate: float = 2e-4
-    range_rate: float = 1e-2
-    first_ranges: Literal["fitted", "observed"] = "fitted"
-    weight_decay: float = 0.0
-    batch: int = 8
-    accumulation: int = 1
-    steps: int = 600
-    warmup: int = 30
-    decay: Literal["cosine", "linear"] = "cosine"
-    precision: Literal["float32", "bfloat16"] = "bfloat16"
-    distillation: float = 0.9
-    temperature: float = 2.0
-    states: float = 1.0
-    rank: int = 0
-    adapter: Literal["digital", "merged"] = "digital"
-    validate_every: int = 100
-    chips: int = 2
-    drift_s: float = 86_400.0
-    validation_examples: int = 64
-    held_out: int = 8
-    patience: int = 3
-    max_length: int = 256
-    block: int = 128
-    seed: int = 20261123
+    digital_rate: Annotated[_Positive, "peak rate of norms and biases"] = 2e-4
+    range_rate: Annotated[_Amount, "peak rate of input ranges; 0 keeps the first ones"] = 1e-2
+    first_ranges: Annotated[Literal["fitted", "observed"], "input ranges to start from"] = "fitted"
+    weight_decay: Annotated[_Amount, "of the weights on tiles"] = 0.0
+    batch: Annotated[_Count, "windows, or rows of text, a batch"] = 8
+    accumulation: Annotated[_Count, "batches a step"] = 1
+    steps: Annotated[_Count, "optimiser steps"] = 600
+    warmup: Annotated[_Natural, "steps of warm-up"] = 30
+    decay: Annotated[Literal["cosine", "linear"], "how the rates fall to zero"] = "cosine"
+    precision: Annotated[
+        Literal["float32", "bfloat16"], "of the digital model and of products while training"
+    ] = "bfloat16"
+    distillation: Annotated[
+        float,
+        Meta(ge=0, le=1),
+        "share of the digital model's outputs in the loss; the truth has the rest",
+    ] = 0.9
+    temperature: Annotated[_Positive, "of the outputs in the loss"] = 2.0
+    states: Annotated[_Amount, "weight of the hidden states in the loss"] = 1.0
+    rank: Annotated[_Natural, "rank of a low-rank adapter; 0 trains the weights"] = 0
+    adapter: Annotated[
+        Literal["digital", "merged"], "beside the frozen weights in digital, or merged into them"
+    ] = "digital"
+    validate_every: Annotated[_Count, "steps between validations"] = 100
+    chips: Annotated[_Count, "chips a validation programs"] = 2
+    drift_s: Annotated[_Positive, "their age in seconds"] = 86_400.0
+    validation_examples: Annotated[_Count, "held-out questions, or blocks of text"] = 64
+    held_out: Annotated[_Count, "whole articles that are only validated on"] = 8
+    patience: Annotated[
+        _Natural, "validations without improvement before it stops; 0 never stops"
+    ] = 3
+    max_length: Annotated[int, Meta(ge=32), "tokens a window of question and context holds"] = 256
+    block: Annotated[int, Meta(ge=2), "tokens a row of text predicts"] = 128
+    seed: Annotated[_Natural, "of everything that is drawn"] = 20261123
 
     def __post_init__(self) -> None:
         """Check every value.
@@ -117,22 +99,17 @@ class HwaRecipe:
         Raises:
             UsageError: A value out of range, an unknown choice, or two that exclude each other.
         """
-        if not 0 <= self.distillation <= 1:
-            raise UsageError(f"distillation is a share from 0 to 1, found {self.distillation:g}")
-        for name, kind in get_type_hints(HwaRecipe).items():
+        for name, kind in get_type_hints(HwaRecipe, include_extras=True).items():
             value = getattr(self, name)
-            if kind is int:
-                least = _AT_LEAST.get(name, 0)
-                if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                    raise UsageError(
-                        f"{name} must be a whole number, {least} or above, found {value}"
-                    )
-            elif kind is float:
-                if not 0 <= value < math.inf or (value == 0 and name in _ABOVE_0):
-                    bound = "above 0" if name in _ABOVE_0 else "0 or above"
-                    raise UsageError(f"{name} must be a number {bound}, found {value}")
-            elif kind is not str and value not in get_args(kind):
-                raise UsageError(f"no {name} {value!r}; {did_you_mean(value, get_args(kind))}")
+            choices = get_args(get_args(kind)[0])
+            if choices and value not in choices:
+                raise UsageError(f"no {name} {value!r}; {did_you_mean(value, choices)}")
+            try:
+                msgspec.convert(value, kind)
+            except msgspec.ValidationError as problem:
+                raise UsageError(f"{name} {value} cannot be used: {problem}") from None
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UsageError(f"{name} {value} cannot be used: it is not finite")
         self._check_hardware()
         if self.warmup > self.steps:
             raise UsageError(
@@ -205,12 +182,8 @@ def recipe_for(spec: ModelSpec, asked: Mapping[str, Any]) -> HwaRecipe:
 
     Windows and rows are made to fit the model, and the warm-up keeps its share of the steps.
 
-    Args:
-        spec: The model.
-        asked: Hyperparameters in place of the defaults, by name.
-
     Raises:
-        UsageError: A hyperparameter that cannot be used; see `HwaRecipe`.
+        UsageError: A hyperparameter in `asked` that cannot be used; see `HwaRecipe`.
     """
     own = _OF_EMBEDDED[spec.name] if spec.source == "embedded" else {}
     usual, positions = replace(HwaRecipe(), **own), spec.structure.positions

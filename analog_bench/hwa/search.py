@@ -2,8 +2,8 @@
 
 A killed search that goes on gives the trials that an uninterrupted one would have given:
 
-- A proposal is a function of the finished trials, the seed and the trial's number alone
-  (`hwa.sampler`): the sampler is made anew for each.
+- A proposal is a function of the finished trials, the seed and the trial's number alone: the
+  sampler is made anew for each.
 - A trial that a dead process left running is started again, in place: with its number, since
   Hyperband's brackets depend on it, its setting, and the reports it had made. The number of starts
   is in the storage; when three processes died in it, the trial counts as failed.
@@ -13,24 +13,62 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import optuna
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.pruners import NopPruner
+from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from analog_bench.hwa.sampler import SearchPlan, Space, check_setting, propose, suggest
-from analog_bench.hwa.search_storage import open_study
-from analog_bench.hwa.trial import SearchResult, Setting, State, Trial
+from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.hwa.search_storage import SearchPlan, open_study
+from analog_bench.seeds import derive_seed
 
+STARTUP_TRIALS = 6
+"""Trials at random settings (the default's is the first) before the sampler learns from them."""
 MOST_STARTS = 3
 """Processes that may die in a trial before it counts as failed."""
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
+Setting: TypeAlias = Mapping[str, float]
+"""The value of each searched hyperparameter, by name."""
+Space: TypeAlias = Mapping[str, IntDistribution | FloatDistribution]
+"""What a search may change, and within which bounds (both included)."""
+State: TypeAlias = Literal["complete", "pruned", "diverged", "failed"]
+"""How a trial ended: measured; stopped early by the pruner; at a value that is not finite; given
+up, because its process died each time it was tried."""
 Report: TypeAlias = Callable[[int, float], bool]
 """Takes a step, from 1, and the value there; returns whether to stop."""
 Objective: TypeAlias = Callable[[Setting, Report], float]
 """Takes a setting and a report; returns the value, which is not looked at after a stop."""
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """All trials of a search that ended, in order; number 0 is the default setting's."""
+
+    trials: tuple[FrozenTrial, ...]
+    direction: Literal["minimize", "maximize"]
+
+    @property
+    def default(self) -> FrozenTrial:
+        """The trial of the default setting."""
+        return self.trials[0]
+
+    @property
+    def ranking(self) -> tuple[FrozenTrial, ...]:
+        """The complete trials, best first; equal ones in order."""
+        complete = [t for t in self.trials if t.state == TrialState.COMPLETE]
+        sign = 1.0 if self.direction == "minimize" else -1.0
+        return tuple(sorted(complete, key=lambda t: sign * (t.value or 0.0)))
+
+    @property
+    def best(self) -> FrozenTrial | None:
+        """The best complete trial, the default among them; None where none is complete."""
+        return next(iter(self.ranking), None)
 
 
 class Watcher(Protocol):
@@ -42,8 +80,43 @@ class Watcher(Protocol):
     def reported(self, number: int, step: int, value: float) -> None:
         """A trial reported a value; after another start, also values reported before."""
 
-    def end(self, trial: Trial) -> None:
+    def end(self, trial: FrozenTrial) -> None:
         """A trial ended."""
+
+
+def state_of(trial: FrozenTrial) -> State:
+    """Return how a finished trial ended."""
+    if trial.state == TrialState.COMPLETE:
+        return "complete"
+    if trial.state != TrialState.PRUNED:
+        return "failed"
+    finite = all(map(math.isfinite, trial.intermediate_values.values()))
+    return "pruned" if finite and trial.user_attrs.get("stopped", False) else "diverged"
+
+
+def value_of(trial: FrozenTrial) -> float | None:
+    """Return a complete trial's value; optuna gives a pruned one its last report."""
+    return trial.value if trial.state == TrialState.COMPLETE else None
+
+
+def starts_of(trial: optuna.Trial | FrozenTrial) -> int:
+    """Return how often a trial was started: more than once where its process died."""
+    starts: int = trial.user_attrs.get("starts", 0)
+    return starts
+
+
+def plain(trial: FrozenTrial) -> dict[str, Any]:
+    """Return a finished trial as plain values for JSON; null where a report is not finite."""
+    reports = sorted(trial.intermediate_values.items())
+    return {
+        "number": trial.number,
+        "state": state_of(trial),
+        "setting": trial.params,
+        "value": value_of(trial),
+        "reports": {str(n): v if math.isfinite(v) else None for n, v in reports},
+        "starts": starts_of(trial),
+        "seconds": None if trial.duration is None else trial.duration.total_seconds(),
+    }
 
 
 def search(
@@ -86,8 +159,29 @@ def search(
             trial = _next(study, plan, space, default)
             if trial is not None:
                 _run(study, trial, plan, space, objective, watchers)
-        trials = tuple(_trial_of(frozen) for frozen in study.get_trials(states=_FINISHED))
-    return SearchResult(trials, plan.direction)
+        return SearchResult(tuple(study.get_trials(states=_FINISHED)), plan.direction)
+
+
+def check_setting(setting: Setting, space: Space) -> None:
+    """Check that a setting is a point of the space.
+
+    Raises:
+        UsageError: A hyperparameter is missing or unknown, or a value is outside its bounds.
+    """
+    for name in setting:
+        if name not in space:
+            raise UsageError(f"{name!r} is not searched; {did_you_mean(name, space)}")
+    for name, bounds in space.items():
+        if name not in setting:
+            raise UsageError(f"the setting lacks {name}")
+        value = setting[name]
+        if not bounds.low <= value <= bounds.high:
+            raise UsageError(
+                f"{name} {value:g} is outside the search, which goes from {bounds.low:g} to "
+                f"{bounds.high:g}"
+            )
+        if isinstance(bounds, IntDistribution) and value != int(value):
+            raise UsageError(f"{name} must be a whole number, found {value:g}")
 
 
 def _next(
@@ -98,7 +192,7 @@ def _next(
         return _resumed(study, left[0])
     if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         history = study.get_trials(deepcopy=False)
-        setting = propose(plan, space, history, len(history)) if history else dict(default)
+        setting = _proposal(plan, space, history) if history else dict(default)
         # Queued whole: a process that dies while it writes leaves no trial with half a setting.
         study.enqueue_trial(setting)
     return study.ask()
@@ -108,11 +202,27 @@ def _resumed(study: optuna.Study, left: FrozenTrial) -> optuna.Trial | None:
     if left.user_attrs.get("stopped", False):
         study.tell(left.number, state=TrialState.PRUNED)
         return None
-    if left.user_attrs.get("starts", 0) >= MOST_STARTS:
+    if starts_of(left) >= MOST_STARTS:
         study.tell(left.number, state=TrialState.FAIL)
         return None
     # Optuna would make a new trial of it; there is no other way to the number.
     return optuna.Trial(study, left._trial_id)
+
+
+def _proposal(plan: SearchPlan, space: Space, history: Sequence[FrozenTrial]) -> dict[str, Any]:
+    """Return the next setting.
+
+    The sampler sees all trials before, as BOHB's does (Falkner et al. 2018), not those of one of
+    Hyperband's brackets only, as in optuna: 20 trials in three brackets would be little more than
+    random search.
+    """
+    # numpy takes seeds of 32 bits.
+    seed = derive_seed(plan.seed, "search", len(history)) % 2**32
+    kind = GPSampler if plan.sampler == "gp" else TPESampler
+    sampler: BaseSampler = kind(seed=seed, n_startup_trials=STARTUP_TRIALS)
+    study = optuna.create_study(sampler=sampler, pruner=NopPruner(), direction=plan.direction)
+    study.add_trials(history)
+    return study.ask(dict(space)).params
 
 
 def _run(
@@ -123,8 +233,8 @@ def _run(
     objective: Objective,
     watchers: Sequence[Watcher],
 ) -> None:
-    setting = suggest(trial, space)
-    starts = trial.user_attrs.get("starts", 0)
+    setting = {name: trial._suggest(name, bounds) for name, bounds in space.items()}
+    starts = starts_of(trial)
     trial.set_user_attr("starts", starts + 1)
     last = max(_frozen(study, trial).intermediate_values, default=0)
     stopped = False
@@ -158,30 +268,10 @@ def _run(
         study.tell(trial, state=TrialState.PRUNED)
     else:
         study.tell(trial, value)
-    ended = _trial_of(_frozen(study, trial))
+    ended = _frozen(study, trial)
     for watcher in watchers:
         watcher.end(ended)
 
 
 def _frozen(study: optuna.Study, trial: optuna.Trial) -> FrozenTrial:
     return study.get_trials(deepcopy=False)[trial.number]
-
-
-def _trial_of(frozen: FrozenTrial) -> Trial:
-    reports = dict(sorted(frozen.intermediate_values.items()))
-    complete = frozen.state == TrialState.COMPLETE
-    state: State = "complete" if complete else "failed"
-    if frozen.state == TrialState.PRUNED:
-        pruned = frozen.user_attrs.get("stopped", False) and all(
-            map(math.isfinite, reports.values())
-        )
-        state = "pruned" if pruned else "diverged"
-    return Trial(
-        number=frozen.number,
-        state=state,
-        setting=dict(frozen.params),
-        value=frozen.value if complete else None,
-        reports=reports,
-        starts=frozen.user_attrs.get("starts", 0),
-        seconds=None if frozen.duration is None else frozen.duration.total_seconds(),
-    )

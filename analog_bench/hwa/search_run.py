@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol
 
 import torch
 from datasets import Dataset
@@ -14,20 +14,15 @@ from analog_bench.hwa import objective
 from analog_bench.hwa.conclusion import Conclusion, conclude
 from analog_bench.hwa.data import make_data
 from analog_bench.hwa.recipe import HwaRecipe
-from analog_bench.hwa.sampler import SearchPlan
-from analog_bench.hwa.search import Watcher, search
+from analog_bench.hwa.search import SearchResult, Watcher, search
+from analog_bench.hwa.search_storage import SearchPlan
 from analog_bench.hwa.training import Progress
-from analog_bench.hwa.trial import SearchResult
 from analog_bench.seeds import derive_seed
 from analog_bench.simulators.versions import versions
 from analog_bench.zoo.load import LoadedModel
 
 SCRATCH = "scratch"
 """The folder in a search's folder that the training under way uses."""
-
-Sampler: TypeAlias = Literal["tpe", "gp"]
-Pruner: TypeAlias = Literal["hyperband", "none"]
-WandbMode: TypeAlias = Literal["offline", "online"]
 
 
 class Display(Watcher, Protocol):
@@ -40,34 +35,17 @@ class Display(Watcher, Protocol):
         """Show where the training under way stands."""
 
 
-@dataclass(frozen=True)
-class SearchOptions:
-    """How to search.
-
-    Attributes:
-        objective: What to optimise.
-        trials: How many in all.
-        sampler: What proposes settings.
-        pruner: What stops trials early.
-        fresh_chips: Chips on which the default and the best are compared.
-        wandb: Where Weights & Biases runs go; None for no such runs.
-    """
-
-    objective: objective.Kind = "metric"
-    trials: int = 20
-    sampler: Sampler = "tpe"
-    pruner: Pruner = "hyperband"
-    fresh_chips: int = 8
-    wandb: WandbMode | None = None
-
-
 def run_search(
     loaded: LoadedModel,
     rows: Dataset,
     recipe: HwaRecipe,
     out: Path,
-    options: SearchOptions,
+    plan: SearchPlan,
     display: Display,
+    *,
+    kind: objective.Kind = "metric",
+    fresh_chips: int = 8,
+    wandb: Literal["offline", "online"] | None = None,
 ) -> tuple[SearchResult, Conclusion | None]:
     """Search, or go on, and compare the best with the default.
 
@@ -76,8 +54,11 @@ def run_search(
         rows: SQuAD rows of the training split.
         recipe: The default setting, and everything that is not searched.
         out: Folder of the search.
-        options: How to search.
+        plan: How to search; its direction, steps and seed are the objective's and the recipe's.
         display: Shows it.
+        kind: What to optimise.
+        fresh_chips: Chips on which the default and the best are compared.
+        wandb: Where Weights & Biases runs go; None for no such runs.
 
     Returns:
         All trials, and the conclusion; None where no trial is complete.
@@ -93,35 +74,33 @@ def run_search(
         "model": loaded.spec.name,
         "weights": loaded.weights_sha256,
         "data": data.fingerprint,
-        "objective": options.objective,
+        "objective": kind,
         "torch": torch.__version__,
         "aihwkit": versions()["aihwkit"],
     }
-    higher_is_better = options.objective == "metric" and data.metric.higher_is_better
-    plan = SearchPlan(
-        trials=options.trials,
+    higher_is_better = kind == "metric" and data.metric.higher_is_better
+    plan = replace(
+        plan,
         direction="maximize" if higher_is_better else "minimize",
-        sampler=options.sampler,
-        pruner=options.pruner,
         steps=objective.REPORTS,
         seed=recipe.seed,
     )
-    fresh = {"seed": derive_seed(recipe.seed, "fresh"), "chips": options.fresh_chips}
+    fresh = {"seed": derive_seed(recipe.seed, "fresh"), "chips": fresh_chips}
     scratch = out / SCRATCH
     with ExitStack() as stack:
         watchers: list[Watcher] = [display]
         tracker = None
-        if options.wandb is not None:
-            from analog_bench.hwa.tracking import Tracker
+        if wandb is not None:
+            from analog_bench.hwa.tracking import tracking
 
             group = f"hwa search of {loaded.spec.name}"
-            tracker = stack.enter_context(Tracker(options.wandb, out, group, made_with))
+            tracker = stack.enter_context(tracking(wandb, out, group, made_with))
             watchers.append(tracker)
         result = search(
             plan,
             objective.SPACE,
             objective.default_setting(recipe),
-            objective.objective_of(options.objective, recipe, loaded, rows, scratch, display.tell),
+            objective.objective_of(kind, recipe, loaded, rows, scratch, display.tell),
             out,
             made_with=made_with,
             watchers=watchers,

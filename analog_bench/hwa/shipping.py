@@ -22,16 +22,13 @@ from analog_bench.zoo.load import LoadedModel
 
 @dataclass(frozen=True)
 class Shipped:
-    """HWA weights that were written, and their scores on held-out training data.
+    """HWA weights that were written to a folder.
 
     Attributes:
-        model: The model's name.
-        zoo: Where it came from.
-        outcome: Of the training.
-        hwa: Scores on chips of the weights as they were written.
-        drift_s: Age of the chips at which scores were taken.
+        zoo: Where the model came from.
+        hwa: Scores of the weights as they were written, on held-out training data and chips of age
+            `drift_s`.
         weights: Fingerprint of the HWA weights.
-        folder: Where they are.
     """
 
     model: str

@@ -12,38 +12,76 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, TypeAlias
 
 import wandb
+from optuna.trial import FrozenTrial
 
 from analog_bench.errors import UsageError
-from analog_bench.hwa.trial import Setting, Trial
+from analog_bench.hwa.search import Setting, state_of, value_of
 
 Mode: TypeAlias = Literal["offline", "online"]
 PROJECT = "analog-bench"
 """The project that runs belong to, unless `WANDB_PROJECT` names another one."""
 
 
-class Tracker:
-    """Writes each trial of a search as a run; a `search.Watcher`.
+@contextmanager
+def tracking(mode: Mode, folder: Path, group: str, about: Mapping[str, Any]) -> Iterator[Tracker]:
+    """Track a search; leaving finishes what is under way and ends W&B's service.
 
-    Leaving its context finishes what is under way and ends W&B's service.
+    Args:
+        mode: Where runs go.
+        folder: W&B writes into `wandb/` there.
+        group: Name of the runs' group.
+        about: Plain values written with every run, such as the model and the objective.
     """
+    folder = folder.absolute()
+    settings = wandb.Settings(
+        mode=mode,
+        root_dir=str(folder),
+        project=os.environ.get("WANDB_PROJECT", PROJECT),
+        run_group=group,
+        reinit="create_new",
+        silent=True,
+        console="off",
+        host="",
+        symlink=False,
+        disable_git=True,
+        disable_code=True,
+        save_code=False,
+        disable_job_creation=True,
+        x_disable_meta=True,
+        x_disable_stats=True,
+        x_disable_machine_info=True,
+        x_save_requirements=False,
+    )
+    # W&B has no settings for these: its service reads them from the environment as it starts.
+    private = {
+        "WANDB_ERROR_REPORTING": "false",
+        "WANDB_CACHE_DIR": str(folder / "wandb" / "cache"),
+        "WANDB_DATA_DIR": str(folder / "wandb" / "data"),
+    }
+    before = {name: os.environ.get(name) for name in private}
+    os.environ.update(private)
+    tracker, exit_code = Tracker(settings, about), 1
+    try:
+        yield tracker
+        exit_code = 0
+    finally:
+        tracker.finish({}, exit_code)
+        wandb.teardown(exit_code)
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
-    def __init__(self, mode: Mode, folder: Path, group: str, about: Mapping[str, Any]) -> None:
-        """Prepare; nothing is written before the first run.
 
-        Args:
-            mode: Where runs go.
-            folder: W&B writes into `wandb/` there.
-            group: Name of the runs' group.
-            about: Plain values written with every run, such as the model and the objective.
-        """
-        self._mode = mode
-        self._folder = folder.absolute()
-        self._group = group
-        self._about = dict(about)
+class Tracker:
+    """Writes each trial of a search as a run; a `search.Watcher`. Made by `tracking`."""
+
+    def __init__(self, settings: wandb.Settings, about: Mapping[str, Any]) -> None:
+        self._settings = settings
+        self._about = about
         self._run: wandb.Run | None = None
 
     def begin(self, number: int, setting: Setting, start: int) -> None:
@@ -52,103 +90,39 @@ class Tracker:
         Raises:
             UsageError: W&B cannot be used, such as online without a login.
         """
-        config = {**self._about, **setting, "trial": number, "start": start}
-        self._start(f"trial {number}", "trial", config)
+        self._start(f"trial {number}", "trial", {**setting, "trial": number, "start": start})
 
     def reported(self, number: int, step: int, value: float) -> None:
         """Write a report into the trial's run."""
         if self._run is not None:
             self._run.log({"objective": value}, step=step)
 
-    def end(self, trial: Trial) -> None:
+    def end(self, trial: FrozenTrial) -> None:
         """Write how a trial ended, and finish its run."""
-        summary: dict[str, Any] = {"state": trial.state}
-        if trial.value is not None:
-            summary["value"] = trial.value
-        self._finish(summary, 0 if trial.state in ("complete", "pruned") else 1)
+        state, value = state_of(trial), value_of(trial)
+        summary = {"state": state, **({} if value is None else {"value": value})}
+        self.finish(summary, 0 if state in ("complete", "pruned") else 1)
 
     def conclude(self, name: str, summary: Mapping[str, Any]) -> None:
-        """Write a run that holds nothing but results of the whole search, as plain values.
+        """Write a run that holds nothing but results of the whole search, as plain values."""
+        self._start(name, "conclusion", {})
+        self.finish(summary, 0)
 
-        Raises:
-            UsageError: W&B cannot be used.
-        """
-        self._start(name, "conclusion", self._about)
-        self._finish(summary, 0)
-
-    def __enter__(self) -> Tracker:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        exit_code = 0 if kind is None else 1
-        self._finish({}, exit_code)
-        with _private(self._folder):
-            wandb.teardown(exit_code)
+    def finish(self, summary: Mapping[str, Any], exit_code: int) -> None:
+        """Finish the run under way, if any."""
+        run, self._run = self._run, None
+        if run is not None:
+            run.summary.update(dict(summary))
+            run.finish(exit_code=exit_code)
 
     def _start(self, name: str, kind: str, config: Mapping[str, Any]) -> None:
-        self._finish({}, 1)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.finish({}, 1)
+        Path(self._settings.root_dir).mkdir(parents=True, exist_ok=True)
+        settings = self._settings.model_copy(update={"run_name": name, "run_job_type": kind})
         try:
-            with _private(self._folder):
-                self._run = wandb.init(
-                    config=dict(config),
-                    settings=wandb.Settings(
-                        mode=self._mode,
-                        root_dir=str(self._folder),
-                        project=os.environ.get("WANDB_PROJECT", PROJECT),
-                        run_group=self._group,
-                        run_name=name,
-                        run_job_type=kind,
-                        reinit="create_new",
-                        silent=True,
-                        console="off",
-                        host="",
-                        symlink=False,
-                        disable_git=True,
-                        disable_code=True,
-                        save_code=False,
-                        disable_job_creation=True,
-                        x_disable_meta=True,
-                        x_disable_stats=True,
-                        x_disable_machine_info=True,
-                        x_save_requirements=False,
-                    ),
-                )
+            self._run = wandb.init(config={**self._about, **config}, settings=settings)
         except (wandb.Error, OSError) as problem:
             why = " ".join(str(problem).split())
             raise UsageError(
                 f"Weights & Biases does not work: {why}; use --wandb offline, or leave it out"
             ) from None
-
-    def _finish(self, summary: Mapping[str, Any], exit_code: int) -> None:
-        run, self._run = self._run, None
-        if run is None:
-            return
-        run.summary.update(dict(summary))
-        with _private(self._folder):
-            run.finish(exit_code=exit_code)
-
-
-@contextmanager
-def _private(folder: Path) -> Iterator[None]:
-    # W&B has no settings for these: its service reads them from the environment as it starts.
-    wanted = {
-        "WANDB_ERROR_REPORTING": "false",
-        "WANDB_CACHE_DIR": str(folder / "wandb" / "cache"),
-        "WANDB_DATA_DIR": str(folder / "wandb" / "data"),
-    }
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -36,9 +36,7 @@ class Validation:
 def digital_score(model: nn.Module, data: TrainingData) -> float:
     """Return the main metric of a model without any noise."""
     with torch.inference_mode():
-        outputs = [
-            data.task.reduce(n, data.output(model, n)) for n in range(len(data.task.batches))
-        ]
+        outputs = [_reduced(data, model, n) for n in range(len(data.task.batches))]
     return _score(data, outputs)
 
 
@@ -70,9 +68,13 @@ def validate(
             outputs = []
             for number, batch in enumerate(data.task.batches):
                 with chip.reading(number, batch.attention_mask), torch.inference_mode():
-                    outputs.append(data.task.reduce(number, data.output(model, number)))
+                    outputs.append(_reduced(data, model, number))
         scores.append(_score(data, outputs))
     return Validation(tuple(scores))
+
+
+def _reduced(data: TrainingData, model: nn.Module, batch: int) -> Tensor:
+    return data.task.reduce(batch, data.task.run(model, batch).float()).cpu()
 
 
 def _score(data: TrainingData, outputs: Sequence[Tensor]) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from analog_bench.hwa.trial import SearchResult, Trial
+from optuna.trial import FrozenTrial
+
+from analog_bench.hwa.search import SearchResult, starts_of, state_of, value_of
 from analog_bench.report.table import Block, Column, Heading, Spelling, number, tabulate
 
 SHOWN = 10
@@ -16,15 +18,15 @@ def search_table(
     if search.default not in rows:
         rows.append(search.default)
 
-    def setting(name: str) -> Spelling[Trial]:
-        return lambda trial: f"{trial.setting[name]:.4g}"
+    def setting(name: str) -> Spelling[FrozenTrial]:
+        return lambda trial: f"{trial.params[name]:.4g}"
 
     table = tabulate(
         rows,
         [
             (Column("trial"), lambda trial: f"{trial.number}{' default' * (trial.number == 0)}"),
-            number(objective, lambda one: one.state if one.value is None else f"{one.value:.4f}"),
-            *(number(name, setting(name)) for name in search.default.setting),
+            number(objective, _result),
+            *(number(name, setting(name)) for name in search.default.params),
         ],
         notes=[_counts(search)],
         frame="rule",
@@ -32,11 +34,16 @@ def search_table(
     return Heading(title), table
 
 
+def _result(trial: FrozenTrial) -> str:
+    value = value_of(trial)
+    return state_of(trial) if value is None else f"{value:.4f}"
+
+
 def _counts(search: SearchResult) -> str:
     counts = {
-        state: sum(trial.state == state for trial in search.trials)
+        state: sum(state_of(trial) == state for trial in search.trials)
         for state in ("complete", "pruned", "diverged", "failed")
     }
     listed = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    again = sum(trial.starts > 1 for trial in search.trials)
+    again = sum(starts_of(trial) > 1 for trial in search.trials)
     return f"{len(search.trials)} trials: {listed}" + (f"; {again} started again" if again else "")

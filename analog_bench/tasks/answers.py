@@ -1,7 +1,10 @@
-"""From start and end logits to answer texts."""
+"""From start and end logits to answer texts, and their SQuAD v1.1 exact match and F1."""
 
 from __future__ import annotations
 
+import re
+import string
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,16 +13,13 @@ from torch import Tensor
 
 from analog_bench.tasks.windows import Batch, Window
 
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
 
 @dataclass(frozen=True)
 class Span:
-    """The best answer of one window.
-
-    Attributes:
-        score: Start logit plus end logit.
-        begin: First character of the answer in the context.
-        end: Character behind its last.
-    """
+    """The best answer of one window: start plus end logit, and `[begin, end)` in the context."""
 
     score: float
     begin: int
@@ -36,17 +36,8 @@ def best_spans(
     """Find each window's best span: the largest sum of logits over all valid spans, exactly.
 
     Valid is a span of 1 to `max_answer_tokens` tokens inside the context. Ties go to the earliest
-    start, then to the shortest span.
-
-    Args:
-        start_logits: Shape (inputs, tokens).
-        end_logits: Shape (inputs, tokens).
-        batch: The inputs.
-        windows: All windows; the batch names its own by row.
-        max_answer_tokens: Tokens an answer has at most.
-
-    Returns:
-        One span an input. A logit that is not a number makes that span's score not a number.
+    start, then to the shortest span. Logits have the shape (inputs, tokens); one that is not a
+    number makes that span's score not a number.
     """
     inside = torch.zeros(start_logits.shape, dtype=torch.bool)
     for row, window in enumerate(batch.windows):
@@ -72,13 +63,7 @@ def best_spans(
 def choose_answers(
     spans: Iterable[tuple[int, Span]], windows: Sequence[Window], contexts: Sequence[str]
 ) -> list[str]:
-    """Take, for every example, the span with the best score over its windows.
-
-    Args:
-        spans: Pairs of window row and that window's best span.
-        windows: All windows.
-        contexts: Context of each example.
-    """
+    """Take the best-scored span of each example from pairs of window row and span."""
     best: dict[int, tuple[float, int, Span]] = {}
     for row, span in spans:
         example = windows[row].example
@@ -90,3 +75,32 @@ def choose_answers(
         contexts[example][best[example][2].begin : best[example][2].end]
         for example in range(len(contexts))
     ]
+
+
+def normalise_answer(text: str) -> str:
+    """Normalise in the order of the official SQuAD v1.1 evaluation (Rajpurkar et al. 2016)."""
+    bare = text.lower().translate(_PUNCTUATION)
+    return " ".join(_ARTICLES.sub(" ", bare).split())
+
+
+def exact_match(prediction: str, golds: Sequence[str]) -> float:
+    """Return 100 where the normalised prediction equals any normalised gold answer, else 0."""
+    found = normalise_answer(prediction)
+    return 100.0 * any(found == normalise_answer(gold) for gold in golds)
+
+
+def token_f1(prediction: str, golds: Sequence[str]) -> float:
+    """Return the largest token F1 over the gold answers, in percent.
+
+    F1 = 2PR / (P + R) over the bags of words of the normalised texts; 0 where they share no word.
+    """
+    return 100.0 * max(_f1(prediction, gold) for gold in golds)
+
+
+def _f1(prediction: str, gold: str) -> float:
+    found, wanted = normalise_answer(prediction).split(), normalise_answer(gold).split()
+    shared = sum((Counter(found) & Counter(wanted)).values())
+    if not shared:
+        return 0.0
+    precision, recall = shared / len(found), shared / len(wanted)
+    return 2 * precision * recall / (precision + recall)

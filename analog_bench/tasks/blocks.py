@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,8 @@ import torch
 from torch import Tensor
 
 from analog_bench.errors import UsageError
-from analog_bench.tasks.windows import Batch
+from analog_bench.tasks.task import draw
+from analog_bench.tasks.windows import Batch, chunks, unpadded
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Block:
     """One model input: `length` tokens of the text, of whose successors the last are scored.
 
     Attributes:
-        begin: Place of its first token in the text.
+        begin: Index of its first token in the text.
         length: Tokens the model sees.
         scored: How many of its predictions count: the last ones. The tokens before them are context
             that an earlier block has scored.
@@ -30,24 +30,19 @@ class Block:
 
     @property
     def first_scored(self) -> int:
-        """Place in the text of the first token whose prediction counts."""
+        """Index in the text of the first token whose prediction counts."""
         return self.begin + self.length - self.scored + 1
 
 
 def cut(tokens: int, length: int, stride: int) -> list[Block]:
-    """Cut a text into blocks that start `stride` tokens apart.
+    """Cut a text of `tokens` tokens into blocks that start `stride` tokens apart.
 
-    Only the text's first token is never predicted. No block is padded: the last one begins early
+    Only the text's first token is never predicted, every other from at least `length - stride`
+    tokens of context once the text has as many. No block is padded: the last one begins early
     enough to be full, unless the text itself is shorter than a block.
 
-    Args:
-        tokens: Tokens of the text, at least 2.
-        length: Tokens a block shows the model.
-        stride: Tokens between the starts of blocks, 1 to `length`; a token is predicted from at
-            least `length - stride` tokens of context once the text has as many.
-
     Raises:
-        UsageError: A stride or a length that does not do, or a text without a token to predict.
+        UsageError: A stride beyond 1 to `length`, or a text without a token to predict.
     """
     if not 1 <= stride <= length:
         raise UsageError(
@@ -68,50 +63,19 @@ def cut(tokens: int, length: int, stride: int) -> list[Block]:
 
 
 def sample(blocks: Sequence[Block], count: int) -> list[Block]:
-    """Take a fixed pseudo-random sample of blocks, spread over the text, in its order.
-
-    A block's place in the draw is the hash of its position, so the first 100 are among the first
-    300.
-
-    Raises:
-        UsageError: Fewer than one, or more than there are.
-    """
-    if count < 1:
-        raise UsageError(f"--examples must be at least 1, found {count}")
-    if count > len(blocks):
-        raise UsageError(
-            f"--examples asks for {count} blocks of text, the data holds {len(blocks)}"
-        )
-    keys = [hashlib.sha256(str(block.begin).encode()).digest() for block in blocks]
-    drawn = sorted(range(len(blocks)), key=keys.__getitem__)
-    return [blocks[place] for place in sorted(drawn[:count])]
+    """Draw blocks by their position in the text; see `task.draw`."""
+    drawn = draw([str(block.begin) for block in blocks], count, "blocks of text")
+    return [blocks[row] for row in drawn]
 
 
 def make_batches(blocks: Sequence[Block], ids: Tensor, batch_tokens: int) -> list[Batch]:
-    """Stack blocks of equal length into batches, the longest first.
+    """Stack blocks of equal length into batches without padding, the longest first.
 
-    Args:
-        blocks: What to batch.
-        ids: Token ids of the text, shape (tokens,).
-        batch_tokens: Tokens a batch holds at most; at least one block makes a batch.
-
-    Returns:
-        Batches without padding; `windows` gives each input's row in `blocks`.
+    A batch holds at most `batch_tokens`, but at least one block; `ids` are those of the text.
     """
-    order = sorted(range(len(blocks)), key=lambda row: (-blocks[row].length, row))
-    batches: list[Batch] = []
-    chunk: list[int] = []
-    for row in order:
-        full = (len(chunk) + 1) * blocks[row].length > batch_tokens
-        if chunk and (full or blocks[row].length != blocks[chunk[0]].length):
-            batches.append(_batch(chunk, blocks, ids))
-            chunk = []
-        chunk.append(row)
-    return [*batches, _batch(chunk, blocks, ids)] if chunk else batches
-
-
-def _batch(rows: Sequence[int], blocks: Sequence[Block], ids: Tensor) -> Batch:
-    inputs = torch.stack(
-        [ids[blocks[row].begin : blocks[row].begin + blocks[row].length] for row in rows]
-    )
-    return Batch(tuple(rows), inputs, torch.zeros_like(inputs), torch.ones_like(inputs))
+    batches = []
+    for rows in chunks([block.length for block in blocks], batch_tokens, equal=True):
+        spans = [(blocks[row].begin, blocks[row].begin + blocks[row].length) for row in rows]
+        inputs = torch.stack([ids[begin:end] for begin, end in spans])
+        batches.append(unpadded(rows, inputs))
+    return batches

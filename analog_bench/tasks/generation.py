@@ -65,12 +65,9 @@ class Prompt:
 
 
 def draws_of(prompt: str, seed: int, texts: int, tokens: int) -> Tensor:
-    """Return the numbers that tokens are picked by, one for each token of each text.
+    """Return the numbers that tokens are picked by: 0 to 1, float64, shape (texts, tokens).
 
     The n-th text has the same ones however many texts there are.
-
-    Returns:
-        Numbers from 0 to 1, float64, shape (texts, tokens).
     """
     rows = []
     for text in range(texts):
@@ -132,24 +129,16 @@ def write(
 
 
 def until_end(tokens: Sequence[int], end: int) -> tuple[int, ...]:
-    """Return the tokens of a text up to where it ends, its end-of-text token included.
-
-    Args:
-        tokens: A row of what `write` returns.
-        end: The end-of-text token.
-    """
+    """Return the tokens of a text up to and including its end-of-text token."""
     listed = tuple(tokens)
     return listed[: listed.index(end) + 1] if end in listed else listed
 
 
 def text_nats(model: PreTrainedModel, prompt: Sequence[int], tokens: Sequence[int]) -> float:
-    """Return the mean nats a token of a written text under a model, given its prompt.
+    """Return a written text's mean nats a token under the clean digital model, given its prompt.
 
-    Args:
-        model: The judge: the clean digital model.
-        prompt: Tokens of the prompt.
-        tokens: Tokens that were written, at least one, with the end-of-text token where it ended:
-            to end where no text would end is not coherent.
+    The text, of at least one token, counts with the end-of-text token where it ended: to end where
+    no text would end is not coherent.
     """
     ids = torch.tensor([[*prompt, *tokens]], device=model.device)
     with torch.inference_mode():
@@ -160,11 +149,8 @@ def text_nats(model: PreTrainedModel, prompt: Sequence[int], tokens: Sequence[in
 def repetition(ids: Sequence[int], n: int = 4) -> float:
     """Return the share of repeated n-grams of tokens, seq-rep-n of Welleck et al. (ICLR 2020).
 
-    `1 - |distinct n-grams| / |n-grams|`: 0 where none comes twice, towards 1 where one is repeated
-    for ever.
-
-    Returns:
-        The share, 0 to 1; 0 where the text is shorter than an n-gram.
+    `1 - |distinct n-grams| / |n-grams|`: 0 where none comes twice or the text is shorter than an
+    n-gram, towards 1 where one is repeated for ever.
     """
     grams = [tuple(ids[place : place + n]) for place in range(len(ids) - n + 1)]
     return 1.0 - len(set(grams)) / len(grams) if grams else 0.0

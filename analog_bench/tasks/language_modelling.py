@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,11 +15,11 @@ from transformers import PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
 from analog_bench.records import Metric
-from analog_bench.tasks.blocks import Block, cut, make_batches, sample
+from analog_bench.tasks.blocks import cut, make_batches, sample
 from analog_bench.tasks.lm_metric import bits_per_byte, perplexity, token_nats, weighted_mean
 from analog_bench.tasks.lm_sources import Text
 from analog_bench.tasks.metrics import METRICS_OF
-from analog_bench.tasks.windows import Batch
+from analog_bench.tasks.task import fingerprint
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,9 @@ class LmProtocol:
 
     Attributes:
         block: Tokens of text the model sees at a time.
-        stride: Tokens between the starts of blocks; each token is predicted from at least
-            `block - stride` tokens of context, those at the text's beginning apart.
-        batch_tokens: Tokens a batch holds at most. It is part of the protocol because noise is
-            drawn batch by batch.
+        stride: Tokens between the starts of blocks; see `blocks.cut`.
+        batch_tokens: Tokens a batch holds at most; part of the protocol because noise is drawn
+            batch by batch.
     """
 
     block: int = 256
@@ -41,21 +39,14 @@ class LmProtocol:
 
 
 class LanguageModelling:
-    """A text made ready for one tokeniser; turns logits into scores.
+    """A text made ready for one tokeniser; turns logits into scores. See `Task`.
 
     An example is a block with the tokens scored in it. Every token of the text is scored exactly
     once, its first apart, and no block is padded.
 
     Attributes:
-        name: Name of the text, for tables.
-        data: The same with what the examples are: `embedded blocks`.
-        examples: Number of blocks.
-        blocks: The blocks.
-        batches: The inputs.
         tokens: Scored tokens of each block.
         sizes: UTF-8 bytes that these tokens spell.
-        protocol: Fingerprint; scores with different fingerprints are never compared.
-        metrics: Cross-entropy first, then perplexity and bits a byte.
     """
 
     metrics: tuple[Metric, ...] = METRICS_OF["lm"]
@@ -69,13 +60,7 @@ class LanguageModelling:
         *,
         examples: int | None = None,
     ) -> None:
-        """Tokenise the text.
-
-        Args:
-            text: What to predict.
-            tokenizer: The model's fast byte-level tokeniser.
-            protocol: Lengths.
-            examples: How many blocks, as a fixed sample spread over the text; all where None.
+        """Tokenise the text, and take a fixed sample of `examples` blocks of it; all where None.
 
         Raises:
             UsageError: A stride that leaves tokens out, more examples than there are blocks, or a
@@ -87,15 +72,24 @@ class LanguageModelling:
         blocks = cut(len(ids), used.block, used.stride)
         self.name = text.name
         self.data = f"{text.name} blocks"
-        self.blocks: list[Block] = blocks if examples is None else sample(blocks, examples)
+        self.blocks = blocks if examples is None else sample(blocks, examples)
         self.examples = len(self.blocks)
-        self.batches: list[Batch] = make_batches(self.blocks, ids, used.batch_tokens)
+        self.batches = make_batches(self.blocks, ids, used.batch_tokens)
         self.tokens = tuple(block.scored for block in self.blocks)
         self.sizes = tuple(
             int(sizes[block.first_scored : block.first_scored + block.scored].sum())
             for block in self.blocks
         )
-        self.protocol = _fingerprint(text, tokenizer, used, self.blocks, self.metrics)
+        self.protocol = fingerprint(
+            "language modelling",
+            tokenizer,
+            self.metrics,
+            {
+                "data": hashlib.sha256(text.content.encode()).hexdigest(),
+                "protocol": asdict(used),
+                "blocks": [block.begin for block in self.blocks],
+            },
+        )
         self._ids = ids
         self._vocabulary = len(tokenizer)
 
@@ -113,14 +107,9 @@ class LanguageModelling:
         return logits
 
     def reduce(self, batch: int, logits: Tensor) -> Tensor:
-        """Return the mean nats a scored token of each block in a batch.
+        """Return the mean nats a scored token of each block in a batch, float64, shape (blocks,).
 
-        Args:
-            batch: Index of the batch.
-            logits: Shape (blocks, tokens, vocabulary).
-
-        Returns:
-            Nats a token, float64, shape (blocks,); not a number where logits are not finite.
+        A block whose logits, shape (tokens, vocabulary), are not finite gets no number.
         """
         means = []
         for row, own in zip(self.batches[batch].windows, logits, strict=True):
@@ -131,15 +120,7 @@ class LanguageModelling:
         return torch.stack(means)
 
     def score(self, reduced: Sequence[Tensor]) -> dict[str, tuple[float, ...]]:
-        """Return the scores of every block, in the order of the text.
-
-        Args:
-            reduced: What `reduce` returned for each batch.
-
-        Returns:
-            Cross-entropy in nats a token, perplexity, and bits a byte, of each block's scored
-            tokens. Over blocks they are to be averaged by `mean`.
-        """
+        """Return each block's nats a token, perplexity and bits a byte, in the text's order."""
         nats = [0.0] * self.examples
         for batch, values in zip(self.batches, reduced, strict=True):
             for row, value in zip(batch.windows, values.tolist(), strict=True):
@@ -154,11 +135,7 @@ class LanguageModelling:
         }
 
     def mean(self, per_example: Mapping[str, Sequence[float]]) -> dict[str, float]:
-        """Return the scores over the whole text: the mean cross-entropy of its tokens, and of that.
-
-        Args:
-            per_example: What `score` returned.
-        """
+        """Return the scores over the whole text, from the mean cross-entropy of its tokens."""
         return self._all(weighted_mean(per_example["cross_entropy"], self.tokens))
 
     def texts(self, reduced: Sequence[Tensor]) -> tuple[str, ...]:
@@ -190,21 +167,3 @@ def _token_sizes(ids: Tensor, content: str, tokenizer: PreTrainedTokenizerFast) 
             f"has {wanted}"
         )
     return sizes
-
-
-def _fingerprint(
-    text: Text,
-    tokenizer: PreTrainedTokenizerFast,
-    protocol: LmProtocol,
-    blocks: Sequence[Block],
-    metrics: Sequence[Metric],
-) -> str:
-    parts = {
-        "task": "language modelling",
-        "data": hashlib.sha256(text.content.encode()).hexdigest(),
-        "tokeniser": hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest(),
-        "protocol": asdict(protocol),
-        "blocks": [block.begin for block in blocks],
-        "metrics": {metric.name: metric.version for metric in metrics},
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -12,14 +12,9 @@ from analog_bench.errors import UsageError
 
 
 def token_nats(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the negative log-likelihood of each target.
+    """Return each target's negative log-likelihood in nats, float32, shape (tokens,).
 
-    Args:
-        logits: Shape (tokens, vocabulary), of any floating type; computed in float32.
-        targets: Token ids, shape (tokens,).
-
-    Returns:
-        Nats, float32, shape (tokens,); not a number where logits are not finite.
+    Logits have the shape (tokens, vocabulary); where they are not finite there is no number.
     """
     return torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none")
 
@@ -46,14 +41,9 @@ def perplexity(nats: float) -> float:
 
 
 def bits_per_byte(nats: float, tokens: float, size: float) -> float:
-    """Return the bits it takes to encode a byte of the text.
+    """Return the bits it takes to encode a byte of a text of `size` UTF-8 bytes.
 
-    `nats * tokens / (ln 2 * size)`: comparable between tokenisers (Gao et al. 2020, The Pile,
-    section 3.1).
-
-    Args:
-        nats: Cross-entropy, nats a token.
-        tokens: Tokens it was measured on.
-        size: UTF-8 bytes that these tokens spell.
+    `nats * tokens / (ln 2 * size)`, with `nats` a token: comparable between tokenisers (Gao et al.
+    2020, The Pile, section 3.1).
     """
     return nats * tokens / (math.log(2) * size)

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from datasets import load_dataset
 from datasets.exceptions import DatasetGenerationError
 
 from analog_bench.errors import DataError, did_you_mean
-from analog_bench.tasks.detokenise import detokenise
+from analog_bench.tasks.squad import EMBEDDED
 from analog_bench.zoo.hub import WIKITEXT, fetch_dataset
 from analog_bench.zoo.lock import read_lock
 
 SOURCES = ("embedded", "hub", "wikitext-2", "wikitext-2-raw")
 WIKITEXT_FILE = Path("wikitext-2") / "test.txt"
 _BETWEEN = "\n\n"
+
+_PAGE = re.compile(r"^(?= = [^=])", re.MULTILINE)
+"""Where a page begins: a heading of the first order."""
+
+_INSIDE_WORDS = (("s '", "s'"), (" @-@ ", "-"), (" @,@ ", ","), (" @.@ ", "."))
+_PUNCTUATION = tuple((f" {mark} ", f"{mark} ") for mark in ":;.!?,")
+_ENCLOSING = (("(", ")"), ("[", "]"), ("{", "}"), ('"', '"'), ("'", "'"))
+_REST = (
+    ("= = = =", "===="),
+    ("= = =", "==="),
+    ("= =", "=="),
+    (" \N{DEGREE SIGN} ", "\N{DEGREE SIGN}"),
+    (" \n", "\n"),
+    ("\n ", "\n"),
+    (" N ", " 1 "),
+    (" 's", "'s"),
+)
 
 
 @dataclass(frozen=True)
@@ -31,24 +48,20 @@ class Text:
 def load_text(source: str, *, data_folder: Path | None, lock: Path) -> Text:
     """Load a text.
 
-    Args:
-        source: `embedded` (the passages of this package's question-answering set, in order);
-            `wikitext-2` (the test split in ordinary spelling; from the data folder where there is
-            one, else locked from the hub) or `wikitext-2-raw` (as the file spells it); `hub` (as
-            `wikitext-2`, from the hub in any case); or the path of a text file or of a folder,
-            whose .txt files are read in the order of their names.
-        data_folder: The user's folder of real data (`ANALOG_BENCH_DATA`).
-        lock: The lock file that pins hub downloads.
-
-    Returns:
-        The text. A folder's files and the embedded passages are joined by blank lines.
+    Sources are `embedded` (the passages of this package's question-answering set, in order);
+    `wikitext-2` (the test split in ordinary spelling; from the data folder, ANALOG_BENCH_DATA,
+    where there is one, else locked from the hub) or `wikitext-2-raw` (as the file spells it); `hub`
+    (as `wikitext-2`, from the hub in any case); or the path of a text file or of a folder, whose
+    .txt files are read in the order of their names. Passages and files are joined by blank lines.
 
     Raises:
         DataError: A missing, unreadable or empty file, or no such source.
         WeightsError: The hub's file is not locked, unreachable, or not the locked one.
     """
     if source == "embedded":
-        return Text("embedded", _BETWEEN.join(_passages()))
+        articles = json.loads(EMBEDDED.read_text(encoding="utf-8"))["data"]
+        passages = (part["context"] for article in articles for part in article["paragraphs"])
+        return Text("embedded", _BETWEEN.join(passages))
     if source == "wikitext-2":
         return Text("WikiText-2", detokenise(_wikitext(data_folder, lock)))
     if source == "wikitext-2-raw":
@@ -66,12 +79,6 @@ def load_text(source: str, *, data_folder: Path | None, lock: Path) -> Text:
     if not files:
         raise DataError(f"{path} holds no .txt file")
     return Text(path.resolve().name, _BETWEEN.join(_read(file).strip() for file in files))
-
-
-def _passages() -> list[str]:
-    file = resources.files("analog_bench.tasks") / "data" / "everyday_qa.json"
-    articles = json.loads(file.read_text(encoding="utf-8"))["data"]
-    return [part["context"] for article in articles for part in article["paragraphs"]]
 
 
 def _wikitext(data_folder: Path | None, lock: Path) -> str:
@@ -96,3 +103,26 @@ def _read(path: Path) -> str:
     if not content.strip():
         raise DataError(f"{path} holds no text")
     return content
+
+
+def detokenise(text: str) -> str:
+    """Return WikiText in ordinary spelling, as lm-evaluation-harness scores it.
+
+    WikiText comes with spaces around punctuation and with marks for hyphens and separators inside
+    words and numbers. The rules, those of Megatron-LM's zero-shot evaluation, are kept as they are:
+    published figures depend on their quirks. Pages are treated one by one, as a quotation mark that
+    is never closed would otherwise pair wrongly to the end of the file.
+    """
+    return "".join(_page(page) for page in _PAGE.split(text))
+
+
+def _page(text: str) -> str:
+    for before, after in (*_INSIDE_WORDS, *_PUNCTUATION):
+        text = text.replace(before, after)
+    for left, right in _ENCLOSING:
+        inner = rf"\s*([^{re.escape(right)}]*?)\s*"
+        pattern = re.escape(left) + inner + re.escape(right)
+        text = re.sub(pattern, rf"{left}\1{right}", text)
+    for before, after in _REST:
+        text = text.replace(before, after)
+    return text

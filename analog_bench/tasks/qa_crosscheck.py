@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from datasets import Dataset
@@ -27,25 +28,17 @@ def crosscheck(
     scores: Mapping[str, Iterable[float]],
     module: str = "squad",
 ) -> bool:
-    """Compare F1 and EM over all questions with the `evaluate` library's metric.
+    """Compare F1 and EM over all questions with the `evaluate` library's metric, if it is at hand.
 
-    No code is ever downloaded: only a metric that `evaluate` has loaded on this machine before, or
-    a folder that the caller names, is run. The library itself is imported only then.
-
-    Args:
-        answers: One answer a question.
-        questions: SQuAD rows.
-        scores: `f1` and `em` of every question, in points, in the order of the data.
-        module: Name of a canonical metric, looked up in the local cache only; or the path of a
-            folder `NAME` with a metric script `NAME.py`.
+    No code is ever downloaded: only a metric that `evaluate` has loaded on this machine before (a
+    bare name), or one in a folder `NAME` with a script `NAME.py` that the caller gives the path of,
+    is run. The library itself is imported only then. Scores are in points.
 
     Raises:
         DataError: The aggregates differ by more than `TOLERANCE` points.
     """
     script = _script(module)
-    if script is None:
-        return False
-    metric = _loaded(script)
+    metric = _loaded(script) if script else None
     if metric is None:
         return False
     found: Mapping[str, Any] = metric.compute(
@@ -59,7 +52,7 @@ def crosscheck(
         ],
     )
     for ours, theirs in _NAMES.items():
-        mean = _mean(scores[ours])
+        mean = fmean(scores[ours])
         expected = float(found[theirs])
         # Written so that a score that is not a number fails too.
         if not abs(mean - expected) <= TOLERANCE:
@@ -100,8 +93,3 @@ def _loaded(script: Path) -> Any | None:
     # What the script imports is not installed, or not beside it.
     except (ImportError, FileNotFoundError):
         return None
-
-
-def _mean(values: Iterable[float]) -> float:
-    listed = list(values)
-    return sum(listed) / len(listed)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from datasets import Dataset, load_dataset
 from datasets.exceptions import DatasetGenerationError
 
-from analog_bench.errors import DataError, UsageError, did_you_mean
-from analog_bench.tasks.squad import FEATURES, read_squad
+from analog_bench.errors import DataError, did_you_mean
+from analog_bench.tasks.squad import EMBEDDED, FEATURES, read_squad
+from analog_bench.tasks.task import draw
 from analog_bench.zoo.hub import SQUAD, fetch_dataset
 from analog_bench.zoo.lock import read_lock
 
@@ -30,15 +29,11 @@ class Questions:
 def load_questions(
     source: str, *, examples: int | None, data_folder: Path | None, lock: Path
 ) -> Questions:
-    """Load questions and take a sample of them.
+    """Load questions and take a sample of them; all where `examples` is None.
 
-    Args:
-        source: `embedded` (this package's own), `squad` (the SQuAD v1.1 development set: from the
-            data folder where there is one, else locked from the hub), `hub` (from the hub in any
-            case), or the path of a SQuAD v1.1 JSON file.
-        examples: How many questions; all where None.
-        data_folder: The user's folder of real data (`ANALOG_BENCH_DATA`).
-        lock: The lock file that pins hub downloads.
+    Sources are `embedded` (this package's own), `squad` (the SQuAD v1.1 development set: from the
+    data folder, ANALOG_BENCH_DATA, where there is one, else locked from the hub), `hub` (from the
+    hub in any case), or the path of a SQuAD v1.1 JSON file.
 
     Raises:
         DataError: A missing or malformed file, or no such source.
@@ -46,7 +41,7 @@ def load_questions(
         WeightsError: The hub's file is not locked, unreachable, or not the locked one.
     """
     if source == "embedded":
-        found = Questions("embedded", read_squad(_embedded()))
+        found = Questions("embedded", read_squad(EMBEDDED))
     elif source == "squad" and data_folder is not None:
         found = Questions("SQuAD dev", read_squad(data_folder / SQUAD_FILE))
     elif source in ("squad", "hub"):
@@ -62,25 +57,8 @@ def load_questions(
 
 
 def sample(rows: Dataset, examples: int) -> Dataset:
-    """Take a fixed pseudo-random sample, spread over the whole set, in its order.
-
-    A question's place in the draw is the hash of its id, so the first 100 are among the first 300,
-    in every release of Python and of this project.
-
-    Raises:
-        UsageError: Fewer than one, or more than there are.
-    """
-    if examples < 1:
-        raise UsageError(f"--examples must be at least 1, found {examples}")
-    if examples > len(rows):
-        raise UsageError(f"--examples asks for {examples} questions, the data holds {len(rows)}")
-    keys = [hashlib.sha256(identity.encode()).digest() for identity in rows["id"]]
-    drawn = sorted(range(len(rows)), key=keys.__getitem__)
-    return rows.select(sorted(drawn[:examples]))
-
-
-def _embedded() -> Path:
-    return Path(str(resources.files("analog_bench.tasks"))) / "data" / "everyday_qa.json"
+    """Draw questions by their ids; see `task.draw`."""
+    return rows.select(draw(rows["id"], examples, "questions"))
 
 
 def _from_hub(lock: Path) -> Dataset:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -17,11 +15,11 @@ from transformers import PreTrainedTokenizerFast
 
 from analog_bench.records import Metric
 from analog_bench.seeds import derive_seed
-from analog_bench.tasks.answers import best_spans, choose_answers
+from analog_bench.tasks.answers import best_spans, choose_answers, exact_match, token_f1
 from analog_bench.tasks.metrics import METRICS_OF
-from analog_bench.tasks.qa_metric import exact_match, token_f1
 from analog_bench.tasks.squad import content_hash
-from analog_bench.tasks.windows import Batch, Window, WindowLimits, make_batches, make_windows
+from analog_bench.tasks.task import fingerprint
+from analog_bench.tasks.windows import WindowLimits, make_batches, make_windows
 
 _GUESSES = 5
 
@@ -30,12 +28,9 @@ _GUESSES = 5
 class QaProtocol:
     """Everything besides the data and the tokeniser that a score depends on.
 
-    Attributes:
-        limits: How contexts are cut into windows.
-        max_answer_tokens: Tokens an answer has at most.
-        batch_tokens: Tokens a batch holds at most, padding included: few enough for a processor's
-            cache, and for little padding. It is part of the protocol because noise is drawn batch
-            by batch.
+    The defaults are those of the published BERT models. A batch holds at most `batch_tokens`,
+    padding included: few enough for a processor's cache, and for little padding. It is part of
+    the protocol because noise is drawn batch by batch.
     """
 
     limits: WindowLimits = field(default_factory=WindowLimits)
@@ -44,15 +39,9 @@ class QaProtocol:
 
 
 class QuestionAnswering:
-    """Questions made ready for one tokeniser; turns logits into scores.
+    """SQuAD questions made ready for one tokeniser; turns logits into scores. See `Task`.
 
-    Attributes:
-        name: Name of the data, for tables.
-        data: The same with what the examples are: `embedded questions`.
-        examples: Number of questions.
-        batches: The inputs, longest first.
-        protocol: Fingerprint; scores with different fingerprints are never compared.
-        metrics: F1 first, then EM, both in points (percent).
+    Batches come longest first; the scores are F1, then EM, both in points (percent).
     """
 
     metrics: tuple[Metric, ...] = METRICS_OF["qa"]
@@ -65,24 +54,19 @@ class QuestionAnswering:
         tokenizer: PreTrainedTokenizerFast,
         protocol: QaProtocol | None = None,
     ) -> None:
-        """Tokenise the questions.
-
-        Args:
-            name: Name of the data.
-            questions: SQuAD rows.
-            tokenizer: The model's fast tokeniser.
-            protocol: Lengths and limits; the defaults are those of the published BERT models.
-        """
         used = protocol or QaProtocol()
         self.name = name
         self.data = f"{name} questions"
         self.questions = questions
         self.examples = len(questions)
-        self.windows: list[Window] = make_windows(questions, tokenizer, used.limits)
-        self.batches: list[Batch] = make_batches(
-            self.windows, int(tokenizer.pad_token_id), used.batch_tokens
+        self.windows = make_windows(questions, tokenizer, used.limits)
+        self.batches = make_batches(self.windows, int(tokenizer.pad_token_id), used.batch_tokens)
+        self.protocol = fingerprint(
+            "question answering",
+            tokenizer,
+            self.metrics,
+            {"data": content_hash(questions), "protocol": asdict(used)},
         )
-        self.protocol = _fingerprint(questions, tokenizer, used, self.metrics)
         self._contexts = list(questions["context"])
         self._golds = [answer["text"] for answer in questions["answers"]]
         self._max_answer_tokens = used.max_answer_tokens
@@ -101,11 +85,7 @@ class QuestionAnswering:
         }
 
     def answers(self, logits: Sequence[Tensor]) -> list[str]:
-        """Return one answer a question.
-
-        Args:
-            logits: Start and end logits of each batch, shape (inputs, tokens, 2).
-        """
+        """Return one answer a question from each batch's logits, shape (inputs, tokens, 2)."""
         spans = [
             (row, span)
             for batch, out in zip(self.batches, logits, strict=True)
@@ -118,11 +98,7 @@ class QuestionAnswering:
         return choose_answers(spans, self.windows, self._contexts)
 
     def score(self, logits: Sequence[Tensor]) -> dict[str, tuple[float, ...]]:
-        """Return F1 and EM of every question, in points, in the order of the data.
-
-        Args:
-            logits: Start and end logits of each batch, shape (inputs, tokens, 2), finite.
-        """
+        """Return F1 and EM of every question, in points, in the order of the data."""
         answers = self.answers(logits)
         return {
             "f1": tuple(token_f1(a, g) for a, g in zip(answers, self._golds, strict=True)),
@@ -145,19 +121,3 @@ class QuestionAnswering:
     def texts(self, reduced: Sequence[Tensor]) -> tuple[str, ...]:
         """Return nothing: answers are parts of what was given."""
         return ()
-
-
-def _fingerprint(
-    questions: Dataset,
-    tokenizer: PreTrainedTokenizerFast,
-    protocol: QaProtocol,
-    metrics: Sequence[Metric],
-) -> str:
-    parts = {
-        "task": "question answering",
-        "data": content_hash(questions),
-        "tokeniser": hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest(),
-        "protocol": asdict(protocol),
-        "metrics": {metric.name: metric.version for metric in metrics},
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -11,6 +11,8 @@ from datasets import Dataset, Features, Sequence, Value
 
 from analog_bench.errors import DataError
 
+EMBEDDED = Path(__file__).parent / "data" / "everyday_qa.json"
+"""This package's own questions."""
 FEATURES = Features(
     {
         "id": Value("string"),
@@ -23,10 +25,7 @@ FEATURES = Features(
 
 
 def read_squad(path: Path) -> Dataset:
-    """Read a SQuAD v1.1 JSON file.
-
-    Args:
-        path: The file: `{"data": [{"title", "paragraphs": [{"context", "qas": [...]}]}]}`.
+    """Read a SQuAD v1.1 file: `{"data": [{"title", "paragraphs": [{"context", "qas": [...]}]}]}`.
 
     Returns:
         One row a question, with the columns of the hub's `squad` data set: `id`, `title`,

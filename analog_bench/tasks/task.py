@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
 
+from analog_bench.errors import UsageError
 from analog_bench.records import Metric
 from analog_bench.tasks.windows import Batch
 
@@ -21,7 +25,6 @@ class Task(Protocol):
         batches: The inputs.
         protocol: Fingerprint; scores with different fingerprints are never compared.
         metrics: The main metric first.
-        chance: Metric name to the mean score of guessing.
         by_token: Whether layers see a batch token by token, so that its attention mask does not
             fit what they compute; nothing in it is padded then.
     """
@@ -55,3 +58,36 @@ class Task(Protocol):
 
     def texts(self, reduced: Sequence[Tensor], /) -> tuple[str, ...]:
         """Return what was written, one an example; empty where the task is not to write."""
+
+
+def fingerprint(
+    task: str,
+    tokenizer: PreTrainedTokenizerFast,
+    metrics: Sequence[Metric],
+    parts: Mapping[str, Any],
+) -> str:
+    """Return a hash of everything that scores depend on, `parts` being what is the task's own."""
+    everything = {
+        "task": task,
+        "tokeniser": hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest(),
+        "metrics": {metric.name: metric.version for metric in metrics},
+        **parts,
+    }
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def draw(keys: Sequence[str], count: int, what: str) -> list[int]:
+    """Return the sorted indices of a fixed pseudo-random sample, spread over all `what`.
+
+    Samples are drawn in the order of the keys' hashes, so the first 100 are among the first 300, in
+    every release of Python and of this project.
+
+    Raises:
+        UsageError: Fewer than one, or more than there are.
+    """
+    if count < 1:
+        raise UsageError(f"--examples must be at least 1, found {count}")
+    if count > len(keys):
+        raise UsageError(f"--examples asks for {count} {what}, the data holds {len(keys)}")
+    hashes = [hashlib.sha256(key.encode()).digest() for key in keys]
+    return sorted(sorted(range(len(keys)), key=hashes.__getitem__)[:count])

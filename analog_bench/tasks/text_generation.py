@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -27,27 +25,19 @@ from analog_bench.tasks.generation import (
 )
 from analog_bench.tasks.lm_metric import perplexity
 from analog_bench.tasks.metrics import METRICS_OF
-from analog_bench.tasks.windows import Batch
+from analog_bench.tasks.task import fingerprint
+from analog_bench.tasks.windows import unpadded
 
 _NGRAM = 4
 _SHOWN_AT_MOST = 40
 
 
 class TextGeneration:
-    """A prompt made ready for one tokeniser; turns what was written on from it into scores.
+    """A prompt made ready for one tokeniser; turns what continues it into scores. See `Task`.
 
     An example is a text. Whatever writes the n-th one, digital model or chip, picks its tokens by
     the same numbers, so that texts are comparable one by one. All texts are one batch, and a chip
-    writes them in one reading.
-
-    Attributes:
-        name: The prompt, for tables.
-        data: The same as the end of a phrase: `texts from 'Once upon a time'`.
-        examples: Number of texts.
-        batches: The prompt, once for each text.
-        protocol: Fingerprint; scores with different fingerprints are never compared.
-        metrics: Perplexity of the texts under the judge, then the share that is repetition.
-        chance: Empty: what random tokens would score is not known.
+    writes them in one reading. `chance` is empty: what random tokens would score is not known.
     """
 
     metrics: tuple[Metric, ...] = METRICS_OF["generation"]
@@ -65,15 +55,9 @@ class TextGeneration:
     ) -> None:
         """Tokenise the prompt, and draw the numbers that tokens are picked by.
 
-        Args:
-            prompt: What to go on from.
-            tokenizer: The model's tokeniser.
-            judge: The clean digital model, whatever model writes. It may be perturbed while texts
-                are written, and must be itself again when they are scored.
-            texts: How many texts to write.
-            seed: Where the numbers come from. Not the run's seed: texts are the examples that all
-                chips of all runs have in common.
-            sampling: How tokens are picked; the defaults where None.
+        The judge is the clean digital model, whatever model writes. It may be perturbed while texts
+        are written, and must be itself again when they are scored. The seed is not the run's: texts
+        are the examples that all chips of all runs have in common.
 
         Raises:
             UsageError: Prompt and text are longer than the model's positions, or no text at all is
@@ -94,11 +78,20 @@ class TextGeneration:
         self.data = f"texts from {self.name}"
         self.examples = texts
         ids = torch.tensor([begin.ids] * texts)
-        self.batches = [
-            Batch(tuple(range(texts)), ids, torch.zeros_like(ids), torch.ones_like(ids))
-        ]
+        self.batches = [unpadded(range(texts), ids)]
         self.chance: dict[str, float] = {}
-        self.protocol = _fingerprint(begin, tokenizer, used, texts, seed, self.metrics)
+        self.protocol = fingerprint(
+            "text generation",
+            tokenizer,
+            self.metrics,
+            {
+                "prompt": prompt,
+                "sampling": asdict(used),
+                "texts": texts,
+                "seed": seed,
+                "n-gram": _NGRAM,
+            },
+        )
         self._prompt = begin
         self._sampling = used
         self._draws = draws_of(prompt, seed, texts, used.tokens)
@@ -111,46 +104,29 @@ class TextGeneration:
         return write(model, prompts, self._draws, self._sampling, end=self._prompt.end)
 
     def reduce(self, batch: int, written: Tensor) -> Tensor:
-        """Return the tokens as numbers.
-
-        Args:
-            batch: Index of the batch.
-            written: What `run` returned.
-
-        Returns:
-            Tokens, float64, shape (texts, tokens); not a number where none could be picked.
-        """
+        """Return the tokens, float64, shape (texts, tokens); NaN where none could be picked."""
         return written.double().masked_fill(written < 0, math.nan)
 
     def score(self, reduced: Sequence[Tensor]) -> dict[str, tuple[float, ...]]:
-        """Return the scores of every text.
+        """Return each text's perplexity under the judge and its share of repeated 4-grams.
 
-        Args:
-            reduced: What `reduce` returned.
-
-        Returns:
-            Perplexity under the judge, and the share of 4-grams that came before; both not a number
-            for a text with a token that could not be picked.
+        Both are NaN for a text with a token that could not be picked.
         """
-        perplexities, repeated = [], []
+        scores: list[tuple[float, float]] = []
         for tokens in self._tokens(reduced):
             if tokens is None:
-                perplexities.append(math.nan)
-                repeated.append(math.nan)
+                scores.append((math.nan, math.nan))
                 continue
-            perplexities.append(perplexity(text_nats(self._judge, self._prompt.ids, tokens)))
-            repeated.append(repetition(_without_end(tokens, self._prompt.end), _NGRAM))
-        return {"generation_perplexity": tuple(perplexities), "repetition": tuple(repeated)}
+            nats = text_nats(self._judge, self._prompt.ids, tokens)
+            repeated = repetition(_without_end(tokens, self._prompt.end), _NGRAM)
+            scores.append((perplexity(nats), repeated))
+        perplexities, repetitions = zip(*scores, strict=True)
+        return {"generation_perplexity": perplexities, "repetition": repetitions}
 
     def mean(self, per_example: Mapping[str, Sequence[float]]) -> dict[str, float]:
         """Return the scores over all texts, each of which counts the same.
 
-        Args:
-            per_example: What `score` returned.
-
-        Returns:
-            The geometric mean of the perplexities, which is exp of the mean nats, and the mean of
-            the repetition.
+        The mean perplexity is the geometric one, which is exp of the mean nats.
         """
         nats = fmean(map(math.log, per_example["generation_perplexity"]))
         return {
@@ -159,11 +135,7 @@ class TextGeneration:
         }
 
     def texts(self, reduced: Sequence[Tensor]) -> tuple[str, ...]:
-        """Return the texts, each with the prompt before it; empty for one that is broken.
-
-        Args:
-            reduced: What `reduce` returned.
-        """
+        """Return the texts, each with the prompt before it; empty for one that is broken."""
         begin, end = self._prompt.text, self._prompt.end
         return tuple(
             "" if tokens is None else begin + self._decode(list(_without_end(tokens, end)))
@@ -182,24 +154,3 @@ class TextGeneration:
 
 def _without_end(tokens: tuple[int, ...], end: int) -> tuple[int, ...]:
     return tokens[:-1] if tokens[-1] == end else tokens
-
-
-def _fingerprint(
-    prompt: Prompt,
-    tokenizer: PreTrainedTokenizerFast,
-    sampling: Sampling,
-    texts: int,
-    seed: int,
-    metrics: Sequence[Metric],
-) -> str:
-    parts = {
-        "task": "text generation",
-        "prompt": prompt.text,
-        "tokeniser": hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest(),
-        "sampling": asdict(sampling),
-        "texts": texts,
-        "seed": seed,
-        "n-gram": _NGRAM,
-        "metrics": {metric.name: metric.version for metric in metrics},
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

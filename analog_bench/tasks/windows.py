@@ -49,13 +49,13 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Windows of like length, padded to the longest of them only.
+    """Windows of like length, padded to the longest only; tensors of shape (inputs, tokens).
 
     Attributes:
-        windows: Row of each input in the list of windows, shape (inputs,).
-        input_ids: Shape (inputs, tokens).
-        token_type_ids: Shape (inputs, tokens).
-        attention_mask: 1 where there is a token, shape (inputs, tokens).
+        windows: Row of each input in the list of windows.
+        input_ids: Token ids.
+        token_type_ids: As those of windows; 0 for padding.
+        attention_mask: 1 where there is a token.
     """
 
     windows: tuple[int, ...]
@@ -71,18 +71,17 @@ class Batch:
         return {name: getattr(self, name).to(device) for name in names if name in taken}
 
 
+def unpadded(rows: Sequence[int], ids: Tensor) -> Batch:
+    """Return a batch of one segment without padding."""
+    return Batch(tuple(rows), ids, torch.zeros_like(ids), torch.ones_like(ids))
+
+
 def make_windows(
     dataset: Dataset, tokenizer: PreTrainedTokenizerFast, limits: WindowLimits
 ) -> list[Window]:
-    """Tokenise every question with its context, cutting long contexts by a stride.
+    """Tokenise every question with its context, in the order of the rows, cutting long contexts.
 
-    Args:
-        dataset: Rows with `question` and `context`.
-        tokenizer: A fast tokeniser (character offsets are needed).
-        limits: Window length, stride and question length.
-
-    Returns:
-        The windows, in the order of the rows.
+    The tokeniser must be a fast one: character offsets are needed.
     """
     questions = _shortened(list(dataset["question"]), tokenizer, limits.max_question)
     encoded = tokenizer(
@@ -113,33 +112,29 @@ def make_windows(
 
 
 def make_batches(windows: Sequence[Window], pad_id: int, batch_tokens: int) -> list[Batch]:
-    """Sort windows by length and cut them into batches of about equal size.
+    """Sort windows by length and cut them into batches of at most `batch_tokens`, padding included.
 
-    The cut depends on the windows alone, so every case of a run sees the same batches.
-
-    Args:
-        windows: What to batch.
-        pad_id: Token id for padding.
-        batch_tokens: Tokens a batch holds at most, padding included; a window longer than that
-            makes a batch of its own.
-
-    Returns:
-        Batches from the longest windows to the shortest: the largest allocation comes first.
+    The cut depends on the windows alone, so every case of a run sees the same batches; a window
+    longer than that makes a batch of its own. The longest come first, and with them the largest
+    allocation.
     """
-    order = sorted(range(len(windows)), key=lambda w: (-len(windows[w].input_ids), w))
     return [
         _padded([(w, windows[w]) for w in chunk], pad_id)
-        for chunk in _chunks(order, [len(w.input_ids) for w in windows], batch_tokens)
+        for chunk in chunks([len(w.input_ids) for w in windows], batch_tokens)
     ]
 
 
-def _chunks(order: list[int], lengths: list[int], batch_tokens: int) -> Iterator[list[int]]:
+def chunks(
+    lengths: Sequence[int], batch_tokens: int, *, equal: bool = False
+) -> Iterator[list[int]]:
+    """Yield the rows of each batch, the longest first; `equal` keeps lengths apart."""
     chunk: list[int] = []
-    for w in order:
-        if chunk and (len(chunk) + 1) * lengths[chunk[0]] > batch_tokens:
+    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
+        full = chunk and (len(chunk) + 1) * lengths[chunk[0]] > batch_tokens
+        if full or (chunk and equal and lengths[row] != lengths[chunk[0]]):
             yield chunk
             chunk = []
-        chunk.append(w)
+        chunk.append(row)
     if chunk:
         yield chunk
 

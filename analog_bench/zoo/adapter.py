@@ -26,7 +26,7 @@ class Adapter(nn.Module):
         self.up = nn.Linear(rank, outputs, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return what is to be added, shape (..., outputs)."""
+        """Return the summand, shape (..., outputs)."""
         added: Tensor = self.up(self.down(x))
         return added
 
@@ -39,23 +39,19 @@ def add_adapter(layer: nn.Module, adapter: Adapter) -> None:
 
 def adapter_of(layer: nn.Module) -> Adapter | None:
     """Return a layer's adapter, or None."""
-    found = layer._modules.get(NAME)
-    return found if isinstance(found, Adapter) else None
+    adapter = layer._modules.get(NAME)
+    return adapter if isinstance(adapter, Adapter) else None
 
 
 def move_adapter(digital: nn.Module, analog: nn.Module) -> None:
-    """Let an analog layer have its digital layer's adapter, the same one, where there is one."""
+    """Share a digital layer's adapter, if it has one, with the analog layer in its place."""
     adapter = adapter_of(digital)
     if adapter is not None:
         add_adapter(analog, adapter)
 
 
 def adapted_layers(parameters: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return which layers have an adapter, by the names of a model's parameters.
-
-    Returns:
-        Module path of the layer to the names of A and B.
-    """
+    """Return the module path of each layer with an adapter, and the names of its A and B."""
     names = set(parameters)
     end = f".{NAME}.down.weight"
     paths = [name.removesuffix(end) for name in sorted(names) if name.endswith(end)]

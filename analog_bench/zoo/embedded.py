@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from analog_bench.codec import DocumentError, read_json
 from analog_bench.errors import WeightsError
 from analog_bench.zoo.base import HASHES
 from analog_bench.zoo.delta import apply_delta
@@ -21,15 +21,7 @@ from analog_bench.zoo.record import WEIGHTS as WEIGHTS
 def base_state(weights: Path) -> dict[str, Tensor]:
     """Read the base's parameters under their names in `BertForQuestionAnswering`.
 
-    Args:
-        weights: The base's `model.safetensors`.
-
-    Returns:
-        Parameters by name, float32; without the pooler and the position counter, which question
-        answering does not use.
-
-    Raises:
-        WeightsError: The file cannot be read.
+    The pooler and the position counter, which question answering does not use, are left out.
     """
     unused = ("pooler.", "embeddings.position_ids")
     return {
@@ -44,11 +36,6 @@ def tuned_state(
 ) -> tuple[dict[str, Tensor], Record]:
     """Apply shipped weights to their base, after checking every file against the record.
 
-    Args:
-        base: The base's parameters by name, float32.
-        folder: Where the weights and their `record.json` are.
-        base_hashes: The sha256 of the base's files.
-
     Returns:
         The full model's parameters, float32, and the record.
 
@@ -60,8 +47,8 @@ def tuned_state(
         return apply_delta(base, read_tensors(folder / FORMS["delta"][0])), record
     tensors, config = (folder / name for name in FORMS["adapter"])
     try:
-        options = json.loads(config.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        options = read_json(config)
+    except (FileNotFoundError, DocumentError) as problem:
         raise WeightsError(f"cannot read {config}: {problem}") from None
     return merge_lora(base, read_tensors(tensors), read_lora_config(options, str(config))), record
 
@@ -69,15 +56,9 @@ def tuned_state(
 def whole_state(folder: Path) -> tuple[dict[str, Tensor], Path, Record]:
     """Read a whole model's shipped weights, after checking every file against the record.
 
-    Args:
-        folder: Where the weights, the tokeniser and their `record.json` are.
-
     Returns:
         The parameters by name, float32 (an output head tied to the embedding is not among them);
         the tokeniser's file; the record.
-
-    Raises:
-        WeightsError: Missing, altered or ill-formed files.
     """
     record = read_verified(folder, {})
     weights, tokenizer = (folder / name for name in FORMS["whole"])

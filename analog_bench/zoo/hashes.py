@@ -10,10 +10,7 @@ from analog_bench.errors import WeightsError
 
 
 def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file's content.
-
-    Returns:
-        64 hexadecimal digits.
+    """Return the sha256 of a file's content, 64 hexadecimal digits.
 
     Raises:
         WeightsError: The file cannot be read.
@@ -29,15 +26,10 @@ def file_sha256(path: Path) -> str:
 
 
 def verify(path: Path, expected: str, advice: str) -> None:
-    """Check a file's content.
-
-    Args:
-        path: The file.
-        expected: Its sha256.
-        advice: What to do where it differs; closes the error's line.
+    """Check a file's sha256.
 
     Raises:
-        WeightsError: The file cannot be read, or its sha256 is another.
+        WeightsError: The file cannot be read, or its sha256 is another; `advice` ends the line.
     """
     found = file_sha256(path)
     if found != expected:
@@ -45,13 +37,6 @@ def verify(path: Path, expected: str, advice: str) -> None:
 
 
 def fingerprint(hashes: Mapping[str, str]) -> str:
-    """Return one sha256 for a set of named hashes, whatever their order.
-
-    Args:
-        hashes: Name of a part to its sha256.
-
-    Returns:
-        The sha256 of the sorted lines `name sha256`.
-    """
+    """Return one sha256 for named hashes: that of the sorted lines `name sha256`."""
     lines = "".join(f"{name} {sha}\n" for name, sha in sorted(hashes.items()))
     return hashlib.sha256(lines.encode()).hexdigest()

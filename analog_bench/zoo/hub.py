@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 
 from analog_bench.errors import WeightsError
@@ -11,6 +12,7 @@ from analog_bench.zoo.hashes import file_sha256, verify
 from analog_bench.zoo.lock import Entry, Lock, LockedFile, RepoType, read_lock, write_lock
 from analog_bench.zoo.remote import Listing, download, listing
 from analog_bench.zoo.specs import not_locked
+from analog_bench.zoo.structure import Structure
 
 SQUAD = "rajpurkar/squad"
 """The data set of SQuAD v1.1 on the hub."""
@@ -32,16 +34,11 @@ def lock_model(
     """Pin a model: resolve its revision, download what is needed, hash it, write the lock file.
 
     Only safetensors are accepted; nothing is unpickled and no code of the repository is run. A
-    model that is locked already is locked anew.
-
-    Args:
-        hub_id: `owner/name` of a model with a head for questions or for language modelling.
-        lock_path: The lock file; made where there is none.
-        revision: Branch, tag, pull request (`refs/pr/1`) or commit.
-        cache: The hub cache's folder; None for the usual one.
+    model that is locked already is locked anew. The model needs a head for questions or for
+    language modelling; a revision is a branch, tag, pull request (`refs/pr/1`) or commit.
 
     Raises:
-        UsageError: `hub_id` is not of that form.
+        UsageError: `hub_id` is not of the form `owner/name`.
         WeightsError: The hub cannot be reached or lacks the model or a needed file, the model is
             not supported, or the lock file cannot be read or written.
     """
@@ -52,16 +49,7 @@ def lock_model(
     origin = f"{hub_id}: config.json"
     # Before the weights are downloaded: an unusable model costs nothing.
     structure = observe(read_config(config, origin), origin)
-    entry = Entry(
-        hub_id=hub_id,
-        repo_type="model",
-        revision=found.revision,
-        locked_on=datetime.date.today().isoformat(),
-        structure=structure,
-        files=_hashed(hub_id, "model", found.revision, names, cache),
-    )
-    write_lock(lock.with_entry(entry))
-    return entry
+    return _pin(lock, hub_id, "model", found.revision, names, cache, structure)
 
 
 def lock_dataset(
@@ -72,18 +60,13 @@ def lock_dataset(
     revision: str = "main",
     cache: Path | None = None,
 ) -> Entry:
-    """Pin one split of a data set that is stored as a single parquet file.
+    """Pin one split of a data set that is stored as a single parquet file; see `lock_model`.
 
-    Args:
-        hub_id: `owner/name`, e.g. `rajpurkar/squad`.
-        lock_path: The lock file; made where there is none.
-        split: The split; its file is called `SPLIT-....parquet` or `SPLIT.parquet`. Where None,
-            the one that this project scores: `test` of WikiText-2, `validation` of others.
-        revision: Branch, tag, pull request or commit.
-        cache: The hub cache's folder; None for the usual one.
+    The split's file is called `SPLIT-....parquet` or `SPLIT.parquet`. The default is the split that
+    this project scores: `test` of WikiText-2, `validation` of others.
 
     Raises:
-        UsageError: `hub_id` is not of that form.
+        UsageError: `hub_id` is not of the form `owner/name`.
         WeightsError: The hub cannot be reached, the data set or the one file is not there, or the
             lock file cannot be read or written.
     """
@@ -91,31 +74,19 @@ def lock_dataset(
     found = listing(hub_id, "dataset", revision)
     folder, usual = _PARTS.get(hub_id, ("", "validation"))
     split = split or usual
-    names = [n for n in found.files if n.startswith(folder) and _is_split(n, split)]
+    parquet = re.compile(rf"{re.escape(folder)}(.*/)?{re.escape(split)}(-[^/]*)?\.parquet")
+    names = [name for name in found.files if parquet.fullmatch(name)]
     if len(names) != 1:
         raise WeightsError(
             f"{hub_id}: one parquet file of split {split!r} is expected, found {len(names)}"
         )
-    entry = Entry(
-        hub_id=hub_id,
-        repo_type="dataset",
-        revision=found.revision,
-        locked_on=datetime.date.today().isoformat(),
-        files=_hashed(hub_id, "dataset", found.revision, names, cache),
-    )
-    write_lock(lock.with_entry(entry))
-    return entry
+    return _pin(lock, hub_id, "dataset", found.revision, names, cache)
 
 
 def fetch(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
     """Bring a locked model's files into the local cache and verify every one of them.
 
-    Files that are cached already are not asked for again, so that this works offline.
-
-    Args:
-        hub_id: `owner/name`.
-        lock: The lock file's content.
-        cache: The hub cache's folder; None for the usual one.
+    Cached files are not asked for again, so that this works offline.
 
     Returns:
         The folder with the files, named as in the repository. It may hold other files too: only
@@ -132,11 +103,6 @@ def fetch(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
 
 def fetch_dataset(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
     """Bring a locked data set's parquet file into the local cache and verify it.
-
-    Args:
-        hub_id: `owner/name`.
-        lock: The lock file's content.
-        cache: The hub cache's folder; None for the usual one.
 
     Raises:
         WeightsError: Not locked, not to be had, or not what was locked.
@@ -165,14 +131,23 @@ def _fetched(entry: Entry, cache: Path | None) -> Path:
     return folder
 
 
-def _hashed(
-    hub_id: str, repo_type: RepoType, revision: str, names: list[str], cache: Path | None
-) -> dict[str, LockedFile]:
-    hashed = {}
+def _pin(
+    lock: Lock,
+    hub_id: str,
+    repo_type: RepoType,
+    revision: str,
+    names: list[str],
+    cache: Path | None,
+    structure: Structure | None = None,
+) -> Entry:
+    files = {}
     for name in names:
         file = download(hub_id, repo_type, revision, name, cache)
-        hashed[name] = LockedFile(file.stat().st_size, file_sha256(file))
-    return hashed
+        files[name] = LockedFile(file.stat().st_size, file_sha256(file))
+    today = datetime.date.today().isoformat()
+    entry = Entry(hub_id, repo_type, revision, today, files, structure)
+    write_lock(lock.with_entry(entry))
+    return entry
 
 
 def _model_files(hub_id: str, found: Listing) -> list[str]:
@@ -193,10 +168,3 @@ def _model_files(hub_id: str, found: Listing) -> list[str]:
         raise WeightsError(f"{hub_id} has no tokeniser files (tokenizer.json or a vocabulary)")
     extras = [name for name in _TOKENIZER_EXTRAS if name in held]
     return ["config.json", "model.safetensors", *tokenizer, *extras]
-
-
-def _is_split(name: str, split: str) -> bool:
-    last = name.rsplit("/", 1)[-1]
-    return last == f"{split}.parquet" or (
-        last.startswith(f"{split}-") and last.endswith(".parquet")
-    )

@@ -41,19 +41,14 @@ def float_state(model: nn.Module) -> dict[str, Tensor]:
 
 
 def load_hwa(direct: LoadedModel, folder: Path) -> LoadedModel:
-    """Put HWA weights on the digital model they were trained from.
-
-    Args:
-        direct: The digital model, prepared (`analog.manifest.prepare`); it is left as it is.
-        folder: Where the HWA weights are.
+    """Put HWA weights on a copy of the prepared digital model that they were trained from.
 
     Returns:
-        A model of its own, in evaluation mode and on the same device, with the input ranges that
-        were learned; its fingerprint is that of the digital weights, the change and the ranges.
+        The copy, in evaluation mode and on the same device, with the learned input ranges; its
+        fingerprint is that of the digital weights, the change and the ranges.
 
     Raises:
-        WeightsError: The folder holds no HWA weights, those of other digital weights, or damaged
-            ones.
+        WeightsError: No HWA weights, those of other digital weights, or damaged ones.
     """
     record = read_hwa_record(folder)
     if record.direct != direct.weights_sha256:
@@ -96,16 +91,10 @@ def ship_hwa(
     results: Mapping[str, Scalar],
     dtype: DeltaType = "int8",
 ) -> HwaRecord:
-    """Write HWA weights and their record.
+    """Write HWA weights and their record (see `HwaRecord`), in place of those in the folder.
 
-    Args:
-        direct: The digital model that training started from, prepared.
-        tuned: The trained model's parameters, digital adapters included; see `float_state`.
-        folder: Where to write; the weights that were there are replaced.
-        input_ranges: Layer name to the learned input range of each of its tiles.
-        recipe: How the weights were trained.
-        results: What was measured with them.
-        dtype: What to store the change as. Adapters are stored as they are.
+    `direct` is the digital model that training started from, prepared; `tuned` are the trained
+    model's parameters (see `float_state`), digital adapters included, which are stored as they are.
 
     Raises:
         WeightsError: The weights do not belong together, are not finite, or the folder holds
@@ -113,9 +102,10 @@ def ship_hwa(
     """
     if (folder / RECORD).exists() and not is_hwa(folder):
         raise WeightsError(f"{folder} holds weights that are not HWA weights; choose another one")
-    tensors = delta_between(float_state(direct.model), tuned, dtype)
+    delta = delta_between(float_state(direct.model), tuned, dtype)
+    tensors = {name: tensor.contiguous() for name, tensor in delta.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / DELTA, save(_contiguous(tensors), {"format": "pt"}))
+    write_atomic(folder / DELTA, save(tensors, {"format": "pt"}))
     record = HwaRecord(
         files={DELTA: file_sha256(folder / DELTA)},
         direct=direct.weights_sha256,
@@ -152,7 +142,3 @@ def _fingerprint(record: HwaRecord) -> str:
             **{f"hwa/{name}": sha for name, sha in record.files.items()},
         }
     )
-
-
-def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.contiguous() for name, tensor in tensors.items()}

@@ -19,10 +19,9 @@ _CONV1D = "transformers.pytorch_utils.Conv1D"
 def called_layers(model: nn.Module) -> tuple[dict[str, LayerKind], Any]:
     """Run a model once on one short input.
 
-    Modules that are never called (an unused pooler) do not appear.
-
     Returns:
-        Module path to kind of each layer, in the order of computation; and the model's output.
+        Module path to kind of each layer that is called (an unused pooler is not), in the order of
+        computation; and the model's output.
     """
     called: dict[str, LayerKind] = {}
 

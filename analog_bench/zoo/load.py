@@ -28,14 +28,12 @@ from analog_bench.zoo.tokenizer import read_tokenizer
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A digital model.
+    """A digital model in evaluation mode, float32, with the fused (`sdpa`) attention.
 
     Attributes:
-        spec: What was asked for.
-        model: In evaluation mode, float32, with the fused (`sdpa`) attention.
-        tokenizer: Its tokeniser, which neither truncates nor pads unless told to.
-        weights_sha256: Fingerprint of the weights: a sha256 over the hashes of the files they came
-            from. Equal fingerprints mean equal weights.
+        tokenizer: Neither truncates nor pads unless told to.
+        weights_sha256: A sha256 over the hashes of the files the weights came from: equal ones mean
+            equal weights.
         input_ranges: Layer name to the static input range of each of its tiles, in aihwkit's order,
             as hardware-aware training learned them; empty for a model without such training.
     """
@@ -57,13 +55,8 @@ def load(
 ) -> LoadedModel:
     """Load a model; every file it is made of is verified first.
 
-    Args:
-        spec: The model, from `specs.find`.
-        lock_path: The lock file; only hub models need it.
-        device: Where to put it, as torch spells it.
-        shipped: Folder of shipped weights to use in place of the package's own, for embedded
-            models.
-        cache: The hub cache's folder; None for the usual one.
+    Only hub models need the lock file. An embedded model can be given weights from the folder
+    `shipped` in place of the package's own. No `cache` means the hub's usual folder.
 
     Raises:
         UsageError: The device does not exist.
@@ -128,14 +121,9 @@ def _from_hub(spec: ModelSpec, lock_path: Path, cache: Path | None) -> LoadedMod
 def build(
     config: PretrainedConfig, task: Task, state: Mapping[str, Tensor], what: str, *, exact: bool
 ) -> PreTrainedModel:
-    """Build a model of given weights, float32, in evaluation mode.
+    """Build a model of given weights, float32, in evaluation mode; `what` names it in errors.
 
-    Args:
-        config: Its configuration.
-        task: What it is for, which decides its head.
-        state: Its parameters by name; those tied to others may be missing.
-        what: What to call it in errors.
-        exact: Whether parameters that it does not have are an error.
+    Parameters tied to others may be missing; superfluous ones are an error where `exact`.
 
     Raises:
         WeightsError: The weights do not fit.

@@ -37,13 +37,11 @@ class LockedFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One locked repository.
+    """One locked repository; its table (`repo_type`) and key (`hub_id`, `owner/name`) name it.
 
     Attributes:
-        hub_id: `owner/name`; the entry's key in the file.
-        repo_type: `model` or `dataset`; the file has a table of each.
         revision: The commit, 40 hexadecimal digits, as the hub resolved it.
-        locked_on: Day of locking, ISO 8601.
+        locked_on: ISO 8601.
         files: The needed files, by their path in the repository.
         structure: What was observed of the model; None for data sets, and for models that were
             locked before structures were recorded (schema 1).
@@ -74,13 +72,7 @@ class _LockFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock file's content.
-
-    Attributes:
-        path: The file; it need not exist yet.
-        models: Locked models by hub id.
-        datasets: Locked data sets by hub id.
-    """
+    """A lock file's content, by hub id; the file need not exist yet."""
 
     path: Path
     models: Mapping[str, Entry]

@@ -38,13 +38,9 @@ _HARMLESS = frozenset(
 
 @dataclass(frozen=True)
 class LoraConfig:
-    """What a merge needs to know of an adapter.
+    """What a merge needs to know of an adapter: r, alpha and names, or last parts of names.
 
-    Attributes:
-        rank: r, the inner dimension of B · A.
-        alpha: The numerator of the scale.
-        targets: Last parts of the names of the adapted modules.
-        saved: Names (or last parts) of modules whose weights are stored whole.
+    Modules in `targets` are adapted, the weights of those in `saved` are stored whole.
     """
 
     rank: int
@@ -92,19 +88,11 @@ def read_lora_config(node: Any, origin: str) -> LoraConfig:
 def merge_lora(
     base: Mapping[str, Tensor], adapter: Mapping[str, Tensor], config: LoraConfig
 ) -> dict[str, Tensor]:
-    """Merge an adapter into the weights it was trained on.
+    """Merge an adapter's tensors into a copy of the weights it was trained on, float32.
 
     The product is formed in float64 and rounded once: the same float32 weights come out whatever
-    the number of threads and the matrix library.
-
-    Args:
-        base: The full model's parameters by name, float32, without those stored whole if the base
-            has none (a new head).
-        adapter: The adapter file's tensors, any floating type.
-        config: The adapter's configuration.
-
-    Returns:
-        The full model's parameters, float32; `base` is left as it is.
+    the number of threads and the matrix library. Modules stored whole, such as a new head, may be
+    missing from the base.
 
     Raises:
         WeightsError: A tensor is missing, unknown, of the wrong shape or not finite.

@@ -32,14 +32,9 @@ _FILE_SETS = [set(names) for names in FORMS.values()]
 
 
 class Record(Struct, frozen=True, forbid_unknown_fields=True):
-    """What `record.json` says of shipped weights.
+    """What `record.json` says of shipped weights: their sha256s, training and measured results.
 
-    Attributes:
-        files: Each shipped file's sha256.
-        base: The sha256 of each file of the base, which the weights are to be added to; empty for
-            a whole model.
-        recipe: How they were trained.
-        results: What was measured with them.
+    `base` has the files of the base, which the weights are to be added to; empty for a whole model.
     """
 
     files: dict[str, Sha256]
@@ -75,11 +70,7 @@ def read_record(folder: Path) -> Record:
 
 
 def read_verified(folder: Path, base: Mapping[str, str]) -> Record:
-    """Read `record.json` and check the shipped files against it.
-
-    Args:
-        folder: Where the weights are.
-        base: The sha256 of the base's files at hand; empty for a whole model.
+    """Read `record.json` and check the shipped files, and the base's sha256s at hand, against it.
 
     Raises:
         WeightsError: There is no record, the weights were made for another base, or the folder
@@ -106,12 +97,6 @@ def write_record(
     results: Mapping[str, Scalar],
 ) -> Record:
     """Hash the weights in a folder and write their `record.json`.
-
-    Args:
-        folder: Where the weights are, in exactly one of the forms.
-        base: The sha256 of each of the base's files; empty for a whole model.
-        recipe: How the weights were trained.
-        results: What was measured with them.
 
     Raises:
         WeightsError: The folder holds weights of several forms or of none.

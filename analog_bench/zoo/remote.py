@@ -39,34 +39,23 @@ from analog_bench.zoo.lock import RepoType
 PATIENCE_S = 10.0
 """Seconds to wait for the hub's first answer."""
 
-
 # The base error of the HTTP library that this version of the hub's client stands on, and OSError.
 _TRANSPORT_ERRORS = cast("tuple[type[Exception], ...]", HfHubHTTPError.__bases__)
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What a repository holds.
-
-    Attributes:
-        revision: The commit, 40 hexadecimal digits.
-        files: Paths in the repository.
-    """
+    """A repository's commit (40 hexadecimal digits) and the paths in it."""
 
     revision: str
     files: tuple[str, ...]
 
 
 def listing(hub_id: str, repo_type: RepoType, revision: str) -> Listing:
-    """Resolve a revision and list its files.
-
-    Args:
-        hub_id: `owner/name`.
-        repo_type: `model` or `dataset`.
-        revision: Branch, tag, pull request (`refs/pr/1`) or commit.
+    """Resolve a revision (branch, tag, pull request `refs/pr/1` or commit) and list its files.
 
     Raises:
-        UsageError: `hub_id` is not of that form.
+        UsageError: `hub_id` is not of the form `owner/name`.
         WeightsError: Unknown repository or revision, or the hub cannot be reached.
     """
     with _one_line(f"{hub_id} at {revision}"):
@@ -79,42 +68,21 @@ def listing(hub_id: str, repo_type: RepoType, revision: str) -> Listing:
     return Listing(commit, tuple(file.rfilename for file in info.siblings or ()))
 
 
-def cached(
-    hub_id: str, repo_type: RepoType, revision: str, file: str, cache: Path | None
-) -> Path | None:
-    """Return a file's place in the local cache, or None where it is not there.
-
-    Args:
-        hub_id: `owner/name`.
-        repo_type: `model` or `dataset`.
-        revision: A commit, or a branch that was resolved earlier.
-        file: Path in the repository.
-        cache: The cache's folder; None for the usual one.
-    """
-    found = try_to_load_from_cache(
-        hub_id, file, cache_dir=cache, revision=revision, repo_type=repo_type
-    )
-    return Path(found) if isinstance(found, str) else None
-
-
 def download(
     hub_id: str, repo_type: RepoType, revision: str, file: str, cache: Path | None
 ) -> Path:
     """Return a file's place in the local cache, downloading it where it is not there.
 
-    Args:
-        hub_id: `owner/name`.
-        repo_type: `model` or `dataset`.
-        revision: A commit or a branch; what is cached under it is taken as it is.
-        file: Path in the repository.
-        cache: The cache's folder; None for the usual one.
+    What is cached under a branch is taken as it is; the `cache` folder None is the usual one.
 
     Raises:
         WeightsError: Unknown repository, revision or file, or the hub cannot be reached.
     """
-    known = cached(hub_id, repo_type, revision, file, cache)
-    if known is not None:
-        return known
+    known = try_to_load_from_cache(
+        hub_id, file, cache_dir=cache, revision=revision, repo_type=repo_type
+    )
+    if isinstance(known, str):
+        return Path(known)
     with _one_line(f"{file} of {hub_id} at {revision}"), _no_progress_bars():
         # hf_hub_download retries for minutes before it gives up on a file it does not have yet.
         # One question without retries tells within seconds that there is no answer.

@@ -40,7 +40,7 @@ class ModelSpec:
     Attributes:
         name: What users call it; a hub id stands for itself.
         source: `embedded` (weights carried by this project) or `hub`.
-        hub_id: The model on the hub; None for embedded ones.
+        hub_id: None for embedded ones.
         structure: Its sizes and layers.
     """
 
@@ -66,12 +66,7 @@ class ModelSpec:
 
 
 def find(name: str, source: str, lock: Lock) -> ModelSpec:
-    """Find a model by name.
-
-    Args:
-        name: `bert`, `mobilebert`, `distilgpt2`, or (for `hub`) the id of any locked model.
-        source: `embedded` or `hub`.
-        lock: The lock file's content; only hub models need it.
+    """Find a model: `bert`, `mobilebert`, `distilgpt2`, or (for `hub`) any locked model's id.
 
     Raises:
         UsageError: No such source or model, or no weights of an embedded model of that name.
@@ -98,12 +93,7 @@ def find(name: str, source: str, lock: Lock) -> ModelSpec:
 
 
 def available(source: Source, lock: Lock) -> tuple[ModelSpec, ...]:
-    """List the models that `find` finds now.
-
-    Returns:
-        Embedded models whose weights are there; or locked ones, under their short name where they
-        have one.
-    """
+    """List the models that `find` finds now; locked ones by their short name if they have one."""
     if source == "embedded":
         return tuple(find_embedded(name) for name in sorted(HUB_IDS) if _is_shipped(name))
     short = {hub_id: name for name, hub_id in HUB_IDS.items()}

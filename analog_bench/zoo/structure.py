@@ -18,8 +18,8 @@ class LayerName:
     Attributes:
         name: Its public name, e.g. `encoder.layer.0.output.dense`.
         path: Its module path, e.g. `bert.encoder.layer.0.output.dense`.
-        kind: `embedding`, `norm` or `matmul`; only the last can be put on tiles.
-        block: The transformer block it belongs to; None before the first and after the last.
+        kind: Only a `matmul` can be put on tiles.
+        block: Its transformer block; None before the first and after the last.
     """
 
     name: str
@@ -34,11 +34,11 @@ class Structure(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         family: What transformers calls its architecture (`model_type`).
         task: `qa` (extractive question answering) or `lm` (language modelling).
-        base: The part of it without the head, which public layer names leave out.
+        base: The part without the head, which public layer names leave out.
         positions: Tokens an input has at most.
-        vocabulary: Number of tokens there are.
-        computed: Kind and module path of each layer, in the order in which a forward pass computes
-            them: `matmul bert.encoder.layer.0.output.dense`.
+        vocabulary: Number of tokens.
+        computed: Kind and module path of each layer, in the order of a forward pass:
+            `matmul bert.encoder.layer.0.output.dense`.
     """
 
     family: str
@@ -54,11 +54,11 @@ class Structure(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def layers(self) -> tuple[LayerName, ...]:
         """Every embedding, norm and matrix multiplication, in the order of computation."""
-        return tuple(self._layer(*entry.split(" ")) for entry in self.computed)
-
-    def _layer(self, kind: str, path: str) -> LayerName:
-        name = public_name(path, self.base)
-        return LayerName(name, path, cast(LayerKind, kind), block_of(path))
+        split = (entry.split(" ") for entry in self.computed)
+        return tuple(
+            LayerName(public_name(path, self.base), path, cast(LayerKind, kind), block_of(path))
+            for kind, path in split
+        )
 
 
 def public_name(path: str, base: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer, implementations
 from transformers import PreTrainedTokenizerFast
 
+from analog_bench.codec import DocumentError, read_json
 from analog_bench.errors import WeightsError
 
 _BUILDERS: Any = implementations  # untyped
@@ -37,7 +37,7 @@ _CONVENTIONS = (_BERT, _ALBERT, _ROBERTA, _GPT2, _LLAMA)
 
 
 def read_tokenizer(files: Mapping[str, Path], max_length: int) -> PreTrainedTokenizerFast:
-    """Make a tokeniser.
+    """Make a tokeniser for a model that takes at most `max_length` tokens.
 
     Files may come with truncation and padding switched on (those of all-MiniLM-L6-v2 cut at 128
     tokens and pad to them); both are switched off, so that each call says what it wants.
@@ -45,7 +45,7 @@ def read_tokenizer(files: Mapping[str, Path], max_length: int) -> PreTrainedToke
     Args:
         files: Local files by their usual names: `tokenizer.json`, or `vocab.json` and `merges.txt`,
             or `vocab.txt`; `tokenizer_config.json` and `special_tokens_map.json` where there are.
-        max_length: Tokens the model takes at most.
+        max_length: In tokens.
 
     Raises:
         WeightsError: A file cannot be read, or a special token is not in the vocabulary.
@@ -61,11 +61,7 @@ def read_tokenizer(files: Mapping[str, Path], max_length: int) -> PreTrainedToke
 
 
 def make_tokenizer(backend: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
-    """Make a tokeniser of one that was just learnt, as `read_tokenizer` makes it of its file.
-
-    Args:
-        backend: What was learnt; it is not changed.
-        max_length: Tokens the model takes at most.
+    """Make a tokeniser of one that was just trained, as `read_tokenizer` makes it of its file.
 
     Raises:
         WeightsError: A special token is not in the vocabulary.
@@ -138,8 +134,8 @@ def _json(files: Mapping[str, Path], name: str) -> dict[str, Any]:
     if name not in files:
         return {}
     try:
-        node = json.loads(files[name].read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        node = read_json(files[name])
+    except (FileNotFoundError, DocumentError) as problem:
         raise WeightsError(f"cannot read {files[name]}: {problem}") from None
     if not isinstance(node, dict):
         raise WeightsError(f"{files[name]} must hold an object")

@@ -8,13 +8,14 @@ import sys
 
 import optuna
 import pytest
+from optuna.trial import TrialState, create_trial
 
 from analog_bench.cli import main
 from analog_bench.errors import StoreError
 from analog_bench.hwa.conclusion import CONCLUSION, Conclusion, conclude
 from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.search import SearchResult
 from analog_bench.hwa.search_storage import STORAGE, STUDY
-from analog_bench.hwa.trial import SearchResult, Trial
 from analog_bench.records import Metric
 from analog_bench.report.search_table import search_table
 from analog_bench.report.terminal_drawing import printed
@@ -22,6 +23,10 @@ from tests.hub_stand_in import HubStandIn, run_client, tiny_bert
 
 CLIENT = "import sys; from analog_bench.cli import main; sys.exit(main(sys.argv[1:]))"
 F1 = Metric("f1", "points", True, 1.0)
+SPACE = {
+    "batch": optuna.distributions.IntDistribution(2, 32),
+    "learning_rate": optuna.distributions.FloatDistribution(1e-5, 1e-2),
+}
 NATS = Metric("cross_entropy", "nats", False, 0.02)
 
 
@@ -128,8 +133,16 @@ def test_a_line_that_cannot_be_read_is_refused(words, capsys):
 
 
 def trial(number, value, state="complete", starts=1):
-    setting = {"batch": 8 + number, "learning_rate": 1e-3 / (number + 1)}
-    return Trial(number, state, setting, value, {1: 0.5}, starts, 2.0)
+    made = create_trial(
+        state=TrialState.COMPLETE if state == "complete" else TrialState.PRUNED,
+        value=value,
+        params={"batch": 8 + number, "learning_rate": 1e-3 / (number + 1)},
+        distributions=SPACE,
+        intermediate_values={1: 0.5},
+        user_attrs={"starts": starts, "stopped": state == "pruned"},
+    )
+    made.number = number
+    return made
 
 
 def found_of(values, direction="maximize"):

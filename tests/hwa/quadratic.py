@@ -13,8 +13,8 @@ from pathlib import Path
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from analog_bench.hwa.sampler import SearchPlan
 from analog_bench.hwa.search import search
+from analog_bench.hwa.search_storage import SearchPlan
 
 SPACE = {
     "x": FloatDistribution(-3.0, 3.0),

@@ -91,11 +91,11 @@ def test_a_digital_adapter_stays_digital_on_every_chip(trained, lm, data, tmp_pa
     with install(hwa.model, noise=Ideal(), **setup) as chip:
         found = coverage(hwa.model, manifest(lm.model) if not adapters else products)
         with chip.reading(batch=0), torch.inference_mode():
-            on_tiles = data.output(hwa.model, 0)
+            on_tiles = data.task.run(hwa.model, 0)
     assert list(found.digital) == adapters
     assert (found.weights < 1.0) == bool(adapters)
     with torch.inference_mode():
-        torch.testing.assert_close(on_tiles, data.output(hwa.model, 0), rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(on_tiles, data.task.run(hwa.model, 0), rtol=1e-3, atol=1e-3)
     with install(hwa.model, noise=Preset(recipe.preset), input_ranges=ranges, **setup) as chip:
         chip.drift_to(86_400.0)
         adapter = hwa.model.get_submodule(PATH)._modules.get("adapter")

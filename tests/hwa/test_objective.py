@@ -18,8 +18,9 @@ from analog_bench.hwa.objective import (
     with_setting,
 )
 from analog_bench.hwa.recipe import HwaRecipe
-from analog_bench.hwa.sampler import check_setting
-from analog_bench.hwa.search_run import SCRATCH, SearchOptions, run_search
+from analog_bench.hwa.search import check_setting
+from analog_bench.hwa.search_run import SCRATCH, run_search
+from analog_bench.hwa.search_storage import SearchPlan
 from analog_bench.zoo.load import LoadedModel
 from tests.hwa.run_log import read_run
 from tests.tiny_gpt2 import PROSE, model_of, spec_of, tokenizer_of
@@ -121,19 +122,16 @@ def test_fresh_chips_are_those_of_the_seed(loaded, rows, tmp_path):
 
 
 def test_a_whole_search_of_a_real_training_goes_on_to_the_same_end(loaded, rows, tmp_path):
-    options = SearchOptions(trials=3, fresh_chips=3)
-
-    def searched(folder, **more):
-        return run_search(
-            loaded, rows, RECIPE, tmp_path / folder, replace(options, **more), SearchDisplay(3)
-        )
+    def searched(folder, trials=3, recipe=RECIPE, wandb=None):
+        out, plan, display = tmp_path / folder, SearchPlan(trials), SearchDisplay(3)
+        return run_search(loaded, rows, recipe, out, plan, display, fresh_chips=3, wandb=wandb)
 
     begun, _ = searched("out", trials=2)
     found, conclusion = searched("out", wandb="offline")
     assert found.trials[:2] == begun.trials
     whole, same = searched("whole")
     assert [t.value for t in found.trials] == [t.value for t in whole.trials]
-    assert [t.setting for t in found.trials] == [t.setting for t in whole.trials]
+    assert [t.params for t in found.trials] == [t.params for t in whole.trials]
     assert conclusion == same
     assert found.direction == "minimize"
     assert not (tmp_path / "out" / SCRATCH).exists()
@@ -143,6 +141,4 @@ def test_a_whole_search_of_a_real_training_goes_on_to_the_same_end(loaded, rows,
     assert concluded["verdict"] == conclusion.verdict
     assert len(conclusion.default_scores) == (3 if conclusion.best else 0)
     with pytest.raises(UsageError, match="steps was 4 and is now 5"):
-        run_search(
-            loaded, rows, replace(RECIPE, steps=5), tmp_path / "out", options, SearchDisplay(3)
-        )
+        searched("out", recipe=replace(RECIPE, steps=5))

@@ -11,7 +11,7 @@ import optuna
 import pytest
 
 from analog_bench.errors import StoreError, UsageError
-from analog_bench.hwa.search import MOST_STARTS
+from analog_bench.hwa.search import MOST_STARTS, starts_of, state_of, value_of
 from analog_bench.hwa.search_storage import STORAGE, STUDY, open_study
 from tests.hwa import quadratic
 from tests.hwa.quadratic import DEFAULT, SPACE, STEPS, descend, height, plan_of, run
@@ -30,20 +30,22 @@ def die_in(folder, trial, step, sampler="tpe", pruner="hyperband", trials=8):
 
 def alike(found):
     """Return the trials without what an interruption changes: times and numbers of starts."""
-    return [replace(trial, starts=0, seconds=None) for trial in found.trials]
+    return [
+        (t.number, state_of(t), t.params, value_of(t), t.intermediate_values) for t in found.trials
+    ]
 
 
 def places(found):
-    return [(trial.number, trial.state) for trial in found.trials]
+    return [(trial.number, state_of(trial)) for trial in found.trials]
 
 
 def test_the_best_of_a_search_is_far_better_than_the_default(tmp_path):
     found = run(tmp_path, plan_of(20), lambda setting, report: height(setting))
     assert [trial.number for trial in found.trials] == list(range(20))
-    assert found.default.setting == DEFAULT
+    assert found.default.params == DEFAULT
     assert found.default.value == height(DEFAULT)
     assert found.best is found.ranking[0]
-    assert found.best.value == height(found.best.setting) < height(DEFAULT) / 4
+    assert found.best.value == height(found.best.params) < height(DEFAULT) / 4
     # The sampler learned: what it proposes is better than what it began with.
     begun = [trial.value for trial in found.trials[1:6]]
     assert min(t.value for t in found.trials[6:]) < min(begun)
@@ -68,8 +70,8 @@ def test_a_killed_search_goes_on_to_the_same_trials(tmp_path, sampler, pruner):
     gone_on = run(tmp_path / "killed", plan_of(8, sampler, pruner))
     whole = run(tmp_path / "whole", plan_of(8, sampler, pruner))
     assert alike(gone_on) == alike(whole)
-    assert [trial.starts for trial in gone_on.trials] == [1] * 6 + [2, 1]
-    assert gone_on.trials[6].setting == left.params
+    assert [starts_of(trial) for trial in gone_on.trials] == [1] * 6 + [2, 1]
+    assert gone_on.trials[6].params == left.params
     assert gone_on.best.value < gone_on.default.value / 2
 
 
@@ -82,8 +84,8 @@ def test_a_trial_in_which_three_processes_died_has_failed(tmp_path):
         run(tmp_path, replace(plan, trials=number + 1))
     found = run(tmp_path, plan)
     assert places(found) == [(0, "complete"), (1, "failed"), (2, "complete")]
-    assert [trial.starts for trial in found.trials] == [MOST_STARTS, MOST_STARTS, 1]
-    assert found.trials[1].value is None
+    assert [starts_of(trial) for trial in found.trials] == [MOST_STARTS, MOST_STARTS, 1]
+    assert value_of(found.trials[1]) is None
 
 
 def test_a_search_can_be_asked_for_more_trials_and_fewer_change_nothing(tmp_path):
@@ -96,8 +98,8 @@ def test_a_search_can_be_asked_for_more_trials_and_fewer_change_nothing(tmp_path
 
 def test_another_seed_proposes_other_settings(tmp_path):
     one, other = (run(tmp_path / str(seed), plan_of(3, seed=seed)) for seed in (1, 2))
-    assert one.trials[0].setting == other.trials[0].setting
-    assert one.trials[1].setting != other.trials[1].setting
+    assert one.trials[0].params == other.trials[0].params
+    assert one.trials[1].params != other.trials[1].params
 
 
 def test_hyperband_ends_bad_trials_early_and_never_the_default(tmp_path):
@@ -112,11 +114,11 @@ def test_hyperband_ends_bad_trials_early_and_never_the_default(tmp_path):
 
     worst = {"x": -3.0, "rate": 1.0, "batch": 64}
     found = run(tmp_path, plan_of(9), counted, worst)
-    pruned = [trial for trial in found.trials if trial.state == "pruned"]
+    pruned = [trial for trial in found.trials if state_of(trial) == "pruned"]
     assert len(pruned) >= 2
-    assert len(steps) == sum(len(trial.reports) for trial in found.trials) < 9 * STEPS
-    assert all(set(trial.reports) < {1, 2, 3} and trial.value is None for trial in pruned)
-    assert found.default.state == "complete"
+    assert len(steps) == sum(len(trial.intermediate_values) for trial in found.trials) < 9 * STEPS
+    assert all(set(t.intermediate_values) < {1, 2, 3} and value_of(t) is None for t in pruned)
+    assert state_of(found.default) == "complete"
     # It is the worst of all, so whoever was pruned was not pruned for being worse than it.
     complete = [trial.value for trial in found.ranking]
     assert found.default.value == max(complete)
@@ -124,8 +126,8 @@ def test_hyperband_ends_bad_trials_early_and_never_the_default(tmp_path):
 
 def test_without_a_pruner_every_trial_makes_all_its_reports(tmp_path):
     found = run(tmp_path, plan_of(4, pruner="none"))
-    assert {trial.state for trial in found.trials} == {"complete"}
-    assert {tuple(trial.reports) for trial in found.trials} == {(1, 2, 3)}
+    assert {state_of(trial) for trial in found.trials} == {"complete"}
+    assert {tuple(trial.intermediate_values) for trial in found.trials} == {(1, 2, 3)}
 
 
 def test_values_that_are_no_numbers_end_a_trial_as_diverged(tmp_path):
@@ -165,7 +167,7 @@ def test_what_was_queued_or_stopped_when_the_process_died_is_not_lost(tmp_path):
     plan = plan_of(3)
     with open_study(tmp_path, plan, MADE_WITH) as study:
         study.enqueue_trial(DEFAULT)
-    assert run(tmp_path, replace(plan, trials=1)).default.setting == DEFAULT
+    assert run(tmp_path, replace(plan, trials=1)).default.params == DEFAULT
     with open_study(tmp_path, plan, MADE_WITH) as study:
         trial = study.ask({"x": optuna.distributions.FloatDistribution(-3.0, 3.0)})
         trial.report(99.0, 1)
@@ -179,8 +181,8 @@ def test_the_storage_is_optunas_own(tmp_path):
     found = run(tmp_path, plan_of(3, pruner="none"))
     study = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{tmp_path / STORAGE}")
     assert study.best_value == found.best.value
-    assert study.best_params == found.best.setting
-    assert study.trials[0].intermediate_values == found.default.reports
+    assert study.best_params == found.best.params
+    assert study.trials[0].intermediate_values == found.default.intermediate_values
 
 
 def test_the_folders_name_is_taken_literally(tmp_path, monkeypatch):

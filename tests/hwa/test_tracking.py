@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from analog_bench.errors import UsageError
-from analog_bench.hwa.tracking import PROJECT, Tracker
+from analog_bench.hwa.search import state_of, value_of
+from analog_bench.hwa.tracking import PROJECT, tracking
 from tests.hwa.quadratic import DEFAULT, STEPS, height, plan_of, run
 from tests.hwa.run_log import read_run
 
@@ -64,8 +65,8 @@ def test_each_trial_is_a_run_that_can_be_read_back(server, tmp_path, monkeypatch
                 break
         return math.nan if setting == second else height(setting)
 
-    second = run(tmp_path / "probe", plan_of(2)).trials[1].setting
-    with Tracker("offline", tmp_path / "out", "my search", {"model": "bowl"}) as tracker:
+    second = run(tmp_path / "probe", plan_of(2)).trials[1].params
+    with tracking("offline", tmp_path / "out", "my search", {"model": "bowl"}) as tracker:
         found = run(tmp_path / "out", plan, diverging, watchers=[tracker])
         tracker.conclude("conclusion", {"verdict": "beats", "gain": 1.5})
     runs = runs_in(tmp_path / "out" / "wandb")
@@ -75,14 +76,14 @@ def test_each_trial_is_a_run_that_can_be_read_back(server, tmp_path, monkeypatch
         assert (facts["group"], facts["project"], facts["job"]) == ("my search", PROJECT, "trial")
         assert (
             facts["config"].items()
-            >= {**trial.setting, "model": "bowl", "trial": trial.number, "start": 1}.items()
+            >= {**trial.params, "model": "bowl", "trial": trial.number, "start": 1}.items()
         )
         reported = {line["_step"]: line["objective"] for line in facts["history"]}
-        assert reported == pytest.approx(dict(trial.reports))
-        assert facts["summary"]["state"] == trial.state
-        assert facts["summary"].get("value") == trial.value
-        assert facts["exit_code"] == (trial.state == "diverged")
-    assert {trial.state for trial in found.trials} == {"complete", "pruned", "diverged"}
+        assert reported == pytest.approx(trial.intermediate_values)
+        assert facts["summary"]["state"] == state_of(trial)
+        assert facts["summary"].get("value") == value_of(trial)
+        assert facts["exit_code"] == (state_of(trial) == "diverged")
+    assert {state_of(trial) for trial in found.trials} == {"complete", "pruned", "diverged"}
     assert runs["conclusion"]["summary"].items() >= {"verdict": "beats", "gain": 1.5}.items()
     # Nothing was sent, told or left behind elsewhere.
     assert server == []
@@ -97,7 +98,7 @@ def test_a_trial_that_an_error_ended_is_a_finished_run(server, tmp_path):
         report(1, 3.5)
         raise OSError("no room")
 
-    with pytest.raises(OSError, match="no room"), Tracker("offline", tmp_path, "g", {}) as tracker:
+    with pytest.raises(OSError, match="no room"), tracking("offline", tmp_path, "g", {}) as tracker:
         run(tmp_path, plan_of(1), failing, watchers=[tracker])
     (facts,) = runs_in(tmp_path).values()
     assert facts["config"].items() >= DEFAULT.items()
@@ -108,7 +109,7 @@ def test_a_trial_that_an_error_ended_is_a_finished_run(server, tmp_path):
 def test_online_asks_the_server_and_its_refusal_is_one_clear_line(server, tmp_path):
     with (
         pytest.raises(UsageError, match="use --wandb offline") as told,
-        Tracker("online", tmp_path, "g", {}) as tracker,
+        tracking("online", tmp_path, "g", {}) as tracker,
     ):
         tracker.begin(0, DEFAULT, 1)
     assert server

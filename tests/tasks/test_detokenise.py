@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from analog_bench.tasks.detokenise import detokenise
+from analog_bench.tasks.lm_sources import detokenise
 
 PAIRS = [
     ("a guest @-@ starring role", "a guest-starring role"),

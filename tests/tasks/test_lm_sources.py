@@ -8,8 +8,7 @@ import pytest
 from datasets import Dataset
 
 from analog_bench.errors import DataError
-from analog_bench.tasks.detokenise import detokenise
-from analog_bench.tasks.lm_sources import load_text
+from analog_bench.tasks.lm_sources import detokenise, load_text
 from tests.hub_stand_in import HubStandIn, run_client
 
 RAW = " \n = One = \n \n A guest @-@ star , he said . \n"

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from analog_bench.errors import DataError
+from analog_bench.tasks.answers import exact_match, token_f1
 from analog_bench.tasks.qa_crosscheck import crosscheck
-from analog_bench.tasks.qa_metric import exact_match, token_f1
 from tests.hub_stand_in import HubStandIn, run_client
 
 SCRIPT = """

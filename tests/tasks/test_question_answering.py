@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from analog_bench.tasks.qa_metric import exact_match, token_f1
+from analog_bench.tasks.answers import exact_match, token_f1
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
 from analog_bench.tasks.windows import WindowLimits
 
