@@ -12,9 +12,6 @@ from pathlib import Path
 def check_target(path: Path) -> None:
     """Make sure that `write_atomic` could write here now; the folder is made where missing.
 
-    Args:
-        path: Where a file is to be written later.
-
     Raises:
         OSError: It could not; the text says why.
         ValueError: The path cannot be a path at all.
@@ -27,9 +24,7 @@ def check_target(path: Path) -> None:
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file through a temporary one in the same folder, synced and then renamed.
 
-    Args:
-        path: The file; folders are made where missing, a link is followed.
-        content: All of it.
+    Folders are made where missing, a link is followed.
 
     Raises:
         OSError: It cannot be written; the file that was there is unharmed.
@@ -52,8 +47,7 @@ def write_atomic(path: Path, content: bytes) -> None:
 def sync_folder(folder: Path) -> None:
     """See that files made, renamed or deleted in a folder stay so if the power fails.
 
-    Args:
-        folder: The folder; nothing happens where the system cannot sync one.
+    Nothing happens where the system cannot sync a folder.
     """
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -37,11 +37,7 @@ class _Verbs(TyperGroup):
     """Ends with the verb's exit code, or with one line for an error that the user can mend."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the verb.
-
-        Raises:
-            typer.Exit: Always.
-        """
+        """Run the verb; always ends with `typer.Exit`."""
         try:
             code = super().invoke(ctx)
         except BenchError as problem:
@@ -85,14 +81,10 @@ app.add_typer(nightly.app, name="nightly")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb.
+    """Run one verb, by default that of the process, and return its exit code.
 
-    Args:
-        argv: The words behind the program's name; those of the process by default.
-
-    Returns:
-        The exit code: 0, what the verb's help says, 2 for a line that cannot be read, 4 for a
-        `BenchError`, 130 when interrupted, 141 where nobody reads on.
+    That is 0, what the verb's help says, 2 for a line that cannot be read, 4 for a `BenchError`,
+    130 when interrupted, 141 where the reader of a pipe has gone.
     """
     for stream in (sys.stdout, sys.stderr):
         # A character that a terminal does not have becomes a question mark, not a traceback.

@@ -146,10 +146,8 @@ def layout(value: Json) -> bytes:
     """Lay a document out so that diffs read well.
 
     Whatever fits stands on one line, a list of plain values always does. Keys keep their order.
-    Numbers are written so that they read back as the same float.
-
-    Returns:
-        UTF-8 text that ends with a newline; characters UTF-8 cannot hold become `?`.
+    Numbers are written so that they read back as the same float. The text is in UTF-8 and ends
+    with a newline; characters UTF-8 cannot hold become `?`.
 
     Raises:
         ValueError: NaN or infinity somewhere.

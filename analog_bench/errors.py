@@ -35,6 +35,10 @@ class TileUnavailable(BenchError):
     """A tile engine or feature that this environment cannot run."""
 
 
+class ReleaseFailed(BenchError):
+    """A release of aihwkit that could not be found, built, surveyed or measured."""
+
+
 class BaselineError(BenchError):
     """A baseline file that cannot be read or does not follow the schema."""
 

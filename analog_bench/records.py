@@ -104,9 +104,7 @@ class Scope(Struct, frozen=True, forbid_unknown_fields=True):
     def metrics(self, known: Mapping[str, Metric], scored: Iterable[str]) -> tuple[Metric, ...]:
         """Return the metrics of scores, the main one first, with the margins that count here.
 
-        Args:
-            known: The metrics by name; the main one and all that were scored are among them.
-            scored: Names of the metrics that were scored, in the order to return them in.
+        `known` holds the main one and all that were scored, by name.
         """
         return tuple(
             replace(known[name], margin=self.margins[name].value)

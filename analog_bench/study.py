@@ -135,15 +135,9 @@ def list_cases(
 ) -> list[Case]:
     """List a study's cases in their cheapest order: by model, variant, depth, noise, time.
 
-    The budget narrows the grid, unless the user chose otherwise. Layers that a noise cannot act on
-    (a tile noise on a norm) make no case.
-
-    Args:
-        study: The study.
-        choice: The user's options; they override the budget.
-        layers_of: Layers of each model, in the order of computation.
-        budget: What narrows the grid; nothing where None.
-        usual_tile: The simulator where neither the study nor the user names one.
+    The budget, if any, narrows the grid where the user chose nothing. Layers that a noise cannot
+    act on (a tile noise on a norm) make no case. A model's layers come in the order of computation;
+    `usual_tile` is the simulator where neither the study nor the user names one.
 
     Raises:
         LayerError: A layer pattern that fits no layer of any model.

@@ -71,17 +71,13 @@ def generate(
     texts: Annotated[
         int,
         typer.Option(
-            min=1,
-            metavar="N",
-            help="texts a chip; scores are means over them, the first is shown",
+            min=1, metavar="N", help="texts a chip; scores are means over them, the first is shown"
         ),
     ] = 8,
     seed: Annotated[
         int,
         typer.Option(
-            min=0,
-            metavar="N",
-            help="seed of the chips; texts always pick by the same numbers",
+            min=0, metavar="N", help="seed of the chips; texts always pick by the same numbers"
         ),
     ] = 1,
     tile: Annotated[TileName, typer.Option(help="simulator of the tiles")] = DEFAULT_TILE,

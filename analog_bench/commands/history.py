@@ -51,8 +51,7 @@ def history(
         ),
     ] = None,
     score: Annotated[
-        Score | None,
-        typer.Option(help="show a robustness score in place of the metric itself"),
+        Score | None, typer.Option(help="show a robustness score in place of the metric itself")
     ] = None,
     metric: Annotated[
         str | None,
@@ -61,8 +60,7 @@ def history(
     where: Annotated[
         str | None,
         typer.Option(
-            metavar="SQL",
-            help="only rows that fulfil a condition, such as \"aihwkit = '1.2.0'\"",
+            metavar="SQL", help="only rows that fulfil a condition, such as \"aihwkit = '1.2.0'\""
         ),
     ] = None,
     last: Annotated[
@@ -76,8 +74,7 @@ def history(
         Path | None, typer.Option(metavar="FILE", help="draw it, too: .svg or .png")
     ] = None,
     sql: Annotated[
-        str | None,
-        typer.Option(metavar="QUERY", help="ask in SQL; tables are scores and runs"),
+        str | None, typer.Option(metavar="QUERY", help="ask in SQL; tables are scores and runs")
     ] = None,
     export: Annotated[
         Path | None,
@@ -127,8 +124,7 @@ def history(
 def write_history(history: History, target: Path) -> str:
     """Write a history to a `.parquet` or `.jsonl` file, or add its runs to a folder.
 
-    Returns:
-        A line that says what was written.
+    Returns a line that says what was written.
 
     Raises:
         UsageError: The target has the name of another kind of file.

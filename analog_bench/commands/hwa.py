@@ -166,9 +166,7 @@ def search(
     examples: Annotated[
         int,
         typer.Option(
-            min=1,
-            metavar="N",
-            help="held-out questions, or blocks of text, a validation scores",
+            min=1, metavar="N", help="held-out questions, or blocks of text, a validation scores"
         ),
     ] = _USUAL.validation_examples,
     seed: Annotated[

@@ -32,14 +32,9 @@ _LINE_EVERY = 10
 def show_training(
     metric: str, console: Console | None = None
 ) -> Iterator[Callable[[Progress], None]]:
-    """Show a training for as long as it lasts: a bar and validations, or a line every ten steps.
+    """Show a training: a bar and validations on a terminal, a line every ten steps elsewhere.
 
-    Args:
-        metric: What its scores are in.
-        console: Where; standard error by default.
-
-    Yields:
-        What to tell of its progress.
+    Yields the function that receives its progress. The console is standard error by default.
     """
     console = console or Console(stderr=True)
     losses: list[float] = []

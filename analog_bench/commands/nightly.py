@@ -64,8 +64,7 @@ def run(
         ),
     ] = None,
     history: Annotated[
-        Path,
-        typer.Option(metavar="FOLDER", help="where the history is kept, a Parquet file a run"),
+        Path, typer.Option(metavar="FOLDER", help="where the history is kept, a Parquet file a run")
     ] = Path("runs/history"),
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="where results, report and summary go")
@@ -94,15 +93,7 @@ def run(
 
 
 def conclude(results: Path, history: Path, code: int) -> str:
-    """Add a run to the history and sum it up.
-
-    Args:
-        results: The run file.
-        history: Folder of the history.
-        code: pytest's exit code.
-
-    Returns:
-        The summary in Markdown.
+    """Add a run to the history, and return a summary in Markdown; `code` is pytest's exit code.
 
     Raises:
         BenchError: A file cannot be read or written.

@@ -52,13 +52,13 @@ def issues(
 
     files = [newest_run(path) if path.is_dir() else path for path in runs or [RUNS]]
     nights = [_judged(path, baselines) for path in files]
-    found = issues_of(nights, _job_address())
+    needed = issues_of(nights, _job_address())
     if dry_run:
-        for issue in found:
+        for issue in needed:
             print(f"# {issue.title}\n\n{issue.body}")
-    elif found:
-        _tell_github(found, label)
-    if not found:
+    elif needed:
+        _tell_github(needed, label)
+    if not needed:
         for contents in nights:
             print(f"{contents.source}: {headline([], contents)}")
         print("no issue is needed")

@@ -21,8 +21,7 @@ else:
 LOCK_FILE = Path(FILE_NAME)
 
 LockOption = Annotated[
-    Path,
-    typer.Option("--lock", metavar="FILE", help="the file that pins what comes from the hub"),
+    Path, typer.Option("--lock", metavar="FILE", help="the file that pins what comes from the hub")
 ]
 ThreadsOption = Annotated[
     int | None,

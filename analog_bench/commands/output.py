@@ -34,13 +34,7 @@ def warn(line: str) -> None:
 
 @dataclass(frozen=True)
 class Line:
-    """One fact.
-
-    Attributes:
-        label: What it is about.
-        text: The fact.
-        good: True for good news, False for bad news, None for neither.
-    """
+    """One labelled fact; `good` is True for good news, False for bad news, None for neither."""
 
     label: str
     text: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import structs
 
 from analog_bench.commands.options import (
     JsonOption,
@@ -80,8 +80,7 @@ def releases(
         str, typer.Option(metavar="PATH", help="the studies, a folder or a file")
     ] = "bench",
     no_cases: Annotated[
-        bool,
-        typer.Option("--no-cases", help="the layers exact and physics only, in a minute"),
+        bool, typer.Option("--no-cases", help="the layers exact and physics only, in a minute")
     ] = False,
     turns: Annotated[
         int,
@@ -96,8 +95,7 @@ def releases(
         typer.Option(metavar="FOLDER", help="where results go (default: in runs/releases)"),
     ] = None,
     resume: Annotated[
-        bool,
-        typer.Option("--resume", help="go on with what was measured into --out FOLDER"),
+        bool, typer.Option("--resume", help="go on with what was measured into --out FOLDER")
     ] = False,
     constraints: Annotated[
         Path | None,
@@ -140,8 +138,8 @@ def releases(
     if resume and out is None:
         raise UsageError("--resume goes on with a folder; name it with --out FOLDER")
     # Not at the top: other verbs need none of it.
-    from analog_bench.releases.process import select
-    from analog_bench.releases.session import Plan, check_folder, compare
+    from analog_bench.releases.process import check_selection
+    from analog_bench.releases.session import Plan, compare
     from analog_bench.releases.spec import parse_releases
 
     root = Path.cwd()
@@ -156,9 +154,8 @@ def releases(
         turns=turns,
         resume=resume,
     )
-    check_folder(plan.words, root)
     if plan.words:
-        select(plan.words, root, sys.executable)
+        check_selection(plan.words, root)
     _note_plan(plan)
     try:
         with show_progress() as tell:
@@ -203,12 +200,9 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def show_progress(console: Console | None = None) -> Iterator[Callable[[str, str, bool], None]]:
     """Show where a comparison stands: stages as lines, details as one that changes.
 
-    Args:
-        console: Where; standard error by default.
-
-    Yields:
-        A function that takes the release's name, empty where it is about all; what is going on
-        there; and whether that is a detail, shown for a moment and on terminals only.
+    Yields a function that takes the release's name, empty where it is about all; what is going on
+    there; and whether that is a detail, shown for a moment and on terminals only. The console is
+    standard error by default.
     """
     from rich.console import Console
     from rich.text import Text
@@ -277,7 +271,9 @@ def _show_environments(*, as_json: bool) -> None:
             {
                 "pairs": [asdict(pair) for pair in MEASURED],
                 "cache": str(cache),
-                "environments": [{**asdict(one), "folder": str(one.folder)} for one in built],
+                "environments": [
+                    {**structs.asdict(one), "folder": str(one.folder)} for one in built
+                ],
             }
         )
         return

@@ -24,8 +24,7 @@ _PATTERN = "bench-*.json"
 
 app = new_app()
 baselines_app = new_app(
-    "Keep what runs are compared with.",
-    "baselines update runs/bench-20261124-031211.json",
+    "Keep what runs are compared with.", "baselines update runs/bench-20261124-031211.json"
 )
 app.add_typer(baselines_app, name="baselines")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analog_bench.case import Case
+from analog_bench.codec import plain
 from analog_bench.errors import BenchError, TileUnavailable
 from analog_bench.gate.requirement import first_unmet
 from analog_bench.records import Identity, Result
@@ -152,7 +153,8 @@ def measure(request: pytest.FixtureRequest, study: Study) -> Callable[[Case], Re
             record = measure_case(
                 models, study, case, earlier, upcoming=_upcoming(request, case), ahead=ahead
             )
-        request.node.user_properties += [(PROPERTY, record.as_plain()), *record.as_words()]
+        # As plain values, which xdist carries from a worker to the session.
+        request.node.user_properties += [(PROPERTY, plain(record)), *record.as_words()]
         return record.result
 
     return measured

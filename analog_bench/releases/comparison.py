@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from analog_bench.gate.judge import Comparison, compare_runs
-from analog_bench.releases.abilities import Ability, abilities
-from analog_bench.releases.exact import exact_layer
-from analog_bench.releases.finding import Change, Layer, LayerName
-from analog_bench.releases.physics import physics_layer
+from analog_bench.releases.layers import (
+    TILES,
+    Change,
+    Layer,
+    LayerName,
+    exact_layer,
+    name_tiles,
+    physics_layer,
+    shortened,
+)
 from analog_bench.releases.stopwatch import Timing, Turns, compare_timings
 from analog_bench.simulators.physics.survey import Survey
 from analog_bench.store.run import Run
@@ -22,15 +28,14 @@ class Measured:
 
     Attributes:
         name: What it is called.
-        source: What was asked for, as it stands on the command line.
-        versions: Version of `python`, `torch`, `aihwkit`, ... that it got; empty without an
-            environment.
-        environment: Sentence on its environment: built or found, where, how large.
-        survey: What was found out about it; None where it could not be surveyed.
+        source: What was asked for, as written on the command line.
+        versions: Version of `python`, `torch`, `aihwkit`, ...; empty without an environment.
+        environment: Sentence on its environment: built or reused, its key, its size.
+        survey: None where it could not be surveyed.
         run: What its cases scored; None where none were measured.
         turns: Timings; empty without.
         problem: Why it got no further; empty where it did.
-        remark: What else is to be said, such as tests that failed.
+        remark: Anything else to report, such as tests that failed.
     """
 
     name: str
@@ -45,13 +50,28 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Ability:
+    """Something that only one of two releases can do.
+
+    Attributes:
+        what: The tile engine, preset, noise model, quantity or case.
+        lost: True where the newer release cannot do it, False where the older cannot.
+        reason: Why not; empty where it simply is not there.
+    """
+
+    what: str
+    lost: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Step:
     """From one release to the next.
 
     Attributes:
         old: Name of the older release.
         new: Name of the newer one.
-        layers: The exact layer, physics, and metrics where cases were measured.
+        layers: Exact, physics, and metrics where cases were measured.
         cases: The gate's verdicts; None without cases.
         abilities: What only one of the two can do.
         timings: What takes longer or shorter.
@@ -78,32 +98,21 @@ class Step:
 
     @property
     def fails(self) -> bool:
-        """Whether anything changed, regressed or was lost; metrics that improved are no fail."""
-        exact_or_physics = any(
-            layer.changes for layer in self.layers if layer.name in ("exact", "physics")
-        )
+        """Whether anything changed, regressed or was lost; metrics that improved do not fail."""
         worse = self.cases is not None and self.cases.fails
-        return exact_or_physics or worse or bool(self.lost)
+        return self.first in ("exact", "physics") or worse or bool(self.lost)
 
 
 @dataclass(frozen=True)
 class Releases:
-    """Releases and the steps between them.
-
-    Attributes:
-        measured: The releases, in the order they were named.
-        steps: One from each release that got that far to the next that did.
-    """
+    """Releases in the order they were named, and a step between each two that were surveyed."""
 
     measured: tuple[Measured, ...]
     steps: tuple[Step, ...]
 
     @property
     def fails(self) -> bool:
-        """Whether a step fails, or a release got no further than a problem.
-
-        A release that could not be compared is no pass.
-        """
+        """Whether a step fails, or a release could not be compared, which is no pass."""
         return any(step.fails for step in self.steps) or any(m.problem for m in self.measured)
 
 
@@ -120,35 +129,84 @@ def _step(old: Measured, before: Survey, new: Measured, after: Survey) -> Step:
     layers = [exact_layer(before, after, cases), physics_layer(before, after)]
     if cases is not None:
         layers.append(_metrics(cases))
+    packages = {
+        name: (old.versions.get(name) or "missing", new.versions.get(name) or "missing")
+        for name in sorted({*old.versions, *new.versions})
+        if old.versions.get(name) != new.versions.get(name)
+    }
     return Step(
         old=old.name,
         new=new.name,
         layers=tuple(layers),
         cases=cases,
-        abilities=abilities(before, after, runs),
+        abilities=(*_abilities(before, after), *(_cases(*runs) if runs is not None else ())),
         timings=compare_timings(old.turns, new.turns),
-        packages=_packages(old.versions, new.versions),
+        packages=packages,
     )
 
 
 def _metrics(cases: Comparison) -> Layer:
-    changes, notes, compared, paired = [], [], 0, 0
-    for family in cases.families:
-        for result, verdict in family.judged:
-            compared += verdict.change is not None
-            paired += verdict.paired
-            if verdict.kind in ("regressed", "improved", "broken"):
-                changes.append(Change(result.case_id, f"{verdict.kind}: {verdict.reason}"))
-    if compared:
-        notes.append(f"{paired} of {compared} cases are compared chip by chip, on the same chips")
-    return Layer("metrics", compared, tuple(changes), tuple(notes))
+    judged = [pair for family in cases.families for pair in family.judged]
+    compared = sum(verdict.change is not None for _, verdict in judged)
+    paired = sum(verdict.paired for _, verdict in judged)
+    changes = (
+        Change(result.case_id, f"{verdict.kind}: {verdict.reason}")
+        for result, verdict in judged
+        if verdict.kind in ("regressed", "improved", "broken")
+    )
+    note = f"{paired} of {compared} cases are compared chip by chip, on the same chips"
+    return Layer("metrics", compared, tuple(changes), (note,) if compared else ())
 
 
-def _packages(
-    old: Mapping[str, str | None], new: Mapping[str, str | None]
-) -> dict[str, tuple[str, str]]:
+def _abilities(old: Survey, new: Survey) -> Iterator[Ability]:
+    for tile in TILES:
+        before, after = old.tiles.get(tile, ""), new.tiles.get(tile, "")
+        if bool(before) != bool(after):
+            yield Ability(TILES[tile], lost=bool(after), reason=after or before)
+    reasons = {**old.reasons, **new.reasons}
+    named: set[str] = set()
+    for kind, there, then in (
+        ("noise model", old.noise_models, new.noise_models),
+        ("preset", old.presets, new.presets),
+    ):
+        for name in sorted({*there} ^ {*then}):
+            what = f"{kind} {name}"
+            named.add(what)
+            yield Ability(what, lost=name in there, reason=reasons.get(what, ""))
+    for name in sorted(old.presets.keys() & new.presets.keys()):
+        terms, other = old.presets[name].keys(), new.presets[name].keys()
+        for lost, only in ((True, terms - other), (False, other - terms)):
+            if only:
+                yield Ability(f"terms of preset {name}: {shortened(sorted(only), 6)}", lost=lost)
+    failed, fails = _impossible(old), _impossible(new)
+    for what in sorted((failed.keys() ^ fails.keys()) - named):
+        yield Ability(what, lost=what in fails, reason=fails.get(what) or failed.get(what, ""))
+
+
+def _impossible(survey: Survey) -> dict[str, str]:
+    """Return what failed on tile engines that work as such, with the reasons."""
     return {
-        name: (old.get(name) or "missing", new.get(name) or "missing")
-        for name in sorted({*old, *new})
-        if old.get(name) != new.get(name)
+        **survey.reasons,
+        **{f"{f.name} ({TILES[f.tile]})": f.reason for f in survey.facts if f.reason},
+        **{
+            f"{check.subject} ({name_tiles([check.tile])})": check.reason
+            for check in survey.checks
+            if check.measured is None
+        },
     }
+
+
+def _cases(old: Run, new: Run) -> Iterator[Ability]:
+    """Yield the cases that only one release measured, by their reasons."""
+    before, after = ({(r.case_id, r.study): r for r in run.results} for run in (old, new))
+    groups: dict[tuple[bool, str], list[str]] = {}
+    for identity in before.keys() | after.keys():
+        a, b = before.get(identity), after.get(identity)
+        could, can = (r is not None and r.status == "measured" for r in (a, b))
+        if could != can:
+            other = b if could else a
+            reason = other.reason if other is not None else "it has no such case"
+            groups.setdefault((could, reason), []).append(identity[0])
+    for (lost, reason), names in sorted(groups.items()):
+        count = "case" if len(names) == 1 else f"{len(names)} cases:"
+        yield Ability(f"{count} {shortened(sorted(names))}", lost=lost, reason=reason)

@@ -1,4 +1,4 @@
-"""Finds Pythons and makes environments, with uv."""
+"""uv: finds Pythons, the newest aihwkit, and makes environments."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from packaging.version import Version
 from uv import find_uv_bin
 
-from analog_bench.releases.failure import InstallError, NoPython
+from analog_bench.errors import ReleaseFailed
 from analog_bench.releases.recipe import Interpreter, Recipe
 from analog_bench.releases.source import copy_sources
 from analog_bench.releases.subprocesses import run_captured, run_logged
@@ -31,16 +31,13 @@ _REASON_LENGTH = 400
 
 
 def find_python(wanted: str) -> Interpreter:
-    """Find an interpreter on this machine: this one, uv's, the path's, pyenv's.
+    """Find an interpreter on this machine: this one, else the newest of uv, PATH and pyenv.
 
     Args:
         wanted: A version such as `3.12`, or an interpreter's path.
 
-    Returns:
-        This one where it fits, else the newest.
-
     Raises:
-        NoPython: There is none.
+        ReleaseFailed: There is none.
     """
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     # uv knows of pyenv's only those that are switched on.
@@ -55,8 +52,8 @@ def find_python(wanted: str) -> Interpreter:
         if one["implementation"] == "cpython":
             return Interpreter(one["path"], one["version"])
     if os.sep in wanted:
-        raise NoPython(f"{wanted!r} does not answer as an interpreter of Python")
-    raise NoPython(
+        raise ReleaseFailed(f"{wanted!r} does not answer as an interpreter of Python")
+    raise ReleaseFailed(
         f"no Python {wanted} was found (this one, uv's, the path's and pyenv's were tried); "
         f"`uv python install {wanted}` installs it, and :python=PATH names an interpreter"
     )
@@ -66,18 +63,18 @@ def newest_version() -> str:
     """Return the newest version of aihwkit on the package index.
 
     Raises:
-        InstallError: The index does not tell.
+        ReleaseFailed: The index does not tell.
     """
     options = ("--no-deps", "--no-header", "--no-annotate", "--quiet", "--universal")
     done = _ask_uv("pip", "compile", "-", *options, given="aihwkit\n")
     # uv names one for each range of Pythons where they differ.
-    found: list[str] = re.findall(r"^aihwkit==([^\s;]+)", done.stdout, re.M)
-    if done.returncode != 0 or not found:
-        raise InstallError(
+    versions: list[str] = re.findall(r"^aihwkit==([^\s;]+)", done.stdout, re.M)
+    if done.returncode != 0 or not versions:
+        raise ReleaseFailed(
             "the package index does not tell the newest aihwkit: "
             f"{reason(done.stderr.splitlines(), done.returncode)}"
         )
-    return max(found, key=Version)
+    return max(versions, key=Version)
 
 
 def python_in(folder: Path) -> Path:
@@ -91,16 +88,10 @@ def scripts_in(folder: Path) -> Path:
 
 
 def install(recipe: Recipe, folder: Path, log: Path, tell: Callable[[str], None]) -> None:
-    """Make an environment.
-
-    Args:
-        recipe: What it is made of.
-        folder: Where; it must not exist.
-        log: Where uv's output goes.
-        tell: Is given uv's output, line by line.
+    """Make an environment in a folder that must not exist; uv's lines go to `log` and `tell`.
 
     Raises:
-        InstallError: It cannot be made; the text says why, and names the log.
+        ReleaseFailed: It cannot be made; the text says why, and names the log.
     """
     environment = {n: v for n, v in os.environ.items() if n not in ("VIRTUAL_ENV", "PYTHONPATH")}
     constraints = log.with_name(f"{log.name}.constraints")
@@ -114,7 +105,7 @@ def install(recipe: Recipe, folder: Path, log: Path, tell: Callable[[str], None]
                     command, file, tell, cwd=folder.parent, env={**environment, **variables}
                 )
                 if code != 0:
-                    raise InstallError(f"{reason(lines, code)} (all of it: {log})")
+                    raise ReleaseFailed(f"{reason(lines, code)} (all of it: {log})")
     finally:
         constraints.unlink(missing_ok=True)
 
@@ -143,9 +134,7 @@ def _aihwkit(recipe: Recipe) -> Iterator[str]:
         yield recipe.aihwkit
         return
     with TemporaryDirectory(prefix="analog-bench-") as name:
-        copy = Path(name) / given.name
-        copy_sources(given, copy)
-        yield str(copy)
+        yield str(copy_sources(given, Path(name) / given.name))
 
 
 def _commands(
@@ -172,7 +161,7 @@ def _uv() -> str:
     try:
         return find_uv_bin()
     except FileNotFoundError as problem:
-        raise InstallError(f"uv is not installed: {problem}") from None
+        raise ReleaseFailed(f"uv is not installed: {problem}") from None
 
 
 def _ask_uv(*words: str, given: str = "", **variables: str) -> CompletedProcess[str]:

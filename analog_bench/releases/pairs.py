@@ -1,4 +1,4 @@
-"""Which Python and which torch each release gets: what was measured to work, and the same for all.
+"""Which Python and torch each release gets: what was measured to work, and the same for all.
 
 Two releases differ in as little as possible where they share one Python: its numpy, scipy and
 random numbers are then not among the things that changed.
@@ -25,7 +25,7 @@ class Wanted:
     Attributes:
         version: Version of aihwkit; None where only a build would tell.
         pythons: The Pythons it is available for, such as `3.12`; at least one.
-        torch: Version of torch that was asked for; None to choose.
+        torch: Version of torch that the user names; None to choose.
     """
 
     version: str | None
@@ -40,7 +40,7 @@ class Chosen:
     Attributes:
         python: Version of Python, such as `3.12`.
         torch: Version of torch; None leaves it to the package index.
-        measured: The measured pair behind the choice; None where nobody measured it.
+        measured: The measured pair behind the choice, if any.
     """
 
     python: str
@@ -73,20 +73,17 @@ def choose(wanted: Sequence[Wanted], here: str) -> tuple[Chosen, ...]:
     others can have, too; of several the one that runs this (`here`, such as `3.11`), then the
     newest.
     """
-    good = [_good(release) for release in wanted]
+    good = []
+    for release in wanted:
+        options = {python: _best(release, python) for python in release.pythons}
+        most = max(option.rank for option in options.values())
+        good.append({python: one for python, one in options.items() if one.rank == most})
     shared = Counter(python for options in good for python in options)
 
     def preference(python: str) -> tuple[int, bool, Version]:
         return shared[python], python == here, Version(python)
 
     return tuple(options[max(options, key=preference)] for options in good)
-
-
-def _good(release: Wanted) -> dict[str, Chosen]:
-    """Return the choices that are known to work as well as any, by Python."""
-    options = {python: _best(release, python) for python in release.pythons}
-    most = max(option.rank for option in options.values())
-    return {python: option for python, option in options.items() if option.rank == most}
 
 
 def _best(release: Wanted, python: str) -> Chosen:

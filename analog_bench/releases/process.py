@@ -6,17 +6,17 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any
+from typing import IO
 
 import analog_bench
-from analog_bench.errors import UsageError
+from analog_bench.errors import ReleaseFailed, UsageError
 from analog_bench.releases.environment import Environment
-from analog_bench.releases.failure import ReleaseFailed
 from analog_bench.releases.recipe import PROJECT
 from analog_bench.releases.subprocesses import run_captured, run_logged
 from analog_bench.simulators.physics.survey import Survey, survey_from_plain
@@ -53,22 +53,16 @@ def snapshot() -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Runtime:
-    """An environment, and the code of ours that runs in it.
-
-    Attributes:
-        environment: The environment.
-        code: The folder of the code, as `snapshot` yields it.
-    """
+    """An environment, and the folder of our code that runs in it, as `snapshot` yields it."""
 
     environment: Environment
     code: Path
 
     def variables(self) -> dict[str, str]:
         """Return the variables of a process in it."""
-        kept = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
-        path = os.pathsep.join([str(self.environment.scripts), kept.get("PATH", os.defpath)])
+        path = os.pathsep.join([str(self.environment.scripts), os.environ.get("PATH", os.defpath)])
         return {
-            **kept,
+            **{name: value for name, value in os.environ.items() if name not in _LEFT_OUT},
             "PATH": path,
             "PYTHONPATH": str(self.code),
             "PYTHONNOUSERSITE": "1",
@@ -102,11 +96,10 @@ def survey(runtime: Runtime) -> Survey:
     with runtime.start("analog_bench.cli", "physics", "--json") as process:
         out, problem = process.communicate()
     try:
-        plain: Mapping[str, Any] = json.loads(out)
+        return survey_from_plain(json.loads(out))
     except ValueError:
         why = last_words(problem, process.returncode)
         raise ReleaseFailed(f"it cannot be surveyed: {why}") from None
-    return survey_from_plain(plain)
 
 
 def bench(
@@ -121,11 +114,11 @@ def bench(
 
     Args:
         runtime: The environment.
-        words: What pytest is given: the folder of studies and options.
+        words: The folder of studies, and options.
         run_file: Where results go.
         root: The folder to start in.
         log: Where pytest's output goes.
-        tell: Is given it line by line.
+        tell: Receives that output line by line.
 
     Returns:
         A sentence on tests that failed, which need not concern results; empty without.
@@ -153,19 +146,20 @@ def bench(
     return ending if code == _TESTS_FAILED else ""
 
 
-def select(words: Sequence[str], root: Path, python: str) -> None:
-    """Check, before anything is built, that the options select cases.
-
-    Args:
-        words: What pytest will be given.
-        root: The folder to start in.
-        python: The interpreter of this process.
+def check_selection(words: Sequence[str], root: Path) -> None:
+    """Check, before anything is built, that there are studies and pytest's words select cases.
 
     Raises:
-        UsageError: They select nothing, or cannot be read; the text is pytest's own.
+        UsageError: There are no studies, the words select nothing, or cannot be read.
     """
+    if not (root / words[0]).exists():
+        raise UsageError(
+            f"there are no studies at {words[0]!r} here; name their folder with --bench, or "
+            "compare without cases: --no-cases"
+        )
     own = ["-p", "analog_bench.plugin", "--collect-only", "--quiet", "--gate", "off"]
-    done = run_captured([python, "-m", "pytest", *words, *own], cwd=root, timeout=None)
+    command = [sys.executable, "-m", "pytest", *words, *own]
+    done = run_captured(command, cwd=root, timeout=None)
     if done.returncode == _NOTHING_SELECTED:
         raise UsageError(f"`pytest {' '.join(words)}` selects no case; try it with --collect-only")
     if done.returncode != 0:
@@ -178,5 +172,4 @@ def last_words(output: str, code: int) -> str:
     """Return the end of a process's output, or its error, as one line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("error:", "analog-bench: error"))]
-    chosen = errors or lines[-_LAST_LINES:]
-    return " ".join(chosen)[-400:] or f"it ended with code {code}"
+    return " ".join(errors or lines[-_LAST_LINES:])[-400:] or f"it ended with code {code}"

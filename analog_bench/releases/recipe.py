@@ -6,16 +6,16 @@ import hashlib
 import json
 import os
 import platform
-from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import tomli
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 import analog_bench
+from analog_bench.codec import plain
 from analog_bench.errors import UsageError
 from analog_bench.releases.pairs import Chosen
 from analog_bench.releases.source import Source
@@ -34,29 +34,21 @@ BACKEND_VARIABLE = "UV_TORCH_BACKEND"
 _KEY_LENGTH = 12
 
 
-@dataclass(frozen=True)
-class Interpreter:
-    """An interpreter of Python on this machine.
-
-    Attributes:
-        path: Its executable.
-        version: Its version, `3.12.1`.
-    """
+class Interpreter(msgspec.Struct, frozen=True):
+    """An interpreter of Python on this machine, and its version, such as `3.12.1`."""
 
     path: str
     version: str
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(msgspec.Struct, frozen=True):
     """Everything that determines an environment.
 
     Attributes:
         aihwkit: What uv is given for aihwkit.
         digest: Tells the content of that.
-        built: Whether aihwkit is built from source.
+        built: True where aihwkit is built from source.
         torch: Version of torch; None leaves it to the package index.
-        python: The interpreter.
         requirements: All else that the project asks for.
         constraints: Versions that those must have.
         backend: Which build of torch uv takes; empty for the package index's.
@@ -81,7 +73,7 @@ class Recipe:
         path, its version does.
         """
         named = {
-            **asdict(self),
+            **plain(self),
             "aihwkit": self.aihwkit if "==" in self.aihwkit else "",
             "python": self.python.version,
             "format": FORMAT,
@@ -94,36 +86,28 @@ class Recipe:
         """What uv is given for torch."""
         return "torch" if self.torch is None else f"torch=={self.torch}"
 
-    def as_plain(self) -> dict[str, Any]:
-        """Return the recipe as plain values for JSON."""
-        return {**asdict(self), "format": FORMAT}
-
 
 def recipe_of(
     source: Source, chosen: Chosen, python: Interpreter, constraints: Path | None = None
 ) -> Recipe:
     """Write down what a release's environment is made of.
 
-    Args:
-        source: Where aihwkit comes from.
-        chosen: Its torch.
-        python: The interpreter.
-        constraints: A file of versions, as pip reads it; by default the one beside the project's
-            package, where it runs from a checkout. Only those count that name what the project
-            itself asks for.
+    Constraints are a file of versions, as pip reads it; by default the one beside the project's
+    package, where it runs from a checkout. Only those count that name what the project itself
+    asks for.
 
     Raises:
         UsageError: The project's requirements are not known, or there is no such file.
     """
-    asked = requirements()
-    names = {canonicalize_name(Requirement(text).name) for text in asked} | {_PINNED_TOO}
+    required = requirements()
+    names = {canonicalize_name(Requirement(text).name) for text in required} | {_PINNED_TOO}
     return Recipe(
         aihwkit=source.requirement,
         digest=source.digest,
         built=source.built,
         torch=chosen.torch,
         python=python,
-        requirements=tuple(sorted((*asked, _ADDED))),
+        requirements=tuple(sorted((*required, _ADDED))),
         constraints=_constraints(constraints, names),
         backend=os.environ.get(BACKEND_VARIABLE, ""),
         system=f"{platform.system()} {platform.machine()}",
@@ -142,9 +126,9 @@ def requirements() -> tuple[str, ...]:
     file = _beside_package(_PROJECT_FILE)
     try:
         if file.is_file():
-            found = tomli.loads(file.read_text(encoding="utf-8"))["project"]["dependencies"]
+            texts = tomli.loads(file.read_text(encoding="utf-8"))["project"]["dependencies"]
         else:
-            found = metadata.requires(PROJECT) or []
+            texts = metadata.requires(PROJECT) or []
     except (metadata.PackageNotFoundError, tomli.TOMLDecodeError, KeyError):
         raise UsageError(
             f"{PROJECT} is not installed, so that its requirements are not known; install it, for "
@@ -152,7 +136,7 @@ def requirements() -> tuple[str, ...]:
         ) from None
     return tuple(
         str(requirement)
-        for requirement in map(Requirement, found)
+        for requirement in map(Requirement, texts)
         if canonicalize_name(requirement.name) not in _LEFT_OUT
         and "extra" not in str(requirement.marker or "")
     )

@@ -10,10 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from analog_bench.errors import UsageError
+from analog_bench.errors import ReleaseFailed
 from analog_bench.releases.comparison import Measured, Releases, compare_releases
 from analog_bench.releases.environment import Environment, ensure
-from analog_bench.releases.failure import ReleaseFailed
 from analog_bench.releases.installer import find_python, newest_version
 from analog_bench.releases.pairs import Wanted, choose
 from analog_bench.releases.process import Runtime, bench, snapshot, survey
@@ -30,7 +29,7 @@ _MIB = 2**20
 _UNFINISHED = "unfinished"
 _UNUSABLE = "none of its tile engines works"
 
-# Is given a release's name and what is going on there; a line of a tool's where `detail` is true.
+# Receives a release's name, what is going on there, and whether that is a line of a tool's.
 Tell = Callable[[str, str, bool], None]
 
 
@@ -40,13 +39,13 @@ class Plan:
 
     Attributes:
         releases: The releases, oldest first.
-        words: What pytest is given, the studies' folder first; empty to measure no cases.
+        words: pytest's arguments, the studies' folder first; empty to measure no cases.
         root: The folder that pytest starts in.
         folder: Where results and logs go.
-        constraints: Versions for what the project asks for; None for those beside the package.
-        rebuild: Whether to build environments anew.
+        constraints: See `recipe_of`.
+        rebuild: Build environments anew.
         turns: How often work is timed; 0 for not at all.
-        resume: Whether to keep what an interrupted comparison measured into the same folder.
+        resume: Keep what an interrupted comparison measured into the same folder.
     """
 
     releases: tuple[Release, ...]
@@ -86,15 +85,7 @@ def compare(plan: Plan, tell: Tell) -> Releases:
 def prepare(
     releases: Sequence[Release], constraints: Path | None
 ) -> list[tuple[Release, Recipe | str]]:
-    """Decide what each release's environment is made of.
-
-    Args:
-        releases: The releases.
-        constraints: See `recipe_of`.
-
-    Returns:
-        Each release with its recipe, or with the reason why there is none.
-    """
+    """Return each release with its environment's recipe, or with the reason why it has none."""
     sources: dict[str, Source] = {}
     problems: dict[str, str] = {}
     for release in releases:
@@ -114,19 +105,6 @@ def prepare(
             continue
         recipes[release.name] = recipe_of(sources[release.name], pair, python, constraints)
     return [(one, recipes.get(one.name) or problems[one.name]) for one in releases]
-
-
-def check_folder(words: Sequence[str], root: Path) -> None:
-    """Check that the studies exist: the first of what pytest is to be given.
-
-    Raises:
-        UsageError: There is no such folder.
-    """
-    if words and not (root / words[0]).exists():
-        raise UsageError(
-            f"there are no studies at {words[0]!r} here; name their folder with --bench, or "
-            "compare without cases: --no-cases"
-        )
 
 
 def _wanted(release: Release, source: Source) -> Wanted:
@@ -153,22 +131,23 @@ def _survey(
     tell(release.name, "looking for its environment", False)
     try:
         environment = ensure(
-            recipe,
-            release.name,
-            lambda line: tell(release.name, line, True),
-            rebuild=plan.rebuild,
+            recipe, release.name, lambda line: tell(release.name, line, True), rebuild=plan.rebuild
         )
+        how = f"built in {environment.seconds:.0f} s" if environment.fresh else "found"
+        size = f"{environment.size / _MIB:,.0f} MiB"
         begun = replace(
-            begun, environment=_describe(environment), versions=_versions(environment, recipe)
+            begun,
+            environment=f"environment {environment.key} {how}, {size}",
+            versions=_versions(environment, recipe),
         )
         tell(release.name, f"{begun.environment}; surveying it", False)
         runtime = Runtime(environment, code)
-        found = survey(runtime)
+        own = survey(runtime)
     except ReleaseFailed as problem:
         tell(release.name, str(problem), False)
         return replace(begun, problem=str(problem)), None
-    surveyed = replace(begun, survey=found, versions={**begun.versions, **found.versions})
-    if not found.usable:
+    surveyed = replace(begun, survey=own, versions={**begun.versions, **own.versions})
+    if not own.usable:
         tell(release.name, _UNUSABLE, False)
         return replace(surveyed, problem=_UNUSABLE), None
     return surveyed, runtime
@@ -208,18 +187,19 @@ def _measure(plan: Plan, number: int, release: Measured, runtime: Runtime, tell:
 
 def _time(measured: list[Measured], runtimes: Mapping[str, Runtime], turns: int) -> list[Measured]:
     try:
-        found = take_turns(runtimes, turns)
+        timed = take_turns(runtimes, turns)
     except ReleaseFailed as problem:
         # Timings are an extra: without them everything else still stands.
         return [_with_remarks(one, f"no timings: {problem}") for one in measured]
-    timed = []
-    for one in measured:
-        own = found.get(one.name)
-        if own is not None:
-            reasons = [f"cannot be timed: {name} ({why})" for name, why in own.impossible.items()]
-            one = _with_remarks(replace(one, turns=own.turns), *reasons)
-        timed.append(one)
-    return timed
+    return [
+        _with_remarks(
+            replace(one, turns=timed[one.name].turns),
+            *(f"cannot be timed: {n} ({why})" for n, why in timed[one.name].impossible.items()),
+        )
+        if one.name in timed
+        else one
+        for one in measured
+    ]
 
 
 def _with_remarks(release: Measured, *remarks: str) -> Measured:
@@ -227,12 +207,6 @@ def _with_remarks(release: Measured, *remarks: str) -> Measured:
 
 
 def _versions(environment: Environment, recipe: Recipe) -> dict[str, str | None]:
-    found = {name.lower(): version for name, version in environment.versions.items()}
-    named = {name: found.get(name) for name in ("aihwkit", "torch", *_PACKAGES)}
+    installed = {name.lower(): version for name, version in environment.versions.items()}
+    named = {name: installed.get(name) for name in ("aihwkit", "torch", *_PACKAGES)}
     return {"python": recipe.python.version, **named}
-
-
-def _describe(environment: Environment) -> str:
-    size = f"{environment.size / _MIB:,.0f} MiB"
-    how = f"built in {environment.seconds:.0f} s" if environment.fresh else "found"
-    return f"environment {environment.key} {how}, {size}"

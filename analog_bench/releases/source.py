@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
-from analog_bench.errors import UsageError
-from analog_bench.releases.failure import InstallError
+from analog_bench.errors import ReleaseFailed, UsageError
 from analog_bench.releases.pairs import PYTHONS, known_spelling, pythons_of
 from analog_bench.releases.spec import Release
 from analog_bench.releases.subprocesses import run_captured
@@ -39,7 +37,7 @@ class Source:
         version: Version of aihwkit; None where only a build would tell.
         pythons: The Pythons it is available for.
         digest: Tells its content from any other's.
-        built: Whether it must be built from source.
+        built: True where it must be built from source.
     """
 
     requirement: str
@@ -50,15 +48,11 @@ class Source:
 
 
 def source_of(release: Release, latest: str | None = None) -> Source:
-    """Look at where a release comes from.
-
-    Args:
-        release: The release.
-        latest: The newest version on the package index, for a release that asks for it.
+    """Look at where a release comes from; `latest` is the newest version on the package index.
 
     Raises:
         UsageError: A file that is no wheel of aihwkit.
-        InstallError: A repository that does not answer.
+        ReleaseFailed: A repository that does not answer.
     """
     if release.kind in ("version", "latest"):
         version = latest if release.kind == "latest" else release.source
@@ -72,19 +66,23 @@ def source_of(release: Release, latest: str | None = None) -> Source:
     if release.kind == "wheel":
         return _wheel(path)
     if release.kind == "archive":
-        return Source(str(path), _archived_version(path), PYTHONS, _file_digest(path), True)
+        try:
+            version = str(parse_sdist_filename(path.name)[1])
+        except InvalidSdistFilename:
+            version = None
+        return Source(str(path), version, PYTHONS, _file_digest(path), True)
     file = path / _VERSION_FILE
     version = file.read_text(encoding="utf-8").strip() if file.is_file() else None
     return Source(str(path), version, PYTHONS, _folder_digest(path), True)
 
 
-def copy_sources(folder: Path, to: Path) -> None:
-    """Copy a folder of sources without what a build left behind.
+def copy_sources(folder: Path, to: Path) -> Path:
+    """Copy a folder of sources without what a build left behind; return the copy.
 
     Each environment is built from a copy: what a build left, compiled against its torch, would be
     taken over by the next.
     """
-    shutil.copytree(folder, to, symlinks=True, ignore=shutil.ignore_patterns(*_LEFT_BEHIND))
+    return shutil.copytree(folder, to, symlinks=True, ignore=shutil.ignore_patterns(*_LEFT_BEHIND))
 
 
 def _wheel(path: Path) -> Source:
@@ -110,18 +108,17 @@ def _wheel(path: Path) -> Source:
     return Source(str(path), version.public, pythons, _file_digest(path), False)
 
 
-def _archived_version(path: Path) -> str | None:
-    try:
-        return str(parse_sdist_filename(path.name)[1])
-    except InvalidSdistFilename:
-        return None
-
-
 def _repository(url: str) -> Source:
     address, _, ref = url.removeprefix("git+").rpartition("@")
     if not address or "/" in ref:  # the @ of git@host, or none at all
         address, ref = url.removeprefix("git+"), "HEAD"
-    lines = _git("ls-remote", address, ref).splitlines()
+    done = run_captured(
+        ["git", "ls-remote", address, ref], env={**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+    )
+    if done.returncode != 0:
+        why = " ".join(done.stderr.split()) or f"code {done.returncode}"
+        raise ReleaseFailed(f"git ls-remote {address} failed: {why}")
+    lines = done.stdout.splitlines()
     # A name that is neither branch nor tag may be a commit, which no repository lists.
     commit = lines[0].split()[0] if lines else ref
     return Source(f"aihwkit @ git+{address}@{commit}", None, PYTHONS, commit, True)
@@ -132,26 +129,13 @@ def _file_digest(path: Path) -> str:
 
 
 def _folder_digest(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(_files(folder)):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{_file_digest(path)}\n".encode())
-    return digest.hexdigest()
-
-
-def _files(folder: Path) -> Iterator[Path]:
     left_behind = shutil.ignore_patterns(*_LEFT_BEHIND, ".git")
+    files: list[Path] = []
     for parent, folders, names in os.walk(folder):
         ignored = left_behind(parent, [*folders, *names])
         folders[:] = [name for name in folders if name not in ignored]
-        for name in names:
-            path = Path(parent, name)
-            if name not in ignored and path.is_file():
-                yield path
-
-
-def _git(*words: str) -> str:
-    done = run_captured(["git", *words], env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
-    if done.returncode != 0:
-        why = " ".join(done.stderr.split()) or f"code {done.returncode}"
-        raise InstallError(f"git {words[0]} {words[1]} failed: {why}")
-    return done.stdout
+        files += [Path(parent, name) for name in names if name not in ignored]
+    digest = hashlib.sha256()
+    for path in sorted(filter(Path.is_file, files)):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{_file_digest(path)}\n".encode())
+    return digest.hexdigest()

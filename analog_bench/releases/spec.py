@@ -25,14 +25,14 @@ _PYTHON = re.compile(r"3\.\d+")
 
 @dataclass(frozen=True)
 class Release:
-    """A release as it was asked for.
+    """A release as the user names it.
 
     Attributes:
         source: Version, file, folder, or `git+URL@REF`.
         kind: Which of these.
         torch: Version of torch; None for the one that is measured to work, or the newest.
         python: Version of Python such as `3.12`, or an interpreter's path; None to choose.
-        name: What it is called in tables.
+        name: Its name in tables.
     """
 
     source: str
@@ -45,12 +45,9 @@ class Release:
 def parse_release(text: str, torch: str | None = None, python: str | None = None) -> Release:
     """Read a release as it stands on the command line.
 
-    Args:
-        text: `SOURCE` or `SOURCE:OPTION=VALUE,...`. The source is a version, `latest`, a wheel, a
-            source archive, a folder with the sources, or `git+URL@REF`; options are `torch`,
-            `python` and `name`, by default the version or the last part of the path.
-        torch: Version of torch where the text names none.
-        python: Version of Python where the text names none.
+    That is `SOURCE` or `SOURCE:OPTION=VALUE,...`. The source is a version, `latest`, a wheel, a
+    source archive, a folder with the sources, or `git+URL@REF`; options are `torch` and `python`,
+    by default those given here, and `name`, by default the version or the last part of the path.
 
     Raises:
         UsageError: It is none of these, or a version or interpreter that cannot be one.
@@ -94,8 +91,7 @@ def parse_releases(
         for release in releases
     ]
     names = [release.name for release in named]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
+    for twice in (name for name in names if names.count(name) > 1):
         raise UsageError(
             f"two releases would be called {twice!r}; give one another name, such as "
             f"{texts[names.index(twice)]}:name=other"

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import random
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from statistics import median
-from typing import IO, Any
+from typing import IO, TypeVar
 
+import msgspec
 from scipy import stats
 
+from analog_bench.errors import ReleaseFailed
 from analog_bench.gate.significance import CONFIDENCE
-from analog_bench.releases.failure import ReleaseFailed
 from analog_bench.releases.process import Runtime, last_words
 
 WORKER = "analog_bench.simulators.timing"
@@ -25,18 +25,14 @@ FEWEST_TURNS = 6
 # Beyond this, and beyond chance, a piece of work counts as slower or faster.
 NOTABLE = 1.10
 
+T = TypeVar("T")
 Turns = list[dict[str, float]]
 """One record a turn: name of the work to seconds."""
 
 
 @dataclass(frozen=True)
 class Timed:
-    """What one environment's worker reported.
-
-    Attributes:
-        turns: The timings.
-        impossible: Work that it cannot do, by name, with the reason.
-    """
+    """What one environment's worker reported: timings, and why it cannot do some work, by name."""
 
     turns: Turns
     impossible: Mapping[str, str]
@@ -50,9 +46,7 @@ class Timing:
         name: The work.
         old: Median seconds in the older release.
         new: Median seconds in the newer one.
-        ratio: Median over the turns of new over old.
-        low: Lower end of its 95 % interval.
-        high: Upper end.
+        ratio: Median over the turns of new over old; `low` to `high` is its 95 % interval.
     """
 
     name: str
@@ -73,19 +67,14 @@ class Timing:
 def take_turns(runtimes: Mapping[str, Runtime], turns: int = TURNS) -> dict[str, Timed]:
     """Time the work in several environments, one after the other in every turn.
 
-    Args:
-        runtimes: The environments, by the names of their releases.
-        turns: How often each is timed.
-
-    Returns:
-        What each reported, by the same names.
+    Environments and results go by the names of their releases.
 
     Raises:
         ReleaseFailed: A worker ended before its time.
     """
     with ExitStack() as stack:
         workers = [stack.enter_context(_worker(*named)) for named in runtimes.items()]
-        timed = {worker.name: Timed([], worker.read()) for worker in workers}
+        timed = {worker.name: Timed([], worker.read(dict[str, str])) for worker in workers}
         # In any fixed order some would always follow the same one, with what it left in caches.
         order = random.Random(0)
         for _ in range(turns):
@@ -108,14 +97,14 @@ def compare_timings(old: Turns, new: Turns) -> tuple[Timing, ...]:
         return ()
     if len(old) < FEWEST_TURNS:
         raise ValueError(f"{len(old)} turns are too few for an interval")
-    names = [name for name in old[0] if name in new[0]]
-    return tuple(_timing(name, [t[name] for t in old], [t[name] for t in new]) for name in names)
-
-
-def _timing(name: str, old: Sequence[float], new: Sequence[float]) -> Timing:
-    ratios = sorted(b / a for a, b in zip(old, new, strict=True))
-    k = int(stats.binom.ppf((1 - CONFIDENCE) / 2, len(ratios), 0.5))
-    return Timing(name, median(old), median(new), median(ratios), ratios[k - 1], ratios[-k])
+    k = int(stats.binom.ppf((1 - CONFIDENCE) / 2, len(old), 0.5))
+    timings = []
+    for name in (name for name in old[0] if name in new[0]):
+        before, after = ([turn[name] for turn in turns] for turns in (old, new))
+        ratios = sorted(b / a for a, b in zip(before, after, strict=True))
+        spread = median(ratios), ratios[k - 1], ratios[-k]
+        timings.append(Timing(name, median(before), median(after), *spread))
+    return tuple(timings)
 
 
 @dataclass(frozen=True)
@@ -133,23 +122,20 @@ class _Worker:
             if self.process.stdin is not None:
                 self.process.stdin.write("\n")
                 self.process.stdin.flush()
-        return self.read()
+        return self.read(dict[str, float])
 
-    def read(self) -> dict[str, Any]:
+    def read(self, kind: type[T]) -> T:
         """Return the next line of its output, read as JSON."""
         line = self.process.stdout.readline() if self.process.stdout is not None else ""
         try:
-            found: dict[str, Any] = json.loads(line)
-        except ValueError:
-            raise ReleaseFailed(f"{self.name} cannot be timed: {self._why(line)}") from None
-        return found
-
-    def _why(self, line: str) -> str:
-        if line:
-            return f"it says {line.strip()!r}"
-        code = self.process.wait()
-        self.stderr.seek(0)
-        return last_words(self.stderr.read(), code)
+            return msgspec.json.decode(line, type=kind)
+        except msgspec.DecodeError:
+            why = f"it says {line.strip()!r}"
+            if not line:
+                code = self.process.wait()
+                self.stderr.seek(0)
+                why = last_words(self.stderr.read(), code)
+            raise ReleaseFailed(f"{self.name} cannot be timed: {why}") from None
 
 
 @contextmanager

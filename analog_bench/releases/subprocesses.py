@@ -48,18 +48,10 @@ def run_logged(
     env: Mapping[str, str],
     alone: bool = False,
 ) -> tuple[int, list[str]]:
-    """Run a program to its end; kill it where `tell` raises.
+    """Run a program to its end, and return its exit code and lines; kill it where `tell` raises.
 
-    Args:
-        command: The command line.
-        log: Where its output goes, standard error included.
-        tell: Is given each line.
-        cwd: The folder to start in.
-        env: Its variables.
-        alone: Whether it is out of Ctrl-C's reach.
-
-    Returns:
-        The exit code, and the lines.
+    The log and `tell` receive each line of output, standard error included. A program that runs
+    `alone` is out of Ctrl-C's reach.
     """
     lines: list[str] = []
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analog_bench.releases.comparison import Measured, Releases, Step
 from analog_bench.releases.environment import Environment
-from analog_bench.releases.finding import Layer, LayerName, shortened
+from analog_bench.releases.layers import Layer, LayerName, shortened
 from analog_bench.report import words
 from analog_bench.report.comparison_table import comparison_table
 from analog_bench.report.table import (

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from analog_bench.codec import convert, plain
+from analog_bench.codec import convert
 from analog_bench.errors import StoreError
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.settings import Settings
@@ -36,10 +36,6 @@ class Record(Struct, frozen=True):
     def mean_score(self) -> float | None:
         """Mean of the main metric over the initial chips; None where one of them has no score."""
         return self.result.score(self.scope.main_metric)
-
-    def as_plain(self) -> dict[str, Any]:
-        """Return the record as plain values, which xdist carries from a worker to the session."""
-        return plain(self)
 
     def as_words(self) -> list[tuple[str, str]]:
         """Return the facts of the result that other programs read as properties of its test."""

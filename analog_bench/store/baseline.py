@@ -91,14 +91,7 @@ class CaseEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CaseBaseline(Struct, frozen=True):
-    """The baseline of one model in one study.
-
-    Attributes:
-        variant: `direct` or `hwa`.
-        model: Name of the model.
-        study: Name of the study.
-        entries: By case id and protocol.
-    """
+    """The baseline of one model in one study; entries are by case id and protocol."""
 
     variant: str
     model: str
@@ -106,11 +99,10 @@ class CaseBaseline(Struct, frozen=True):
     entries: Mapping[tuple[str, str], CaseEntry]
 
     def find(self, case_id: str, protocol: str) -> CaseEntry | None:
-        """Return what is stored for a case.
+        """Return what is stored for a case; None where it is not stored at all.
 
-        Returns:
-            The entry of that protocol; else the newest of another protocol, which the gate calls
-            stale; None where the case is not stored at all.
+        Where there is no entry of that protocol, it is the newest of another, which the gate calls
+        stale.
         """
         exact = self.entries.get((case_id, protocol))
         if exact is not None:
@@ -138,12 +130,7 @@ class DigitalEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DigitalBaseline(Struct, frozen=True):
-    """The digital baseline of one model: every protocol it was measured under, side by side.
-
-    Attributes:
-        model: Name of the model.
-        entries: By protocol.
-    """
+    """The digital baseline of one model: an entry for every protocol it was measured under."""
 
     model: str
     entries: Mapping[str, DigitalEntry]
@@ -155,8 +142,6 @@ class Change(Struct, frozen=True):
     Attributes:
         what: The case id, or the model for a digital score.
         study: The case's study; empty for a digital score, which belongs to none.
-        protocol: The protocol it was measured under.
-        metric: Name of the metric.
         before: Stored score, mean over the initial chips; None where there was none.
         after: New score, likewise; None where it is stored no more.
     """
@@ -198,10 +183,8 @@ def merge_cases(
 
     An entry whose numbers are the same keeps its old provenance, so that measuring again without a
     change leaves the file as it was; stored confirmation chips stay where the new result has none
-    and its initial chips are the same. Skipped and broken results are never stored.
-
-    Returns:
-        The new baseline, and what changed, by case id.
+    and its initial chips are the same. Skipped and broken results are never stored. Changes are
+    sorted by case id.
 
     Raises:
         ValueError: A result is of another variant, model or study.
@@ -227,11 +210,7 @@ def merge_cases(
 def merge_digital(
     baseline: DigitalBaseline, entry: DigitalEntry
 ) -> tuple[DigitalBaseline, list[Change]]:
-    """Put new digital scores into a baseline, rounded; other protocols stay, as in `merge_cases`.
-
-    Returns:
-        The new baseline, and what changed.
-    """
+    """Put new digital scores into a baseline, rounded; other protocols stay."""
     new = replace(entry, scores=_rounded(entry.scores))
     old = baseline.entries.get(new.protocol)
     if old is not None and replace(new, provenance=old.provenance) == old:

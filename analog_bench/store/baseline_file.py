@@ -141,21 +141,20 @@ def update_cases(root: Path, results: Iterable[Result], provenance: Provenance) 
     result that cannot be stored, such as one whose case id has a line break in it. Several
     processes may update at once: one waits for the other.
 
-    Args:
-        root: The baselines folder; made where missing.
-        results: Results of any variants, models and studies.
-        provenance: Where they come from.
-
-    Returns:
-        What changed, by file and case id; files without a change are not touched.
+    Results may be of any variants, models and studies. Changes come by file and case id; files
+    without one are not touched.
 
     Raises:
         BaselineError: A file that is corrupt or cannot be written, or a result that cannot be
             stored.
     """
+
+    def file_of(result: Result) -> tuple[str, str, str]:
+        return result.variant, result.model, result.study
+
     merged = []
     with _locked(root):
-        for where, members in groupby(sorted(results, key=_file_of), key=_file_of):
+        for where, members in groupby(sorted(results, key=file_of), key=file_of):
             merged.append(merge_cases(read_cases(root, *where), list(members), provenance))
         contents = [_cases_content(root, baseline) for baseline, changes in merged if changes]
         for path, content in contents:
@@ -166,8 +165,7 @@ def update_cases(root: Path, results: Iterable[Result], provenance: Provenance) 
 def update_digital(root: Path, model: str, entry: DigitalEntry) -> list[Change]:
     """Store digital scores as the new baseline; other protocols stay, see `merge_digital`.
 
-    Returns:
-        What changed; without a change the file is not touched.
+    Without a change the file is not touched.
 
     Raises:
         BaselineError: A file that is corrupt or cannot be written.
@@ -177,10 +175,6 @@ def update_digital(root: Path, model: str, entry: DigitalEntry) -> list[Change]:
         if changes:
             write_digital(root, baseline)
     return changes
-
-
-def _file_of(result: Result) -> tuple[str, str, str]:
-    return result.variant, result.model, result.study
 
 
 def _name(name: str, noun: str) -> str:

@@ -35,14 +35,9 @@ COSMETIC_OPTIONS = frozenset({"json", "replay", "front", "report", "resume"})
 
 
 def collect_environment(known: Mapping[str, Json]) -> dict[str, Json]:
-    """Describe this machine and its packages.
+    """Describe this machine and the versions of `PACKAGES` (None where one is not installed).
 
-    Args:
-        known: What only the caller can know: `device`, `threads`, `tiles`, ...; it wins.
-
-    Returns:
-        `python`, `platform`, `machine`, `cpu` and the version of each of `PACKAGES` (None where it
-        is not installed), with `known`, sorted by name.
+    `known` is what only the caller can know: `device`, `threads`, `tiles`, ...; it wins.
     """
     environment: dict[str, Json] = {
         "python": platform.python_version(),
@@ -74,14 +69,10 @@ def cpu_model() -> str:
 
 
 def checkout_commit(package: Path | None = None) -> str | None:
-    """Return the commit of the checkout the project runs from.
+    """Return the 40-digit commit of the checkout the project runs from.
 
-    Args:
-        package: The project's package folder; this very package's by default.
-
-    Returns:
-        The 40-digit commit, with `-dirty` where tracked files were changed; None where the package
-        is not the one in its checkout's top folder (say, installed), or git is not there.
+    It ends in `-dirty` where tracked files were changed; it is None where the package is not the
+    one in its checkout's top folder (say, installed), or git is not there.
     """
     folder = (package or Path(analog_bench.__file__).parent).resolve()
     # An installed package may lie inside somebody else's checkout; its commit says nothing of us.
@@ -94,18 +85,11 @@ def checkout_commit(package: Path | None = None) -> str | None:
 
 
 def resume_conflicts(stored: Manifest, present: Manifest) -> str:
-    """Say what keeps a run from being continued.
+    """Say in one line what keeps a stored run from being continued by the present one.
 
-    What only one of the two manifests knows of the environment is not compared. An uncommitted
-    change of the project cannot be told from another one.
-
-    Args:
-        stored: Manifest of the run that was interrupted.
-        present: Manifest of the run that would continue it.
-
-    Returns:
-        One line, such as `seed was 1, is 2; torch was '2.11.0', is '2.15.0'`; empty where the
-        results of both may stand in one file.
+    It reads like `seed was 1, is 2; torch was '2.11.0', is '2.15.0'`, and is empty where the
+    results of both may stand in one file. What only one of the two manifests knows of the
+    environment is not compared. One uncommitted change cannot be told from another.
     """
     conflicts: dict[str, str] = {}
     if stored.seed != present.seed:

@@ -21,11 +21,7 @@ class ExclusiveLock:
     """
 
     def __init__(self, path: Path, timeout_s: float) -> None:
-        """Take the lock.
-
-        Args:
-            path: The file that marks it; its folder must be there.
-            timeout_s: Seconds to wait for the lock.
+        """Take the lock that a file marks; its folder must be there.
 
         Raises:
             HeldError: Another process holds it.
@@ -54,11 +50,9 @@ class ExclusiveLock:
         self._lock.release()
 
     def __enter__(self) -> ExclusiveLock:
-        """Return the lock, which is held already."""
         return self
 
     def __exit__(self, *problem: object) -> None:
-        """Release the lock."""
         self.release()
 
 

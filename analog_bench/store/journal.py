@@ -61,7 +61,6 @@ class Journal:
         database: sqlite3.Connection,
         held: JournalContent,
     ) -> None:
-        """Take over an open journal; `create`, `create_in` and `resume` open one."""
         self.run_file = run_file
         self.held = held
         self._lock = lock

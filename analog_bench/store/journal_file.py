@@ -45,12 +45,7 @@ class JournalEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class JournalContent(Struct, frozen=True):
-    """What a journal holds.
-
-    Attributes:
-        manifest: Where, when and how the run was started.
-        entries: One a result, in the order they were measured.
-    """
+    """What a journal holds; entries are in the order they were measured."""
 
     manifest: Manifest
     entries: tuple[JournalEntry, ...]
@@ -154,14 +149,10 @@ def load_journal(run_file: Path) -> JournalContent | None:
 
 
 def newest_interrupted(folder: Path) -> Path | None:
-    """Return the run file whose run was interrupted last and can be resumed.
+    """Return the run file in a folder whose run was interrupted last and can be resumed.
 
-    Args:
-        folder: Where run files are kept.
-
-    Returns:
-        The run file (which need not be there) of the newest journal that holds a result and that
-        no living process writes to; None where there is none.
+    That is the run file (which need not be there) of the newest journal that holds a result and
+    that no living process writes to; None where there is none.
     """
     dated: list[tuple[float, str]] = []
     with suppress(OSError):

@@ -35,13 +35,9 @@ _ANYTHING = ["object", "array", "string", "number", "boolean", "null"]
 
 
 def json_schema(kind: FileKind) -> dict[str, Any]:
-    """Return the JSON Schema of a kind of file.
+    """Return the JSON Schema of a kind of file, complete in itself.
 
-    Args:
-        kind: `run`, `baseline` (of cases as well as digital ones), or `journal`: one entry of it.
-
-    Returns:
-        The schema, complete in itself.
+    That of `baseline` is for those of cases as well as digital ones; of `journal`, for one entry.
     """
     documents = _DOCUMENTS[kind]
     tables = {document: _TABLES[document] for document in documents if document in _TABLES}

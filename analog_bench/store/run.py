@@ -48,10 +48,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
 class Group(Struct, frozen=True):
     """The results of one study on one model: what is read, and corrected for, together.
 
-    Attributes:
-        scope: What they share.
-        results: At least one.
-        metrics: The metrics of their scores, the main one first, with the margins that count here.
+    There is at least one result. The main metric comes first, margins are those that count here.
     """
 
     scope: Scope
@@ -86,10 +83,7 @@ def groups_of(
 ) -> tuple[Group, ...]:
     """Return results by study and model, in the order of the scopes; empty groups are left out.
 
-    Args:
-        scopes: What the results of each group share; one for every result.
-        results: The results.
-        known: The metrics of their scores, by name.
+    There must be a scope for every result; `known` are the metrics of their scores, by name.
     """
     members: dict[tuple[str, str], list[Result]] = {}
     for result in results:
@@ -104,14 +98,7 @@ def groups_of(
 
 
 class Run(Struct, frozen=True):
-    """All that a run leaves behind.
-
-    Attributes:
-        manifest: Where, when and how.
-        metrics: The metrics its scores are in, by name.
-        scopes: What the results of each study on each model share; one for every result.
-        results: One record a case.
-    """
+    """All that a run leaves behind; there is a scope for every result."""
 
     manifest: Manifest
     metrics: Mapping[str, Metric]

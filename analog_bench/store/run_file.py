@@ -119,10 +119,6 @@ def check_result(result: Result, at: str) -> None:
 def check_chips(chips: Sequence[tuple[int, Mapping[str, float]]], at: str) -> None:
     """Make sure that no chip stands twice, all were scored alike, and some are initial chips.
 
-    Args:
-        chips: Index and scores of each.
-        at: Where they stand.
-
     Raises:
         DocumentError: They are not.
     """

@@ -12,7 +12,8 @@ from surveys import run, survey, with_noise
 
 from analog_bench.errors import UsageError
 from analog_bench.releases import session
-from analog_bench.releases.session import Plan, check_folder, compare
+from analog_bench.releases.process import check_selection
+from analog_bench.releases.session import Plan, compare
 from analog_bench.releases.spec import parse_releases
 
 HERE = metadata.version("aihwkit")
@@ -188,7 +189,7 @@ def test_processes_of_a_release_are_alone(plan, code, monkeypatch):
         "sys.stdout.flush(); os._exit(0)\n"
     )
     seen = []
-    monkeypatch.setattr(session, "survey", lambda place: seen.append(place) or survey())
+    monkeypatch.setattr(session, "survey", lambda runtime: seen.append(runtime) or survey())
     compare(replace(plan, words=(), turns=0, releases=plan.releases[:1]), Told())
     with seen[0].start("analog_bench.cli") as process:
         prefix, first, path, summary = json.loads(process.communicate()[0])
@@ -198,5 +199,4 @@ def test_processes_of_a_release_are_alone(plan, code, monkeypatch):
 
 def test_studies_that_are_not_there(tmp_path):
     with pytest.raises(UsageError, match=r"no studies at 'bench' here; .* --no-cases"):
-        check_folder(("bench", "-k", "x"), tmp_path)
-    check_folder((), tmp_path)
+        check_selection(("bench", "-k", "x"), tmp_path)

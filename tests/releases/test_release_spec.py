@@ -7,8 +7,7 @@ import sys
 import pytest
 
 from analog_bench.commands.releases import split_words
-from analog_bench.errors import UsageError
-from analog_bench.releases.failure import InstallError, NoPython
+from analog_bench.errors import ReleaseFailed, UsageError
 from analog_bench.releases.installer import find_python
 from analog_bench.releases.pairs import PYTHONS, Wanted, choose, pythons_of
 from analog_bench.releases.source import source_of
@@ -182,12 +181,14 @@ def test_this_interpreter_is_found_first():
 
 @pytest.mark.parametrize("wanted", ["3.4", "3.99"])
 def test_a_python_that_is_not_there(wanted):
-    with pytest.raises(NoPython, match=f"no Python {wanted} was found.*uv python install {wanted}"):
+    with pytest.raises(
+        ReleaseFailed, match=f"no Python {wanted} was found.*uv python install {wanted}"
+    ):
         find_python(wanted)
 
 
 def test_what_is_no_interpreter():
-    with pytest.raises(NoPython, match="'/bin/true' does not answer as an interpreter"):
+    with pytest.raises(ReleaseFailed, match="'/bin/true' does not answer as an interpreter"):
         find_python("/bin/true")
 
 
@@ -233,7 +234,7 @@ def test_a_repository_is_read_by_its_commit(tmp_path):
     assert source.requirement == f"aihwkit @ git+file://{tmp_path}@{commit}"
     assert (source.digest, source.built) == (commit, True)
     assert source_of(parse_release(f"git+file://{tmp_path}")).digest == commit
-    with pytest.raises(InstallError, match="git ls-remote"):
+    with pytest.raises(ReleaseFailed, match="git ls-remote"):
         source_of(parse_release(f"git+file://{tmp_path}/nowhere@main"))
 
 
