@@ -23,6 +23,7 @@ from analog_bench.report.table import (
     Paragraph,
     Table,
     line,
+    number,
     paragraph,
     tabulate,
 )
@@ -70,7 +71,8 @@ def _run(contents: Contents, *, failures: bool) -> Iterator[Block]:
     judged = contents.judged
     yield Heading(_counts(contents, judged), level=2)
     if failures:
-        yield from map(_strong, dict.fromkeys(_digital_failures(contents)))
+        for text in dict.fromkeys(_digital_failures(contents)):
+            yield paragraph(text, role="strong")
         yield from _cases("Failed", [case for case in judged if case[2].fails])
     yield from _cases("Improved", [case for case in judged if case[2].kind == "improved"])
     if contents.studies:
@@ -84,10 +86,6 @@ def _counts(contents: Contents, judged: Sequence[JudgedCase]) -> str:
     rest = f"{number - len(judged)} not compared" if number > len(judged) else ""
     parts = filter(None, [words.kinds_counted(counts), rest])
     return f"{', '.join(parts)} of {words.counted(number, 'case')}"
-
-
-def _strong(text: str) -> Paragraph:
-    return paragraph(text, role="strong")
 
 
 def _digital_failures(contents: Contents) -> Iterator[str]:
@@ -107,13 +105,9 @@ def _cases(heading: str, cases: Sequence[JudgedCase]) -> Iterator[Block]:
 
 def _losses(contents: Contents) -> Table:
     def digital(study: Judged) -> str:
-        metric = study.main
         # A score that is not finite is not stored, and its results are broken.
-        known = (r.digital[metric.name] for r in study.results if metric.name in r.digital)
-        value = next(known, None)
-        return (
-            "" if value is None else f"{words.metric_label(metric)} {words.amount(value, metric)}"
-        )
+        known = (r.digital for r in study.results if study.main.name in r.digital)
+        return words.digital_scores(next(known, {}), [study.main], extra=0)
 
     def loses_most(study: Judged) -> str:
         name = words.names_among(study.measured)
@@ -128,8 +122,8 @@ def _losses(contents: Contents) -> Table:
         [
             (Column("model"), lambda study: words.one_line(study.scope.model)),
             (Column("study"), lambda study: words.one_line(study.scope.study)),
-            (Column("digital", right=True), digital),
-            (Column("measured", right=True), lambda study: str(len(study.measured))),
+            number("digital", digital),
+            number("measured", lambda study: str(len(study.measured))),
             (Column("loses most", folds=True), loses_most),
         ],
     )
@@ -156,20 +150,17 @@ def _history(
     yield Heading(f"History: {words.counted(nights, 'run')}, {number} in these cases", level=2)
     if not listed:
         return
-    lines, older = [], 0
+    lines: list[Line] = []
+    older = 0
     for name, trend, step in listed:
         this = trend.points[step.at].run.run_id == run_id
         older += not this
         if this or older <= _OLDER_AT_MOST:
             lines.append(line(_step(name, trend, step, this=this), "strong" if this else ""))
     if older > _OLDER_AT_MOST:
-        lines.append(_more(older - _OLDER_AT_MOST))
+        more = Cell(f"and {older - _OLDER_AT_MOST} older ones: ")
+        lines.append((more, Cell("analog-bench history", "code"), Cell(" shows them")))
     yield Paragraph(tuple(lines), bullets=True)
-
-
-def _more(number: int) -> Line:
-    command = Cell("analog-bench history", "code")
-    return Cell(f"and {number} older ones: "), command, Cell(" shows them")
 
 
 def _step(name: str, trend: Trend, step: Step, *, this: bool) -> str:

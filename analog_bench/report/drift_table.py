@@ -109,19 +109,15 @@ def _score_columns(
 
         return spell
 
+    notes = (a_star_note(metric),)
     possible: list[tuple[Column, Callable[[_Row], str]]] = [
-        *(
-            (
-                Column(
-                    f"A* {words.time_label(time)}",
-                    True,
-                    priorities[time],
-                    notes=(a_star_note(metric),),
-                ),
-                a_star_at(time),
-            )
-            for time in sorted(times)
-        ),
+        (
+            Column(f"A* {words.time_label(time)}", True, priorities[time], notes=notes),
+            a_star_at(time),
+        )
+        for time in sorted(times)
+    ]
+    possible += [
         (
             Column(f"{label} {words.time_label(DAY_S)}", True, 1, notes=over_chips),
             lambda row: words.interval_text(row.robustness.one_day, metric),

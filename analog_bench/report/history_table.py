@@ -19,6 +19,7 @@ from analog_bench.report.table import (
     Spelling,
     Table,
     line,
+    number,
     paragraph,
     tabulate,
 )
@@ -47,7 +48,7 @@ def runs_table(runs: Sequence[RunFacts], trends: Sequence[Trend], steps: Steps) 
 
     columns: list[tuple[Column, Spelling[RunFacts]]] = [
         *_run_columns(runs),
-        (Column("cases", right=True), lambda run: str(run.measured)),
+        number("cases", lambda run: str(run.measured)),
         (Column(""), failures),
         (Column("run", folds=True), lambda run: words.one_line(run.run)),
     ]
@@ -106,12 +107,9 @@ def _one_trend(trend: Trend, steps: Sequence[Step]) -> Blocks:
     runs = [point.run for point in trend.points]
     columns: list[tuple[Column, Spelling[Point]]] = [
         *((column, of_run(spell)) for column, spell in _run_columns(runs)),
-        (Column("chips", right=True), lambda point: str(len(point.scores))),
-        (Column("digital", right=True), digital),
-        (
-            Column(score_name(trend), right=True),
-            lambda point: words.interval_text(point.mean, metric),
-        ),
+        number("chips", lambda point: str(len(point.scores))),
+        number("digital", digital),
+        number(score_name(trend), lambda point: words.interval_text(point.mean, metric)),
         (Column("step", folds=True), step),
     ]
     return Heading(name), tabulate(trend.points, columns)
@@ -123,9 +121,9 @@ def _side_by_side(trends: Sequence[Trend]) -> Blocks:
     columns: list[tuple[Column, Spelling[Trend]]] = [
         (Column("case", folds=True), lambda trend: names[id(trend)]),
         *([(Column("score"), score_name)] if len(scores) > 1 else []),
-        (Column("runs", right=True), lambda trend: str(len(trend.points))),
-        (Column("first", right=True), lambda t: words.interval_text(t.points[0].mean, t.metric)),
-        (Column("last", right=True), lambda t: words.interval_text(t.points[-1].mean, t.metric)),
+        number("runs", lambda trend: str(len(trend.points))),
+        number("first", lambda t: words.interval_text(t.points[0].mean, t.metric)),
+        number("last", lambda t: words.interval_text(t.points[-1].mean, t.metric)),
         (Column("trend", folds=True), lambda t: _spark([p.mean.centre for p in t.points])),
     ]
     table = tabulate(trends, columns)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from statistics import fmean
 
 from analog_bench.gate.ranking import RankCorrelation, Ranking, rank_layers, spearman_with_interval
 from analog_bench.gate.robustness import Conditions, conditions_of
 from analog_bench.records import LayerFacts, Metric, Result
+from analog_bench.report import words
 from analog_bench.report.contents import is_single
 from analog_bench.report.scores import loss
 
@@ -53,6 +54,15 @@ class ConditionRanking:
 
     result: Result
     ranking: Ranking
+
+
+def of_facts(spell: Callable[[LayerFacts], str]) -> Callable[[Result], str]:
+    """Return how to spell a fact about a result's layers; empty where facts are not known."""
+    return lambda result: spell(result.facts) if result.facts else ""
+
+
+weight_std = of_facts(lambda facts: words.significant(facts.weight_std))
+reach = of_facts(lambda facts: words.reach_text(facts.reach))
 
 
 def by_depth(results: Iterable[Result]) -> list[Result]:

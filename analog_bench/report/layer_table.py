@@ -10,9 +10,19 @@ from analog_bench.records import Identity, Metric, Result
 from analog_bench.report import words
 from analog_bench.report.contents import is_several
 from analog_bench.report.layer_caption import caption
-from analog_bench.report.layer_losses import by_depth, worst
+from analog_bench.report.layer_losses import by_depth, of_facts, reach, weight_std, worst
 from analog_bench.report.scores import loss, score
-from analog_bench.report.table import Block, Cell, Column, Heading, Spelling, absent, line, tabulate
+from analog_bench.report.table import (
+    Block,
+    Cell,
+    Column,
+    Heading,
+    Spelling,
+    absent,
+    line,
+    number,
+    tabulate,
+)
 
 _Pair = tuple[Column, Spelling[Result]]
 
@@ -87,15 +97,14 @@ def _layer_columns(rows: Sequence[Result]) -> list[_Pair]:
     """Return what is perturbed; columns about single layers only where a row is one."""
     columns = [layer_column(rows), *varying_columns(rows)]
     if not all(map(is_several, rows)):
-        depth = Column("#", right=True, priority=2)
-        columns.insert(0, (depth, lambda r: str(r.facts.depth) if r.facts else ""))
-        columns.insert(2, (Column("kind", priority=7), lambda r: r.facts.kind if r.facts else ""))
+        columns.insert(0, number("#", of_facts(lambda facts: str(facts.depth)), priority=2))
+        columns.insert(2, (Column("kind", priority=7), of_facts(lambda facts: facts.kind)))
     return columns
 
 
 def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_Pair]:
     """Return scores and losses; A* only where a row has it."""
-    main, *others = metrics
+    main = metrics[0]
     marked = {result.case_id for result in worst(rows, main)}
     longest = max([main.margin, *(loss(result, main) or 0.0 for result in rows)])
 
@@ -107,10 +116,10 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
         return "" if value is None else words.amount(value, main)
 
     def a_star(result: Result) -> str:
-        placed = [
-            at.get(result.drift_s) for at in (r.a_star for r in robustness_of([result], main))
-        ]
-        return words.share_text(placed[0].centre) if placed and placed[0] else ""
+        for robustness in robustness_of([result], main):
+            if placed := robustness.a_star.get(result.drift_s):
+                return words.share_text(placed.centre)
+        return ""
 
     def drop(result: Result) -> Cell | str:
         lost = loss(result, main)
@@ -125,26 +134,18 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
         return Cell("", "bad" if result.case_id in marked else "", bar=share)
 
     columns: list[_Pair] = [
-        (Column("digital", right=True, priority=8), digital),
+        number("digital", digital, priority=8),
         *(
-            (
-                Column(words.metric_label(m), right=True, priority=0 if m is main else 3),
-                scores_in(m),
-            )
-            for m in (main, *others)
+            number(words.metric_label(metric), scores_in(metric), priority=0 if n == 0 else 3)
+            for n, metric in enumerate(metrics)
         ),
-        (Column("drop" if main.higher_is_better else "rise", right=True), drop),
+        number("drop" if main.higher_is_better else "rise", drop),
         (Column("", priority=1), bar),
     ]
     if any(map(a_star, rows)):
-        notes = (a_star_note(main),)
-        columns.insert(-2, (Column("A*", right=True, priority=6, notes=notes), a_star))
+        columns.insert(-2, number("A*", a_star, priority=6, notes=(a_star_note(main),)))
     if not all(map(is_several, rows)):
-        std, reach = (Column(h, right=True, priority=p) for h, p in (("w std", 5), ("max/std", 4)))
-        columns += [
-            (std, lambda r: words.significant(r.facts.weight_std) if r.facts else ""),
-            (reach, lambda r: words.reach_text(r.facts.reach) if r.facts else ""),
-        ]
+        columns += [number("w std", weight_std, priority=5), number("max/std", reach, priority=4)]
     return columns
 
 
@@ -163,19 +164,13 @@ def _change_columns(verdicts: Mapping[Identity, Verdict], metric: Metric) -> lis
         f"{words.metric_label(metric)} matters; detects: the smallest true loss that would "
         "have been suspected four times in five."
     )
+    change = spelt_by(lambda verdict: words.change_text(verdict, metric))
+    detects = spelt_by(lambda verdict: words.detectable_text(verdict, metric))
+    chips = spelt_by(lambda verdict: "paired" if verdict.paired else "unpaired")
     return [
-        (
-            Column("change", right=True, priority=4, notes=(note,)),
-            spelt_by(lambda verdict: words.change_text(verdict, metric)),
-        ),
-        (
-            Column("detects", right=True, priority=5),
-            spelt_by(lambda verdict: words.detectable_text(verdict, metric)),
-        ),
-        (
-            Column("chips", right=True, priority=9),
-            spelt_by(lambda verdict: "paired" if verdict.paired else "unpaired"),
-        ),
+        number("change", change, priority=4, notes=(note,)),
+        number("detects", detects, priority=5),
+        number("chips", chips, priority=9),
     ]
 
 

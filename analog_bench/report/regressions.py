@@ -18,6 +18,7 @@ from analog_bench.report.table import (
     Heading,
     Paragraph,
     Table,
+    number,
     paragraph,
     tabulate,
 )
@@ -100,11 +101,8 @@ def cases_table(cases: Sequence[JudgedCase], *, studies: bool = False) -> Table:
             *([study] if studies else []),
             (Column("case", folds=True), lambda case: words.one_line(case[1].case_id)),
             (Column("verdict"), lambda case: Cell(case[2].kind, case[2].kind)),
-            (Column("change", right=True), lambda case: words.change_text(case[2], case[0].main)),
-            (
-                Column("detects", right=True),
-                lambda case: words.detectable_text(case[2], case[0].main),
-            ),
+            number("change", lambda case: words.change_text(case[2], case[0].main)),
+            number("detects", lambda case: words.detectable_text(case[2], case[0].main)),
             (Column("why", folds=True), lambda case: words.one_line(case[2].reason)),
         ],
         notes=[f"... and {more} more."] if more > 0 else [],

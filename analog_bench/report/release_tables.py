@@ -19,6 +19,7 @@ from analog_bench.report.table import (
     Role,
     Table,
     line,
+    number,
     paragraph,
     tabulate,
 )
@@ -101,7 +102,7 @@ def environments_table(environments: Sequence[Environment], cache: Path) -> tupl
             (Column("aihwkit"), lambda one: Cell(one.versions.get("aihwkit", ""))),
             (Column("torch"), lambda one: Cell(one.versions.get("torch", ""))),
             (Column("built (UTC)"), lambda one: words.date_text(one.built)),
-            (Column("size", right=True), lambda one: _gib(one.size)),
+            number("size", lambda one: _gib(one.size)),
             (Column("key"), lambda one: one.key),
         ],
         notes=[there],
@@ -194,7 +195,7 @@ def _layers(step: Step, everything: bool) -> Table:
         step.layers,
         [
             (Column("layer"), lambda layer: layer.name),
-            (Column("compared", right=True), lambda layer: str(layer.compared)),
+            number("compared", lambda layer: str(layer.compared)),
             (Column("what changed", folds=True), changes),
         ],
         notes=[
@@ -216,17 +217,10 @@ def _timings(step: Step) -> Table:
         step.timings,
         [
             (Column("work", folds=True), lambda timing: timing.name),
-            (Column("before", right=True), lambda timing: _milliseconds(timing.old)),
-            (Column("now", right=True), lambda timing: _milliseconds(timing.new)),
-            (
-                Column("now / before", right=True),
-                lambda timing: f"{timing.ratio:.2f} ({timing.low:.2f} to {timing.high:.2f})",
-            ),
+            number("before", lambda one: f"{1000 * one.old:.3g} ms"),
+            number("now", lambda one: f"{1000 * one.new:.3g} ms"),
+            number("now / before", lambda t: f"{t.ratio:.2f} ({t.low:.2f} to {t.high:.2f})"),
             (Column(""), lambda timing: Cell(timing.verdict, _ROLES.get(timing.verdict, ""))),
         ],
         notes=[line(CAVEAT, "muted")],
     )
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{1000 * seconds:.3g} ms"

@@ -9,10 +9,9 @@ from analog_bench.records import Metric, Result
 
 
 def score(result: Result, metric: Metric) -> Interval | None:
-    """Return a result's mean over the initial chips, with its 95 % interval.
+    """Return a result's mean over the initial chips, with its 95 % interval, in the metric's unit.
 
-    Returns:
-        In the metric's unit; None where a chip has no such score.
+    None where a chip has no such score.
     """
     scores = result.scores(metric.name)
     return mean_interval(scores) if scores else None
@@ -26,22 +25,10 @@ def loss(result: Result, metric: Metric) -> float | None:
     return metric.loss(measured.centre, digital)
 
 
-def loss_bounds(result: Result, metric: Metric) -> tuple[float, float] | None:
-    """Return the ends of a loss's interval, cut where scores end; None where there is no loss."""
-    measured, digital = score(result, metric), result.digital.get(metric.name)
-    if measured is None or digital is None:
-        return None
-    low, high = sorted(metric.loss(end, digital) for end in bounds_cut(measured, metric))
-    return low, high
-
-
 def bounds_cut(interval: Interval, metric: Metric) -> tuple[float, float]:
     """Return the ends of a score's interval, cut where scores end: a few chips' goes beyond.
 
-    Points lie between 0 and 100, no metric below 0.
-
-    Returns:
-        Lower and upper end; the centre twice where there is no interval.
+    Points lie between 0 and 100, no metric below 0. The centre twice where there is no interval.
     """
     low, high = interval.bounds or (interval.centre, interval.centre)
     most = max(100.0, interval.centre) if metric.unit == "points" else math.inf

@@ -5,7 +5,7 @@ from __future__ import annotations
 from optuna.trial import FrozenTrial
 
 from analog_bench.hwa.search import SearchResult, starts_of, state_of, value_of
-from analog_bench.report.table import Block, Column, Heading, Spelling, tabulate
+from analog_bench.report.table import Block, Column, Heading, Spelling, number, tabulate
 
 SHOWN = 10
 
@@ -25,11 +25,8 @@ def search_table(
         rows,
         [
             (Column("trial"), lambda trial: f"{trial.number}{' default' * (trial.number == 0)}"),
-            (
-                Column(objective, right=True),
-                _result,
-            ),
-            *((Column(name, right=True), setting(name)) for name in search.default.params),
+            number(objective, _result),
+            *(number(name, setting(name)) for name in search.default.params),
         ],
         notes=[_counts(search)],
         frame="rule",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from analog_bench.gate.verdict import Kind
 from analog_bench.report.words import ABSENT
@@ -122,6 +122,11 @@ def tabulate(
     rows = tuple(tuple(_cell(spell(item)) for _, spell in pairs) for item in items)
     lines = tuple(line(note) if isinstance(note, str) else note for note in notes)
     return Table(tuple(column for column, _ in pairs), rows, lines, frame)
+
+
+def number(header: str, spell: Spelling[T], **more: Any) -> tuple[Column, Spelling[T]]:
+    """Return a column of numbers, flush right, with what spells them."""
+    return Column(header, right=True, **more), spell
 
 
 def line(text: str, role: Role = "") -> Line:

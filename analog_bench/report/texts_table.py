@@ -69,7 +69,10 @@ def _table(
     times = sorted({result.drift_s for result in results})
     # Some results may lack it: it is the same for all.
     clean = next((result for result in results if result.digital_texts), None)
-    digital = absent() if clean is None else _digital(clean, metrics, at_most)
+    digital = absent()
+    if clean is not None:
+        note = words.digital_scores(clean.digital, metrics, extra=0)
+        digital = Cell(_cut(clean.digital_texts[0], at_most), note=note)
     columns = [[digital] * len(times)]
     for variant in variants:
         at = {
@@ -92,15 +95,6 @@ def _once(column: Sequence[Cell]) -> list[Cell]:
         Cell("", note="as above") if cell == before else cell
         for cell, before in zip(column, above, strict=True)
     ]
-
-
-def _digital(result: Result, metrics: Sequence[Metric], at_most: int | None) -> Cell:
-    scores = [
-        f"{words.metric_label(metric)} {words.amount(result.digital[metric.name], metric)}"
-        for metric in metrics
-        if metric.name in result.digital
-    ]
-    return Cell(_cut(result.digital_texts[0], at_most), note=", ".join(scores))
 
 
 def _written(result: Result, metrics: Sequence[Metric], at_most: int | None, link: Link) -> Cell:

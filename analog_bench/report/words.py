@@ -118,10 +118,10 @@ def chips_compared(verdict: Verdict) -> str:
     return f"{chips} chips, {'paired' if verdict.paired else 'unpaired'}"
 
 
-def digital_scores(scores: Mapping[str, float], metrics: Iterable[Metric]) -> str:
+def digital_scores(scores: Mapping[str, float], metrics: Iterable[Metric], extra: int = 1) -> str:
     """Spell the digital model's scores, with a decimal more: `F1 71.20, EM 60.50`."""
     return ", ".join(
-        f"{metric_label(metric)} {amount(scores[metric.name], metric, extra=1)}"
+        f"{metric_label(metric)} {amount(scores[metric.name], metric, extra)}"
         for metric in metrics
         if metric.name in scores
     )

@@ -138,16 +138,9 @@ def _worst_table(
         prefix = f"{words.one_line(study.scope.study)} · " if several else ""
         digital = words.amount(result.digital[metric.name], metric)
         scored = words.interval_text(score(result, metric), metric)
-        cells.append(
-            (
-                linked(f"{prefix}{name}", href),
-                Cell("", bar=max(0.0, lost / rows[0][0])),
-                *(
-                    linked(text, href)
-                    for text in (words.loss_amount(lost, metric), scored, digital)
-                ),
-            )
-        )
+        numbers = (words.loss_amount(lost, metric), scored, digital)
+        bar = Cell("", bar=max(0.0, lost / rows[0][0]))
+        cells.append((linked(f"{prefix}{name}", href), bar, *(linked(n, href) for n in numbers)))
     return Table(tuple(columns), tuple(cells))
 
 
@@ -177,14 +170,9 @@ def _changes_notes(contents: Contents, counts: Counter[Kind], changed: int) -> I
         yield f"{cases} without a baseline to compare with; --update-baselines stores them."
     if contents.baselines:
         newest = contents.baselines[0]
-        made = {
-            "aihwkit": newest.aihwkit,
-            "torch": newest.torch,
-            "commit": words.commit_label(newest.commit),
-        }
-        known = ", ".join(
-            words.one_line(f"{name} {value}") for name, value in made.items() if value
-        )
+        made = {"aihwkit": newest.aihwkit, "torch": newest.torch}
+        made["commit"] = words.commit_label(newest.commit)
+        known = ", ".join(words.one_line(f"{name} {of}") for name, of in made.items() if of)
         yield f"Baseline of {newest.created[:10]}{f' ({known})' if known else ''}."
 
 

@@ -11,10 +11,11 @@ from analog_bench.gate.robustness import Conditions, conditions_of
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.contents import Contents, Judged, is_single
+from analog_bench.report.layer_losses import of_facts, reach, weight_std
 from analog_bench.report.plots.chart import axis, colour, layer
 from analog_bench.report.plots.figure import Figure, file_name
 from analog_bench.report.scores import loss, score
-from analog_bench.report.table import Cell, Column, Role, Spelling, Table, tabulate
+from analog_bench.report.table import Cell, Column, Role, Spelling, Table, number, tabulate
 
 # Verdicts that a reader should not overlook; others stand with the raw values.
 _SHOWN_VERDICTS = frozenset({"regressed", "broken", "improved", "inconclusive", "stale"})
@@ -180,28 +181,23 @@ def _table(
     def under(condition: _Condition) -> Spelling[str]:
         return lambda layer: _cell(condition.results.get(layer), condition.study, most, contents)
 
-    def of_weights(spell: Callable[[Result], str]) -> Spelling[str]:
+    def muted(spell: Callable[[Result], str]) -> Spelling[str]:
         return lambda layer: Cell(spell(layers[layer]), "muted")
 
     def depth(layer: str) -> Cell:
         return Cell(str(_depth(layers[layer])), "muted", value=_depth(layers[layer]))
 
+    std, largest = "standard deviation of the weights", "largest weight in standard deviations"
     columns: list[tuple[Column, Spelling[str]]] = [
-        (Column("#", right=True, tooltip="place in the order of computation"), depth),
+        number("#", depth, tooltip="place in the order of computation"),
         (Column("layer", names_rows=True), words.one_line),
         *(
-            (Column(label, right=True, heat=True, tooltip=words.loss_label(metric)), under(one))
+            number(label, under(one), heat=True, tooltip=words.loss_label(metric))
             for label, one in zip(_labels(conditions), conditions, strict=True)
         ),
-        (Column("kind", priority=1), of_weights(lambda r: r.facts.kind if r.facts else "")),
-        (
-            Column("w std", True, 1, tooltip="standard deviation of the weights"),
-            of_weights(lambda r: words.significant(r.facts.weight_std) if r.facts else ""),
-        ),
-        (
-            Column("max/std", True, 1, tooltip="largest weight in standard deviations"),
-            of_weights(lambda r: words.reach_text(r.facts.reach) if r.facts else ""),
-        ),
+        (Column("kind", priority=1), muted(of_facts(lambda facts: facts.kind))),
+        number("w std", muted(weight_std), priority=1, tooltip=std),
+        number("max/std", muted(reach), priority=1, tooltip=largest),
     ]
     return tabulate(sorted(layers, key=lambda layer: _depth(layers[layer])), columns)
 

@@ -11,7 +11,7 @@ from analog_bench.gate.robustness import conditions_of
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.contents import Contents, Judged, is_single
-from analog_bench.report.layer_losses import FEWEST, by_depth
+from analog_bench.report.layer_losses import FEWEST, by_depth, of_facts
 from analog_bench.report.plots.chart import Spec, axis, by_kind, colour, points
 from analog_bench.report.plots.figure import (
     Figure,
@@ -21,8 +21,8 @@ from analog_bench.report.plots.figure import (
     score_column,
     select,
 )
-from analog_bench.report.scores import loss, loss_bounds
-from analog_bench.report.table import Column, Table, tabulate
+from analog_bench.report.scores import bounds_cut, loss, score
+from analog_bench.report.table import Column, Table, number, tabulate
 
 _HEADROOM = 1.15
 _FIGURES_AT_MOST = 4
@@ -65,14 +65,16 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
     deepest = max(result.facts.depth for result in results if result.facts)
     values: list[dict[str, Any]] = []
     for result in results:
-        bounds = loss_bounds(result, metric)
-        if result.facts and bounds is not None:
+        mean = score(result, metric)
+        if result.facts and mean is not None:
+            digital = result.digital[metric.name]
+            low, high = sorted(metric.loss(end, digital) for end in bounds_cut(mean, metric))
             values.append(
                 {
                     "depth": result.facts.depth,
-                    "loss": loss(result, metric),
-                    "low": bounds[0],
-                    "high": bounds[1],
+                    "loss": metric.loss(mean.centre, digital),
+                    "low": low,
+                    "high": high,
                     "kind": result.facts.kind,
                     "name": words.one_line(short[result.group]),
                     "named": result is worst,
@@ -90,7 +92,7 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
         axis={"grid": False, "tickMinStep": 1},
     )
     y = axis("loss", words.loss_label(metric), scale={"domainMax": top})
-    low, high, href = {**y, "field": "low"}, {"field": "high"}, {"field": "href"}
+    from_low, href = {**y, "field": "low"}, {"field": "href"}
     text: Spec = {"type": "text", "color": colour("ink"), "fontSize": 11, "dy": -7}
     names: list[Spec] = [
         {
@@ -106,7 +108,7 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
         "data": {"values": values},
         "encoding": {"x": x, "y": y},
         "layer": [
-            {"mark": rule, "encoding": {"y": low, "y2": high}},
+            {"mark": rule, "encoding": {"y": from_low, "y2": {"field": "high"}}},
             {"mark": points(50, 0.9), "encoding": encoding},
             *names,
         ],
@@ -117,9 +119,9 @@ def _table(contents: Contents, results: Sequence[Result], metric: Metric) -> Tab
     return tabulate(
         by_depth(results),
         [
-            (Column("depth", right=True), lambda r: str(r.facts.depth) if r.facts else ""),
+            number("depth", of_facts(lambda facts: str(facts.depth))),
             (Column("layer"), lambda r: words.one_line(r.group)),
-            (Column("kind"), lambda r: r.facts.kind if r.facts else ""),
+            (Column("kind"), of_facts(lambda facts: facts.kind)),
             score_column(contents, metric, words.metric_label(metric)),
             loss_column(contents, metric),
         ],

@@ -14,7 +14,7 @@ from analog_bench.report.contents import Contents, Judged, is_single
 from analog_bench.report.plots.chart import DASHES, Spec, axis, by_weights, layer, points
 from analog_bench.report.plots.figure import Figure, Selection, file_name, score_column, select
 from analog_bench.report.scores import score
-from analog_bench.report.table import Column, Table, tabulate
+from analog_bench.report.table import Column, Table, number, tabulate
 
 _FIGURES_AT_MOST = 12
 # Of the range of what was measured: room above and below it.
@@ -182,7 +182,7 @@ def _table(contents: Contents, curves: Sequence[_Curve], metrics: Sequence[Metri
             (Column("time"), lambda result: words.time_label(result.drift_s)),
             (Column("weights"), words.weights_label),
             *(score_column(contents, metric, words.unit_label(metric)) for metric in metrics),
-            (Column("chips", right=True), lambda result: str(len(result.initial_chips))),
+            number("chips", lambda result: str(len(result.initial_chips))),
         ],
     )
 

@@ -15,7 +15,7 @@ from analog_bench.report import words
 from analog_bench.report.contents import Contents
 from analog_bench.report.plots.chart import IN_FILES, SCHEMA, Spec, config, for_file, png, svg
 from analog_bench.report.scores import loss, score
-from analog_bench.report.table import Cell, Column, Spelling, Table, linked
+from analog_bench.report.table import Column, Spelling, Table, linked, number
 
 T = TypeVar("T")
 
@@ -128,20 +128,17 @@ def score_column(
     contents: Contents, metric: Metric, header: str
 ) -> tuple[Column, Spelling[Result]]:
     """Return the column of results' scores, each with the way to its raw values."""
-
-    def cell(result: Result) -> Cell:
-        return linked(words.interval_text(score(result, metric), metric), contents.link(result))
-
-    return Column(header, right=True), cell
+    return number(
+        header, lambda r: linked(words.interval_text(score(r, metric), metric), contents.link(r))
+    )
 
 
 def loss_column(contents: Contents, metric: Metric) -> tuple[Column, Spelling[Result]]:
     """Return the column of results' losses, each with the way to its raw values."""
-
-    def cell(result: Result) -> Cell:
-        return linked(words.loss_amount(loss(result, metric), metric), contents.link(result))
-
-    return Column(words.loss_label(metric), right=True), cell
+    return number(
+        words.loss_label(metric),
+        lambda r: linked(words.loss_amount(loss(r, metric), metric), contents.link(r)),
+    )
 
 
 def write_figures(figures: Iterable[Figure], folder: Path) -> list[Path]:

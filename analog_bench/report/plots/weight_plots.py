@@ -12,7 +12,7 @@ from analog_bench.report.contents import Contents, Judged
 from analog_bench.report.layer_losses import LayerLoss, layer_losses
 from analog_bench.report.plots.chart import axis, by_kind, colour, layer, points
 from analog_bench.report.plots.figure import Figure, file_name
-from analog_bench.report.table import Cell, Column, linked, tabulate
+from analog_bench.report.table import Cell, Column, linked, number, tabulate
 
 _EACH = 3
 _HEIGHT = 190
@@ -120,12 +120,9 @@ def _spread_plot(
             [
                 (Column("layer"), lambda pair: words.one_line(pair[0].layer)),
                 (Column("kind"), lambda pair: pair[0].facts.kind),
-                (
-                    Column(title, right=True),
-                    lambda pair: to_raw(pair[0], words.significant(pair[1])),
-                ),
-                (
-                    Column(words.loss_label(metric), right=True),
+                number(title, lambda pair: to_raw(pair[0], words.significant(pair[1]))),
+                number(
+                    words.loss_label(metric),
                     lambda pair: to_raw(pair[0], words.loss_amount(pair[0].loss, metric)),
                 ),
             ],
@@ -208,9 +205,9 @@ def _distribution_plot(
         table=tabulate(
             bins,
             [
-                (Column("from", right=True), lambda edges: f"{edges[0]:.4g}"),
-                (Column("to", right=True), lambda edges: f"{edges[1]:.4g}"),
-                (Column("weights", right=True), lambda edges: str(edges[2])),
+                number("from", lambda edges: f"{edges[0]:.4g}"),
+                number("to", lambda edges: f"{edges[1]:.4g}"),
+                number("weights", lambda edges: str(edges[2])),
             ],
         ),
         height=_HEIGHT,
