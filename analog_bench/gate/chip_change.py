@@ -28,7 +28,6 @@ class ChipChange:
     Attributes:
         effect: New score − stored score, mean over chips, in the metric's unit.
         how: The chips compared, in words: `3 chips, paired`.
-        paired: Whether each chip was compared with itself.
     """
 
     effect: Effect

@@ -8,23 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TypeAlias
 
 from analog_bench.gate.verdict import Verdict, judge_digital, judge_family, outcome
 from analog_bench.records import Identity, Metric, Result, Scope
 from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance, case_entry
 from analog_bench.store.baseline_file import read_cases, read_digital
 from analog_bench.store.run import Group, Run
-
-
-class Baselines(Protocol):
-    """The source of the numbers that results are compared with."""
-
-    def cases(self, scope: Scope, variant: str) -> CaseBaseline:
-        """Return the baseline of a model in a study, with one kind of weights."""
-
-    def digital(self, scope: Scope, protocol: str) -> DigitalEntry | None:
-        """Return the digital baseline for a protocol; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +61,9 @@ class EarlierRun:
     def _results(self, scope: Scope, variant: str) -> list[Result]:
         own = (r for r in self.run.results if r.study_and_model == scope.study_and_model)
         return [result for result in own if result.variant == variant]
+
+
+Baselines: TypeAlias = StoredBaselines | EarlierRun
 
 
 @dataclass(frozen=True)

@@ -74,14 +74,6 @@ def a_star(score: float, digital: float, chance: float) -> float | None:
     return (score - chance) / (digital - chance)
 
 
-def one_day_score(scores: Mapping[float, Iterable[float]]) -> Interval | None:
-    """Return the mean over chips one day after programming; None where that was not measured.
-
-    The scores are one a chip, by drift time in seconds.
-    """
-    return _mean(scores.get(DAY_S, ()))
-
-
 def month_change(scores: Mapping[float, Mapping[int, float]]) -> Interval | None:
     """Return the accuracy variation over one month: AVM = score(30 d) − score(1 s).
 
@@ -133,7 +125,7 @@ def _robustness(
         conditions=conditions,
         metric=metric.name,
         a_star={drift_s: stars for drift_s, stars in normalised.items() if stars is not None},
-        one_day=one_day_score({drift_s: chips.values() for drift_s, chips in scores.items()}),
+        one_day=_mean(scores.get(DAY_S, {}).values()),
         avm=month_change(scores) if _same_hardware(times) else None,
     )
 

@@ -10,7 +10,6 @@ from analog_bench.gate.robustness import (
     SECOND_S,
     a_star,
     month_change,
-    one_day_score,
     robustness_of,
 )
 from analog_bench.gate.significance import Interval, mean_interval
@@ -61,10 +60,15 @@ def test_a_star_has_no_unit(score, digital, chance, shift, scale):
 
 
 def test_one_day_by_hand():
-    assert one_day_score({DAY_S: DAY, SECOND_S: FIRST}) == mean_interval([62.0, 63.0, 64.0])
-    assert one_day_score({SECOND_S: FIRST}) is None
-    assert one_day_score({DAY_S: ()}) is None
-    assert one_day_score({DAY_S: [60.0]}) == Interval(60.0, None)
+    def one_day(*results):
+        (scores,) = robustness_of(results, F1)
+        return scores.one_day
+
+    first = result(SECOND_S, FIRST)
+    assert one_day(result(DAY_S, DAY), first) == mean_interval([62.0, 63.0, 64.0])
+    assert one_day(first) is None
+    assert one_day(result(DAY_S, ()), first) is None
+    assert one_day(result(DAY_S, [60.0])) == Interval(60.0, None)
 
 
 def test_a_month_is_taken_chip_by_chip():
