@@ -37,7 +37,6 @@ class _Verbs(TyperGroup):
     """Ends with the verb's exit code, or with one line for an error that the user can mend."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the verb; always ends with `typer.Exit`."""
         try:
             code = super().invoke(ctx)
         except BenchError as problem:

@@ -91,11 +91,8 @@ def parse(content: bytes) -> Json:
 def convert(value: Json, kind: type[T], at: str = "", **keys: Json) -> T:
     """Return a JSON value as a record.
 
-    Args:
-        value: As `parse` returns it.
-        kind: The record's type.
-        at: Where the value stands in its file, such as `metrics['f1']`; for errors.
-        keys: Fields of the record that the file does not repeat, because they are the value's key.
+    `at` says where it stands in its file, such as `metrics['f1']`, for errors; `keys` are fields
+    of the record that the file does not repeat, because they are the value's key.
 
     Raises:
         DocumentError: The value is not of that type.
@@ -119,9 +116,8 @@ def convert(value: Json, kind: type[T], at: str = "", **keys: Json) -> T:
 def plain(record: msgspec.Struct, *without: str) -> dict[str, Any]:
     """Return a record as JSON values: fields in their order, dictionaries sorted by key.
 
-    Args:
-        record: The record. NaN stays what it is: `layout` and `compact` refuse it.
-        without: Fields that the file does not repeat, because they are the record's key.
+    Those `without` are left out: in the file they are the record's key. NaN stays what it is:
+    `layout` and `compact` refuse it.
     """
     fields: dict[str, Any] = msgspec.to_builtins(record, order="deterministic")
     return {name: value for name, value in fields.items() if name not in without}
@@ -193,8 +189,7 @@ def _finite(text: str) -> float:
 def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        counted = Counter(key for key, _ in pairs)
-        twice = next(key for key, times in counted.items() if times > 1)
+        twice = next(k for k, times in Counter(key for key, _ in pairs).items() if times > 1)
         raise DocumentError(f"has the key {one_line(ascii(twice), 60)} twice in one object")
     for key in members:
         if not (key and key.isprintable()):
@@ -206,9 +201,9 @@ def _laid_out(value: Json, indent: int) -> str:
     if isinstance(value, Mapping):
         parts = [f"{_leaf(str(key))}: {_laid_out(v, indent + 1)}" for key, v in value.items()]
         opening, closing = "{", "}"
-    elif isinstance(value, list | tuple):
-        if not any(isinstance(v, Mapping | list | tuple) for v in value):
-            return _leaf(value)
+    elif isinstance(value, list | tuple) and any(
+        isinstance(v, Mapping | list | tuple) for v in value
+    ):
         parts = [_laid_out(v, indent + 1) for v in value]
         opening, closing = "[", "]"
     else:

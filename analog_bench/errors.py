@@ -50,12 +50,7 @@ class StoreError(BenchError):
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """Return a closing phrase that names the nearest known word, or all of them.
 
-    Args:
-        given: What the user typed.
-        known: The words that would have been accepted.
-
-    Returns:
-        `did you mean 'x'?`, or `known: a, b, c` where nothing is near.
+    It is `did you mean 'x'?`, or `known: a, b, c` where nothing is near.
     """
     words = sorted(known)
     close = difflib.get_close_matches(given, words, n=1, cutoff=0.6)

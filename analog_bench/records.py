@@ -269,7 +269,5 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
 
         Empty where digital or one of the chips has no score in the metric.
         """
-        digital = self.digital.get(metric.name)
-        if digital is None:
-            return ()
-        return tuple(metric.loss(score, digital) for score in self.scores(metric.name))
+        scores = self.scores(metric.name) if metric.name in self.digital else ()
+        return tuple(metric.loss(score, self.digital[metric.name]) for score in scores)

@@ -6,17 +6,11 @@ import hashlib
 
 
 def derive_seed(suite_seed: int, *what: str | int) -> int:
-    """Derive a 63-bit seed from the suite's seed and the name of what is drawn.
+    """Derive a seed from the suite's and what is drawn: family, chip index, layer, purpose, ...
 
-    The same words give the same seed in every case, order, process, Python and platform: common
-    random numbers, which make paired comparison possible.
-
-    Args:
-        suite_seed: The run's one seed.
-        *what: Family, chip index, layer, purpose, ... in that order.
-
-    Returns:
-        A whole number from 0 to 2^63 − 1: the first bytes of a SHA-256.
+    It is a whole number from 0 to 2^63 − 1, the first 63 bits of a SHA-256. The same words in the
+    same order give the same seed in every case, order, process, Python and platform: common random
+    numbers, which make paired comparison possible.
     """
     words = "\x1f".join([str(suite_seed), *map(str, what)])
     return int.from_bytes(hashlib.sha256(words.encode()).digest()[:8], "big") >> 1

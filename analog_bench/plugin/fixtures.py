@@ -150,9 +150,8 @@ def measure(request: pytest.FixtureRequest, study: Study) -> Callable[[Case], Re
         from analog_bench.session.measuring import measure_case
 
         with one_line_errors():
-            record = measure_case(
-                models, study, case, earlier, upcoming=_upcoming(request, case), ahead=ahead
-            )
+            upcoming = _upcoming(request, case)
+            record = measure_case(models, study, case, earlier, upcoming=upcoming, ahead=ahead)
         # As plain values, which xdist carries from a worker to the session.
         request.node.user_properties += [(PROPERTY, plain(record)), *record.as_words()]
         return record.result

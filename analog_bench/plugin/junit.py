@@ -37,8 +37,7 @@ class JUnit:
         if path.is_file():
             # pytest's file knows no protocol, of which a run has one a case.
             verdicts = {(case, study): v for (case, study, _), v in judgement.cases.items()}
-            content = with_verdicts(path.read_bytes(), verdicts)
-            write_atomic(path, content)
+            write_atomic(path, with_verdicts(path.read_bytes(), verdicts))
 
 
 def with_verdicts(junit: bytes, verdicts: Mapping[tuple[str, str], Verdict]) -> bytes:

@@ -30,7 +30,6 @@ class Results:
         self._recorder = recorder
         self._records: dict[pytest.TestReport, Record] = {}
         self.conclusion: Conclusion | None = None
-        """What the run comes to; None before its end."""
 
     def of_report(self, report: pytest.TestReport) -> Record | None:
         """Return the record that a test's report brought; None for other reports."""

@@ -26,8 +26,6 @@ _INI_FILES = ("pytest.toml", "pytest.ini", "pyproject.toml", "tox.ini", "setup.c
 
 @dataclass(frozen=True)
 class _Option:
-    """One option, for the command line and the ini file alike."""
-
     name: str
     metavar: str
     about: str
@@ -190,7 +188,9 @@ def read_settings(config: pytest.Config) -> Settings:
             models=tuple(given["model"]),
             layers=tuple(given["layer"]),
             noises=tuple(parse_noise(text) for text in given["noise"]),
-            drift_s=tuple(_drift(text) for text in given["drift"]),
+            drift_s=tuple(
+                _number("drift", t, float, "a number of seconds", 0) for t in given["drift"]
+            ),
             variants=tuple(_one_of("variant", t, get_args(Variant)) for t in given["variant"]),
             tile=_one_of("tile", tile, tuple(simulators())) if tile else None,
             hardware=must("hardware"),
@@ -246,10 +246,6 @@ def _one_of(name: str, value: str, known: Sequence[T]) -> T:
 
 def _whole(name: str, text: str | None, least: int) -> int | None:
     return None if text is None else _number(name, text, int, "a whole number", least)
-
-
-def _drift(text: str) -> float:
-    return _number("drift", text, float, "a number of seconds", 0)
 
 
 N = TypeVar("N", int, float)

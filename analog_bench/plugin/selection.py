@@ -95,7 +95,6 @@ def left_out(config: pytest.Config) -> list[str]:
 
 
 def _mistake_of(item: pytest.Item) -> BenchError | None:
-    """Return why the study that an item is the placeholder of could not be made into cases."""
     study = _empty_study(item)
     return item.config.stash[_MISTAKES].get(study.name) if study is not None else None
 

@@ -108,7 +108,6 @@ class TerminalReporter:
         self._reporter.rewrite(line[: width - 1], erase=True)
 
     def _live(self) -> bool:
-        """True on a TTY at default verbosity."""
         return (
             self._reporter is not None
             and sys.stdout.isatty()

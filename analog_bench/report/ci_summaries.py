@@ -89,7 +89,6 @@ def _counts(contents: Contents, judged: Sequence[JudgedCase]) -> str:
 
 
 def _digital_failures(contents: Contents) -> Iterator[str]:
-    """Yield what is wrong with a digital model: nothing of it can then be compared."""
     for study in contents.studies:
         for verdict in study.digital.values():
             if verdict.fails:

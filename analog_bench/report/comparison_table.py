@@ -84,5 +84,4 @@ def _closing(comparison: Comparison) -> Iterator[str]:
         verb = "is" if len(gone) == 1 else "are"
         yield f"{words.counted(len(gone), 'case')} {verb} in the first run only: {named}"
     counts = verdict_counts(comparison)
-    total = sum(counts.values())
-    yield f"{total} cases: {words.kinds_counted(counts)}"
+    yield f"{sum(counts.values())} cases: {words.kinds_counted(counts)}"

@@ -27,8 +27,6 @@ _TIMES_THAT_MATTER = (DAY_S, YEAR_S, SECOND_S, MONTH_S)
 
 @dataclass(frozen=True)
 class _Row:
-    """The scores over drift times, and a result of which they are."""
-
     result: Result
     robustness: Robustness
 
@@ -61,7 +59,6 @@ def drift_table(results: Sequence[Result], metric: Metric, *, title: str = "") -
 
 
 def _rows(results: Sequence[Result], metric: Metric) -> list[_Row]:
-    """Return the rows: by depth, the variants of one case together."""
     cases: dict[Conditions, list[Result]] = {}
     for result in results:
         cases.setdefault(conditions_of(result), []).append(result)
@@ -85,7 +82,6 @@ def _rows(results: Sequence[Result], metric: Metric) -> list[_Row]:
 def _score_columns(
     rows: Sequence[_Row], metric: Metric
 ) -> list[tuple[Column, Callable[[_Row], str]]]:
-    """Return the columns of the scores that any row has, from left to right."""
     times = {time for row in rows for time in row.robustness.a_star}
     matter = [time for time in _TIMES_THAT_MATTER if time in times]
     by_importance = [*matter, *sorted(times - set(matter), reverse=True)]
@@ -96,7 +92,6 @@ def _score_columns(
         f"AVM: what a month changes, {label} at {words.time_label(MONTH_S)} − at "
         f"{words.time_label(SECOND_S)}, chip by chip."
     )
-
     means = [mean for row in rows for mean in (row.robustness.one_day, row.robustness.avm)]
     over_chips = (
         (words.CHIP_INTERVAL,) if any(m and m.half_width is not None for m in means) else ()

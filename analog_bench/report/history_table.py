@@ -43,8 +43,7 @@ def runs_table(runs: Sequence[RunFacts], trends: Sequence[Trend], steps: Steps) 
 
     def failures(run: RunFacts) -> Cell:
         rest = [(run.skipped, "skipped"), (run.broken, "broken")]
-        text = ", ".join(f"{n} {word}" for n, word in rest if n)
-        return Cell(text, "bad" if run.broken else "")
+        return Cell(", ".join(f"{n} {word}" for n, word in rest if n), "bad" if run.broken else "")
 
     columns: list[tuple[Column, Spelling[RunFacts]]] = [
         *_run_columns(runs),
@@ -74,7 +73,6 @@ def answer_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
 
 
 def _run_columns(runs: Sequence[RunFacts]) -> list[tuple[Column, Spelling[RunFacts]]]:
-    """Return the columns about runs: when, and whatever of the rest is not always the same."""
     spellings: dict[str, Callable[[RunFacts], str]] = {
         "aihwkit": lambda run: words.one_line(run.aihwkit or ""),
         "torch": lambda run: words.one_line(run.torch or ""),
@@ -151,10 +149,8 @@ def _steps(trends: Sequence[Trend], steps: Steps) -> list[Block]:
 def _step_lines(name: str, trend: Trend, step: Step) -> tuple[Line, Line]:
     now, before = trend.points[step.at].run, trend.points[step.at - 1].run
     what = Cell(f"  {score_name(trend)} of {name}, {words.p_text(step.p)}")
-    since = (
-        f"since {words.date_text(now.created)}, {words.one_line(now.run)}; what else changed then: "
-    )
-    changes = line(f"    {since}{changes_text(now, before)}", "muted")
+    since = f"since {words.date_text(now.created)}, {words.one_line(now.run)}"
+    changes = line(f"    {since}; what else changed then: {changes_text(now, before)}", "muted")
     return (_step_cell(step, trend), what), changes
 
 

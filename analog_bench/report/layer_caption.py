@@ -60,7 +60,6 @@ def _method(rows: Sequence[Result], metrics: Sequence[Metric], data: str) -> str
 
 
 def _coverage(rows: Sequence[Result]) -> str:
-    """Say what share of the model sat on tiles in each group of several layers."""
     shares: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         facts = row.facts
@@ -104,7 +103,6 @@ def _worst_layers(rows: Sequence[Result], metric: Metric) -> Line:
 
 
 def _name(row: Result, rows: Sequence[Result]) -> str:
-    """Name a row by its layers, and by whatever else varies."""
     details = _details(row, rows)
     return f"{words.one_line(row.group)} ({details})" if details else words.one_line(row.group)
 

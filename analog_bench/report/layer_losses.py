@@ -88,10 +88,8 @@ def worst(results: Iterable[Result], metric: Metric) -> list[Result]:
 def rankings(results: Iterable[Result], metric: Metric) -> list[ConditionRanking]:
     """Rank the layers by what they lost, under each condition that has several on several chips.
 
-    Returns:
-        One a condition, in the order of the results; none at all for more than `RANKINGS_AT_MOST`
-        conditions, and none where a layer has several results under one, or every chip ranks all
-        layers equal.
+    One a condition, in the order of the results; none at all for more than `RANKINGS_AT_MOST`, and
+    none where a layer has several results under one, or every chip ranks all layers equal.
     """
     conditions: dict[tuple[Conditions, float], list[Result]] = {}
     for result in results:
@@ -117,11 +115,8 @@ def layer_losses(results: Iterable[Result], metric: Metric) -> list[LayerLoss]:
 
     Weights of hardware-aware training spread otherwise and lose less: layers with digital weights
     alone are compared where there are any. A layer measured under several conditions counts once,
-    with its mean loss.
-
-    Returns:
-        The layers whose weights are known and not all equal, all of one variant; none where there
-        are fewer than `FEWEST`.
+    with its mean loss. Layers whose weights are not known or all equal are left out; there are none
+    where fewer than `FEWEST` remain.
     """
     variants: dict[str, dict[str, list[LayerLoss]]] = {}
     for result in results:
@@ -139,11 +134,7 @@ def layer_losses(results: Iterable[Result], metric: Metric) -> list[LayerLoss]:
 
 
 def spread_correlation(results: Iterable[Result], metric: Metric) -> SpreadCorrelation | None:
-    """Correlate losses with the spread of the weights, as `spearman_with_interval` does.
-
-    Returns:
-        Over the layers of `layer_losses`; None where there are none.
-    """
+    """Correlate `layer_losses` with the spread of the weights; None where there are none."""
     layers = layer_losses(results, metric)
     if not layers:
         return None

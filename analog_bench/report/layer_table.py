@@ -94,7 +94,6 @@ def a_star_note(metric: Metric) -> str:
 
 
 def _layer_columns(rows: Sequence[Result]) -> list[_Pair]:
-    """Return what is perturbed; columns about single layers only where a row is one."""
     columns = [layer_column(rows), *varying_columns(rows)]
     if not all(map(is_several, rows)):
         columns.insert(0, number("#", of_facts(lambda facts: str(facts.depth)), priority=2))
@@ -103,7 +102,6 @@ def _layer_columns(rows: Sequence[Result]) -> list[_Pair]:
 
 
 def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_Pair]:
-    """Return scores and losses; A* only where a row has it."""
     main = metrics[0]
     marked = {result.case_id for result in worst(rows, main)}
     longest = max([main.margin, *(loss(result, main) or 0.0 for result in rows)])
@@ -150,7 +148,6 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
 
 
 def _change_columns(verdicts: Mapping[Identity, Verdict], metric: Metric) -> list[_Pair]:
-    """Return what verdicts rest on."""
 
     def spelt_by(spell: Callable[[Verdict], str]) -> Callable[[Result], str]:
         def cell(result: Result) -> str:

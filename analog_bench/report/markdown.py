@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 
 from analog_bench.report.table import Blocks, Cell, Heading, Line, Paragraph, Table, line
 
-_UNDERSCORES = re.compile(r"_+")
-
 
 def markdown(blocks: Blocks) -> str:
     """Return blocks as Markdown that ends with a line break; empty without any."""
@@ -20,7 +18,7 @@ def escaped(text: str) -> str:
     """Return a text so that neither Markdown nor HTML takes any of it for markup."""
     for sign in "\\`*~{}[]<>#|":
         text = text.replace(sign, "\\" + sign)
-    return _UNDERSCORES.sub(_escaped_underscores, text).replace("&", "&amp;")
+    return re.sub(r"_+", _escaped_underscores, text).replace("&", "&amp;")
 
 
 def _escaped_underscores(match: re.Match[str]) -> str:

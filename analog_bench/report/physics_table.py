@@ -31,8 +31,7 @@ def physics_table(survey: Survey, *, everything: bool = False) -> tuple[Block, .
     shown = survey.checks if everything else survey.failing
     for (subject, tile), checks in _by_subject(shown).items():
         blocks += _details(subject, tile, checks)
-    blocks += [paragraph(text) for text in _closing(survey)]
-    return tuple(blocks)
+    return *blocks, *map(paragraph, _closing(survey))
 
 
 def _versions(survey: Survey) -> str:
@@ -44,7 +43,6 @@ def _versions(survey: Survey) -> str:
 
 
 def _by_subject(checks: Iterable[Check]) -> dict[tuple[str, str], list[Check]]:
-    """Return checks by subject and tile engine, in their order."""
     groups: dict[tuple[str, str], list[Check]] = {}
     for check in checks:
         groups.setdefault((check.subject, check.tile), []).append(check)
@@ -84,7 +82,6 @@ def _details(subject: str, tile: str, checks: Sequence[Check]) -> Iterator[Block
 
 
 def _worst(checks: Iterable[Check]) -> str:
-    """Spell how far the worst of them lies off, in units of what may be."""
     off = [check.off for check in checks if check.off is not None]
     return f"{max(off):.2f}" if off else ""
 

@@ -134,11 +134,10 @@ def headline(regressions: Sequence[Regression], contents: Contents) -> str:
                 parts.append(f"{word}: {'; '.join(families)}")
         return ". ".join(parts)
     judged = [verdict for study in contents.studies for verdict in study.verdicts.values()]
-    total = sum(len(study.results) for study in contents.studies)
+    cases = words.counted(sum(len(study.results) for study in contents.studies), "case")
     compared = sum(verdict.change is not None for verdict in judged)
     if not compared:
-        return f"Nothing was compared with a baseline: {words.counted(total, 'case')}"
-    cases = words.counted(total, "case")
+        return f"Nothing was compared with a baseline: {cases}"
     return f"Nothing regressed: {compared} of {cases} compared with a baseline"
 
 
@@ -191,7 +190,6 @@ def _blocks(of_family: Sequence[tuple[Contents, Regression]], address: str) -> I
 
 
 def _environment(contents: Contents) -> str:
-    """Say where a run was made, in one line: versions, device, commit, start."""
     manifest = contents.manifest
     known = manifest.environment
     named = [f"{name} {known[name]}" for name in ("aihwkit", "torch", "python") if known.get(name)]

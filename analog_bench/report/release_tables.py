@@ -50,8 +50,7 @@ def releases_table(
     Cases are shown one by one where any fails; `everything` shows all changes and all cases.
     """
     blocks: list[Block] = [_releases(releases.measured)]
-    remarks = [remark for one in releases.measured for remark in _remarks(one)]
-    blocks += _paragraphs(remarks)
+    blocks += _paragraphs([text for one in releases.measured for text in _remarks(one)])
     for step in releases.steps:
         blocks += [
             Heading(heading(step), role="worst" if step.fails else "strong"),
@@ -63,15 +62,14 @@ def releases_table(
         if step.timings:
             blocks.append(_timings(step))
         if step.packages:
-            differing = (f"{name} {old} -> {new}" for name, (old, new) in step.packages.items())
-            blocks.append(
-                paragraph(f"Between the environments differ: {', '.join(differing)}.", role="muted")
-            )
+            differ = ", ".join(f"{n} {old} -> {new}" for n, (old, new) in step.packages.items())
+            blocks.append(paragraph(f"Between the environments differ: {differ}.", role="muted"))
     return tuple(blocks)
 
 
 def environments_table(environments: Sequence[Environment], cache: Path) -> tuple[Block, ...]:
     """Return the pairs of aihwkit and torch that were tried, and the environments in the cache."""
+    wheels = "; ".join(f"{version} for {', '.join(of)}" for version, of in WHEELS.items())
     pairs = tabulate(
         MEASURED,
         [
@@ -81,11 +79,7 @@ def environments_table(environments: Sequence[Environment], cache: Path) -> tupl
             (Column(label_of(TORCH)), lambda pair: _works(pair.torch_tile)),
             (Column(label_of(CPP)), lambda pair: _works(pair.cpp_tile)),
         ],
-        notes=[
-            "Wheels on the package index, by Python: "
-            + "; ".join(f"{version} for {', '.join(of)}" for version, of in WHEELS.items())
-            + "."
-        ],
+        notes=[f"Wheels on the package index, by Python: {wheels}."],
     )
     total = sum(one.size for one in environments)
     there = (

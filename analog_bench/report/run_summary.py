@@ -68,12 +68,8 @@ def run_summary(
         kinds = {(result.identity, verdict.metric): verdict.kind for result, verdict in judged}
         lines += stored_changes(changes, kinds).lines
     elif without:
-        lines.append(
-            line(
-                f"{without} without a baseline to compare with: run again with --update-baselines "
-                "to store them"
-            )
-        )
+        advice = "run again with --update-baselines to store them"
+        lines.append(line(f"{without} without a baseline to compare with: {advice}"))
     if results_file is not None:
         lines.append(line(f"results: {results_file}"))
     return Paragraph((*lines, *map(line, published)))

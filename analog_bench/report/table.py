@@ -24,7 +24,6 @@ class Cell:
 
     Attributes:
         text: The text; it may have several lines.
-        role: Its meaning.
         note: A remark: below the text in a terminal and in Markdown, a tooltip on the page.
         short: A shorter spelling for narrow terminals; empty where there is none.
         href: Address of the raw values on the page; empty without.
@@ -52,7 +51,6 @@ class Column:
     """A column.
 
     Attributes:
-        header: Its heading.
         right: Whether its cells are flush right, as numbers are.
         priority: How soon it is left out where there is no room: 0 never, the highest first.
         folds: Whether its texts may be broken where even the columns that stay are too wide; where

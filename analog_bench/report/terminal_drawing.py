@@ -63,7 +63,6 @@ class Drawing:
     blocks: Blocks
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield what rich prints."""
         for before, block in zip([None, *self.blocks], self.blocks, strict=False):
             if before is not None and not isinstance(before, Heading):
                 yield Text("")
@@ -135,15 +134,12 @@ def _cell(cell: Cell, options: ConsoleOptions) -> Text:
 
 
 def _width(column: Column, cells: Iterable[Text]) -> int:
-    """Return the terminal cells that the widest text of a column takes."""
     lines = (part for cell in cells for part in cell.plain.split("\n"))
     return max(map(cell_len, [column.header, *lines]))
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A column with its cells as they are printed."""
-
     column: Column
     cells: tuple[Text, ...]
     short: tuple[Text, ...]
@@ -154,10 +150,7 @@ class _Drawn:
 
 
 def _columns(table: Table, options: ConsoleOptions) -> list[_Drawn]:
-    """Return the columns that there is room for, long names shortened where need be.
-
-    Those of priority 0 stay, others as long as there is room for them.
-    """
+    """Return the columns that there is room for, long names shortened where need be."""
     possible = []
     for n, column in enumerate(table.columns):
         cells = [row[n] for row in table.rows]

@@ -41,12 +41,11 @@ def texts_by_noise(
     """
     if not any(result.digital_texts for result in results):
         return {}
-    noises = dict.fromkeys(result.noise for result in results)
     return {
         words.noise_label(noise): _table(
             [r for r in results if r.noise == noise], metrics, at_most, link or (lambda _: "")
         )
-        for noise in noises
+        for noise in dict.fromkeys(result.noise for result in results)
     }
 
 

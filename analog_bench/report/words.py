@@ -225,8 +225,7 @@ def short_noises(noises: Iterable[str]) -> dict[str, str]:
     short = {}
     for noise in known:
         family = noise.partition(":")[0]
-        others = [set(parts[n]) for n in known if n.partition(":")[0] == family]
-        always = set.intersection(*others)
+        always = set.intersection(*(set(parts[n]) for n in known if n.partition(":")[0] == family))
         # A preset is its name, also where there is no other to tell it from.
         varying = ",".join(
             part for part in parts[noise] if part not in always or noise.startswith("preset:")

@@ -47,8 +47,7 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
         return []
     budget = study.budgets[settings.budget]
     cases = list_cases(study, choice, layers_of, budget, usual_tile=DEFAULT_TILE)
-    tiles = any(case.noise.WHERE == "tile" for case in cases)
-    if choice.hardware != "ideal" and cases and not tiles:
+    if choice.hardware != "ideal" and cases and all(case.noise.WHERE != "tile" for case in cases):
         names = ", ".join(dict.fromkeys(case.noise.NAME for case in cases))
         raise UsageError(
             f"--hardware {choice.hardware} would change nothing: {names} needs no tiles; "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from analog_bench.errors import UsageError
 from analog_bench.tasks import lm_sources, qa_sources
@@ -16,15 +15,11 @@ from analog_bench.zoo.load import LoadedModel
 from analog_bench.zoo.specs import ModelSpec
 from analog_bench.zoo.structure import Task as Kind
 
-_MODELS: Mapping[Kind, str] = MappingProxyType(
-    {"qa": "a question-answering model", "lm": "a language model"}
-)
-_SOURCES: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
-    {
-        "qa": (*qa_sources.SOURCES, "a SQuAD .json file"),
-        "lm": (*lm_sources.SOURCES, "a .txt file", "a folder of them"),
-    }
-)
+_MODELS: Mapping[Kind, str] = {"qa": "a question-answering model", "lm": "a language model"}
+_SOURCES: Mapping[Kind, tuple[str, ...]] = {
+    "qa": (*qa_sources.SOURCES, "a SQuAD .json file"),
+    "lm": (*lm_sources.SOURCES, "a .txt file", "a folder of them"),
+}
 
 
 def check_source(source: str, spec: ModelSpec) -> None:
@@ -42,12 +37,7 @@ def check_source(source: str, spec: ModelSpec) -> None:
 
 
 def make_task(
-    source: str,
-    loaded: LoadedModel,
-    *,
-    examples: int | None,
-    data_folder: Path | None,
-    lock: Path,
+    source: str, loaded: LoadedModel, *, examples: int | None, data_folder: Path | None, lock: Path
 ) -> Task:
     """Load data of a model's kind, as `--data` names it, and make it ready for that model.
 
@@ -87,7 +77,6 @@ def make_generation(prompt: str, loaded: LoadedModel, texts: int | None) -> Text
 
 
 def _meant_for(source: str) -> Kind | None:
-    """Return the kind of task that data is for; None where its name does not say."""
     questions, text = source in qa_sources.SOURCES, source in lm_sources.SOURCES
     if questions or text:
         return None if questions and text else "qa" if questions else "lm"

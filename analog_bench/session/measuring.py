@@ -30,11 +30,9 @@ def measure_case(
     """Measure a case on the budget's chips, and with it the upcoming ones that share them.
 
     Confirmation chips follow where its baseline suggests a change, and always where baselines are
-    updated.
-
-    The result is `skipped` where weights or a tile engine are missing. What the resumed run holds
-    (`earlier`) is not measured again. Of the results of upcoming cases (`ahead`) this one's is
-    taken out, and those of others that share its chips are put in.
+    updated. The result is `skipped` where weights or a tile engine are missing. What the resumed
+    run holds (`earlier`) is not measured again. Of the results of upcoming cases (`ahead`) this
+    one's is taken out, and those of others that share its chips are put in.
 
     Raises:
         BenchError: Weights, data or the baseline cannot be used.
@@ -86,9 +84,8 @@ def _measured(
     case = group[0]
     if case.noise.WHERE == "tile":
         find_simulator(case.tile).require()
-    results = dict(
-        zip(group, runner.measure_together(group, _initial_chips(case, budget)), strict=True)
-    )
+    measured = runner.measure_together(group, _initial_chips(case, budget))
+    results = dict(zip(group, measured, strict=True))
     suspicious = {
         case: result
         for case, result in results.items()

@@ -53,14 +53,12 @@ class ModelCache:
         key = (model, variant)
         if key not in self._loaded:
             if variant == "hwa":
-                direct = self.loaded(model)
-                self._loaded[key] = load_hwa(direct, self._hwa_folder(model))
+                self._loaded[key] = load_hwa(self.loaded(model), self._hwa_folder(model))
                 return self._loaded[key]
             for kept in (self._loaded, self._tasks, self._runners, self._scores):
                 kept.clear()
-            loaded = load(
-                self._spec(model), lock_path=self.settings.lock, device=self.settings.device
-            )
+            lock, device = self.settings.lock, self.settings.device
+            loaded = load(self._spec(model), lock_path=lock, device=device)
             prepare(loaded.model)
             self._loaded[key] = loaded
         return self._loaded[key]
@@ -160,8 +158,7 @@ class ModelCache:
     def _hwa_folder(self, model: str) -> Path:
         if self.settings.hwa is None:
             return shipped_hwa(model)
-        asked = asked_name(model, self.settings.zoo)
-        folder = self.settings.hwa / asked.replace("/", "--")
+        folder = self.settings.hwa / asked_name(model, self.settings.zoo).replace("/", "--")
         # Training leaves them beside its checkpoints.
         return folder / "ship" if is_hwa(folder / "ship") else folder
 

@@ -22,44 +22,31 @@ def publish(recorder: Recorder, judgement: Judgement | None) -> tuple[str, ...]:
     """Write the HTML page beside the results, and a summary where CI wants one.
 
     Nothing that goes wrong here touches the results, which are written before, nor the run's
-    verdicts: it becomes a line.
-
-    Returns:
-        Lines for the run's closing words: where the page is, and what could not be written.
+    verdicts: it becomes a line for the run's closing words, as does where the page is.
     """
-    run_file, summary = recorder.path, os.environ.get(STEP_SUMMARY)
-    page = run_file.with_suffix(".html") if run_file and recorder.settings.report else None
-    written = []
-    if summary:
-        written.append(_tried("summary", _append_summary, Path(summary), recorder, judgement))
-    if page is not None:
-        written.append(
-            _tried("report", _write_page, page, recorder, judgement) or f"report: {page}"
-        )
+
+    def tried(what: str, write: Callable[[Path, Contents], None], path: Path) -> str:
+        """Write, and return what was in the way; empty where nothing was."""
+        try:
+            # A link may lead from one to the other, and writing follows it.
+            if recorder.path is not None and path.resolve() == recorder.path.resolve():
+                raise StoreError(f"{str(path)!r} is where the results are")
+            from analog_bench.report.contents import judged_contents
+
+            source = recorder.path.name if recorder.path else ""
+            write(path, judged_contents(recorder.run(), judgement, source))
+        # Whatever it is must not hide what was measured: `analog-bench report` shows it in full.
+        except Exception as problem:
+            text = str(problem) if isinstance(problem, BenchError) else repr(problem)
+            return f"{what}: not written: {' '.join(text.split())}"
+        return ""
+
+    summary = os.environ.get(STEP_SUMMARY)
+    written = [tried("summary", _append_summary, Path(summary))] if summary else []
+    if recorder.path and recorder.settings.report:
+        page = recorder.path.with_suffix(".html")
+        written.append(tried("report", _write_page, page) or f"report: {page}")
     return tuple(filter(None, written))
-
-
-def _tried(
-    what: str,
-    write: Callable[[Path, Contents], None],
-    path: Path,
-    recorder: Recorder,
-    judgement: Judgement | None,
-) -> str:
-    """Write, and return what was in the way; empty where nothing was."""
-    try:
-        # A link may lead from one to the other, and writing follows it.
-        if recorder.path is not None and path.resolve() == recorder.path.resolve():
-            raise StoreError(f"{str(path)!r} is where the results are")
-        from analog_bench.report.contents import judged_contents
-
-        source = recorder.path.name if recorder.path else ""
-        write(path, judged_contents(recorder.run(), judgement, source))
-    # Whatever it is, it must not hide what was measured: `analog-bench report` shows it in full.
-    except Exception as problem:
-        text = str(problem) if isinstance(problem, BenchError) else repr(problem)
-        return f"{what}: not written: {' '.join(text.split())}"
-    return ""
 
 
 def _write_page(path: Path, contents: Contents) -> None:

@@ -73,8 +73,7 @@ def conclude(recorder: Recorder) -> Conclusion:
             judgement = judge_groups(recorder.groups(), StoredBaselines(settings.baselines))
         if settings.update_baselines:
             provenance = Provenance.of(recorder.manifest())
-            stored = store_baselines(recorder.groups(), provenance, settings.baselines)
-            changes = tuple(stored)
+            changes = tuple(store_baselines(recorder.groups(), provenance, settings.baselines))
     except BenchError as error:
         problem = str(error)
     return Conclusion(judgement, changes, publish(recorder, judgement), problem)

@@ -25,7 +25,6 @@ class Settings:
         lock: The file that pins hub downloads.
         replay: Whether clean activations are kept between cases.
         json: Where results go; None for a new file.
-        data_folder: The user's folder of real data.
         gate: What becomes of a case that regressed from its baseline.
         requirements: What is demanded instead.
         resume: Whether to continue the interrupted run that writes to `json`, or the newest one.

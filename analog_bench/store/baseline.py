@@ -35,8 +35,7 @@ class Provenance(Struct, frozen=True, forbid_unknown_fields=True):
     @classmethod
     def of(cls, manifest: Manifest) -> Provenance:
         """Return the provenance of a run's numbers."""
-        names = ("python", "torch", "aihwkit")
-        versions = (manifest.environment.get(name) for name in names)
+        versions = (manifest.environment.get(name) for name in ("python", "torch", "aihwkit"))
         return cls(
             manifest.created, manifest.commit, *(None if v is None else str(v) for v in versions)
         )
@@ -215,8 +214,7 @@ def merge_digital(
     old = baseline.entries.get(new.protocol)
     if old is not None and replace(new, provenance=old.provenance) == old:
         return baseline, []
-    told = (baseline.model, "", new.protocol)
-    changes = _changes(told, old.scores if old else {}, new.scores)
+    changes = _changes((baseline.model, "", new.protocol), old.scores if old else {}, new.scores)
     return replace(baseline, entries={**baseline.entries, new.protocol: new}), changes
 
 

@@ -137,12 +137,9 @@ def write_digital(root: Path, baseline: DigitalBaseline) -> Path:
 def update_cases(root: Path, results: Iterable[Result], provenance: Provenance) -> list[Change]:
     """Store results as the new baselines; what they do not mention stays, see `merge_cases`.
 
-    Every file concerned is read before any is written, so a corrupt one spoils nothing; nor does a
-    result that cannot be stored, such as one whose case id has a line break in it. Several
-    processes may update at once: one waits for the other.
-
-    Results may be of any variants, models and studies. Changes come by file and case id; files
-    without one are not touched.
+    Every file concerned is read before any is written, so neither a corrupt one nor a result that
+    cannot be stored spoils anything. Several processes may update at once: one waits for the other.
+    Changes come by file and case id; files without one are not touched.
 
     Raises:
         BaselineError: A file that is corrupt or cannot be written, or a result that cannot be
@@ -268,7 +265,6 @@ def _write(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
-    """Let no other process update the baselines meanwhile."""
     try:
         root.mkdir(parents=True, exist_ok=True)
         lock = ExclusiveLock(root / _LOCK, _LOCK_TIMEOUT_S)

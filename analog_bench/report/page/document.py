@@ -24,7 +24,6 @@ from analog_bench.report.plots.figure import Figure, write_figures
 from analog_bench.report.words import SIGNS, date_text
 
 _TEMPLATES = ("page.html", "parts.html")
-_BREAK = re.compile(r"(?<=[./:_=,])(?=[^\d\s])")
 
 
 def page(contents: Contents) -> str:
@@ -116,7 +115,7 @@ def parted(text: str, digital: str) -> tuple[str, str]:
 
 def _breakable(text: str) -> Markup:
     """Escape a text, and let a long name break behind its signs; a number stays whole."""
-    return Markup("<wbr>").join(map(escape, _BREAK.split(text)))
+    return Markup("<wbr>").join(map(escape, re.split(r"(?<=[./:_=,])(?=[^\d\s])", text)))
 
 
 def _source(name: str) -> str:

@@ -107,7 +107,6 @@ def _headline(cases: int, counts: Counter[Kind], failed_digital: bool) -> tuple[
 
 
 def _worst(contents: Contents, model: str) -> Iterator[WorstCases]:
-    """Yield for each metric what lost more than its study's margin."""
     studies = contents.of_model(model)
     by_metric: dict[tuple[str, str, bool], list[tuple[float, Judged, Result]]] = {}
     for study in studies:
@@ -122,8 +121,7 @@ def _worst(contents: Contents, model: str) -> Iterator[WorstCases]:
     for rows in by_metric.values():
         rows.sort(key=lambda row: -row[0])
         table = _worst_table(contents, rows[:_WORST_AT_MOST], several=len(studies) > 1)
-        metric = rows[0][1].main
-        yield WorstCases(words.one_line(model), words.unit_label(metric), table)
+        yield WorstCases(words.one_line(model), words.unit_label(rows[0][1].main), table)
 
 
 def _worst_table(

@@ -69,9 +69,8 @@ class _Condition:
 def heat_map(contents: Contents, model: str) -> HeatMap | None:
     """Return what each layer of a model loses under each condition.
 
-    Returns:
-        The map; None where no two layers were measured by themselves. Studies that are about
-        another metric than the first with layers by themselves are not on it.
+    None where no two layers were measured by themselves. Studies that are about another metric than
+    the first with layers by themselves are not on it.
     """
     conditions = _conditions(contents.of_model(model))
     layers: dict[str, Result] = {}
@@ -225,8 +224,7 @@ def _message(conditions: Sequence[_Condition]) -> str:
     # Direct weights first: what hardware-aware training keeps is seen beside what is lost without.
     for condition in sorted(conditions, key=lambda one: one.first.variant != "direct"):
         if condition.losses():
-            weights = words.weights_label(condition.first)
-            by_weights.setdefault(weights, []).append(condition)
+            by_weights.setdefault(words.weights_label(condition.first), []).append(condition)
     if len(by_weights) == 1:
         return words.capitalised(_beyond_margin(conditions)) + "."
     return " ".join(

@@ -33,7 +33,6 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 DASHES = [5, 4]
 
 _KINDS = {"embedding": "diamond", "norm": "triangle-up", "matmul": "circle"}
-_PNG_SCALE = 2.0
 # Measured with Liberation Sans, which is as wide as Arial and Helvetica.
 _FONT = "Helvetica, Arial, Liberation Sans, sans-serif"
 
@@ -127,7 +126,7 @@ def png(spec: Spec) -> bytes:
     """Draw a specification as PNG, two pixels for one."""
     import vl_convert
 
-    drawn: bytes = vl_convert.vegalite_to_png(json.dumps(spec), scale=_PNG_SCALE)
+    drawn: bytes = vl_convert.vegalite_to_png(json.dumps(spec), scale=2.0)
     return drawn
 
 

@@ -29,11 +29,9 @@ _FIGURES_AT_MOST = 4
 
 
 def depth_plots(contents: Contents, model: str) -> Selection:
-    """Return a plot of loss over depth for each condition.
+    """Return plots of loss over depth, one for each condition with four layers or more.
 
-    Returns:
-        One figure a condition with four layers or more: the first of each study, and four in all
-        where there are more.
+    They are the first of each study, and four in all where there are more.
     """
     by_study = []
     for study in contents.of_model(model):

@@ -43,9 +43,7 @@ class _Curve:
 def drift_plots(contents: Contents, model: str) -> Selection:
     """Return a plot of score over time since programming for each noise and group of layers.
 
-    Returns:
-        The plots: the first of each study, and twelve in all where there are more; none where
-        nothing was measured at several times.
+    The first of each study, and twelve in all; none where nothing was measured at several times.
     """
     by_study = []
     for study in contents.of_model(model):
@@ -96,7 +94,7 @@ def _figure(
 
 def _spec(contents: Contents, curves: Sequence[_Curve], metric: Metric) -> Spec:
     digital = curves[0].results[0].digital.get(metric.name)
-    chips = [
+    chips: list[dict[str, Any]] = [
         {
             "time": result.drift_s,
             "score": chip.scores[metric.name],
@@ -107,9 +105,7 @@ def _spec(contents: Contents, curves: Sequence[_Curve], metric: Metric) -> Spec:
         for result in curve.results
         for chip in result.initial_chips
     ]
-    domain = _domain(
-        [c.scores[metric.name] for o in curves for r in o.results for c in r.initial_chips], digital
-    )
+    domain = _domain([chip["score"] for chip in chips], digital)
     means = _means(contents, curves, metric, domain)
     times = sorted({result.drift_s for curve in curves for result in curve.results})
     labels = " : ".join(f"datum.value == {t!r} ? '{words.time_label(t)}'" for t in times)

@@ -23,7 +23,6 @@ WIDTH, HEIGHT = 380, 260
 _FILE_WIDTH = 560
 _TITLE_COLUMNS = 62
 _LINE_PIXELS = 17
-
 # Vega makes every address complete. This one stands for the page, and is taken off again.
 _HERE = "https://here.invalid/"
 

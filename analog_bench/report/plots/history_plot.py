@@ -136,7 +136,6 @@ def _plot(name: str, trend: Trend, steps: Sequence[Step], *, by_release: bool) -
 def _mark(
     means: Sequence[Mapping[str, Any]], trend: Trend, step: Step, x: Spec, line: int
 ) -> Iterator[Spec]:
-    """Yield a step's line and its words."""
     own = colour("worst" if direction(step, trend.metric) == "worse" else "best")
     yield layer([means[step.at]], {"type": "rule", "strokeWidth": 1.5, "color": own}, x=x)
     far = step.at > _FAR_RIGHT * len(means)

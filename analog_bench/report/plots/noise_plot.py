@@ -18,11 +18,7 @@ _ROW_PIXELS = 24
 
 
 def noise_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
-    """Return a plot of the scores under the conditions of each study of several layers at once.
-
-    Returns:
-        One plot a study that has two conditions or more.
-    """
+    """Return the scores of each study of several layers at once under two conditions or more."""
     figures = []
     for study in contents.of_model(model):
         metric = study.main
@@ -63,7 +59,6 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
         layer(values, {"type": "rule", "strokeWidth": 2}, y=y, x=start, x2=end, color=color),
         layer(values, points(70), y=y, x=x, color=color, href=href),
     ]
-
     return Figure(
         name=file_name(scope.model, scope.study),
         message=_message(results, metric, name),

@@ -19,11 +19,9 @@ _HEIGHT = 190
 
 
 def spread_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
-    """Return loss against two measures of how weights are spread.
+    """Return loss against the weights' standard deviation, and how far the largest reaches beyond.
 
-    Returns:
-        One plot for the standard deviation, one for how far the largest weight reaches beyond it;
-        none with fewer than four layers.
+    None with fewer than four layers.
     """
     metric, layers = _layers(contents.of_model(model))
     stds = [layer.facts.weight_std for layer in layers]
@@ -43,11 +41,8 @@ def distribution_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
     """Return the weights of the three most and the three least vulnerable layers.
 
     All are drawn on one scale, in standard deviations of the layer's own weights: what differs is
-    how far the tails reach.
-
-    Returns:
-        The most vulnerable first; none where no histograms are known, as in old results files, or
-        there are too few layers.
+    how far the tails reach. The most vulnerable come first; there are none where no histograms are
+    known, as in old results files, or too few layers.
     """
     metric, layers = _layers(contents.of_model(model))
     known = [(one, one.facts.histogram) for one in layers if one.facts.histogram is not None]
