@@ -114,12 +114,8 @@ class Results:
     def _report_failure(
         self, nodeid: str, location: tuple[str, int | None, str], verdict: Verdict
     ) -> None:
+        why = f"{verdict.kind}: {verdict.reason}"
         failed = pytest.TestReport(
-            nodeid=nodeid,
-            location=location,
-            keywords={},
-            outcome="failed",
-            longrepr=f"{verdict.kind}: {verdict.reason}",
-            when="call",
+            nodeid, location, {}, outcome="failed", longrepr=why, when="call"
         )
         self._config.hook.pytest_runtest_logreport(report=failed)

@@ -93,9 +93,7 @@ def _score_columns(
         f"{words.time_label(SECOND_S)}, chip by chip."
     )
     means = [mean for row in rows for mean in (row.robustness.one_day, row.robustness.avm)]
-    over_chips = (
-        (words.CHIP_INTERVAL,) if any(m and m.half_width is not None for m in means) else ()
-    )
+    interval = (words.CHIP_INTERVAL,) if any(m and m.half_width is not None for m in means) else ()
 
     def a_star_at(time: float) -> Callable[[_Row], str]:
         def spell(row: _Row) -> str:
@@ -114,11 +112,11 @@ def _score_columns(
     ]
     possible += [
         (
-            Column(f"{label} {words.time_label(DAY_S)}", True, 1, notes=over_chips),
+            Column(f"{label} {words.time_label(DAY_S)}", True, 1, notes=interval),
             lambda row: words.interval_text(row.robustness.one_day, metric),
         ),
         (
-            Column("AVM", True, 2, notes=(month, *over_chips)),
+            Column("AVM", True, 2, notes=(month, *interval)),
             lambda row: words.interval_text(row.robustness.avm, metric, signed=True),
         ),
     ]

@@ -66,10 +66,8 @@ def answer_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     def cell(value: Any) -> Cell:
         return Cell("null", "muted") if value is None else Cell(words.one_line(str(value)))
 
-    return Table(
-        tuple(Column(words.one_line(name), folds=True) for name in names),
-        tuple(tuple(map(cell, row)) for row in rows),
-    )
+    columns = tuple(Column(words.one_line(name), folds=True) for name in names)
+    return Table(columns, tuple(tuple(map(cell, row)) for row in rows))
 
 
 def _run_columns(runs: Sequence[RunFacts]) -> list[tuple[Column, Spelling[RunFacts]]]:

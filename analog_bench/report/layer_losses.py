@@ -80,9 +80,8 @@ def worst(results: Iterable[Result], metric: Metric) -> list[Result]:
     """Return the results that lost most: at most 5, and only those beyond the margin."""
     losses = ((loss(result, metric), result) for result in results)
     beyond = [(lost, result) for lost, result in losses if (lost or 0.0) > metric.margin]
-    return [result for _, result in sorted(beyond, key=lambda pair: -(pair[0] or 0.0))][
-        :WORST_AT_MOST
-    ]
+    ranked = sorted(beyond, key=lambda pair: -(pair[0] or 0.0))
+    return [result for _, result in ranked[:WORST_AT_MOST]]
 
 
 def rankings(results: Iterable[Result], metric: Metric) -> list[ConditionRanking]:

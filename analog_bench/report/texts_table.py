@@ -74,9 +74,8 @@ def _table(
         digital = Cell(_cut(clean.digital_texts[0], at_most), note=note)
     columns = [[digital] * len(times)]
     for variant in variants:
-        at = {
-            r.drift_s: _written(r, metrics, at_most, link) for r in results if r.variant == variant
-        }
+        own = [result for result in results if result.variant == variant]
+        at = {result.drift_s: _written(result, metrics, at_most, link) for result in own}
         columns.append([at.get(time, Cell("", note="not asked for")) for time in times])
     rows = zip(*map(_once, columns), strict=True)
     headers = ("digital", *(words.WEIGHTS[variant] for variant in variants))

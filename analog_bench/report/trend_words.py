@@ -53,9 +53,8 @@ def score_name(trend: Trend) -> str:
     score = trend.key["score"]
     if score == "a_star":
         return f"A* of {metric} at {words.time_label(trend.key['drift_s'])}"
-    return {"one_day": f"{metric} after a day", "avm": f"{metric} over a month (AVM)"}.get(
-        score, metric
-    )
+    named = {"one_day": f"{metric} after a day", "avm": f"{metric} over a month (AVM)"}
+    return named.get(score, metric)
 
 
 def direction(step: Step, metric: Metric) -> str:

@@ -83,12 +83,9 @@ def score_model(
     task = make_task(source, loaded, examples=examples, data_folder=data_folder, lock=lock)
     console = Console(stderr=True)
     began = time.perf_counter()
+    hidden = not console.is_terminal
     batches = track(
-        range(len(task.batches)),
-        description="scoring",
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
+        range(len(task.batches)), "scoring", console=console, disable=hidden, transient=True
     )
     with torch.inference_mode():
         reduced = [task.reduce(batch, task.run(loaded.model, batch)) for batch in batches]

@@ -36,9 +36,8 @@ class Provenance(Struct, frozen=True, forbid_unknown_fields=True):
     def of(cls, manifest: Manifest) -> Provenance:
         """Return the provenance of a run's numbers."""
         versions = (manifest.environment.get(name) for name in ("python", "torch", "aihwkit"))
-        return cls(
-            manifest.created, manifest.commit, *(None if v is None else str(v) for v in versions)
-        )
+        texts = (None if version is None else str(version) for version in versions)
+        return cls(manifest.created, manifest.commit, *texts)
 
 
 class StoredChip(Struct, frozen=True, forbid_unknown_fields=True):

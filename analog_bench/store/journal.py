@@ -154,15 +154,11 @@ class Journal:
         # Read as a resume will read it: later is too late to find out that it cannot be.
         entry_from(content)
         with _writing(self.run_file):
-            stored = self._database.execute(
-                "SELECT entry FROM results WHERE (case_id, study, protocol) = (?, ?, ?)",
-                result.identity,
-            ).fetchone()
+            select = "SELECT entry FROM results WHERE (case_id, study, protocol) = (?, ?, ?)"
+            stored = self._database.execute(select, result.identity).fetchone()
             if stored is None:
-                self._database.execute(
-                    "INSERT INTO results VALUES (?, ?, ?, ?, ?)",
-                    (*result.identity, time.time(), content),
-                )
+                row = (*result.identity, time.time(), content)
+                self._database.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?)", row)
         if stored not in (None, (content,)):
             raise StoreError(
                 f"cannot keep a result in {str(self.path)!r}: the case {result.case_id!a} came "

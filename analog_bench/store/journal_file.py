@@ -69,9 +69,8 @@ def lock_path(run_file: Path) -> Path:
 def connect(path: Path, mode: str) -> sqlite3.Connection:
     """Open a journal; `mode` is `rw` or, to make it where there is none, `rwc`."""
     # As a URI, which quotes `?`, `%` and `#`, because only that can keep SQLite from making a file.
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None
-    )
+    address = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(address, uri=True, isolation_level=None)
 
 
 def delete_journal(path: Path) -> None:

@@ -86,11 +86,8 @@ def _sections(contents: Contents, model: str) -> tuple[Section, ...]:
 
 def _texts(contents: Contents, model: str) -> Section:
     studies = [study for study in contents.of_model(model) if study.writes]
-    tables = (
-        table
-        for study in studies
-        for table in texts_by_noise(study.results, study.metrics, link=contents.link).items()
-    )
+    written = (texts_by_noise(s.results, s.metrics, link=contents.link) for s in studies)
+    tables = (table for by_noise in written for table in by_noise.items())
     notes = dict.fromkeys(texts_note(study.results) for study in studies)
     pale = "What the digital model wrote the same is pale."
     return Section("What it writes", " ".join([*notes, pale]), texts=tuple(tables))

@@ -103,22 +103,15 @@ def heat_picture(model: str, heat: HeatMap) -> Figure:
         if column.heat and cell.value is not None
     ]
     sides = {"labelLimit": 260}
-    x = axis(
-        "condition",
-        kind="nominal",
-        sort=list(heat.conditions),
-        axis={"labelAngle": 0 if len(heat.conditions) <= _LEVEL_AT_MOST else -40, **sides},
-    )
+    turned = {"labelAngle": 0 if len(heat.conditions) <= _LEVEL_AT_MOST else -40, **sides}
+    x = axis("condition", kind="nominal", sort=list(heat.conditions), axis=turned)
     names = [row[1].text for row in heat.table.rows]
     y = axis("layer", kind="nominal", sort=names, axis={"labelFontSize": 11, **sides})
     # The page's scale, which a margin above every loss keeps pale.
-    scale = {"domainMin": 0, "domainMax": heat.end, "clamp": True}
-    color = axis(
-        "loss",
-        heat.loss,
-        scale={"type": "sqrt", "scheme": "orangered", **scale},
-        legend={"gradientLength": 200, "titleOrient": "top"},
-    )
+    domain = {"domainMin": 0, "domainMax": heat.end, "clamp": True}
+    scale = {"type": "sqrt", "scheme": "orangered", **domain}
+    legend = {"gradientLength": 200, "titleOrient": "top"}
+    color = axis("loss", heat.loss, scale=scale, legend=legend)
     return Figure(
         name=file_name(model, "heat-map"),
         message=heat.message,

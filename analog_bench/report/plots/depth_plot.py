@@ -40,9 +40,8 @@ def depth_plots(contents: Contents, model: str) -> Selection:
             if is_single(result) and loss(result, study.main) is not None:
                 key = replace(conditions_of(result), group=""), result.drift_s
                 conditions.setdefault(key, []).append(result)
-        by_study.append(
-            [(study, results) for results in conditions.values() if len(results) >= FEWEST]
-        )
+        several = [results for results in conditions.values() if len(results) >= FEWEST]
+        by_study.append([(study, results) for results in several])
     return select(by_study, _FIGURES_AT_MOST, lambda one: _figure(contents, *one))
 
 
@@ -83,12 +82,8 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
             )
     # Room for the name above the layer that loses most.
     top = _HEADROOM * max([metric.margin, *(value["high"] for value in values)])
-    x = axis(
-        "depth",
-        "depth: place in the order of computation",
-        scale={"domain": [0, deepest], "nice": False},
-        axis={"grid": False, "tickMinStep": 1},
-    )
+    scale, ticks = {"domain": [0, deepest], "nice": False}, {"grid": False, "tickMinStep": 1}
+    x = axis("depth", "depth: place in the order of computation", scale=scale, axis=ticks)
     y = axis("loss", words.loss_label(metric), scale={"domainMax": top})
     from_low, href = {**y, "field": "low"}, {"field": "href"}
     text: Spec = {"type": "text", "color": colour("ink"), "fontSize": 11, "dy": -7}

@@ -108,26 +108,18 @@ def _spec(contents: Contents, curves: Sequence[_Curve], metric: Metric) -> Spec:
     domain = _domain([chip["score"] for chip in chips], digital)
     means = _means(contents, curves, metric, domain)
     times = sorted({result.drift_s for curve in curves for result in curve.results})
-    labels = " : ".join(f"datum.value == {t!r} ? '{words.time_label(t)}'" for t in times)
-    x = axis(
-        "time",
-        "time since programming",
-        # As a logarithm, but for 0, which has a place, too.
-        scale={"type": "symlog", "constant": 0.1, "domain": [times[0], times[-1]]},
-        axis={
-            "values": times,
-            "labelExpr": f"{labels} : ''",
-            "labelOverlap": "greedy",
-            "grid": False,
-        },
-    )
+    labels = [f"datum.value == {t!r} ? '{words.time_label(t)}'" for t in times]
+    spelling = " : ".join([*labels, "''"])
+    ticks = {"values": times, "labelExpr": spelling, "labelOverlap": "greedy", "grid": False}
+    # As a logarithm, but for 0, which has a place, too.
+    log = {"type": "symlog", "constant": 0.1, "domain": [times[0], times[-1]]}
+    x = axis("time", "time since programming", scale=log, axis=ticks)
     scale = {"domain": domain, "nice": True, "zero": False}
     y = axis("mean", words.unit_label(metric), scale=scale)
     low, one_chip, high = {**y, "field": "low"}, {**y, "field": "score"}, {"field": "high"}
     names = [*(["digital"] if digital is not None else []), *(curve.weights for curve in curves)]
-    color = by_weights(
-        names, legend={"symbolType": "stroke", "symbolStrokeWidth": 3, "symbolOpacity": 1}
-    )
+    legend = {"symbolType": "stroke", "symbolStrokeWidth": 3, "symbolOpacity": 1}
+    color = by_weights(names, legend=legend)
     thin = {"type": "line", "strokeWidth": 1, "opacity": 0.35}
     detail, href = {"field": "chip"}, {"field": "href"}
     layers = [

@@ -162,11 +162,8 @@ def _values(place: int, point: Point, trend: Trend) -> dict[str, Any]:
 
 def _by_date(runs: Sequence[RunFacts]) -> Spec:
     days = {run.created[:10] for run in runs}
-    ticks = {
-        "format": "%Y-%m-%d" if len(days) > 2 else "%Y-%m-%d %H:%M",
-        "tickCount": 6,
-        "labelOverlap": True,
-    }
+    spelling = "%Y-%m-%d" if len(days) > 2 else "%Y-%m-%d %H:%M"
+    ticks = {"format": spelling, "tickCount": 6, "labelOverlap": True}
     return axis("date", "start of the run (UTC)", "temporal", scale={"type": "utc"}, axis=ticks)
 
 

@@ -90,12 +90,8 @@ def _spread_plot(
         }
         for one, spread in zip(layers, spreads, strict=True)
     ]
-    x = axis(
-        "x",
-        title,
-        scale={"type": "log", "nice": False, "padding": 10},
-        axis={"tickCount": 5, "format": "~g", "grid": False},
-    )
+    scale = {"type": "log", "nice": False, "padding": 10}
+    x = axis("x", title, scale=scale, axis={"tickCount": 5, "format": "~g", "grid": False})
     y = axis("loss", words.loss_label(metric))
     href, description = {"field": "href"}, {"field": "name"}
     correlation = spearman_with_interval(spreads, [one.loss for one in layers])
@@ -175,18 +171,11 @@ def _distribution_plot(
         {"from": low / std, "to": high / std, "share": 100.0 * count / total, "floor": floor}
         for low, high, count in bins
     ]
-    x = axis(
-        "from",
-        "weight (in standard deviations of the layer)",
-        scale={"domain": domain, "nice": True},
-        axis={"tickCount": 6, "grid": False},
-    )
-    y = axis(
-        "share",
-        "weights (%)",
-        scale={"type": "log", "domain": [floor, 100], "nice": False},
-        axis={"values": [1e-5, 1e-3, 0.1, 10], "format": "~g"},
-    )
+    scale, ticks = {"domain": domain, "nice": True}, {"tickCount": 6, "grid": False}
+    x = axis("from", "weight (in standard deviations of the layer)", scale=scale, axis=ticks)
+    log = {"type": "log", "domain": [floor, 100], "nice": False}
+    powers = {"values": [1e-5, 1e-3, 0.1, 10], "format": "~g"}
+    y = axis("share", "weights (%)", scale=log, axis=powers)
     bars = {"type": "bar", "color": colour("worst" if rank == "most" else "best"), "stroke": None}
     lost = words.amount_of(words.loss_amount(one.loss, metric), metric)
     return Figure(
