@@ -45,9 +45,7 @@ def _method(rows: Sequence[Result], metrics: Sequence[Metric], data: str) -> str
     if tiles:
         parts.append(f"{' and '.join(tiles)} tile")
     chips = _range({len(row.initial_chips) for row in measured}, "chip")
-    lengths = {
-        len(scores) for r in measured for chip in r.chips for scores in chip.per_example.values()
-    }
+    lengths = {len(s) for r in measured for chip in r.chips for s in chip.per_example.values()}
     parts += [part for part in (chips, words.one_line(data) or _range(lengths, "example")) if part]
     digital = words.digital_scores(next((row.digital for row in rows if row.digital), {}), metrics)
     models = _listed(sorted({row.model for row in rows}), "model")
@@ -87,9 +85,7 @@ def _worst_layers(rows: Sequence[Result], metric: Metric) -> Line:
             f"{none} {words.change_verb(metric)} more than the margin of {margin} of {label}."
         )
     sign = words.MINUS if metric.higher_is_better else "+"
-    names = [
-        f"{_name(row, rows)} {sign}{words.amount(loss(row, metric) or 0.0, metric)}" for row in lost
-    ]
+    names = [f"{_name(r, rows)} {sign}{words.amount(loss(r, metric) or 0.0, metric)}" for r in lost]
     losses = [value for row in rows if (value := loss(row, metric)) is not None]
     beyond = sum(value > metric.margin for value in losses)
     return (

@@ -76,6 +76,16 @@ def by_depth(results: Iterable[Result]) -> list[Result]:
     return sorted(results, key=order)
 
 
+def by_condition(results: Iterable[Result], metric: Metric) -> list[list[Result]]:
+    """Return results that have a loss, those that differ in their layers alone together."""
+    conditions: dict[tuple[Conditions, float], list[Result]] = {}
+    for result in results:
+        if loss(result, metric) is not None:
+            key = replace(conditions_of(result), group=""), result.drift_s
+            conditions.setdefault(key, []).append(result)
+    return list(conditions.values())
+
+
 def worst(results: Iterable[Result], metric: Metric) -> list[Result]:
     """Return the results that lost most: at most 5, and only those beyond the margin."""
     losses = ((loss(result, metric), result) for result in results)
@@ -90,22 +100,15 @@ def rankings(results: Iterable[Result], metric: Metric) -> list[ConditionRanking
     One a condition, in the order of the results; none at all for more than `RANKINGS_AT_MOST`, and
     none where a layer has several results under one, or every chip ranks all layers equal.
     """
-    conditions: dict[tuple[Conditions, float], list[Result]] = {}
-    for result in results:
-        if loss(result, metric) is not None:
-            key = replace(conditions_of(result), group=""), result.drift_s
-            conditions.setdefault(key, []).append(result)
     ranked = []
-    for members in conditions.values():
+    for members in by_condition(results, metric):
         drops = {result.group: _chip_losses(result, metric) for result in members}
         chips = set.intersection(*(set(of_layer) for of_layer in drops.values()))
         if 2 <= len(drops) == len(members) and len(chips) >= 2:
             ranked.append((members[0], drops))
     if len(ranked) > RANKINGS_AT_MOST:
         return []
-    orders = [
-        ConditionRanking(result, rank_layers(drops, seed=result.seed)) for result, drops in ranked
-    ]
+    orders = (ConditionRanking(one, rank_layers(drops, seed=one.seed)) for one, drops in ranked)
     return [order for order in orders if order.ranking.concordance is not None]
 
 

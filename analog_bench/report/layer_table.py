@@ -49,9 +49,8 @@ def layer_table(
         raise ValueError("a table needs results and metrics")
     rows = by_depth(results)
     notes = caption(rows, metrics, data)
-    compared = any(
-        (verdict := verdicts.get(result.identity)) and verdict.change is not None for result in rows
-    )
+    known = [verdicts.get(result.identity) for result in rows]
+    compared = any(verdict and verdict.change is not None for verdict in known)
     if compared:
         notes.append(line("Verdicts are on the change since the baseline, not on the loss."))
     columns = [

@@ -90,12 +90,6 @@ def printed(blocks: Blocks, width: int, colours: bool = False, encoding: str | N
         return text.read()
 
 
-def styled(pieces: Line) -> Text:
-    """Return a line as rich's text."""
-    # Built as Text, so that brackets in names are not taken for markup.
-    return Text.assemble(*((cell.text, STYLES.get(cell.role, "")) for cell in pieces))
-
-
 def in_ascii(text: str) -> str:
     r"""Return a text in ASCII; characters without a likeness are escaped as `\xe9` is."""
     return text.translate(_IN_ASCII).encode("ascii", "backslashreplace").decode("ascii")
@@ -114,7 +108,8 @@ def bar(share: float, *, ascii_only: bool = False) -> str:
 def _text(pieces: Line, options: ConsoleOptions) -> Text:
     if options.ascii_only:
         pieces = tuple(replace(piece, text=in_ascii(piece.text)) for piece in pieces)
-    return styled(pieces)
+    # Built as Text, so that brackets in names are not taken for markup.
+    return Text.assemble(*((cell.text, STYLES.get(cell.role, "")) for cell in pieces))
 
 
 def _paragraph(pieces: Line, options: ConsoleOptions) -> RenderableType:

@@ -86,11 +86,7 @@ def _measured(
         find_simulator(case.tile).require()
     measured = runner.measure_together(group, _initial_chips(case, budget))
     results = dict(zip(group, measured, strict=True))
-    suspicious = {
-        case: result
-        for case, result in results.items()
-        if _needs_confirmation(models, study, case, result)
-    }
+    suspicious = {c: r for c, r in results.items() if _needs_confirmation(models, study, c, r)}
     if suspicious:
         confirmed = runner.measure_more(suspicious, budget.confirmation_chips)
         results |= dict(zip(suspicious, confirmed, strict=True))

@@ -256,7 +256,4 @@ def _means(chips: Sequence[StoredChip]) -> dict[str, float]:
 def _changes(
     told: Identity, before: Mapping[str, float], after: Mapping[str, float]
 ) -> list[Change]:
-    return [
-        Change(*told, metric, before.get(metric), after.get(metric))
-        for metric in sorted({*before, *after})
-    ]
+    return [Change(*told, m, before.get(m), after.get(m)) for m in sorted({*before, *after})]

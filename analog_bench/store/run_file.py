@@ -43,7 +43,7 @@ def run_to_json(run: Run) -> dict[str, Any]:
         RunDocument(
             RUN_VERSION,
             run.manifest,
-            metrics_to_json(run.metrics),
+            {name: plain(metric, "name") for name, metric in sorted(run.metrics.items())},
             tuple(sorted(run.scopes, key=lambda scope: scope.study_and_model)),
             tuple(sorted(map(storable, run.results), key=lambda result: result.identity)),
         )
@@ -58,7 +58,8 @@ def run_from_json(document: Json) -> Run:
     """
     check_version(document, 3, RUN_VERSION)
     content = convert(document, RunDocument)
-    metrics = metrics_from_json(content.metrics)
+    nodes = content.metrics.items()
+    metrics = {n: convert(node, Metric, f"metrics[{n!a}]", name=n) for n, node in nodes}
     scopes = {scope.study_and_model: scope for scope in content.scopes}
     if len(scopes) != len(content.scopes):
         raise DocumentError("scopes: a study and model stand twice")
@@ -89,20 +90,6 @@ def check_version(document: Json, *known: int) -> None:
             f"schema_version: this release reads schema version {' and '.join(map(str, known))}, "
             f"found {str(version)[:20]!a}; use the release that wrote the file, or measure anew"
         )
-
-
-def metrics_to_json(metrics: Mapping[str, Metric]) -> dict[str, Json]:
-    """Return metrics as JSON, each under its name."""
-    return {name: plain(metric, "name") for name, metric in sorted(metrics.items())}
-
-
-def metrics_from_json(nodes: Mapping[str, Json]) -> dict[str, Metric]:
-    """Read metrics, each under its name.
-
-    Raises:
-        DocumentError: One does not follow the schema.
-    """
-    return {n: convert(node, Metric, f"metrics[{n!a}]", name=n) for n, node in nodes.items()}
 
 
 def check_result(result: Result, at: str) -> None:

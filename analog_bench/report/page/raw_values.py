@@ -103,10 +103,7 @@ def _chips(result: Result, metrics: Sequence[Metric]) -> Table:
 
     headers = ("chip", *map(words.metric_label, metrics), "seconds")
     digital = (Cell("digital"), *scores(result.digital), Cell(""))
-    chips = (
-        (Cell(str(chip.chip)), *scores(chip.scores), Cell(f"{chip.seconds:.2f}"))
-        for chip in result.chips
-    )
+    chips = ((Cell(str(c.chip)), *scores(c.scores), Cell(f"{c.seconds:.2f}")) for c in result.chips)
     return Table(tuple(Column(header, right=True) for header in headers), (digital, *chips))
 
 

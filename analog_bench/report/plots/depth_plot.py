@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from statistics import median
 from typing import Any
 
-from analog_bench.gate.robustness import conditions_of
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.contents import Contents, Judged, is_single
-from analog_bench.report.layer_losses import FEWEST, by_depth, of_facts
+from analog_bench.report.layer_losses import FEWEST, by_condition, by_depth, of_facts
 from analog_bench.report.plots.chart import Spec, axis, by_kind, colour, points
 from analog_bench.report.plots.figure import (
     Figure,
@@ -35,13 +33,9 @@ def depth_plots(contents: Contents, model: str) -> Selection:
     """
     by_study = []
     for study in contents.of_model(model):
-        conditions: dict[object, list[Result]] = {}
-        for result in study.measured if not study.writes else ():
-            if is_single(result) and loss(result, study.main) is not None:
-                key = replace(conditions_of(result), group=""), result.drift_s
-                conditions.setdefault(key, []).append(result)
-        several = [results for results in conditions.values() if len(results) >= FEWEST]
-        by_study.append([(study, results) for results in several])
+        single = [] if study.writes else list(filter(is_single, study.measured))
+        conditions = by_condition(single, study.main)
+        by_study.append([(study, results) for results in conditions if len(results) >= FEWEST])
     return select(by_study, _FIGURES_AT_MOST, lambda one: _figure(contents, *one))
 
 

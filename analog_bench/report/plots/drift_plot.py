@@ -53,11 +53,7 @@ def drift_plots(contents: Contents, model: str) -> Selection:
                 same = replace(conditions_of(result), variant="", weights="")
                 of_weights = members.setdefault(same, {})
                 of_weights.setdefault(words.weights_label(result), []).append(result)
-        several = [
-            curves
-            for curves in members.values()
-            if any(len(results) > 1 for results in curves.values())
-        ]
+        several = [own for own in members.values() if any(len(some) > 1 for some in own.values())]
         # Layers one by one have columns in the heat map; their curves come where nothing else does.
         whole = [curves for curves in several if not is_single(next(iter(curves.values()))[0])]
         shown = whole or several
