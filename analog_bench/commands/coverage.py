@@ -106,30 +106,23 @@ def _macs(model: Any, tokens: int) -> int:
 
 
 def _lines(facts: dict[str, Any]) -> list[Line]:
+    products = f"{facts['matmul_layers']} layers, {facts['matmul_weights']:,} weights"
     lines = [
         Line("parameters", f"{facts['parameters']:,}"),
-        Line(
-            "matrix multiplications",
-            f"{facts['matmul_layers']} layers, {facts['matmul_weights']:,} weights",
-        ),
+        Line("matrix multiplications", products),
     ]
     for group in _GROUPS:
         own = facts[group]
         rest = f"; digital: {', '.join(own['digital'])}" if own["digital"] else ""
-        lines.append(
-            Line(
-                f"{group} on tiles",
-                f"{own['weights']:.2%} of the weights, {own['macs']:.2%} of the "
-                f"multiply-accumulates, {own['weights_of_blocks']:.2%} of the blocks{rest}",
-            )
+        covered = (
+            f"{own['weights']:.2%} of the weights, {own['macs']:.2%} of the "
+            f"multiply-accumulates, {own['weights_of_blocks']:.2%} of the blocks{rest}"
         )
+        lines.append(Line(f"{group} on tiles", covered))
     attention = facts["attention_macs"]
     share = attention / (attention + facts["matmul_weights"])
-    lines.append(
-        Line(
-            "not counted",
-            f"products of tokens with each other in attention, which have no weights: {share:.1%} "
-            f"of all multiply-accumulates at {facts['attention_tokens']} tokens, always digital",
-        )
+    uncounted = (
+        f"products of tokens with each other in attention, which have no weights: {share:.1%} "
+        f"of all multiply-accumulates at {facts['attention_tokens']} tokens, always digital"
     )
-    return lines
+    return [*lines, Line("not counted", uncounted)]

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from analog_bench.case import Case
     from analog_bench.records import Result
 
-_DRIFT_S = (0.0, 86_400.0, 31_536_000.0)
-
 app = new_app()
 
 
@@ -103,7 +101,7 @@ def generate(
         models=(model,),
         noises=tuple(map(parse_noise, noise or [str(Preset())])),
         budgets={"smoke": Budget(chips, texts)},
-        drift_s=tuple(drift or _DRIFT_S),
+        drift_s=tuple(drift or (0.0, 86_400.0, 31_536_000.0)),
         layers="all",
         variants=tuple(name for name in variants if not variant or name in variant),
         prompt=prompt,
@@ -171,11 +169,7 @@ def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result
     console = Console(stderr=True)
     results = []
     for case in track(
-        cases,
-        description="writing",
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
+        cases, "writing", console=console, disable=not console.is_terminal, transient=True
     ):
         if case.noise.WHERE == "tile":
             find_simulator(case.tile).require()

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 RUNS = (Path("runs"), Path("runs/history"))
 Score = Literal["a_star", "one_day", "avm"]
 Order = Literal["date", "release"]
-# Nothing is cut or folded where nobody looks at a terminal.
-_WIDE = 10_000
 
 app = new_app()
 
@@ -115,7 +113,14 @@ def history(
     if export is not None:
         print(write_history(opened, export))
     elif sql is not None:
-        _answer(opened, sql, as_json=as_json)
+        from analog_bench.report.as_json import answer_plain
+        from analog_bench.report.history_table import answer_table
+
+        names, rows = opened.ask(sql)
+        if as_json:
+            print_json(answer_plain(names, rows))
+        else:
+            print_blocks([answer_table(names, rows)], width=_width())
     else:
         query = Query(score=score or "plain", metric=metric, order=order or "date", last=last)
         _show(opened, query, case or [], plot, as_json=as_json)
@@ -168,16 +173,6 @@ def _show(
         print(f"\nplot: {plot}")
 
 
-def _answer(history: History, sql: str, *, as_json: bool) -> None:
-    from analog_bench.report.as_json import answer_plain
-    from analog_bench.report.history_table import answer_table
-
-    names, rows = history.ask(sql)
-    if as_json:
-        print_json(answer_plain(names, rows))
-    else:
-        print_blocks([answer_table(names, rows)], width=_width())
-
-
 def _width() -> int | None:
-    return None if sys.stdout.isatty() else _WIDE
+    # Nothing is cut or folded where nobody looks at a terminal.
+    return None if sys.stdout.isatty() else 10_000

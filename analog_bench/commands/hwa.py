@@ -193,7 +193,12 @@ def search(
     data = data or training_file()
     for package, needed in (("optuna", True), ("greenlet", sampler == "gp"), ("wandb", wandb)):
         if needed:
-            _require(package)
+            try:
+                importlib.import_module(package)
+            except ImportError as problem:
+                raise UsageError(
+                    f"a search needs {package} ({problem}): pip install 'analog-bench[search]'"
+                ) from None
     out = out or Path("runs") / "hwa-search" / spec.name.replace("/", "--")
     loaded, rows = _load(spec, data, weights, lock, threads)
     from analog_bench.commands.hwa_progress import SearchDisplay
@@ -267,11 +272,7 @@ def _lines(shipped: Shipped, out: Path, ship: Path) -> list[Line]:
 
 
 def _document(
-    spec: ModelSpec,
-    found: SearchResult,
-    conclusion: Conclusion | None,
-    objective: str,
-    storage: Path,
+    spec: ModelSpec, found: SearchResult, conclusion: Conclusion | None, objective: str, file: Path
 ) -> dict[str, Any]:
     from analog_bench.hwa.search import plain
 
@@ -280,18 +281,9 @@ def _document(
         "zoo": spec.source,
         "objective": objective,
         "direction": found.direction,
-        "storage": str(storage),
+        "storage": str(file),
         "trials": [plain(trial) for trial in found.trials],
         "default": 0,
         "best": None if found.best is None else found.best.number,
         "conclusion": None if conclusion is None else conclusion.as_dict(),
     }
-
-
-def _require(package: str) -> None:
-    try:
-        importlib.import_module(package)
-    except ImportError as problem:
-        raise UsageError(
-            f"a search needs {package} ({problem}): pip install 'analog-bench[search]'"
-        ) from None

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from analog_bench.hwa.search import Setting
 
-_LINE_EVERY = 10
-
 
 @contextmanager
 def show_training(
@@ -57,8 +55,7 @@ def show_training(
             bars.update(
                 task, completed=progress.step, total=progress.steps, state=state, refresh=True
             )
-            validated = progress.score is not None
-            if validated or (not console.is_terminal and progress.step % _LINE_EVERY == 0):
+            if progress.score is not None or (not console.is_terminal and progress.step % 10 == 0):
                 line = f"step {progress.step} of {progress.steps}: {state}"
                 console.print(Text(line), soft_wrap=True)
                 losses.clear()
@@ -114,8 +111,7 @@ class SearchDisplay:
         if self._console.is_terminal:
             value = value_of(trial)
             ended = state_of(trial) + ("" if value is None else f" {value:.4f}")
-            line = f"trial {trial.number}: {ended}, {_spell(trial.params)}"
-            self._console.print(Text(line))
+            self._console.print(Text(f"trial {trial.number}: {ended}, {_spell(trial.params)}"))
 
     def say(self, heading: str) -> None:
         """Show what is being done now."""

@@ -20,10 +20,9 @@ def with_recipe_options(verb: Callable[..., None]) -> Callable[..., None]:
     options = []
     for field in fields(HwaRecipe):
         kind = kinds[field.name]
-        is_number = kind in (int, float)
         option = typer.Option(
             metavar={int: "N", float: "X"}.get(kind),
-            min=0 if is_number else None,
+            min=0 if kind in (int, float) else None,
             help=f"{noted[field.name].__metadata__[-1]} (default: {field.default})",
         )
         options.append(

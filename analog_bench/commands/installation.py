@@ -69,11 +69,9 @@ def physics(
 
 
 def examine(lock: Path) -> dict[str, Any]:
-    """Look at everything a run may depend on.
+    """Return plain values on everything a run may depend on.
 
-    Returns:
-        Plain values: `environment`, `devices`, `threads`, `tiles`, `weights`, `locked`, `data`.
-        What does not work has its reason in place of a detail.
+    What does not work has its reason in place of a detail.
 
     Raises:
         TileUnavailable: torch cannot be imported.

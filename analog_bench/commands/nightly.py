@@ -86,7 +86,11 @@ def run(
         print(flush=True)  # pytest may have died in the middle of a line
         raise _no_results(code, results)
     summary = conclude(results, history, code)
-    _write(results.with_suffix(".md"), summary)
+    page = results.with_suffix(".md")
+    try:
+        page.write_text(summary, encoding="utf-8")
+    except OSError as problem:
+        raise StoreError(f"cannot write the summary to {str(page)!r}: {problem.strerror}") from None
     _add_to_job_summary(summary)
     print(f"\n{summary}", end="")
     return FAILED if code else 0
@@ -171,7 +175,6 @@ def _measure(results: Path, bench: str, words: Sequence[str]) -> int:
 
 
 def _no_results(code: int, results: Path) -> BenchError:
-    """Say why there is nothing to conclude."""
     from analog_bench.store.journal_file import journal_path
 
     why = _NO_RESULTS.get(code, _ending(code))
@@ -179,13 +182,6 @@ def _no_results(code: int, results: Path) -> BenchError:
         why += "; the command above with --resume goes on where it stopped"
     _add_to_job_summary(f"# No results: {why}\n")
     return StoreError(f"no results: {why}; pytest's own words are above")
-
-
-def _write(path: Path, summary: str) -> None:
-    try:
-        path.write_text(summary, encoding="utf-8")
-    except OSError as problem:
-        raise StoreError(f"cannot write the summary to {str(path)!r}: {problem.strerror}") from None
 
 
 def _add_to_job_summary(summary: str) -> None:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from analog_bench.report.contents import Contents
     from analog_bench.report.regressions import Issue
 
-_LABEL = "regression"
-_COLOUR = "B60205"
 _MOST = "1000"
 
 app = new_app()
@@ -42,7 +40,7 @@ def issues(
             metavar="FOLDER", help="what to compare with (default: what each run was compared with)"
         ),
     ] = None,
-    label: Annotated[str, typer.Option(metavar="WORD", help="the issues' label")] = _LABEL,
+    label: Annotated[str, typer.Option(metavar="WORD", help="the issues' label")] = "regression",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="print the issues; ask and change nothing")
     ] = False,
@@ -109,19 +107,14 @@ def _make_label(label: str) -> None:
     """Make the label unless it exists: an existing one may have a colour of its own."""
     listed = json.loads(_gh("label", "list", "--limit", _MOST, "--json", "name"))
     if label.casefold() not in (known["name"].casefold() for known in listed):
-        words = ["--color", _COLOUR, "--description", "A family of cases regressed"]
+        words = ["--color", "B60205", "--description", "A family of cases regressed"]
         _gh("label", "create", label, *words)
 
 
 def _gh(*words: str, text: str | None = None) -> str:
     try:
         done = subprocess.run(
-            ["gh", *words],
-            input=text,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            check=False,
+            ["gh", *words], input=text, capture_output=True, encoding="utf-8", check=False
         )
     except (FileNotFoundError, PermissionError):
         raise UsageError(

@@ -34,7 +34,6 @@ CHANGED = 1
 
 _TURNS, _FEWEST_TURNS = 15, 6
 _PLAN = "plan.json"
-_STATUS_LENGTH = 100
 _JUDGED = "releases are judged by each other"
 _NOTHING = "nothing would be measured; `pytest bench --collect-only` shows the cases"
 # What this command decides, and why.
@@ -216,7 +215,7 @@ def show_progress(console: Console | None = None) -> Iterator[Callable[[str, str
         if not detail:
             console.print(line, soft_wrap=True)
         if message:
-            status.update(line[:_STATUS_LENGTH])
+            status.update(line[:100])
 
     with status if console.is_terminal else nullcontext():
         yield tell
@@ -267,15 +266,9 @@ def _show_environments(*, as_json: bool) -> None:
     cache = cache_folder()
     built = environments()
     if as_json:
-        print_json(
-            {
-                "pairs": [asdict(pair) for pair in MEASURED],
-                "cache": str(cache),
-                "environments": [
-                    {**structs.asdict(one), "folder": str(one.folder)} for one in built
-                ],
-            }
-        )
+        pairs = [asdict(pair) for pair in MEASURED]
+        listed = [{**structs.asdict(one), "folder": str(one.folder)} for one in built]
+        print_json({"pairs": pairs, "cache": str(cache), "environments": listed})
         return
     from analog_bench.report.release_tables import environments_table
 

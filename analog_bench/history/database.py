@@ -25,9 +25,7 @@ _ALWAYS = ("run", "run_id", "created", "study", "model", "variant", "case_id", "
 _WITH_VALUE = (
     *("metric", "score", "unit", "higher_is_better", "margin", "chip", "value", "fingerprint"),
 )
-
 _WHICH_COLUMNS = "--sql 'describe scores' lists columns"
-
 _RUNS = """\
 create view runs as
 select run, run_id, created, command, commit, analog_bench, aihwkit, torch, python, machine, device,

@@ -97,7 +97,10 @@ def trends_of(history: History, query: Query) -> list[Trend]:
             entries.setdefault(tuple(entry[name] for name in _KEY), []).append(entry)
     if not entries and (query.metric or query.score != "plain"):
         raise UsageError(_why_nothing(history, query))
-    prints = _fingerprints(history)
+    hashed = history.rows(
+        "select distinct hash(fingerprint), fingerprint from scores where fingerprint is not null"
+    )
+    prints = {key: tuple(values) for key, values in hashed}
     trends = []
     for key, own in sorted(entries.items(), key=lambda item: tuple(map(str, item[0]))):
         own.sort(key=lambda entry: (position[entry["run_id"]], entry["chip"]))
@@ -173,13 +176,6 @@ def _why_nothing(history: History, query: Query) -> str:
         f"no run has the score {query.score!r} of the metric that verdicts are about; --metric "
         f"may be {', '.join(metrics)}"
     )
-
-
-def _fingerprints(history: History) -> dict[int, tuple[float, ...]]:
-    rows = history.rows(
-        "select distinct hash(fingerprint), fingerprint from scores where fingerprint is not null"
-    )
-    return {key: tuple(values) for key, values in rows}
 
 
 def _trend(

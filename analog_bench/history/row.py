@@ -31,7 +31,6 @@ SqlType = Literal["VARCHAR", "BIGINT", "DOUBLE", "BOOLEAN", "DOUBLE[]"]
 Row: TypeAlias = dict[str, Any]
 """Column to value; None where there is none."""
 
-_ID_DIGITS = 12
 _ENVIRONMENT = ("aihwkit", "torch", "python", "machine", "device", "analog_bench", "budget")
 
 
@@ -118,7 +117,7 @@ def rows_of(run: Run, name: str) -> Iterator[Row]:
 def run_id_of(manifest: Manifest) -> str:
     """Return a fingerprint of a run, 12 hexadecimal digits: two runs may share a name."""
     words = json.dumps(plain(manifest), sort_keys=True)
-    return hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:_ID_DIGITS]
+    return hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def _of_run(manifest: Manifest, name: str) -> Row:
@@ -183,10 +182,7 @@ def _robust(cases: Sequence[tuple[Row, Result]], metric: Metric, *, main: bool) 
 
 
 def _of_chip(
-    entry: Robustness,
-    whole: Robustness,
-    times: Mapping[float, tuple[Row, Result]],
-    metric: Metric,
+    entry: Robustness, whole: Robustness, times: Mapping[float, tuple[Row, Result]], metric: Metric
 ) -> Iterator[Row]:
     """Yield one chip's robustness scores, where all chips together have them."""
     for drift_s, value in entry.a_star.items():

@@ -31,11 +31,8 @@ class RunFacts:
     def changes(self, before: RunFacts) -> dict[str, tuple[str | None, str | None]]:
         """Return what differs from an earlier run: name to value before and now."""
         names = ("aihwkit", "torch", "python", "device", "machine", "analog_bench", "commit")
-        return {
-            name: (getattr(before, name), getattr(self, name))
-            for name in names
-            if getattr(before, name) != getattr(self, name)
-        }
+        both = {name: (getattr(before, name), getattr(self, name)) for name in names}
+        return {name: pair for name, pair in both.items() if pair[0] != pair[1]}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from analog_bench.errors import UsageError
 
-_KEEP = 2
 _FACTS = "facts"
 
 
@@ -52,7 +51,7 @@ def read(path: Path) -> Checkpoint:
 def save_step(folder: Path, step: int, checkpoint: Checkpoint) -> None:
     """Write the checkpoint of a step, and remove all but the last two."""
     save(folder / f"checkpoint-{step}.safetensors", checkpoint)
-    for old in _checkpoints(folder)[:-_KEEP]:
+    for old in _checkpoints(folder)[:-2]:
         old.unlink()
 
 
@@ -63,9 +62,6 @@ def last(folder: Path) -> Checkpoint | None:
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    named = [
-        path
-        for path in folder.glob("checkpoint-*.safetensors")
-        if path.stem.removeprefix("checkpoint-").isdigit()
-    ]
-    return sorted(named, key=lambda path: int(path.stem.removeprefix("checkpoint-")))
+    files = folder.glob("checkpoint-*.safetensors")
+    steps = {path: path.stem.removeprefix("checkpoint-") for path in files}
+    return sorted((p for p in steps if steps[p].isdigit()), key=lambda p: int(steps[p]))

@@ -36,8 +36,7 @@ def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
         raise UsageError(f"cannot use {path}: {problem}; choose another folder") from None
     if not isinstance(before, dict):
         raise UsageError(f"{path} is no recipe; choose another folder")
-    changed = changes(before, made_with)
-    if changed:
+    if changed := changes(before, made_with):
         raise UsageError(
             f"{folder} was started with another recipe ({changed}); go on with that one or choose "
             "another folder"

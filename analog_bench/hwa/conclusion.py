@@ -58,14 +58,10 @@ class Conclusion:
     @property
     def verdict(self) -> Literal["beats", "does not beat", "is not shown to beat"]:
         """What the search's best does to the default."""
-        if self.best == 0:
-            return "does not beat"
         bounds = None if self.interval is None else self.interval.bounds
-        if bounds is None:
-            return "is not shown to beat"
-        if bounds[0] > 0:
-            return "beats"
-        return "does not beat" if bounds[1] < 0 else "is not shown to beat"
+        if self.best == 0 or (bounds is not None and bounds[1] < 0):
+            return "does not beat"
+        return "beats" if bounds is not None and bounds[0] > 0 else "is not shown to beat"
 
     @property
     def sentence(self) -> str:
@@ -130,14 +126,11 @@ class _Scores(msgspec.Struct, frozen=True):
 
 
 class _ScoreFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The scores of settings that were measured, and what they depend on besides."""
-
     made_with: dict[str, Any]
     measured: list[_Scores]
 
 
 def _scores(path: Path, made_with: dict[str, Any], setting: Setting, measure: Measure) -> _Chips:
-    """Return a setting's scores, measuring them unless the file has them."""
     try:
         file = msgspec.json.decode(path.read_bytes(), type=_ScoreFile)
     except FileNotFoundError:

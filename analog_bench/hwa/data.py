@@ -30,7 +30,6 @@ from analog_bench.zoo.load import LoadedModel
 _LONGEST_QUESTION = 64
 # About one question in eight is dropped, because its answer occurs twice.
 _SPARE = 1.25
-_FAR_BELOW = -1e4
 # English has four to five; some to spare, so that no text comes twice.
 _BYTES_A_TOKEN = 6
 
@@ -129,10 +128,8 @@ class QaData(TrainingData):
         padding = ~batch.attention_mask.bool()
 
         def logits(output: Any) -> list[Tensor]:
-            return [
-                part.float().masked_fill(padding, _FAR_BELOW)
-                for part in (output.start_logits, output.end_logits)
-            ]
+            both = output.start_logits, output.end_logits
+            return [part.float().masked_fill(padding, -1e4) for part in both]
 
         return TrainingBatch(batch.inputs, logits, (batch.spans[:, 0], batch.spans[:, 1]))
 

@@ -22,8 +22,6 @@ from analog_bench.simulators.trainable import TrainableTiles, trainable_tiles
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """Parameters that learn at one rate."""
-
     parameters: tuple[nn.Parameter, ...]
     rate: float
     weight_decay: float = 0.0
@@ -58,7 +56,14 @@ class Learner:
             self._norms: dict[str, nn.Parameter] = {}
             groups = [_Group(tuple(adapters), recipe.learning_rate)]
         else:
-            self._norms = _vectors(model, tiles)
+            # Norms and biases that are not on tiles learn; digital matrices stay frozen.
+            self._norms = {
+                name: parameter
+                for name, parameter in model.named_parameters()
+                if parameter.ndim == 1 and not name.startswith(tiles.paths)
+            }
+            for parameter in self._norms.values():
+                parameter.requires_grad_(True)
             digital = (*on_tiles.digital, *self._norms.values())
             groups = [
                 _Group(on_tiles.weights, recipe.learning_rate, recipe.weight_decay),
@@ -82,13 +87,11 @@ class Learner:
     ) -> float:
         """Make one step, counted from 0, and return the loss before it.
 
-        Everything drawn in it depends on its number alone, so that a training can go on from any
-        step.
+        Everything drawn in it depends on its number alone: a training can go on from any step.
         """
         recipe, total = self._recipe, 0.0
-        device = next(self.model.parameters()).device
         half = recipe.precision == "bfloat16"
-        with seeded(derive_seed(recipe.seed, "step", number), device):
+        with seeded(derive_seed(recipe.seed, "step", number), next(self.model.parameters()).device):
             for part in range(recipe.accumulation):
                 batch = number * recipe.accumulation + part
                 loss = data.loss(self.model, teacher, batch, weights, half=half)
@@ -167,21 +170,5 @@ def learning(
         yield Learner(recipe, model, tiles, adapters, merged)
 
 
-def _vectors(model: nn.Module, tiles: TrainableTiles) -> dict[str, nn.Parameter]:
-    """Let the norms and biases that are not on tiles learn; digital matrices stay frozen."""
-    vectors = {
-        name: parameter
-        for name, parameter in model.named_parameters()
-        if parameter.ndim == 1 and not name.startswith(tiles.paths)
-    }
-    for parameter in vectors.values():
-        parameter.requires_grad_(True)
-    return vectors
-
-
 def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in state.items()
-        if name.startswith(prefix)
-    }
+    return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}

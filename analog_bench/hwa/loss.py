@@ -32,14 +32,9 @@ def distillation_loss(
 ) -> Tensor:
     """Return the loss of a batch: the weighted sum of divergence, cross-entropy and state error.
 
-    Args:
-        student: The model on tiles.
-        teacher: The digital model.
-        inputs: Keyword arguments of both; without `attention_mask` every token is real.
-        logits: Takes a model's output to logits in float32, shape (rows, choices) each.
-        targets: The true choice in each of those, shape (rows,) each.
-        weights: How the parts are weighted.
-        half: Whether the teacher computes in bfloat16.
+    The student is on tiles; the teacher is digital, and computes in bfloat16 where `half` is true.
+    `inputs`, `logits` and `targets` are those of a `data.TrainingBatch`, for both models; without
+    `attention_mask` every token is real.
     """
     ids = inputs["input_ids"]
     with_states = weights.states > 0
@@ -65,8 +60,7 @@ def divergence(own: Tensor, taught: Tensor, temperature: float) -> Tensor:
     """Return the mean Kullback-Leibler divergence from the taught distributions, in nats.
 
     As Hinton et al. (2015): logits are divided by the temperature T and the divergence multiplied
-    by T², so that its gradient keeps its size.
-    Both logits have the shape (rows, choices).
+    by T², so that its gradient keeps its size. Both logits have the shape (rows, choices).
     """
     mine = (own / temperature).log_softmax(-1)
     theirs = (taught / temperature).log_softmax(-1)

@@ -49,11 +49,9 @@ class MergedAdapters:
             outputs, inputs = weight.shape
             used = min(rank, inputs, outputs)
             down = _first(weight.new_empty(used, inputs), seed, name)
+            up = weight.new_zeros(outputs, used)
             self._base[name] = weight.clone()
-            self._factors[name] = (
-                nn.Parameter(down),
-                nn.Parameter(weight.new_zeros(outputs, used)),
-            )
+            self._factors[name] = nn.Parameter(down), nn.Parameter(up)
         self.write()
 
     @property

@@ -80,15 +80,11 @@ def objective_of(
 ) -> Objective:
     """Return an objective for `search.search`; its value is NaN for a training that diverged.
 
-    Args:
-        kind: `loss`: the mean training loss of the last ninth of a training. `metric`: the best
-            mean score over the recipe's chips at its drift time, of all validations but that before
-            the first step, which is the same for every setting.
-        recipe: The default setting, and everything that is not searched.
-        loaded: The digital model, prepared.
-        rows: SQuAD rows of the training split.
-        scratch: A folder of the trial's own, emptied before and removed after each.
-        tell: Called with the progress of each step.
+    The `loss` is the mean training loss of the last ninth of a training; the `metric` the best mean
+    score over the recipe's chips at its drift time, of all validations but that before the first
+    step, which is the same for every setting. The recipe is the default setting, and everything
+    that is not searched; the model is prepared, and `rows` are SQuAD's training split. `scratch`
+    is emptied before each training and removed after it; `tell` gets the progress of each step.
     """
 
     def objective(setting: Setting, report: Report) -> float:
@@ -136,11 +132,9 @@ def scores_on_fresh_chips(
 
     The best trial of a search is in part the luckiest: its own score is too good (the winner's
     curse). Here order, noise and chips are drawn from another seed than the recipe's. Settings
-    measured with the same seed share their chips, so that they can be compared chip by chip.
-
-    Returns:
-        The score on each chip at the recipe's drift time, of the weights that validated best, the
-        direct weights among them; NaN where the training diverged.
+    measured with the same seed share their chips, so that they can be compared chip by chip. Scores
+    are at the recipe's drift time, of the weights that validated best, the direct weights among
+    them; NaN where the training diverged.
     """
     chosen = replace(with_setting(recipe, setting), seed=derive_seed(seed, "training"))
     data = make_data(loaded, rows, chosen)
@@ -148,17 +142,11 @@ def scores_on_fresh_chips(
         outcome = train(chosen, loaded, data, scratch, tell=tell, save_steps=chosen.steps)
         if outcome.ended == "diverged":
             return (math.nan,) * chips
-        weights, ranges = scratch / "weights", outcome.input_ranges
+        ship, ranges = scratch / "weights", outcome.input_ranges
         ship_hwa(
-            loaded,
-            outcome.state,
-            weights,
-            input_ranges=ranges,
-            recipe={},
-            results={},
-            dtype="float16",
+            loaded, outcome.state, ship, input_ranges=ranges, recipe={}, results={}, dtype="float16"
         )
-        model = load_hwa(loaded, weights).model
+        model = load_hwa(loaded, ship).model
     fresh = replace(chosen, seed=derive_seed(seed, "chips"), chips=chips)
     return validate(model, outcome.layers, ranges, data, fresh).chips
 

@@ -20,8 +20,6 @@ PRESETS: Mapping[str, Simulator] = MappingProxyType(
     {name: one for one in (TORCH_TILE, CPP_TILE) for name in one.presets}
 )
 """The hardware that can be trained for, and the tile engine of each."""
-# The torch tile refuses the modifiers that simulate devices.
-_CPP_MODIFIERS = ("prog_noise", "pcm_noise")
 _Natural: TypeAlias = Annotated[int, Meta(ge=0)]
 _Count: TypeAlias = Annotated[int, Meta(ge=1)]
 _Amount: TypeAlias = Annotated[float, Meta(ge=0)]
@@ -110,7 +108,21 @@ class HwaRecipe:
                 raise UsageError(f"{name} {value} cannot be used: {problem}") from None
             if isinstance(value, float) and not math.isfinite(value):
                 raise UsageError(f"{name} {value} cannot be used: it is not finite")
-        self._check_hardware()
+        if self.preset not in PRESETS:
+            raise UsageError(
+                f"no hardware preset {self.preset!r}; {did_you_mean(self.preset, PRESETS)}"
+            )
+        # The torch tile refuses the modifiers that simulate devices.
+        if self.modifier in ("prog_noise", "pcm_noise") and self.tile != CPP_TILE.name:
+            raise UsageError(
+                f"the modifier {self.modifier} needs the C++ tile and {self.preset} is for the "
+                "torch tile; use add_normal or mult_normal, or --preset StandardHWATrainingPreset"
+            )
+        if self.rank and self.adapter == "merged" and self.tile == CPP_TILE.name:
+            raise UsageError(
+                f"a merged adapter learns on the torch tile only, and {self.preset} is for the C++ "
+                "tile; use --adapter digital, or --rank 0"
+            )
         if self.warmup > self.steps:
             raise UsageError(
                 f"{self.warmup} steps of warm-up are more than the {self.steps} steps of training"
@@ -141,22 +153,6 @@ class HwaRecipe:
     def described(self) -> dict[str, str | int | float]:
         """Return the recipe as plain values, for the record beside the weights."""
         return asdict(self)
-
-    def _check_hardware(self) -> None:
-        if self.preset not in PRESETS:
-            raise UsageError(
-                f"no hardware preset {self.preset!r}; {did_you_mean(self.preset, PRESETS)}"
-            )
-        if self.modifier in _CPP_MODIFIERS and self.tile != CPP_TILE.name:
-            raise UsageError(
-                f"the modifier {self.modifier} needs the C++ tile and {self.preset} is for the "
-                "torch tile; use add_normal or mult_normal, or --preset StandardHWATrainingPreset"
-            )
-        if self.rank and self.adapter == "merged" and self.tile == CPP_TILE.name:
-            raise UsageError(
-                f"a merged adapter learns on the torch tile only, and {self.preset} is for the C++ "
-                "tile; use --adapter digital, or --rank 0"
-            )
 
 
 _OF_EMBEDDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(

@@ -101,8 +101,7 @@ def value_of(trial: FrozenTrial) -> float | None:
 
 def starts_of(trial: optuna.Trial | FrozenTrial) -> int:
     """Return how often a trial was started: more than once where its process died."""
-    starts: int = trial.user_attrs.get("starts", 0)
-    return starts
+    return int(trial.user_attrs.get("starts", 0))
 
 
 def plain(trial: FrozenTrial) -> dict[str, Any]:
@@ -129,22 +128,11 @@ def search(
     made_with: Mapping[str, Any],
     watchers: Sequence[Watcher] = (),
 ) -> SearchResult:
-    """Search, or go on with the search in `folder`.
+    """Search, or go on with the search in `folder`; return its trials, those made before included.
 
     The first trial is the default setting, which is never pruned. An error in the objective leaves
-    its trial to be started again by the next call.
-
-    Args:
-        plan: How to search.
-        space: What may be changed.
-        default: A point of the space.
-        objective: Must depend on nothing but the setting.
-        folder: Of the storage; made where there is none.
-        made_with: Everything else that the values depend on, as plain values.
-        watchers: Told of every trial of this call.
-
-    Returns:
-        All trials of the folder's search, those made before included.
+    its trial to be started again by the next call. The objective must depend on nothing but the
+    setting and `made_with`, plain values. Watchers are told of every trial of this call.
 
     Raises:
         UsageError: The default lies outside the space; the folder's search was made with something
@@ -210,12 +198,9 @@ def _resumed(study: optuna.Study, left: FrozenTrial) -> optuna.Trial | None:
 
 
 def _proposal(plan: SearchPlan, space: Space, history: Sequence[FrozenTrial]) -> dict[str, Any]:
-    """Return the next setting.
-
-    The sampler sees all trials before, as BOHB's does (Falkner et al. 2018), not those of one of
-    Hyperband's brackets only, as in optuna: 20 trials in three brackets would be little more than
-    random search.
-    """
+    # The sampler sees all trials before, as BOHB's does (Falkner et al. 2018), not those of one of
+    # Hyperband's brackets only, as in optuna: 20 trials in three brackets would be little more than
+    # random search.
     # numpy takes seeds of 32 bits.
     seed = derive_seed(plan.seed, "search", len(history)) % 2**32
     kind = GPSampler if plan.sampler == "gp" else TPESampler

@@ -47,21 +47,11 @@ def run_search(
     fresh_chips: int = 8,
     wandb: Literal["offline", "online"] | None = None,
 ) -> tuple[SearchResult, Conclusion | None]:
-    """Search, or go on, and compare the best with the default.
+    """Search in `out`, or go on, and compare the best with the default on fresh chips.
 
-    Args:
-        loaded: The digital model, prepared.
-        rows: SQuAD rows of the training split.
-        recipe: The default setting, and everything that is not searched.
-        out: Folder of the search.
-        plan: How to search; its direction, steps and seed are the objective's and the recipe's.
-        display: Shows it.
-        kind: What to optimise.
-        fresh_chips: Chips on which the default and the best are compared.
-        wandb: Where Weights & Biases runs go; None for no such runs.
-
-    Returns:
-        All trials, and the conclusion; None where no trial is complete.
+    The model is prepared, and `rows` are SQuAD's training split. The recipe is the default setting,
+    and everything that is not searched; the objective's and the recipe's direction, steps and seed
+    take the place of the plan's. The conclusion is None where no trial is complete.
 
     Raises:
         DataError: Too little data.
@@ -78,10 +68,9 @@ def run_search(
         "torch": torch.__version__,
         "aihwkit": versions()["aihwkit"],
     }
-    higher_is_better = kind == "metric" and data.metric.higher_is_better
     plan = replace(
         plan,
-        direction="maximize" if higher_is_better else "minimize",
+        direction="maximize" if kind == "metric" and data.metric.higher_is_better else "minimize",
         steps=objective.REPORTS,
         seed=recipe.seed,
     )

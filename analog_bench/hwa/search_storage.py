@@ -27,7 +27,6 @@ STUDY = "search"
 """The name of the study in the file."""
 REDUCTION = 3
 """At each of Hyperband's rungs one trial in so many goes on."""
-_LOCK = "search.lock"
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,6 @@ class SearchPlan:
 
     Attributes:
         trials: How many there shall be in the end, with those made before and the default's.
-        direction: Which way the objective is better.
         sampler: `tpe` (tree-structured Parzen estimator) or `gp` (Gaussian process, which learns
             from complete trials only).
         pruner: `hyperband`, with a third of the trials going on at each rung, or `none`.
@@ -58,10 +56,7 @@ def open_study(
 ) -> Iterator[optuna.Study]:
     """Open a folder's study, or start one; no other process can use it meanwhile.
 
-    Args:
-        folder: Of the storage; made where there is none.
-        plan: How to search.
-        made_with: Everything that the values depend on, as plain values.
+    The folder is made where there is none; the values depend on `made_with`, plain values, alone.
 
     Raises:
         UsageError: The study was made with something else, or another process is using it.
@@ -76,7 +71,7 @@ def open_study(
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         try:
-            stack.enter_context(FileLock(folder / _LOCK, timeout=0))
+            stack.enter_context(FileLock(folder / "search.lock", timeout=0))
         except Timeout:
             raise UsageError(
                 f"another process is searching in {folder}; wait for it to end, or choose another "

@@ -84,12 +84,7 @@ def ship_outcome(
         "processor_minutes": round(outcome.minutes, 1),
     }
     record = ship_hwa(
-        loaded,
-        outcome.state,
-        ship,
-        input_ranges=outcome.input_ranges,
-        recipe=described,
-        results={},
+        loaded, outcome.state, ship, input_ranges=outcome.input_ranges, recipe=described, results={}
     )
     hwa = load_hwa(loaded, ship)
     validated = validate(hwa.model, outcome.layers, hwa.input_ranges, data, recipe)

@@ -48,8 +48,7 @@ class SpanBatch:
 
     def to(self, device: torch.device) -> SpanBatch:
         """Return the batch on a device."""
-        parts = (*self.inputs.values(), self.spans)
-        return SpanBatch(*(part.to(device) for part in parts))
+        return SpanBatch(*(part.to(device) for part in (*self.inputs.values(), self.spans)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +89,6 @@ class SpanBatches:
             )
 
     def __len__(self) -> int:
-        """Return the number of windows."""
         return len(self._rows)
 
     def of_step(self, step: int) -> SpanBatch:
@@ -121,8 +119,7 @@ class SpanBatches:
         for begin in range(0, len(order), together):
             like = sorted(order[begin : begin + together], key=lambda n: len(self._rows[n].ids))
             batches += [like[n : n + self._batch] for n in range(0, len(like), self._batch)]
-        shuffled: list[int] = torch.randperm(len(batches), generator=generator).tolist()
-        return [batches[n] for n in shuffled]
+        return [batches[n] for n in torch.randperm(len(batches), generator=generator).tolist()]
 
 
 def unambiguous(dataset: Dataset) -> Dataset:
@@ -151,20 +148,13 @@ def _rows(
     for begin in range(0, len(questions), _ROWS_AT_ONCE):
         part = questions.select(range(begin, min(begin + _ROWS_AT_ONCE, len(questions))))
         answers = part["answers"]
-        rows += [
-            _row(window, answers[window.example])
-            for window in make_windows(part, tokenizer, limits)
-        ]
+        for window in make_windows(part, tokenizer, limits):
+            gold = answers[window.example]
+            begin, text = int(gold["answer_start"][0]), str(gold["text"][0])
+            ids = torch.from_numpy(window.input_ids.astype(np.int32))
+            context = int((window.token_type_ids == 0).sum())
+            rows.append(_Row(ids, context, token_span(window, begin, begin + len(text))))
     return rows
-
-
-def _row(window: Window, answers: dict[str, Sequence[int | str]]) -> _Row:
-    begin, text = int(answers["answer_start"][0]), str(answers["text"][0])
-    return _Row(
-        ids=torch.from_numpy(window.input_ids.astype(np.int32)),
-        context=int((window.token_type_ids == 0).sum()),
-        span=token_span(window, begin, begin + len(text)),
-    )
 
 
 def _padded(rows: Sequence[_Row]) -> SpanBatch:

@@ -29,11 +29,7 @@ PROJECT = "analog-bench"
 def tracking(mode: Mode, folder: Path, group: str, about: Mapping[str, Any]) -> Iterator[Tracker]:
     """Track a search; leaving finishes what is under way and ends W&B's service.
 
-    Args:
-        mode: Where runs go.
-        folder: W&B writes into `wandb/` there.
-        group: Name of the runs' group.
-        about: Plain values written with every run, such as the model and the objective.
+    W&B writes into `wandb/` in the folder; `about` holds plain values to write with every run.
     """
     folder = folder.absolute()
     settings = wandb.Settings(

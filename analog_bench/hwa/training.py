@@ -51,16 +51,10 @@ def train(
     Going on gives the numbers that an uninterrupted training would have given, on the same machine
     with as many threads. The C++ tile is the exception: it draws from generators of its own.
 
-    Args:
-        recipe: The hyperparameters.
-        loaded: The digital model, prepared (`analog.manifest.prepare`). It is the teacher and is
-            left as it is.
-        data: What to learn from, of `data.make_data` with the same recipe.
-        out: Folder of the checkpoints, with `recipe.json`.
-        tell: Called before the first step and after every step.
-        stop: Called after every validation; True ends the training there.
-        finish: Make no further steps; return the best of what the folder holds.
-        save_steps: Steps between checkpoints.
+    The digital model is prepared (`analog.manifest.prepare`); it is the teacher, and left as it is.
+    The data is of `data.make_data` with the same recipe. `tell` is called before the first step and
+    after every step, `stop` after every validation: True ends the training there. To `finish` is to
+    make no further steps, and return the best of what the folder holds.
 
     Raises:
         TileUnavailable: The recipe's tile engine does not work here.
@@ -93,11 +87,7 @@ def train(
 
 @dataclass
 class _Standing:
-    """Where a training stands; the plain values of its checkpoints.
-
-    Attributes:
-        waited: Validations since the last improvement.
-    """
+    """Where a training stands; the plain values of its checkpoints."""
 
     digital: float
     direct: float
@@ -107,30 +97,23 @@ class _Standing:
     best_step: int = 0
     step: int = 0
     seconds: float = 0.0
-    waited: int = 0
+    waited: int = 0  # validations since the last improvement
     ended: Ending = ""
 
 
+@dataclass(eq=False)
 class _TrainingLoop:
-    standing: _Standing
+    recipe: HwaRecipe
+    loaded: LoadedModel
+    data: TrainingData
+    out: Path
+    model: nn.Module
+    tell: Callable[[Progress], None]
+    layers: tuple[str, ...] = field(init=False)
+    standing: _Standing = field(init=False)
 
-    def __init__(
-        self,
-        recipe: HwaRecipe,
-        loaded: LoadedModel,
-        data: TrainingData,
-        out: Path,
-        model: nn.Module,
-        tell: Callable[[Progress], None],
-    ) -> None:
-        self._recipe = recipe
-        self._loaded = loaded
-        self._data = data
-        self._out = out
-        self._model = model
-        self._tell = tell
-        self._weights = LossWeights(recipe.distillation, recipe.temperature, recipe.states)
-        self.layers = layers_on_tiles(model, recipe)
+    def __post_init__(self) -> None:
+        self.layers = layers_on_tiles(self.model, self.recipe)
 
     def start(self) -> None:
         """Score the digital weights: digital, direct on chips, and with the first input ranges."""
@@ -138,7 +121,7 @@ class _TrainingLoop:
         direct = self._validate(observed)
         start = direct if first == observed else self._validate(first)
         self.standing = _Standing(
-            digital=digital_score(self._model, self._data),
+            digital=digital_score(self.model, self.data),
             direct=direct.mean,
             start=start.mean,
             best=start.mean,
@@ -149,24 +132,22 @@ class _TrainingLoop:
     @property
     def first_ranges(self) -> Ranges:
         """The input ranges that training starts from."""
-        return {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in self.standing.first_ranges.items()
-        }
+        first = self.standing.first_ranges
+        return {n: tuple(r) if isinstance(r, list) else r for n, r in first.items()}
 
     def run(self, learner: Learner, stop: Callable[[Progress], bool], save_steps: int) -> None:
         """Make the steps that are left."""
-        recipe, now = self._recipe, self.standing
+        recipe, now = self.recipe, self.standing
+        weights = LossWeights(recipe.distillation, recipe.temperature, recipe.states)
         while now.step < recipe.steps and not now.ended:
             began = time.process_time()
-            loss = learner.step(now.step, self._loaded.model, self._data, self._weights)
+            loss = learner.step(now.step, self.loaded.model, self.data, weights)
             now.seconds += time.process_time() - began
             now.step += 1
             last = now.step == recipe.steps
             if not math.isfinite(loss):
                 now.ended = "diverged"
-                self._report(loss)
-            elif last or now.step % recipe.validate_every == 0:
+            if not now.ended and (last or now.step % recipe.validate_every == 0):
                 self._validate_step(learner, loss, stop)
             else:
                 self._report(loss)
@@ -178,22 +159,22 @@ class _TrainingLoop:
     def save(self, learner: Learner) -> None:
         """Write a checkpoint of this step."""
         state = Checkpoint(learner.state(), asdict(self.standing))
-        checkpoint.save_step(self._out, self.standing.step, state)
+        checkpoint.save_step(self.out, self.standing.step, state)
 
     def save_best(self, changed: dict[str, Tensor], ranges: Ranges) -> None:
         """Write down the best parameters so far: those that are not the digital model's."""
         # With their score: the process may die before the checkpoint with it is written.
         facts = {"best": self.standing.best, "best_step": self.standing.best_step}
-        checkpoint.save(self._out / BEST, Checkpoint(changed, {**facts, "ranges": dict(ranges)}))
+        checkpoint.save(self.out / BEST, Checkpoint(changed, {**facts, "ranges": dict(ranges)}))
 
     def outcome(self) -> Outcome:
         """Return what validated best."""
-        best, now = checkpoint.read(self._out / BEST), self.standing
+        best, now = checkpoint.read(self.out / BEST), self.standing
         return Outcome(
-            state={**float_state(self._loaded.model), **best.tensors},
+            state={**float_state(self.loaded.model), **best.tensors},
             input_ranges={name: tuple(r) for name, r in best.facts["ranges"].items()},
             layers=self.layers,
-            metric=self._data.metric.name,
+            metric=self.data.metric.name,
             digital=now.digital,
             direct=now.direct,
             start=now.start,
@@ -210,7 +191,7 @@ class _TrainingLoop:
         now = self.standing
         with learner.tiles.digital() as ranges:
             scores = self._validate(ranges)
-            gain = self._data.metric.gain(scores.mean - now.best)
+            gain = self.data.metric.gain(scores.mean - now.best)
             if gain > 0:
                 now.best, now.best_step, now.waited = scores.mean, now.step, 0
                 self.save_best(self._changed_parameters(), ranges)
@@ -218,41 +199,37 @@ class _TrainingLoop:
                 now.waited += 1
         if stop(self._report(loss, scores)):
             now.ended = "stopped"
-        elif self._recipe.patience and now.waited >= self._recipe.patience:
+        elif self.recipe.patience and now.waited >= self.recipe.patience:
             now.ended = "patience"
 
     def _validate(self, ranges: Ranges) -> Validation:
-        return validate(self._model, self.layers, ranges, self._data, self._recipe)
+        return validate(self.model, self.layers, ranges, self.data, self.recipe)
 
     def _changed_parameters(self) -> dict[str, Tensor]:
-        direct = float_state(self._loaded.model)
-        return {
-            name: tensor
-            for name, tensor in float_state(self._model).items()
-            if name not in direct or not torch.equal(tensor, direct[name])
-        }
+        direct, own = float_state(self.loaded.model), float_state(self.model)
+        return {n: t for n, t in own.items() if n not in direct or not torch.equal(t, direct[n])}
 
     def _starting_ranges(self) -> tuple[Ranges, Ranges]:
         """Return the input ranges by the preset's rule, and those that training starts from."""
-        recipe = self._recipe
+        recipe = self.recipe
         if not recipe.has_ranges:
             return {}, {}
 
         def run_batches() -> None:
             for number in range(_OBSERVED_BATCHES):
-                self._data.run_batch(self._model, number)
+                self.data.run_batch(self.model, number)
 
-        observed = observe_input_ranges(self._model, self.layers, run_batches)
+        observed = observe_input_ranges(self.model, self.layers, run_batches)
         if recipe.first_ranges == "observed":
             return observed, observed
         converters = kit.converters(kit.base_config(recipe.tile, recipe.preset))
-        return observed, fit_input_ranges(self._model, self.layers, run_batches, converters)
+        return observed, fit_input_ranges(self.model, self.layers, run_batches, converters)
 
     def _report(self, loss: float, scores: Validation | None = None) -> Progress:
         now = self.standing
         progress = Progress(
             step=now.step,
-            steps=self._recipe.steps,
+            steps=self.recipe.steps,
             loss=loss,
             score=None if scores is None else scores.mean,
             chips=() if scores is None else scores.chips,
@@ -260,5 +237,5 @@ class _TrainingLoop:
             digital=now.digital,
             seconds=now.seconds,
         )
-        self._tell(progress)
+        self.tell(progress)
         return progress

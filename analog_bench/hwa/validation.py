@@ -41,11 +41,7 @@ def digital_score(model: nn.Module, data: TrainingData) -> float:
 
 
 def validate(
-    model: nn.Module,
-    layers: Sequence[str],
-    ranges: Ranges,
-    data: TrainingData,
-    recipe: HwaRecipe,
+    model: nn.Module, layers: Sequence[str], ranges: Ranges, data: TrainingData, recipe: HwaRecipe
 ) -> Validation:
     """Program a digital model on the recipe's number of chips and score them at its drift time.
 

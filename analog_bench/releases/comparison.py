@@ -27,13 +27,11 @@ class Measured:
     """One release, as far as it got.
 
     Attributes:
-        name: What it is called.
         source: What was asked for, as written on the command line.
         versions: Version of `python`, `torch`, `aihwkit`, ...; empty without an environment.
         environment: Sentence on its environment: built or reused, its key, its size.
         survey: None where it could not be surveyed.
         run: What its cases scored; None where none were measured.
-        turns: Timings; empty without.
         problem: Why it got no further; empty where it did.
         remark: Anything else to report, such as tests that failed.
     """
@@ -69,12 +67,8 @@ class Step:
     """From one release to the next.
 
     Attributes:
-        old: Name of the older release.
-        new: Name of the newer one.
         layers: Exact, physics, and metrics where cases were measured.
         cases: The gate's verdicts; None without cases.
-        abilities: What only one of the two can do.
-        timings: What takes longer or shorter.
         packages: What else differs between the environments: package to both versions.
     """
 
@@ -119,8 +113,7 @@ class Releases:
 def compare_releases(measured: Sequence[Measured]) -> Releases:
     """Compare each release, oldest first, with the one before it that could be surveyed."""
     surveyed = [(release, release.survey) for release in measured if release.survey is not None]
-    steps = (_step(*old, *new) for old, new in pairwise(surveyed))
-    return Releases(tuple(measured), tuple(steps))
+    return Releases(tuple(measured), tuple(_step(*old, *new) for old, new in pairwise(surveyed)))
 
 
 def _step(old: Measured, before: Survey, new: Measured, after: Survey) -> Step:

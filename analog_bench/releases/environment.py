@@ -25,7 +25,6 @@ from analog_bench.releases.subprocesses import run_captured
 CACHE_VARIABLE = "ANALOG_BENCH_CACHE"
 _MANIFEST = "environment.json"
 _VENV = "venv"
-_MOMENT_S = 0.2
 
 Tell = Callable[[str], None]
 
@@ -34,7 +33,6 @@ class Manifest(msgspec.Struct, frozen=True):
     """What `environment.json` says of an environment, beside its recipe.
 
     Attributes:
-        key: The key of its recipe.
         label: What the release was called when it was built.
         built: When, UTC, ISO 8601.
         seconds: How long that took.
@@ -145,7 +143,7 @@ def _build(recipe: Recipe, label: str, folder: Path, tell: Tell) -> Environment:
 def _locked(folder: Path, tell: Tell) -> Iterator[None]:
     lock = FileLock(_beside(folder, ".lock"))
     try:
-        lock.acquire(timeout=_MOMENT_S)
+        lock.acquire(timeout=0.2)
     except Timeout:
         tell("another process is building this environment; waiting for it")
         lock.acquire()

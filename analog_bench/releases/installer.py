@@ -33,8 +33,7 @@ _REASON_LENGTH = 400
 def find_python(wanted: str) -> Interpreter:
     """Find an interpreter on this machine: this one, else the newest of uv, PATH and pyenv.
 
-    Args:
-        wanted: A version such as `3.12`, or an interpreter's path.
+    What is wanted is a version such as `3.12`, or an interpreter's path.
 
     Raises:
         ReleaseFailed: There is none.
@@ -112,8 +111,7 @@ def install(recipe: Recipe, folder: Path, log: Path, tell: Callable[[str], None]
 
 def reason(lines: list[str], code: int) -> str:
     """Return the part of uv's output that says why it failed, as one line."""
-    lines = [line.strip(" ×│╰─▶") for line in lines]
-    lines = [line for line in lines if line]
+    lines = list(filter(None, (line.strip(" ×│╰─▶") for line in lines)))
     first = next(
         (n for n, line in enumerate(lines) if line.lower().startswith("error")),
         max(len(lines) - 3, 0),
@@ -153,8 +151,7 @@ def _commands(
     # Its commands (cmake, ninja) must be found by the build.
     path = os.pathsep.join([str(scripts_in(folder)), os.environ.get("PATH", os.defpath)])
     # Caches of built wheels know the sources, and not the torch that they were compiled against.
-    how = ("--no-build-isolation", "--no-cache-dir")
-    yield [*add, *how, *limits, aihwkit], {"PATH": path}
+    yield [*add, "--no-build-isolation", "--no-cache-dir", *limits, aihwkit], {"PATH": path}
 
 
 def _uv() -> str:

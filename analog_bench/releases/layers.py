@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -132,10 +132,9 @@ def physics_layer(old: Survey, new: Survey) -> Layer:
             measured = sum(check.subject == subject for _, check in pairs)
             share = "" if len(group) == measured else f"; {len(group)} of {measured} conditions"
             conditions = shortened(dict.fromkeys(check.where for _, check in group), 4)
-            mended = outcome == "mended"
-            state = (
-                f"follows its closed form now ({now})" if mended else f"{now} of its closed form"
-            )
+            state = f"{now} of its closed form"
+            if outcome == "mended":
+                state = f"follows its closed form now ({now})"
             where = name_tiles(check.tile for _, check in group)
             changes.append(Change(subject, f"{state}, was {was} ({conditions}{share})", where))
     return Layer("physics", len(pairs), tuple(changes), tuple(notes))
@@ -152,9 +151,8 @@ def _outcome(old: Check, new: Check) -> Literal["same", "broke", "mended", "move
     return "moved" if moved else "wrong"
 
 
-def _percent(checks: Iterable[Check]) -> str:
+def _percent(checks: Sequence[Check]) -> str:
     """Return what was measured, in percent of the closed form: `99 %`, `98 to 103 %`."""
-    checks = list(checks)
     ratios = [100 * check.ratio for check in checks if check.ratio is not None]
     # As many digits as it takes to tell what is off from what is not.
     finest = min(100 * check.tolerance / abs(check.expected) for check in checks)

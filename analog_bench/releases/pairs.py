@@ -38,7 +38,6 @@ class Chosen:
     """The Python and the torch of a release.
 
     Attributes:
-        python: Version of Python, such as `3.12`.
         torch: Version of torch; None leaves it to the package index.
         measured: The measured pair behind the choice, if any.
     """

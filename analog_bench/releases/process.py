@@ -25,7 +25,6 @@ from analog_bench.store.environment import package_version
 # Would bring this process's packages into an environment that is to be alone, or its measurements
 # into a CI job's summary, which is for the comparison.
 _LEFT_OUT = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "GITHUB_STEP_SUMMARY")
-_LAST_LINES = 3
 _NOTHING_SELECTED, _MISUSED, _TESTS_FAILED = 5, 4, 1
 
 
@@ -110,18 +109,10 @@ def bench(
     log: Path,
     tell: Callable[[str], None],
 ) -> str:
-    """Measure the cases, `pytest WORDS`, in a release's environment.
+    """Measure the cases, `pytest WORDS` from `root`, in a release's environment.
 
-    Args:
-        runtime: The environment.
-        words: The folder of studies, and options.
-        run_file: Where results go.
-        root: The folder to start in.
-        log: Where pytest's output goes.
-        tell: Receives that output line by line.
-
-    Returns:
-        A sentence on tests that failed, which need not concern results; empty without.
+    Results go to `run_file`, and pytest's output to `log` and, line by line, `tell`. Returns a
+    sentence on tests that failed, which need not concern results; empty without.
 
     Raises:
         ReleaseFailed: There are no results, or not all; the text says why.
@@ -158,18 +149,16 @@ def check_selection(words: Sequence[str], root: Path) -> None:
             "compare without cases: --no-cases"
         )
     own = ["-p", "analog_bench.plugin", "--collect-only", "--quiet", "--gate", "off"]
-    command = [sys.executable, "-m", "pytest", *words, *own]
-    done = run_captured(command, cwd=root, timeout=None)
+    done = run_captured([sys.executable, "-m", "pytest", *words, *own], cwd=root, timeout=None)
     if done.returncode == _NOTHING_SELECTED:
         raise UsageError(f"`pytest {' '.join(words)}` selects no case; try it with --collect-only")
     if done.returncode != 0:
         output = done.stderr if done.returncode == _MISUSED else done.stdout
-        why = last_words(output, done.returncode)
-        raise UsageError(f"`pytest {' '.join(words)}` fails: {why}")
+        raise UsageError(f"`pytest {' '.join(words)}` fails: {last_words(output, done.returncode)}")
 
 
 def last_words(output: str, code: int) -> str:
     """Return the end of a process's output, or its error, as one line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("error:", "analog-bench: error"))]
-    return " ".join(errors or lines[-_LAST_LINES:])[-400:] or f"it ended with code {code}"
+    return " ".join(errors or lines[-3:])[-400:] or f"it ended with code {code}"

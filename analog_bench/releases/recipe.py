@@ -31,7 +31,6 @@ _LEFT_OUT = frozenset({"aihwkit", "torch", "uv"})
 _PINNED_TOO, _ADDED = "tokenizers", "pytest-xdist>=3.6"
 # Where uv takes torch from: with `cpu` it brings no CUDA along.
 BACKEND_VARIABLE = "UV_TORCH_BACKEND"
-_KEY_LENGTH = 12
 
 
 class Interpreter(msgspec.Struct, frozen=True):
@@ -78,8 +77,7 @@ class Recipe(msgspec.Struct, frozen=True):
             "python": self.python.version,
             "format": FORMAT,
         }
-        spelt = json.dumps(named, sort_keys=True)
-        return hashlib.sha256(spelt.encode()).hexdigest()[:_KEY_LENGTH]
+        return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def torch_requirement(self) -> str:

@@ -25,8 +25,6 @@ from analog_bench.store.run_file import read_run
 
 # What numbers may depend on, besides aihwkit and torch.
 _PACKAGES = ("datasets", "numpy", "scipy", "tokenizers", "transformers")
-_MIB = 2**20
-_UNFINISHED = "unfinished"
 _UNUSABLE = "none of its tile engines works"
 
 # Receives a release's name, what is going on there, and whether that is a line of a tool's.
@@ -43,7 +41,6 @@ class Plan:
         root: The folder that pytest starts in.
         folder: Where results and logs go.
         constraints: See `recipe_of`.
-        rebuild: Build environments anew.
         turns: How often work is timed; 0 for not at all.
         resume: Keep what an interrupted comparison measured into the same folder.
     """
@@ -134,10 +131,9 @@ def _survey(
             recipe, release.name, lambda line: tell(release.name, line, True), rebuild=plan.rebuild
         )
         how = f"built in {environment.seconds:.0f} s" if environment.fresh else "found"
-        size = f"{environment.size / _MIB:,.0f} MiB"
         begun = replace(
             begun,
-            environment=f"environment {environment.key} {how}, {size}",
+            environment=f"environment {environment.key} {how}, {environment.size / 2**20:,.0f} MiB",
             versions=_versions(environment, recipe),
         )
         tell(release.name, f"{begun.environment}; surveying it", False)
@@ -162,7 +158,7 @@ def _measure(plan: Plan, number: int, release: Measured, runtime: Runtime, tell:
         return replace(release, run=read_run(finished))
     tell(release.name, "measuring its cases", False)
     # Results are moved here when they are complete: whatever is here can be compared.
-    unfinished = plan.folder / _UNFINISHED / finished.name
+    unfinished = plan.folder / "unfinished" / finished.name
     unfinished.parent.mkdir(exist_ok=True)
     words = list(plan.words)
     if plan.resume and journal_path(unfinished).is_file():

@@ -25,7 +25,6 @@ _LEFT_BEHIND = (
     *("__pycache__", "_skbuild", "build", "dist", ".venv", ".mypy_cache", ".pytest_cache"),
     *("*.egg-info", "*.pyc", "*.so", "*.pyd", "*.o"),
 )
-_VERSION_FILE = Path("src/aihwkit/VERSION.txt")
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def source_of(release: Release, latest: str | None = None) -> Source:
         except InvalidSdistFilename:
             version = None
         return Source(str(path), version, PYTHONS, _file_digest(path), True)
-    file = path / _VERSION_FILE
+    file = path / "src/aihwkit/VERSION.txt"
     version = file.read_text(encoding="utf-8").strip() if file.is_file() else None
     return Source(str(path), version, PYTHONS, _folder_digest(path), True)
 
@@ -96,9 +95,7 @@ def _wheel(path: Path) -> Source:
     if name != "aihwkit":
         raise UsageError(f"{path.name!r} is a wheel of {name}, not of aihwkit")
     made_for = {tag.interpreter for tag in tags}
-    pythons = tuple(
-        python for python in PYTHONS if made_for & {"cp" + python.replace(".", ""), "py3"}
-    )
+    pythons = tuple(one for one in PYTHONS if made_for & {"cp" + one.replace(".", ""), "py3"})
     if not pythons:
         raise UsageError(
             f"{path.name!r} is made for {', '.join(sorted(made_for))}; this project runs on "

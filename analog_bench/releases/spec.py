@@ -17,7 +17,6 @@ from analog_bench.simulators.versions import MEASURED, WHEELS
 Kind = Literal["version", "latest", "wheel", "archive", "folder", "git"]
 
 LATEST = "latest"
-_OPTIONS = ("torch", "python", "name")
 _ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 _WITH_OPTIONS = re.compile(r"(?P<source>.+?):(?P<options>[a-z]+=.*)")
 _PYTHON = re.compile(r"3\.\d+")
@@ -57,7 +56,7 @@ def parse_release(text: str, torch: str | None = None, python: str | None = None
     options: dict[str, str] = {}
     for part in filter(None, written.split(",")):
         key, equals, value = part.partition("=")
-        if key not in _OPTIONS or not equals or not value:
+        if key not in ("torch", "python", "name") or not equals or not value:
             raise UsageError(
                 f"release {text!r}: {part!r} is no option; write torch=VERSION, python=VERSION or "
                 "name=WORD, with commas between them"

@@ -43,7 +43,6 @@ class Timing:
     """One piece of work in two releases.
 
     Attributes:
-        name: The work.
         old: Median seconds in the older release.
         new: Median seconds in the newer one.
         ratio: Median over the turns of new over old; `low` to `high` is its 95 % interval.

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-_TIMEOUT_S = 120
 _TEXT: dict[str, Any] = {"text": True, "encoding": "utf-8", "errors": "replace"}
 
 
@@ -17,7 +16,7 @@ def run_captured(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     given: str = "",
-    timeout: float | None = _TIMEOUT_S,
+    timeout: float | None = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program and capture what it prints.
 
@@ -26,14 +25,7 @@ def run_captured(
     """
     try:
         return subprocess.run(
-            command,
-            cwd=cwd,
-            env=env,
-            input=given,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-            **_TEXT,
+            command, cwd=cwd, env=env, input=given, capture_output=True, timeout=timeout, **_TEXT
         )
     except (OSError, subprocess.TimeoutExpired) as problem:
         return subprocess.CompletedProcess(command, 1, "", f"error: {problem}")
