@@ -105,18 +105,13 @@ def install(
 ) -> Iterator[Chip]:
     """Program a chip into a model, and restore the model exactly on leaving.
 
-    Args:
-        model: The digital model, in eval mode; GPT-2 after `prepare`.
-        layers: Public names or module paths of the layers that are perturbed or put on tiles.
-        noise: What happens in them.
-        chip: Index of the chip.
-        seed: The run's one seed.
-        simulator: What puts layers on tiles, for noises that act there: `find_simulator("torch")`
-            of `analog_bench.simulators.registry`.
-        hardware: `ideal`, or the preset that the noise is put on top of.
-        input_ranges: Static input ranges by layer, for presets that have them: one for all tiles
-            of the layer (`observe_input_ranges`), or one for each (`LoadedModel.input_ranges`).
-        severities: Severities by layer (`solve_severity`), for `EqualError`.
+    The model is digital, in eval mode; GPT-2 after `prepare`. Layers, by public name or module
+    path, are perturbed, or put on tiles by the simulator where the noise acts there:
+    `find_simulator("torch")` of `analog_bench.simulators.registry`. Hardware is `ideal`, or the
+    preset that the noise is put on top of. Presets that have static input ranges need them by
+    layer: one for all its tiles (`observe_input_ranges`), or one for each
+    (`LoadedModel.input_ranges`). `EqualError` needs severities by layer (`solve_severity`).
+    `chip` is the chip's index, `seed` the run's one seed.
 
     Raises:
         UsageError: A layer that does not exist or cannot carry the noise, or that has another

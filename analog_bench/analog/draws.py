@@ -15,8 +15,7 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 @contextmanager
 def isolated(device: torch.device) -> Iterator[None]:
     """Give torch's global generators (CPU, and the device's) back as they were on leaving."""
-    cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         yield
 
 

@@ -95,11 +95,6 @@ def handles(family: type[Noise]) -> Callable[[H], H]:
     return register
 
 
-def handled() -> frozenset[type[Noise]]:
-    """Return the families that have a handler by now."""
-    return frozenset(_HANDLERS)
-
-
 def effect_of(noise: Noise, site: Site) -> Effect:
     """Build a noise's effect on a layer; `NotImplementedError` without a handler."""
     handler = _HANDLERS.get(type(noise))

@@ -43,12 +43,11 @@ def as_stored(module: nn.Module, weight: Tensor) -> Tensor:
 def places(model: nn.Module) -> list[Place]:
     """List the layers of a digital model in the order of its modules."""
     prefix = getattr(model, "base_model_prefix", "")
-    found = []
-    for path, module in model.named_modules():
-        kind = kind_of(module)
-        if kind is not None and path:
-            found.append(Place(public_name(path, prefix), path, module, kind))
-    return found
+    return [
+        Place(public_name(path, prefix), path, module, kind)
+        for path, module in model.named_modules()
+        if path and (kind := kind_of(module)) is not None
+    ]
 
 
 def find(model: nn.Module, names: Iterable[str]) -> list[Place]:

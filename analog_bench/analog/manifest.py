@@ -51,11 +51,6 @@ class WeightSpread:
     std: float
     max_abs: float
 
-    @property
-    def max_over_std(self) -> float:
-        """Largest magnitude in standard deviations; infinite where all weights are equal."""
-        return self.max_abs / self.std if self.std > 0 else float("inf")
-
 
 @dataclass(frozen=True)
 class Coverage:

@@ -91,17 +91,18 @@ def solve_severity(
     outputs; 1 where nothing is random. Arguments are those of `install`, and clean inputs
     (`observe_inputs`).
 
-    Returns:
-        The severity, to 3 significant digits, for `noise.at` and the `severities` of `install`. A
-        function of the arguments alone, but for a simulator that seeds itself: there the last digit
-        may change where the family draws at reads.
+    The severity has 3 significant digits, for `noise.at` and the `severities` of `install`. It is a
+    function of the arguments alone, but for a simulator that seeds itself: there the last digit may
+    change where the family draws at reads.
 
     Raises:
         UsageError: No severity gives this error; the text holds the nearest one that there is.
     """
     place = find(model, [layer])[0]
     outputs = weight_of(place.module).shape[0 if place.kind == "matmul" else -1]
-    chips = _chips(outputs) if noise.RANDOM or hardware != IDEAL else 1
+    chips = 1
+    if noise.RANDOM or hardware != IDEAL:
+        chips = min(max(_LEAST_CHIPS, -(-_OUTPUTS_IN_ALL // outputs)), _MOST_CHIPS)
 
     def error_at(severity: float) -> float:
         errors = (
@@ -135,10 +136,6 @@ def solve_severity(
 def _norm(outputs: Tensor, weights: Tensor | None) -> float:
     squares = outputs.square().sum(-1)
     return float((squares if weights is None else squares * weights).sum().sqrt())
-
-
-def _chips(outputs: int) -> int:
-    return min(max(_LEAST_CHIPS, -(-_OUTPUTS_IN_ALL // outputs)), _MOST_CHIPS)
 
 
 def _out_of_reach(layer: str, noise: EqualError, nearest: Root) -> str:

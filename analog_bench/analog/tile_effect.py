@@ -80,8 +80,7 @@ class TileEffect(Effect):
                 f"the weights of {self._site.place.name} changed after the chip was programmed; "
                 "install a new chip"
             )
-        seed = self._site.seed(f"drift:{spelt_seconds(seconds)}")
-        with _writing(seed, self._site.device):
+        with _writing(self._site.seed(f"drift:{spelt_seconds(seconds)}"), self._site.device):
             self._tiles.drift(seconds)
 
     def begin_reading(self, batch: int, attention_mask: Tensor | None) -> None:

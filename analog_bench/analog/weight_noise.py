@@ -21,10 +21,8 @@ def _white_weight(noise: WhiteWeight, site: Site) -> WeightNoise:
     weight = weight_of(site.place.module).detach()
     generator = torch.Generator().manual_seed(site.seed("program"))
     normals = torch.randn(weight.shape, generator=generator).to(weight)
-    if site.place.kind == "matmul":
-        largest = weight.abs().amax(dim=1, keepdim=True)
-    else:
-        largest = weight.abs().max()
+    matrix = site.place.kind == "matmul"
+    largest = weight.abs().amax(dim=1, keepdim=True) if matrix else weight.abs().max()
     return WeightNoise(site, weight + noise.std * largest * normals)
 
 

@@ -62,11 +62,7 @@ class Calibration:
         return isinstance(case.noise, EqualError) or _needs_ranges(case)
 
     def of(self, case: Case, paths: Sequence[str]) -> Known:
-        """Return what a case's chips need to know.
-
-        Raises:
-            UsageError: The error that is asked for is out of reach for a layer.
-        """
+        """Return what a case's chips need to know; `UsageError` where an error is out of reach."""
         ranges = self._input_ranges(case, paths)
         return Known(ranges, self._all_severities(case, paths, ranges))
 

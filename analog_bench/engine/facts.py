@@ -65,8 +65,7 @@ class Facts:
         )
 
     def _histogram(self, path: str) -> Histogram | None:
-        spread = self._spreads[path]
-        if not math.isfinite(spread.std):
+        if not math.isfinite(self._spreads[path].std):
             return None
         if path not in self._histograms:
             self._histograms[path] = weight_histogram(self._model, path)

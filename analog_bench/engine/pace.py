@@ -26,12 +26,9 @@ _LEAST_RUNS, _MOST_RUNS = 3, 7
 class Pace:
     """How fast this machine runs a clean model, in seconds a token.
 
-    Attributes:
-        forward: The forward pass.
-        scoring: From the output to what is scored.
-        begins: Module path to how far into the forward pass the module begins.
-        writes: Whether the model writes, token by token: what a token takes then is no measure of
-            how long programming takes, which is short beside it.
+    Scoring is from the output to what is scored; `begins` maps a module path to how far into the
+    forward pass the module begins. Where the model `writes`, token by token, what a token takes is
+    no measure of how long programming takes, which is short beside it.
     """
 
     forward: float

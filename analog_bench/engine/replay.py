@@ -29,11 +29,8 @@ from analog_bench.errors import UsageError
 class Call:
     """The only call of a module in a forward pass.
 
-    Attributes:
-        path: Module path.
-        begin: The number of events in the pass before it is entered.
-        end: The same for when it is left.
-        storages: The memory that its output lies in, by address.
+    `begin` and `end` are the numbers of events in the pass before it is entered and left;
+    `storages` is the memory that its output lies in, by address.
     """
 
     path: str
@@ -46,11 +43,9 @@ class Call:
 class ForwardPass:
     """What was observed of a forward pass, whose moments are counted in events.
 
-    Attributes:
-        begins: Path of each module that is called to when it is first entered.
-        calls: The modules that can be replayed: called once, and nothing changes their output in
-            place afterwards.
-        reads: Address of a module's output to when it is read.
+    `begins` maps the path of each module that is called to when it is first entered, `reads` the
+    address of a module's output to when it is read. `calls` are of modules that can be replayed:
+    called once, and nothing changes their output in place afterwards.
     """
 
     begins: Mapping[str, int]
@@ -58,11 +53,7 @@ class ForwardPass:
     reads: Mapping[int, Sequence[int]]
 
     def begin_of(self, layers: Sequence[str]) -> int:
-        """Return when the first of some layers begins.
-
-        Raises:
-            UsageError: A layer that the forward pass does not compute.
-        """
+        """Return when the first of some layers begins; `UsageError` if one is never computed."""
         missing = [layer for layer in layers if layer not in self.begins]
         if missing:
             raise UsageError(
@@ -150,12 +141,7 @@ class Replay:
     """
 
     def __init__(
-        self,
-        model: nn.Module,
-        run: Callable[[int], Tensor],
-        batches: int,
-        *,
-        enabled: bool = True,
+        self, model: nn.Module, run: Callable[[int], Tensor], batches: int, *, enabled: bool = True
     ) -> None:
         self._model = model
         self._run = run
@@ -219,8 +205,7 @@ class Replay:
                 stack.callback(module.register_forward_pre_hook(_refuse).remove)
             for path in new:
                 module = self._model.get_submodule(path)
-                hook = partial(record, path)
-                stack.callback(module.register_forward_hook(hook).remove)
+                stack.callback(module.register_forward_hook(partial(record, path)).remove)
             with suppress(_Recorded):
                 self.output(batch)
                 _refuse()

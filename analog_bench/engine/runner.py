@@ -29,12 +29,9 @@ from analog_bench.tasks.task import Task
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of one set of outputs.
+    """Scores of one set of outputs, by metric name; means are weighted as the task asks.
 
-    Attributes:
-        mean: Metric name to the score over all examples, weighted as the task asks.
-        per_example: Metric name to one score an example.
-        texts: What was written, one an example; empty where the task is not to write.
+    `texts` is what was written, one an example; empty where the task is not to write.
     """
 
     mean: dict[str, float]
@@ -67,17 +64,13 @@ class Runner:
     ) -> None:
         """Prepare; nothing is computed yet.
 
-        Args:
-            model: The model without noise, in eval mode. It is perturbed while a case runs, and is
-                exactly itself again afterwards.
-            task: The inputs, and how outputs are scored.
-            seed: The run's seed, from which everything random derives.
-            weights: Fingerprint of the weights, for the results.
-            replay: Whether clean activations are kept between cases. Numbers do not depend on it.
-            per_example: Whether results keep the score of every example.
-            digital: The digital model's scores to compare with, where the weights are others.
-            input_ranges: Public layer name to the input ranges of its tiles that training has
-                learned; for all other layers they are observed.
+        The model is without noise, in eval mode. It is perturbed while a case runs, and is exactly
+        itself again afterwards. Everything random derives from the run's seed; `weights` is the
+        fingerprint of the weights, for the results. `replay` keeps clean activations between cases,
+        which changes no number; `per_example` keeps every example's score in results. `digital` are
+        the digital model's scores to compare with, where the weights are others. `input_ranges`, by
+        public layer name, are those of its tiles that training has learned; for all other layers
+        they are observed.
         """
         self.model = model
         self.task = task
@@ -130,10 +123,8 @@ class Runner:
         """Measure cases that differ only in drift time on the same chips, each programmed once.
 
         Results are the same as one by one: equal chip indices are equal chips in every run. A
-        measurement's seconds hold the programming at the shortest time only.
-
-        Returns:
-            A result a case: `broken` where a chip's outputs or scores are not finite numbers.
+        measurement's seconds hold the programming at the shortest time only. There is a result a
+        case: `broken` where a chip's outputs or scores are not finite numbers.
         """
         first = cases[0]
         paths = self._paths(first.layers)
@@ -171,8 +162,7 @@ class Runner:
     def measure_more(self, results: Mapping[Case, Result], chips: Sequence[int]) -> list[Result]:
         """Measure further chips of cases that were just measured together.
 
-        Returns:
-            The results with all chips; `broken` where a further one's outputs are not finite.
+        Returns the results with all chips; `broken` where a further one's outputs are not finite.
         """
         more = self.measure_together(list(results), chips)
         return [
@@ -184,8 +174,7 @@ class Runner:
 
     def skipped(self, case: Case, reason: str) -> Result:
         """Return the result of a case that this environment cannot measure."""
-        paths = self._paths(case.layers)
-        return self._result(case, paths, "skipped", reason, (), None)
+        return self._result(case, self._paths(case.layers), "skipped", reason, (), None)
 
     @contextmanager
     def chip(self, case: Case, index: int) -> Iterator[Chip]:

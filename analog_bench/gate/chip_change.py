@@ -25,9 +25,8 @@ _FINGERPRINT_ZERO = 1e-9
 class ChipChange:
     """One set of chips compared with the baseline's.
 
-    Attributes:
-        effect: New score − stored score, mean over chips, in the metric's unit.
-        how: The chips compared, in words: `3 chips, paired`.
+    `effect` is new score − stored score, mean over chips, in the metric's unit; `how` says which
+    chips are compared: `3 chips, paired`.
     """
 
     effect: Effect
@@ -86,10 +85,7 @@ def pair_chips(result: Result, entry: CaseEntry) -> tuple[tuple[int, ...], str]:
 
 
 def same_fingerprint(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Return whether two fingerprints are of the same programmed weights.
-
-    They are where they are equally long and agree to 1e-5 relative (to 1e-9 absolute near 0).
-    """
+    """Return whether two fingerprints agree to 1e-5 relative (to 1e-9 absolute near 0)."""
     return len(one) == len(other) and all(
         math.isclose(a, b, rel_tol=FINGERPRINT_TOLERANCE, abs_tol=_FINGERPRINT_ZERO)
         for a, b in zip(one, other, strict=True)

@@ -41,9 +41,8 @@ class Gains:
 class Decision:
     """The outcome for one case.
 
-    Attributes:
-        p: The p-value that decided, corrected for the number of cases it was picked from; None
-            where nothing was suspicious.
+    `p` is the p-value that decided, corrected for the number of cases it was picked from; None
+    where nothing was suspicious.
     """
 
     outcome: Outcome
@@ -77,10 +76,8 @@ def decide(family: Sequence[Gains]) -> list[Decision]:
        at most 5 % after Benjamini–Hochberg among all cases of the family, else `inconclusive`.
     """
     suspicions = [suspicion(gains.initial, gains.margin) for gains in family]
-    adjusted = {
-        **_adjusted(family, suspicions, direction=-1),
-        **_adjusted(family, suspicions, direction=1),
-    }
+    adjusted = _adjusted(family, suspicions, direction=-1)
+    adjusted |= _adjusted(family, suspicions, direction=1)
     return [
         _decide_case(gains, sign, adjusted.get(n))
         for n, (gains, sign) in enumerate(zip(family, suspicions, strict=True))

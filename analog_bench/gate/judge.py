@@ -88,11 +88,7 @@ class Judgement:
 
 
 def judge_groups(groups: Sequence[Group], baselines: Baselines) -> Judgement:
-    """Judge results, each kind of weights of a group as one family of cases.
-
-    Raises:
-        BaselineError: A baseline file is corrupt.
-    """
+    """Judge each kind of weights of a group as one family; `BaselineError` if a file is corrupt."""
     cases: dict[Identity, Verdict] = {}
     digital: dict[tuple[str, str], Mapping[str, Verdict]] = {}
     provenances: set[Provenance] = set()
@@ -110,16 +106,11 @@ def judge_groups(groups: Sequence[Group], baselines: Baselines) -> Judgement:
 
 
 def judge_run(run: Run, baselines: Path | None) -> Judgement | None:
-    """Judge a run by the baselines in a folder; None where it is compared with nothing.
-
-    Raises:
-        BaselineError: A baseline file is corrupt.
-    """
+    """Judge a run by a folder of baselines, None where there is none; raises as `judge_groups`."""
     return None if baselines is None else judge_groups(run.groups, StoredBaselines(baselines))
 
 
 def _judge_digital(group: Group, baselines: Baselines) -> dict[str, Verdict]:
-    """Judge the digital model under every protocol that it was measured under."""
     worst: dict[str, Verdict] = {}
     for protocol, result in group.digital_by_protocol.items():
         entry = baselines.digital(group.scope, protocol)

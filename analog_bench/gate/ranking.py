@@ -20,12 +20,10 @@ _MOST_FOR_EXACT = 7
 
 @dataclass(frozen=True)
 class RankedLayer:
-    """One layer's rank.
+    """One layer's rank: 1 for the layer that loses most, by its mean drop over chips.
 
-    Attributes:
-        drop: Mean drop over chips, in the unit of the drops.
-        rank: 1 for the layer that loses most; layers of equal drop share the mean of their ranks.
-        interval: Bootstrap interval of the rank over chips; None for one chip.
+    Layers of equal drop share the mean of their ranks. `interval` is the bootstrap interval of the
+    rank over chips; None for one chip.
     """
 
     layer: str
@@ -36,13 +34,10 @@ class RankedLayer:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Layers from worst to best, and how well chips agree on that order.
+    """Layers from worst to best over a number of chips, and how well these agree on that order.
 
-    Attributes:
-        layers: The one that loses most first.
-        chips: Number of chips it is taken over.
-        concordance: Kendall's W over chips, from 0 (no agreement) to 1 (the same order on each);
-            None for one chip, one layer, or where each chip ranks all layers equal.
+    `concordance` is Kendall's W over chips, from 0 (no agreement) to 1 (the same order on each);
+    None for one chip, one layer, or where each chip ranks all layers equal.
     """
 
     layers: tuple[RankedLayer, ...]
@@ -52,11 +47,9 @@ class Ranking:
 
 @dataclass(frozen=True)
 class RankCorrelation:
-    """Spearman's rank correlation.
+    """Spearman's rank correlation, its confidence interval, and two-sided p of H₀ "no association".
 
-    Attributes:
-        interval: Its confidence interval; None at exactly −1 or 1, where the formula has none.
-        p: Two-sided p of H₀ "no association".
+    `interval` is None at exactly −1 or 1, where the formula has none.
     """
 
     rho: float

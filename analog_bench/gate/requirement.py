@@ -14,8 +14,7 @@ from analog_bench.records import Metric, Result
 class Requirement:
     """A demand on the hardware, independent of earlier runs.
 
-    Attributes:
-        most: The largest loss against digital that is accepted, in the metric's unit.
+    `most` is the largest loss against digital that is accepted, in the metric's unit.
     """
 
     metric: Metric
@@ -45,11 +44,7 @@ class Requirement:
 
 
 def parse_requirement(text: str, metrics: Mapping[str, Metric]) -> Requirement:
-    """Read `METRIC=VALUE`, such as `f1=2`.
-
-    Raises:
-        UsageError: An unknown metric, or a value that is not a number of at least 0.
-    """
+    """Read `METRIC=VALUE`, as `f1=2`; `UsageError` if unknown, or not a number of at least 0."""
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals:
         raise UsageError(f"--max-drop must be METRIC=VALUE, such as f1=2, found {text!r}")

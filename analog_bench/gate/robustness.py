@@ -69,9 +69,7 @@ def a_star(score: float, digital: float, chance: float) -> float | None:
     normalised for chance, as Cohen, "A coefficient of agreement for nominal scales", Educ. Psychol.
     Meas. 20, 1960, does for agreement.) None where digital scores as guessing does.
     """
-    if digital == chance:
-        return None
-    return (score - chance) / (digital - chance)
+    return None if digital == chance else (score - chance) / (digital - chance)
 
 
 def month_change(scores: Mapping[float, Mapping[int, float]]) -> Interval | None:

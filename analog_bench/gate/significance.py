@@ -108,8 +108,7 @@ def p_below(effect: Effect, bound: float) -> float:
 
 def p_above(effect: Effect, bound: float) -> float:
     """Return the one-sided p of H₀ "true change ≤ bound": the mirror of `p_below`."""
-    mirrored = Effect(-effect.change, effect.standard_error, effect.freedom)
-    return p_below(mirrored, -bound)
+    return p_below(Effect(-effect.change, effect.standard_error, effect.freedom), -bound)
 
 
 def tost(effect: Effect, margin: float) -> float:

@@ -30,9 +30,8 @@ _Flags: TypeAlias = NDArray[np.bool_]
 class Row:
     """The runs of one case, or of one robustness score, in order.
 
-    Attributes:
-        margin: The change that matters, in the unit of the scores.
-        draws: Whether anything in it is random; where not, one chip is enough.
+    `margin` is the change that matters, in the unit of the scores; `draws` says whether anything is
+    random: where not, one chip is enough.
     """
 
     readings: Readings
@@ -183,8 +182,7 @@ def _pooled_effect(new: Sequence[float], old: Sequence[float]) -> Effect:
         len(side) * mean.freedom * (mean.standard_error or 0.0) ** 2
         for side, mean in ((new, after), (old, before))
     )
-    error = math.sqrt(squares / freedom * (1 / len(new) + 1 / len(old)))
-    return Effect(change, error, freedom)
+    return Effect(change, math.sqrt(squares / freedom * (1 / len(new) + 1 / len(old))), freedom)
 
 
 def _holds(step: Step, row: Row) -> bool:

@@ -61,17 +61,14 @@ def _of_tile(
 
         return read
 
-    def programming() -> Piece:
-        def program() -> None:
-            with on_chip(weight, Pcm(), tile, drift_s=_DAY_S):
-                pass
-
-        return program
+    def program() -> None:
+        with on_chip(weight, Pcm(), tile, drift_s=_DAY_S):
+            pass
 
     return {
         "ideal product": lambda: reading(Ideal()),
         "preset's product": lambda: reading(Preset(_standard(tile)), input_range=1.0),
-        "pcm programmed, drifted": programming,
+        "pcm programmed, drifted": lambda: program,
     }
 
 

@@ -151,14 +151,10 @@ def trainable_tiles(
     else is noisy. What is not on tiles stays as it is; a digital adapter beside a layer moves with
     it.
 
-    Args:
-        model: The digital model.
-        layers: Public names or module paths.
-        config: From `training_config`.
-        input_ranges: The first input ranges by public name, where the configuration has them.
-        seed: Seed of what aihwkit draws while it builds layers.
-        learns_weights: If not, the weights on the tiles are neither changed nor clipped, and only
-            input ranges (and adapters) learn.
+    Layers are public names or module paths; `config` is from `training_config`, and where it has
+    input ranges, `input_ranges` are the first ones by public name. The seed is that of what aihwkit
+    draws while it builds layers. Unless it `learns_weights`, those on the tiles are neither changed
+    nor clipped, and only input ranges (and adapters) learn.
 
     Raises:
         UsageError: A layer that does not exist, or with another number of tiles than ranges.

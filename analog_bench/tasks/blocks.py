@@ -17,11 +17,8 @@ from analog_bench.tasks.windows import Batch, chunks, unpadded
 class Block:
     """One model input: `length` tokens of the text, of whose successors the last are scored.
 
-    Attributes:
-        begin: Index of its first token in the text.
-        length: Tokens the model sees.
-        scored: How many of its predictions count: the last ones. The tokens before them are context
-            that an earlier block has scored.
+    `begin` is the index of its first token in the text, `scored` how many of its predictions count:
+    the last ones. The tokens before them are context that an earlier block has scored.
     """
 
     begin: int

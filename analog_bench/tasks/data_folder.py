@@ -20,11 +20,7 @@ def data_folder() -> Path | None:
 
 
 def training_file() -> Path:
-    """Return the path of the questions to train on, whether or not the file is there.
-
-    Raises:
-        UsageError: `ANALOG_BENCH_DATA` is not set.
-    """
+    """Return where the questions to train on should be; `UsageError` without ANALOG_BENCH_DATA."""
     folder = data_folder()
     if folder is None:
         raise UsageError(

@@ -24,10 +24,8 @@ BROKEN = -1
 class Sampling:
     """How the next token is picked.
 
-    Attributes:
-        tokens: Tokens to write; fewer where the model ends its text.
-        temperature: Logits are divided by it; above 0.
-        top_k: Only this many of the likeliest tokens can be picked (Fan et al. 2018).
+    A text has so many `tokens`, or fewer where the model ends it. Logits are divided by the
+    temperature, above 0; only the `top_k` likeliest tokens can be picked (Fan et al. 2018).
     """
 
     tokens: int = 100
@@ -46,10 +44,8 @@ class Sampling:
 class Prompt:
     """What texts go on from.
 
-    Attributes:
-        text: As it was given.
-        ids: Its tokens behind an end-of-text token: the model reads it as the beginning of a text.
-        end: The end-of-text token.
+    `ids` are its tokens behind an end-of-text token (`end`): the model reads it as the beginning of
+    a text.
     """
 
     text: str
@@ -86,16 +82,10 @@ def write(
     text that has ended stays among the others till all have, so that what a chip draws for one does
     not depend on when another ends.
 
-    Args:
-        model: A causal language model, digital or with a chip in it that is being read.
-        prompts: Token ids, shape (texts, tokens).
-        draws: A number from 0 to 1 for each token to write, float64, shape (texts, tokens).
-        sampling: How tokens are picked.
-        end: The end-of-text token.
-
-    Returns:
-        The tokens, shape (texts, tokens): `end` from where a text ends, `BROKEN` from where a logit
-        is no finite number.
+    The model is causal, digital or with a chip in it that is being read. Prompts are token ids,
+    draws a number from 0 to 1 for each token to write (`draws_of`); `end` is the end-of-text token.
+    Like them the result has shape (texts, tokens): token ids, `end` from where a text ends,
+    `BROKEN` from where a logit is no finite number.
     """
     device = prompts.device
     written = torch.full(draws.shape, end, dtype=torch.long)

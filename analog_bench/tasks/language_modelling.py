@@ -26,11 +26,8 @@ from analog_bench.tasks.task import fingerprint
 class LmProtocol:
     """Everything besides the text and the tokeniser that a score depends on.
 
-    Attributes:
-        block: Tokens of text the model sees at a time.
-        stride: Tokens between the starts of blocks; see `blocks.cut`.
-        batch_tokens: Tokens a batch holds at most; part of the protocol because noise is drawn
-            batch by batch.
+    The model sees `block` tokens of text at a time; blocks start `stride` apart (`blocks.cut`). The
+    most tokens of a batch are part of the protocol because noise is drawn batch by batch.
     """
 
     block: int = 256
@@ -42,11 +39,8 @@ class LanguageModelling:
     """A text made ready for one tokeniser; turns logits into scores. See `Task`.
 
     An example is a block with the tokens scored in it. Every token of the text is scored exactly
-    once, its first apart, and no block is padded.
-
-    Attributes:
-        tokens: Scored tokens of each block.
-        sizes: UTF-8 bytes that these tokens spell.
+    once, its first apart, and no block is padded. `tokens` are the numbers of scored ones in each
+    block, `sizes` of the UTF-8 bytes that these spell.
     """
 
     metrics: tuple[Metric, ...] = METRICS_OF["lm"]

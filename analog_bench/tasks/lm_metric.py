@@ -20,11 +20,7 @@ def token_nats(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def weighted_mean(values: Sequence[float], weights: Sequence[float]) -> float:
-    """Return sum(w v) / sum(w), summed exactly (`math.fsum`).
-
-    Raises:
-        UsageError: Weights that do not belong to the values, or sum to nothing.
-    """
+    """Return sum(w v) / sum(w) by `math.fsum`; `UsageError` unless counts agree and sum(w) > 0."""
     whole = math.fsum(weights)
     if len(values) != len(weights) or not whole > 0:
         raise UsageError(f"{len(values)} scores cannot be weighted by {len(weights)} weights")

@@ -52,8 +52,7 @@ def crosscheck(
         ],
     )
     for ours, theirs in _NAMES.items():
-        mean = fmean(scores[ours])
-        expected = float(found[theirs])
+        mean, expected = fmean(scores[ours]), float(found[theirs])
         # Written so that a score that is not a number fails too.
         if not abs(mean - expected) <= TOLERANCE:
             raise DataError(
@@ -86,9 +85,7 @@ def _loaded(script: Path) -> Any | None:
 
     try:
         return evaluate.load(
-            str(script),
-            keep_in_memory=True,
-            download_config=DownloadConfig(local_files_only=True),
+            str(script), keep_in_memory=True, download_config=DownloadConfig(local_files_only=True)
         )
     # What the script imports is not installed, or not beside it.
     except (ImportError, FileNotFoundError):

@@ -27,9 +27,8 @@ FEATURES = Features(
 def read_squad(path: Path) -> Dataset:
     """Read a SQuAD v1.1 file: `{"data": [{"title", "paragraphs": [{"context", "qas": [...]}]}]}`.
 
-    Returns:
-        One row a question, with the columns of the hub's `squad` data set: `id`, `title`,
-        `context`, `question` and `answers` (`text` and `answer_start`, one entry a gold answer).
+    There is one row a question, with the columns of the hub's `squad` data set: `id`, `title`,
+    `context`, `question` and `answers` (`text` and `answer_start`, one entry a gold answer).
 
     Raises:
         DataError: The file is missing, not JSON, not in SQuAD form, or an answer does not stand in

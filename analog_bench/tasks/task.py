@@ -18,15 +18,10 @@ from analog_bench.tasks.windows import Batch
 class Task(Protocol):
     """Inputs made ready for one tokeniser; turns outputs into scores.
 
-    Attributes:
-        name: Name of the data, for tables.
-        data: What the examples are, as a table says it: `embedded questions`.
-        examples: Number of examples.
-        batches: The inputs.
-        protocol: Fingerprint; scores with different fingerprints are never compared.
-        metrics: The main metric first.
-        by_token: Whether layers see a batch token by token, so that its attention mask does not
-            fit what they compute; nothing in it is padded then.
+    `name` is that of the data, `data` what its `examples` are, as a table says it: `embedded
+    questions`. Scores with different `protocol` fingerprints are never compared. The main metric
+    comes first. `by_token` says whether layers see a batch token by token, so that its attention
+    mask does not fit what they compute; nothing in it is padded then.
     """
 
     name: str

@@ -77,8 +77,7 @@ class TextGeneration:
         self.name = repr(shown)
         self.data = f"texts from {self.name}"
         self.examples = texts
-        ids = torch.tensor([begin.ids] * texts)
-        self.batches = [unpadded(range(texts), ids)]
+        self.batches = [unpadded(range(texts), torch.tensor([begin.ids] * texts))]
         self.chance: dict[str, float] = {}
         self.protocol = fingerprint(
             "text generation",

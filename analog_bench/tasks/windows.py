@@ -18,10 +18,8 @@ from transformers import PreTrainedTokenizerFast
 class WindowLimits:
     """How a long context is cut.
 
-    Attributes:
-        max_length: Tokens a window holds at most, question and special tokens included.
-        stride: Tokens that neighbouring windows of one context share.
-        max_question: Question tokens kept; longer questions lose their end.
+    A window holds at most `max_length` tokens, question and special ones included; neighbouring
+    ones of a context share `stride`. Questions longer than `max_question` tokens lose their end.
     """
 
     max_length: int = 320
@@ -31,14 +29,10 @@ class WindowLimits:
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """One model input: a question and a stretch of its context.
+    """One model input: a question and a stretch of its context, from a row (`example`) of the data.
 
-    Attributes:
-        example: Row of the data set that the window belongs to.
-        input_ids: Token ids, shape (tokens,).
-        token_type_ids: 0 for the question, 1 for the context, shape (tokens,).
-        offsets: Character span of each context token in the context, shape (tokens, 2);
-            (-1, -1) for tokens outside the context.
+    Ids have shape (tokens,); the type is 0 for the question, 1 for the context. `offsets`, shape
+    (tokens, 2), are character spans in the context; (-1, -1) for tokens outside it.
     """
 
     example: int
@@ -51,11 +45,8 @@ class Window:
 class Batch:
     """Windows of like length, padded to the longest only; tensors of shape (inputs, tokens).
 
-    Attributes:
-        windows: Row of each input in the list of windows.
-        input_ids: Token ids.
-        token_type_ids: As those of windows; 0 for padding.
-        attention_mask: 1 where there is a token.
+    `windows` holds each input's row in the list of windows. Token types are as those of windows, 0
+    for padding; the attention mask is 1 where there is a token.
     """
 
     windows: tuple[int, ...]

@@ -93,9 +93,4 @@ def _verified(files: Mapping[str, Path], origin: str, advice: str) -> Base:
         if not path.is_file():
             raise WeightsError(f"{origin} has no {name} (looked at {path}); {advice}")
         verify(path, HASHES[name], advice)
-    return Base(
-        weights=files["model.safetensors"],
-        tokenizer=files["tokenizer.json"],
-        vocabulary=files["vocab.txt"],
-        origin=origin,
-    )
+    return Base(files["model.safetensors"], files["tokenizer.json"], files["vocab.txt"], origin)

@@ -72,11 +72,7 @@ def read_config(path: Path, origin: str) -> PretrainedConfig:
 
 
 def task_of(config: PretrainedConfig, origin: str) -> Task:
-    """Return what a model is for, by the head that its configuration names.
-
-    Raises:
-        WeightsError: It names no head for a known task.
-    """
+    """Return a model's task, by its configuration's head; `WeightsError` for an unknown one."""
     named = config.architectures or []
     fitting = {task: heads.get(config.model_type) for task, heads in _HEADS.items()}
     for task, head in fitting.items():

@@ -36,8 +36,7 @@ def tuned_state(
 ) -> tuple[dict[str, Tensor], Record]:
     """Apply shipped weights to their base, after checking every file against the record.
 
-    Returns:
-        The full model's parameters, float32, and the record.
+    Returns the full model's parameters, float32, and the record.
 
     Raises:
         WeightsError: Missing, altered or ill-formed files; see `record` and `lora` or `delta`.
@@ -56,9 +55,8 @@ def tuned_state(
 def whole_state(folder: Path) -> tuple[dict[str, Tensor], Path, Record]:
     """Read a whole model's shipped weights, after checking every file against the record.
 
-    Returns:
-        The parameters by name, float32 (an output head tied to the embedding is not among them);
-        the tokeniser's file; the record.
+    Returns the parameters by name, float32 (an output head tied to the embedding is not among
+    them), the tokeniser's file and the record.
     """
     record = read_verified(folder, {})
     weights, tokenizer = (folder / name for name in FORMS["whole"])
@@ -67,11 +65,7 @@ def whole_state(folder: Path) -> tuple[dict[str, Tensor], Path, Record]:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file.
-
-    Raises:
-        WeightsError: The file cannot be read or is not in that format.
-    """
+    """Read a safetensors file; `WeightsError` if it cannot be read or is not in that format."""
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as problem:

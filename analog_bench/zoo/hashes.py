@@ -10,11 +10,7 @@ from analog_bench.errors import WeightsError
 
 
 def file_sha256(path: Path) -> str:
-    """Return the sha256 of a file's content, 64 hexadecimal digits.
-
-    Raises:
-        WeightsError: The file cannot be read.
-    """
+    """Return a file's sha256, 64 hexadecimal digits; `WeightsError` where it cannot be read."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
@@ -26,11 +22,7 @@ def file_sha256(path: Path) -> str:
 
 
 def verify(path: Path, expected: str, advice: str) -> None:
-    """Check a file's sha256.
-
-    Raises:
-        WeightsError: The file cannot be read, or its sha256 is another; `advice` ends the line.
-    """
+    """Check a file's sha256; `WeightsError` if unreadable, or, ending in `advice`, if another."""
     found = file_sha256(path)
     if found != expected:
         raise WeightsError(f"{path}: expected sha256 {expected}, found {found}; {advice}")

@@ -86,11 +86,8 @@ def lock_dataset(
 def fetch(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
     """Bring a locked model's files into the local cache and verify every one of them.
 
-    Cached files are not asked for again, so that this works offline.
-
-    Returns:
-        The folder with the files, named as in the repository. It may hold other files too: only
-        those of the lock are verified.
+    Cached files are not asked for again, so that this works offline. Returns the folder with the
+    files, named as in the repository; of those in it, only the lock's are verified.
 
     Raises:
         WeightsError: Not locked, not to be had, or not what was locked.
@@ -102,11 +99,7 @@ def fetch(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
 
 
 def fetch_dataset(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
-    """Bring a locked data set's parquet file into the local cache and verify it.
-
-    Raises:
-        WeightsError: Not locked, not to be had, or not what was locked.
-    """
+    """Bring a locked data set's parquet file into the local cache and verify it, as `fetch`."""
     entry = lock.datasets.get(hub_id)
     if entry is None:
         raise not_locked(hub_id, lock, dataset=True)

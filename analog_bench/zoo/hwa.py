@@ -43,9 +43,8 @@ def float_state(model: nn.Module) -> dict[str, Tensor]:
 def load_hwa(direct: LoadedModel, folder: Path) -> LoadedModel:
     """Put HWA weights on a copy of the prepared digital model that they were trained from.
 
-    Returns:
-        The copy, in evaluation mode and on the same device, with the learned input ranges; its
-        fingerprint is that of the digital weights, the change and the ranges.
+    The copy is in evaluation mode and on the same device, with the learned input ranges; its
+    fingerprint is that of the digital weights, the change and the ranges.
 
     Raises:
         WeightsError: No HWA weights, those of other digital weights, or damaged ones.
@@ -66,8 +65,7 @@ def load_hwa(direct: LoadedModel, folder: Path) -> LoadedModel:
     modules = dict(model.named_modules())
     for path, names in adapted.items():
         _give_adapter(modules.get(path), path, *(tuned[name] for name in names))
-    known = set(float_state(model))
-    strange = sorted(set(tuned) - known)
+    strange = sorted(set(tuned) - set(float_state(model)))
     if strange:
         raise WeightsError(f"the HWA weights in {folder} hold {strange[0]}, unknown to the model")
     nn.Module.to(model, device)

@@ -57,11 +57,7 @@ def is_hwa(folder: Path) -> bool:
 
 
 def read_hwa_record(folder: Path) -> HwaRecord:
-    """Read `record.json`, without looking at the weights.
-
-    Raises:
-        WeightsError: There is none, or it is not that of HWA weights.
-    """
+    """Read `record.json`, not the weights; `WeightsError` where it is not that of HWA weights."""
     path = folder / RECORD
     try:
         return convert(read_json(path), HwaRecord)

@@ -17,11 +17,9 @@ _CONV1D = "transformers.pytorch_utils.Conv1D"
 
 
 def called_layers(model: nn.Module) -> tuple[dict[str, LayerKind], Any]:
-    """Run a model once on one short input.
+    """Run a model once on one short input; return which layers it calls, and its output.
 
-    Returns:
-        Module path to kind of each layer that is called (an unused pooler is not), in the order of
-        computation; and the model's output.
+    Layers, module path to kind, are in the order of computation; an unused pooler is none of them.
     """
     called: dict[str, LayerKind] = {}
 
@@ -33,8 +31,7 @@ def called_layers(model: nn.Module) -> tuple[dict[str, LayerKind], Any]:
         for path, module in model.named_modules():
             kind = kind_of(module)
             if kind is not None and path:
-                hook = partial(enter, path, kind)
-                stack.callback(module.register_forward_pre_hook(hook).remove)
+                stack.callback(module.register_forward_pre_hook(partial(enter, path, kind)).remove)
         output = model(input_ids=torch.zeros(1, 3, dtype=torch.long, device=device))
     return called, output
 

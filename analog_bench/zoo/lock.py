@@ -86,11 +86,7 @@ class Lock:
 
 
 def read_lock(path: Path) -> Lock:
-    """Read a lock file; where there is none, nothing is locked.
-
-    Raises:
-        WeightsError: The file cannot be read or does not follow the schema.
-    """
+    """Read a lock file, empty where there is none; `WeightsError` where it is corrupt."""
     try:
         content = convert(read_json(path), _LockFile)
         models = content.models if content.schema > 1 else _without_sizes(content.models)
@@ -105,11 +101,7 @@ def read_lock(path: Path) -> Lock:
 
 
 def write_lock(lock: Lock) -> None:
-    """Write a lock file in one step: readers see the old one or the new one, never half of it.
-
-    Raises:
-        WeightsError: The file cannot be written.
-    """
+    """Write a lock file in one step, so that none reads half of it; `WeightsError` on failure."""
     models, datasets = (
         {hub_id: plain(entry, "hub_id", "repo_type") for hub_id, entry in entries.items()}
         for entries in (lock.models, lock.datasets)

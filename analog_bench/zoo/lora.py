@@ -55,11 +55,7 @@ class LoraConfig:
 
 
 def read_lora_config(node: Any, origin: str) -> LoraConfig:
-    """Read PEFT's `adapter_config.json`.
-
-    Raises:
-        WeightsError: Not a plain LoRA configuration.
-    """
+    """Read PEFT's `adapter_config.json`; `WeightsError` if it is not a plain LoRA configuration."""
     if not isinstance(node, dict) or node.get("peft_type") != "LORA":
         raise WeightsError(f"{origin}: peft_type must be LORA")
     understood = {"peft_type", "r", "lora_alpha", "target_modules", "modules_to_save", "bias"}

@@ -55,11 +55,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_record(folder: Path) -> Record:
-    """Read `record.json`, without looking at the weights.
-
-    Raises:
-        WeightsError: There is none, or it is not in the form this module writes.
-    """
+    """Read `record.json`, not the weights; `WeightsError` where it is missing or ill-formed."""
     path = folder / RECORD
     try:
         return convert(read_json(path), Record)

@@ -12,20 +12,11 @@ from typing import cast
 from huggingface_hub import (
     HfApi,
     constants,
+    errors,
     get_hf_file_metadata,
     hf_hub_download,
     hf_hub_url,
     try_to_load_from_cache,
-)
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
 )
 from huggingface_hub.utils.tqdm import (
     are_progress_bars_disabled,
@@ -40,7 +31,7 @@ PATIENCE_S = 10.0
 """Seconds to wait for the hub's first answer."""
 
 # The base error of the HTTP library that this version of the hub's client stands on, and OSError.
-_TRANSPORT_ERRORS = cast("tuple[type[Exception], ...]", HfHubHTTPError.__bases__)
+_TRANSPORT_ERRORS = cast("tuple[type[Exception], ...]", errors.HfHubHTTPError.__bases__)
 
 
 @dataclass(frozen=True)
@@ -99,26 +90,26 @@ def _one_line(what: str) -> Iterator[None]:
     hub = constants.ENDPOINT
     try:
         yield
-    except HFValidationError:
+    except errors.HFValidationError:
         raise UsageError(f"{what}: a hub id has the form owner/name") from None
-    except OfflineModeIsEnabled:
+    except errors.OfflineModeIsEnabled:
         raise WeightsError(
             f"{what} is not in the local cache, and HF_HUB_OFFLINE forbids asking the hub; "
             "unset it once to download"
         ) from None
-    except GatedRepoError:
+    except errors.GatedRepoError:
         raise WeightsError(
             f"{what} is gated: accept its terms on {hub} and log in with `hf auth login`"
         ) from None
-    except RepositoryNotFoundError:
+    except errors.RepositoryNotFoundError:
         raise WeightsError(f"{what}: {hub} has no such repository (or it is private)") from None
-    except RevisionNotFoundError:
+    except errors.RevisionNotFoundError:
         raise WeightsError(f"{what}: {hub} has no such revision") from None
-    except LocalEntryNotFoundError:
+    except errors.LocalEntryNotFoundError:
         raise WeightsError(f"{what}: {hub} stopped answering; try again") from None
-    except EntryNotFoundError:
+    except errors.EntryNotFoundError:
         raise WeightsError(f"{what}: {hub} has no such file at this revision") from None
-    except HfHubHTTPError as problem:
+    except errors.HfHubHTTPError as problem:
         raise WeightsError(
             f"{what}: {hub} answered with status {problem.response.status_code}; try again later"
         ) from None

@@ -35,13 +35,9 @@ HUB_IDS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model, before it is loaded.
+    """A model, before it is loaded: `embedded` (carried by this project) or from the `hub`.
 
-    Attributes:
-        name: What users call it; a hub id stands for itself.
-        source: `embedded` (weights carried by this project) or `hub`.
-        hub_id: None for embedded ones.
-        structure: Its sizes and layers.
+    `name` is what users call it; a hub id stands for itself. `hub_id` is None for embedded ones.
     """
 
     name: str
@@ -110,9 +106,7 @@ def not_locked(hub_id: str, lock: Lock, *, dataset: bool = False) -> WeightsErro
 
 
 def find_embedded(name: str) -> ModelSpec:
-    """Find an embedded model, whether or not its weights are there.
-
-    For training it, and for weights that are given by hand.
+    """Find an embedded model, weights or not: for training it, and for weights given by hand.
 
     Raises:
         UsageError: No embedded model of that name.

@@ -13,13 +13,10 @@ LayerKind: TypeAlias = Literal["embedding", "norm", "matmul"]
 
 @dataclass(frozen=True)
 class LayerName:
-    """One layer.
+    """One layer; only a `matmul` can be put on tiles.
 
-    Attributes:
-        name: Its public name, e.g. `encoder.layer.0.output.dense`.
-        path: Its module path, e.g. `bert.encoder.layer.0.output.dense`.
-        kind: Only a `matmul` can be put on tiles.
-        block: Its transformer block; None before the first and after the last.
+    `name` is public, `encoder.layer.0.output.dense`; `path` is the module's, with `bert.` before
+    that. `block` is its transformer block; None before the first and after the last.
     """
 
     name: str

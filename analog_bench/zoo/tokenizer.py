@@ -14,13 +14,7 @@ from analog_bench.errors import WeightsError
 
 _BUILDERS: Any = implementations  # untyped
 
-_BERT = {
-    "unk_token": "[UNK]",
-    "sep_token": "[SEP]",
-    "pad_token": "[PAD]",
-    "cls_token": "[CLS]",
-    "mask_token": "[MASK]",
-}
+_BERT = {f"{name}_token": f"[{name.upper()}]" for name in ("unk", "sep", "pad", "cls", "mask")}
 _GPT2 = dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<|endoftext|>")
 _ROBERTA = {
     "bos_token": "<s>",
@@ -40,12 +34,9 @@ def read_tokenizer(files: Mapping[str, Path], max_length: int) -> PreTrainedToke
     """Make a tokeniser for a model that takes at most `max_length` tokens.
 
     Files may come with truncation and padding switched on (those of all-MiniLM-L6-v2 cut at 128
-    tokens and pad to them); both are switched off, so that each call says what it wants.
-
-    Args:
-        files: Local files by their usual names: `tokenizer.json`, or `vocab.json` and `merges.txt`,
-            or `vocab.txt`; `tokenizer_config.json` and `special_tokens_map.json` where there are.
-        max_length: In tokens.
+    tokens and pad to them); both are switched off, so that each call says what it wants. They come
+    by their usual names: `tokenizer.json`, or `vocab.json` and `merges.txt`, or `vocab.txt`;
+    `tokenizer_config.json` and `special_tokens_map.json` where there are.
 
     Raises:
         WeightsError: A file cannot be read, or a special token is not in the vocabulary.
@@ -61,11 +52,7 @@ def read_tokenizer(files: Mapping[str, Path], max_length: int) -> PreTrainedToke
 
 
 def make_tokenizer(backend: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
-    """Make a tokeniser of one that was just trained, as `read_tokenizer` makes it of its file.
-
-    Raises:
-        WeightsError: A special token is not in the vocabulary.
-    """
+    """Make a tokeniser of one just trained, as `read_tokenizer` of its file; raises the same."""
     return _fast(Tokenizer.from_str(backend.to_str()), _usual(backend), max_length)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import analog_bench.analog.chip  # noqa: F401  (registers handlers)
-from analog_bench.analog.effect import handled
+from analog_bench.analog.effect import _HANDLERS
 from analog_bench.analog.rules import family_of, needs_input_ranges
 from analog_bench.errors import UsageError
 from analog_bench.noise import Ideal, families, parse_noise
@@ -90,7 +90,7 @@ def test_every_family_is_had_somewhere() -> None:
         acting = type(family_of(family()))
         on_tiles = any(acting in simulator.noises for simulator in known)
         assert on_tiles == (acting.WHERE == "tile")
-        assert (acting in handled()) == (acting.WHERE != "tile")
+        assert (acting in _HANDLERS) == (acting.WHERE != "tile")
 
 
 def test_every_simulator_is_found_by_its_name() -> None:

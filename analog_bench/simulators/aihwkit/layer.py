@@ -57,11 +57,7 @@ def build(linear: nn.Linear, config: Any, input_range: float | tuple[float, ...]
 
 
 def set_input_ranges(layer: Any, input_range: float | tuple[float, ...] | None) -> None:
-    """Set the static input range of each tile: one for all, or one for each.
-
-    Raises:
-        UsageError: Another number of ranges than tiles.
-    """
+    """Set tiles' static input ranges: one for all or one each; `UsageError` for other counts."""
     tiles = list(layer.analog_tiles())
     ranges = input_range if isinstance(input_range, tuple) else (input_range,) * len(tiles)
     if len(ranges) != len(tiles):

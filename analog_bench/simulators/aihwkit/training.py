@@ -51,16 +51,11 @@ def training_config(
     clip_sigma: float | None,
     bfloat16: bool,
 ) -> Any:
-    """Return a preset's configuration for training.
+    """Return a preset's configuration for training, with its own modifier and clipping where None.
 
-    Args:
-        preset: A preset of one of the tile engines.
-        modifier: The noise on the weights at every step: a name of `_MODIFIERS`; None leaves the
-            preset's own.
-        modifier_std: Its strength, relative to a tile's largest weight.
-        clip_sigma: Standard deviations of a tile at which weights are clipped after every step
-            (aihwkit's `LAYER_GAUSSIAN`); None leaves the preset's own clipping.
-        bfloat16: Whether products are computed in bfloat16; the torch tile only.
+    The modifier is the noise on the weights at every step, a name of `_MODIFIERS`; its std is
+    relative to a tile's largest weight. Weights are clipped after every step at `clip_sigma`
+    standard deviations of a tile (aihwkit's `LAYER_GAUSSIAN`). Only torch tiles take `bfloat16`.
     """
     config = base_config(TORCH, preset)
     if modifier is not None:

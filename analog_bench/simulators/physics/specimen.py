@@ -74,8 +74,7 @@ def product(
 
 def weights(weight: Tensor, noise: Noise, tile: str, drift_s: float | None = None) -> Tensor:
     """Return the weights that a chip computes with, read by products with unit vectors."""
-    units = torch.eye(weight.shape[1])
-    return product(weight, units, noise, tile, drift_s=drift_s).T
+    return product(weight, torch.eye(weight.shape[1]), noise, tile, drift_s=drift_s).T
 
 
 def numbers(*shape: int) -> Tensor:
