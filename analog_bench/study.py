@@ -13,7 +13,7 @@ from analog_bench.case import Case, Variant
 from analog_bench.errors import LayerError, did_you_mean
 from analog_bench.noise import Noise
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Metric
-from analog_bench.zoo.structure import LayerName
+from analog_bench.zoo.model_structure import LayerName
 
 BudgetName = Literal["smoke", "nightly", "full"]
 BUDGETS: tuple[BudgetName, ...] = get_args(BudgetName)

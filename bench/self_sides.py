@@ -13,7 +13,7 @@ from rich.progress import track
 
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
-from analog_bench.gate.verdict import Verdict, judge_family, needs_confirmation
+from analog_bench.gate.case_verdict import Verdict, judge_family, needs_confirmation
 from analog_bench.noise import Noise
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Result
 from analog_bench.simulators.registry import DEFAULT_TILE
@@ -22,9 +22,9 @@ from analog_bench.study import Budget
 from analog_bench.tasks.metrics import F1
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.question_answering import QuestionAnswering
-from analog_bench.zoo.load import load
-from analog_bench.zoo.lock import read_lock
-from analog_bench.zoo.specs import find
+from analog_bench.zoo.lock_file import read_lock
+from analog_bench.zoo.model_loading import load
+from analog_bench.zoo.model_specs import find
 
 LOCK = Path("zoo.lock.json")
 SPEC = find("bert", "embedded", read_lock(LOCK))

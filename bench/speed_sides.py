@@ -23,11 +23,11 @@ from analog_bench.noise import Ideal, Noise, Pcm, WhiteOutput, WhiteWeight
 from analog_bench.simulators import aihwkit as kit
 from analog_bench.simulators.registry import DEFAULT_TILE
 from analog_bench.tasks.qa_sources import load_questions
+from analog_bench.tasks.qa_windows import Batch, Window
 from analog_bench.tasks.question_answering import QuestionAnswering
-from analog_bench.tasks.windows import Batch, Window
-from analog_bench.zoo.load import LoadedModel, load
-from analog_bench.zoo.lock import read_lock
-from analog_bench.zoo.specs import find
+from analog_bench.zoo.lock_file import read_lock
+from analog_bench.zoo.model_loading import LoadedModel, load
+from analog_bench.zoo.model_specs import find
 
 DAY_S = 86_400.0
 PADDED_TO, BATCH = 320, 4

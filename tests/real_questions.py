@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from analog_bench.tasks.qa_sources import load_questions
-from analog_bench.zoo.base import find_base
+from analog_bench.zoo.minilm_base import find_base
 from analog_bench.zoo.tokenizer import read_tokenizer
 
 

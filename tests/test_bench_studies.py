@@ -8,7 +8,7 @@ import pytest
 from analog_bench.noise import Preset
 from analog_bench.simulators.registry import DEFAULT_TILE, check_case
 from analog_bench.study import BUDGETS, Choice, Study, list_cases
-from analog_bench.zoo.specs import find_embedded
+from analog_bench.zoo.model_specs import find_embedded
 
 BENCH = Path(__file__).parents[1] / "bench"
 FILES = sorted(path for path in BENCH.glob("bench_*.py") if "STUDY = " in path.read_text())

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from analog_bench.cli import app, main
 from analog_bench.store.run_file import write_run
-from analog_bench.zoo.base import FOLDER_VARIABLE
+from analog_bench.zoo.minilm_base import FOLDER_VARIABLE
 from tests.commands.parsing import parse
 from tests.report.example_report import example_run
 

@@ -7,8 +7,8 @@ import pytest
 from analog_bench.errors import LayerError
 from analog_bench.noise import Ideal, Pcm, Preset, ReramWan2022, WhiteOutput, WhiteWeight
 from analog_bench.study import Budget, Choice, Study, acts_on, list_cases
-from analog_bench.zoo.lock import Lock
-from analog_bench.zoo.specs import find, find_embedded
+from analog_bench.zoo.lock_file import Lock
+from analog_bench.zoo.model_specs import find, find_embedded
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 from analog_bench.cli import main
 from analog_bench.commands.releases import split_words
 from analog_bench.history.database import History
-from analog_bench.releases.spec import parse_releases
+from analog_bench.releases.release_spec import parse_releases
 from tests.commands.github_stand_in import GitHubStandIn
 from tests.commands.parsing import parse
 from tests.history.nights import result, write_night

@@ -3,8 +3,8 @@
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from analog_bench.zoo.build import observe
-from analog_bench.zoo.specs import ModelSpec
+from analog_bench.zoo.model_builder import observe
+from analog_bench.zoo.model_specs import ModelSpec
 from analog_bench.zoo.tokenizer import make_tokenizer
 from training.tokeniser import learn_bpe
 

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from analog_bench.zoo.lock import Entry, Lock, LockedFile, write_lock
+from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, write_lock
 from tests.tiny_gpt2 import model_of, spec_of, tokenizer_of
 
 GPT2 = "someone/tiny-gpt2"

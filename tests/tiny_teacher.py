@@ -6,10 +6,10 @@ import torch
 from datasets import Dataset
 from transformers import AutoConfig, BertForQuestionAnswering
 
-from analog_bench.tasks.squad import FEATURES
-from analog_bench.zoo.build import observe
-from analog_bench.zoo.load import LoadedModel
-from analog_bench.zoo.specs import ModelSpec
+from analog_bench.tasks.squad_files import FEATURES
+from analog_bench.zoo.model_builder import observe
+from analog_bench.zoo.model_loading import LoadedModel
+from analog_bench.zoo.model_specs import ModelSpec
 from analog_bench.zoo.tokenizer import read_tokenizer
 
 TEXT = "the fox saw a red barn near old mill and green pond by blue gate who what where ? ."

@@ -26,13 +26,13 @@ from transformers import (
 )
 
 from analog_bench.errors import DataError, WeightsError
-from analog_bench.hwa.claim import claim
+from analog_bench.hwa.checkpoint_owner import claim
 from analog_bench.hwa.span_batches import unambiguous
-from analog_bench.tasks.squad import content_hash, read_squad
-from analog_bench.tasks.windows import WindowLimits
-from analog_bench.zoo.base import find_base
-from analog_bench.zoo.embedded import base_state
-from analog_bench.zoo.load import embedded_config, silent_transformers
+from analog_bench.tasks.qa_windows import WindowLimits
+from analog_bench.tasks.squad_files import content_hash, read_squad
+from analog_bench.zoo.embedded_weights import base_state
+from analog_bench.zoo.minilm_base import find_base
+from analog_bench.zoo.model_loading import embedded_config, silent_transformers
 from analog_bench.zoo.tokenizer import read_tokenizer
 from training.shipping import ship_adapter, ship_delta
 from training.span_features import collate, span_features

@@ -19,13 +19,13 @@ from torch import nn
 from transformers import GPT2LMHeadModel, PretrainedConfig, PreTrainedTokenizerFast
 
 from analog_bench.errors import DataError, UsageError
-from analog_bench.hwa.claim import claim
-from analog_bench.hwa.held_out import hold_out_articles
-from analog_bench.hwa.prose import Article, Rows, articles, corpus_hash, token_stream
+from analog_bench.hwa.checkpoint_owner import claim
+from analog_bench.hwa.held_out_articles import hold_out_articles
+from analog_bench.hwa.prose_corpus import Article, Rows, articles, corpus_hash, token_stream
 from analog_bench.seeds import derive_seed
-from analog_bench.tasks.squad import read_squad
-from analog_bench.zoo.load import embedded_config
-from analog_bench.zoo.specs import find_embedded
+from analog_bench.tasks.squad_files import read_squad
+from analog_bench.zoo.model_loading import embedded_config
+from analog_bench.zoo.model_specs import find_embedded
 from analog_bench.zoo.tokenizer import make_tokenizer
 from training.gpt2_model import (
     new_model,

@@ -9,8 +9,8 @@ from datasets import Dataset
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from analog_bench.tasks.qa_windows import WindowLimits
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
-from analog_bench.tasks.windows import WindowLimits
 
 
 class HeldOutQuestions:

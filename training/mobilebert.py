@@ -23,15 +23,15 @@ from torch import nn
 from torch.optim import AdamW
 from transformers import MobileBertForQuestionAnswering, PretrainedConfig
 
-from analog_bench.hwa.claim import claim
-from analog_bench.hwa.held_out import hold_out_questions
+from analog_bench.hwa.checkpoint_owner import claim
+from analog_bench.hwa.held_out_articles import hold_out_questions
 from analog_bench.hwa.span_batches import SpanBatches, unambiguous
 from analog_bench.seeds import derive_seed
-from analog_bench.tasks.squad import content_hash, read_squad
-from analog_bench.tasks.windows import WindowLimits
-from analog_bench.zoo.load import LoadedModel, embedded_config, load
-from analog_bench.zoo.lock import FILE_NAME
-from analog_bench.zoo.specs import find_embedded
+from analog_bench.tasks.qa_windows import WindowLimits
+from analog_bench.tasks.squad_files import content_hash, read_squad
+from analog_bench.zoo.lock_file import FILE_NAME
+from analog_bench.zoo.model_loading import LoadedModel, embedded_config, load
+from analog_bench.zoo.model_specs import find_embedded
 from training.distil_loss import distillation_losses
 from training.held_out_questions import HeldOutQuestions
 from training.mobile_student import new_student, take_after

@@ -13,11 +13,11 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from analog_bench.errors import WeightsError
-from analog_bench.zoo.base import HASHES, HUB_ID
-from analog_bench.zoo.delta import DeltaType, delta_between
-from analog_bench.zoo.embedded import read_tensors
+from analog_bench.zoo.embedded_weights import read_tensors
 from analog_bench.zoo.lora import read_lora_config
-from analog_bench.zoo.record import FORMS, Record, Scalar, write_record
+from analog_bench.zoo.minilm_base import HASHES, HUB_ID
+from analog_bench.zoo.weight_delta import DeltaType, delta_between
+from analog_bench.zoo.weight_record import FORMS, Record, Scalar, write_record
 
 _TYPES = {"float32": torch.float32, "float16": torch.float16}
 

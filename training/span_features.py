@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from analog_bench.hwa.span_batches import token_span
-from analog_bench.tasks.windows import Window, WindowLimits, make_windows
+from analog_bench.tasks.qa_windows import Window, WindowLimits, make_windows
 
 
 def span_features(

@@ -23,13 +23,13 @@ from torch import Tensor, nn
 # Imported for what they register.
 from analog_bench.analog import output_noise as _output_noise  # noqa: F401
 from analog_bench.analog import weight_noise as _weight_noise  # noqa: F401
-from analog_bench.analog.draws import isolated
-from analog_bench.analog.effect import Effect, Site, effect_of
+from analog_bench.analog.compatibility import check_drift
+from analog_bench.analog.layer_manifest import paths_on_tiles
 from analog_bench.analog.layers import Place, find, shared_weights
-from analog_bench.analog.manifest import paths_on_tiles
-from analog_bench.analog.rules import check_drift
+from analog_bench.analog.noise_effects import Effect, Site, effect_of
+from analog_bench.analog.random_draws import isolated
 from analog_bench.analog.tile_effect import TileEffect
-from analog_bench.analog.tiles import TileSimulator
+from analog_bench.analog.tile_protocol import TileSimulator
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, Noise
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.zoo.layers import is_conv1d, kind_of
-from analog_bench.zoo.structure import LayerKind, public_name
+from analog_bench.zoo.layer_names import is_conv1d, kind_of
+from analog_bench.zoo.model_structure import LayerKind, public_name
 
 
 @dataclass(frozen=True, eq=False)

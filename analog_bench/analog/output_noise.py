@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from analog_bench.analog.effect import Effect, Site, handles
+from analog_bench.analog.noise_effects import Effect, Site, handles
 from analog_bench.noise import WhiteOutput, WhiteOutputRel
 
 # Drawn in pieces that fit the cache: a whole activation at once costs half as much again in page

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from analog_bench.analog.draws import reseed, seeded, summaries
-from analog_bench.analog.effect import Effect, Site
+from analog_bench.analog.compatibility import needs_input_ranges, preset_name
 from analog_bench.analog.layers import parent_of
-from analog_bench.analog.rules import needs_input_ranges, preset_name
+from analog_bench.analog.noise_effects import Effect, Site
+from analog_bench.analog.random_draws import reseed, seeded, summaries
 from analog_bench.case import spelt_seconds
 from analog_bench.noise import Noise
 from analog_bench.zoo.adapter import move_adapter

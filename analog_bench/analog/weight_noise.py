@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from analog_bench.analog.draws import summaries
-from analog_bench.analog.effect import Effect, Site, handles
 from analog_bench.analog.layers import as_stored, weight_of
+from analog_bench.analog.noise_effects import Effect, Site, handles
+from analog_bench.analog.random_draws import summaries
 from analog_bench.noise import WhiteWeight
 
 

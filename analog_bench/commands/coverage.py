@@ -17,8 +17,8 @@ from analog_bench.commands.options import (
 )
 from analog_bench.commands.output import Line, print_json, print_sheet
 from analog_bench.commands.zoo import print_nothing_locked
-from analog_bench.zoo.lock import read_lock
-from analog_bench.zoo.specs import ModelSpec, available, find
+from analog_bench.zoo.lock_file import read_lock
+from analog_bench.zoo.model_specs import ModelSpec, available, find
 
 _GROUPS = ("all", "blocks")
 _TOKENS = 256
@@ -56,10 +56,10 @@ def coverage(
 def _measure(spec: ModelSpec, lock_path: Path) -> dict[str, Any]:
     # Only now, since importing them takes seconds: a wrong name is told before that.
     from analog_bench.analog.chip import install
-    from analog_bench.analog.manifest import coverage, manifest, prepare
+    from analog_bench.analog.layer_manifest import coverage, manifest, prepare
     from analog_bench.noise import Ideal
     from analog_bench.simulators.registry import DEFAULT_TILE, find_simulator
-    from analog_bench.zoo.load import load
+    from analog_bench.zoo.model_loading import load
 
     model = load(spec, lock_path=lock_path).model
     parameters = sum(parameter.numel() for parameter in model.parameters())

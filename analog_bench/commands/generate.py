@@ -160,7 +160,7 @@ def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result
     from rich.console import Console
     from rich.progress import track
 
-    from analog_bench.session.measuring import measure_case
+    from analog_bench.session.case_measurement import measure_case
     from analog_bench.session.model_cache import ModelCache
     from analog_bench.simulators.registry import find_simulator
     from analog_bench.store.run import storable

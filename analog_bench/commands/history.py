@@ -135,7 +135,7 @@ def write_history(history: History, target: Path) -> str:
         UsageError: The target has the name of another kind of file.
         StoreError: It cannot be written.
     """
-    from analog_bench.history.archive import HISTORY_FILES, add_runs, write_table
+    from analog_bench.history.history_files import HISTORY_FILES, add_runs, write_table
 
     table = history.table()
     if target.suffix in HISTORY_FILES and not target.is_dir():

@@ -26,17 +26,17 @@ from analog_bench.commands.options import (
 )
 from analog_bench.commands.output import Line, print_blocks, print_json, print_sheet
 from analog_bench.errors import UsageError
-from analog_bench.hwa.recipe import HwaRecipe, recipe_for
+from analog_bench.hwa.hyperparameters import HwaRecipe, recipe_for
 from analog_bench.tasks.data_folder import training_file
-from analog_bench.zoo.specs import ModelSpec
+from analog_bench.zoo.model_specs import ModelSpec
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from analog_bench.hwa.conclusion import Conclusion
     from analog_bench.hwa.search import SearchResult
+    from analog_bench.hwa.search_conclusion import Conclusion
     from analog_bench.hwa.shipping import Shipped
-    from analog_bench.zoo.load import LoadedModel
+    from analog_bench.zoo.model_loading import LoadedModel
 
 _USUAL = HwaRecipe()
 app = new_app(
@@ -91,9 +91,9 @@ def train(
     ship = ship or out / "ship"
     loaded, rows = _load(spec, data, weights, lock, threads)
     from analog_bench.commands.hwa_progress import show_training
-    from analog_bench.hwa.data import make_data
     from analog_bench.hwa.shipping import ship_outcome
-    from analog_bench.hwa.training import train
+    from analog_bench.hwa.training_data import make_data
+    from analog_bench.hwa.training_loop import train
 
     made = make_data(loaded, rows, recipe)
     with show_training(made.metric.name) as tell:
@@ -202,7 +202,7 @@ def search(
     out = out or Path("runs") / "hwa-search" / spec.name.replace("/", "--")
     loaded, rows = _load(spec, data, weights, lock, threads)
     from analog_bench.commands.hwa_progress import SearchDisplay
-    from analog_bench.hwa.search_run import run_search
+    from analog_bench.hwa.search_and_conclude import run_search
     from analog_bench.hwa.search_storage import STORAGE, SearchPlan
 
     plan, display = SearchPlan(trials, sampler=sampler, pruner=pruner), SearchDisplay(trials)
@@ -240,9 +240,9 @@ def _load(
     import datasets
     import torch
 
-    from analog_bench.analog.manifest import prepare
-    from analog_bench.tasks.squad import read_squad
-    from analog_bench.zoo.load import load
+    from analog_bench.analog.layer_manifest import prepare
+    from analog_bench.tasks.squad_files import read_squad
+    from analog_bench.zoo.model_loading import load
 
     if threads is not None:
         torch.set_num_threads(threads)

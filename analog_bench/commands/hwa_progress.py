@@ -17,7 +17,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from analog_bench.hwa.training import Progress
+from analog_bench.hwa.training_loop import Progress
 
 if TYPE_CHECKING:
     # A training needs no optuna.

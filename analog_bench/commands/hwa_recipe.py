@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from analog_bench.hwa.recipe import PRESETS, HwaRecipe
+from analog_bench.hwa.hyperparameters import PRESETS, HwaRecipe
 
 
 def with_recipe_options(verb: Callable[..., None]) -> Callable[..., None]:

@@ -104,22 +104,22 @@ def _check(look: Callable[[], str]) -> dict[str, Any]:
 
 
 def _base_weights() -> str:
-    from analog_bench.zoo.base import find_base
+    from analog_bench.zoo.minilm_base import find_base
 
     return f"verified, from {find_base().origin}"
 
 
 def _bert_weights() -> str:
-    from analog_bench.zoo.base import HASHES
-    from analog_bench.zoo.embedded import WEIGHTS
-    from analog_bench.zoo.record import read_verified
+    from analog_bench.zoo.embedded_weights import WEIGHTS
+    from analog_bench.zoo.minilm_base import HASHES
+    from analog_bench.zoo.weight_record import read_verified
 
     record = read_verified(WEIGHTS / "bert", HASHES)
     return f"verified, {record.form} of {len(record.files)} file(s)"
 
 
 def _locked(path: Path) -> str:
-    from analog_bench.zoo.lock import read_lock
+    from analog_bench.zoo.lock_file import read_lock
 
     lock = read_lock(path)
     entries = [*lock.models.values(), *lock.datasets.values()]

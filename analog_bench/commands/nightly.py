@@ -102,13 +102,13 @@ def conclude(results: Path, history: Path, code: int) -> str:
     Raises:
         BenchError: A file cannot be read or written.
     """
-    from analog_bench.gate.judge import judge_run
+    from analog_bench.gate.run_judge import judge_run
     from analog_bench.history.database import History
     from analog_bench.history.query import Query, runs_of, steps_of, trends_of
-    from analog_bench.history.row import run_id_of
+    from analog_bench.history.rows import run_id_of
     from analog_bench.report.ci_summaries import nightly_summary
-    from analog_bench.report.contents import judged_contents
     from analog_bench.report.regressions import regressions_of
+    from analog_bench.report.report_contents import judged_contents
     from analog_bench.store.run_file import read_run
 
     write_history(History([results], warn), history)
@@ -158,7 +158,7 @@ def _new_file(folder: Path) -> Path:
 
 
 def _measure(results: Path, bench: str, words: Sequence[str]) -> int:
-    from analog_bench.session.publish import STEP_SUMMARY
+    from analog_bench.session.report_files import STEP_SUMMARY
 
     # Pytest looks for baselines in its root folder, which it might find above this one.
     command = [sys.executable, "-m", "pytest", bench, "--rootdir=.", f"--json={results}"]
@@ -186,7 +186,7 @@ def _no_results(code: int, results: Path) -> BenchError:
 
 def _add_to_job_summary(summary: str) -> None:
     """Add to the summary of the GitHub Actions job, if this is one."""
-    from analog_bench.session.publish import STEP_SUMMARY
+    from analog_bench.session.report_files import STEP_SUMMARY
 
     step = os.environ.get(STEP_SUMMARY)
     if not step:

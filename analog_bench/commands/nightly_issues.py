@@ -15,8 +15,8 @@ from analog_bench.commands.runs import RUNS, newest_run
 from analog_bench.errors import UsageError
 
 if TYPE_CHECKING:
-    from analog_bench.report.contents import Contents
     from analog_bench.report.regressions import Issue
+    from analog_bench.report.report_contents import Contents
 
 _MOST = "1000"
 
@@ -63,8 +63,8 @@ def issues(
 
 
 def _judged(path: Path, given: Path | None) -> Contents:
-    from analog_bench.gate.judge import judge_run
-    from analog_bench.report.contents import judged_contents
+    from analog_bench.gate.run_judge import judge_run
+    from analog_bench.report.report_contents import judged_contents
     from analog_bench.store.run_file import read_run
 
     measured = read_run(path)

@@ -10,8 +10,8 @@ import typer
 from analog_bench.errors import UsageError
 from analog_bench.simulators.registry import simulators
 from analog_bench.tasks.data_folder import DATA_VARIABLE, TRAINING_FILE
-from analog_bench.zoo.lock import FILE_NAME, read_lock
-from analog_bench.zoo.specs import ModelSpec, Source, find, find_embedded
+from analog_bench.zoo.lock_file import FILE_NAME, read_lock
+from analog_bench.zoo.model_specs import ModelSpec, Source, find, find_embedded
 
 if TYPE_CHECKING:
     TileName = str

@@ -27,7 +27,7 @@ from analog_bench.errors import StoreError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from analog_bench.releases.session import Plan
+    from analog_bench.releases.comparison_run import Plan
 
 CHANGED = 1
 """Exit code where something changed, regressed or was lost, or a release could not be compared."""
@@ -137,9 +137,9 @@ def releases(
     if resume and out is None:
         raise UsageError("--resume goes on with a folder; name it with --out FOLDER")
     # Not at the top: other verbs need none of it.
-    from analog_bench.releases.process import check_selection
-    from analog_bench.releases.session import Plan, compare
-    from analog_bench.releases.spec import parse_releases
+    from analog_bench.releases.comparison_run import Plan, compare
+    from analog_bench.releases.environment_commands import check_selection
+    from analog_bench.releases.release_spec import parse_releases
 
     root = Path.cwd()
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
@@ -260,7 +260,7 @@ def _write(path: Path, plain: Any) -> None:
 
 
 def _show_environments(*, as_json: bool) -> None:
-    from analog_bench.releases.environment import cache_folder, environments
+    from analog_bench.releases.release_environment import cache_folder, environments
     from analog_bench.simulators.versions import MEASURED
 
     cache = cache_folder()

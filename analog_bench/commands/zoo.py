@@ -21,8 +21,8 @@ from analog_bench.commands.options import (
 from analog_bench.commands.output import Line, print_json, print_sheet
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.tasks.data_folder import data_folder
-from analog_bench.zoo.lock import Lock, read_lock
-from analog_bench.zoo.specs import SOURCES, ModelSpec, Source, available
+from analog_bench.zoo.lock_file import Lock, read_lock
+from analog_bench.zoo.model_specs import SOURCES, ModelSpec, Source, available
 
 if TYPE_CHECKING:
     from analog_bench.session.digital_score import DigitalScore
@@ -174,8 +174,8 @@ def _describe(spec: ModelSpec, lock: Lock) -> dict[str, Any]:
         entry = lock.models[spec.hub_id]
         size = sum(file.size for file in entry.files.values())
         return {**facts, "hub_id": spec.hub_id, "revision": entry.revision, "bytes": size}
-    from analog_bench.zoo.embedded import WEIGHTS
-    from analog_bench.zoo.record import read_record
+    from analog_bench.zoo.embedded_weights import WEIGHTS
+    from analog_bench.zoo.weight_record import read_record
 
     folder = WEIGHTS / spec.name
     try:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from torch import nn
 
 from analog_bench.analog.clean_inputs import BATCHES, CleanInputs, Pass, observe_inputs, spread
+from analog_bench.analog.compatibility import needs_input_ranges
 from analog_bench.analog.input_ranges import observe_input_ranges
-from analog_bench.analog.rules import needs_input_ranges
-from analog_bench.analog.severity import solve_severity
+from analog_bench.analog.severity_solver import solve_severity
 from analog_bench.case import Case
 from analog_bench.engine.replay import Replay
 from analog_bench.noise import EqualError

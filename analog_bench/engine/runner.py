@@ -15,12 +15,12 @@ from msgspec import structs
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import Chip, install
+from analog_bench.analog.layer_manifest import Coverage
 from analog_bench.analog.layers import find
-from analog_bench.analog.manifest import Coverage
 from analog_bench.case import Case
 from analog_bench.engine.calibration import Calibration, Known
-from analog_bench.engine.facts import Facts
-from analog_bench.engine.pace import Pace, measure_pace
+from analog_bench.engine.case_duration import Pace, measure_pace
+from analog_bench.engine.layer_facts import Facts
 from analog_bench.engine.replay import Replay
 from analog_bench.records import Measurement, Result, Status
 from analog_bench.simulators.registry import NO_TILE, find_simulator

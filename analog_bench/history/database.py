@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analog_bench.errors import StoreError, UsageError
-from analog_bench.history.archive import (
+from analog_bench.history.history_files import (
     HISTORY_FILES,
     Sources,
     Table,
@@ -16,7 +16,7 @@ from analog_bench.history.archive import (
     read_unknown_run,
     sources_of,
 )
-from analog_bench.history.row import COLUMNS
+from analog_bench.history.rows import COLUMNS
 
 _TYPES = {column.name: column.type for column in COLUMNS}
 _NAMES = ", ".join(_TYPES)

@@ -13,10 +13,10 @@ from packaging.version import InvalidVersion, Version
 
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.gate.chip_change import same_fingerprint
-from analog_bench.gate.step import Row, Step, find_steps
+from analog_bench.gate.step_detection import Row, Step, find_steps
 from analog_bench.history.database import History
-from analog_bench.history.row import SCORES
-from analog_bench.history.trend import Point, RunFacts, Trend
+from analog_bench.history.rows import SCORES
+from analog_bench.history.score_series import Point, RunFacts, Trend
 from analog_bench.records import Metric
 from analog_bench.simulators.registry import why_unpaired
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from analog_bench.analog.layers import find, weight_of
 from analog_bench.seeds import derive_seed
-from analog_bench.simulators.trainable import TrainableTiles
+from analog_bench.simulators.trainable_tiles import TrainableTiles
 from analog_bench.zoo.adapter import Adapter, add_adapter
 
 

@@ -19,7 +19,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.exc import DatabaseError
 
 from analog_bench.errors import StoreError, UsageError
-from analog_bench.hwa.claim import changes
+from analog_bench.hwa.checkpoint_owner import changes
 
 STORAGE = "search.db"
 """The file in a search's folder with all trials; optuna's dashboard opens it."""

@@ -11,13 +11,13 @@ import msgspec
 import torch
 
 from analog_bench.errors import UsageError
-from analog_bench.hwa.data import TrainingData
-from analog_bench.hwa.recipe import HwaRecipe
-from analog_bench.hwa.training import Outcome
+from analog_bench.hwa.hyperparameters import HwaRecipe
+from analog_bench.hwa.training_data import TrainingData
+from analog_bench.hwa.training_loop import Outcome
 from analog_bench.hwa.validation import Validation, validate
 from analog_bench.simulators.versions import versions
-from analog_bench.zoo.hwa import load_hwa, ship_hwa, write_hwa_record
-from analog_bench.zoo.load import LoadedModel
+from analog_bench.zoo.hwa_weights import load_hwa, ship_hwa, write_hwa_record
+from analog_bench.zoo.model_loading import LoadedModel
 
 
 @dataclass(frozen=True)

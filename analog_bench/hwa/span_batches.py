@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from analog_bench.errors import DataError
 from analog_bench.seeds import derive_seed
-from analog_bench.tasks.windows import Window, WindowLimits, make_windows
+from analog_bench.tasks.qa_windows import Window, WindowLimits, make_windows
 
 _ROWS_AT_ONCE = 4000
 _BATCHES_SORTED_TOGETHER = 50

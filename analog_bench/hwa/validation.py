@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import install
-from analog_bench.hwa.data import TrainingData
-from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.hyperparameters import HwaRecipe
+from analog_bench.hwa.training_data import TrainingData
 from analog_bench.noise import Preset
 from analog_bench.seeds import derive_seed
 from analog_bench.simulators.registry import find_simulator

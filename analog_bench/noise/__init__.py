@@ -5,10 +5,18 @@ know *how*. This package imports neither torch nor aihwkit, so that collecting t
 takes milliseconds.
 """
 
-from analog_bench.noise.base import Noise, Where, families, family, parse_noise
-from analog_bench.noise.devices import Hermes, Ideal, Pcm, Preset, ReramCmo, ReramWan2022, Stuck
+from analog_bench.noise.equal_error import EqualError
+from analog_bench.noise.family import Noise, Where, families, family, parse_noise
+from analog_bench.noise.memory_cells import (
+    Hermes,
+    Ideal,
+    Pcm,
+    Preset,
+    ReramCmo,
+    ReramWan2022,
+    Stuck,
+)
 from analog_bench.noise.periphery import InpNoise, IrDrop, OutNoise, PcmRead, Quantise, SShape
-from analog_bench.noise.severity import EqualError
 from analog_bench.noise.white import WhiteOutput, WhiteOutputRel, WhiteWeight
 
 __all__ = [

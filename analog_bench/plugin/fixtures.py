@@ -12,7 +12,7 @@ import pytest
 from analog_bench.case import Case
 from analog_bench.codec import plain
 from analog_bench.errors import BenchError, TileUnavailable
-from analog_bench.gate.requirement import first_unmet
+from analog_bench.gate.max_drop import first_unmet
 from analog_bench.records import Identity, Result
 from analog_bench.session.settings import Settings
 from analog_bench.study import Study
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from torch import nn
 
     from analog_bench.analog.chip import Chip
-    from analog_bench.gate.verdict import Verdict
+    from analog_bench.gate.case_verdict import Verdict
     from analog_bench.session.model_cache import ModelCache
     from analog_bench.simulators.probe import Environment
     from analog_bench.tasks.task import Task
-    from analog_bench.zoo.load import LoadedModel
+    from analog_bench.zoo.model_loading import LoadedModel
 
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 MODEL_CACHE: pytest.StashKey[ModelCache] = pytest.StashKey()
@@ -86,7 +86,7 @@ class Baseline:
         Raises:
             BaselineError: The baseline file is corrupt.
         """
-        from analog_bench.gate.verdict import judge
+        from analog_bench.gate.case_verdict import judge
 
         entry = self._models.case_baseline(self._case).find(result.case_id, result.protocol)
         return judge(result, entry, self._models.metric(self._study, self._case.model))
@@ -147,7 +147,7 @@ def measure(request: pytest.FixtureRequest, study: Study) -> Callable[[Case], Re
     ahead = request.config.stash.setdefault(MEASURED_AHEAD, {})
 
     def measured(case: Case) -> Result:
-        from analog_bench.session.measuring import measure_case
+        from analog_bench.session.case_measurement import measure_case
 
         with one_line_errors():
             upcoming = _upcoming(request, case)

@@ -11,7 +11,7 @@ import pytest
 
 from analog_bench.case import Variant
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.gate.requirement import parse_requirement
+from analog_bench.gate.max_drop import parse_requirement
 from analog_bench.noise import parse_noise
 from analog_bench.session.extension import load_extension
 from analog_bench.session.settings import GateMode, Settings

@@ -53,7 +53,7 @@ class TerminalReporter:
         if conclusion is None:
             return
         # Not at the top: drawing needs scipy, which collecting does without.
-        from analog_bench.gate.judge import Judgement, outcomes
+        from analog_bench.gate.run_judge import Judgement, outcomes
         from analog_bench.report.drift_table import drift_table
         from analog_bench.report.layer_table import layer_table
         from analog_bench.report.run_summary import digital_line, run_summary

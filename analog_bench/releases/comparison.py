@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from analog_bench.gate.judge import Comparison, compare_runs
-from analog_bench.releases.layers import (
+from analog_bench.gate.run_judge import Comparison, compare_runs
+from analog_bench.releases.exact_and_physics import (
     TILES,
     Change,
     Layer,

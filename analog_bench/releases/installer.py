@@ -17,8 +17,8 @@ from packaging.version import Version
 from uv import find_uv_bin
 
 from analog_bench.errors import ReleaseFailed
-from analog_bench.releases.recipe import Interpreter, Recipe
-from analog_bench.releases.source import copy_sources
+from analog_bench.releases.environment_recipe import Interpreter, Recipe
+from analog_bench.releases.release_source import copy_sources
 from analog_bench.releases.subprocesses import run_captured, run_logged
 
 # What aihwkit's own build asks for. It must stand in the environment beforehand: a build that is

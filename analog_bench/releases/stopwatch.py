@@ -16,7 +16,7 @@ from scipy import stats
 
 from analog_bench.errors import ReleaseFailed
 from analog_bench.gate.significance import CONFIDENCE
-from analog_bench.releases.process import Runtime, last_words
+from analog_bench.releases.environment_commands import Runtime, last_words
 
 WORKER = "analog_bench.simulators.timing"
 TURNS = 15

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from analog_bench.gate.robustness import (
+from analog_bench.gate.robustness_scores import (
     DAY_S,
     MONTH_S,
     SECOND_S,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from analog_bench.gate.step import Step
-from analog_bench.history.trend import Point, RunFacts, Trend
+from analog_bench.gate.step_detection import Step
+from analog_bench.history.score_series import Point, RunFacts, Trend
 from analog_bench.report import words
 from analog_bench.report.table import (
     Block,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from analog_bench.gate.ranking import RankCorrelation
+from analog_bench.gate.layer_ranking import RankCorrelation
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
-from analog_bench.report.contents import is_several
 from analog_bench.report.layer_losses import ConditionRanking, rankings, spread_correlation, worst
-from analog_bench.report.scores import loss, score
+from analog_bench.report.report_contents import is_several
+from analog_bench.report.score_intervals import loss, score
 from analog_bench.report.table import Cell, Line, line
 
 _NAMED_AT_MOST = 3

@@ -7,12 +7,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from analog_bench.gate.ranking import RankCorrelation, Ranking, rank_layers, spearman_with_interval
-from analog_bench.gate.robustness import Conditions, conditions_of
+from analog_bench.gate.layer_ranking import (
+    RankCorrelation,
+    Ranking,
+    rank_layers,
+    spearman_with_interval,
+)
+from analog_bench.gate.robustness_scores import Conditions, conditions_of
 from analog_bench.records import LayerFacts, Metric, Result
 from analog_bench.report import words
-from analog_bench.report.contents import is_single
-from analog_bench.report.scores import loss
+from analog_bench.report.report_contents import is_single
+from analog_bench.report.score_intervals import loss
 
 WORST_AT_MOST = 5
 RANKINGS_AT_MOST = 2

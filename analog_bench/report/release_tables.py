@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from analog_bench.releases.comparison import Measured, Releases, Step
-from analog_bench.releases.environment import Environment
-from analog_bench.releases.layers import Layer, LayerName, shortened
+from analog_bench.releases.exact_and_physics import Layer, LayerName, shortened
+from analog_bench.releases.release_environment import Environment
 from analog_bench.report import words
-from analog_bench.report.comparison_table import comparison_table
+from analog_bench.report.run_comparison_table import comparison_table
 from analog_bench.report.table import (
     Block,
     Cell,

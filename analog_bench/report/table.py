@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from analog_bench.gate.verdict import Kind
+from analog_bench.gate.case_verdict import Kind
 from analog_bench.report.words import ABSENT
 
 T = TypeVar("T")

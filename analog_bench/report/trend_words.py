@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from analog_bench.gate.significance import interval_of
-from analog_bench.gate.step import Step
-from analog_bench.history.trend import RunFacts, Trend
+from analog_bench.gate.step_detection import Step
+from analog_bench.history.score_series import RunFacts, Trend
 from analog_bench.records import Metric
 from analog_bench.report import words
 from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, simulators

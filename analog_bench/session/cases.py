@@ -10,8 +10,8 @@ from analog_bench.errors import UsageError
 from analog_bench.session.settings import Settings
 from analog_bench.simulators.registry import DEFAULT_TILE, check_case
 from analog_bench.study import Study, list_cases
-from analog_bench.zoo.lock import read_lock
-from analog_bench.zoo.specs import HUB_IDS, ModelSpec, find
+from analog_bench.zoo.lock_file import read_lock
+from analog_bench.zoo.model_specs import HUB_IDS, ModelSpec, find
 
 
 def spec_of(settings: Settings, model: str) -> ModelSpec:

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.progress import track
 
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.session.inputs import make_task
+from analog_bench.session.run_data import make_task
 from analog_bench.tasks.language_modelling import LanguageModelling
 from analog_bench.tasks.qa_crosscheck import crosscheck
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
-from analog_bench.zoo.load import load
-from analog_bench.zoo.record import Scalar, read_record, write_record
-from analog_bench.zoo.specs import ModelSpec
+from analog_bench.zoo.model_loading import load
+from analog_bench.zoo.model_specs import ModelSpec
+from analog_bench.zoo.weight_record import Scalar, read_record, write_record
 
 
 @dataclass(frozen=True)

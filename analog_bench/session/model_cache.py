@@ -7,13 +7,13 @@ from pathlib import Path
 
 import torch
 
-from analog_bench.analog.manifest import prepare
+from analog_bench.analog.layer_manifest import prepare
 from analog_bench.case import Case, Variant
 from analog_bench.codec import Json
 from analog_bench.engine.runner import Runner, Scores
 from analog_bench.records import Metric
 from analog_bench.session.cases import asked_name, spec_of
-from analog_bench.session.inputs import check_source, make_generation, make_task
+from analog_bench.session.run_data import check_source, make_generation, make_task
 from analog_bench.session.settings import Settings
 from analog_bench.simulators.probe import probe
 from analog_bench.store.baseline import CaseBaseline
@@ -21,10 +21,10 @@ from analog_bench.store.baseline_file import read_cases
 from analog_bench.study import Budget, Study
 from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.task import Task
-from analog_bench.zoo.hwa import load_hwa
 from analog_bench.zoo.hwa_folder import is_hwa, shipped_hwa
-from analog_bench.zoo.load import LoadedModel, load
-from analog_bench.zoo.specs import ModelSpec
+from analog_bench.zoo.hwa_weights import load_hwa
+from analog_bench.zoo.model_loading import LoadedModel, load
+from analog_bench.zoo.model_specs import ModelSpec
 
 _Key = tuple[str, int | None, str | None]
 """Name of a model in cases, number of examples, prompt: what makes a task."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 
 from analog_bench.case import Case
-from analog_bench.engine.pace import Pace
+from analog_bench.engine.case_duration import Pace
 from analog_bench.errors import UsageError
 from analog_bench.records import Identity, Result
 from analog_bench.session.model_cache import ModelCache

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.gate.requirement import Requirement
+from analog_bench.gate.max_drop import Requirement
 from analog_bench.study import Budget, BudgetName, Choice, Study
 
 GateMode = Literal["off", "warn", "fail"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from analog_bench.analog.rules import IDEAL, preset_name
+from analog_bench.analog.compatibility import IDEAL, preset_name
 from analog_bench.errors import UsageError
 from analog_bench.noise import (
     Hermes,
@@ -35,7 +35,7 @@ from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT, versions
 if TYPE_CHECKING:
     from torch import nn
 
-    from analog_bench.analog.tiles import Tiles
+    from analog_bench.analog.tile_protocol import Tiles
 
 Handler = Callable[[Any, Any, Any], Any]
 """From a noise, the base configuration and `kit` to the configuration of the tiles."""

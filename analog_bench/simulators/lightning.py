@@ -64,7 +64,7 @@ class LightningTiles:
             from aihwkit_lightning.nn import AnalogLinear
         from aihwkit_lightning.simulator.configs import TorchInferenceRPUConfig, WeightClipType
 
-        from analog_bench.analog.tiles import OnTiles
+        from analog_bench.analog.tile_protocol import OnTiles
 
         OnTiles.register(AnalogLinear)
         config: Any = TorchInferenceRPUConfig()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-from analog_bench.analog.tiles import TileSimulator
+from analog_bench.analog.tile_protocol import TileSimulator
 from analog_bench.errors import TileUnavailable
 from analog_bench.noise import Noise, Pcm
 from analog_bench.simulators.versions import versions
@@ -80,7 +80,7 @@ def _tried(simulator: Simulator) -> TileStatus:
     if not simulator.installed:
         return TileStatus(False, f"{package} is not installed; install {simulator.advice}")
     # Not at the top: it imports torch.
-    from analog_bench.simulators.trial import spelt, try_out
+    from analog_bench.simulators.engine_trial import spelt, try_out
 
     name = f"{package} {found[package]}" if package else f"the {simulator.label}"
     here = f"{name} with torch {found['torch']} on Python {found['python']}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analog_bench.analog.rules import IDEAL, check_drift, family_of, preset_name
+from analog_bench.analog.compatibility import IDEAL, check_drift, family_of, preset_name
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Ideal, Noise, Preset
 from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.noise import Ideal, Noise, Pcm, Preset
+from analog_bench.simulators.engine_trial import reason_of
 from analog_bench.simulators.physics.specimen import numbers, on_chip
 from analog_bench.simulators.registry import find_simulator, label_of
-from analog_bench.simulators.trial import reason_of
 from analog_bench.simulators.versions import CPP, TORCH
 
 _WIDTH, _VECTORS = 256, 128

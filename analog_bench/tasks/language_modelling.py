@@ -15,11 +15,11 @@ from transformers import PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
 from analog_bench.records import Metric
-from analog_bench.tasks.blocks import cut, make_batches, sample
 from analog_bench.tasks.lm_metric import bits_per_byte, perplexity, token_nats, weighted_mean
 from analog_bench.tasks.lm_sources import Text
 from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.task import fingerprint
+from analog_bench.tasks.text_blocks import cut, make_batches, sample
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from transformers import PreTrainedTokenizerFast
 
 from analog_bench.records import Metric
 from analog_bench.seeds import derive_seed
-from analog_bench.tasks.answers import best_spans, choose_answers, exact_match, token_f1
 from analog_bench.tasks.metrics import METRICS_OF
-from analog_bench.tasks.squad import content_hash
+from analog_bench.tasks.qa_answers import best_spans, choose_answers, exact_match, token_f1
+from analog_bench.tasks.qa_windows import WindowLimits, make_batches, make_windows
+from analog_bench.tasks.squad_files import content_hash
 from analog_bench.tasks.task import fingerprint
-from analog_bench.tasks.windows import WindowLimits, make_batches, make_windows
 
 _GUESSES = 5
 

@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 
 from analog_bench.errors import WeightsError
-from analog_bench.zoo.build import observe, read_config
-from analog_bench.zoo.hashes import file_sha256, verify
-from analog_bench.zoo.lock import Entry, Lock, LockedFile, RepoType, read_lock, write_lock
-from analog_bench.zoo.remote import Listing, download, listing
-from analog_bench.zoo.specs import not_locked
-from analog_bench.zoo.structure import Structure
+from analog_bench.zoo.file_hashes import file_sha256, verify
+from analog_bench.zoo.hub_repository import Listing, download, listing
+from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, RepoType, read_lock, write_lock
+from analog_bench.zoo.model_builder import observe, read_config
+from analog_bench.zoo.model_specs import not_locked
+from analog_bench.zoo.model_structure import Structure
 
 SQUAD = "rajpurkar/squad"
 """The data set of SQuAD v1.1 on the hub."""

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from analog_bench.codec import DocumentError, convert, read_json
 from analog_bench.errors import WeightsError
-from analog_bench.zoo.record import FORMS, RECORD, WEIGHTS, Scalar, Sha256
+from analog_bench.zoo.weight_record import FORMS, RECORD, WEIGHTS, Scalar, Sha256
 
 DELTA = FORMS["delta"][0]
 """The file with the change."""

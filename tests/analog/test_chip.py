@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import Chip, install
+from analog_bench.analog.compatibility import family_of
 from analog_bench.analog.layers import find
-from analog_bench.analog.rules import family_of
 from analog_bench.errors import UsageError
 from analog_bench.noise import IrDrop, Noise, ReramWan2022, families, parse_noise
 from analog_bench.simulators.registry import find_simulator

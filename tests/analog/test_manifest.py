@@ -9,7 +9,7 @@ from transformers.models.mobilebert.modeling_mobilebert import NoNorm
 from transformers.pytorch_utils import Conv1D
 
 from analog_bench.analog.chip import install
-from analog_bench.analog.manifest import (
+from analog_bench.analog.layer_manifest import (
     BINS,
     coverage,
     manifest,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from analog_bench.analog.root import Root, root
+from analog_bench.analog.root_finding import Root, root
 
 
 def searched(

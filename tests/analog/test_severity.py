@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from analog_bench.analog.chip import install
 from analog_bench.analog.clean_inputs import CleanInputs
-from analog_bench.analog.severity import output_error, solve_severity
+from analog_bench.analog.severity_solver import output_error, solve_severity
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, WhiteOutput, families
 from analog_bench.simulators.registry import find_simulator

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from analog_bench.zoo.lock import Entry, Lock, LockedFile, write_lock
-from analog_bench.zoo.specs import HUB_IDS, find
+from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, write_lock
+from analog_bench.zoo.model_specs import HUB_IDS, find
 
 NOTHING = Lock(Path("none"), {}, {})
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from analog_bench.cli import main
-from analog_bench.zoo.base import FOLDER_VARIABLE
-from analog_bench.zoo.specs import HUB_IDS
+from analog_bench.zoo.minilm_base import FOLDER_VARIABLE
+from analog_bench.zoo.model_specs import HUB_IDS
 
 ROOT = Path(__file__).parents[2]
 MODULE = [sys.executable, "-m", "analog_bench.cli"]

@@ -13,12 +13,12 @@ CODE = """
 import json, sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from analog_bench.analog.manifest import prepare
+from analog_bench.analog.layer_manifest import prepare
 from analog_bench.cli import main
-from analog_bench.zoo.hwa import float_state, ship_hwa
-from analog_bench.zoo.load import load
-from analog_bench.zoo.lock import read_lock
-from analog_bench.zoo.specs import find
+from analog_bench.zoo.hwa_weights import float_state, ship_hwa
+from analog_bench.zoo.model_loading import load
+from analog_bench.zoo.lock_file import read_lock
+from analog_bench.zoo.model_specs import find
 out, calls = Path(sys.argv[1]), json.loads(sys.argv[2])
 lock = out / "zoo.lock.json"
 direct = load(find("someone/tiny-gpt2", "hub", read_lock(lock)), lock_path=lock)

@@ -8,7 +8,7 @@ import pytest
 
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.commands.history import Score
-from analog_bench.history.row import SCORES
+from analog_bench.history.rows import SCORES
 from tests.history.nights import result, skipped, write_night
 from tests.store.examples import snapshot
 

@@ -12,9 +12,9 @@ from optuna.trial import TrialState, create_trial
 
 from analog_bench.cli import main
 from analog_bench.errors import StoreError
-from analog_bench.hwa.conclusion import CONCLUSION, Conclusion, conclude
-from analog_bench.hwa.recipe import HwaRecipe
+from analog_bench.hwa.hyperparameters import HwaRecipe
 from analog_bench.hwa.search import SearchResult
+from analog_bench.hwa.search_conclusion import CONCLUSION, Conclusion, conclude
 from analog_bench.hwa.search_storage import STORAGE, STUDY
 from analog_bench.records import Metric
 from analog_bench.report.search_table import search_table

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from analog_bench.cli import main
-from analog_bench.zoo.hwa import is_hwa
 from analog_bench.zoo.hwa_folder import read_hwa_record
+from analog_bench.zoo.hwa_weights import is_hwa
 
 SENTENCES = (
     "The river {0} flows from lake {1} to the city of {2}.",

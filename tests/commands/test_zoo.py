@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from analog_bench.cli import main
-from analog_bench.zoo.base import FOLDER_VARIABLE
-from analog_bench.zoo.lock import Lock, read_lock
-from analog_bench.zoo.specs import find
+from analog_bench.zoo.lock_file import Lock, read_lock
+from analog_bench.zoo.minilm_base import FOLDER_VARIABLE
+from analog_bench.zoo.model_specs import find
 from tests.hub_stand_in import HubStandIn, run_client, tiny_bert
 
 ROOT = Path(__file__).parents[2]
@@ -58,8 +58,8 @@ def weights(tmp_path_factory):
     """Write weights that fit the base: a head drawn at random, and one changed matrix."""
     import torch
 
-    from analog_bench.zoo.base import find_base
-    from analog_bench.zoo.embedded import base_state
+    from analog_bench.zoo.embedded_weights import base_state
+    from analog_bench.zoo.minilm_base import find_base
     from training.shipping import ship_delta
 
     state = base_state(find_base().weights)
@@ -167,7 +167,7 @@ def test_score_is_that_of_the_plain_forward_pass(data, weights, capsys):
 
     from analog_bench.tasks.qa_sources import load_questions
     from analog_bench.tasks.question_answering import QuestionAnswering
-    from analog_bench.zoo.load import load
+    from analog_bench.zoo.model_loading import load
 
     words = ["zoo", "score", "bert", "--weights", str(weights), "--data", str(data)]
     assert main([*words, "--json"]) == 0

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from blocks import blocks_of, parse
 
-from analog_bench.history.row import COLUMNS
-from analog_bench.zoo.specs import HUB_IDS
+from analog_bench.history.rows import COLUMNS
+from analog_bench.zoo.model_specs import HUB_IDS
 from tests.commands.parsing import parse as parse_command
 
 ROOT = Path(__file__).parents[2]

@@ -9,9 +9,9 @@ from functools import partial
 import pytest
 import torch
 
-from analog_bench.analog import severity
+from analog_bench.analog import severity_solver as severity
 from analog_bench.analog.clean_inputs import Pass, observe_inputs
-from analog_bench.analog.severity import output_error
+from analog_bench.analog.severity_solver import output_error
 from analog_bench.codec import convert, plain
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, OutNoise

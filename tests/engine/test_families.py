@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import install
+from analog_bench.analog.layer_manifest import coverage, manifest, paths_on_tiles, prepare
 from analog_bench.analog.layers import find
-from analog_bench.analog.manifest import coverage, manifest, paths_on_tiles, prepare
 from analog_bench.engine.runner import Runner
 from analog_bench.noise import (
     Ideal,

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from analog_bench.analog.manifest import manifest, prepare
+from analog_bench.analog.layer_manifest import manifest, prepare
 from analog_bench.engine.replay import Replay, observe
 from analog_bench.errors import UsageError
 from analog_bench.noise import Pcm, WhiteOutput, WhiteWeight

@@ -7,7 +7,7 @@ import torch
 from msgspec.structs import replace
 from torch import nn
 
-from analog_bench.analog.manifest import manifest, paths_on_tiles
+from analog_bench.analog.layer_manifest import manifest, paths_on_tiles
 from analog_bench.errors import UsageError
 from analog_bench.noise import (
     Ideal,

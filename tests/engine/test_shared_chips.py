@@ -16,7 +16,7 @@ from analog_bench.noise import (
     ReramWan2022,
     WhiteOutput,
 )
-from analog_bench.session.measuring import share_chips
+from analog_bench.session.case_measurement import share_chips
 
 DAY = 86_400.0
 QUERY = "encoder.layer.0.attention.self.query"

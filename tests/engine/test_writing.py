@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from analog_bench.analog.manifest import manifest, paths_on_tiles, prepare
+from analog_bench.analog.layer_manifest import manifest, paths_on_tiles, prepare
 from analog_bench.engine.runner import Runner
 from analog_bench.noise import Ideal, OutNoise, Pcm, Preset, WhiteOutput, WhiteOutputRel
-from analog_bench.tasks.generation import Sampling, write
+from analog_bench.tasks.decoding import Sampling, write
 from analog_bench.tasks.text_generation import TextGeneration
 from tests.tiny_gpt2 import model_of, tokenizer_of
 

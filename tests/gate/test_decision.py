@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from analog_bench.gate.decision import LEVEL, Gains, decide, suspicion
+from analog_bench.gate.decision_rule import LEVEL, Gains, decide, suspicion
 from analog_bench.gate.significance import (
     Effect,
     benjamini_hochberg,

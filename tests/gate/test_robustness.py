@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from analog_bench.gate.robustness import (
+from analog_bench.gate.robustness_scores import (
     DAY_S,
     MONTH_S,
     SECOND_S,

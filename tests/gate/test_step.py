@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analog_bench.gate.significance import Effect, interval_of
-from analog_bench.gate.step import Row, Step, find_steps
+from analog_bench.gate.step_detection import Row, Step, find_steps
 
 CHIPS = 3
 

@@ -6,9 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from analog_bench.errors import StoreError
-from analog_bench.history.archive import add_runs, sources_of, write_table
 from analog_bench.history.database import History
-from analog_bench.history.row import COLUMNS
+from analog_bench.history.history_files import add_runs, sources_of, write_table
+from analog_bench.history.rows import COLUMNS
 from analog_bench.store.run_file import read_run, write_run
 from tests.history.nights import history_of, result, rows_by_column, skipped, write_night
 from tests.store.examples import example_run, numbered_result, scopes_of, snapshot

@@ -5,7 +5,7 @@ import pytest
 
 from analog_bench.errors import StoreError, UsageError
 from analog_bench.history.database import History, require_duckdb
-from analog_bench.history.row import COLUMNS
+from analog_bench.history.rows import COLUMNS
 from tests.history.nights import F1, broken, history_of, result, skipped, write_night
 
 

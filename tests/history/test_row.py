@@ -3,8 +3,8 @@ from statistics import fmean
 import pytest
 from msgspec.structs import replace
 
-from analog_bench.gate.robustness import DAY_S, MONTH_S, robustness_of
-from analog_bench.history.row import COLUMNS, SCORES, rows_of, run_id_of
+from analog_bench.gate.robustness_scores import DAY_S, MONTH_S, robustness_of
+from analog_bench.history.rows import COLUMNS, SCORES, rows_of, run_id_of
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Metric
 from analog_bench.store.run_file import read_run
 from tests.history.nights import F1, NATS, broken, in_nats, result, skipped, write_night

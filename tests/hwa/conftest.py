@@ -6,10 +6,10 @@ import pytest
 import torch
 from datasets import Dataset
 
-from analog_bench.analog.manifest import prepare
-from analog_bench.hwa.recipe import HwaRecipe
-from analog_bench.tasks.squad import FEATURES
-from analog_bench.zoo.load import LoadedModel
+from analog_bench.analog.layer_manifest import prepare
+from analog_bench.hwa.hyperparameters import HwaRecipe
+from analog_bench.tasks.squad_files import FEATURES
+from analog_bench.zoo.model_loading import LoadedModel
 from tests.tiny_gpt2 import model_of, spec_of, tokenizer_of
 from tests.tiny_teacher import questions_of, teacher_of
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from analog_bench.hwa.data import make_data
 from analog_bench.hwa.loss import LossWeights, divergence, state_error
+from analog_bench.hwa.training_data import make_data
 from tests.hwa.conftest import LM_RECIPE, QA_RECIPE
 
 PLAIN = LossWeights(0.0, 1.0, 0.0)

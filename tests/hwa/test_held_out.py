@@ -4,8 +4,8 @@ import pytest
 from datasets import Dataset
 
 from analog_bench.errors import DataError
-from analog_bench.hwa.held_out import hold_out_articles, hold_out_questions
-from analog_bench.hwa.prose import Article
+from analog_bench.hwa.held_out_articles import hold_out_articles, hold_out_questions
+from analog_bench.hwa.prose_corpus import Article
 
 
 def test_whole_articles_are_held_out_by_their_titles_alone():

@@ -7,16 +7,16 @@ import torch
 
 from analog_bench.analog.chip import install
 from analog_bench.analog.input_ranges import observe_input_ranges
-from analog_bench.analog.manifest import coverage, manifest
+from analog_bench.analog.layer_manifest import coverage, manifest
 from analog_bench.engine.runner import Runner
-from analog_bench.hwa.data import make_data
 from analog_bench.hwa.low_rank import MergedAdapters
-from analog_bench.hwa.training import train
+from analog_bench.hwa.training_data import make_data
+from analog_bench.hwa.training_loop import train
 from analog_bench.noise import Ideal, Preset
-from analog_bench.simulators.aihwkit.training import training_config
+from analog_bench.simulators.aihwkit.training_tiles import training_config
 from analog_bench.simulators.registry import find_simulator
-from analog_bench.simulators.trainable import trainable_tiles
-from analog_bench.zoo.hwa import float_state, load_hwa, ship_hwa
+from analog_bench.simulators.trainable_tiles import trainable_tiles
+from analog_bench.zoo.hwa_weights import float_state, load_hwa, ship_hwa
 from tests.hwa.conftest import LM_RECIPE
 
 RECIPE = replace(LM_RECIPE, rank=3, steps=12, validate_every=6, warmup=2)

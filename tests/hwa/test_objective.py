@@ -6,10 +6,13 @@ from dataclasses import replace
 import pytest
 from datasets import Dataset
 
-from analog_bench.analog.manifest import prepare
+from analog_bench.analog.layer_manifest import prepare
 from analog_bench.commands.hwa_progress import SearchDisplay
 from analog_bench.errors import UsageError
-from analog_bench.hwa.objective import (
+from analog_bench.hwa.hyperparameters import HwaRecipe
+from analog_bench.hwa.search import check_setting
+from analog_bench.hwa.search_and_conclude import SCRATCH, run_search
+from analog_bench.hwa.search_objective import (
     REPORTS,
     SPACE,
     default_setting,
@@ -17,11 +20,8 @@ from analog_bench.hwa.objective import (
     scores_on_fresh_chips,
     with_setting,
 )
-from analog_bench.hwa.recipe import HwaRecipe
-from analog_bench.hwa.search import check_setting
-from analog_bench.hwa.search_run import SCRATCH, run_search
 from analog_bench.hwa.search_storage import SearchPlan
-from analog_bench.zoo.load import LoadedModel
+from analog_bench.zoo.model_loading import LoadedModel
 from tests.hwa.run_log import read_run
 from tests.tiny_gpt2 import PROSE, model_of, spec_of, tokenizer_of
 

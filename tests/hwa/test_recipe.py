@@ -9,9 +9,9 @@ import pytest
 from msgspec import structs
 
 from analog_bench.errors import UsageError
-from analog_bench.hwa.recipe import PRESETS, HwaRecipe, recipe_for
+from analog_bench.hwa.hyperparameters import PRESETS, HwaRecipe, recipe_for
 from analog_bench.zoo.hwa_folder import read_hwa_record, shipped_hwa
-from analog_bench.zoo.specs import find_embedded
+from analog_bench.zoo.model_specs import find_embedded
 
 RECIPE = HwaRecipe(steps=20, warmup=4)
 
@@ -82,5 +82,5 @@ def test_shipped_weights_are_of_the_recipe_that_is_the_default(model):
 
 
 def test_it_needs_no_torch():
-    code = "import analog_bench.hwa.recipe, sys; assert 'torch' not in sys.modules"
+    code = "import analog_bench.hwa.hyperparameters, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -5,7 +5,7 @@ import torch
 
 from analog_bench.errors import DataError
 from analog_bench.hwa.span_batches import SpanBatches
-from analog_bench.tasks.windows import WindowLimits
+from analog_bench.tasks.qa_windows import WindowLimits
 from tests.tiny_teacher import VOCABULARY, questions_of, teacher_of
 from training.span_features import collate, span_features
 

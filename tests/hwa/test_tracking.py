@@ -9,7 +9,7 @@ import pytest
 
 from analog_bench.errors import UsageError
 from analog_bench.hwa.search import state_of, value_of
-from analog_bench.hwa.tracking import PROJECT, tracking
+from analog_bench.hwa.wandb_tracking import PROJECT, tracking
 from tests.hwa.quadratic import DEFAULT, STEPS, height, plan_of, run
 from tests.hwa.run_log import read_run
 

@@ -8,14 +8,14 @@ import torch
 
 from analog_bench.analog.chip import install
 from analog_bench.errors import UsageError
-from analog_bench.hwa.data import make_data
 from analog_bench.hwa.loss import LossWeights
-from analog_bench.hwa.training import BEST, train
+from analog_bench.hwa.training_data import make_data
+from analog_bench.hwa.training_loop import BEST, train
 from analog_bench.hwa.validation import digital_score, validate
 from analog_bench.noise import Preset
 from analog_bench.simulators.registry import find_simulator
-from analog_bench.zoo.hwa import float_state, load_hwa, ship_hwa
-from analog_bench.zoo.load import LoadedModel
+from analog_bench.zoo.hwa_weights import float_state, load_hwa, ship_hwa
+from analog_bench.zoo.model_loading import LoadedModel
 from tests.hwa.conftest import LM_RECIPE, QA_RECIPE
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from transformers import AutoConfig
 
-from analog_bench.zoo.build import observe
-from analog_bench.zoo.lock import Entry, Lock, LockedFile, write_lock
-from analog_bench.zoo.specs import HUB_IDS
+from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, write_lock
+from analog_bench.zoo.model_builder import observe
+from analog_bench.zoo.model_specs import HUB_IDS
 
 ROOT = Path(__file__).parents[2]
 # Other plugins of the environment, which take a second to import at the end of each run.

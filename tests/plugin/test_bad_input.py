@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from analog_bench.zoo.base import FOLDER_VARIABLE, HASHES, PACKAGE
+from analog_bench.zoo.minilm_base import FOLDER_VARIABLE, HASHES, PACKAGE
 
 USAGE_ERROR = 4
 FEW = ("--layer", "qa_outputs", "--chips", "1", "--examples", "12")

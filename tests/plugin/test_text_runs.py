@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from analog_bench.zoo.lock import Entry, LockedFile, read_lock, write_lock
-from analog_bench.zoo.specs import HUB_IDS
+from analog_bench.zoo.lock_file import Entry, LockedFile, read_lock, write_lock
+from analog_bench.zoo.model_specs import HUB_IDS
 from tests.plugin.conftest import ROOT, structure_of
 from tests.tiny_hub import GPT2, STORED, cached_gpt2
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from analog_bench.analog.manifest import prepare
-from analog_bench.zoo.hwa import float_state, load_hwa, ship_hwa
-from analog_bench.zoo.load import load
-from analog_bench.zoo.lock import read_lock
-from analog_bench.zoo.specs import find
+from analog_bench.analog.layer_manifest import prepare
+from analog_bench.zoo.hwa_weights import float_state, load_hwa, ship_hwa
+from analog_bench.zoo.lock_file import read_lock
+from analog_bench.zoo.model_loading import load
+from analog_bench.zoo.model_specs import find
 
 LOCK = Path("zoo.lock.json")
 NOISE = "preset:name=StandardHWATrainingTorch"

@@ -60,7 +60,7 @@ def serve():
     from transformers import BertForQuestionAnswering  # noqa: F401
 
     import analog_bench.report.page.document
-    import analog_bench.session.measuring
+    import analog_bench.session.case_measurement
     import analog_bench.simulators.aihwkit  # noqa: F401
 
     # Pytest collects garbage at the end of each run, and would look at all of this.

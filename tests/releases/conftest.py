@@ -6,8 +6,8 @@ import pytest
 import tiny_wheels
 from packaging.requirements import Requirement
 
-from analog_bench.releases.environment import CACHE_VARIABLE, cache_folder
-from analog_bench.releases.recipe import requirements
+from analog_bench.releases.environment_recipe import requirements
+from analog_bench.releases.release_environment import CACHE_VARIABLE, cache_folder
 
 
 @pytest.fixture

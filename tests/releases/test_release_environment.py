@@ -15,19 +15,19 @@ from msgspec.structs import replace
 from uv import find_uv_bin
 
 from analog_bench.errors import ReleaseFailed, StoreError, UsageError
+from analog_bench.releases import environment_recipe as recipes
 from analog_bench.releases import installer
-from analog_bench.releases import recipe as recipes
-from analog_bench.releases.environment import (
+from analog_bench.releases.environment_recipe import Interpreter, Recipe, recipe_of, requirements
+from analog_bench.releases.installer import newest_version, reason
+from analog_bench.releases.release_environment import (
     CACHE_VARIABLE,
     ensure,
     environments,
     read_environment,
 )
-from analog_bench.releases.installer import newest_version, reason
-from analog_bench.releases.pairs import Chosen
-from analog_bench.releases.recipe import Interpreter, Recipe, recipe_of, requirements
-from analog_bench.releases.source import Source, source_of
-from analog_bench.releases.spec import parse_release
+from analog_bench.releases.release_source import Source, source_of
+from analog_bench.releases.release_spec import parse_release
+from analog_bench.releases.version_pairs import Chosen
 
 HERE = Interpreter(sys.executable, ".".join(map(str, sys.version_info[:3])))
 RECIPE = Recipe(

@@ -11,10 +11,10 @@ from stand_in import StandIn
 from surveys import run, survey, with_noise
 
 from analog_bench.errors import UsageError
-from analog_bench.releases import session
-from analog_bench.releases.process import check_selection
-from analog_bench.releases.session import Plan, compare
-from analog_bench.releases.spec import parse_releases
+from analog_bench.releases import comparison_run as session
+from analog_bench.releases.comparison_run import Plan, compare
+from analog_bench.releases.environment_commands import check_selection
+from analog_bench.releases.release_spec import parse_releases
 
 HERE = metadata.version("aihwkit")
 TORCH = metadata.version("torch")

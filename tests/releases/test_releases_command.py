@@ -12,8 +12,8 @@ from surveys import survey
 
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.commands import releases
-from analog_bench.releases import session
-from analog_bench.releases.environment import cache_folder, environments
+from analog_bench.releases import comparison_run as session
+from analog_bench.releases.release_environment import cache_folder, environments
 from analog_bench.releases.stopwatch import FEWEST_TURNS, TURNS
 from analog_bench.report.release_tables import environments_table
 from analog_bench.report.terminal_drawing import printed

@@ -5,7 +5,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from analog_bench.report.ci_summaries import nightly_summary, step_summary
-from analog_bench.report.contents import contents_of
+from analog_bench.report.report_contents import contents_of
 from tests.report.example_report import example_contents, example_run, verdict
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from analog_bench.gate.robustness import DAY_S, MONTH_S, SECOND_S, robustness_of
+from analog_bench.gate.robustness_scores import DAY_S, MONTH_S, SECOND_S, robustness_of
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Metric
 from analog_bench.report.drift_table import YEAR_S, drift_table
 from analog_bench.report.terminal_drawing import printed

@@ -5,7 +5,7 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from analog_bench.gate.ranking import rank_layers
+from analog_bench.gate.layer_ranking import rank_layers
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Metric
 from analog_bench.report.layer_losses import rankings
 from analog_bench.report.layer_table import layer_table

@@ -6,11 +6,11 @@ import pytest
 from msgspec.structs import replace
 from scipy import stats
 
-from analog_bench.gate.verdict import Verdict, judge
+from analog_bench.gate.case_verdict import Verdict, judge
 from analog_bench.records import Metric
 from analog_bench.report.layer_losses import spread_correlation, worst
 from analog_bench.report.layer_table import layer_table
-from analog_bench.report.scores import loss
+from analog_bench.report.score_intervals import loss
 from analog_bench.report.terminal_drawing import printed
 
 WIDTHS = [80, 100, 140]

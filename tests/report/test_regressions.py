@@ -5,8 +5,8 @@ import dataclasses
 from msgspec.structs import replace
 
 from analog_bench.report.ci_summaries import step_summary
-from analog_bench.report.contents import contents_of
 from analog_bench.report.regressions import headline, issues_of, regressions_of
+from analog_bench.report.report_contents import contents_of
 from tests.report.example_report import SCRIPT, example_contents, example_run, verdict
 
 

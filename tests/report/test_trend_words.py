@@ -2,7 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from analog_bench.gate.significance import Effect
-from analog_bench.gate.step import Step
+from analog_bench.gate.step_detection import Step
 from analog_bench.history.query import Query, trends_of
 from analog_bench.report.trend_words import (
     changes_text,

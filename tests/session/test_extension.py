@@ -23,7 +23,7 @@ def forget():
     """Take away the families that a test has added."""
     before = set(families())
     yield
-    from analog_bench.noise import base
+    from analog_bench.noise import family as base
 
     for name in set(families()) - before:
         del base._FAMILIES[name]

@@ -3,8 +3,8 @@
 import pytest
 
 from analog_bench.errors import UsageError
-from analog_bench.session.inputs import make_generation
-from analog_bench.zoo.load import LoadedModel
+from analog_bench.session.run_data import make_generation
+from analog_bench.zoo.model_loading import LoadedModel
 from tests.tiny_gpt2 import model_of, spec_of, tokenizer_of
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from analog_bench.noise import Hermes, Noise, Pcm, ReramCmo, Stuck
 from analog_bench.simulators.physics import closed_form as form
-from analog_bench.simulators.physics.devices import EXPERIMENTS
+from analog_bench.simulators.physics.device_experiments import EXPERIMENTS
 from analog_bench.simulators.physics.experiment import Experiment, Finding, mean, spread
 
 Effective = Callable[..., Tensor]

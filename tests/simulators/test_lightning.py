@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from analog_bench.analog.chip import install
-from analog_bench.analog.manifest import paths_on_tiles
+from analog_bench.analog.layer_manifest import paths_on_tiles
 from analog_bench.errors import UsageError
 from analog_bench.noise import Ideal, OutNoise, Pcm, Quantise
 from analog_bench.simulators.physics.examination import examine

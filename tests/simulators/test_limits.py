@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import analog_bench.analog.chip  # noqa: F401  (registers handlers)
-from analog_bench.analog.effect import _HANDLERS
-from analog_bench.analog.rules import family_of, needs_input_ranges
+from analog_bench.analog.compatibility import family_of, needs_input_ranges
+from analog_bench.analog.noise_effects import _HANDLERS
 from analog_bench.errors import UsageError
 from analog_bench.noise import Ideal, families, parse_noise
 from analog_bench.simulators.registry import (

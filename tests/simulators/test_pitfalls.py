@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from analog_bench.analog.chip import install
-from analog_bench.analog.manifest import coverage, manifest, prepare
-from analog_bench.analog.tiles import OnTiles
+from analog_bench.analog.layer_manifest import coverage, manifest, prepare
+from analog_bench.analog.tile_protocol import OnTiles
 from analog_bench.errors import UsageError
 from analog_bench.noise import Ideal, Pcm
 from analog_bench.simulators.registry import find_simulator

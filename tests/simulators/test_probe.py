@@ -146,7 +146,7 @@ PathFinder.find_spec = classmethod(
 """
     look = """
 from transformers import BertConfig, BertForQuestionAnswering
-from analog_bench.analog.manifest import manifest
+from analog_bench.analog.layer_manifest import manifest
 config = BertConfig(vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=1,
                     intermediate_size=8)
 print(len(manifest(BertForQuestionAnswering(config).eval())))

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import install
-from analog_bench.analog.tiles import OnTiles
+from analog_bench.analog.tile_protocol import OnTiles
 from analog_bench.errors import UsageError
 from analog_bench.noise import Preset
 from analog_bench.simulators.registry import find_simulator
-from analog_bench.simulators.trainable import trainable_tiles
+from analog_bench.simulators.trainable_tiles import trainable_tiles
 from analog_bench.simulators.versions import TORCH_VARIANT
 
 kit = pytest.importorskip("analog_bench.simulators.aihwkit")
 product = pytest.importorskip("analog_bench.simulators.aihwkit.product")
-training = pytest.importorskip("analog_bench.simulators.aihwkit.training")
+training = pytest.importorskip("analog_bench.simulators.aihwkit.training_tiles")
 analog_mvm = pytest.importorskip("aihwkit.simulator.tiles.analog_mvm")
 
 EXACT_PRESET = "StandardHWATrainingPreset"

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analog_bench.tasks.answers import Span, best_spans, choose_answers
-from analog_bench.tasks.windows import Window, make_batches
+from analog_bench.tasks.qa_answers import Span, best_spans, choose_answers
+from analog_bench.tasks.qa_windows import Window, make_batches
 
 LOGITS = st.sampled_from([-3.0, -1.0, 0.0, 0.5, 2.0]) | st.floats(-20, 20, width=32)
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from analog_bench.errors import UsageError
-from analog_bench.tasks.blocks import Block, cut, make_batches, sample
+from analog_bench.tasks.text_blocks import Block, cut, make_batches, sample
 
 SHAPES = [(2, 8, 4), (9, 8, 4), (10, 8, 8), (13, 8, 4), (100, 8, 3), (101, 16, 16), (57, 10, 1)]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from analog_bench.errors import UsageError
-from analog_bench.tasks.generation import (
+from analog_bench.tasks.decoding import (
     BROKEN,
     PROMPT,
     Prompt,

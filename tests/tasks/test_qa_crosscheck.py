@@ -5,7 +5,7 @@ import time
 import pytest
 
 from analog_bench.errors import DataError
-from analog_bench.tasks.answers import exact_match, token_f1
+from analog_bench.tasks.qa_answers import exact_match, token_f1
 from analog_bench.tasks.qa_crosscheck import crosscheck
 from tests.hub_stand_in import HubStandIn, run_client
 

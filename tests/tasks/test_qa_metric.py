@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torchmetrics.functional.text import squad
 
-from analog_bench.tasks.answers import exact_match, normalise_answer, token_f1
+from analog_bench.tasks.qa_answers import exact_match, normalise_answer, token_f1
 
 WORDS = st.sampled_from(
     [

@@ -6,7 +6,7 @@ from datasets import Dataset
 
 from analog_bench.errors import DataError, UsageError
 from analog_bench.tasks.qa_sources import load_questions, sample
-from analog_bench.tasks.squad import FEATURES, content_hash
+from analog_bench.tasks.squad_files import FEATURES, content_hash
 from tests.hub_stand_in import HubStandIn, run_client
 
 # Locks one revision of the data set after the other, loads questions, prints them, one line each.
@@ -15,7 +15,7 @@ import json, sys
 from pathlib import Path
 from analog_bench.errors import BenchError
 from analog_bench.tasks.qa_sources import load_questions
-from analog_bench.tasks.squad import FEATURES
+from analog_bench.tasks.squad_files import FEATURES
 from analog_bench.zoo.hub import lock_dataset
 lock, folder = Path(sys.argv[1]), Path(sys.argv[2])
 for revision, source, data in [

@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from analog_bench.tasks.answers import exact_match, token_f1
+from analog_bench.tasks.qa_answers import exact_match, token_f1
+from analog_bench.tasks.qa_windows import WindowLimits
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
-from analog_bench.tasks.windows import WindowLimits
 
 SHORT = QaProtocol(limits=WindowLimits(max_length=48, stride=16, max_question=20), batch_tokens=512)
 

@@ -6,7 +6,7 @@ import pytest
 from datasets import Dataset
 
 from analog_bench.errors import DataError
-from analog_bench.tasks.squad import FEATURES, content_hash, read_squad
+from analog_bench.tasks.squad_files import FEATURES, content_hash, read_squad
 
 GOOD = {
     "version": "1.1",

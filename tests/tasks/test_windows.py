@@ -8,7 +8,7 @@ from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analog_bench.tasks.windows import Window, WindowLimits, make_batches, make_windows
+from analog_bench.tasks.qa_windows import Window, WindowLimits, make_batches, make_windows
 
 SHORT = WindowLimits(max_length=40, stride=12, max_question=10)
 

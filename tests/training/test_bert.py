@@ -11,7 +11,7 @@ from transformers import BertConfig, BertForQuestionAnswering
 pytest.importorskip("peft", reason="training needs the extra `train`")
 
 from analog_bench.errors import DataError, UsageError, WeightsError
-from analog_bench.tasks.squad import read_squad
+from analog_bench.tasks.squad_files import read_squad
 from analog_bench.zoo.tokenizer import read_tokenizer
 from training.bert import QaRecipe, train
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from analog_bench.errors import UsageError
-from analog_bench.hwa.prose import Article, token_stream
+from analog_bench.hwa.prose_corpus import Article, token_stream
 from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
 from analog_bench.tasks.lm_sources import Text
 from tests.tiny_gpt2 import PROSE, config_of, tokenizer_of

@@ -8,9 +8,9 @@ import pytest
 
 import training.distilgpt2
 from analog_bench.cli import main
-from analog_bench.hwa.held_out import hold_out_articles
-from analog_bench.hwa.prose import Article
-from analog_bench.zoo.record import read_record
+from analog_bench.hwa.held_out_articles import hold_out_articles
+from analog_bench.hwa.prose_corpus import Article
+from analog_bench.zoo.weight_record import read_record
 from tests.training.conftest import run
 from training.distilgpt2 import LmRecipe
 

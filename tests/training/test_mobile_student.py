@@ -5,7 +5,7 @@ import torch
 
 from analog_bench.errors import UsageError
 from analog_bench.hwa.span_batches import SpanBatches
-from analog_bench.tasks.windows import WindowLimits
+from analog_bench.tasks.qa_windows import WindowLimits
 from tests.tiny_teacher import questions_of, student_of, teacher_of
 from training.distil_loss import distillation_losses
 from training.mobile_student import new_student, take_after

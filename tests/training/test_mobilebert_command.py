@@ -5,10 +5,10 @@ import json
 import pytest
 
 from analog_bench.cli import main
-from analog_bench.zoo.embedded import read_tensors
-from analog_bench.zoo.load import load
-from analog_bench.zoo.record import read_record
-from analog_bench.zoo.specs import find_embedded
+from analog_bench.zoo.embedded_weights import read_tensors
+from analog_bench.zoo.model_loading import load
+from analog_bench.zoo.model_specs import find_embedded
+from analog_bench.zoo.weight_record import read_record
 from tests.training.conftest import run
 
 SENTENCES = (

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from analog_bench.hwa.span_batches import token_span, unambiguous
-from analog_bench.tasks.windows import WindowLimits, make_windows
+from analog_bench.tasks.qa_windows import WindowLimits, make_windows
 from training.span_features import collate, span_features
 
 SHORT = WindowLimits(max_length=48, stride=16, max_question=20)

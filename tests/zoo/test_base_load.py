@@ -12,13 +12,13 @@ from transformers import GPT2TokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.zoo.base import FOLDER_VARIABLE, HASHES, HUB_ID, find_base
-from analog_bench.zoo.embedded import WEIGHTS, base_state
-from analog_bench.zoo.load import load
-from analog_bench.zoo.lock import Lock
-from analog_bench.zoo.record import RECORD
-from analog_bench.zoo.specs import find
+from analog_bench.zoo.embedded_weights import WEIGHTS, base_state
+from analog_bench.zoo.lock_file import Lock
+from analog_bench.zoo.minilm_base import FOLDER_VARIABLE, HASHES, HUB_ID, find_base
+from analog_bench.zoo.model_loading import load
+from analog_bench.zoo.model_specs import find
 from analog_bench.zoo.tokenizer import read_tokenizer
+from analog_bench.zoo.weight_record import RECORD
 from tests.hub_stand_in import ROOT, HubStandIn, run_client
 from training.shipping import ship_delta
 
@@ -73,7 +73,7 @@ def test_a_named_folder_comes_first_and_is_hashed(base, tmp_path, monkeypatch):
 FIND = """
 import sys
 from analog_bench.errors import BenchError
-from analog_bench.zoo.base import find_base
+from analog_bench.zoo.minilm_base import find_base
 try:
     print(find_base().origin)
 except BenchError as problem:

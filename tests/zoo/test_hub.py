@@ -8,9 +8,9 @@ import pytest
 import torch
 from transformers import BertForQuestionAnswering
 
-from analog_bench.zoo.load import load
-from analog_bench.zoo.lock import read_lock
-from analog_bench.zoo.specs import find
+from analog_bench.zoo.lock_file import read_lock
+from analog_bench.zoo.model_loading import load
+from analog_bench.zoo.model_specs import find
 from tests.hub_stand_in import HubStandIn, run_client, tiny_bert
 
 ID = "someone/tiny-squad"
@@ -21,7 +21,7 @@ import json, sys, time
 from pathlib import Path
 from analog_bench.errors import BenchError
 from analog_bench.zoo.hub import fetch, fetch_dataset, lock_dataset, lock_model
-from analog_bench.zoo.lock import read_lock
+from analog_bench.zoo.lock_file import read_lock
 path = Path(sys.argv[1])
 for line in sys.argv[2:]:
     began = time.monotonic()

@@ -7,12 +7,12 @@ import sys
 import pytest
 import torch
 
-from analog_bench.analog.manifest import manifest, prepare
+from analog_bench.analog.layer_manifest import manifest, prepare
 from analog_bench.errors import WeightsError
-from analog_bench.zoo.hwa import float_state, is_hwa, load_hwa, ship_hwa, shipped_hwa
 from analog_bench.zoo.hwa_folder import DELTA, read_hwa_record
-from analog_bench.zoo.load import LoadedModel
-from analog_bench.zoo.record import RECORD, WEIGHTS
+from analog_bench.zoo.hwa_weights import float_state, is_hwa, load_hwa, ship_hwa, shipped_hwa
+from analog_bench.zoo.model_loading import LoadedModel
+from analog_bench.zoo.weight_record import RECORD, WEIGHTS
 from tests.tiny_gpt2 import model_of, spec_of, tokenizer_of
 from tests.tiny_teacher import teacher_of
 

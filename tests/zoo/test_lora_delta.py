@@ -10,10 +10,10 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForQuestionAnswering
 
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.zoo.delta import apply_delta, delta_between
-from analog_bench.zoo.embedded import tuned_state
+from analog_bench.zoo.embedded_weights import tuned_state
 from analog_bench.zoo.lora import PREFIX, merge_lora, read_lora_config
-from analog_bench.zoo.record import read_record, write_record
+from analog_bench.zoo.weight_delta import apply_delta, delta_between
+from analog_bench.zoo.weight_record import read_record, write_record
 from training.shipping import ship_adapter, ship_delta
 
 HEAD = ("qa_outputs.weight", "qa_outputs.bias")

@@ -8,9 +8,9 @@ import torch
 
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.question_answering import QuestionAnswering
-from analog_bench.zoo.load import load
-from analog_bench.zoo.record import RECORD, WEIGHTS, read_record
-from analog_bench.zoo.specs import find_embedded
+from analog_bench.zoo.model_loading import load
+from analog_bench.zoo.model_specs import find_embedded
+from analog_bench.zoo.weight_record import RECORD, WEIGHTS, read_record
 
 FOLDER = WEIGHTS / "mobilebert"
 pytestmark = pytest.mark.skipif(not (FOLDER / RECORD).exists(), reason="no weights are shipped yet")

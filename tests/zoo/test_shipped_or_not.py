@@ -6,11 +6,11 @@ import pytest
 
 from analog_bench.cli import main
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.zoo import specs
-from analog_bench.zoo.load import embedded_config, load
-from analog_bench.zoo.lock import Lock
-from analog_bench.zoo.record import RECORD
-from analog_bench.zoo.specs import available, find, find_embedded
+from analog_bench.zoo import model_specs as specs
+from analog_bench.zoo.lock_file import Lock
+from analog_bench.zoo.model_loading import embedded_config, load
+from analog_bench.zoo.model_specs import available, find, find_embedded
+from analog_bench.zoo.weight_record import RECORD
 
 NOTHING = Lock("zoo.lock.json", {}, {})
 

@@ -7,9 +7,9 @@ import pytest
 
 from analog_bench.codec import plain
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.zoo.lock import Entry, Lock, LockedFile, read_lock, write_lock
-from analog_bench.zoo.specs import HUB_IDS, available, find, find_embedded
-from analog_bench.zoo.structure import LayerName, Structure
+from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, read_lock, write_lock
+from analog_bench.zoo.model_specs import HUB_IDS, available, find, find_embedded
+from analog_bench.zoo.model_structure import LayerName, Structure
 
 NOTHING = Lock("zoo.lock.json", {}, {})
 FILES = {"config.json": LockedFile(5, "a" * 64), "model.safetensors": LockedFile(7, "b" * 64)}

@@ -14,11 +14,11 @@ from transformers.pytorch_utils import Conv1D
 
 from analog_bench.codec import convert, indented, parse, plain
 from analog_bench.errors import WeightsError
-from analog_bench.zoo.build import CONFIG, observe, read_config
-from analog_bench.zoo.load import load
-from analog_bench.zoo.record import WEIGHTS
-from analog_bench.zoo.specs import find_embedded
-from analog_bench.zoo.structure import Structure
+from analog_bench.zoo.model_builder import CONFIG, observe, read_config
+from analog_bench.zoo.model_loading import load
+from analog_bench.zoo.model_specs import find_embedded
+from analog_bench.zoo.model_structure import Structure
+from analog_bench.zoo.weight_record import WEIGHTS
 from tests.architectures import DECODERS, ENCODERS, NAMES, config_of, model_of
 
 KINDS = {
@@ -135,7 +135,7 @@ def test_a_configuration_that_is_none_is_refused(tmp_path, text, said):
 
 def test_importing_specs_imports_nothing_heavy():
     code = (
-        "import sys, analog_bench.zoo.specs, analog_bench.zoo.record\n"
+        "import sys, analog_bench.zoo.model_specs, analog_bench.zoo.weight_record\n"
         "heavy = {'torch', 'transformers', 'huggingface_hub', 'numpy', 'safetensors'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

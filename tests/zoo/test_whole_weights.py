@@ -8,14 +8,14 @@ import pytest
 import torch
 from msgspec import structs
 
-from analog_bench.analog.manifest import manifest, prepare
+from analog_bench.analog.layer_manifest import manifest, prepare
 from analog_bench.errors import WeightsError
-from analog_bench.zoo import load as load_module
-from analog_bench.zoo.build import observe
-from analog_bench.zoo.embedded import WEIGHTS, read_tensors
-from analog_bench.zoo.load import load
-from analog_bench.zoo.record import read_record, write_record
-from analog_bench.zoo.specs import find_embedded
+from analog_bench.zoo import model_loading as load_module
+from analog_bench.zoo.embedded_weights import WEIGHTS, read_tensors
+from analog_bench.zoo.model_builder import observe
+from analog_bench.zoo.model_loading import load
+from analog_bench.zoo.model_specs import find_embedded
+from analog_bench.zoo.weight_record import read_record, write_record
 from tests.tiny_gpt2 import PROSE, config_of, model_of, tokenizer_of
 from training.shipping import ship_whole
 

@@ -17,10 +17,10 @@ from markupsafe import Markup, escape
 
 from analog_bench.atomic_file import check_target, write_atomic
 from analog_bench.errors import StoreError
-from analog_bench.report.contents import Contents
 from analog_bench.report.page.chapters import chapters
 from analog_bench.report.page.first_screen import first_screen
 from analog_bench.report.plots.figure import Figure, write_figures
+from analog_bench.report.report_contents import Contents
 from analog_bench.report.words import SIGNS, date_text
 
 _TEMPLATES = ("page.html", "parts.html")

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from analog_bench.gate.robustness import Conditions, conditions_of
+from analog_bench.gate.robustness_scores import Conditions, conditions_of
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
-from analog_bench.report.contents import Contents, Judged, is_single
 from analog_bench.report.layer_losses import of_facts, reach, weight_std
 from analog_bench.report.plots.chart import axis, colour, layer
 from analog_bench.report.plots.figure import Figure, file_name
-from analog_bench.report.scores import loss, score
+from analog_bench.report.report_contents import Contents, Judged, is_single
+from analog_bench.report.score_intervals import loss, score
 from analog_bench.report.table import Cell, Column, Role, Spelling, Table, number, tabulate
 
 # Verdicts that a reader should not overlook; others stand with the raw values.

@@ -8,7 +8,6 @@ from typing import Any
 
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
-from analog_bench.report.contents import Contents, Judged, is_single
 from analog_bench.report.layer_losses import FEWEST, by_condition, by_depth, of_facts
 from analog_bench.report.plots.chart import Spec, axis, by_kind, colour, points
 from analog_bench.report.plots.figure import (
@@ -19,7 +18,8 @@ from analog_bench.report.plots.figure import (
     score_column,
     select,
 )
-from analog_bench.report.scores import bounds_cut, loss, score
+from analog_bench.report.report_contents import Contents, Judged, is_single
+from analog_bench.report.score_intervals import bounds_cut, loss, score
 from analog_bench.report.table import Column, Table, number, tabulate
 
 _HEADROOM = 1.15

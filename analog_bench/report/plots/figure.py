@@ -12,9 +12,9 @@ from typing import TypeVar
 
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
-from analog_bench.report.contents import Contents
 from analog_bench.report.plots.chart import IN_FILES, SCHEMA, Spec, config, for_file, png, svg
-from analog_bench.report.scores import loss, score
+from analog_bench.report.report_contents import Contents
+from analog_bench.report.score_intervals import loss, score
 from analog_bench.report.table import Column, Spelling, Table, linked, number
 
 T = TypeVar("T")

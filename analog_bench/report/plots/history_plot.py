@@ -10,8 +10,8 @@ from typing import Any
 
 from analog_bench.atomic_file import write_atomic
 from analog_bench.errors import StoreError, UsageError
-from analog_bench.gate.step import Step
-from analog_bench.history.trend import Point, RunFacts, Trend
+from analog_bench.gate.step_detection import Step
+from analog_bench.history.score_series import Point, RunFacts, Trend
 from analog_bench.report import words
 from analog_bench.report.plots.chart import (
     DASHES,
@@ -25,7 +25,7 @@ from analog_bench.report.plots.chart import (
     png,
     svg,
 )
-from analog_bench.report.scores import bounds_cut
+from analog_bench.report.score_intervals import bounds_cut
 from analog_bench.report.trend_words import direction, score_name, step_text, trend_names
 
 MOST = 12

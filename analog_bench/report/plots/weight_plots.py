@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analog_bench.gate.ranking import RankCorrelation, spearman_with_interval
+from analog_bench.gate.layer_ranking import RankCorrelation, spearman_with_interval
 from analog_bench.gate.significance import CONFIDENCE
 from analog_bench.records import Histogram, Metric
 from analog_bench.report import words
-from analog_bench.report.contents import Contents, Judged
 from analog_bench.report.layer_losses import LayerLoss, layer_losses
 from analog_bench.report.plots.chart import axis, by_kind, colour, layer, points
 from analog_bench.report.plots.figure import Figure, file_name
+from analog_bench.report.report_contents import Contents, Judged
 from analog_bench.report.table import Cell, Column, linked, number, tabulate
 
 _EACH = 3

@@ -16,7 +16,7 @@ from analog_bench.simulators.aihwkit.config import (
     tile_of,
     torch_variant,
 )
-from analog_bench.simulators.aihwkit.devices import Exact, StuckDevices
+from analog_bench.simulators.aihwkit.extra_devices import Exact, StuckDevices
 from analog_bench.simulators.aihwkit.inventory import take_inventory
 from analog_bench.simulators.aihwkit.layer import AihwkitTiles, build, release
 from analog_bench.simulators.aihwkit.wires import (

@@ -16,9 +16,9 @@ from aihwkit.simulator.parameters.enums import (
 )
 from aihwkit.simulator.presets import inference as presets_module
 
+from analog_bench.analog.compatibility import IDEAL
 from analog_bench.analog.input_ranges import Converters
-from analog_bench.analog.rules import IDEAL
-from analog_bench.simulators.aihwkit.devices import Exact
+from analog_bench.simulators.aihwkit.extra_devices import Exact
 from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT
 
 _CONFIGS: dict[str, Any] = {TORCH: TorchInferenceRPUConfig, CPP: InferenceRPUConfig}

@@ -15,7 +15,7 @@ from aihwkit.inference import noise as noise_package
 from aihwkit.inference.noise.base import BaseNoiseModel
 
 from analog_bench.simulators.aihwkit.config import presets
-from analog_bench.simulators.trial import reason_of
+from analog_bench.simulators.engine_trial import reason_of
 
 _DEEPEST = 6
 

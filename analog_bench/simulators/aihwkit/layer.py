@@ -12,7 +12,7 @@ from aihwkit.nn import AnalogLinear
 from aihwkit.nn.modules.base import AnalogLayerBase
 from torch import Tensor, nn
 
-from analog_bench.analog.tiles import OnTiles
+from analog_bench.analog.tile_protocol import OnTiles
 from analog_bench.errors import UsageError
 from analog_bench.simulators.aihwkit.config import draws_once, has_input_range, reads_randomly
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from analog_bench.analog.draws import seeded, summaries
+from analog_bench.analog.random_draws import seeded, summaries
 from analog_bench.noise import (
     Hermes,
     Ideal,
@@ -23,13 +23,14 @@ from analog_bench.noise import (
     ReramWan2022,
     SShape,
 )
-from analog_bench.simulators.physics import devices, periphery
+from analog_bench.simulators.engine_trial import reason_of
+from analog_bench.simulators.physics import device_experiments as devices
+from analog_bench.simulators.physics import periphery_experiments as periphery
 from analog_bench.simulators.physics.experiment import Experiment
 from analog_bench.simulators.physics.specimen import DAY_S, SEED, numbers, on_chip, product, weights
 from analog_bench.simulators.physics.survey import CONVERTED, ROUNDING, Fact, Kind, Survey
 from analog_bench.simulators.probe import probe
 from analog_bench.simulators.registry import NO_TILE, find_simulator
-from analog_bench.simulators.trial import reason_of
 from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT
 
 EXPERIMENTS: tuple[Experiment, ...] = (*devices.EXPERIMENTS, *periphery.EXPERIMENTS)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from torch import Tensor
 
 from analog_bench.noise import families
+from analog_bench.simulators.engine_trial import reason_of
 from analog_bench.simulators.physics.survey import ALLOWED_ERRORS, Check
 from analog_bench.simulators.registry import find_simulator
-from analog_bench.simulators.trial import reason_of
 
 # What single precision may do to a mean or a spread of thousands of numbers.
 _ROUNDING = 1e-5

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 
 from analog_bench.errors import StoreError
 from analog_bench.records import Margin
-from analog_bench.report.contents import contents_of
 from analog_bench.report.layer_losses import spread_correlation
 from analog_bench.report.page.chapters import chapters
 from analog_bench.report.page.document import figures, page, save_figures
@@ -18,6 +17,7 @@ from analog_bench.report.plots.drift_plot import drift_plots
 from analog_bench.report.plots.figure import Selection, choose
 from analog_bench.report.plots.noise_plot import noise_plots
 from analog_bench.report.plots.weight_plots import distribution_plots, spread_plots
+from analog_bench.report.report_contents import contents_of
 from analog_bench.report.words import correlation_text
 from tests.report.example_report import LAYERS, NASTY, example_run
 

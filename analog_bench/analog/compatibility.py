@@ -1,0 +1,56 @@
+"""Which noises, drift times and hardware go together on any simulator. Needs no torch.
+
+The plugin asks this at collection, so that a wrong option is one line and not a failing run.
+"""
+
+from __future__ import annotations
+
+import math
+
+from analog_bench.analog.tile_protocol import TileSimulator
+from analog_bench.case import spelt_seconds
+from analog_bench.errors import UsageError
+from analog_bench.noise import EqualError, Noise, Preset, ReramCmo
+
+IDEAL = "ideal"
+_CMO_SHORTEST_S = 1e-6
+
+
+def family_of(noise: Noise) -> Noise:
+    """Return the noise that acts: of `EqualError`, its family at some severity."""
+    return noise.at(noise.start) if isinstance(noise, EqualError) else noise
+
+
+def check_drift(noise: Noise, drift_s: float) -> None:
+    """Refuse a drift time that the noise has no model for, with a `UsageError`.
+
+    That is a negative or non-finite time; one that is none of `Noise.TIMES` of a family that was
+    fitted at these only; one too short for the logarithms of `ReramCmo`.
+    """
+    noise = family_of(noise)
+    if not math.isfinite(drift_s) or drift_s < 0:
+        raise UsageError(f"a drift time is at least 0 s, found {drift_s:g}")
+    if noise.TIMES and drift_s not in noise.TIMES:
+        times = ", ".join(map(spelt_seconds, noise.TIMES))
+        raise UsageError(
+            f"{noise.NAME} was fitted at {times} only, found {spelt_seconds(drift_s)}; "
+            "choose one of these"
+        )
+    if isinstance(noise, ReramCmo) and 0 < drift_s < _CMO_SHORTEST_S:
+        raise UsageError(
+            f"{noise.NAME} has no values below {spelt_seconds(_CMO_SHORTEST_S)}, "
+            f"found {spelt_seconds(drift_s)}; use 0s or a longer time"
+        )
+
+
+def preset_name(noise: Noise, hardware: str) -> str | None:
+    """Return the preset that the tiles start from, or None where everything else is ideal."""
+    if isinstance(noise, Preset):
+        return noise.name
+    return None if hardware == IDEAL else hardware
+
+
+def needs_input_ranges(noise: Noise, hardware: str, simulator: TileSimulator) -> bool:
+    """Return whether the tiles have static input ranges, which must be observed beforehand."""
+    preset = preset_name(noise, hardware)
+    return preset is not None and simulator.presets.get(preset, False)

@@ -1,0 +1,103 @@
+"""What a noise does to one layer of one chip, and the handlers of the families without tiles.
+
+`@handles(TheFamily)` registers a function from (noise, site) to an `Effect`. Families that act on
+tiles belong to the simulators (`tile_effect`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from analog_bench.analog.layers import Place
+from analog_bench.analog.tile_protocol import TileSimulator
+from analog_bench.noise import Noise
+from analog_bench.seeds import derive_seed
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """One layer of one chip.
+
+    Seeds depend on the noise's `family` and not on its parameters, so that one family at two
+    strengths uses the same draws. `suite_seed` is the run's one seed. `input_range` is the layer's
+    static one, where observed; or that of each of its tiles, where learned.
+    """
+
+    model: nn.Module
+    place: Place
+    family: str
+    chip: int
+    suite_seed: int
+    simulator: TileSimulator | None
+    hardware: str
+    input_range: float | tuple[float, ...] | None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the layer's weight lives."""
+        return next(self.place.module.parameters()).device
+
+    def seed(self, purpose: str) -> int:
+        """Return the seed of this layer on this chip for `program`, `drift:<t>`, `read:<batch>`."""
+        return derive_seed(self.suite_seed, self.family, self.chip, self.place.name, purpose)
+
+
+class Effect(ABC):
+    """A noise on one layer. Constructing it programs it; only `attach` touches the model.
+
+    `paired` says whether every draw derives from the seed; `fingerprint` sums up what was drawn at
+    programming, empty where nothing was.
+    """
+
+    paired: bool = True
+    fingerprint: tuple[float, ...] = ()
+
+    @abstractmethod
+    def attach(self) -> None:
+        """Put the effect on the model."""
+
+    @abstractmethod
+    def detach(self) -> None:
+        """Take it off; the model is then exactly what it was."""
+
+    def drift_to(self, seconds: float) -> None:  # noqa: B027  (not all noises drift)
+        """Let this much time pass since programming."""
+
+    def begin_reading(  # noqa: B027  (nor do all draw at reads)
+        self, batch: int, attention_mask: Tensor | None
+    ) -> None:
+        """Prepare the draws for one batch."""
+
+    def end_reading(self) -> None:  # noqa: B027
+        """Forget the batch."""
+
+
+Handler = Callable[[Any, Site], Effect]
+H = TypeVar("H", bound=Handler)
+_HANDLERS: dict[type[Noise], Handler] = {}
+
+
+def handles(family: type[Noise]) -> Callable[[H], H]:
+    """Register a handler for a noise family; used as a decorator."""
+
+    def register(handler: H) -> H:
+        if family in _HANDLERS:
+            raise ValueError(f"two handlers for {family.__name__}")
+        _HANDLERS[family] = handler
+        return handler
+
+    return register
+
+
+def effect_of(noise: Noise, site: Site) -> Effect:
+    """Build a noise's effect on a layer; `NotImplementedError` without a handler."""
+    handler = _HANDLERS.get(type(noise))
+    if handler is None:
+        raise NotImplementedError(f"no handler for the noise family {noise.NAME!r}")
+    return handler(noise, site)

@@ -1,0 +1,176 @@
+"""The files of a history: run files, Parquet and JSON lines."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+
+from analog_bench.atomic_file import write_atomic
+from analog_bench.codec import compact, convert, read_json
+from analog_bench.errors import StoreError
+from analog_bench.history.rows import COLUMNS, Row, SqlType, rows_of, run_id_of
+from analog_bench.store.run import Manifest
+from analog_bench.store.run_file import run_from_json
+
+Table: TypeAlias = Any
+"""A pyarrow table with the columns of `COLUMNS`."""
+
+RUN_FILES = "bench-*.json"
+HISTORY_FILES = {".parquet": "parquet", ".jsonl": "JSON lines"}
+"""The file name endings of histories, and their formats."""
+_WHAT_NOW = "run `pytest bench` first, or name run files or folders of them"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files of a history.
+
+    Attributes:
+        named: Run files that the user named: each must be readable.
+        in_folders: Run files in folders: unreadable ones are reported and left out.
+        histories: Parquet or JSON lines files.
+    """
+
+    named: tuple[Path, ...]
+    in_folders: tuple[Path, ...]
+    histories: tuple[Path, ...]
+
+
+def sources_of(paths: Sequence[Path]) -> Sources:
+    """Return the files behind run files, histories (`.parquet`, `.jsonl`) and folders of either.
+
+    Raises:
+        StoreError: There is no such file or folder, or none of the folders holds anything.
+    """
+    for path in paths:
+        if not path.exists():
+            raise StoreError(
+                f"no runs at {str(path)!r}: there is no such file or folder; {_WHAT_NOW}"
+            )
+    folders = [path for path in paths if path.is_dir()]
+    files = [path for path in paths if path not in folders]
+
+    def matching(pattern: str) -> list[Path]:
+        return [file for folder in folders for file in sorted(folder.glob(pattern))]
+
+    histories = [
+        file
+        for suffix in HISTORY_FILES
+        for file in (*files, *matching(f"*{suffix}"))
+        if file.suffix == suffix
+    ]
+    sources = Sources(
+        named=tuple(dict.fromkeys(path for path in files if path.suffix not in HISTORY_FILES)),
+        in_folders=tuple(dict.fromkeys(matching(RUN_FILES))),
+        histories=tuple(dict.fromkeys(histories)),
+    )
+    if not (sources.named or sources.in_folders or sources.histories):
+        where = ", ".join(repr(str(path)) for path in paths)
+        raise StoreError(
+            f"no runs in {where}: there is neither a {RUN_FILES} nor a history; {_WHAT_NOW}"
+        )
+    return sources
+
+
+class _Headed(Struct):
+    manifest: Manifest
+
+
+def read_unknown_run(path: Path, known: Collection[str]) -> Table | None:
+    """Read a run file as a table; None where the id of its run is known already.
+
+    Raises:
+        StoreError: It is missing or does not follow the schema.
+    """
+    try:
+        document = read_json(path)
+        # A run that is known need not be of a schema that this release reads.
+        if run_id_of(convert(document, _Headed).manifest) in known:
+            return None
+        return table_of(rows_of(run_from_json(document), path.stem))
+    except FileNotFoundError:
+        raise StoreError(f"no run file at {str(path)!r}; a finished run writes one") from None
+    except ValueError as problem:  # not as the schema has it, or a case twice
+        raise StoreError(f"run file {str(path)!r}: {problem}") from None
+
+
+def read_history(path: Path) -> Table:
+    """Read a Parquet or JSON lines file; whether it is a history is for the database to check.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not such a file.
+    """
+    import pyarrow.json as pj
+    import pyarrow.parquet as pq
+
+    # Opened here: by name, characters of it would be taken for patterns or partitions.
+    with path.open("rb") as file:
+        if path.suffix == ".parquet":
+            return pq.read_table(file)
+        options = pj.ParseOptions(explicit_schema=_schema(), unexpected_field_behavior="ignore")
+        return pj.read_json(file, parse_options=options)
+
+
+def table_of(rows: Iterable[Row]) -> Table:
+    """Return rows as a table."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(list(rows), _schema())
+
+
+def write_table(path: Path, table: Table) -> None:
+    """Write a history, whole or not at all: Parquet, or JSON lines for a `.jsonl` file.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    try:
+        if path.suffix == ".jsonl":
+            buffer.writelines(map(compact, table.to_pylist()))
+        else:
+            pq.write_table(table, buffer, compression="zstd")
+        write_atomic(path, buffer.getvalue())
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or str(problem)
+        raise StoreError(f"cannot write the history to {str(path)!r}: {why}") from None
+
+
+def add_runs(folder: Path, table: Table) -> int:
+    """Add runs to a folder, a file `RUN-ID.parquet` each, and return how many were added.
+
+    No existing file changes, and a run that has one is not added again.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    import pyarrow.compute as pc
+
+    stored = {path.stem.rpartition("-")[2] for path in folder.glob("*.parquet")}
+    runs = dict(zip(table["run_id"].to_pylist(), table["run"].to_pylist(), strict=True))
+    new = {run_id: run for run_id, run in runs.items() if run_id not in stored}
+    for run_id, run in new.items():
+        own = table.filter(pc.equal(table["run_id"], run_id))
+        write_table(folder / f"{run}-{run_id}.parquet", own)
+    return len(new)
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    types: dict[SqlType, Any] = {
+        "VARCHAR": pa.string(),
+        "BIGINT": pa.int64(),
+        "DOUBLE": pa.float64(),
+        "BOOLEAN": pa.bool_(),
+        "DOUBLE[]": pa.list_(pa.float64()),
+    }
+    return pa.schema([(column.name, types[column.type]) for column in COLUMNS])

@@ -1,0 +1,53 @@
+"""Whole articles that a training never sees, to validate on.
+
+Which articles they are depends on the titles alone: those with the smallest SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from datasets import Dataset
+
+from analog_bench.errors import DataError
+from analog_bench.hwa.prose_corpus import Article
+
+
+def hold_out_questions(questions: Dataset, count: int) -> tuple[Dataset, Dataset]:
+    """Split SQuAD rows into those to train on and those about `count` held-out articles, in order.
+
+    Raises:
+        DataError: Nothing would be held out, or left to train on.
+    """
+    titles = list(questions["title"])
+    held = _held_titles(titles, count)
+    return (
+        questions.select([n for n, title in enumerate(titles) if title not in held]),
+        questions.select([n for n, title in enumerate(titles) if title in held]),
+    )
+
+
+def hold_out_articles(
+    articles: Sequence[Article], count: int
+) -> tuple[list[Article], list[Article]]:
+    """Split articles into those to train on and `count` held-out ones, in order.
+
+    Raises:
+        DataError: Nothing would be held out, or left to train on.
+    """
+    held = _held_titles((article.title for article in articles), count)
+    return (
+        [article for article in articles if article.title not in held],
+        [article for article in articles if article.title in held],
+    )
+
+
+def _held_titles(titles: Iterable[str], count: int) -> set[str]:
+    ranked = sorted(set(titles), key=lambda title: hashlib.sha256(title.encode()).digest())
+    if not 0 < count < len(ranked):
+        raise DataError(
+            f"the data holds {len(ranked)} articles, of which {count} are to be held out: at least "
+            "one is needed on either side; give --data a file with more articles"
+        )
+    return set(ranked[:count])

@@ -1,0 +1,174 @@
+"""The model that learns: its layers on tiles, its learning parameters and their optimiser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from analog_bench.analog.layer_manifest import manifest
+from analog_bench.analog.random_draws import seeded
+from analog_bench.hwa.hyperparameters import HwaRecipe
+from analog_bench.hwa.loss import LossWeights
+from analog_bench.hwa.low_rank import MergedAdapters, add_adapters
+from analog_bench.hwa.training_data import TrainingData
+from analog_bench.hwa.validation import Ranges
+from analog_bench.seeds import derive_seed
+from analog_bench.simulators.aihwkit import training_tiles as kit_training
+from analog_bench.simulators.trainable_tiles import TrainableTiles, trainable_tiles
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    parameters: tuple[nn.Parameter, ...]
+    rate: float
+    weight_decay: float = 0.0
+
+
+def layers_on_tiles(model: nn.Module, recipe: HwaRecipe) -> tuple[str, ...]:
+    """Return the public names of the layers that the recipe puts on tiles, in model order."""
+    return tuple(
+        layer.name
+        for layer in manifest(model)
+        if layer.kind == "matmul" and (recipe.layers == "all" or layer.block is not None)
+    )
+
+
+class Learner:
+    """A model on tiles, and its optimiser; made by `learning`."""
+
+    def __init__(
+        self,
+        recipe: HwaRecipe,
+        model: nn.Module,
+        tiles: TrainableTiles,
+        adapters: Sequence[nn.Parameter],
+        merged: MergedAdapters | None,
+    ) -> None:
+        self._recipe = recipe
+        self._merged = merged
+        self.model = model
+        self.tiles = tiles
+        on_tiles = tiles.learning
+        if recipe.rank:
+            self._norms: dict[str, nn.Parameter] = {}
+            groups = [_Group(tuple(adapters), recipe.learning_rate)]
+        else:
+            # Norms and biases that are not on tiles learn; digital matrices stay frozen.
+            self._norms = {
+                name: parameter
+                for name, parameter in model.named_parameters()
+                if parameter.ndim == 1 and not name.startswith(tiles.paths)
+            }
+            for parameter in self._norms.values():
+                parameter.requires_grad_(True)
+            digital = (*on_tiles.digital, *self._norms.values())
+            groups = [
+                _Group(on_tiles.weights, recipe.learning_rate, recipe.weight_decay),
+                _Group(digital, recipe.digital_rate),
+            ]
+        if recipe.range_rate > 0:
+            groups.append(_Group(on_tiles.ranges, recipe.range_rate))
+        self._groups = [group for group in groups if group.parameters]
+        self._optimiser = kit_training.optimiser(
+            recipe.optimiser,
+            [
+                {"params": list(g.parameters), "lr": g.rate, "weight_decay": g.weight_decay}
+                for g in self._groups
+            ],
+            # Merged weights are clipped as they are written.
+            () if merged else on_tiles.contexts,
+        )
+
+    def step(
+        self, number: int, teacher: nn.Module, data: TrainingData, weights: LossWeights
+    ) -> float:
+        """Make one step, counted from 0, and return the loss before it.
+
+        Everything drawn in it depends on its number alone: a training can go on from any step.
+        """
+        recipe, total = self._recipe, 0.0
+        half = recipe.precision == "bfloat16"
+        with seeded(derive_seed(recipe.seed, "step", number), next(self.model.parameters()).device):
+            for part in range(recipe.accumulation):
+                batch = number * recipe.accumulation + part
+                loss = data.loss(self.model, teacher, batch, weights, half=half)
+                loss = loss / recipe.accumulation
+                loss.backward()  # type: ignore[no-untyped-call]
+                total += float(loss.detach())
+            if self._merged is not None:
+                self._merged.take_gradients()
+            share = recipe.rate(number)
+            for group, own in zip(self._optimiser.param_groups, self._groups, strict=False):
+                group["lr"] = share * own.rate
+            self._optimiser.step()
+            self._optimiser.zero_grad(set_to_none=True)
+            if self._merged is not None:
+                self._merged.write()
+        return total
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that changes in training, by name; not copies."""
+        state = {f"tiles/{name}": tensor for name, tensor in self.tiles.state().items()}
+        state |= {f"norms/{name}": p.data for name, p in self._norms.items()}
+        if self._merged is not None:
+            state |= {f"merged/{name}": t for name, t in self._merged.state().items()}
+        for number, parameter in enumerate(self._optimised):
+            for key, value in self._optimiser.state.get(parameter, {}).items():
+                if isinstance(value, Tensor):
+                    state[f"optimiser/{number}/{key}"] = value
+        return state
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go back to a state that `state` returned."""
+        self.tiles.restore(_part(state, "tiles/"))
+        for name, tensor in _part(state, "norms/").items():
+            self._norms[name].data.copy_(tensor)
+        if self._merged is not None:
+            self._merged.restore(_part(state, "merged/"))
+        for number, parameter in enumerate(self._optimised):
+            own = _part(state, f"optimiser/{number}/")
+            if own:
+                self._optimiser.state[parameter] = {k: v.clone() for k, v in own.items()}
+
+    @property
+    def _optimised(self) -> list[nn.Parameter]:
+        return [parameter for group in self._groups for parameter in group.parameters]
+
+
+@contextmanager
+def learning(
+    recipe: HwaRecipe, model: nn.Module, layers: Sequence[str], ranges: Ranges
+) -> Iterator[Learner]:
+    """Put a digital model's layers on tiles that learn; it is a digital model again on leaving.
+
+    The model is prepared, in evaluation mode, and changes; `ranges` are the first input ranges,
+    where the preset has them.
+    """
+    model.requires_grad_(False)
+    digital = recipe.rank > 0 and recipe.adapter == "digital"
+    adapters: list[nn.Parameter] = []
+    if digital:
+        for adapter in add_adapters(model, layers, recipe.rank, recipe.seed):
+            adapters += list(adapter.parameters())
+    config = kit_training.training_config(
+        recipe.preset,
+        modifier=None if recipe.modifier == "preset" else recipe.modifier,
+        modifier_std=recipe.modifier_std,
+        clip_sigma=recipe.clip_sigma or None,
+        bfloat16=recipe.precision == "bfloat16",
+    )
+    with trainable_tiles(
+        model, layers, config, ranges, seed=recipe.seed, learns_weights=not digital
+    ) as tiles:
+        merged = None
+        if recipe.rank and not digital:
+            merged = MergedAdapters(tiles, recipe.rank, recipe.seed)
+            adapters = merged.parameters
+        yield Learner(recipe, model, tiles, adapters, merged)
+
+
+def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}

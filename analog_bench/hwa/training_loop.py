@@ -1,0 +1,241 @@
+"""Hardware-aware training: from a digital model to weights that bear the noise of analog chips."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+import analog_bench.simulators.aihwkit as kit
+from analog_bench.analog.input_ranges import fit_input_ranges, observe_input_ranges
+from analog_bench.errors import UsageError
+from analog_bench.hwa import checkpoint
+from analog_bench.hwa.checkpoint import Checkpoint
+from analog_bench.hwa.checkpoint_owner import claim
+from analog_bench.hwa.hyperparameters import HwaRecipe
+from analog_bench.hwa.loss import LossWeights
+from analog_bench.hwa.trainable_model import Learner, layers_on_tiles, learning
+from analog_bench.hwa.training_data import TrainingData
+from analog_bench.hwa.training_report import Ending
+from analog_bench.hwa.training_report import Outcome as Outcome
+from analog_bench.hwa.training_report import Progress as Progress
+from analog_bench.hwa.validation import Ranges, Validation, digital_score, validate
+from analog_bench.simulators.registry import find_simulator
+from analog_bench.zoo.hwa_weights import float_state
+from analog_bench.zoo.model_loading import LoadedModel
+
+BEST = "best.safetensors"
+"""The file beside the checkpoints with the parameters that validated best."""
+_OBSERVED_BATCHES = 8
+
+
+def train(
+    recipe: HwaRecipe,
+    loaded: LoadedModel,
+    data: TrainingData,
+    out: Path,
+    *,
+    tell: Callable[[Progress], None] = lambda progress: None,
+    stop: Callable[[Progress], bool] = lambda progress: False,
+    finish: bool = False,
+    save_steps: int = 50,
+) -> Outcome:
+    """Train, or go on from the last checkpoint in `out`.
+
+    Going on gives the numbers that an uninterrupted training would have given, on the same machine
+    with as many threads. The C++ tile is the exception: it draws from generators of its own.
+
+    The digital model is prepared (`analog.manifest.prepare`); it is the teacher, and left as it is.
+    The data is of `data.make_data` with the same recipe. `tell` is called before the first step and
+    after every step, `stop` after every validation: True ends the training there. To `finish` is to
+    make no further steps, and return the best of what the folder holds.
+
+    Raises:
+        TileUnavailable: The recipe's tile engine does not work here.
+        UsageError: Checkpoints of another recipe, model or other data, that cannot be read, or none
+            to finish.
+    """
+    find_simulator(recipe.tile).require()
+    made_with = {**recipe.described(), "weights": loaded.weights_sha256, "data": data.fingerprint}
+    claim(out, made_with)
+    saved = checkpoint.last(out)
+    if finish and saved is None:
+        raise UsageError(f"{out} holds no checkpoint to finish from; train first")
+    model = copy.deepcopy(loaded.model)
+    nn.Module.eval(model)
+    loop = _TrainingLoop(recipe, loaded, data, out, model, tell)
+    if saved is None:
+        loop.start()
+    else:
+        loop.standing = _Standing(**saved.facts)
+    with learning(recipe, model, loop.layers, loop.first_ranges) as learner:
+        if saved is None:
+            loop.save_best({}, learner.tiles.ranges)
+            loop.save(learner)
+        else:
+            learner.restore(saved.tensors)
+        if not finish:
+            loop.run(learner, stop, save_steps)
+    return loop.outcome()
+
+
+@dataclass
+class _Standing:
+    """Where a training stands; the plain values of its checkpoints."""
+
+    digital: float
+    direct: float
+    start: float
+    best: float
+    first_ranges: dict[str, float | list[float]] = field(default_factory=dict)
+    best_step: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    waited: int = 0  # validations since the last improvement
+    ended: Ending = ""
+
+
+@dataclass(eq=False)
+class _TrainingLoop:
+    recipe: HwaRecipe
+    loaded: LoadedModel
+    data: TrainingData
+    out: Path
+    model: nn.Module
+    tell: Callable[[Progress], None]
+    layers: tuple[str, ...] = field(init=False)
+    standing: _Standing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.layers = layers_on_tiles(self.model, self.recipe)
+
+    def start(self) -> None:
+        """Score the digital weights: digital, direct on chips, and with the first input ranges."""
+        observed, first = self._starting_ranges()
+        direct = self._validate(observed)
+        start = direct if first == observed else self._validate(first)
+        self.standing = _Standing(
+            digital=digital_score(self.model, self.data),
+            direct=direct.mean,
+            start=start.mean,
+            best=start.mean,
+            first_ranges={n: list(r) if isinstance(r, tuple) else r for n, r in first.items()},
+        )
+        self._report(math.nan, start)
+
+    @property
+    def first_ranges(self) -> Ranges:
+        """The input ranges that training starts from."""
+        first = self.standing.first_ranges
+        return {n: tuple(r) if isinstance(r, list) else r for n, r in first.items()}
+
+    def run(self, learner: Learner, stop: Callable[[Progress], bool], save_steps: int) -> None:
+        """Make the steps that are left."""
+        recipe, now = self.recipe, self.standing
+        weights = LossWeights(recipe.distillation, recipe.temperature, recipe.states)
+        while now.step < recipe.steps and not now.ended:
+            began = time.process_time()
+            loss = learner.step(now.step, self.loaded.model, self.data, weights)
+            now.seconds += time.process_time() - began
+            now.step += 1
+            last = now.step == recipe.steps
+            if not math.isfinite(loss):
+                now.ended = "diverged"
+            if not now.ended and (last or now.step % recipe.validate_every == 0):
+                self._validate_step(learner, loss, stop)
+            else:
+                self._report(loss)
+            if last and not now.ended:
+                now.ended = "finished"
+            if now.ended or now.step % save_steps == 0:
+                self.save(learner)
+
+    def save(self, learner: Learner) -> None:
+        """Write a checkpoint of this step."""
+        state = Checkpoint(learner.state(), asdict(self.standing))
+        checkpoint.save_step(self.out, self.standing.step, state)
+
+    def save_best(self, changed: dict[str, Tensor], ranges: Ranges) -> None:
+        """Write down the best parameters so far: those that are not the digital model's."""
+        # With their score: the process may die before the checkpoint with it is written.
+        facts = {"best": self.standing.best, "best_step": self.standing.best_step}
+        checkpoint.save(self.out / BEST, Checkpoint(changed, {**facts, "ranges": dict(ranges)}))
+
+    def outcome(self) -> Outcome:
+        """Return what validated best."""
+        best, now = checkpoint.read(self.out / BEST), self.standing
+        return Outcome(
+            state={**float_state(self.loaded.model), **best.tensors},
+            input_ranges={name: tuple(r) for name, r in best.facts["ranges"].items()},
+            layers=self.layers,
+            metric=self.data.metric.name,
+            digital=now.digital,
+            direct=now.direct,
+            start=now.start,
+            best=best.facts["best"],
+            best_step=best.facts["best_step"],
+            steps=now.step,
+            ended=now.ended,
+            minutes=now.seconds / 60,
+        )
+
+    def _validate_step(
+        self, learner: Learner, loss: float, stop: Callable[[Progress], bool]
+    ) -> None:
+        now = self.standing
+        with learner.tiles.digital() as ranges:
+            scores = self._validate(ranges)
+            gain = self.data.metric.gain(scores.mean - now.best)
+            if gain > 0:
+                now.best, now.best_step, now.waited = scores.mean, now.step, 0
+                self.save_best(self._changed_parameters(), ranges)
+            else:
+                now.waited += 1
+        if stop(self._report(loss, scores)):
+            now.ended = "stopped"
+        elif self.recipe.patience and now.waited >= self.recipe.patience:
+            now.ended = "patience"
+
+    def _validate(self, ranges: Ranges) -> Validation:
+        return validate(self.model, self.layers, ranges, self.data, self.recipe)
+
+    def _changed_parameters(self) -> dict[str, Tensor]:
+        direct, own = float_state(self.loaded.model), float_state(self.model)
+        return {n: t for n, t in own.items() if n not in direct or not torch.equal(t, direct[n])}
+
+    def _starting_ranges(self) -> tuple[Ranges, Ranges]:
+        """Return the input ranges by the preset's rule, and those that training starts from."""
+        recipe = self.recipe
+        if not recipe.has_ranges:
+            return {}, {}
+
+        def run_batches() -> None:
+            for number in range(_OBSERVED_BATCHES):
+                self.data.run_batch(self.model, number)
+
+        observed = observe_input_ranges(self.model, self.layers, run_batches)
+        if recipe.first_ranges == "observed":
+            return observed, observed
+        converters = kit.converters(kit.base_config(recipe.tile, recipe.preset))
+        return observed, fit_input_ranges(self.model, self.layers, run_batches, converters)
+
+    def _report(self, loss: float, scores: Validation | None = None) -> Progress:
+        now = self.standing
+        progress = Progress(
+            step=now.step,
+            steps=self.recipe.steps,
+            loss=loss,
+            score=None if scores is None else scores.mean,
+            chips=() if scores is None else scores.chips,
+            best=now.best,
+            digital=now.digital,
+            seconds=now.seconds,
+        )
+        self.tell(progress)
+        return progress

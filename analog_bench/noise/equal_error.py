@@ -1,0 +1,142 @@
+"""Another family, as severe as it takes for a chosen error: what makes families comparable."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+
+from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.noise.family import Noise, families, family, parse_noise
+from analog_bench.noise.memory_cells import Stuck
+
+LARGEST_ERROR = 2.0
+
+_OF_THE_FAMILY = ("WHERE", "DRIFTS", "DRAWN_ONCE", "RANDOM")
+# What a severity starts from where a family's own default is 0.
+_SMALL = 0.01
+_MANY = 1e6
+# The plus sign of an exponent, `1e+06`, separates nothing.
+_BETWEEN = re.compile(r"(?<!\de)\+")
+
+
+@family
+@dataclass(frozen=True)
+class EqualError(Noise):
+    """Another family at the severity that gives each layer's output a chosen relative error.
+
+    A standard deviation of 0.1 means another thing in every family's own units. Here the severity
+    is solved for, layer by layer, so that ||y_noisy - y|| / ||y|| on clean inputs of the run's
+    data is `error`, on average over chips; y is the digital output. Everything else is the
+    family's: chips, draws, tile engines, drift times. A chip draws what it draws under the family
+    itself, and drift times are solved for one by one.
+
+    The severity is the family's `SEVERITY`: one parameter, or a common factor on several at their
+    given proportions, such as `prog`, `read` and `drift` of `pcm`, so that the device stays the
+    same but for being better or worse. `parameter` singles one of them out and leaves the others
+    as given.
+
+    Attributes:
+        family: The family, with those of its parameters that are not to be the defaults behind a
+            colon and with `+` between them: `pcm`, `pcm:drift=0+compensate=no`, `stuck:p_max=0.01`.
+        error: The relative error, above 0 and at most 2.
+        parameter: The one parameter to solve for; empty for the family's severity.
+    """
+
+    # Those of the default family. Each instance carries its own family's.
+    NAME, WHERE = "equal_error", "tile"
+    family: str = "out_noise"
+    error: float = 0.1
+    parameter: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.error <= LARGEST_ERROR:
+            raise UsageError(
+                f"{self.NAME}: error must be above 0 and at most {LARGEST_ERROR:g}, "
+                f"found {self.error:g}"
+            )
+        given = self._given
+        if not given.SEVERITY:
+            able = sorted(name for name, cls in families().items() if cls.SEVERITY)
+            raise UsageError(
+                f"{self.NAME} cannot solve for {given.NAME}, which has no severity that goes up "
+                f"and down continuously; families that have: {', '.join(able)}"
+            )
+        if self.parameter and self.parameter not in given.SEVERITY:
+            raise UsageError(
+                f"{self.NAME} cannot solve for {self.parameter!r} of {given.NAME}; "
+                f"{did_you_mean(self.parameter, given.SEVERITY)}"
+            )
+        self._check_values()
+        # One spelling for one thing, so that ids agree.
+        if (self.parameter,) == given.SEVERITY:
+            object.__setattr__(self, "parameter", "")
+        object.__setattr__(self, "family", _short(given))
+        for name in _OF_THE_FAMILY:
+            object.__setattr__(self, name, getattr(given, name))
+
+    def __str__(self) -> str:
+        """Return the spelling that `parse_noise` reads; an empty `parameter` is left out."""
+        return super().__str__().removesuffix(",parameter=")
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The parameters that are solved for, in fixed proportions."""
+        return (self.parameter,) if self.parameter else self._given.SEVERITY
+
+    @property
+    def start(self) -> float:
+        """A severity to start from: 1 for a common factor, else the parameter's default."""
+        if len(self.parameters) > 1:
+            return 1.0
+        return float(getattr(self._given, self.parameters[0])) or _SMALL
+
+    @property
+    def largest(self) -> float:
+        """The largest severity there is: shares add up to 1, all else has no end worth naming."""
+        given = self._given
+        if not isinstance(given, Stuck):
+            return _MANY * self.start
+        # A hair less, so that rounding never takes a sum of shares above 1.
+        share = 1.0 - 1e-9
+        if len(self.parameters) > 1:
+            return share / (given.p_zero + given.p_max)
+        return share - (given.p_max if self.parameter == "p_zero" else given.p_zero)
+
+    def at(self, severity: float) -> Noise:
+        """Return the family with this value of the one parameter, or this factor on several."""
+        factors = {
+            name: getattr(self._given, name) if len(self.parameters) > 1 else 1.0
+            for name in self.parameters
+        }
+        return replace(self._given, **{name: severity * factor for name, factor in factors.items()})
+
+    @cached_property
+    def _given(self) -> Noise:
+        name, colon, rest = self.family.partition(":")
+        return parse_noise(name + colon + _BETWEEN.sub(",", rest))
+
+    def _check_values(self) -> None:
+        names, given = self.parameters, self._given
+        if len(names) > 1:
+            if not any(getattr(given, name) for name in names):
+                raise UsageError(
+                    f"{self.NAME} scales {', '.join(names)} of {given.NAME} together, and all of "
+                    "them are 0; give one of them"
+                )
+            return
+        value = getattr(given, names[0])
+        if value != getattr(type(given)(), names[0]):
+            raise UsageError(
+                f"{self.NAME} solves for {names[0]} of {given.NAME} itself; leave out "
+                f"{names[0]}={value:g}"
+            )
+
+
+def _short(noise: Noise) -> str:
+    """Spell a noise with `+` between its parameters, without those at their defaults."""
+    plain = set(str(type(noise)()).partition(":")[2].split(","))
+    spelt = str(noise).partition(":")[2].split(",") if fields(noise) else []
+    other = "+".join(part for part in spelt if part not in plain)
+    return f"{noise.NAME}:{other}" if other else noise.NAME

@@ -1,0 +1,87 @@
+"""A comparison of two runs: a table a family, what differs in how they were made, and counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from analog_bench.gate.case_verdict import Kind, Verdict
+from analog_bench.gate.run_judge import Comparison, FamilyComparison
+from analog_bench.records import Result
+from analog_bench.report import words
+from analog_bench.report.table import Block, Cell, Column, Heading, Table, paragraph, tabulate
+
+_ORDER = list(words.SIGNS)
+_SILENT = ("equivalent", "skipped")
+
+
+def comparison_table(comparison: Comparison, *, everything: bool = False) -> tuple[Block, ...]:
+    """Return a comparison; equivalent and skipped cases are counted, and shown only if asked to."""
+    families = (
+        block
+        for family in comparison.families
+        for block in (Heading(_heading(family)), _table(family, everything))
+    )
+    return *families, paragraph(*_closing(comparison))
+
+
+def verdict_counts(comparison: Comparison) -> Counter[Kind]:
+    """Return how often each verdict was given."""
+    return Counter(verdict.kind for family in comparison.families for _, verdict in family.judged)
+
+
+def _table(family: FamilyComparison, everything: bool) -> Table:
+    metric = family.metrics[0]
+    own = family.scope.margins.get(metric.name)
+    why = f" ({words.one_line(own.reason)})" if own else ""
+
+    def chips(pair: tuple[Result, Verdict]) -> str:
+        verdict = pair[1]
+        if verdict.change is None:
+            return words.one_line(verdict.reason)
+        return words.chips_compared(verdict)
+
+    ranked = sorted(family.judged, key=lambda pair: _ORDER.index(pair[1].kind))
+    return tabulate(
+        [pair for pair in ranked if everything or pair[1].kind not in _SILENT],
+        [
+            (Column("case", folds=True), lambda pair: words.one_line(pair[0].case_id)),
+            (Column("change", right=True), lambda pair: words.change_text(pair[1], metric)),
+            (Column("detects", right=True), lambda pair: words.detectable_text(pair[1], metric)),
+            (Column("chips", folds=True), chips),
+            (Column("verdict"), lambda pair: Cell(pair[1].kind, pair[1].kind)),
+        ],
+        notes=[
+            _digital(family),
+            f"Change of {words.metric_label(metric)} with its 95 % interval; "
+            f"{words.margin_label(metric)} matters{why}. 'detects' is the smallest true loss that "
+            "would have been suspected four times in five.",
+        ],
+    )
+
+
+def _heading(family: FamilyComparison) -> str:
+    scope = family.scope
+    weights = "" if family.variant == "direct" else f", {family.variant} weights"
+    return words.one_line(f"{scope.study}: {scope.model}{weights}, {scope.examples} {scope.data}")
+
+
+def _digital(family: FamilyComparison) -> str:
+    parts = [
+        f"{words.metric_label(metric)} {verdict.kind}: {words.one_line(verdict.reason)}"
+        for metric in family.metrics
+        if (verdict := family.digital.get(metric.name)) is not None
+    ]
+    return f"digital: {'; '.join(parts) or 'judged with the direct weights only'}"
+
+
+def _closing(comparison: Comparison) -> Iterator[str]:
+    for name, (old, new) in comparison.changed.items():
+        yield words.one_line(f"{name}: {old} -> {new}")
+    gone = [words.one_line(f"{study} {case}") for study, case in comparison.gone]
+    if gone:
+        named = ", ".join(gone[:3]) + (" ..." if len(gone) > 3 else "")
+        verb = "is" if len(gone) == 1 else "are"
+        yield f"{words.counted(len(gone), 'case')} {verb} in the first run only: {named}"
+    counts = verdict_counts(comparison)
+    yield f"{sum(counts.values())} cases: {words.kinds_counted(counts)}"

@@ -1,0 +1,119 @@
+"""Measuring a case: on which chips, and where the result of a resumed run serves instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from analog_bench.case import Case
+from analog_bench.engine.runner import Runner
+from analog_bench.errors import TileUnavailable
+from analog_bench.gate.case_verdict import needs_confirmation
+from analog_bench.noise import EqualError
+from analog_bench.records import Identity, Result, Scope
+from analog_bench.session.model_cache import ModelCache
+from analog_bench.session.recorder import Record
+from analog_bench.simulators.registry import find_simulator
+from analog_bench.study import Budget, Study
+
+
+def measure_case(
+    models: ModelCache,
+    study: Study,
+    case: Case,
+    earlier: Mapping[Identity, Result] = MappingProxyType({}),
+    *,
+    upcoming: Iterable[Case] = (),
+    ahead: MutableMapping[Case, Result] | None = None,
+) -> Record:
+    """Measure a case on the budget's chips, and with it the upcoming ones that share them.
+
+    Confirmation chips follow where its baseline suggests a change, and always where baselines are
+    updated. The result is `skipped` where weights or a tile engine are missing. What the resumed
+    run holds (`earlier`) is not measured again. Of the results of upcoming cases (`ahead`) this
+    one's is taken out, and those of others that share its chips are put in.
+
+    Raises:
+        BenchError: Weights, data or the baseline cannot be used.
+    """
+    ahead = {} if ahead is None else ahead
+    missing, budget = models.missing_weights(case), models.budget(study, case.model)
+    runner = models.runner(study, case.model, "direct" if missing else case.variant)
+    result = _resumed(earlier, case, runner, budget) or ahead.pop(case, None)
+    if result is None:
+        group = [case] + [
+            other
+            for other in upcoming
+            if other != case
+            and share_chips(case, other)
+            and _resumed(earlier, other, runner, budget) is None
+        ]
+        try:
+            if missing:
+                result = runner.skipped(case, missing)
+            else:
+                result, *others = _measured(models, study, group, runner, budget)
+                ahead.update(zip(group[1:], others, strict=True))
+        except TileUnavailable as problem:
+            result = runner.skipped(case, str(problem))
+    scope = Scope(
+        study=study.name,
+        model=case.model,
+        question=study.question,
+        data=runner.task.data,
+        examples=runner.task.examples,
+        main_metric=runner.task.metrics[0].name,
+        margins=dict(study.margins),
+    )
+    return Record(result, scope)
+
+
+def share_chips(one: Case, other: Case) -> bool:
+    """Return whether two cases differ in their drift time only, so that one chip serves both.
+
+    At equal error every time has a severity, and so chips, of its own.
+    """
+    same = replace(one, drift_s=other.drift_s) == other
+    return same and one.noise.DRIFTS and not isinstance(one.noise, EqualError)
+
+
+def _measured(
+    models: ModelCache, study: Study, group: Sequence[Case], runner: Runner, budget: Budget
+) -> list[Result]:
+    case = group[0]
+    if case.noise.WHERE == "tile":
+        find_simulator(case.tile).require()
+    measured = runner.measure_together(group, _initial_chips(case, budget))
+    results = dict(zip(group, measured, strict=True))
+    suspicious = {c: r for c, r in results.items() if _needs_confirmation(models, study, c, r)}
+    if suspicious:
+        confirmed = runner.measure_more(suspicious, budget.confirmation_chips)
+        results |= dict(zip(suspicious, confirmed, strict=True))
+    return list(results.values())
+
+
+def _needs_confirmation(models: ModelCache, study: Study, case: Case, result: Result) -> bool:
+    settings = models.settings
+    if not case.draws or result.status != "measured":
+        return False
+    if settings.update_baselines or settings.gate == "off":
+        return settings.update_baselines
+    entry = models.case_baseline(case).find(result.case_id, result.protocol)
+    return needs_confirmation(result, entry, models.metric(study, case.model))
+
+
+def _resumed(
+    earlier: Mapping[Identity, Result], case: Case, runner: Runner, budget: Budget
+) -> Result | None:
+    """Return what the run to resume measured of a case; None where it has to be measured."""
+    result = earlier.get((case.id, case.study, runner.task.protocol))
+    if result is None or result.status != "measured":
+        return None
+    same = (result.case_version, result.weights) == (case.version, runner.weights)
+    complete = len(result.initial_chips) == len(_initial_chips(case, budget))
+    return result if same and complete else None
+
+
+def _initial_chips(case: Case, budget: Budget) -> range:
+    return budget.initial_chips if case.draws else range(1)

@@ -1,0 +1,63 @@
+"""What a run writes for readers beside its results: the report, and the summary of a CI job."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analog_bench.errors import BenchError, StoreError
+from analog_bench.session.recorder import Recorder
+
+if TYPE_CHECKING:
+    from analog_bench.gate.run_judge import Judgement
+    from analog_bench.report.report_contents import Contents
+
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+"""The variable that names the file in which GitHub expects a job's summary."""
+
+
+def publish(recorder: Recorder, judgement: Judgement | None) -> tuple[str, ...]:
+    """Write the HTML page beside the results, and a summary where CI wants one.
+
+    Nothing that goes wrong here touches the results, which are written before, nor the run's
+    verdicts: it becomes a line for the run's closing words, as does where the page is.
+    """
+
+    def tried(what: str, write: Callable[[Path, Contents], None], path: Path) -> str:
+        """Write, and return what was in the way; empty where nothing was."""
+        try:
+            # A link may lead from one to the other, and writing follows it.
+            if recorder.path is not None and path.resolve() == recorder.path.resolve():
+                raise StoreError(f"{str(path)!r} is where the results are")
+            from analog_bench.report.report_contents import judged_contents
+
+            source = recorder.path.name if recorder.path else ""
+            write(path, judged_contents(recorder.run(), judgement, source))
+        # Whatever it is must not hide what was measured: `analog-bench report` shows it in full.
+        except Exception as problem:
+            text = str(problem) if isinstance(problem, BenchError) else repr(problem)
+            return f"{what}: not written: {' '.join(text.split())}"
+        return ""
+
+    summary = os.environ.get(STEP_SUMMARY)
+    written = [tried("summary", _append_summary, Path(summary))] if summary else []
+    if recorder.path and recorder.settings.report:
+        page = recorder.path.with_suffix(".html")
+        written.append(tried("report", _write_page, page) or f"report: {page}")
+    return tuple(filter(None, written))
+
+
+def _write_page(path: Path, contents: Contents) -> None:
+    from analog_bench.report.page.document import write_page
+
+    write_page(path, contents)
+
+
+def _append_summary(path: Path, contents: Contents) -> None:
+    from analog_bench.report.ci_summaries import step_summary
+
+    # Several steps of a job, and several runs of a step, share the file.
+    with path.open("a", encoding="utf-8") as file:
+        file.write(step_summary(contents))

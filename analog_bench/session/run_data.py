@@ -1,0 +1,86 @@
+"""The inputs of a run's models: which data is for which model, and the task made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from analog_bench.errors import UsageError
+from analog_bench.tasks import lm_sources, qa_sources
+from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
+from analog_bench.tasks.question_answering import QuestionAnswering
+from analog_bench.tasks.task import Task
+from analog_bench.tasks.text_generation import TextGeneration
+from analog_bench.zoo.model_loading import LoadedModel
+from analog_bench.zoo.model_specs import ModelSpec
+from analog_bench.zoo.model_structure import Task as Kind
+
+_MODELS: Mapping[Kind, str] = {"qa": "a question-answering model", "lm": "a language model"}
+_SOURCES: Mapping[Kind, tuple[str, ...]] = {
+    "qa": (*qa_sources.SOURCES, "a SQuAD .json file"),
+    "lm": (*lm_sources.SOURCES, "a .txt file", "a folder of them"),
+}
+
+
+def check_source(source: str, spec: ModelSpec) -> None:
+    """Refuse data of one kind for a model of the other, before anything is loaded.
+
+    Raises:
+        UsageError: Questions for a language model, or text for one that answers questions.
+    """
+    meant = _meant_for(source)
+    if meant is not None and meant != spec.task:
+        raise UsageError(
+            f"--data {source} is for {_MODELS[meant]}, and {spec.name} is {_MODELS[spec.task]}: "
+            f"it takes {', '.join(_SOURCES[spec.task])}; --model picks the models of a run"
+        )
+
+
+def make_task(
+    source: str, loaded: LoadedModel, *, examples: int | None, data_folder: Path | None, lock: Path
+) -> Task:
+    """Load data of a model's kind, as `--data` names it, and make it ready for that model.
+
+    Examples are questions or blocks of text; all where None.
+
+    Raises:
+        DataError: The data is missing or malformed.
+        UsageError: Fewer examples than asked for, or a model that takes too few tokens.
+        WeightsError: The hub's file is not locked, unreachable, or not the locked one.
+    """
+    if loaded.spec.task == "qa":
+        questions = qa_sources.load_questions(
+            source, examples=examples, data_folder=data_folder, lock=lock
+        )
+        return QuestionAnswering(questions.name, questions.rows, loaded.tokenizer)
+    protocol, positions = LmProtocol(), loaded.spec.structure.positions
+    if positions < protocol.block:
+        raise UsageError(
+            f"{loaded.spec.name} takes {positions} tokens at most, the protocol needs "
+            f"{protocol.block}"
+        )
+    text = lm_sources.load_text(source, data_folder=data_folder, lock=lock)
+    return LanguageModelling(text, loaded.tokenizer, protocol, examples=examples)
+
+
+def make_generation(prompt: str, loaded: LoadedModel, texts: int | None) -> TextGeneration:
+    """Make a prompt ready for a language model, which also judges what is written.
+
+    Raises:
+        UsageError: The number of texts is not given, or a text would be too long for the model.
+    """
+    if texts is None:
+        raise UsageError(
+            "a study of generation has no end of examples: --examples must say how many texts"
+        )
+    return TextGeneration(prompt, loaded.tokenizer, loaded.model, texts=texts)
+
+
+def _meant_for(source: str) -> Kind | None:
+    questions, text = source in qa_sources.SOURCES, source in lm_sources.SOURCES
+    if questions or text:
+        return None if questions and text else "qa" if questions else "lm"
+    path = Path(source)
+    if path.suffix == ".json":
+        return "qa"
+    return "lm" if path.suffix == ".txt" or path.is_dir() else None

@@ -1,0 +1,73 @@
+"""The weights this project carries: whole models, or what training changed in a packaged base."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from analog_bench.codec import DocumentError, read_json
+from analog_bench.errors import WeightsError
+from analog_bench.zoo.lora import merge_lora, read_lora_config
+from analog_bench.zoo.minilm_base import HASHES
+from analog_bench.zoo.weight_delta import apply_delta
+from analog_bench.zoo.weight_record import FORMS, Record, read_verified
+from analog_bench.zoo.weight_record import WEIGHTS as WEIGHTS
+
+
+def base_state(weights: Path) -> dict[str, Tensor]:
+    """Read the base's parameters under their names in `BertForQuestionAnswering`.
+
+    The pooler and the position counter, which question answering does not use, are left out.
+    """
+    unused = ("pooler.", "embeddings.position_ids")
+    return {
+        f"bert.{name}": tensor
+        for name, tensor in read_tensors(weights).items()
+        if not name.startswith(unused)
+    }
+
+
+def tuned_state(
+    base: Mapping[str, Tensor], folder: Path, base_hashes: Mapping[str, str] = HASHES
+) -> tuple[dict[str, Tensor], Record]:
+    """Apply shipped weights to their base, after checking every file against the record.
+
+    Returns the full model's parameters, float32, and the record.
+
+    Raises:
+        WeightsError: Missing, altered or ill-formed files; see `record` and `lora` or `delta`.
+    """
+    record = read_verified(folder, base_hashes)
+    if record.form == "delta":
+        return apply_delta(base, read_tensors(folder / FORMS["delta"][0])), record
+    tensors, config = (folder / name for name in FORMS["adapter"])
+    try:
+        options = read_json(config)
+    except (FileNotFoundError, DocumentError) as problem:
+        raise WeightsError(f"cannot read {config}: {problem}") from None
+    return merge_lora(base, read_tensors(tensors), read_lora_config(options, str(config))), record
+
+
+def whole_state(folder: Path) -> tuple[dict[str, Tensor], Path, Record]:
+    """Read a whole model's shipped weights, after checking every file against the record.
+
+    Returns the parameters by name, float32 (an output head tied to the embedding is not among
+    them), the tokeniser's file and the record.
+    """
+    record = read_verified(folder, {})
+    weights, tokenizer = (folder / name for name in FORMS["whole"])
+    state = {name: tensor.float() for name, tensor in read_tensors(weights).items()}
+    return state, tokenizer, record
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file; `WeightsError` if it cannot be read or is not in that format."""
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as problem:
+        raise WeightsError(f"cannot read the tensors in {path}: {problem}") from None
+    return tensors

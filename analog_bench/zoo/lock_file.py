@@ -1,0 +1,129 @@
+"""The lock file: what was taken from the hub, at which revision, with which hashes.
+
+A lock file is JSON with sorted keys, meant to be committed and reviewed:
+
+    {"schema": 2,
+     "models": {ID: {"revision", "locked_on", "files": {NAME: {"size", "sha256"}},
+                     "structure"}},
+     "datasets": {ID: {"revision", "locked_on", "files"}}}
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from analog_bench.atomic_file import write_atomic
+from analog_bench.codec import DocumentError, Json, convert, indented, plain, read_json
+from analog_bench.errors import WeightsError
+from analog_bench.zoo.model_structure import Structure
+from analog_bench.zoo.weight_record import Sha256
+
+RepoType: TypeAlias = Literal["model", "dataset"]
+FILE_NAME = "zoo.lock.json"
+"""What a lock file is called by default, in the project's root."""
+
+
+class LockedFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """A file's size in bytes and its sha256."""
+
+    size: Annotated[int, Meta(ge=0)]
+    sha256: Sha256
+
+
+class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One locked repository; its table (`repo_type`) and key (`hub_id`, `owner/name`) name it.
+
+    Attributes:
+        revision: The commit, 40 hexadecimal digits, as the hub resolved it.
+        locked_on: ISO 8601.
+        files: The needed files, by their path in the repository.
+        structure: What was observed of the model; None for data sets, and for models that were
+            locked before structures were recorded (schema 1).
+    """
+
+    hub_id: str
+    repo_type: RepoType
+    revision: Annotated[str, Meta(pattern="^[0-9a-f]{40}$")]
+    locked_on: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    files: Annotated[dict[str, LockedFile], Meta(min_length=1)]
+    structure: Structure | None = None
+
+    def __post_init__(self) -> None:
+        datetime.date.fromisoformat(self.locked_on)
+        for name in self.files:
+            path = PurePosixPath(name)
+            if not name or path.is_absolute() or ".." in path.parts or "\\" in name:
+                raise ValueError(f"{name!r} is no path inside a repository")
+        if self.repo_type == "dataset" and self.structure is not None:
+            raise ValueError("data sets have no structure")
+
+
+class _LockFile(Struct, frozen=True, forbid_unknown_fields=True):
+    schema: Literal[1, 2]
+    models: Mapping[str, Json]
+    datasets: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock file's content, by hub id; the file need not exist yet."""
+
+    path: Path
+    models: Mapping[str, Entry]
+    datasets: Mapping[str, Entry]
+
+    def with_entry(self, entry: Entry) -> Lock:
+        """Return the lock with one entry added or replaced."""
+        if entry.repo_type == "model":
+            return replace(self, models={**self.models, entry.hub_id: entry})
+        return replace(self, datasets={**self.datasets, entry.hub_id: entry})
+
+
+def read_lock(path: Path) -> Lock:
+    """Read a lock file, empty where there is none; `WeightsError` where it is corrupt."""
+    try:
+        content = convert(read_json(path), _LockFile)
+        models = content.models if content.schema > 1 else _without_sizes(content.models)
+        return Lock(path, _entries(models, "model"), _entries(content.datasets, "dataset"))
+    except FileNotFoundError:
+        return Lock(path, {}, {})
+    except DocumentError as problem:
+        raise WeightsError(
+            f"the lock file {path} is corrupt: {problem}; restore it from version control, "
+            "or delete it and lock again"
+        ) from None
+
+
+def write_lock(lock: Lock) -> None:
+    """Write a lock file in one step, so that none reads half of it; `WeightsError` on failure."""
+    models, datasets = (
+        {hub_id: plain(entry, "hub_id", "repo_type") for hub_id, entry in entries.items()}
+        for entries in (lock.models, lock.datasets)
+    )
+    try:
+        write_atomic(lock.path, indented(plain(_LockFile(2, models, datasets))))
+    except (OSError, ValueError) as problem:
+        raise WeightsError(f"cannot write the lock file {lock.path}: {problem}") from None
+
+
+def _without_sizes(models: Mapping[str, Json]) -> dict[str, Json]:
+    """Drop what schema 1 recorded of models: sizes, from which layers were derived."""
+    return {
+        hub_id: {key: value for key, value in node.items() if key != "architecture"}
+        if isinstance(node, dict)
+        else node
+        for hub_id, node in models.items()
+    }
+
+
+def _entries(nodes: Mapping[str, Json], repo_type: RepoType) -> dict[str, Entry]:
+    return {
+        hub_id: convert(node, Entry, hub_id, hub_id=hub_id, repo_type=repo_type)
+        for hub_id, node in nodes.items()
+    }

@@ -1,0 +1,117 @@
+"""The record beside shipped weights: their hashes, how they were trained, what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from analog_bench.codec import DocumentError, convert, indented, plain, read_json
+from analog_bench.errors import WeightsError
+from analog_bench.zoo.file_hashes import file_sha256, verify
+
+Scalar: TypeAlias = str | int | float | bool
+Form: TypeAlias = Literal["adapter", "delta", "whole"]
+Sha256: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+WEIGHTS = Path(__file__).parent / "weights"
+"""Where shipped weights are, one folder a model."""
+RECORD = "record.json"
+FORMS: Mapping[Form, tuple[str, ...]] = MappingProxyType(
+    {
+        "adapter": ("adapter_model.safetensors", "adapter_config.json"),
+        "delta": ("delta.safetensors",),
+        "whole": ("model.safetensors", "tokenizer.json"),
+    }
+)
+"""The forms shipped weights may have, and their files. A whole model has no base."""
+_FILE_SETS = [set(names) for names in FORMS.values()]
+
+
+class Record(Struct, frozen=True, forbid_unknown_fields=True):
+    """What `record.json` says of shipped weights: their sha256s, training and measured results.
+
+    `base` has the files of the base, which the weights are to be added to; empty for a whole model.
+    """
+
+    files: dict[str, Sha256]
+    base: dict[str, Sha256]
+    recipe: dict[str, Scalar]
+    results: dict[str, Scalar]
+
+    def __post_init__(self) -> None:
+        if set(self.files) not in _FILE_SETS:
+            raise ValueError(f"files must be {_either()}, found {', '.join(sorted(self.files))}")
+        if (self.form == "whole") != (not self.base):
+            raise ValueError("base must be empty for a whole model, and only for one")
+
+    @property
+    def form(self) -> Form:
+        """Whether the weights are an adapter, a delta or a whole model."""
+        return next(form for form, names in FORMS.items() if set(names) == set(self.files))
+
+
+def read_record(folder: Path) -> Record:
+    """Read `record.json`, not the weights; `WeightsError` where it is missing or ill-formed."""
+    path = folder / RECORD
+    try:
+        return convert(read_json(path), Record)
+    except FileNotFoundError:
+        raise WeightsError(f"no weights are shipped in {folder}: there is no {RECORD}") from None
+    except DocumentError as problem:
+        raise WeightsError(f"cannot read {path}: {problem}") from None
+
+
+def read_verified(folder: Path, base: Mapping[str, str]) -> Record:
+    """Read `record.json` and check the shipped files, and the base's sha256s at hand, against it.
+
+    Raises:
+        WeightsError: There is no record, the weights were made for another base, or the folder
+            does not hold exactly the recorded files with the recorded hashes.
+    """
+    record = read_record(folder)
+    present = _files_in(folder)
+    if set(record.files) != set(present):
+        raise WeightsError(
+            f"{folder} holds {', '.join(present)}, but {RECORD} records "
+            f"{', '.join(sorted(record.files))}; restore the folder from version control"
+        )
+    if record.base != dict(base):
+        raise WeightsError(f"{folder / RECORD}: the weights were made for another base")
+    for name, expected in record.files.items():
+        verify(folder / name, expected, "restore the file from version control")
+    return record
+
+
+def write_record(
+    folder: Path,
+    base: Mapping[str, str],
+    recipe: Mapping[str, Scalar],
+    results: Mapping[str, Scalar],
+) -> Record:
+    """Hash the weights in a folder and write their `record.json`.
+
+    Raises:
+        WeightsError: The folder holds weights of several forms or of none.
+        ValueError: A number of the recipe or the results is not finite.
+    """
+    hashes = {name: file_sha256(folder / name) for name in _files_in(folder)}
+    record = Record(hashes, dict(base), dict(recipe), dict(results))
+    (folder / RECORD).write_bytes(indented(plain(record)))
+    return record
+
+
+def _files_in(folder: Path) -> list[str]:
+    known = [name for names in FORMS.values() for name in names]
+    present = [name for name in known if (folder / name).is_file()]
+    if set(present) not in _FILE_SETS:
+        listed = ", ".join(present) or "none of them"
+        raise WeightsError(f"{folder} must hold {_either()}; found {listed}")
+    return present
+
+
+def _either() -> str:
+    return ", or ".join(" with ".join(names) for names in FORMS.values())
