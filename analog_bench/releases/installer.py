@@ -49,7 +49,8 @@ def find_python(wanted: str) -> Interpreter:
     ).stdout
     for one in json.loads(listed or "[]"):
         if one["implementation"] == "cpython":
-            return Interpreter(one["path"], one["version"])
+            # uv's path is relative where the interpreter lies in the working folder.
+            return Interpreter(os.path.abspath(one["path"]), one["version"])
     if os.sep in wanted:
         raise ReleaseFailed(f"{wanted!r} does not answer as an interpreter of Python")
     raise ReleaseFailed(

@@ -3,6 +3,7 @@
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -174,7 +175,9 @@ def test_measured_pairs_can_be_installed():
     assert all(pair.python in WHEELS[pair.aihwkit] for pair in MEASURED)
 
 
-def test_this_interpreter_is_found_first():
+def test_this_interpreter_is_found_first(monkeypatch):
+    # uv says the path of an interpreter in the working folder relative to it.
+    monkeypatch.chdir(Path(sys.prefix).parent)
     found = find_python(HERE)
     assert (found.path, found.version) == (sys.executable, platform.python_version())
 
