@@ -12,7 +12,6 @@ import typer
 from typer.core import TyperGroup
 
 from analog_bench.commands import (
-    coverage,
     generate,
     history,
     hwa,
@@ -22,6 +21,7 @@ from analog_bench.commands import (
     releases,
     runs,
     zoo,
+    zoo_coverage,
 )
 from analog_bench.commands.options import new_app
 from analog_bench.errors import BenchError
@@ -72,7 +72,7 @@ app = new_app(
 )
 for module in (runs, installation, generate, history, releases):
     app.add_typer(module.app)
-zoo.app.add_typer(coverage.app)
+zoo.app.add_typer(zoo_coverage.app)
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(hwa.app, name="hwa")
 nightly.app.add_typer(nightly_issues.app)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from analog_bench.gate.bootstrap import RESAMPLES, Array, small_sample_level
+from analog_bench.gate.drift_band import RESAMPLES, Array, small_sample_level
 from analog_bench.gate.significance import CONFIDENCE
 
 _FEWEST_FOR_CORRELATION = 4

@@ -27,7 +27,7 @@ from analog_bench.report.table import (
     paragraph,
     tabulate,
 )
-from analog_bench.report.trend_words import changes_text, score_name, step_text, steps_named
+from analog_bench.report.trend_names import changes_text, score_name, step_text, steps_named
 
 _OLDER_AT_MOST = 10
 _WORST_NAMED = 3

@@ -23,7 +23,7 @@ from analog_bench.report.table import (
     paragraph,
     tabulate,
 )
-from analog_bench.report.trend_words import (
+from analog_bench.report.trend_names import (
     changes_text,
     direction,
     score_name,

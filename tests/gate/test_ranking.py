@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analog_bench.gate.bootstrap import small_sample_level
+from analog_bench.gate.drift_band import small_sample_level
 from analog_bench.gate.layer_ranking import Ranking, rank_layers, spearman_with_interval
 
 # Few different values, so that ties are common; sums of them have no rounding.

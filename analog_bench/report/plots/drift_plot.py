@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analog_bench.gate.bootstrap import trajectory_band
+from analog_bench.gate.drift_band import trajectory_band
 from analog_bench.gate.robustness_scores import conditions_of
 from analog_bench.records import Metric, Result
 from analog_bench.report import words

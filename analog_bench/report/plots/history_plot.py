@@ -26,7 +26,7 @@ from analog_bench.report.plots.chart import (
     svg,
 )
 from analog_bench.report.score_intervals import bounds_cut
-from analog_bench.report.trend_words import direction, score_name, step_text, trend_names
+from analog_bench.report.trend_names import direction, score_name, step_text, trend_names
 
 MOST = 12
 """Trends in one picture."""

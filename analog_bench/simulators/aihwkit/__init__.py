@@ -19,7 +19,7 @@ from analog_bench.simulators.aihwkit.config import (
 from analog_bench.simulators.aihwkit.extra_devices import Exact, StuckDevices
 from analog_bench.simulators.aihwkit.inventory import take_inventory
 from analog_bench.simulators.aihwkit.layer import AihwkitTiles, build, release
-from analog_bench.simulators.aihwkit.wires import (
+from analog_bench.simulators.aihwkit.timed_ir_drop import (
     ClosedFormIrDrop,
     timed_ir_drop,
     with_timed_ir_drop,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analog_bench.session.preflight import approximate
+from analog_bench.session.forecast import approximate
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 from analog_bench.gate.significance import Effect
 from analog_bench.gate.step_detection import Step
 from analog_bench.history.query import Query, trends_of
-from analog_bench.report.trend_words import (
+from analog_bench.report.trend_names import (
     changes_text,
     direction,
     score_name,
