@@ -6,7 +6,6 @@ takes milliseconds.
 """
 
 from analog_bench.noise.equal_error import EqualError
-from analog_bench.noise.family import Noise, Where, families, family, parse_noise
 from analog_bench.noise.memory_cells import (
     Hermes,
     Ideal,
@@ -16,6 +15,7 @@ from analog_bench.noise.memory_cells import (
     ReramWan2022,
     Stuck,
 )
+from analog_bench.noise.noise_family import Noise, Where, families, family, parse_noise
 from analog_bench.noise.periphery import InpNoise, IrDrop, OutNoise, PcmRead, Quantise, SShape
 from analog_bench.noise.white import WhiteOutput, WhiteOutputRel, WhiteWeight
 

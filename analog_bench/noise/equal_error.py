@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.noise.family import Noise, families, family, parse_noise
 from analog_bench.noise.memory_cells import Stuck
+from analog_bench.noise.noise_family import Noise, families, family, parse_noise
 
 LARGEST_ERROR = 2.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analog_bench.errors import UsageError
-from analog_bench.noise.family import Noise, family
+from analog_bench.noise.noise_family import Noise, family
 
 
 @family

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analog_bench.noise.family import Noise, family
+from analog_bench.noise.noise_family import Noise, family
 
 
 @family

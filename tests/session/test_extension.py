@@ -23,10 +23,10 @@ def forget():
     """Take away the families that a test has added."""
     before = set(families())
     yield
-    from analog_bench.noise import family as base
+    from analog_bench.noise import noise_family
 
     for name in set(families()) - before:
-        del base._FAMILIES[name]
+        del noise_family._FAMILIES[name]
 
 
 def test_a_noise_of_the_users_own(tmp_path, forget):
