@@ -122,8 +122,15 @@ def test_modules_stay_short(module):
 
 def test_collecting_storing_and_judging_load_no_torch():
     light = [
-        *("case", "study", "noise", "errors", "records", "seeds", "zoo.specs", "zoo.lock"),
-        *("zoo.structure", "analog.rules", "simulators.registry", "session.cases", "plugin"),
+        *("case", "study", "noise", "errors", "records", "seeds", "zoo.model_specs"),
+        *(
+            "zoo.lock_file",
+            "zoo.model_structure",
+            "analog.compatibility",
+            "simulators.registry",
+            "session.cases",
+            "plugin",
+        ),
         *(module for module in modules() if room(module) in ("gate", "store")),
     ]
     code = (

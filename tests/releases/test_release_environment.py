@@ -154,10 +154,10 @@ def test_a_killed_build_is_built_again(cache, tmp_path):
     slow.chmod(0o755)
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from analog_bench.releases import environment, installer\n"
+        "from analog_bench.releases import installer, release_environment\n"
         f"installer.find_uv_bin = lambda: {str(slow)!r}\n"
         "from test_release_environment import RECIPE\n"
-        "environment.ensure(RECIPE, 'killed', print)\n"
+        "release_environment.ensure(RECIPE, 'killed', print)\n"
     )
     command = [sys.executable, "-c", code, os.path.dirname(__file__)]
     process = subprocess.Popen(command, start_new_session=True)
