@@ -173,5 +173,5 @@ def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result
     ):
         if case.noise.WHERE == "tile":
             find_simulator(case.tile).require()
-        results.append(storable(measure_case(models, study, case).result))
+        results.append(storable(measure_case(models, study, case)[0].result))
     return results

@@ -99,6 +99,8 @@ def run(
 def conclude(results: Path, history: Path, code: int) -> str:
     """Add a run to the history, and return a summary in Markdown; `code` is pytest's exit code.
 
+    One that was stopped is added when it is complete.
+
     Raises:
         BenchError: A file cannot be read or written.
     """
@@ -111,11 +113,12 @@ def conclude(results: Path, history: Path, code: int) -> str:
     from analog_bench.report.report_contents import judged_contents
     from analog_bench.store.run_file import read_run
 
-    write_history(History([results], warn), history)
-    nights = History([history], warn)
-    # All of them, as `analog-bench history` has them: which steps count depends on the others.
-    trends = trends_of(nights, Query())
     measured = read_run(results)
+    if measured.incomplete is None or not measured.incomplete.stopped:
+        write_history(History([results], warn), history)
+    nights = History([history], warn) if any(history.glob("*.parquet")) else None
+    # All of them, as `analog-bench history` has them: which steps count depends on the others.
+    trends = trends_of(nights, Query()) if nights is not None else ()
     run_id = run_id_of(measured.manifest)
     judgement = judge_run(measured, measured.manifest.baselines)
     contents = judged_contents(measured, judgement, results.name)
@@ -125,7 +128,7 @@ def conclude(results: Path, history: Path, code: int) -> str:
         trends,
         steps_of(trends),
         run_id=run_id,
-        nights=len(runs_of(nights)),
+        nights=len(runs_of(nights)) if nights is not None else 0,
         files=[path for path in beside if path.is_file()]
         + sorted(history.glob(f"*-{run_id}.parquet")),
         trouble=_trouble(code, regressed=bool(regressions_of(contents))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,8 +14,11 @@ from analog_bench.commands.options import (
     refuse_together,
     show_examples,
 )
-from analog_bench.commands.output import print_blocks, print_json
+from analog_bench.commands.output import print_blocks, print_json, warn
 from analog_bench.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from analog_bench.store.run import Run
 
 REGRESSED = 1
 """Exit code of `compare` where something regressed or is broken."""
@@ -56,7 +59,10 @@ def compare(
     from analog_bench.report.run_comparison_table import comparison_table
     from analog_bench.store.run_file import read_runs
 
-    comparison = compare_runs(read_runs(old), read_runs(new))
+    runs = read_runs(old), read_runs(new)
+    for path, run in zip((old, new), runs, strict=True):
+        _warn_of_incomplete(path, run)
+    comparison = compare_runs(*runs)
     if as_json:
         print_json(comparison_plain(comparison))
     elif markdown:
@@ -154,6 +160,7 @@ def update(
     from analog_bench.store.run_file import read_runs
 
     run = read_runs(results)
+    _warn_of_incomplete(results, run)
     # Before they are replaced.
     verdicts = judge_groups(run.groups, StoredBaselines(root)).cases
     changes = store_baselines(run.groups, Provenance.of(run.manifest), root)
@@ -162,6 +169,14 @@ def update(
         return
     kinds = {(which, verdict.metric): verdict.kind for which, verdict in verdicts.items()}
     print_blocks([stored_changes(changes, kinds)], soft_wrap=True)
+
+
+def _warn_of_incomplete(path: Path, run: Run) -> None:
+    """Say what a run lacks, where it lacks anything."""
+    from analog_bench.report.run_summary import incomplete_line
+
+    if run.incomplete is not None:
+        warn(f"{path} is {incomplete_line(run.incomplete, len(run.results))}")
 
 
 def newest_run(folder: Path) -> Path:

@@ -31,12 +31,14 @@ from analog_bench.tasks.task import Task
 class Scores:
     """Scores of one set of outputs, by metric name; means are weighted as the task asks.
 
-    `texts` is what was written, one an example; empty where the task is not to write.
+    `texts` is what was written, one an example; empty where the task is not to write. `problem`
+    says why there are no scores; empty where there are.
     """
 
     mean: dict[str, float]
     per_example: dict[str, tuple[float, ...]]
     texts: tuple[str, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,8 @@ class Runner:
         """Return the digital model's scores: those given, or computed once."""
         if self._digital is None:
             batches = range(len(self.task.batches))
-            self._digital = self._scored([self._reduced(batch) for batch in batches])
+            reduced = [self._reduced(batch) for batch in batches]
+            self._digital = self._scored("digital", reduced)
         return self._digital
 
     def pace(self) -> Pace:
@@ -124,12 +127,15 @@ class Runner:
 
         Results are the same as one by one: equal chip indices are equal chips in every run. A
         measurement's seconds hold the programming at the shortest time only. There is a result a
-        case: `broken` where a chip's outputs or scores are not finite numbers.
+        case: `broken` where a chip's outputs or scores are not finite numbers, or those of the
+        digital model, of which no chip is measured then.
         """
         first = cases[0]
         paths = self._paths(first.layers)
         self._replay.move_to(paths)
-        self.digital()
+        problem = self.digital().problem
+        if problem:
+            return [self._result(case, paths, "broken", problem, (), None) for case in cases]
         known = self._calibration.of(first, paths)
         measured: dict[Case, list[Measurement]] = {case: [] for case in cases}
         broken: dict[Case, str] = {}
@@ -206,12 +212,9 @@ class Runner:
     ) -> Measurement | str:
         """Return what was measured of a chip, or why that is nothing."""
         began = time.perf_counter()
-        if not all(bool(torch.isfinite(reduced).all()) for reduced in reading.outputs):
-            return f"chip {index}: the model's outputs are not finite numbers"
-        scores = self._scored(reading.outputs)
-        for name, score in scores.mean.items():
-            if not math.isfinite(score):
-                return f"chip {index} scored {score} for {name}"
+        scores = self._scored(f"chip {index}", reading.outputs)
+        if scores.problem:
+            return scores.problem
         return Measurement(
             chip=index,
             scores=scores.mean,
@@ -235,9 +238,16 @@ class Runner:
     def _reduced(self, batch: int) -> Tensor:
         return self.task.reduce(batch, self._replay.output(batch))
 
-    def _scored(self, reduced: Sequence[Tensor]) -> Scores:
+    def _scored(self, whose: str, reduced: Sequence[Tensor]) -> Scores:
+        """Return the scores of outputs; those of outputs that are not finite would be no scores."""
+        if not all(bool(torch.isfinite(batch).all()) for batch in reduced):
+            return Scores({}, {}, problem=f"{whose}: the model's outputs are not finite numbers")
         per_example = self.task.score(reduced)
-        return Scores(self.task.mean(per_example), per_example, self.task.texts(reduced))
+        mean = self.task.mean(per_example)
+        for name, score in mean.items():
+            if not math.isfinite(score):
+                return Scores({}, {}, problem=f"{whose} scored {score} for {name}")
+        return Scores(mean, per_example, self.task.texts(reduced))
 
     def _result(
         self,

@@ -114,7 +114,8 @@ def judge_digital(result: Result, entry: DigitalEntry | None, metric: Metric) ->
     """
     name, score = metric.name, result.digital.get(metric.name)
     if score is None or not abs(score) < _ABSURD:
-        return _uncompared("broken", metric, f"the digital model has no finite {name}")
+        broken = result.reason if result.status == "broken" and not result.digital else ""
+        return _uncompared("broken", metric, broken or f"the digital model has no finite {name}")
     if entry is None:
         return _uncompared("new", metric, "no digital baseline is stored for this protocol")
     if stale := _stale(result, entry, "protocol", "weights"):

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from analog_bench.atomic_file import write_atomic
-from analog_bench.codec import compact, convert, read_json
+from analog_bench.codec import DocumentError, compact, convert, read_json
 from analog_bench.errors import StoreError
 from analog_bench.history.rows import COLUMNS, Row, SqlType, rows_of, run_id_of
 from analog_bench.store.run import Manifest
@@ -85,14 +85,18 @@ def read_unknown_run(path: Path, known: Collection[str]) -> Table | None:
     """Read a run file as a table; None where the id of its run is known already.
 
     Raises:
-        StoreError: It is missing or does not follow the schema.
+        StoreError: It is missing, does not follow the schema, or the run was stopped.
     """
     try:
         document = read_json(path)
         # A run that is known need not be of a schema that this release reads.
         if run_id_of(convert(document, _Headed).manifest) in known:
             return None
-        return table_of(rows_of(run_from_json(document), path.stem))
+        run = run_from_json(document)
+        if run.incomplete is not None and run.incomplete.stopped:
+            # A history holds a run once, as a whole.
+            raise DocumentError(f"the run was stopped; complete it with {run.incomplete.command}")
+        return table_of(rows_of(run, path.stem))
     except FileNotFoundError:
         raise StoreError(f"no run file at {str(path)!r}; a finished run writes one") from None
     except ValueError as problem:  # not as the schema has it, or a case twice

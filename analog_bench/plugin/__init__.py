@@ -15,7 +15,8 @@ import pytest
 
 from analog_bench.errors import BenchError
 from analog_bench.plugin import selection
-from analog_bench.plugin.benchmarks import Benchmarks
+from analog_bench.plugin.benchmarks import Benchmarks, select_benchmarks
+from analog_bench.plugin.command_line import given_command
 from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures by name in this module)
     EARLIER_RESULTS,
     PROPERTY,
@@ -63,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if resumed is not None:
             config.stash[EARLIER_RESULTS] = by_identity(read_journal(Path(resumed)).results)
     else:
-        recorder = Recorder(config.stash[SETTINGS], config.rootpath)
+        recorder = Recorder(config.stash[SETTINGS], config.rootpath, given_command(config))
         results = Results(config, recorder)
         config.pluginmanager.register(results, "analog_bench_results")
         terminal = TerminalReporter(config, recorder, results)
@@ -86,7 +87,7 @@ def pytest_report_collectionfinish(
 ) -> list[str]:
     """Show which studies have no cases, and which tiles work: finding out imports torch."""
     left_out = selection.left_out(config)
-    if config.option.collectonly or not any(case_of(item) for item in items):
+    if not selection.measures(config) or not any(case_of(item) for item in items):
         return left_out
     from analog_bench.simulators.probe import probe
 
@@ -104,13 +105,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         selection.narrow(config, items, raising=not _is_worker(config))
     except BenchError as problem:
         raise pytest.UsageError(str(problem)) from None
+    select_benchmarks(config, items)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Find out before anything is measured whether it can be, and say how long it will take."""
     config = session.config
-    if config.option.collectonly or _is_worker(config):
+    if not selection.measures(config) or _is_worker(config):
         # In a worker an error here would end the worker, not the run; fixtures meet it again.
         return
     try:
@@ -142,7 +144,8 @@ def _preflight(config: pytest.Config, items: Sequence[pytest.Item]) -> str:
     from analog_bench.session.preflight import preflight
 
     earlier = config.stash.get(EARLIER_RESULTS, {})
-    forecast = config.get_verbosity() >= 0
+    # Without pytest's terminal there is no such option, and nowhere to show it.
+    forecast = config.getoption("verbose", -1) >= 0
     return preflight(model_cache_of(config), selected, earlier, forecast=forecast)
 
 

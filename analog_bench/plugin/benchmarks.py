@@ -2,23 +2,42 @@
 
 Chips are timed where they are measured, in a worker of xdist, too. Their seconds are handed over as
 results come in, so that `--benchmark-json`, `--benchmark-compare` and the like work on a bench run;
-without such an option nothing is handed over, and pytest-benchmark shows no table.
+without such an option nothing is handed over, and pytest-benchmark shows no table. For
+`--benchmark-only` and `--benchmark-skip`, too, a case is a benchmark.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from pytest_benchmark.stats import Metadata
 
-from analog_bench.plugin.fixtures import EARLIER_RESULTS
+from analog_bench.plugin.fixtures import EARLIER_RESULTS, case_of
 from analog_bench.plugin.results import Results
 from analog_bench.session.recorder import Record
 
 _ASKING = ("json", "save", "autosave", "compare", "histogram", "columns", "verbose")
 _REFUSING = ("disable", "skip")
+
+
+def select_benchmarks(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
+    """Let `--benchmark-only` run cases, and `--benchmark-skip` skip them.
+
+    pytest-benchmark knows benchmarks by its fixture, which cases do without, and has marked them.
+    """
+    session: Any = getattr(config, "_benchmarksession", None)
+    for item in filter(case_of, items) if session is not None else ():
+        if session.only:
+            item.own_markers[:] = [m for m in item.own_markers if not _is_only(m)]
+        elif session.skip:
+            item.add_marker(pytest.mark.skip(reason="a case is a benchmark: --benchmark-skip"))
+
+
+def _is_only(mark: pytest.Mark) -> bool:
+    return mark.name == "skip" and "--benchmark-only" in str(mark.kwargs.get("reason"))
 
 
 @dataclass(frozen=True)
@@ -45,7 +64,8 @@ class Benchmarks:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a case that was measured in this run."""
         record = self._results.of_report(report)
-        if record is None or not record.result.chips or not self._wanted():
+        repeated = report.outcome not in ("passed", "failed", "skipped")  # by a plugin's word
+        if record is None or not record.result.chips or repeated or not self._wanted():
             return
         earlier = self._config.stash.get(EARLIER_RESULTS, {})
         if earlier.get(record.result.identity) != record.result:

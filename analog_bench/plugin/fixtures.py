@@ -151,10 +151,14 @@ def measure(request: pytest.FixtureRequest, study: Study) -> Callable[[Case], Re
 
         with one_line_errors():
             upcoming = _upcoming(request, case)
-            record = measure_case(models, study, case, earlier, upcoming=upcoming, ahead=ahead)
-        # As plain values, which xdist carries from a worker to the session.
-        request.node.user_properties += [(PROPERTY, plain(record)), *record.as_words()]
-        return record.result
+            records = measure_case(models, study, case, earlier, upcoming=upcoming, ahead=ahead)
+        # As plain values, which xdist carries from a worker to the session. What was measured
+        # besides goes with them: a run that is stopped before its tests loses nothing.
+        request.node.user_properties += [(PROPERTY, plain(record)) for record in records]
+        words = records[0].as_words()
+        # Once, where a plugin repeats tests that fail.
+        request.node.user_properties += [p for p in words if p not in request.node.user_properties]
+        return records[0].result
 
     return measured
 

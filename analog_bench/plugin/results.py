@@ -5,14 +5,18 @@ Registered where results come together: in the one process, or on xdist's contro
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import sys
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from analog_bench.codec import one_line
 from analog_bench.errors import BenchError
+from analog_bench.plugin.command_line import completing_command
 from analog_bench.plugin.fixtures import EARLIER_RESULTS, PROPERTY
-from analog_bench.session.recorder import Record, Recorder, by_identity
+from analog_bench.plugin.selection import SELECTED, Chosen, chosen, measures
+from analog_bench.session.recorder import CaseName, Record, Recorder
 from analog_bench.session.run_conclusion import Conclusion, conclude
 
 if TYPE_CHECKING:
@@ -29,23 +33,27 @@ class Results:
         self._config = config
         self._recorder = recorder
         self._records: dict[pytest.TestReport, Record] = {}
+        self._cases: dict[str, CaseName] = {}
         self.conclusion: Conclusion | None = None
 
     def of_report(self, report: pytest.TestReport) -> Record | None:
-        """Return the record that a test's report brought; None for other reports."""
+        """Return the record that a test's report brought of its case; None for other reports."""
         return self._records.get(report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        """See that results can be written, and open the run to resume, before anything else."""
-        settings = self._recorder.settings
-        if self._config.option.collectonly or not (settings.json or settings.resume):
+        """See that results can be written where they are to go, and open the run to resume.
+
+        A run whose file only an ini file names may be of other tests alone.
+        """
+        named = self._config.getoption("analog_bench_json") is not None
+        if not measures(self._config) or not (named or self._recorder.settings.resume):
             return
         try:
             self._recorder.begin()
         except BenchError as problem:
             raise pytest.UsageError(str(problem)) from None
-        self._config.stash[EARLIER_RESULTS] = by_identity(self._recorder.results)
+        self._config.stash[EARLIER_RESULTS] = self._recorder.earlier
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -60,34 +68,67 @@ class Results:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take a record out of a test's report: JUnit, for one, would print it whole."""
-        plain: list[Any] = [value for name, value in report.user_properties if name == PROPERTY]
-        report.user_properties = [p for p in report.user_properties if p[0] != PROPERTY]
-        if not plain or report.when != "call":
-            return
+        """Take what is ours out of a test's report: JUnit, for one, would print it whole."""
+        ours: dict[str, list[Any]] = {PROPERTY: [], SELECTED: []}
+        for name, value in report.user_properties:
+            ours.get(name, []).append(value)
+        report.user_properties = [p for p in report.user_properties if p[0] not in ours]
         try:
-            self._records[report] = self._recorder.add(plain[-1])
+            for cases in ours[SELECTED]:
+                self._select(Chosen(*case) for case in cases)
+            # What was measured is in all later reports of the test as well.
+            sent = ours[PROPERTY] if report.when != "teardown" else []
+            records = [self._recorder.add(plain) for plain in sent]
         except BenchError as problem:
             pytest.exit(str(problem), pytest.ExitCode.USAGE_ERROR)
+        case = self._cases.get(report.nodeid)
+        own = [r for r in records if case in (None, (r.result.study, r.result.case_id))]
+        if report.when == "call" and records:
+            self._records[report] = (own or records)[0]
+        if case is not None and (report.when == "call" or not report.passed):
+            self._recorder.settle(case, _failure(report))
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self) -> Generator[None, bool, bool]:
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, bool, bool]:
         """Judge when everything is measured, and fail the tests of what regressed."""
+        if measures(self._config):
+            try:
+                # On xdist's controller there are none: the first report of a worker names them.
+                self._select(chosen(session.items))
+            except BenchError as problem:
+                raise pytest.UsageError(str(problem)) from None
         done = yield
-        if self._recorder.results and not self._config.option.collectonly:
-            self.conclusion = conclude(self._recorder)
-            self._fail_regressed(self.conclusion)
+        if self._recorder.results:
+            self._fail_regressed(self._conclude())
         return done
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write what is not written yet: the run may have been interrupted."""
+        """Write what is not written yet: the run may have been stopped."""
+        problem = ""
         try:
             if self._recorder.results and self.conclusion is None:
-                self.conclusion = conclude(self._recorder)
+                self._conclude()
+            problem = self.conclusion.problem if self.conclusion is not None else ""
         finally:
-            self._recorder.close()
-        if self.conclusion is not None and self.conclusion.problem:
+            try:
+                self._recorder.close()
+            except BenchError as trouble:
+                problem = problem or str(trouble)
+        if problem:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if problem and not self._config.pluginmanager.hasplugin("terminalreporter"):
+            print(f"ERROR: {problem}", file=sys.stderr)
+
+    def _conclude(self) -> Conclusion:
+        command = completing_command(self._config, self._recorder.path)
+        self.conclusion = conclude(self._recorder, command)
+        return self.conclusion
+
+    def _select(self, cases: Iterable[Chosen]) -> None:
+        named = {case.nodeid: (case.study, case.case_id) for case in cases}
+        self._cases |= named
+        self._recorder.select(named.values())
 
     def _fail_regressed(self, conclusion: Conclusion) -> None:
         settings = self._recorder.settings
@@ -100,9 +141,11 @@ class Results:
                 self._report_failure(report.nodeid, report.location, verdict)
         for study, model, verdict in conclusion.failed_digital(settings):
             # No case is to blame where the digital model changed: it gets a test of its own.
-            nodeid = next(r.nodeid for r, c in self._records.items() if c.scope.study == study)
-            file, name = nodeid.split("::")[0], f"digital[{model}-{study}-{verdict.metric}]"
-            self._report_failure(f"{file}::{name}", (file, None, name), verdict)
+            self._report_own_failure(f"digital[{model}-{study}-{verdict.metric}]", study, verdict)
+        known = {record.result.identity for record in self._records.values()}
+        for (case_id, study, _), verdict in conclusion.failed_cases(settings, known).items():
+            # Of the run that is resumed, and no test of this session.
+            self._report_own_failure(f"{study}[{case_id}]", study, verdict)
 
     def _unpass(self, report: pytest.TestReport) -> None:
         """Take a test out of those that the terminal counts as passed."""
@@ -110,6 +153,13 @@ class Results:
         passed = terminal.stats.get("passed", []) if terminal is not None else []
         if report in passed:
             passed.remove(report)
+
+    def _report_own_failure(self, name: str, study: str, verdict: Verdict) -> None:
+        """Report a test that pytest has not collected, beside those of its study if it has any."""
+        reports = (r for r, record in self._records.items() if record.scope.study == study)
+        first = next(reports, None)
+        file = first.nodeid.split("::")[0] if first is not None else study
+        self._report_failure(f"{file}::{name}", (file, None, name), verdict)
 
     def _report_failure(
         self, nodeid: str, location: tuple[str, int | None, str], verdict: Verdict
@@ -119,3 +169,12 @@ class Results:
             nodeid, location, {}, outcome="failed", longrepr=why, when="call"
         )
         self._config.hook.pytest_runtest_logreport(report=failed)
+
+
+def _failure(report: pytest.TestReport) -> str:
+    """Return in one line why a test failed; empty where it did not."""
+    # Some plugins have outcomes of their own, such as `rerun`.
+    if report.passed or report.skipped:
+        return ""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return one_line(crash.message if crash is not None else report.longreprtext) or "it failed"

@@ -1,8 +1,13 @@
-"""Which of the collected tests run: studies without cases, and what runs on demand only."""
+"""Which of the collected tests run: studies without cases, and what runs on demand only.
+
+And which cases they are to measure: those of the tests that run and ask for `measure`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -18,10 +23,39 @@ _MISTAKES: pytest.StashKey[dict[str, BenchError]] = pytest.StashKey()
 _LEFT_OUT: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
+SELECTED = "analog_bench_selected"
+"""The user property that carries to xdist which cases a worker was given to choose from."""
+_UNTOLD: pytest.StashKey[bool] = pytest.StashKey()
+"""Whether a worker of xdist has still to tell them."""
+
+
+class Chosen(NamedTuple):
+    """A test that is to measure a case."""
+
+    nodeid: str
+    study: str
+    case_id: str
+
+
+def chosen(items: Iterable[pytest.Item]) -> list[Chosen]:
+    """Return the tests that are to measure a case."""
+    return [
+        Chosen(item.nodeid, case.study, case.id)
+        for item in items
+        if (case := case_of(item)) and "measure" in getattr(item, "fixturenames", ())
+    ]
+
+
+def measures(config: pytest.Config) -> bool:
+    """Return whether tests are run at all, and not only collected or set up."""
+    return not (config.option.collectonly or config.getoption("setuponly", False))
+
+
 def begin(config: pytest.Config) -> None:
     """Prepare a session, before anything is collected."""
     config.stash[_MISTAKES] = {}
     config.stash[_LEFT_OUT] = []
+    config.stash[_UNTOLD] = hasattr(config, "workerinput")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -52,10 +86,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail a study's placeholder with the study's mistake.
+    """Fail a study's placeholder with the study's mistake, in a worker of xdist.
 
-    In a worker of xdist: ending it, as `narrow` ends a run, would crash the controller.
+    Ending it, as `narrow` ends a run, would crash the controller. A worker's first test tells the
+    controller, which collects nothing, what is to be measured.
     """
+    if item.config.stash[_UNTOLD]:
+        item.config.stash[_UNTOLD] = False
+        item.user_properties.append((SELECTED, [list(case) for case in chosen(item.session.items)]))
     problem = _mistake_of(item)
     if problem is not None:
         pytest.fail(str(problem), pytrace=False)

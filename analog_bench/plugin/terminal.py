@@ -24,7 +24,7 @@ class TerminalReporter:
         self._config = config
         self._recorder = recorder
         self._results = results
-        self._total = 0
+        self._total = self._done = 0
         self._began = time.monotonic()
 
     @pytest.hookimpl(tryfirst=True)
@@ -33,9 +33,14 @@ class TerminalReporter:
         self._total = len(session.items)
         self._began = time.monotonic()
 
+    def pytest_report_collectionfinish(self) -> list[str]:
+        """Show what became of the run that is resumed."""
+        return self._recorder.notes
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Show a result as it comes in."""
         record = self._results.of_report(report)
+        self._done += record is not None
         if record is not None and self._live():
             self._show_progress(record)
 
@@ -85,16 +90,18 @@ class TerminalReporter:
             run_summary(
                 known,
                 uncompared=len(self._recorder.results) - len(known),
-                results_file=self._recorder.path,
+                results_file=self._recorder.results_file,
                 changes=conclusion.changes,
                 published=conclusion.published,
+                incomplete=conclusion.incomplete,
+                notes=self._recorder.notes,
             )
         )
         if conclusion.problem:
             self._reporter.write_line(f"ERROR: {conclusion.problem}", red=True)
 
     def _show_progress(self, record: Record) -> None:
-        done, result = len(self._recorder.results), record.result
+        done, result = self._done, record.result
         progress = f"{done} done"
         if self._total:  # xdist's controller does not know it
             left = (time.monotonic() - self._began) / done * max(self._total - done, 0)
@@ -112,7 +119,7 @@ class TerminalReporter:
             self._reporter is not None
             and sys.stdout.isatty()
             and self._config.get_verbosity() == 0
-            and self._config.getoption("capture", None) != "no"
+            and self._config.getoption("capture", "no") != "no"
         )
 
     @property

@@ -20,7 +20,7 @@ from analog_bench.releases.release_source import Source, source_of
 from analog_bench.releases.release_spec import Release
 from analog_bench.releases.stopwatch import take_turns
 from analog_bench.releases.version_pairs import Wanted, choose
-from analog_bench.store.journal_file import journal_path
+from analog_bench.store.journal_file import delete_journal, journal_path
 from analog_bench.store.run_file import read_run
 
 # What numbers may depend on, besides aihwkit and torch.
@@ -175,10 +175,15 @@ def _measure(plan: Plan, number: int, release: Measured, runtime: Runtime, tell:
     except ReleaseFailed as problem:
         tell(release.name, str(problem), False)
         return replace(release, problem=str(problem))
+    run = read_run(unfinished)
+    if run.incomplete is not None and run.incomplete.stopped:
+        return replace(release, problem=f"not all of its cases were measured: {remark}")
     for suffix in (".json", ".html"):
         with suppress(FileNotFoundError):
             os.replace(unfinished.with_suffix(suffix), finished.with_suffix(suffix))
-    return replace(release, run=read_run(finished), remark=remark)
+    # Cases whose tests failed are missing, and stay so.
+    delete_journal(journal_path(unfinished))
+    return replace(release, run=run, remark=remark)
 
 
 def _time(measured: list[Measured], runtimes: Mapping[str, Runtime], turns: int) -> list[Measured]:

@@ -13,6 +13,7 @@ from analog_bench.report.layer_losses import worst
 from analog_bench.report.markdown import markdown
 from analog_bench.report.regressions import cases_table, headline, regressions_of
 from analog_bench.report.report_contents import Contents, Judged, JudgedCase
+from analog_bench.report.run_summary import incomplete_line
 from analog_bench.report.score_intervals import loss
 from analog_bench.report.table import (
     Block,
@@ -70,6 +71,10 @@ def nightly_summary(
 def _run(contents: Contents, *, failures: bool) -> Iterator[Block]:
     judged = contents.judged
     yield Heading(_counts(contents, judged), level=2)
+    if contents.incomplete is not None:
+        yield paragraph(
+            incomplete_line(contents.incomplete, len(list(contents.pairs))), role="strong"
+        )
     if failures:
         for text in dict.fromkeys(_digital_failures(contents)):
             yield paragraph(text, role="strong")

@@ -10,7 +10,7 @@ from analog_bench.gate.case_verdict import Verdict, outcome
 from analog_bench.gate.run_judge import Judgement
 from analog_bench.records import SEVERAL, Identity, Metric, Result, Scope
 from analog_bench.store.baseline import Provenance
-from analog_bench.store.run import Manifest, Run
+from analog_bench.store.run import Incomplete, Manifest, Run
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class Contents:
     """All that a report shows: a run, study by study, and the baselines, the newest first.
 
     `source` names the results file, where there is one; `anchors` are places on a page.
+    `incomplete` says what is missing of the run.
     """
 
     manifest: Manifest
@@ -68,6 +69,7 @@ class Contents:
     source: str
     baselines: tuple[Provenance, ...]
     anchors: Mapping[Identity, str]
+    incomplete: Incomplete | None = None
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -128,6 +130,7 @@ def contents_of(
         source=source,
         baselines=tuple(sorted(set(baselines), key=lambda b: b.created, reverse=True)),
         anchors={result.identity: f"case-{n}" for n, result in enumerate(ordered, start=1)},
+        incomplete=run.incomplete,
     )
 
 

@@ -11,6 +11,7 @@ from analog_bench.records import Identity, Metric, Result
 from analog_bench.report import words
 from analog_bench.report.table import Cell, Line, Paragraph, line
 from analog_bench.store.baseline import Change
+from analog_bench.store.run import Incomplete
 
 _LISTED_AT_MOST = 20
 
@@ -23,9 +24,13 @@ def digital_line(
 ) -> Paragraph:
     """Say in one line how the digital model's scores compare with the stored ones.
 
-    For example `bert digital: F1 71.20 (stored 71.20, equivalent) · EM 60.50 (new)`.
+    For example `bert digital: F1 71.20 (stored 71.20, equivalent) · EM 60.50 (new)`; of one
+    without scores, why it has none.
     """
     pieces = [Cell(f"{words.one_line(model)} digital: ", "strong")]
+    if not scores:
+        pieces.append(Cell("broken", "broken"))
+        pieces += [Cell(f", {words.one_line(v.reason)}") for v in list(verdicts.values())[:1]]
     for n, metric in enumerate(m for m in metrics if m.name in scores):
         score, verdict = scores[metric.name], verdicts.get(metric.name)
         shown = f"{words.metric_label(metric)} {words.amount(score, metric, extra=1)}"
@@ -48,14 +53,19 @@ def run_summary(
     results_file: Path | None = None,
     changes: Sequence[Change] | None = None,
     published: Sequence[str] = (),
+    incomplete: Incomplete | None = None,
+    notes: Sequence[str] = (),
 ) -> Paragraph:
     """Return the closing words of a run.
 
-    One line each: counts; every failing case; every reason for skipping; what has no baseline and
-    how to store one, or what an update stored; the results file; what else was published.
+    One line each: counts; what is missing; every failing case; every reason for skipping; what has
+    no baseline and how to store one, or what an update stored; notes on results that came; the
+    results file; what else was published.
     """
     counts = Counter(verdict.kind for _, verdict in judged)
     lines = [_counts(counts, len(judged), uncompared)]
+    if incomplete is not None:
+        lines.append(line(incomplete_line(incomplete, len(judged) + uncompared), "strong"))
     for result, verdict in judged:
         if verdict.fails:
             # Two studies may hold a case of the same id.
@@ -67,12 +77,25 @@ def run_summary(
     if changes is not None:
         kinds = {(result.identity, verdict.metric): verdict.kind for result, verdict in judged}
         lines += stored_changes(changes, kinds).lines
-    elif without:
+    elif without and not (incomplete and incomplete.stopped):
         advice = "run again with --update-baselines to store them"
         lines.append(line(f"{without} without a baseline to compare with: {advice}"))
+    lines += (line(words.one_line(note)) for note in notes)
     if results_file is not None:
         lines.append(line(f"results: {results_file}"))
     return Paragraph((*lines, *map(line, published)))
+
+
+def incomplete_line(incomplete: Incomplete, results: int) -> str:
+    """Say what is missing of a run with so many results, and what completes it."""
+    missing = len(incomplete.cases)
+    reasons = Counter(case.reason for case in incomplete.cases if case.reason)
+    text = f"incomplete: {missing} of {words.counted(missing + results, 'case')} not measured"
+    if reasons:
+        (first, _), *more = reasons.most_common()
+        failed = f"{reasons.total()} failed: {words.one_line(first)}{' ...' if more else ''}"
+        text += f" ({failed})"
+    return f"{text}; to complete the run: {words.one_line(incomplete.command)}"
 
 
 def unmeasured_reasons(judged: Sequence[tuple[Result, Verdict]]) -> Iterator[tuple[Kind, str, int]]:

@@ -26,9 +26,10 @@ def measure_case(
     *,
     upcoming: Iterable[Case] = (),
     ahead: MutableMapping[Case, Result] | None = None,
-) -> Record:
+) -> tuple[Record, ...]:
     """Measure a case on the budget's chips, and with it the upcoming ones that share them.
 
+    The first record is of the case itself, further ones are of those that were measured with it.
     Confirmation chips follow where its baseline suggests a change, and always where baselines are
     updated. The result is `skipped` where weights or a tile engine are missing. What the resumed
     run holds (`earlier`) is not measured again. Of the results of upcoming cases (`ahead`) this
@@ -41,6 +42,7 @@ def measure_case(
     missing, budget = models.missing_weights(case), models.budget(study, case.model)
     runner = models.runner(study, case.model, "direct" if missing else case.variant)
     result = _resumed(earlier, case, runner, budget) or ahead.pop(case, None)
+    others: list[Result] = []
     if result is None:
         group = [case] + [
             other
@@ -66,7 +68,7 @@ def measure_case(
         main_metric=runner.task.metrics[0].name,
         margins=dict(study.margins),
     )
-    return Record(result, scope)
+    return tuple(Record(one, scope) for one in (result, *others))
 
 
 def share_chips(one: Case, other: Case) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,13 +15,24 @@ from analog_bench.errors import StoreError
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.settings import Settings
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
-from analog_bench.store.baseline_file import update_cases, update_digital
+from analog_bench.store.baseline_file import check_updatable, update_cases, update_digital
 from analog_bench.store.environment import checkout_commit, collect_environment, resume_conflicts
 from analog_bench.store.journal import Journal
 from analog_bench.store.journal_file import newest_interrupted
-from analog_bench.store.run import Group, Manifest, Run, groups_of
+from analog_bench.store.run import (
+    Group,
+    Incomplete,
+    Manifest,
+    Run,
+    Unmeasured,
+    groups_of,
+    storable,
+)
 from analog_bench.store.run_file import write_run
 from analog_bench.tasks.metrics import METRICS
+
+CaseName: TypeAlias = tuple[str, str]
+"""Study and id of a case."""
 
 
 class Record(Struct, frozen=True):
@@ -50,19 +59,29 @@ class Record(Struct, frozen=True):
 
 
 class Recorder:
-    """Gathers records; every number in files and tables comes from here."""
+    """Gathers records; every number in files and tables comes from here.
 
-    def __init__(self, settings: Settings, root: Path) -> None:
+    Attributes:
+        notes: What the user is to know of the results that came, a line each.
+        results_file: The results file, once it is written.
+        earlier: What the run that is resumed had measured.
+    """
+
+    def __init__(self, settings: Settings, root: Path, command: str) -> None:
         self.settings = settings
         self.environment: dict[str, Any] = {}
+        self.notes: list[str] = []
+        self.results_file: Path | None = None
+        self.earlier: Mapping[Identity, Result] = {}
         self._records: dict[Identity, Record] = {}
+        self._selected: dict[CaseName, None] = {}
+        self._settled: dict[CaseName, str] = {}
         self._runs = root / "runs"
         self._journal: Journal | None = None
-        program = Path(sys.argv[0]).name.replace("__main__.py", "pytest")  # as python -m has it
         self._started = Manifest(
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             seed=settings.seed,
-            command=shlex.join([program, *sys.argv[1:]]),
+            command=command,
             environment=collect_environment({}),
             commit=checkout_commit(),
             options=dict(settings.given),
@@ -74,6 +93,11 @@ class Recorder:
         return self._journal.run_file if self._journal else self.settings.json
 
     @property
+    def journal(self) -> Path | None:
+        """The journal, where it holds any result."""
+        return self._journal.path if self._journal is not None and self._journal.count else None
+
+    @property
     def results(self) -> list[Result]:
         """All results so far, those of a resumed run included."""
         return [record.result for record in self._records.values()]
@@ -82,10 +106,13 @@ class Recorder:
         """Open the journal, of a new run or of the one to resume.
 
         Raises:
+            BaselineError: Baselines are to be updated, and could not be written.
             StoreError: Results could not be written, or the run cannot be resumed.
         """
         if self._journal is not None:
             return
+        if self.settings.update_baselines:
+            check_updatable(self.settings.baselines)
         if self.settings.resume:
             self._resume()
         elif self.settings.json is not None:
@@ -102,58 +129,124 @@ class Recorder:
                 "one without --resume, or name its file with --json"
             )
         journal = Journal.resume(run_file)
-        conflicts = resume_conflicts(journal.held.manifest, self._started)
-        if conflicts:
+        try:
+            conflicts = resume_conflicts(journal.held.manifest, self._started)
+            if conflicts:
+                raise StoreError(
+                    f"cannot resume {str(run_file)!r}, its numbers would not go together: "
+                    f"{conflicts}"
+                )
+            if journal.held.lost:
+                self.notes += [f"lost from the journal: {line}" for line in journal.held.lost]
+                self.notes.append(f"the damaged journal is kept as {journal.mend()}")
+        except StoreError:
             journal.close()
-            raise StoreError(
-                f"cannot resume {str(run_file)!r}, its numbers would not go together: {conflicts}"
-            )
+            raise
         self._journal = journal
         first = journal.held.manifest
         self._started = replace(self._started, created=first.created, command=first.command)
         for entry in journal.held.entries:
             self._records[entry.result.identity] = Record(entry.result, entry.scope)
+        self.earlier = by_identity(self.results)
+        self._selected = dict.fromkeys(journal.held.selected)
+
+    def select(self, cases: Iterable[CaseName]) -> None:
+        """Note which cases are to be measured, so that a run that is stopped knows what it lacks.
+
+        Raises:
+            BenchError: As in `begin`.
+        """
+        named = dict.fromkeys(cases)
+        if not named:
+            return
+        self.begin()
+        if self._journal is not None and not named.keys() <= self._selected.keys():
+            self._journal.select(named)
+            self._selected |= named
+
+    def settle(self, case: CaseName, failure: str) -> None:
+        """Note that the test of a case is over, and why it failed; empty where it did not.
+
+        A case without a result is missing where all its tests failed.
+        """
+        self._settled[case] = failure if self._settled.get(case, failure) else ""
 
     def add(self, sent: Mapping[str, Any]) -> Record:
         """Take a record in; it is on the disk when this returns.
+
+        A case may come several times, where its tests are repeated or the resumed run had it: one
+        result counts, and it is noted where another differs in more than its seconds.
 
         Raises:
             StoreError: It cannot be written.
         """
         record = convert(sent, Record)
-        self._records[record.result.identity] = record
-        self.begin()
-        if self._journal is not None:
-            self._journal.append(record.result, record.scope)
+        which = record.result.identity
+        first = self._records.get(which)
+        if first is None or (record != first and not self._stays(first.result, record.result)):
+            # First: where the journal cannot be written, the results file still may be.
+            self._records[which] = record
+            self.begin()
+            if self._journal is not None:
+                self._journal.append(record.result, record.scope)
+        elif _timeless(first.result) != _timeless(record.result):
+            note = (
+                f"{which[1]} {which[0]} came again, {record.result.status} with other values: the "
+                "first result counts"
+            )
+            self.notes += [note] if note not in self.notes else []
         return record
+
+    def _stays(self, first: Result, new: Result) -> bool:
+        """Return whether the first of two results of a case counts."""
+        measured = first.status == "measured", new.status == "measured"
+        if measured[0] != measured[1]:
+            return measured[0]
+        # What the resumed run had, and is measured again, could not serve.
+        return self.earlier.get(first.identity) is not first
 
     def manifest(self) -> Manifest:
         """Return where, when and how this run is made."""
         return replace(self._started, environment=collect_environment(self.environment))
 
-    def write(self) -> None:
+    def write(self, run: Run) -> None:
         """Write the results file; nothing else is needed to judge the run.
 
         Raises:
-            StoreError: The file cannot be written; the journal stays.
+            StoreError: The file cannot be written, or the journal not deleted, which stays where
+                the run is incomplete.
         """
         if self._journal is None:
             return
-        write_run(self._journal.run_file, self.run())
-        self._journal.finish()
+        write_run(self._journal.run_file, run)
+        self.results_file = self._journal.run_file
+        if run.incomplete is None:
+            self._journal.finish()
 
-    def run(self) -> Run:
-        """Return all that the run leaves behind, so far."""
+    def run(self, command: str) -> Run:
+        """Return all that the run leaves behind, so far; `command` would complete it."""
         names = sorted({name for result in self.results for name in result.scored})
+        measured = {(result.study, result.case_id) for result in self.results}
+        missing = tuple(
+            Unmeasured(*case, self._settled.get(case, ""))
+            for case in self._selected
+            # Its test passed, or was skipped: there was nothing to measure.
+            if case not in measured and self._settled.get(case, "nothing yet")
+        )
         return Run(
             manifest=self.manifest(),
             metrics={name: METRICS[name] for name in names},
             scopes=tuple(group.scope for group in self.groups()),
             results=tuple(self.results),
+            incomplete=Incomplete(missing, command) if missing else None,
         )
 
     def close(self) -> None:
-        """Let go of the journal; it stays for a resume where the results were not written."""
+        """Let go of the journal; it stays for a resume where the run is not complete.
+
+        Raises:
+            StoreError: It should not stay, and cannot be deleted.
+        """
         if self._journal is not None:
             self._journal.close()
 
@@ -161,6 +254,11 @@ class Recorder:
         """Return the results by study and model."""
         scopes = {record.scope.study_and_model: record.scope for record in self._records.values()}
         return groups_of(scopes.values(), self.results, METRICS)
+
+
+def _timeless(result: Result) -> Result:
+    chips = tuple(replace(chip, seconds=0.0) for chip in result.chips)
+    return replace(storable(result), chips=chips)
 
 
 def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path) -> list[Change]:
@@ -175,7 +273,8 @@ def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path)
     for group in groups:
         measured = [result for result in group.results if result.status == "measured"]
         changes += update_cases(root, measured, provenance)
-        if group.digital is None:
+        if group.digital is None or group.main.name not in group.digital.digital:
+            # Only HWA weights were measured, or the digital model is broken.
             continue
         entry = DigitalEntry(
             protocol=group.digital.protocol,

@@ -13,13 +13,16 @@ from analog_bench.session.recorder import Recorder
 if TYPE_CHECKING:
     from analog_bench.gate.run_judge import Judgement
     from analog_bench.report.report_contents import Contents
+    from analog_bench.store.run import Run
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 """The variable that names the file in which GitHub expects a job's summary."""
 
 
-def publish(recorder: Recorder, judgement: Judgement | None) -> tuple[str, ...]:
+def publish(recorder: Recorder, run: Run, judgement: Judgement | None) -> tuple[str, ...]:
     """Write the HTML page beside the results, and a summary where CI wants one.
+
+    A page takes the place of an earlier one, and of no other file.
 
     Nothing that goes wrong here touches the results, which are written before, nor the run's
     verdicts: it becomes a line for the run's closing words, as does where the page is.
@@ -29,29 +32,31 @@ def publish(recorder: Recorder, judgement: Judgement | None) -> tuple[str, ...]:
         """Write, and return what was in the way; empty where nothing was."""
         try:
             # A link may lead from one to the other, and writing follows it.
-            if recorder.path is not None and path.resolve() == recorder.path.resolve():
+            if results is not None and path.resolve() == results.resolve():
                 raise StoreError(f"{str(path)!r} is where the results are")
             from analog_bench.report.report_contents import judged_contents
 
-            source = recorder.path.name if recorder.path else ""
-            write(path, judged_contents(recorder.run(), judgement, source))
+            write(path, judged_contents(run, judgement, results.name if results else ""))
         # Whatever it is must not hide what was measured: `analog-bench report` shows it in full.
         except Exception as problem:
             text = str(problem) if isinstance(problem, BenchError) else repr(problem)
             return f"{what}: not written: {' '.join(text.split())}"
         return ""
 
+    results = recorder.results_file
     summary = os.environ.get(STEP_SUMMARY)
     written = [tried("summary", _append_summary, Path(summary))] if summary else []
-    if recorder.path and recorder.settings.report:
-        page = recorder.path.with_suffix(".html")
+    if results is not None and recorder.settings.report:
+        page = results.with_suffix(".html")
         written.append(tried("report", _write_page, page) or f"report: {page}")
     return tuple(filter(None, written))
 
 
 def _write_page(path: Path, contents: Contents) -> None:
-    from analog_bench.report.page.document import write_page
+    from analog_bench.report.page.document import is_page, write_page
 
+    if path.is_file() and path.stat().st_size and not is_page(path):
+        raise StoreError(f"{str(path)!r} is there and is no report")
     write_page(path, contents)
 
 

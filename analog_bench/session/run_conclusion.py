@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from analog_bench.session.recorder import Recorder, store_baselines
 from analog_bench.session.report_files import publish
 from analog_bench.session.settings import Settings
 from analog_bench.store.baseline import Change, Provenance
+from analog_bench.store.run import Incomplete
 
 if TYPE_CHECKING:
     from analog_bench.gate.case_verdict import Verdict
@@ -27,19 +28,28 @@ class Conclusion:
         changes: What changed in the baselines; None where they were not updated.
         published: Lines on what was written for readers.
         problem: Why the results could not be written or judged; empty where they were.
+        incomplete: What is missing; None where every case has a result.
     """
 
     judgement: Judgement | None = None
     changes: tuple[Change, ...] | None = None
     published: tuple[str, ...] = ()
     problem: str = ""
+    incomplete: Incomplete | None = None
 
     def regressed_cases(self, settings: Settings) -> Mapping[Identity, Verdict]:
         """Return the cases that fail now that all are known: `broken` ones have failed already."""
+        failed = self.failed_cases(settings)
+        return {which: verdict for which, verdict in failed.items() if verdict.kind == "regressed"}
+
+    def failed_cases(
+        self, settings: Settings, without: Collection[Identity] = ()
+    ) -> Mapping[Identity, Verdict]:
+        """Return the verdicts of the cases that fail, but for some."""
         if self.judgement is None or not _gated(settings) or settings.requirements:
             return {}
         cases = self.judgement.cases.items()
-        return {which: verdict for which, verdict in cases if verdict.kind == "regressed"}
+        return {which: v for which, v in cases if v.fails and which not in without}
 
     def failed_digital(self, settings: Settings) -> list[tuple[str, str, Verdict]]:
         """Return study, model and verdict where the digital model itself fails."""
@@ -53,10 +63,12 @@ class Conclusion:
         ]
 
 
-def conclude(recorder: Recorder) -> Conclusion:
+def conclude(recorder: Recorder, command: str) -> Conclusion:
     """Write the results, judge them, update baselines where asked, and write the report.
 
-    Errors become part of the conclusion: nothing may keep the rest from being shown.
+    Errors become part of the conclusion: nothing may keep the rest from being shown. `command` is
+    what completes the run where it is incomplete. The baselines of a run that was stopped are
+    updated when it is complete.
     """
     # Not at the top: these import scipy and torch, which collecting cases does without.
     from analog_bench.gate.run_judge import StoredBaselines, judge_groups
@@ -65,18 +77,23 @@ def conclude(recorder: Recorder) -> Conclusion:
     settings = recorder.settings
     if not recorder.environment:
         recorder.environment.update(environment_facts(settings.device))
+    run = recorder.run(command)
+    incomplete = run.incomplete
     judgement, changes, problem = None, None, ""
     try:
-        recorder.write()
+        recorder.write(run)
         if settings.gate != "off":
             # Against the baselines as they are before any update.
             judgement = judge_groups(recorder.groups(), StoredBaselines(settings.baselines))
-        if settings.update_baselines:
+        if settings.update_baselines and not (incomplete and incomplete.stopped):
             provenance = Provenance.of(recorder.manifest())
             changes = tuple(store_baselines(recorder.groups(), provenance, settings.baselines))
     except BenchError as error:
         problem = str(error)
-    return Conclusion(judgement, changes, publish(recorder, judgement), problem)
+    if recorder.results_file is None and recorder.journal is not None:
+        problem += f"; {str(recorder.journal)!r} keeps what was measured: go on with `{command}`"
+    published = publish(recorder, run, judgement)
+    return Conclusion(judgement, changes, published, problem, incomplete)
 
 
 def _gated(settings: Settings) -> bool:

@@ -134,6 +134,16 @@ def write_digital(root: Path, baseline: DigitalBaseline) -> Path:
     return path
 
 
+def check_updatable(root: Path) -> None:
+    """Make sure, before anything is measured, that baselines can be updated there.
+
+    Raises:
+        BaselineError: They cannot.
+    """
+    with _locked(root):
+        pass
+
+
 def update_cases(root: Path, results: Iterable[Result], provenance: Provenance) -> list[Change]:
     """Store results as the new baselines; what they do not mention stays, see `merge_cases`.
 

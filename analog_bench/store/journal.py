@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from analog_bench.atomic_file import sync_folder
 from analog_bench.codec import compact, plain
 from analog_bench.errors import StoreError
 from analog_bench.records import Result, Scope
-from analog_bench.store.file_lock import ExclusiveLock, HeldError
+from analog_bench.store.file_lock import ExclusiveLock
 from analog_bench.store.journal_file import (
     SCHEMA,
     JournalContent,
@@ -30,18 +30,13 @@ from analog_bench.store.journal_file import (
     entry_from,
     journal_path,
     load_journal,
-    lock_path,
+    rename_journal,
 )
 from analog_bench.store.run import Manifest
-from analog_bench.store.run_file import check_writable
+from analog_bench.store.run_file import check_replaceable, check_writable
+from analog_bench.store.run_lock import RunHeldError, lock_run, target_of
 
 _MOST_NAMES = 1000
-# Long enough to outlast a look at whether the lock is held, or its file being deleted.
-_LOCK_TIMEOUT_S = 0.5
-
-
-class RunHeldError(StoreError):
-    """Another process writes the run file now."""
 
 
 class Journal:
@@ -52,19 +47,21 @@ class Journal:
     Attributes:
         run_file: The run file, links followed.
         held: What the journal held when it was opened: the results of the run that is resumed.
+        count: How often a result was written to it.
     """
 
     def __init__(
         self,
         run_file: Path,
         lock: ExclusiveLock,
-        database: sqlite3.Connection,
+        database: sqlite3.Connection | None,
         held: JournalContent,
     ) -> None:
         self.run_file = run_file
         self.held = held
+        self.count = len(held.entries)
         self._lock = lock
-        self._database: sqlite3.Connection | None = database
+        self._database = database
 
     @classmethod
     def create(cls, run_file: Path, manifest: Manifest) -> Journal:
@@ -74,14 +71,15 @@ class Journal:
 
         Raises:
             StoreError: The folder cannot be written to or cannot hold a write-ahead log, another
-                run writes to it now, or a journal with results is there.
+                run writes to it now, or a journal with results, or another file, is there.
         """
-        check_writable(run_file)
-        target = _target(run_file)
+        target = target_of(run_file)
+        check_writable(target)
         with ExitStack() as stack:
-            lock = stack.enter_context(_lock(target))
+            lock = stack.enter_context(lock_run(target))
             _clear_away_empty(target)
-            return cls._begin(target, lock, manifest, stack)
+            check_replaceable(target, manifest)
+            return cls._begin(target, lock, JournalContent(manifest), stack)
 
     @classmethod
     def create_in(cls, folder: Path, created: datetime, manifest: Manifest) -> Journal:
@@ -96,74 +94,104 @@ class Journal:
         name = f"bench-{created:%Y%m%d-%H%M%S}"
         check_writable(folder / f"{name}.json")
         for n in range(1, _MOST_NAMES + 1):
-            target = _target(folder / f"{name}{f'-{n}' if n > 1 else ''}.json")
+            target = target_of(folder / f"{name}{f'-{n}' if n > 1 else ''}.json")
             if _is_taken(target):
                 continue
             with suppress(RunHeldError), ExitStack() as stack:
-                lock = stack.enter_context(_lock(target))
+                lock = stack.enter_context(lock_run(target))
                 # Once more, now that nobody else can take it.
                 if not _is_taken(target):
-                    return cls._begin(target, lock, manifest, stack)
+                    return cls._begin(target, lock, JournalContent(manifest), stack)
         raise StoreError(f"{str(folder)!r} holds {_MOST_NAMES} runs of {name!r}; name a file")
 
     @classmethod
     def resume(cls, run_file: Path) -> Journal:
-        """Go on with the journal of a run that was killed; `held` tells what is measured already.
+        """Go on with the journal of a run that was stopped; `held` tells what is measured already.
 
-        Whether the numbers still mean the same is for `environment.resume_conflicts` to say.
+        Whether the numbers still mean the same is for `environment.resume_conflicts` to say. Where
+        `held.lost` tells of damage, `mend` is to be called before anything is written.
 
         Raises:
-            StoreError: There is no journal, it holds nothing, it is damaged, or another run writes
-                to it now.
+            StoreError: There is no journal, it holds nothing, it cannot be read at all, another run
+                writes to it now, or the run file is not this run's.
         """
-        target = _target(run_file)
+        target = target_of(run_file)
         path = journal_path(target)
         if not os.path.lexists(path):
             raise StoreError(
-                f"there is nothing to resume: no journal at {str(path)!r}; start the run anew"
+                f"there is nothing to resume: no journal at {str(path)!r}, which a run leaves "
+                "until every case has a result; start the run anew"
             )
         with ExitStack() as stack:
-            lock = stack.enter_context(_lock(target))
-            check_writable(target)
+            lock = stack.enter_context(lock_run(target))
             held = load_journal(target)
             if held is None:
                 raise StoreError(f"the journal {str(path)!r} holds nothing; start the run anew")
-            with _writing(target):
-                journal = cls(target, lock, _opened(target, "rw"), held)
+            check_replaceable(target, held.manifest)
+            database = None if held.lost else _opened(target, "rw")
             stack.pop_all()
-            return journal
+            return cls(target, lock, database, held)
+
+    def mend(self) -> Path:
+        """Begin a new journal with what is whole of this one, and return where this one is kept.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        path = self.path
+        aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+        with ExitStack() as stack:
+            with _writing(self.run_file):
+                rename_journal(path, aside)
+            stack.callback(rename_journal, aside, path)
+            self._database = self._begin(self.run_file, self._lock, self.held, stack)._database
+        return aside
 
     @property
     def path(self) -> Path:
         """The journal itself."""
         return journal_path(self.run_file)
 
+    def select(self, cases: Iterable[tuple[str, str]]) -> None:
+        """Write down, by study and id, which cases are to be measured, besides those it names.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        self._write("INSERT OR IGNORE INTO selected VALUES (?, ?)", cases)
+
     def append(self, result: Result, scope: Scope) -> None:
         """Write a result and its scope down; they are on the disk when this returns.
 
-        The result is made storable, as in a run file. One that is there already, equal in
-        everything, is not written again.
+        The result is made storable, as in a run file. It takes the place of one of the same case,
+        study and protocol.
 
         Raises:
-            StoreError: It cannot be written, or its case came before with other values.
+            StoreError: It cannot be written.
             ValueError: It could not be read back, or the journal is closed.
         """
+        self._append([JournalEntry(result, scope)])
+
+    def _append(self, entries: Iterable[JournalEntry]) -> None:
+        rows = []
+        for entry in entries:
+            content = entry_content(entry)
+            # Read as a resume will read it: later is too late to find out that it cannot be.
+            entry_from(content)
+            rows.append((*entry.result.identity, time.time(), content))
+        self._write(
+            "INSERT INTO results VALUES (?, ?, ?, ?, ?) ON CONFLICT (case_id, study, protocol)"
+            " DO UPDATE SET written = excluded.written, entry = excluded.entry",
+            rows,
+        )
+        self.count += len(rows)
+
+    def _write(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
         if self._database is None:
             raise ValueError("the journal is closed")
-        content = entry_content(JournalEntry(result, scope))
-        # Read as a resume will read it: later is too late to find out that it cannot be.
-        entry_from(content)
-        with _writing(self.run_file):
-            select = "SELECT entry FROM results WHERE (case_id, study, protocol) = (?, ?, ?)"
-            stored = self._database.execute(select, result.identity).fetchone()
-            if stored is None:
-                row = (*result.identity, time.time(), content)
-                self._database.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?)", row)
-        if stored not in (None, (content,)):
-            raise StoreError(
-                f"cannot keep a result in {str(self.path)!r}: the case {result.case_id!a} came "
-                "before, with other values; every case of a run needs an id of its own"
-            )
+        with _writing(self.run_file), self._database as transaction:
+            transaction.execute("BEGIN")
+            transaction.executemany(statement, rows)
 
     def finish(self) -> None:
         """Close and delete the journal, now that the run file is written; raises StoreError."""
@@ -182,6 +210,7 @@ class Journal:
     def _close(self, *, delete: bool) -> None:
         database, self._database = self._database, None
         if database is None:
+            self._lock.release()
             return
         try:
             with closing(database):
@@ -199,21 +228,17 @@ class Journal:
 
     @classmethod
     def _begin(
-        cls, target: Path, lock: ExclusiveLock, manifest: Manifest, stack: ExitStack
+        cls, target: Path, lock: ExclusiveLock, held: JournalContent, stack: ExitStack
     ) -> Journal:
         """Make the journal; `stack`, which undoes what was done so far, is emptied at the end."""
-        content = compact(plain(manifest))
         stack.callback(_discard, journal_path(target))
-        with _writing(target):
-            database = stack.enter_context(closing(_opened(target, "rwc")))
-            database.execute("BEGIN")
-            for statement in SCHEMA:
-                database.execute(statement)
-            database.execute("INSERT INTO run VALUES (?)", (content,))
-            database.execute("COMMIT")
+        database = _opened(target, "rwc", compact(plain(held.manifest)))
+        journal = cls(target, lock, stack.enter_context(closing(database)), held)
+        journal._append(held.entries)
+        journal.select(held.selected)
         sync_folder(target.parent)
         stack.pop_all()
-        return cls(target, lock, database, JournalContent(manifest, ()))
+        return journal
 
 
 def _discard(path: Path) -> None:
@@ -221,9 +246,12 @@ def _discard(path: Path) -> None:
         delete_journal(path)
 
 
-def _opened(target: Path, mode: str) -> sqlite3.Connection:
-    """Open a journal for writing: each transaction is on the disk when it ends."""
-    with ExitStack() as stack:
+def _opened(target: Path, mode: str, manifest: bytes | None = None) -> sqlite3.Connection:
+    """Open a journal for writing: each transaction is on the disk when it ends.
+
+    A new one gets its manifest.
+    """
+    with ExitStack() as stack, _writing(target):
         database = stack.enter_context(closing(connect(journal_path(target), mode)))
         if database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
             raise StoreError(
@@ -231,6 +259,12 @@ def _opened(target: Path, mode: str) -> sqlite3.Connection:
                 "write-ahead log; choose a file on a local disk"
             )
         database.execute("PRAGMA synchronous = FULL")
+        database.execute("BEGIN")
+        for statement in SCHEMA:
+            database.execute(statement)
+        if manifest is not None:
+            database.execute("INSERT INTO run VALUES (?)", (manifest,))
+        database.execute("COMMIT")
         stack.pop_all()
         return database
 
@@ -239,29 +273,11 @@ def _opened(target: Path, mode: str) -> sqlite3.Connection:
 def _writing(run_file: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as problem:
-        raise _cannot_write(run_file, problem) from None
-
-
-def _lock(target: Path) -> ExclusiveLock:
-    try:
-        return ExclusiveLock(lock_path(target), _LOCK_TIMEOUT_S)
-    except HeldError:
-        raise RunHeldError(
-            f"another run is writing {str(target)!r}; wait for it to end, or choose another file"
-        ) from None
-    except (OSError, ValueError) as problem:
+    except (OSError, sqlite3.Error) as problem:
         why = getattr(problem, "strerror", None) or str(problem)
         raise StoreError(
-            f"cannot lock {str(target)!r} with a file beside it: {why}; choose another file"
+            f"cannot write the journal of {str(run_file)!r}: {why}; choose another file"
         ) from None
-
-
-def _target(run_file: Path) -> Path:
-    try:
-        return Path(os.path.realpath(run_file))
-    except (OSError, ValueError) as problem:
-        raise _cannot_write(run_file, problem) from None
 
 
 def _is_taken(target: Path) -> bool:
@@ -280,8 +296,3 @@ def _clear_away_empty(target: Path) -> None:
             "--resume, or delete that file to start anew"
         )
     delete_journal(path)
-
-
-def _cannot_write(run_file: Path, problem: Exception) -> StoreError:
-    why = getattr(problem, "strerror", None) or str(problem)
-    return StoreError(f"cannot write the journal of {str(run_file)!r}: {why}; choose another file")

@@ -1,14 +1,18 @@
 """Journals on disk: SQLite files that hold the results of a run that is under way.
 
 The table `run` has one row, the manifest; `results` has one row a result, in the order they were
-measured. Both hold JSON. `PRAGMA user_version` is the version of the run file's schema.
+measured. Both hold JSON. `selected` names the cases that are to be measured. `PRAGMA user_version`
+is the version of the run file's schema.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -16,20 +20,24 @@ from msgspec import Struct
 from analog_bench.codec import DocumentError, compact, convert, one_line, parse, plain
 from analog_bench.errors import StoreError
 from analog_bench.records import Result, Scope
-from analog_bench.store.file_lock import is_held
 from analog_bench.store.run import Manifest, storable
 from analog_bench.store.run_file import RUN_VERSION, check_result
+from analog_bench.store.run_lock import is_locked
 
 _SUFFIX = ".journal"
 _EARLIER = "it is of an earlier release, which alone can continue it"
+_DAMAGED = "it is damaged"
 # Files that SQLite keeps beside a database while it is open, or after a process was killed.
 _BESIDE = ("-wal", "-shm", "-journal")
 SCHEMA = (
-    "CREATE TABLE run (manifest BLOB NOT NULL)",
-    "CREATE TABLE results (case_id TEXT, study TEXT, protocol TEXT, written REAL NOT NULL,"
-    " entry BLOB NOT NULL, PRIMARY KEY (case_id, study, protocol))",
+    "CREATE TABLE IF NOT EXISTS run (manifest BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS results (case_id TEXT, study TEXT, protocol TEXT,"
+    " written REAL NOT NULL, entry BLOB NOT NULL, PRIMARY KEY (case_id, study, protocol))",
+    "CREATE TABLE IF NOT EXISTS selected (study TEXT, case_id TEXT, PRIMARY KEY (study, case_id))",
     f"PRAGMA user_version = {RUN_VERSION}",
 )
+_VERSIONS = (4, RUN_VERSION)
+"""Journals of version 4 do not name the cases that are to be measured."""
 
 
 class JournalEntry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,10 +53,19 @@ class JournalEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class JournalContent(Struct, frozen=True):
-    """What a journal holds; entries are in the order they were measured."""
+    """What a journal holds.
+
+    Attributes:
+        manifest: The manifest of the run, as far as known at its start.
+        entries: The results, in the order they were measured.
+        selected: Study and id of every case that is to be measured.
+        lost: A line on each part that is damaged; what is whole is in the other fields.
+    """
 
     manifest: Manifest
-    entries: tuple[JournalEntry, ...]
+    entries: tuple[JournalEntry, ...] = ()
+    selected: tuple[tuple[str, str], ...] = ()
+    lost: tuple[str, ...] = ()
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -61,16 +78,23 @@ def journal_path(run_file: Path) -> Path:
     return run_file.with_name(run_file.name + _SUFFIX)
 
 
-def lock_path(run_file: Path) -> Path:
-    """Return the file that marks the lock on a run file: beside it, `.lock` appended."""
-    return run_file.with_name(run_file.name + ".lock")
-
-
 def connect(path: Path, mode: str) -> sqlite3.Connection:
     """Open a journal; `mode` is `rw` or, to make it where there is none, `rwc`."""
     # As a URI, which quotes `?`, `%` and `#`, because only that can keep SQLite from making a file.
     address = f"{path.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(address, uri=True, isolation_level=None)
+
+
+def rename_journal(path: Path, new: Path) -> None:
+    """Rename a journal, and what SQLite keeps beside it.
+
+    Raises:
+        OSError: It cannot be renamed.
+    """
+    # The log first: SQLite would take it for that of the next journal of the old name.
+    for suffix in (*_BESIDE, ""):
+        with suppress(FileNotFoundError):
+            os.rename(path.with_name(path.name + suffix), new.with_name(new.name + suffix))
 
 
 def delete_journal(path: Path) -> None:
@@ -109,7 +133,7 @@ def read_journal(run_file: Path) -> JournalContent:
     """Read the journal of a run, whether or not it is still being written.
 
     Raises:
-        StoreError: There is none, it holds nothing, or it is damaged.
+        StoreError: There is none, it holds nothing, or nothing of it can be read.
     """
     content = load_journal(run_file)
     if content is None:
@@ -123,7 +147,7 @@ def load_journal(run_file: Path) -> JournalContent | None:
     """Read the journal of a run; None where the run was killed before anything was in it.
 
     Raises:
-        StoreError: There is none, or it is damaged.
+        StoreError: There is none, or nothing of it can be read.
     """
     path = journal_path(run_file)
     try:
@@ -131,6 +155,8 @@ def load_journal(run_file: Path) -> JournalContent | None:
         if not stat.S_ISREG(path.stat().st_mode):
             raise DocumentError("it is not an ordinary file")
         with closing(connect(path, "rw")) as database:
+            # Damaged names are told, like all that is damaged.
+            database.text_factory = partial(str, encoding="utf-8", errors="replace")
             return _content(database)
     except FileNotFoundError:
         raise StoreError(
@@ -158,7 +184,7 @@ def newest_interrupted(folder: Path) -> Path | None:
         for path in folder.iterdir():
             run_file = folder / path.name.removesuffix(_SUFFIX)
             # One that is held is not even opened: its run may be making it at this moment.
-            if path.suffix != _SUFFIX or not path.is_file() or is_held(lock_path(run_file)):
+            if path.suffix != _SUFFIX or not path.is_file() or is_locked(run_file):
                 continue
             written = _last_written(path)
             if written is not None:
@@ -167,29 +193,63 @@ def newest_interrupted(folder: Path) -> Path | None:
 
 
 def _content(database: sqlite3.Connection) -> JournalContent | None:
-    if database.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
-        raise DocumentError("it is damaged")
     tables = _tables(database)
     if not tables:
         return None
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version != RUN_VERSION:
+    if version not in _VERSIONS:
         raise DocumentError(f"it is of schema version {version}, not {RUN_VERSION}")
     manifests = database.execute("SELECT manifest FROM run").fetchall() if "run" in tables else []
     if len(manifests) != 1 or "results" not in tables:
-        raise DocumentError("it is damaged")
+        raise DocumentError(_DAMAGED)
     manifest = convert(parse(_text(manifests[0][0])), Manifest, "manifest")
-    entries = []
-    rows = database.execute("SELECT case_id, study, protocol, entry FROM results ORDER BY rowid")
-    # All at once: a database with a statement half done does not close.
-    for n, (*identity, content) in enumerate(rows.fetchall(), start=1):
+    lost: dict[str, None] = {}
+
+    @contextmanager
+    def whole(part: str) -> Iterator[None]:
+        """Note what of a part cannot be read, and go on."""
         try:
-            entries.append(entry_from(_text(content)))
-            if entries[-1].result.identity != tuple(identity):
-                raise DocumentError("it is of another case than the one it is kept under")
-        except DocumentError as problem:
-            raise DocumentError(f"result {n}: {problem}") from None
-    return JournalContent(manifest, tuple(entries))
+            yield
+        except sqlite3.OperationalError:  # of the disk or a lock, not of what is in the file
+            raise
+        except (DocumentError, sqlite3.DatabaseError) as problem:
+            lost[one_line(f"{part}: {problem}")] = None
+
+    # No result is of fewer than 200 bytes, and a page has 4,096: where the table cannot be walked
+    # through, every number that a row may have is tried.
+    (pages,) = database.execute("PRAGMA page_count").fetchone()
+    rowids: Iterable[int] = range(1, 20 * pages + 1)
+    with whole("results"):
+        found = database.execute("SELECT rowid FROM results ORDER BY rowid").fetchall()
+        rowids = [rowid for (rowid,) in found]
+    entries: list[JournalEntry] = []
+    for rowid in rowids:
+        row = None
+        with whole("results"):
+            query = "SELECT case_id, study, protocol, entry FROM results WHERE rowid = ?"
+            row = database.execute(query, (rowid,)).fetchone()
+        if row is not None:
+            with whole(f"{row[0]} of {row[1]}"):
+                entries.append(_entry(row))
+    selected: tuple[tuple[str, str], ...] = ()
+    if "selected" in tables:
+        with whole("selected"):
+            names = database.execute("SELECT study, case_id FROM selected").fetchall()
+            selected = convert(names, tuple[tuple[str, str], ...])
+    with whole("the database"):
+        if database.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+            raise DocumentError(_DAMAGED)
+    if lost and not entries:
+        raise DocumentError(f"no result in it is whole: {next(iter(lost))}")
+    return JournalContent(manifest, tuple(entries), selected, tuple(lost))
+
+
+def _entry(row: tuple[object, ...]) -> JournalEntry:
+    *identity, content = row
+    entry = entry_from(_text(content))
+    if entry.result.identity != tuple(identity):
+        raise DocumentError("it is of another case than the one it is kept under")
+    return entry
 
 
 def _last_written(path: Path) -> float | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from analog_bench.codec import Json, check_plain
@@ -43,6 +44,37 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
         if self.options.get("gate") == "off":
             return None
         return Path(str(self.options.get("baselines", "baselines")))
+
+
+class Unmeasured(Struct, frozen=True, forbid_unknown_fields=True):
+    """A case that a run was to measure, and has no result of.
+
+    Attributes:
+        study: Name of the study.
+        case_id: `Case.id`.
+        reason: Why its test failed; empty where the run was stopped before it.
+    """
+
+    study: str
+    case_id: str
+    reason: str = ""
+
+
+class Incomplete(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is missing of a run.
+
+    Attributes:
+        cases: The cases without a result, at least one.
+        command: The command line that measures them.
+    """
+
+    cases: Annotated[tuple[Unmeasured, ...], Meta(min_length=1)]
+    command: str
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run was stopped; otherwise all its tests ran, and some failed."""
+        return any(not case.reason for case in self.cases)
 
 
 class Group(Struct, frozen=True):
@@ -98,12 +130,16 @@ def groups_of(
 
 
 class Run(Struct, frozen=True):
-    """All that a run leaves behind; there is a scope for every result."""
+    """All that a run leaves behind; there is a scope for every result.
+
+    `incomplete` says what is missing; it is None where every case has a result.
+    """
 
     manifest: Manifest
     metrics: Mapping[str, Metric]
     scopes: tuple[Scope, ...]
     results: tuple[Result, ...]
+    incomplete: Incomplete | None = None
 
     @property
     def groups(self) -> tuple[Group, ...]:

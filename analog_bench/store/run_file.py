@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
@@ -12,22 +12,24 @@ from analog_bench.atomic_file import check_target, write_atomic
 from analog_bench.codec import DocumentError, Json, convert, layout, plain, read_json
 from analog_bench.errors import StoreError
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Metric, Result, Scope
-from analog_bench.store.run import Manifest, Run, storable
+from analog_bench.store.run import Incomplete, Manifest, Run, Unmeasured, storable
 
-Version: TypeAlias = Literal[3, 4]
-"""Files of version 3 have no histograms of weights; nothing else differs."""
-RUN_VERSION: Literal[4] = 4
+Version: TypeAlias = Literal[3, 4, 5]
+"""Files of version 3 have no histograms of weights; those before 5 do not say what is missing."""
+RUN_VERSION: Literal[5] = 5
 
 
 class RunDocument(Struct, frozen=True, forbid_unknown_fields=True):
     """The JSON of a run file.
 
     Attributes:
-        schema_version: 4; files of version 3, which has no `histogram` under `facts`, are read.
+        schema_version: 5; files of version 3, which has no `histogram` under `facts`, and 4, which
+            has no `incomplete`, are read.
         manifest: Where, when and how.
         metrics: Metric name to its record; every metric that a result mentions.
         scopes: What the results of a study on a model share; one for every result.
         results: One record a case, sorted by case id, study and protocol; none twice.
+        incomplete: What is missing; null where every case of the run has a result.
     """
 
     schema_version: Version
@@ -35,6 +37,7 @@ class RunDocument(Struct, frozen=True, forbid_unknown_fields=True):
     metrics: Mapping[str, Json]
     scopes: tuple[Scope, ...]
     results: tuple[Result, ...]
+    incomplete: Incomplete | None = None
 
 
 def run_to_json(run: Run) -> dict[str, Any]:
@@ -46,6 +49,7 @@ def run_to_json(run: Run) -> dict[str, Any]:
             {name: plain(metric, "name") for name, metric in sorted(run.metrics.items())},
             tuple(sorted(run.scopes, key=lambda scope: scope.study_and_model)),
             tuple(sorted(map(storable, run.results), key=lambda result: result.identity)),
+            run.incomplete,
         )
     )
 
@@ -56,7 +60,7 @@ def run_from_json(document: Json) -> Run:
     Raises:
         DocumentError: It does not follow the schema.
     """
-    check_version(document, 3, RUN_VERSION)
+    check_version(document, *get_args(Version))
     content = convert(document, RunDocument)
     nodes = content.metrics.items()
     metrics = {n: convert(node, Metric, f"metrics[{n!a}]", name=n) for n, node in nodes}
@@ -75,7 +79,7 @@ def run_from_json(document: Json) -> Run:
         if result.study_and_model not in scopes:
             raise DocumentError(f"{at}: no scope is of its study and model")
         seen.add(result.identity)
-    return Run(content.manifest, metrics, content.scopes, content.results)
+    return Run(content.manifest, metrics, content.scopes, content.results, content.incomplete)
 
 
 def check_version(document: Json, *known: int) -> None:
@@ -135,6 +139,33 @@ def check_writable(path: Path) -> None:
         raise _cannot_write(path, problem) from None
 
 
+def check_replaceable(path: Path, manifest: Manifest) -> None:
+    """Make sure, before anything is measured, that a run's file will replace nothing of worth.
+
+    It may replace an empty file, and what the same run left when it was stopped.
+
+    Raises:
+        StoreError: There is something else, or results cannot be written there at all.
+    """
+    check_writable(path)
+    try:
+        if not path.exists() or not path.stat().st_size:
+            return
+        run = read_run(path)
+    except StoreError:
+        raise StoreError(
+            f"{str(path)!r} is there and is no results file that this release can read; it stays "
+            "as it is: choose another file"
+        ) from None
+    if run.incomplete is None or run.manifest.created != manifest.created:
+        cases = f"{len(run.results)} case{'s' * (len(run.results) != 1)}"
+        raise StoreError(
+            f"{str(path)!r} holds the results of an earlier run ({cases}, begun "
+            f"{run.manifest.created[:60]}), which stay as they are: choose another file, or move "
+            "that one away"
+        )
+
+
 def write_run(path: Path, run: Run) -> None:
     """Write a run file; the file is either the old one or the whole new one.
 
@@ -172,7 +203,8 @@ def read_runs(path: Path) -> Run:
     """Read a run file, or every run file of a folder as one run.
 
     Of several results for one case under one protocol the newest run's counts, and so for metrics
-    and scopes; the manifest is the newest run's, whose results stand first.
+    and scopes; the manifest is the newest run's, whose results stand first. A case is missing where
+    one of the runs misses it and none has it; the command is that of the newest such run.
 
     Raises:
         StoreError: A file is missing or does not follow the schema, or the folder holds none.
@@ -185,13 +217,26 @@ def read_runs(path: Path) -> Run:
     metrics: dict[str, Metric] = {}
     scopes: dict[tuple[str, str], Scope] = {}
     results: dict[Identity, Result] = {}
+    missing: dict[tuple[str, str], Unmeasured] = {}
+    command = ""
     for run in runs:
         metrics |= run.metrics
         scopes |= {scope.study_and_model: scope for scope in run.scopes}
         own = {result.identity: result for result in run.results}
         # First: what speaks for the digital model is then of the protocol the scope is about.
         results = own | results | own
-    return Run(runs[-1].manifest, metrics, tuple(scopes.values()), tuple(results.values()))
+        if run.incomplete is not None:
+            command = run.incomplete.command
+            missing |= {(case.study, case.case_id): case for case in run.incomplete.cases}
+    known = {(result.study, result.case_id) for result in results.values()}
+    cases = tuple(case for key, case in missing.items() if key not in known)
+    return Run(
+        manifest=runs[-1].manifest,
+        metrics=metrics,
+        scopes=tuple(scopes.values()),
+        results=tuple(results.values()),
+        incomplete=Incomplete(cases, command) if cases else None,
+    )
 
 
 def _check_names(names: Iterable[str], metrics: Collection[str], at: str) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Histogram, LayerFacts, Measurement, Result
-from analog_bench.store.run import Manifest, Run
+from analog_bench.store.run import Incomplete, Manifest, Run, Unmeasured
 from tests.store.examples import METRICS, scopes_of
 
 NAMES = st.text("abcdefgh.:=/_é", min_size=1, max_size=20)
@@ -69,6 +69,14 @@ MANIFESTS = st.builds(
     options=st.dictionaries(NAMES, st.booleans() | st.integers(0, 9)),
 )
 RESULTS = st.lists(results(), max_size=3, unique_by=lambda r: (r.case_id, r.study, r.protocol))
+INCOMPLETE = st.builds(
+    Incomplete,
+    cases=st.lists(st.builds(Unmeasured, NAMES, NAMES, st.just("") | NAMES), min_size=1).map(tuple),
+    command=NAMES,
+)
 RUNS = st.builds(
-    lambda manifest, made: Run(manifest, METRICS, scopes_of(made), tuple(made)), MANIFESTS, RESULTS
+    lambda manifest, made, missing: Run(manifest, METRICS, scopes_of(made), tuple(made), missing),
+    MANIFESTS,
+    RESULTS,
+    st.none() | INCOMPLETE,
 )

@@ -11,29 +11,33 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from analog_bench.errors import StoreError
-from analog_bench.store.file_lock import is_held
 from analog_bench.store.journal import Journal
 from analog_bench.store.journal_file import (
     connect,
     journal_path,
-    lock_path,
     newest_interrupted,
     read_journal,
 )
-from analog_bench.store.run import storable
-from analog_bench.store.run_file import write_run
+from analog_bench.store.run import Incomplete, Unmeasured, storable
+from analog_bench.store.run_file import RUN_VERSION, write_run
+from analog_bench.store.run_lock import is_locked
 from tests.store.examples import example_run, numbered_result, scopes_of
 from tests.store.strategies import MANIFESTS, results
 
 MANIFEST = example_run().manifest
 RESULTS = example_run(3).results
 (SCOPE,) = example_run().scopes
+SELECTED = (("drift", "bert/c9"), ("layer_noise", "bert/c0"))
+MISSING = Incomplete((Unmeasured("layer_noise", "bert/c1"),), "pytest bench --resume")
+STOPPED = replace(example_run(1), incomplete=MISSING)
 CREATED = datetime(2026, 1, 2, 3, 4, 5)
 
 
 def interrupted(run_file, kept=RESULTS):
     """Leave a journal as a run that was killed does, but for the lock's file."""
     with Journal.create(run_file, MANIFEST) as journal:
+        for _ in range(2):
+            journal.select(SELECTED)
         for result in kept:
             journal.append(result, SCOPE)
     return journal_path(run_file)
@@ -106,8 +110,48 @@ def test_finishing_leaves_the_run_file_alone(tmp_path):
         with pytest.raises(ValueError, match="closed"):
             journal.append(RESULTS[1], SCOPE)
     assert names(run_file.parent) == ["run.json"]
-    with Journal.create(run_file, MANIFEST) as journal:  # the old run file is in nobody's way
-        assert journal.path == journal_path(run_file)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"{}", "is no results file that this release can read"),
+        (b'{"title": "A thesis"}', "is no results file that this release can read"),
+        (b"%PDF-1.7", "is no results file that this release can read"),
+        (example_run(3), "holds the results of an earlier run (3 cases, begun 2026-01-02T03:04:05"),
+        (STOPPED, "holds the results of an earlier run (1 case, begun 2026-01-02T03:04:05"),
+        (b"", None),
+    ],
+    ids=["object", "thesis", "PDF", "complete", "incomplete", "empty"],
+)
+def test_what_is_there_is_not_replaced_by_another_run(tmp_path, content, complaint):
+    run_file = tmp_path / "run.json"
+    if isinstance(content, bytes):
+        run_file.write_bytes(content)
+    else:
+        write_run(run_file, content)
+    before = run_file.read_bytes()
+    begin = lambda: Journal.create(run_file, replace(MANIFEST, created="2026-02-02"))  # noqa: E731
+    if complaint is None:
+        begin().close()
+    else:
+        assert complaint in refusal(begin)
+    assert run_file.read_bytes() == before
+    assert names(tmp_path) == ["run.json"]
+
+
+def test_a_run_goes_on_beside_its_own_results_alone(tmp_path):
+    run_file = tmp_path / "run.json"
+    interrupted(run_file)
+    write_run(run_file, STOPPED)
+    with Journal.resume(run_file) as journal:
+        assert journal.held.results == RESULTS
+    others = (example_run(), replace(STOPPED, manifest=replace(MANIFEST, created="2026-02-02")))
+    for other in others:
+        write_run(run_file, other)
+        before = run_file.read_bytes()
+        assert "earlier run" in refusal(lambda: Journal.resume(run_file))
+        assert run_file.read_bytes() == before
 
 
 def test_an_error_in_mid_run_keeps_what_there_is(tmp_path):
@@ -206,22 +250,15 @@ def test_a_journal_of_nothing_is_replaced_by_a_new_run_and_not_resumed(tmp_path,
 @pytest.mark.parametrize(
     ("statement", "complaint"),
     [
-        ("UPDATE results SET entry = '{' WHERE rowid = 2", "result 2: "),
-        ("UPDATE results SET entry = 7 WHERE rowid = 2", "result 2: it is no text"),
-        ("UPDATE results SET entry = replace(entry, 'seed', 'sead')", "result 1: result: "),
-        ("UPDATE results SET entry = replace(entry, '61.5', '1e999')", "result 1: holds 1e999"),
-        (
-            "UPDATE results SET entry = replace(entry, 'bert/c1', 'bert/c0')",
-            "result 2: it is",
-        ),
-        ("UPDATE results SET entry = replace(entry, '\"chip\": 1', '\"chip\": 0')", "result 1: "),
         ("UPDATE run SET manifest = '{}'", "manifest: "),
         ("DELETE FROM run", "it is damaged"),
         ("DROP TABLE results", "it is damaged"),
         ("PRAGMA user_version = 3", "it is of schema version 3"),
     ],
 )
-def test_a_damaged_journal_is_one_line_and_is_left_alone(tmp_path, statement, complaint):
+def test_a_journal_that_says_nothing_of_its_run_is_one_line_and_is_left_alone(
+    tmp_path, statement, complaint
+):
     path = interrupted(tmp_path / "run.json")
     sql(path, statement)
     before = path.read_bytes()
@@ -233,20 +270,104 @@ def test_a_damaged_journal_is_one_line_and_is_left_alone(tmp_path, statement, co
     assert names(tmp_path) == ["run.json.journal"]
 
 
-def test_a_case_comes_once_or_equal(tmp_path):
+@pytest.mark.parametrize(
+    ("statement", "complaints"),
+    [
+        ("UPDATE results SET entry = '{' WHERE rowid = 2", {1: "not JSON"}),
+        ("UPDATE results SET entry = 7 WHERE rowid = 2", {1: "it is no text"}),
+        ("UPDATE results SET entry = replace(entry, 'seed', 'sead') WHERE rowid = 1", {0: "sead"}),
+        (
+            "UPDATE results SET entry = replace(entry, '61.5', '1e999') WHERE rowid != 2",
+            {0: "holds 1e999", 2: "holds 1e999"},
+        ),
+        (
+            "UPDATE results SET entry = replace(entry, 'bert/c1', 'bert/c0')",
+            {1: "it is of another case"},
+        ),
+        ("UPDATE results SET entry = x'ff' WHERE rowid = 3", {2: "not a text in UTF-8"}),
+        ("UPDATE results SET case_id = CAST(x'ff' AS TEXT) WHERE rowid = 3", {2: "another case"}),
+    ],
+)
+def test_a_damaged_result_costs_no_other(tmp_path, statement, complaints):
+    run_file = tmp_path / "run.json"
+    path = interrupted(run_file)
+    sql(path, statement)
+    damaged = path.read_bytes()
+    whole = tuple(result for n, result in enumerate(RESULTS) if n not in complaints)
+    held = read_journal(run_file)
+    assert held.results == whole
+    assert len(held.lost) == len(complaints)
+    for line, complaint in zip(held.lost, complaints.values(), strict=True):
+        assert " of layer_noise: " in line
+        assert complaint in line
+    assert "interrupted: continue it" in refusal(lambda: Journal.create(run_file, MANIFEST))
+    with Journal.resume(run_file) as journal:
+        assert journal.held == held
+        kept = journal.mend()
+        for n in complaints:
+            journal.append(RESULTS[n], SCOPE)
+    assert kept.read_bytes() == damaged
+    again = read_journal(run_file)
+    assert (again.lost, again.manifest, again.selected) == ((), MANIFEST, SELECTED)
+    assert again.results == (*whole, *(RESULTS[n] for n in complaints))
+
+
+@pytest.mark.parametrize("page", range(2, 33, 3))
+def test_a_damaged_page_costs_what_was_on_it(tmp_path, page):
+    run_file = tmp_path / "run.json"
+    made = [numbered_result(n) for n in range(20)]
+    path = interrupted(run_file, made)
+    content = bytearray(path.read_bytes())
+    content[4096 * page : 4096 * (page + 1)] = b"\xff" * 4096
+    path.write_bytes(content)
+    if page == 2:  # the root of all results
+        assert "no result in it is whole" in refusal(lambda: Journal.resume(run_file))
+        assert path.read_bytes() == content
+        return
+    held = read_journal(run_file)
+    assert held.lost
+    assert len(held.results) >= 10
+    assert all(result in made for result in held.results)
+    with Journal.resume(run_file) as journal:
+        journal.mend()
+    assert read_journal(run_file).lost == ()
+    assert read_journal(run_file).results == held.results
+
+
+def test_a_disk_that_is_full_while_a_journal_is_mended_leaves_it_as_it_was(tmp_path, monkeypatch):
+    path = interrupted(tmp_path / "run.json")
+    sql(path, "UPDATE results SET entry = '{' WHERE rowid = 2")
+    before = path.read_bytes()
+
+    def full(*words):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with Journal.resume(tmp_path / "run.json") as journal:
+        monkeypatch.setattr("analog_bench.store.journal._opened", lambda *words: full())
+        with pytest.raises(sqlite3.OperationalError):
+            journal.mend()
+    assert names(tmp_path) == ["run.json.journal"]
+    assert path.read_bytes() == before
+
+
+def test_a_later_result_of_a_case_takes_its_place(tmp_path):
     other = replace(RESULTS[0], drift_s=1.0)
     with Journal.create(tmp_path / "run.json", MANIFEST) as journal:
-        for _ in range(2):
-            journal.append(RESULTS[0], SCOPE)
-        changes = ((other, SCOPE), (RESULTS[0], replace(SCOPE, data="other")))
-        for result, scope in changes:
-            said = refusal(lambda: journal.append(result, scope))  # noqa: B023
-            assert "'bert/c0' came before, with other values" in said
-        journal.append(replace(RESULTS[0], protocol="other"), SCOPE)
-    assert len(read_journal(tmp_path / "run.json").results) == 2
+        for result in (*RESULTS[:2], RESULTS[0], replace(RESULTS[0], protocol="other"), other):
+            journal.append(result, SCOPE)
+    results = read_journal(tmp_path / "run.json").results
+    assert results == (other, RESULTS[1], replace(RESULTS[0], protocol="other"))
+
+
+def test_a_journal_of_the_release_before_goes_on(tmp_path):
+    path = interrupted(tmp_path / "run.json")
+    for statement in ("DROP TABLE selected", "PRAGMA user_version = 4"):
+        sql(path, statement)
+    assert read_journal(tmp_path / "run.json").selected == ()
     with Journal.resume(tmp_path / "run.json") as journal:
-        assert "came before" in refusal(lambda: journal.append(other, SCOPE))
-    assert len(read_journal(tmp_path / "run.json").results) == 2
+        journal.select(SELECTED)
+    assert sql(path, "PRAGMA user_version") == [(RUN_VERSION,)]
+    assert read_journal(tmp_path / "run.json").selected == SELECTED
 
 
 @pytest.mark.parametrize(
@@ -344,7 +465,7 @@ def test_the_newest_interrupted_run_is_found(tmp_path):
     for _ in range(2):
         assert newest_interrupted(tmp_path) == tmp_path / "c.json"
     with Journal.resume(tmp_path / "c.json"):
-        assert is_held(lock_path(tmp_path / "c.json"))
+        assert is_locked(tmp_path / "c.json")
         assert newest_interrupted(tmp_path) == tmp_path / "a.json"
         with Journal.resume(tmp_path / "a.json") as second:
             assert newest_interrupted(tmp_path) == tmp_path / "b"

@@ -75,7 +75,7 @@ def test_the_schemas_are_schemas(kind):
 
 
 def test_the_versions_are_in_the_names():
-    assert json_schema("run")["$id"] == "urn:analog-bench:run:4"
+    assert json_schema("run")["$id"] == "urn:analog-bench:run:5"
     assert json_schema("baseline")["$id"] == "urn:analog-bench:baseline:1"
 
 
@@ -233,7 +233,17 @@ def tables():
 
 
 DESCRIBED = [
-    *("RunDocument", "Manifest", "Metric", "Scope", "Margin", "Result", "LayerFacts"),
+    *(
+        "RunDocument",
+        "Incomplete",
+        "Unmeasured",
+        "Manifest",
+        "Metric",
+        "Scope",
+        "Margin",
+        "Result",
+        "LayerFacts",
+    ),
     *("Histogram", "Measurement", "JournalEntry", "CaseDocument", "CaseEntry", "StoredChip"),
     *("DigitalDocument", "DigitalEntry", "Provenance"),
 ]

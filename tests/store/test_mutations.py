@@ -4,7 +4,7 @@ import json
 import os
 import random
 import shutil
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,12 +29,14 @@ from analog_bench.store.journal_file import (
     newest_interrupted,
     read_journal,
 )
+from analog_bench.store.run import Incomplete, Unmeasured
 from analog_bench.store.run_file import read_run, write_run
 from tests.store.examples import example_run, snapshot
 from tests.store.mutator import TRICKS, damaged, mutated
 
 PROVENANCE = Provenance("2026-01-02T03:04:05+00:00", "c" * 40, "3.11.1", "2.11.0", None)
-RUN = example_run(2)
+MISSING = Incomplete((Unmeasured("layer_noise", "bert/c2"),), "pytest bench --resume")
+RUN = replace(example_run(2), incomplete=MISSING)
 (SCOPE,) = RUN.scopes
 DIGITAL = DigitalEntry("p1", "w1", 200, {"f1": 70.0, "em": 60.0}, PROVENANCE)
 
@@ -46,14 +48,16 @@ class House:
         self.top = top
         self.runs, self.baselines = top / "house" / "runs", top / "house" / "baselines"
         self.run_file, self.spare = self.runs / "run.json", self.runs / "spare.json"
-        self.journal = journal_path(self.run_file)
+        self.under_way = self.runs / "way.json"
+        self.journal = journal_path(self.under_way)
         self.cases = self.baselines / "direct" / "bert" / "layer_noise.json"
         self.digital = self.baselines / "digital" / "bert.json"
         for beside in ("x", "x.json", "passwd", "house/x.json", "house/etc/passwd.json"):
             (top / beside).parent.mkdir(parents=True, exist_ok=True)
             (top / beside).write_text("not ours")
         write_run(self.run_file, RUN)
-        with Journal.create(self.run_file, RUN.manifest) as journal:
+        with Journal.create(self.under_way, RUN.manifest) as journal:
+            journal.select((result.study, result.case_id) for result in RUN.results)
             for result in RUN.results:
                 journal.append(result, SCOPE)
         update_cases(self.baselines, RUN.results, PROVENANCE)
@@ -118,26 +122,28 @@ def read_run_rightly(house):
 
 
 def read_journal_rightly(house):
-    held = outcome(lambda: read_journal(house.run_file), house.journal, StoreError)
+    held = outcome(lambda: read_journal(house.under_way), house.journal, StoreError)
     before = house.journal.read_bytes()
-    resumed = outcome(lambda: Journal.resume(house.run_file), house.journal, StoreError)
+    resumed = outcome(lambda: Journal.resume(house.under_way), house.journal, StoreError)
     assert (resumed is None) == (held is None)
-    assert newest_interrupted(house.runs) in (None, house.run_file)
+    assert newest_interrupted(house.runs) in (None, house.under_way)
     if resumed is None:
         assert house.journal.read_bytes() == before
         return False
     assert resumed.held == held
-    for entry in held.entries:  # all there already, unless damage to the text left its meaning
-        with suppress(StoreError):
-            resumed.append(entry.result, entry.scope)
+    if held.lost:
+        assert resumed.mend().read_bytes() == before
+    for entry in held.entries:
+        resumed.append(entry.result, entry.scope)
     extra = replace(RUN.results[0], case_id="one more")
     resumed.append(extra, SCOPE)
     resumed.close()
     if not held.entries and not resumed.path.exists():
         return True
-    again = read_journal(house.run_file)
+    again = read_journal(house.under_way)
+    assert not again.lost
     assert (again.manifest, again.entries[: len(held.entries)]) == (held.manifest, held.entries)
-    return True
+    return not held.lost
 
 
 def read_cases_rightly(house):

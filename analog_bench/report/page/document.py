@@ -70,6 +70,12 @@ def write_page(path: Path, contents: Contents) -> None:
         write_atomic(path, html.encode("utf-8", "replace"))
 
 
+def is_page(path: Path) -> bool:
+    """Return whether a file is a page of a run."""
+    with path.open("rb") as file:
+        return b'<meta name="generator" content="analog_bench">' in file.read(4096)
+
+
 def save_figures(folder: Path, contents: Contents) -> list[Path]:
     """Write every plot of the page as SVG and PNG, and return the files.
 

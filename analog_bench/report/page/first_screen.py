@@ -10,7 +10,7 @@ from analog_bench.gate.case_verdict import FAILING, Kind
 from analog_bench.records import Result
 from analog_bench.report import words
 from analog_bench.report.report_contents import Contents, Judged, JudgedCase
-from analog_bench.report.run_summary import unmeasured_reasons
+from analog_bench.report.run_summary import incomplete_line, unmeasured_reasons
 from analog_bench.report.score_intervals import loss, score
 from analog_bench.report.table import Cell, Column, Table, linked
 
@@ -35,6 +35,7 @@ class FirstScreen:
     """The first screen; its tone is `bad`, `good` or `plain`.
 
     Attributes:
+        incomplete: What is missing of the run; empty where nothing is.
         counts: Verdicts with their number; `regressed` always where anything was compared.
         worst_note: What stands in place of `worst` where that is empty.
         changes: What changed since the baseline: the verdict, by how much, which case.
@@ -44,6 +45,7 @@ class FirstScreen:
 
     headline: str
     tone: str
+    incomplete: str
     counts: tuple[tuple[Kind, int], ...]
     cases: int
     worst: tuple[WorstCases, ...]
@@ -70,7 +72,8 @@ def first_screen(contents: Contents) -> FirstScreen:
     measured = any(loss(result, study.main) is not None for study, result in pairs)
     return FirstScreen(
         headline=headline,
-        tone=tone,
+        tone="plain" if contents.incomplete and tone == "good" else tone,
+        incomplete=incomplete_line(contents.incomplete, len(pairs)) if contents.incomplete else "",
         counts=tuple((kind, counts[kind]) for kind in kinds),
         cases=len(pairs),
         worst=tuple(worst for model in contents.models for worst in _worst(contents, model)),
