@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -35,6 +35,8 @@ MEASURED_AHEAD: pytest.StashKey[dict[Case, Result]] = pytest.StashKey()
 """Results of cases whose tests have not come yet, measured with another one on the same chips."""
 UPCOMING: pytest.StashKey[dict[tuple[object, Case], list[Case]]] = pytest.StashKey()
 """By bench function, and case without its drift time: the cases of each that were selected."""
+TAKE: pytest.StashKey[Callable[[list[dict[str, Any]]], object]] = pytest.StashKey()
+"""Takes results in as they are measured, where they are not those of a worker of xdist."""
 STUDY_MARK = "study"
 PROPERTY = "analog_bench"
 """The user property of a test, and the key in a worker's output, that carry records to xdist."""
@@ -154,7 +156,11 @@ def measure(request: pytest.FixtureRequest, study: Study) -> Callable[[Case], Re
             records = measure_case(models, study, case, earlier, upcoming=upcoming, ahead=ahead)
         # As plain values, which xdist carries from a worker to the session. What was measured
         # besides goes with them: a run that is stopped before its tests loses nothing.
-        request.node.user_properties += [(PROPERTY, plain(record)) for record in records]
+        sent = [plain(record) for record in records]
+        request.node.user_properties += [(PROPERTY, record) for record in sent]
+        if not hasattr(request.config, "workerinput"):
+            # Nor does one that is stopped before this test is over.
+            request.config.stash[TAKE](sent)
         words = records[0].as_words()
         # Once, where a plugin repeats tests that fail.
         request.node.user_properties += [p for p in words if p not in request.node.user_properties]

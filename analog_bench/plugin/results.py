@@ -6,7 +6,8 @@ Registered where results come together: in the one process, or on xdist's contro
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from analog_bench.codec import one_line
 from analog_bench.errors import BenchError
 from analog_bench.plugin.command_line import completing_command
-from analog_bench.plugin.fixtures import EARLIER_RESULTS, PROPERTY
+from analog_bench.plugin.fixtures import EARLIER_RESULTS, PROPERTY, TAKE
 from analog_bench.plugin.selection import SELECTED, Chosen, chosen, measures
 from analog_bench.session.recorder import CaseName, Record, Recorder
 from analog_bench.session.run_conclusion import Conclusion, conclude
@@ -35,6 +36,7 @@ class Results:
         self._records: dict[pytest.TestReport, Record] = {}
         self._cases: dict[str, CaseName] = {}
         self.conclusion: Conclusion | None = None
+        config.stash[TAKE] = self._take
 
     def of_report(self, report: pytest.TestReport) -> Record | None:
         """Return the record that a test's report brought of its case; None for other reports."""
@@ -73,14 +75,10 @@ class Results:
         for name, value in report.user_properties:
             ours.get(name, []).append(value)
         report.user_properties = [p for p in report.user_properties if p[0] not in ours]
-        try:
-            for cases in ours[SELECTED]:
-                self._select(Chosen(*case) for case in cases)
-            # What was measured is in all later reports of the test as well.
-            sent = ours[PROPERTY] if report.when != "teardown" else []
-            records = [self._recorder.add(plain) for plain in sent]
-        except BenchError as problem:
-            pytest.exit(str(problem), pytest.ExitCode.USAGE_ERROR)
+        with _stopping():
+            self._select(Chosen(*case) for cases in ours[SELECTED] for case in cases)
+        # What was measured is in all later reports of the test as well.
+        records = self._take(ours[PROPERTY] if report.when != "teardown" else [])
         case = self._cases.get(report.nodeid)
         own = [r for r in records if case in (None, (r.result.study, r.result.case_id))]
         if report.when == "call" and records:
@@ -130,6 +128,10 @@ class Results:
         self._cases |= named
         self._recorder.select(named.values())
 
+    def _take(self, sent: Iterable[Mapping[str, Any]]) -> list[Record]:
+        with _stopping():
+            return [self._recorder.add(plain) for plain in sent]
+
     def _fail_regressed(self, conclusion: Conclusion) -> None:
         settings = self._recorder.settings
         regressed = conclusion.regressed_cases(settings)
@@ -171,10 +173,19 @@ class Results:
         self._config.hook.pytest_runtest_logreport(report=failed)
 
 
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """End the session with one line where results cannot be kept."""
+    try:
+        yield
+    except BenchError as problem:
+        pytest.exit(str(problem), pytest.ExitCode.USAGE_ERROR)
+
+
 def _failure(report: pytest.TestReport) -> str:
     """Return in one line why a test failed; empty where it did not."""
     # Some plugins have outcomes of their own, such as `rerun`.
     if report.passed or report.skipped:
         return ""
     crash = getattr(report.longrepr, "reprcrash", None)
-    return one_line(crash.message if crash is not None else report.longreprtext) or "it failed"
+    return one_line(crash.message if crash is not None else str(report.longrepr)) or "it failed"

@@ -61,7 +61,7 @@ class TerminalReporter:
         from analog_bench.gate.run_judge import Judgement, outcomes
         from analog_bench.report.drift_table import drift_table
         from analog_bench.report.layer_table import layer_table
-        from analog_bench.report.run_summary import digital_line, run_summary
+        from analog_bench.report.run_summary import digital_line, incomplete_line, run_summary
         from analog_bench.report.texts_table import texts_table
 
         self._reporter.ensure_newline()
@@ -93,10 +93,14 @@ class TerminalReporter:
                 results_file=self._recorder.results_file,
                 changes=conclusion.changes,
                 published=conclusion.published,
-                incomplete=conclusion.incomplete,
+                stopped=conclusion.stopped,
                 notes=self._recorder.notes,
             )
         )
+        if conclusion.incomplete is not None:
+            # Not broken into lines: the command is to be copied.
+            missing = incomplete_line(conclusion.incomplete, len(self._recorder.results))
+            self._reporter.write_line(missing, yellow=True)
         if conclusion.problem:
             self._reporter.write_line(f"ERROR: {conclusion.problem}", red=True)
 

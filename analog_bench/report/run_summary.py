@@ -53,19 +53,17 @@ def run_summary(
     results_file: Path | None = None,
     changes: Sequence[Change] | None = None,
     published: Sequence[str] = (),
-    incomplete: Incomplete | None = None,
+    stopped: bool = False,
     notes: Sequence[str] = (),
 ) -> Paragraph:
     """Return the closing words of a run.
 
-    One line each: counts; what is missing; every failing case; every reason for skipping; what has
-    no baseline and how to store one, or what an update stored; notes on results that came; the
-    results file; what else was published.
+    One line each: counts; every failing case; every reason for skipping; what has no baseline and
+    how to store one, unless the run was stopped, or what an update stored; notes on results that
+    came; the results file; what else was published.
     """
     counts = Counter(verdict.kind for _, verdict in judged)
     lines = [_counts(counts, len(judged), uncompared)]
-    if incomplete is not None:
-        lines.append(line(incomplete_line(incomplete, len(judged) + uncompared), "strong"))
     for result, verdict in judged:
         if verdict.fails:
             # Two studies may hold a case of the same id.
@@ -77,7 +75,7 @@ def run_summary(
     if changes is not None:
         kinds = {(result.identity, verdict.metric): verdict.kind for result, verdict in judged}
         lines += stored_changes(changes, kinds).lines
-    elif without and not (incomplete and incomplete.stopped):
+    elif without and not stopped:
         advice = "run again with --update-baselines to store them"
         lines.append(line(f"{without} without a baseline to compare with: {advice}"))
     lines += (line(words.one_line(note)) for note in notes)

@@ -37,6 +37,11 @@ class Conclusion:
     problem: str = ""
     incomplete: Incomplete | None = None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the run was stopped before all its tests ran."""
+        return self.incomplete is not None and self.incomplete.stopped
+
     def regressed_cases(self, settings: Settings) -> Mapping[Identity, Verdict]:
         """Return the cases that fail now that all are known: `broken` ones have failed already."""
         failed = self.failed_cases(settings)
@@ -79,13 +84,16 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
         recorder.environment.update(environment_facts(settings.device))
     run = recorder.run(command)
     incomplete = run.incomplete
+    stopped = incomplete is not None and incomplete.stopped
     judgement, changes, problem = None, None, ""
     try:
         recorder.write(run)
         if settings.gate != "off":
             # Against the baselines as they are before any update.
             judgement = judge_groups(recorder.groups(), StoredBaselines(settings.baselines))
-        if settings.update_baselines and not (incomplete and incomplete.stopped):
+        if settings.update_baselines and stopped:
+            recorder.notes.append("baselines: not updated, since the run was stopped")
+        elif settings.update_baselines:
             provenance = Provenance.of(recorder.manifest())
             changes = tuple(store_baselines(recorder.groups(), provenance, settings.baselines))
     except BenchError as error:

@@ -253,3 +253,12 @@ def test_scores_that_are_no_numbers_break_the_case_only(case, numbers):
     assert (large.status, large.reason) == ("broken", "chip 3 scored inf for perplexity")
     assert (large.chips, large.digital) == ((), wanted.digital)
     assert numbers(runner.measure(good, [0])) == wanted
+
+
+def test_a_digital_model_without_finite_losses_is_what_is_broken(case):
+    family = language()
+    with torch.no_grad():
+        family.model.get_submodule("transformer.h.1.mlp.c_fc").weight[0, 0] = torch.inf
+    result = family.runner().measure(case(WhiteWeight(), "h.0.mlp.c_fc"), [0])
+    assert (result.status, result.chips, result.digital) == ("broken", (), {})
+    assert result.reason == "digital: the model's outputs are not finite numbers"

@@ -123,8 +123,24 @@ def test_a_mistake_in_a_case_leaves_the_model_whole(tiny, runner_of, case, numbe
 def test_weights_that_are_no_numbers_break_the_case(broken_tiny, runner_of, case):
     result = runner_of(broken_tiny).measure(case(WhiteWeight(), QUERY), [4])
     assert result.status == "broken"
-    assert result.reason == "chip 4: the model's outputs are not finite numbers"
-    assert result.chips == ()
+    assert result.reason == "digital: the model's outputs are not finite numbers"
+    assert (result.chips, result.digital) == ((), {})
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, 3e38], ids=str)
+def test_one_input_that_has_no_finite_output_breaks_the_digital_model(
+    tiny, tokens, runner_of, case, value
+):
+    with torch.no_grad():
+        tiny.bert.embeddings.word_embeddings.weight[tokens.batches[1].input_ids[0, 3]] = value
+    runner = runner_of(tiny)
+    for noise in (WhiteOutput(), Pcm()):
+        result = runner.measure(case(noise, QUERY), range(2))
+        assert (result.status, result.chips, result.digital) == ("broken", (), {})
+        assert result.reason == "digital: the model's outputs are not finite numbers"
+    # What HWA weights are compared with is as it is.
+    other = runner_of(tiny, digital=runner.digital()).measure(case(Pcm(), QUERY), range(2))
+    assert (other.status, other.digital) == ("broken", {})
 
 
 def test_embedded_model_with_a_weight_that_is_no_number(embedded, questions, runner_of, case):

@@ -153,3 +153,13 @@ def test_what_is_no_number_is_broken(tokenizer, whole):
     assert result.status == "broken"
     assert "not finite" in result.reason
     assert result.chips == ()
+
+
+def test_a_digital_model_that_cannot_write_is_what_is_broken(tokenizer, whole):
+    model = prepare(model_of(tokenizer))
+    with torch.no_grad():
+        model.lm_head.weight[5] = torch.nan
+    result = runner_of(model, model, tokenizer).measure(whole(Ideal()), [0])
+    assert (result.status, result.chips, result.digital) == ("broken", (), {})
+    assert result.reason == "digital: the model's outputs are not finite numbers"
+    assert result.digital_texts == ()

@@ -104,7 +104,8 @@ def test_a_regression_fails_and_an_update_mends_it(warm, project, tmp_path):
     before = path.read_text()
     # The stored noise is renamed, so that a much stronger one is compared with it.
     path.write_text(before.replace("white_output:std=0", "white_output:std=3"))
-    worse = warm(*only, "--noise", "white_output:3", cwd=project, folder=tmp_path)
+    other = ("--noise", "white_output:3", "--json", tmp_path / "worse.json")
+    worse = warm(*only, *other, cwd=project, folder=tmp_path)
     assert worse.code == 1, worse.out
     assert "regress" in worse.out
     assert "Traceback" not in worse.out

@@ -21,7 +21,8 @@ def test_the_seconds_of_every_chip_are_rounds_of_its_case(warm, tmp_path):
         assert one["stats"]["data"] == [chip["seconds"] for chip in result["chips"]]
         assert one["extra_info"]["chips"] == [0, 1]
 
-    second = warm(*CHOICE, *FEW, *stored[1:], "--benchmark-compare", folder=tmp_path)
+    again = ("--benchmark-compare", "--json", tmp_path / "again.json")
+    second = warm(*CHOICE, *FEW, *stored[1:], *again, folder=tmp_path)
     assert second.code == 0, second.out
     assert "Comparing against benchmarks from:" in second.out
     for result in results:
