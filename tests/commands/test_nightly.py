@@ -7,6 +7,8 @@ from msgspec.structs import replace
 
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.commands.nightly import conclude
+from analog_bench.report.markdown import escaped
+from analog_bench.store.run import Incomplete, Unmeasured
 from analog_bench.store.run_file import read_run, write_run
 from tests.history.nights import result, write_night
 
@@ -162,3 +164,19 @@ def test_a_history_that_cannot_be_kept_is_found_out_before_measuring(tmp_path, c
         assert out == ""
         assert said in err
         assert err.count("\n") == 1
+
+
+def test_a_night_that_was_stopped_says_so_and_is_added_when_it_is_complete(nights, tmp_path):
+    run = write_night(tmp_path / "runs", 0, [result(GOOD)])
+    whole = read_run(run)
+    missing = Incomplete((Unmeasured("layer_noise", "bert/tail"),), "pytest bench --resume")
+    write_run(run, replace(whole, incomplete=missing))
+    lines = conclude(run, tmp_path / "history", 2).splitlines()
+    said = "incomplete: 1 of 2 cases not measured; to complete the run: pytest bench --resume"
+    assert f"**{escaped(said)}**" in lines
+    assert "## History: 0 runs, no steps in these cases" in lines
+    assert not (tmp_path / "history").exists()
+    write_run(run, whole)
+    lines = conclude(run, tmp_path / "history", 0).splitlines()
+    assert not any("incomplete" in line for line in lines)
+    assert "## History: 1 run, no steps in these cases" in lines

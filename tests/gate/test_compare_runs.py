@@ -12,8 +12,8 @@ from analog_bench.gate.run_judge import compare_runs
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Measurement, Metric, Result, Scope
 from analog_bench.report.markdown import markdown
 from analog_bench.report.run_comparison_table import comparison_table
-from analog_bench.store.run import Manifest, Run
-from analog_bench.store.run_file import write_run
+from analog_bench.store.run import Incomplete, Manifest, Run, Unmeasured
+from analog_bench.store.run_file import read_runs, write_run
 
 METRICS = {"f1": Metric("f1", "points", True, 1.0), "em": Metric("em", "points", True, 1.5)}
 SCOPE = Scope("layer_noise", "bert", "which layers?", "embedded", 96, "f1", {})
@@ -241,3 +241,26 @@ def test_bad_files_get_one_line(tmp_path, content, said):
 def test_an_empty_folder(tmp_path, capsys):
     assert main(["compare", str(tmp_path), str(tmp_path)]) == 4
     assert "no run file in the folder" in capsys.readouterr().err
+
+
+def test_a_run_that_is_not_complete_is_told(files, capsys):
+    missing = (Unmeasured("layer_noise", "bert/a"), Unmeasured("layer_noise", "bert/b", "so"))
+    stopped = replace(run(), incomplete=Incomplete(missing, "pytest bench --resume"))
+    old, new = files(old=run(), new=stopped)
+    assert main(["compare", str(old), str(new)]) == 0
+    assert capsys.readouterr().err == (
+        f"analog-bench: {new} is incomplete: 2 of 8 cases not measured (1 failed: so); to "
+        "complete the run: pytest bench --resume\n"
+    )
+
+
+def test_a_folder_lacks_what_none_of_its_runs_has(files, tmp_path):
+    missing = tuple(Unmeasured("layer_noise", result.case_id) for result in run().results[4:])
+    first = replace(run(), results=run().results[:4], incomplete=Incomplete(missing, "a --resume"))
+    files(first=first)
+    assert read_runs(tmp_path).incomplete == first.incomplete
+    later = run(when="2026-11-24T10:00:00+00:00")
+    files(later=replace(later, results=later.results[4:5]))
+    assert read_runs(tmp_path).incomplete == Incomplete(missing[1:], "a --resume")
+    files(last=run(when="2026-11-25T10:00:00+00:00"))
+    assert read_runs(tmp_path).incomplete is None

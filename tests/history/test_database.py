@@ -2,10 +2,13 @@ import subprocess
 import sys
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.errors import StoreError, UsageError
 from analog_bench.history.database import History, require_duckdb
 from analog_bench.history.rows import COLUMNS
+from analog_bench.store.run import Incomplete, Unmeasured
+from analog_bench.store.run_file import read_run, write_run
 from tests.history.nights import F1, broken, history_of, result, skipped, write_night
 
 
@@ -151,3 +154,25 @@ def test_other_verbs_need_neither():
         "sys.exit(bool({'duckdb', 'pyarrow', 'scipy', 'rich', 'vl_convert'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_a_run_that_was_stopped_is_in_no_history_until_it_is_complete(runs, tmp_path):
+    path = write_night(runs, 2, [result((64.0, 65.0, 63.0))])
+    whole = read_run(path)
+    missing = Unmeasured("layer_noise", "bert/tail")
+    write_run(path, replace(whole, incomplete=Incomplete((missing,), "pytest bench --resume")))
+    said = []
+    stopped = History([runs], said.append)
+    assert len(stopped.rows("select * from runs")) == 2
+    assert said == [
+        f"left out: run file {str(path)!r}: the run was stopped; complete it with pytest bench "
+        "--resume"
+    ]
+    with pytest.raises(StoreError, match="the run was stopped; complete it with pytest bench"):
+        history_of(path)
+    # One whose tests all ran is, though some failed.
+    missing = replace(missing, reason="ValueError")
+    write_run(path, replace(whole, incomplete=Incomplete((missing,), "pytest bench --resume")))
+    assert len(history_of(runs).rows("select * from runs")) == 3
+    write_run(path, whole)
+    assert len(history_of(runs).rows("select * from runs")) == 3

@@ -3,8 +3,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from analog_bench.gate.case_verdict import Verdict, judge, judge_digital
-from analog_bench.report.run_summary import digital_line, run_summary
+from analog_bench.report.run_summary import digital_line, incomplete_line, run_summary
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
+from analog_bench.store.run import Incomplete, Unmeasured
 
 WHEN = Provenance("2026-01-02T03:04:05+00:00", None, None, None, None)
 
@@ -107,3 +108,23 @@ def test_digital_line(bert, metrics):
     line = line_of("bert", scores, verdicts, metrics)
     assert line == "bert digital: F1 71.20 (stored 72.00, regressed) · EM 60.50 (new)"
     assert line_of("bert", scores, {}, metrics[:1]) == "bert digital: F1 71.20"
+
+
+def test_what_is_missing_is_a_line_with_the_command_that_measures_it():
+    missing = tuple(Unmeasured("drift", f"bert/{n}") for n in range(3))
+    said = incomplete_line(Incomplete(missing[:1], "pytest --resume"), 0)
+    assert said == "incomplete: 1 of 1 case not measured; to complete the run: pytest --resume"
+    failed = tuple(replace(case, reason=why) for case, why in zip(missing, "bab", strict=True))
+    said = incomplete_line(Incomplete((*missing, *failed), "pytest --resume"), 6)
+    assert said == (
+        "incomplete: 6 of 12 cases not measured (3 failed: b ...); to complete the run: pytest "
+        "--resume"
+    )
+
+
+def test_a_digital_model_without_scores_is_broken(bert, metrics):
+    assert line_of("bert", {}, {}, metrics) == "bert digital: broken"
+    why = "digital: the model's outputs are not finite numbers"
+    broken = replace(bert[0], status="broken", reason=why, digital={}, chips=())
+    verdict = judge_digital(broken, None, metrics[0])
+    assert line_of("bert", {}, {"f1": verdict}, metrics) == f"bert digital: broken, {why}"

@@ -16,6 +16,7 @@ from analog_bench.report.page.chapters import chapters
 from analog_bench.report.page.document import page, parted, write_page
 from analog_bench.report.page.first_screen import first_screen
 from analog_bench.report.report_contents import contents_of
+from analog_bench.store.run import Incomplete, Unmeasured
 from tests.report.example_report import (
     LAYERS,
     NASTY,
@@ -322,3 +323,13 @@ def test_a_page_that_cannot_be_written_is_one_line(tmp_path, contents):
     (tmp_path / "taken.html").mkdir()
     with pytest.raises(StoreError, match=r"cannot write the report to .*taken\.html"):
         write_page(tmp_path / "taken.html", contents)
+
+
+def test_a_run_that_is_not_complete_says_so_at_the_top():
+    missing = Incomplete((Unmeasured("drift", SCRIPT),), f"pytest {NASTY} --resume")
+    html = page(contents_of(replace(example_run(), incomplete=missing), {}, {}))
+    said = f"incomplete: 1 of {len(example_run().results) + 1} cases not measured"
+    assert said in html.partition('<div class="first">')[0]
+    assert str(escape(NASTY)) in html
+    assert SCRIPT not in html
+    assert "incomplete: " not in page(contents_of(example_run(), {}, {}))
