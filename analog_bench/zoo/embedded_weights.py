@@ -47,10 +47,10 @@ def tuned_state(
         return apply_delta(base, read_tensors(folder / FORMS["delta"][0])), record
     tensors, config = (folder / name for name in FORMS["adapter"])
     try:
-        options = read_json(config)
+        options = read_lora_config(read_json(config), str(config))
     except (FileNotFoundError, DocumentError) as problem:
         raise WeightsError(f"cannot read {config}: {problem}") from None
-    return merge_lora(base, read_tensors(tensors), read_lora_config(options, str(config))), record
+    return merge_lora(base, read_tensors(tensors), options), record
 
 
 def whole_state(folder: Path) -> tuple[dict[str, Tensor], Path, Record]:
