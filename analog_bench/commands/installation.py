@@ -77,7 +77,7 @@ def examine(lock: Path) -> dict[str, Any]:
         TileUnavailable: torch cannot be imported.
     """
     try:
-        from analog_bench.simulators.probe import probe
+        from analog_bench.simulators.environment_probe import probe
     except (ImportError, OSError) as problem:
         raise TileUnavailable(
             f"torch does not import ({problem}); reinstall with `pip install analog-bench`"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from analog_bench.gate.run_judge import Comparison, compare_runs
+from analog_bench.gate.run_comparison import Comparison, compare_runs
 from analog_bench.releases.exact_and_physics import (
     TILES,
     Change,

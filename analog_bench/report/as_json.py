@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from analog_bench.errors import UsageError
-from analog_bench.gate.run_judge import Comparison
+from analog_bench.gate.run_comparison import Comparison
 from analog_bench.gate.significance import interval_of
 from analog_bench.gate.step_detection import Step
 from analog_bench.history.score_series import RunFacts, Trend
