@@ -15,7 +15,7 @@ import pytest
 
 from analog_bench.errors import BenchError
 from analog_bench.plugin import selection
-from analog_bench.plugin.benchmarks import Benchmarks
+from analog_bench.plugin.case_timings import Benchmarks
 from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures by name in this module)
     EARLIER_RESULTS,
     PROPERTY,

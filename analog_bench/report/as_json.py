@@ -20,7 +20,7 @@ from analog_bench.releases.comparison import Step as ReleaseStep
 from analog_bench.report.release_tables import CAVEAT
 from analog_bench.report.run_comparison_table import verdict_counts
 from analog_bench.report.trend_names import direction
-from analog_bench.simulators.physics.survey import survey_as_plain
+from analog_bench.simulators.physics.survey_record import survey_as_plain
 
 
 def comparison_plain(comparison: Comparison) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class TextGeneration:
         self._decode: Any = tokenizer.backend_tokenizer.decode
 
     def run(self, model: nn.Module, batch: int) -> Tensor:
-        """Let a model write all texts; see `generation.write`."""
+        """Let a model write all texts; see `decoding.write`."""
         prompts = self.batches[batch].input_ids.to(next(model.parameters()).device)
         return write(model, prompts, self._draws, self._sampling, end=self._prompt.end)
 

@@ -12,7 +12,7 @@ from analog_bench.report.as_json import releases_plain
 from analog_bench.report.as_markdown import markdown
 from analog_bench.report.as_terminal import printed
 from analog_bench.report.release_tables import releases_table
-from analog_bench.simulators.physics.survey import Fact, apart, differ
+from analog_bench.simulators.physics.survey_record import Fact, apart, differ
 
 
 def compared(before, after, **runs):

@@ -15,9 +15,9 @@ from analog_bench.simulators import aihwkit as kit
 from analog_bench.simulators.aihwkit import inventory
 from analog_bench.simulators.environment_probe import probe
 from analog_bench.simulators.physics import examination, specimen
-from analog_bench.simulators.physics.examination import EXPERIMENTS, examine
 from analog_bench.simulators.physics.experiment import Finding, experiment
-from analog_bench.simulators.physics.survey import (
+from analog_bench.simulators.physics.run_survey import EXPERIMENTS, examine
+from analog_bench.simulators.physics.survey_record import (
     ALLOWED_ERRORS,
     Fact,
     differ,
