@@ -33,8 +33,8 @@ def distillation_loss(
     """Return the loss of a batch: the weighted sum of divergence, cross-entropy and state error.
 
     The student is on tiles; the teacher is digital, and computes in bfloat16 where `half` is true.
-    `inputs`, `logits` and `targets` are those of a `training_data.TrainingBatch`, for both models; without
-    `attention_mask` every token is real.
+    `inputs`, `logits` and `targets` are those of a `training_data.TrainingBatch`, for both models;
+    without `attention_mask` every token is real.
     """
     ids = inputs["input_ids"]
     with_states = weights.states > 0

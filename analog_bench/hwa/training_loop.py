@@ -52,9 +52,9 @@ def train(
     with as many threads. The C++ tile is the exception: it draws from generators of its own.
 
     The digital model is prepared (`layer_manifest.prepare`); it is the teacher, and left as it is.
-    The data is of `training_data.make_data` with the same recipe. `tell` is called before the first step and
-    after every step, `stop` after every validation: True ends the training there. To `finish` is to
-    make no further steps, and return the best of what the folder holds.
+    The data is of `training_data.make_data` with the same recipe. `tell` is called before the first
+    step and after every step, `stop` after every validation: True ends the training there. To
+    `finish` is to make no further steps, and return the best of what the folder holds.
 
     Raises:
         TileUnavailable: The recipe's tile engine does not work here.
