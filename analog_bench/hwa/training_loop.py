@@ -51,10 +51,10 @@ def train(
     Going on gives the numbers that an uninterrupted training would have given, on the same machine
     with as many threads. The C++ tile is the exception: it draws from generators of its own.
 
-    The digital model is prepared (`analog.manifest.prepare`); it is the teacher, and left as it is.
-    The data is of `data.make_data` with the same recipe. `tell` is called before the first step and
-    after every step, `stop` after every validation: True ends the training there. To `finish` is to
-    make no further steps, and return the best of what the folder holds.
+    The digital model is prepared (`layer_manifest.prepare`); it is the teacher, and left as it is.
+    The data is of `training_data.make_data` with the same recipe. `tell` is called before the first
+    step and after every step, `stop` after every validation: True ends the training there. To
+    `finish` is to make no further steps, and return the best of what the folder holds.
 
     Raises:
         TileUnavailable: The recipe's tile engine does not work here.

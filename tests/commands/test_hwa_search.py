@@ -17,8 +17,8 @@ from analog_bench.hwa.search import SearchResult
 from analog_bench.hwa.search_conclusion import CONCLUSION, Conclusion, conclude
 from analog_bench.hwa.search_storage import STORAGE, STUDY
 from analog_bench.records import Metric
+from analog_bench.report.as_terminal import printed
 from analog_bench.report.search_table import search_table
-from analog_bench.report.terminal_drawing import printed
 from tests.hub_stand_in import HubStandIn, tiny_bert
 
 CLIENT = "import sys; from analog_bench.cli import main; sys.exit(main(sys.argv[1:]))"

@@ -14,7 +14,7 @@ import pytest
 
 from analog_bench.cli import main
 from analog_bench.history.database import History
-from analog_bench.report.markdown import escaped
+from analog_bench.report.as_markdown import escaped
 from tests.conftest import clean_environment
 from tests.plugin.conftest import ROOT
 

@@ -12,7 +12,7 @@ GPT2, MOBILE = "someone/tiny-gpt2", "someone/tiny-mobilebert"
 LOCK_BOTH = f"""
 import sys
 from pathlib import Path
-from analog_bench.zoo.hub import lock_model
+from analog_bench.zoo.hub_lock_and_fetch import lock_model
 for name in {(GPT2, MOBILE)!r}:
     lock_model(name, Path(sys.argv[1]))
 """

@@ -19,7 +19,7 @@ import json, sys
 from pathlib import Path
 from analog_bench.errors import BenchError
 from analog_bench.tasks.lm_sources import load_text
-from analog_bench.zoo.hub import lock_dataset
+from analog_bench.zoo.hub_lock_and_fetch import lock_dataset
 lock, folder = Path(sys.argv[1]), Path(sys.argv[2])
 for revision, source, data in [
     (None, "wikitext-2", None), ("main", "wikitext-2", None), (None, "wikitext-2-raw", None),

@@ -16,7 +16,7 @@ from pathlib import Path
 from analog_bench.errors import BenchError
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.squad_files import FEATURES
-from analog_bench.zoo.hub import lock_dataset
+from analog_bench.zoo.hub_lock_and_fetch import lock_dataset
 lock, folder = Path(sys.argv[1]), Path(sys.argv[2])
 for revision, source, data in [
     (None, "squad", None), ("main", "squad", None), ("main", "hub", folder),

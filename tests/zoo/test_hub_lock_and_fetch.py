@@ -20,7 +20,7 @@ DRIVER = """
 import json, sys, time
 from pathlib import Path
 from analog_bench.errors import BenchError
-from analog_bench.zoo.hub import fetch, fetch_dataset, lock_dataset, lock_model
+from analog_bench.zoo.hub_lock_and_fetch import fetch, fetch_dataset, lock_dataset, lock_model
 from analog_bench.zoo.lock_file import read_lock
 path = Path(sys.argv[1])
 for line in sys.argv[2:]:
