@@ -135,7 +135,7 @@ def generate(
     import torch
 
     from analog_bench.report.as_json import texts_plain
-    from analog_bench.report.markdown import markdown as in_markdown
+    from analog_bench.report.as_markdown import markdown as in_markdown
     from analog_bench.report.texts_table import texts_table
     from analog_bench.session.cases import cases_of
     from analog_bench.tasks.metrics import METRICS_OF

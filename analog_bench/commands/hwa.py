@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from analog_bench.commands.hwa_recipe import with_recipe_options
+from analog_bench.commands.hwa_recipe_options import with_recipe_options
 from analog_bench.commands.options import (
     LOCK_FILE,
     DeviceOption,

@@ -62,7 +62,7 @@ def pin(
     lock: LockOption = LOCK_FILE,
 ) -> None:
     """Pin a model or data set of the hub: its revision and the hash of every file."""
-    from analog_bench.zoo.hub import lock_dataset, lock_model
+    from analog_bench.zoo.hub_lock_and_fetch import lock_dataset, lock_model
 
     entry = (lock_dataset if dataset else lock_model)(hub_id, lock, revision=revision)
     lines = [Line("revision", entry.revision), Line("lock file", str(lock))]

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How the parts of the loss are weighted: fields of `recipe.HwaRecipe`."""
+    """How the parts of the loss are weighted: fields of `hyperparameters.HwaRecipe`."""
 
     distillation: float
     temperature: float
@@ -33,8 +33,8 @@ def distillation_loss(
     """Return the loss of a batch: the weighted sum of divergence, cross-entropy and state error.
 
     The student is on tiles; the teacher is digital, and computes in bfloat16 where `half` is true.
-    `inputs`, `logits` and `targets` are those of a `data.TrainingBatch`, for both models; without
-    `attention_mask` every token is real.
+    `inputs`, `logits` and `targets` are those of a `training_data.TrainingBatch`, for both models;
+    without `attention_mask` every token is real.
     """
     ids = inputs["input_ids"]
     with_states = weights.states > 0

@@ -62,11 +62,11 @@ def train(
     with as many threads. The C++ tile is the exception: it draws from generators of its own. A
     training that another device began can be gone on with, and gives other numbers.
 
-    The digital model is prepared (`analog.manifest.prepare`) and on the device to train on; it is
-    the teacher, and left as it is. The data is of `data.make_data` with the same recipe. `tell` is
-    called before the first step and after every step (on a GPU some together), `stop` after every
-    validation: True ends the training there. To `finish` is to make no further steps, and return
-    the best of what the folder holds.
+    The digital model is prepared (`layer_manifest.prepare`) and on the device to train on; it is
+    the teacher, and left as it is. The data is of `training_data.make_data` with the same recipe.
+    `tell` is called before the first step and after every step (on a GPU some together), `stop`
+    after every validation: True ends the training there. To `finish` is to make no further steps,
+    and return the best of what the folder holds.
 
     Raises:
         TileUnavailable: The recipe's tile engine does not work here.

@@ -12,7 +12,7 @@ from datasets.exceptions import DatasetGenerationError
 
 from analog_bench.errors import DataError, did_you_mean
 from analog_bench.tasks.squad_files import EMBEDDED
-from analog_bench.zoo.hub import WIKITEXT, fetch_dataset
+from analog_bench.zoo.hub_lock_and_fetch import WIKITEXT, fetch_dataset
 from analog_bench.zoo.lock_file import read_lock
 
 SOURCES = ("embedded", "hub", "wikitext-2", "wikitext-2-raw")

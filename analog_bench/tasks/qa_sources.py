@@ -11,7 +11,7 @@ from datasets.exceptions import DatasetGenerationError
 from analog_bench.errors import DataError, did_you_mean
 from analog_bench.tasks.squad_files import EMBEDDED, FEATURES, read_squad
 from analog_bench.tasks.task import draw
-from analog_bench.zoo.hub import SQUAD, fetch_dataset
+from analog_bench.zoo.hub_lock_and_fetch import SQUAD, fetch_dataset
 from analog_bench.zoo.lock_file import read_lock
 
 SOURCES = ("embedded", "hub", "squad")
