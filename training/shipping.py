@@ -123,7 +123,7 @@ def ship_delta(
     """Write the difference between tuned weights and their base, and record it.
 
     Args:
-        base: The base's parameters by name, float32; see `embedded.base_state`.
+        base: The base's parameters by name, float32; see `embedded_weights.base_state`.
         tuned: The tuned model's parameters.
         folder: Where to put the file; weights of the other form there are an error.
         recipe: How the weights were trained.

@@ -63,8 +63,8 @@ def physics(
     """
     # Not at the top: it imports torch.
     from analog_bench.report.physics_table import physics_table
-    from analog_bench.simulators.physics.examination import examine as survey_installation
-    from analog_bench.simulators.physics.survey import survey_as_plain
+    from analog_bench.simulators.physics.run_survey import examine as survey_installation
+    from analog_bench.simulators.physics.survey_record import survey_as_plain
 
     survey = survey_installation(*([tile] if tile else []))
     if as_json:
@@ -83,7 +83,7 @@ def examine(lock: Path) -> dict[str, Any]:
         TileUnavailable: torch cannot be imported.
     """
     try:
-        from analog_bench.simulators.probe import probe
+        from analog_bench.simulators.environment_probe import probe
     except (ImportError, OSError) as problem:
         raise TileUnavailable(
             f"torch does not import ({problem}); reinstall with `pip install analog-bench`"

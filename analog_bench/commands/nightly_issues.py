@@ -65,7 +65,7 @@ def issues(
 
 
 def _judged(path: Path, given: Path | None) -> Contents:
-    from analog_bench.gate.run_judge import judge_run
+    from analog_bench.gate.run_verdicts import judge_run
     from analog_bench.report.report_contents import judged_contents
     from analog_bench.store.run_file import read_run
 

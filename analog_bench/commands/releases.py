@@ -164,7 +164,7 @@ def releases(
             warn(f"the same command with --resume --out {shlex.quote(str(plan.folder))} goes on")
         raise
     from analog_bench.report.as_json import releases_plain
-    from analog_bench.report.markdown import markdown as in_markdown
+    from analog_bench.report.as_markdown import markdown as in_markdown
     from analog_bench.report.release_tables import releases_table
 
     plain = releases_plain(found)

@@ -39,7 +39,7 @@ from scores group by all order by created, run, run_id"""
 class History:
     """The rows of many runs, queried in SQL.
 
-    Two tables: `scores`, with the columns of `row.COLUMNS`, and `runs`, one row a run. Each run
+    Two tables: `scores`, with the columns of `rows.COLUMNS`, and `runs`, one row a run. Each run
     counts once, however many files hold it.
     """
 

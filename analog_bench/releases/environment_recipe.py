@@ -18,8 +18,8 @@ import analog_bench
 from analog_bench.codec import plain
 from analog_bench.errors import UsageError
 from analog_bench.regular_file import read_regular
+from analog_bench.releases.python_and_torch import Chosen
 from analog_bench.releases.release_source import Source
-from analog_bench.releases.version_pairs import Chosen
 
 PROJECT = "analog-bench"
 FORMAT = 1

@@ -17,9 +17,9 @@ from packaging.utils import (
 
 from analog_bench.errors import ReleaseFailed, UsageError
 from analog_bench.regular_file import read_regular
+from analog_bench.releases.python_and_torch import PYTHONS, known_spelling, pythons_of
 from analog_bench.releases.release_spec import Release
 from analog_bench.releases.subprocesses import run_captured
-from analog_bench.releases.version_pairs import PYTHONS, known_spelling, pythons_of
 
 # What builds, tools and environments leave in a checkout.
 _LEFT_BEHIND = (

@@ -12,7 +12,7 @@ from analog_bench.regular_file import read_regular
 from analog_bench.tasks.data_folder import WIKITEXT_FILES, WIKITEXT_SHIPPED
 from analog_bench.tasks.parquet_file import read_columns
 from analog_bench.tasks.squad_files import EMBEDDED, read_squad
-from analog_bench.zoo.hub import WIKITEXT, fetch_dataset
+from analog_bench.zoo.hub_lock_and_fetch import WIKITEXT, fetch_dataset
 from analog_bench.zoo.lock_file import read_lock
 
 SOURCES = ("embedded", "hub", "wikitext-2", "wikitext-2-raw")

@@ -13,7 +13,7 @@ from analog_bench.tasks.data_folder import SQUAD_FILE
 from analog_bench.tasks.parquet_file import read_columns
 from analog_bench.tasks.squad_files import EMBEDDED, FEATURES, read_squad, squad_rows
 from analog_bench.tasks.task import draw
-from analog_bench.zoo.hub import SQUAD, fetch_dataset
+from analog_bench.zoo.hub_lock_and_fetch import SQUAD, fetch_dataset
 from analog_bench.zoo.lock_file import read_lock
 
 SOURCES = ("embedded", "hub", "squad")

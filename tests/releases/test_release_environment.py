@@ -19,6 +19,7 @@ from analog_bench.releases import environment_recipe as recipes
 from analog_bench.releases import installer
 from analog_bench.releases.environment_recipe import Interpreter, Recipe, recipe_of, requirements
 from analog_bench.releases.installer import newest_version, reason
+from analog_bench.releases.python_and_torch import Chosen
 from analog_bench.releases.release_environment import (
     CACHE_VARIABLE,
     ensure,
@@ -27,7 +28,6 @@ from analog_bench.releases.release_environment import (
 )
 from analog_bench.releases.release_source import Source, source_of
 from analog_bench.releases.release_spec import parse_release
-from analog_bench.releases.version_pairs import Chosen
 
 HERE = Interpreter(sys.executable, ".".join(map(str, sys.version_info[:3])))
 RECIPE = Recipe(

@@ -15,8 +15,8 @@ from analog_bench.commands import releases
 from analog_bench.releases import comparison_run as session
 from analog_bench.releases.release_environment import cache_folder, environments
 from analog_bench.releases.stopwatch import FEWEST_TURNS, TURNS
+from analog_bench.report.as_terminal import printed
 from analog_bench.report.release_tables import environments_table
-from analog_bench.report.terminal_drawing import printed
 
 ROOT = Path(__file__).parents[2]
 HERE = metadata.version("aihwkit")

@@ -10,7 +10,7 @@ from datasets import Dataset
 from analog_bench.errors import DataError
 from analog_bench.regular_file import MOST_BYTES
 from analog_bench.tasks.lm_sources import detokenise, load_text
-from tests.hub_stand_in import HubStandIn, run_client
+from tests.hub_stand_in import HubStandIn
 
 SHIPPED = ("wikitext-2-raw/wiki.test.raw", "wikitext-2/wiki.test.raw")
 RAW = " \n = One = \n \n A guest @-@ star , he said . \n"
@@ -21,7 +21,7 @@ import json, sys
 from pathlib import Path
 from analog_bench.errors import BenchError
 from analog_bench.tasks.lm_sources import load_text
-from analog_bench.zoo.hub import lock_dataset
+from analog_bench.zoo.hub_lock_and_fetch import lock_dataset
 lock, folder = Path(sys.argv[1]), Path(sys.argv[2])
 for revision, source, data in [
     (None, "wikitext-2", None), ("main", "wikitext-2", None), (None, "wikitext-2-raw", None),
@@ -156,7 +156,7 @@ def test_line_ends_stay_and_a_byte_order_mark_does_not_count(tmp_path):
         assert load(tmp_path / name).content == content.removeprefix("\ufeff")
 
 
-def test_the_hubs_file(tmp_path):
+def test_the_hubs_file(forked_client, tmp_path):
     file, other = tmp_path / "text.parquet", tmp_path / "other.parquet"
     Dataset.from_dict({"text": RAW.splitlines(keepends=True)}).to_parquet(file)
     Dataset.from_dict({"id": ["1"]}).to_parquet(other)
@@ -170,7 +170,7 @@ def test_the_hubs_file(tmp_path):
             }
             hub.add("Salesforce/wikitext", files, repo_type="dataset", name=name)
         argv = (tmp_path / "zoo.lock.json", tmp_path)
-        ran = run_client(HUB, endpoint=hub.endpoint, home=tmp_path / "home", argv=argv)
+        ran = forked_client(HUB, endpoint=hub.endpoint, home=tmp_path / "home", argv=argv)
     assert ran.returncode == 0, ran.stderr
     unlocked, ordinary, raw, again, *wrong = map(json.loads, ran.stdout.splitlines())
     assert unlocked[0] == "WeightsError"

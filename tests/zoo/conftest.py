@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.hub_stand_in import HubStandIn, run_client, tiny_bert
+from tests.hub_stand_in import HubStandIn, tiny_bert
 
 # Runs the second argument; evaluates each after it, where `path` is the first; prints what came
 # out, or the user's error, as JSON lines.
@@ -36,17 +36,17 @@ def hub():
 
 
 LOCKS = """
-from analog_bench.zoo.hub import fetch, fetch_dataset, lock_dataset, lock_model
+from analog_bench.zoo.hub_lock_and_fetch import fetch, fetch_dataset, lock_dataset, lock_model
 from analog_bench.zoo.lock_file import read_lock
 """
 
 
 @pytest.fixture
-def client(hub, tmp_path):
+def client(hub, forked_client, tmp_path):
     """Run lines of Python against the hub; `home` names a cache, new for each new word."""
 
     def run(*lines, imports=LOCKS, home="home", endpoint=hub.endpoint, **options):
-        done = run_client(
+        done = forked_client(
             DRIVER,
             endpoint=endpoint,
             home=tmp_path / home,
