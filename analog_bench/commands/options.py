@@ -29,6 +29,10 @@ ThreadsOption = Annotated[
         "--threads", min=1, metavar="N", help="threads to compute with (default: torch's)"
     ),
 ]
+DeviceOption = Annotated[
+    str,
+    typer.Option("--device", metavar="DEVICE", help="where torch computes, such as cpu or cuda"),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="print one JSON document instead of a table")
 ]
@@ -47,7 +51,7 @@ TrainingDataOption = Annotated[
         "--data",
         metavar="FILE",
         help="SQuAD v1.1 JSON to train on: questions, or their contexts as text (default: "
-        f"${DATA_VARIABLE}/{TRAINING_FILE.as_posix()})",
+        f"${DATA_VARIABLE}/{TRAINING_FILE})",
     ),
 ]
 

@@ -14,19 +14,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
 from analog_bench.records import Metric
-from analog_bench.tasks.decoding import (
-    Prompt,
-    Sampling,
-    draws_of,
-    repetition,
-    text_nats,
-    until_end,
-    write,
-)
+from analog_bench.tasks.decoding import Prompt, Sampling, draws_of, until_end, write
 from analog_bench.tasks.lm_metric import perplexity
 from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.qa_windows import unpadded
 from analog_bench.tasks.task import fingerprint
+from analog_bench.tasks.text_coherence import repetition, text_nats
 
 _NGRAM = 4
 _SHOWN_AT_MOST = 40
@@ -98,7 +91,7 @@ class TextGeneration:
         self._decode: Any = tokenizer.backend_tokenizer.decode
 
     def run(self, model: nn.Module, batch: int) -> Tensor:
-        """Let a model write all texts; see `generation.write`."""
+        """Let a model write all texts; see `decoding.write`."""
         prompts = self.batches[batch].input_ids.to(next(model.parameters()).device)
         return write(model, prompts, self._draws, self._sampling, end=self._prompt.end)
 

@@ -21,7 +21,7 @@ from analog_bench.zoo.embedded_weights import (
     whole_state,
 )
 from analog_bench.zoo.file_hashes import fingerprint
-from analog_bench.zoo.hub import fetch
+from analog_bench.zoo.hub_lock_and_fetch import fetch
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.minilm_base import HASHES, find_base
 from analog_bench.zoo.model_builder import OUTPUTS, observe, outline, taken_by

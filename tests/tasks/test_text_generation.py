@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from analog_bench.errors import UsageError
-from analog_bench.tasks.decoding import BROKEN, Sampling, repetition, text_nats
+from analog_bench.tasks.decoding import BROKEN, Sampling
 from analog_bench.tasks.metrics import METRICS_OF
+from analog_bench.tasks.text_coherence import repetition, text_nats
 from analog_bench.tasks.text_generation import TextGeneration
 from tests.tiny_gpt2 import model_of, tokenizer_of
 
