@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def _meant_for(source: str) -> Kind | None:
     questions, text = source in qa_sources.SOURCES, source in lm_sources.SOURCES
     if questions or text:
         return None if questions and text else "qa" if questions else "lm"
-    path = Path(source)
-    if path.suffix == ".json":
+    ending = os.path.splitext(source)[1].lower()
+    if ending == ".json":
         return "qa"
-    return "lm" if path.suffix == ".txt" or path.is_dir() else None
+    return "lm" if ending == ".txt" or os.path.isdir(source) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from inspect import signature
@@ -72,12 +73,15 @@ def make_windows(
 ) -> list[Window]:
     """Tokenise every question with its context, in the order of the rows, cutting long contexts.
 
-    The tokeniser must be a fast one: character offsets are needed.
+    The tokeniser must be a fast one: character offsets are needed. A token that ends where
+    combining marks follow reaches beyond them: tokenisers that strip accents leave them out, and an
+    answer would end in the middle of a character.
     """
     questions = _shortened(list(dataset["question"]), tokenizer, limits.max_question)
+    contexts = list(dataset["context"])
     encoded = tokenizer(
         questions,
-        list(dataset["context"]),
+        contexts,
         truncation="only_second",
         padding=False,
         max_length=limits.max_length,
@@ -90,6 +94,7 @@ def make_windows(
     for row, example in enumerate(encoded["overflow_to_sample_mapping"]):
         inside = np.array([part == 1 for part in encoded.sequence_ids(row)])
         offsets = np.array(encoded["offset_mapping"][row], dtype=np.int64)
+        offsets[inside, 1] = _behind_marks(contexts[example])[offsets[inside, 1]]
         offsets[~inside] = -1
         windows.append(
             Window(
@@ -128,6 +133,16 @@ def chunks(
         chunk.append(row)
     if chunk:
         yield chunk
+
+
+def _behind_marks(context: str) -> NDArray[np.int64]:
+    """Return for each place in a context, its end included, the next where no mark stands."""
+    places = np.arange(len(context) + 1)
+    if not context.isascii():
+        for place in reversed(range(len(context))):
+            if unicodedata.category(context[place]) in ("Mn", "Me"):
+                places[place] = places[place + 1]
+    return places
 
 
 def _padded(members: list[tuple[int, Window]], pad_id: int) -> Batch:

@@ -8,6 +8,8 @@ from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analog_bench.hwa.span_batches import token_span
+from analog_bench.tasks.qa_answers import exact_match
 from analog_bench.tasks.qa_windows import Window, WindowLimits, make_batches, make_windows
 
 SHORT = WindowLimits(max_length=40, stride=12, max_question=10)
@@ -45,6 +47,22 @@ def test_offsets_of_accents_and_other_scripts(tokenizer):
     words = [context[b:e] for b, e in window.offsets if b >= 0]
     assert "".join(words) == context.replace(" ", "")
     assert words[0] == "Café"
+
+
+@pytest.mark.parametrize(
+    "word", ["cafe\u0301", "Pho\u031b\u0309", "3\ufe0f\u20e3", "naïvete\u0301"]
+)
+@pytest.mark.parametrize("around", ["{}", "{} was open", "the {}.", "in {}, of {} and {}"])
+def test_an_answer_that_ends_in_a_combining_mark_is_found_whole(tokenizer, word, around):
+    context = around.replace("{}", word)
+    rows = Dataset.from_dict({"question": ["Where?"], "context": [context]})
+    (window,) = make_windows(rows, tokenizer, WindowLimits())
+    begin = context.rindex(word)
+    first, last = token_span(window, begin, begin + len(word))
+    assert first > 0, "the window is said not to hold it"
+    answer = context[window.offsets[first, 0] : window.offsets[last, 1]]
+    assert answer == word
+    assert exact_match(answer, [word]) == 100.0
 
 
 def test_special_tokens_and_the_question_are_outside(windows, tokenizer):
