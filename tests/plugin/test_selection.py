@@ -135,7 +135,7 @@ def drift_cases(noises=("pcm:prog=1,read=1,drift=1,compensate=yes", PRESET), tim
 MIXED_CASES = [
     "mobilebert/all/white_output:std=1",
     "mobilebert/all/pcm:prog=1,read=1,drift=1,compensate=yes/3600s/torch",
-    "mobilebert/all/equal_error:family=pcm,error=0.1,parameter=/3600s/torch",
+    "mobilebert/all/equal_error:family=pcm,error=0.1/3600s/torch",
 ]
 WITH_HWA = [case for case in drift_cases() if case.endswith("hwa")]
 
