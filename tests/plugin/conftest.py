@@ -15,6 +15,9 @@ from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, write_lock
 from analog_bench.zoo.model_builder import observe
 from analog_bench.zoo.model_specs import HUB_IDS
 from tests.conftest import clean_environment
+from tests.real_questions import embedded, sentences
+
+__all__ = ["embedded", "sentences"]
 
 ROOT = Path(__file__).parents[2]
 # Other plugins of the environment, which take a second to import at the end of each run.
@@ -58,11 +61,16 @@ class Finished:
         return [line for line in self.out.splitlines() if line.startswith("ERROR: ")]
 
 
-def bench_words(args, cwd):
-    """Return what pytest is to collect: in this repository the study of layers, on one model."""
+def bench_words(args, cwd, sentences):
+    """Return what pytest is to collect: in this repository the study of layers, on one model.
+
+    With questions about sentences, a tenth as long as passages, unless the test names its data.
+    """
     if cwd != ROOT:
         return HERE
-    return [STUDY_FILE] if "--model" in args else [STUDY_FILE, "--model", "bert"]
+    model = [] if "--model" in args else ["--model", "bert"]
+    others = {"--data", "--zoo", "--collect-only"} & set(args)
+    return [STUDY_FILE, *model, *([] if others else ["--data", str(sentences)])]
 
 
 def no_report(args):
@@ -85,14 +93,14 @@ def results_of():
 
 
 @pytest.fixture(scope="session")
-def bench():
+def bench(sentences):
     """Return a function that runs pytest over the bench folder in a new process."""
 
     def run(*args, folder, cwd=ROOT, plugins=(), env=None):
         """Run; results go to `folder`, where modules for `-p` may lie."""
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
         command += [word for name in plugins for word in ("-p", name)]
-        command += bench_words(args, cwd)
+        command += bench_words(args, cwd, sentences)
         command += ["--json", str(folder / "results.json"), "--baselines", str(folder / "stored")]
         command += no_report(args)
         began = time.monotonic()
@@ -129,12 +137,12 @@ def fork(forked):
 
 
 @pytest.fixture(scope="session")
-def warm(fork):
+def warm(fork, sentences):
     """Return a function that runs pytest over the bench folder in such a fork."""
 
     def run(*args, folder, cwd=ROOT, env=None, first_on_path=()):
         """Run; results go to `folder`."""
-        command = [*QUICK, *bench_words(args, cwd)]
+        command = [*QUICK, *bench_words(args, cwd, sentences)]
         command += ["--baselines", str(folder / "stored"), *no_report(args)]
         if "--json" not in args:
             command += ["--json", str(folder / "results.json")]

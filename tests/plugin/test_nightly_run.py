@@ -57,7 +57,7 @@ class Night:
 
 
 @pytest.fixture
-def night(fork, tmp_path):
+def night(fork, sentences, tmp_path):
     """Return a function that does a night."""
 
     def run(stored, **env):
@@ -71,6 +71,7 @@ def night(fork, tmp_path):
             words = ["--history", tmp_path / "history", "--out", tmp_path / "runs"]
             words += ["--bench", "bench/bench_layer_noise.py", "--", "--model", "bert", *CHOICE]
             words += [f"--baselines={stored}", "--report", "off", "-p", "no:cacheprovider"]
+            words += ["--data", sentences]
             verb = subprocess.Popen(
                 [sys.executable, "-c", WITH_PYTHON, stand_in, "nightly", "run", *map(str, words)],
                 cwd=ROOT,

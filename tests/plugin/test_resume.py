@@ -25,8 +25,9 @@ CASES = 8
 KILLS = 2
 
 
-def command(folder, *args):
+def command(folder, data, *args):
     words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", STUDY_FILE, *CHOICE]
+    words += ["--data", str(data)]
     # As the other runs of these tests have it: a run is resumed with its own options only.
     baselines = ["--baselines", str(folder / "stored")]
     words += ["--report", "off"]
@@ -41,10 +42,10 @@ def journalled(folder):
         return 0
 
 
-def killed_run(folder, at_least, delay, *args):
+def killed_run(folder, data, at_least, delay, *args):
     """Run, and kill the whole process group some time after so many results were written."""
     process = subprocess.Popen(
-        command(folder, *args),
+        command(folder, data, *args),
         cwd=ROOT,
         env=clean_environment(),
         stdout=subprocess.DEVNULL,
@@ -75,10 +76,13 @@ def reference(warm, results_of, tmp_path_factory):
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="no SIGKILL on this platform")
 @pytest.mark.parametrize("moment", range(KILLS))
-def test_killed_and_resumed(reference, warm, results_of, tmp_path, tmp_path_factory, moment):
+def test_killed_and_resumed(
+    reference, warm, results_of, sentences, tmp_path, tmp_path_factory, moment
+):
     rng = random.Random(moment)
     workers = ("-n", "2") if moment % 2 else ()
-    held = killed_run(tmp_path, rng.randrange(1, CASES - 2), rng.uniform(0, 0.2), *workers)
+    at_least, delay = rng.randrange(1, CASES - 2), rng.uniform(0, 0.2)
+    held = killed_run(tmp_path, sentences, at_least, delay, *workers)
     assert 1 <= held <= CASES
     # Where everything was journalled, the kill may have come when the results were written.
     assert held == CASES or not (tmp_path / "results.json").exists()
@@ -95,8 +99,8 @@ def test_killed_and_resumed(reference, warm, results_of, tmp_path, tmp_path_fact
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="no SIGKILL on this platform")
-def test_what_was_measured_is_neither_overwritten_nor_mixed(reference, warm, tmp_path):
-    held = killed_run(tmp_path, 3, 0.0)
+def test_what_was_measured_is_neither_overwritten_nor_mixed(reference, warm, sentences, tmp_path):
+    held = killed_run(tmp_path, sentences, 3, 0.0)
     kept = read_journal(tmp_path / "results.json")
     anew = warm(*CHOICE, folder=tmp_path)
     assert anew.code == 4, anew.out
