@@ -15,7 +15,6 @@ import select
 import signal
 import socket
 import sys
-import threading
 import traceback
 import types
 from contextlib import suppress
@@ -51,49 +50,51 @@ def serve(server):
     gc.freeze()
     # Pytest rewrites the plugin's own modules, and warns where it comes too late.
     assert not any(name.startswith("analog_bench.plugin") for name in sys.modules)
-    signal.signal(signal.SIGCHLD, reap)
-    while 0 not in select.select([server, 0], [], [])[0]:
-        asking = server.accept()[0]
-        if os.fork() == 0:
-            server.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            answer(asking)
-        asking.close()
+    waiting = {}
+    ended, end = socket.socketpair()
+    end.setblocking(False)
+    signal.set_wakeup_fd(end.fileno())
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    while 0 not in (ready := select.select([0, server, ended, *waiting.values()], [], [])[0]):
+        if server in ready:
+            asking = server.accept()[0]
+            waiting[start(asking)] = asking
+        for child, asking in waiting.items():
+            if asking in ready:
+                # The caller is gone, and takes along what it called.
+                with suppress(ProcessLookupError):
+                    os.killpg(child, signal.SIGKILL)
+        if ended in ready:
+            ended.recv(64)
+            tell_ends(waiting)
 
 
-def reap(*_):
-    """Let those that have answered go; their seconds count as this process's."""
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+def tell_ends(waiting):
+    """Tell callers how what they called has ended; its seconds count as this process's."""
+    while waiting and (end := os.waitpid(-1, os.WNOHANG))[0]:
+        with waiting.pop(end[0]) as asking, suppress(OSError):
+            asking.sendall(f"{os.waitstatus_to_exitcode(end[1])}\n".encode())
 
 
-def answer(asking):
-    """Run what is asked for in a child, and say how it ended; never returns."""
+def start(asking):
+    """Start what is asked for; return the number of its process."""
     first, streams, *_ = socket.recv_fds(asking, 1, 3)
     asked = json.loads(first.decode() + asking.makefile().readline())
     child = os.fork()
     if child == 0:
         code = 70
         try:
-            asking.close()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.closerange(3, min(streams))
             os.setsid()
             take_over(streams)
             code = run(*asked)
         finally:
             os._exit(code)
-
-    def share_fate():
-        """Kill the child once the caller's process is gone."""
-        asking.recv(1)
-        os.killpg(child, signal.SIGKILL)
-
-    for stream in (0, 1, 2, *streams):
+    for stream in streams:
         os.close(stream)
-    threading.Thread(target=share_fate, daemon=True).start()
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    asking.sendall(f"{code}\n".encode())
-    os._exit(0)
+    return child
 
 
 def take_over(streams):
