@@ -32,6 +32,7 @@ FLOORS = (
     ("case",),
     ("records", "noise", "seeds"),
     ("codec", "atomic_file", "errors"),
+    ("regular_file",),
 )
 FLOOR = {room: len(FLOORS) - n for n, floor in enumerate(FLOORS) for room in floor}
 
