@@ -10,7 +10,7 @@ import math
 from analog_bench.analog.tile_protocol import TileSimulator
 from analog_bench.case import spelt_seconds
 from analog_bench.errors import UsageError
-from analog_bench.noise import EqualError, Noise, Preset, ReramCmo
+from analog_bench.noise import EqualError, Measured, Noise, Preset, ReramCmo
 
 IDEAL = "ideal"
 _CMO_SHORTEST_S = 1e-6
@@ -25,7 +25,8 @@ def check_drift(noise: Noise, drift_s: float) -> None:
     """Refuse a drift time that the noise has no model for, with a `UsageError`.
 
     That is a negative or non-finite time; one that is none of `Noise.TIMES` of a family that was
-    fitted at these only; one too short for the logarithms of `ReramCmo`.
+    fitted at these only; one too short for the logarithms of `ReramCmo`; one beyond the rows of the
+    table of `Measured`, or a table that is not at hand.
     """
     noise = family_of(noise)
     if not math.isfinite(drift_s) or drift_s < 0:
@@ -41,6 +42,8 @@ def check_drift(noise: Noise, drift_s: float) -> None:
             f"{noise.NAME} has no values below {spelt_seconds(_CMO_SHORTEST_S)}, "
             f"found {spelt_seconds(drift_s)}; use 0s or a longer time"
         )
+    if isinstance(noise, Measured):
+        noise.table.left_after(drift_s)
 
 
 def preset_name(noise: Noise, hardware: str) -> str | None:

@@ -6,6 +6,7 @@ takes milliseconds.
 """
 
 from analog_bench.noise.equal_error import EqualError
+from analog_bench.noise.measured import Measured
 from analog_bench.noise.memory_cells import (
     Hermes,
     Ideal,
@@ -25,6 +26,7 @@ __all__ = [
     "Ideal",
     "InpNoise",
     "IrDrop",
+    "Measured",
     "Noise",
     "OutNoise",
     "Pcm",

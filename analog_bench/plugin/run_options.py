@@ -14,6 +14,7 @@ from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.gate.max_drop import parse_requirement
 from analog_bench.noise import parse_noise
 from analog_bench.session.extension import load_extension
+from analog_bench.session.own_hardware import spelt_with_content
 from analog_bench.session.settings import GateMode, Settings
 from analog_bench.simulators.registry import DEFAULT_TILE, simulators
 from analog_bench.study import BUDGETS, Choice
@@ -53,7 +54,8 @@ _OPTIONS = (
     _Option(
         "noise",
         "NAME[:PARAMETERS]",
-        "noise in place of the study's own, such as white_output:std=1 or pcm",
+        "noise in place of the study's own, such as white_output:std=1, pcm, measured:FILE.csv or "
+        "preset:FILE.py:FUNCTION",
         many=True,
     ),
     _Option(
@@ -93,7 +95,8 @@ _OPTIONS = (
     _Option(
         "hardware",
         "PRESET",
-        "hardware preset that tiles start from; ideal adds nothing to the noise",
+        "hardware that tiles start from: a preset of aihwkit, or FILE.py:FUNCTION for one of your "
+        "own; ideal adds nothing to the noise",
         default="ideal",
     ),
     _Option("device", "DEVICE", "where torch computes, such as cpu or cuda", default="cpu"),
@@ -183,11 +186,16 @@ def read_settings(config: pytest.Config) -> Settings:
     if json_file and Path(json_file).suffix != ".json":
         # The page is written beside it, with `.html`: the same name would replace the results.
         raise UsageError(f"--json must name a file that ends in .json, found {json_file!r}")
+    noises = tuple(parse_noise(text) for text in given["noise"])
+    contents = {
+        "noise": list(map(spelt_with_content, given["noise"], noises)),
+        "hardware": [spelt_with_content(must("hardware"))],
+    }
     return Settings(
         choice=Choice(
             models=tuple(given["model"]),
             layers=tuple(given["layer"]),
-            noises=tuple(parse_noise(text) for text in given["noise"]),
+            noises=noises,
             drift_s=tuple(
                 _number("drift", t, float, "a number of seconds", 0) for t in given["drift"]
             ),
@@ -215,7 +223,7 @@ def read_settings(config: pytest.Config) -> Settings:
         update_baselines=bool(config.getoption("analog_bench_update_baselines")),
         report=_one_of("report", must("report"), ("on", "off")) == "on",
         resume=bool(config.getoption("analog_bench_resume")),
-        given={name: ", ".join(words) for name, words in given.items() if words},
+        given={name: ", ".join(words) for name, words in {**given, **contents}.items() if words},
     )
 
 

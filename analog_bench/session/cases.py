@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from analog_bench.case import Case
 from analog_bench.errors import UsageError
+from analog_bench.session.own_hardware import try_own, with_hardware
 from analog_bench.session.settings import Settings
 from analog_bench.simulators.registry import DEFAULT_TILE, check_case
 from analog_bench.study import Study, list_cases
@@ -53,8 +54,13 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
             f"--hardware {choice.hardware} would change nothing: {names} needs no tiles; "
             "add a --noise that does"
         )
+    cases = [
+        with_hardware(case, tile=choice.tile is not None or case.noise in study.tiles)
+        for case in cases
+    ]
     for case in cases:
         check_case(case.noise, case.drift_s, case.tile, case.hardware)
+    try_own(cases)
     if settings.zoo == "embedded":
         return cases
     # Under another name, so that results of embedded and hub weights never meet in a baseline.

@@ -18,6 +18,7 @@ from analog_bench.noise import (
     Ideal,
     InpNoise,
     IrDrop,
+    Measured,
     Noise,
     OutNoise,
     Pcm,
@@ -100,6 +101,40 @@ class CppTile(AihwkitEngine):
 
 
 TORCH_TILE, CPP_TILE = TorchTile(), CppTile()
+
+
+def add_hardware(name: str, config: Any, *, fingerprint: bool) -> str:
+    """Offer a configuration of aihwkit's beside the presets, on the engine that its class asks for.
+
+    Returns the name that it has from now on, with the fingerprint of its content where asked for.
+
+    Raises:
+        UsageError: It is not one of inference tiles, or cannot be used here.
+    """
+    import analog_bench.simulators.aihwkit as kit
+
+    problem = kit.unfit(config)
+    if problem:
+        raise UsageError(f"hardware {name} {problem}")
+    name = f"{name}-{kit.content_fingerprint(config)}" if fingerprint else name
+    engine = TORCH_TILE if kit.tile_of(config) == TORCH_TILE.name else CPP_TILE
+    kit.ADDED[name] = config
+    engine.presets[name] = kit.has_input_range(config)
+    return name
+
+
+def add_preset(name: str) -> None:
+    """Offer a preset of this aihwkit that is not listed here; nothing where it has none so called.
+
+    Raises:
+        UsageError: It is one for training on devices.
+    """
+    if any(engine.status.usable for engine in (TORCH_TILE, CPP_TILE)):
+        import analog_bench.simulators.aihwkit as kit
+
+        config = kit.any_preset(name)
+        if config is not None:
+            add_hardware(name, config, fingerprint=False)
 
 
 def configures(family: type[Noise], *engines: AihwkitEngine) -> Callable[[H], H]:
@@ -246,6 +281,12 @@ def _s_shape(noise: SShape, config: Any, kit: Any) -> Any:
     if config.forward.out_bound <= 0:
         config = kit.set_forward(config, out_bound=_S_SHAPE_BOUND)
     return config
+
+
+@configures(Measured)
+def _measured(noise: Measured, config: Any, kit: Any) -> Any:
+    """Devices of the user's table; `Measured` gives the formulae."""
+    return _with_devices(config, kit.MeasuredDevices(noise), noise.compensate, kit)
 
 
 @configures(Stuck)
