@@ -2,10 +2,10 @@
 
     with HubStandIn() as hub:
         commit = hub.add("someone/tiny", {"config.json": b"{}", "model.safetensors": path})
-        done = run_client("print(1)", endpoint=hub.endpoint, home=tmp_path)
+        done = forked_client("print(1)", endpoint=hub.endpoint, home=tmp_path)
 
 `HF_ENDPOINT` is read when huggingface_hub is imported, so clients run in processes of their own:
-`run_client` starts one with the right environment.
+`run_client` and the fixture `forked_client` start one with the right environment.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class HubStandIn:
         self.repositories: dict[tuple[str, str], Repository] = {}
         self.requests: list[tuple[str, str]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
 
     @property
     def endpoint(self) -> str:
@@ -74,23 +76,30 @@ class HubStandIn:
         del repository.commits[repository.names[name]][file]
 
 
+def client_environment(endpoint, home, *, offline=False):
+    """Return what a process must be told to have its hub at `endpoint`, its cache under `home`."""
+    return {
+        # A proxy for the outside world must not be asked for this machine's own server.
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+        "HF_ENDPOINT": endpoint,
+        "HF_HOME": str(home),
+        "HF_HUB_OFFLINE": "1" if offline else "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+
+
 def run_client(code, *, endpoint, home, offline=False, argv=(), extra=None, flags=()):
     """Run Python code in a process whose hub is at `endpoint` and whose cache is under `home`.
 
     Returns the finished process (`returncode`, `stdout`, `stderr`). `argv` becomes `sys.argv[1:]`,
-    `extra` adds environment variables, `flags` are the interpreter's.
+    `extra` adds environment variables, `flags` are the interpreter's. The fixture `forked_client`
+    does the same in a fork, which has done its imports.
     """
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
     environment.pop("TRANSFORMERS_OFFLINE", None)
-    # A proxy for the outside world must not be asked for this machine's own server.
-    environment.update(NO_PROXY="127.0.0.1", no_proxy="127.0.0.1")
-    environment.update(
-        HF_ENDPOINT=endpoint,
-        HF_HOME=str(home),
-        HF_HUB_OFFLINE="1" if offline else "0",
-        HF_HUB_DISABLE_XET="1",
-        HF_HUB_DISABLE_TELEMETRY="1",
-    )
+    environment.update(client_environment(endpoint, home, offline=offline))
     environment.update({"PYTHONPATH": str(ROOT), **(extra or {})})
     return subprocess.run(
         [sys.executable, *flags, "-c", code, *map(str, argv)],

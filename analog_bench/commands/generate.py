@@ -10,6 +10,7 @@ import typer
 from analog_bench.case import Variant
 from analog_bench.commands.options import (
     LOCK_FILE,
+    DeviceOption,
     JsonOption,
     LockOption,
     MarkdownOption,
@@ -85,6 +86,7 @@ def generate(
         typer.Option(metavar="FOLDER", help="folder of HWA weights, one folder a model"),
     ] = None,
     lock: LockOption = LOCK_FILE,
+    device: DeviceOption = "cpu",
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
     markdown: MarkdownOption = False,
@@ -115,7 +117,7 @@ def generate(
         zoo=zoo,
         hwa=hwa,
         lock=lock,
-        device="cpu",
+        device=device,
         seed=seed,
         replay=True,
         per_example=False,

@@ -29,6 +29,10 @@ ThreadsOption = Annotated[
         "--threads", min=1, metavar="N", help="threads to compute with (default: torch's)"
     ),
 ]
+DeviceOption = Annotated[
+    str,
+    typer.Option("--device", metavar="DEVICE", help="where torch computes, such as cpu or cuda"),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="print one JSON document instead of a table")
 ]

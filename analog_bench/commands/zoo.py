@@ -8,6 +8,7 @@ import typer
 
 from analog_bench.commands.options import (
     LOCK_FILE,
+    DeviceOption,
     JsonOption,
     LockOption,
     ModelArgument,
@@ -99,6 +100,7 @@ def score(
     record: Annotated[
         bool, typer.Option("--record", help="write the scores into the FOLDER's record.json")
     ] = False,
+    device: DeviceOption = "cpu",
     threads: ThreadsOption = None,
     lock: LockOption = LOCK_FILE,
     as_json: JsonOption = False,
@@ -115,7 +117,13 @@ def score(
     if threads is not None:
         torch.set_num_threads(threads)
     found = score_model(
-        spec, data, examples=examples, weights=weights, data_folder=data_folder(), lock=lock
+        spec,
+        data,
+        examples=examples,
+        weights=weights,
+        data_folder=data_folder(),
+        lock=lock,
+        device=device,
     )
     recorded = []
     if record and weights is not None:

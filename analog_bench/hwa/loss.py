@@ -72,9 +72,13 @@ def state_error(own: Sequence[Tensor], taught: Sequence[Tensor], real: Tensor) -
 
     States have the shape (rows, tokens, width); `real`, true where a token is, (rows, tokens).
     """
+    # Padding is weighted with 0: picking tokens out would make a GPU wait for their number.
+    weight = real.unsqueeze(-1).float()
+    weight = weight / weight.sum()
     errors = []
     for mine, theirs in zip(own, taught, strict=True):
-        wanted = theirs[real].float()
-        spread = (wanted - wanted.mean(0)).square().mean()
-        errors.append((mine[real].float() - wanted).square().mean() / spread)
+        wanted = theirs.float()
+        centred = wanted - (wanted * weight).sum((0, 1))
+        error = (mine.float() - wanted).square()
+        errors.append((error * weight).sum() / (centred.square() * weight).sum())
     return torch.stack(errors).mean()

@@ -16,7 +16,7 @@ from analog_bench.hwa.held_out_articles import hold_out_articles, hold_out_quest
 from analog_bench.hwa.hyperparameters import HwaRecipe
 from analog_bench.hwa.loss import LossWeights, distillation_loss
 from analog_bench.hwa.prose_corpus import Article, Rows, articles, corpus_hash, token_stream
-from analog_bench.hwa.span_batches import SpanBatches, unambiguous
+from analog_bench.hwa.span_batches import SpanBatches, sent, unambiguous
 from analog_bench.records import Metric
 from analog_bench.seeds import derive_seed
 from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
@@ -159,7 +159,7 @@ class LmData(TrainingData):
 
     def batch(self, number: int, device: torch.device) -> TrainingBatch:
         """Return rows of text; each token is to be predicted from those before it."""
-        rows = self._rows.of_step(number).to(device)
+        rows = sent(self._rows.of_step(number), device)
         return TrainingBatch(
             {"input_ids": rows[:, :-1], "use_cache": False},
             lambda output: [output.logits.flatten(0, 1).float()],

@@ -63,6 +63,7 @@ def score_model(
     weights: Path | None,
     data_folder: Path | None,
     lock: Path,
+    device: str = "cpu",
 ) -> DigitalScore:
     """Load a model and score it on its kind of data, with a progress bar on a terminal.
 
@@ -71,7 +72,8 @@ def score_model(
 
     Raises:
         DataError: Missing or malformed data, or scores that the evaluate library contradicts.
-        UsageError: A model with too few positions, or more examples asked for than there are.
+        UsageError: A model with too few positions, more examples asked for than there are, or no
+            such device.
         WeightsError: Weights that are missing or not what they should be.
     """
     needed, positions = QaProtocol().limits.max_length, spec.structure.positions
@@ -79,7 +81,7 @@ def score_model(
         raise UsageError(
             f"{spec.name} takes {positions} tokens at most, the protocol needs {needed}"
         )
-    loaded = load(spec, lock_path=lock, shipped=weights)
+    loaded = load(spec, lock_path=lock, device=device, shipped=weights)
     task = make_task(source, loaded, examples=examples, data_folder=data_folder, lock=lock)
     console = Console(stderr=True)
     began = time.perf_counter()

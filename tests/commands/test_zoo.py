@@ -14,7 +14,7 @@ from analog_bench.cli import main
 from analog_bench.zoo.lock_file import Lock, read_lock
 from analog_bench.zoo.minilm_base import FOLDER_VARIABLE
 from analog_bench.zoo.model_specs import find
-from tests.hub_stand_in import HubStandIn, run_client, tiny_bert
+from tests.hub_stand_in import HubStandIn, tiny_bert
 
 ROOT = Path(__file__).parents[2]
 MODULE = [sys.executable, "-m", "analog_bench.cli"]
@@ -120,7 +120,7 @@ def test_list_is_coloured_on_a_terminal_only(lock):
     assert f"revision: {'ab' * 20}" in piped.stdout
 
 
-def test_lock(tmp_path):
+def test_lock(forked_client, tmp_path):
     code = "import sys; from analog_bench.cli import main; sys.exit(main(sys.argv[1:]))"
     path = tmp_path / "pinned.json"
     with HubStandIn() as hub:
@@ -129,12 +129,12 @@ def test_lock(tmp_path):
         rows = {"plain/validation-00000.parquet": b"rows"}
         data = hub.add("someone/rows", rows, repo_type="dataset", name="v2")
         where = {"endpoint": hub.endpoint, "home": tmp_path / "home"}
-        done = run_client(code, argv=["zoo", "lock", "someone/tiny", "--lock", path], **where)
+        done = forked_client(code, argv=["zoo", "lock", "someone/tiny", "--lock", path], **where)
         assert done.returncode == 0, done.stderr
         words = ["zoo", "lock", "someone/rows", "--dataset", "--revision", "v2", "--lock", path]
-        second = run_client(code, argv=words, **where)
+        second = forked_client(code, argv=words, **where)
         assert second.returncode == 0, second.stderr
-        missing = run_client(code, argv=["zoo", "lock", "someone/none", "--lock", path], **where)
+        missing = forked_client(code, argv=["zoo", "lock", "someone/none", "--lock", path], **where)
     lock = read_lock(path)
     assert lock.models["someone/tiny"].revision == commit
     assert lock.datasets["someone/rows"].revision == data
@@ -155,6 +155,7 @@ def test_lock(tmp_path):
         (["score", "bert", "--weights", "empty"], "no weights are shipped in empty"),
         (["score", "bert", "--data", "none.json"], "no data file at none.json"),
         (["score", "bert", "--examples", "999999"], "--examples asks for 999999 questions"),
+        (["score", "bert", "--device", "cud"], "cannot put the model on device 'cud'"),
     ],
 )
 def test_what_the_user_can_mend(words, wrong, capsys):

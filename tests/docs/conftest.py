@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.history.nights import result, skipped, write_night
-from tests.hub_stand_in import HubStandIn
-from tests.plugin.conftest import clean_environment, forking
+from tests.hub_stand_in import HubStandIn, client_environment
 
 ROOT = Path(__file__).parents[2]
 TAKEN_ALONG = ("pyproject.toml", "Makefile", "constraints.txt", "conftest.py")
@@ -23,18 +22,9 @@ def hub():
 
 
 @pytest.fixture(scope="session")
-def warm(hub, tmp_path_factory):
+def warm(forked, hub, tmp_path_factory):
     """Return a function that runs a program in a fork of a process that has imported torch."""
-    # The hub's client reads all of this once, when it is imported.
-    environment = clean_environment(
-        HF_ENDPOINT=hub.endpoint,
-        HF_HOME=str(tmp_path_factory.mktemp("hub")),
-        HF_HUB_OFFLINE="0",
-        HF_HUB_DISABLE_XET="1",
-        HF_HUB_DISABLE_TELEMETRY="1",
-        NO_PROXY="127.0.0.1",
-        no_proxy="127.0.0.1",
-    )
+    where = client_environment(hub.endpoint, tmp_path_factory.mktemp("hub"))
 
     def run(program, *args, folder, env=None):
         """Run; return the exit code and what it printed."""
@@ -43,13 +33,12 @@ def warm(hub, tmp_path_factory):
             program=program,
             args=list(args),
             cwd=str(folder),
-            env=env or {},
+            env={**where, **(env or {})},
             output=str(output),
         )
         return code, output.read_text()
 
-    with forking(environment) as forked:
-        yield run
+    return run
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from transformers import AutoConfig
 from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, write_lock
 from analog_bench.zoo.model_builder import observe
 from analog_bench.zoo.model_specs import HUB_IDS
+from tests.conftest import clean_environment
 
 ROOT = Path(__file__).parents[2]
 # Other plugins of the environment, which take a second to import at the end of each run.
@@ -24,8 +24,6 @@ STUDY_FILE = "bench/bench_layer_noise.py"
 # Pytest takes an existing path after an option it does not know yet for one to collect from, and
 # then misses the ini file of the folder it stands in.
 HERE = ["-c", "pytest.ini", "."]
-# A closed port: nothing on this machine answers there, and nothing else is asked.
-NO_HUB = "http://127.0.0.1:9"
 HEADS = {
     "bert": "BertForQuestionAnswering",
     "mobilebert": "MobileBertForQuestionAnswering",
@@ -72,16 +70,6 @@ def no_report(args):
     return [] if "--report" in args else ["--report", "off"]
 
 
-def clean_environment(**more):
-    """Return this environment without what steers pytest, the hub's client or this project.
-
-    Nor with what CI tells a job: runs of tests would write into its summary.
-    """
-    ours = ("PYTEST_", "ANALOG_BENCH_", "HF_", "HUGGING", "TRANSFORMERS_", "GITHUB_")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
-    return {**kept, "HF_HUB_OFFLINE": "1", "COLUMNS": "100", "PYTHONPATH": str(ROOT), **more}
-
-
 @pytest.fixture(scope="session")
 def results_of():
     """Return a function that reads results by case, without what the clock says."""
@@ -125,36 +113,9 @@ def bench():
     return run
 
 
-@contextmanager
-def forking(environment):
-    """Yield a function that runs a program in a fork of a process that has imported torch.
-
-    It takes what `warm_pytest.run` does, and returns the exit code.
-    """
-    server = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("warm_pytest.py"))],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-    def run(**request):
-        server.stdin.write(json.dumps(request) + "\n")
-        server.stdin.flush()
-        return int(server.stdout.readline())
-
-    yield run
-    server.stdin.close()
-    server.wait(30)
-    server.stdout.close()
-
-
 @pytest.fixture(scope="session")
-def fork():
+def fork(forked):
     """Return a function that runs pytest in a fork of a process that has done its imports."""
-    if not hasattr(os, "fork"):
-        pytest.skip("no fork on this platform")
 
     def run(args, *, output, cwd=ROOT, env, first_on_path=()):
         """Run; return the exit code and what it printed, which goes to `output`."""
@@ -164,9 +125,7 @@ def fork():
         )
         return code, output.read_text()
 
-    environment = clean_environment(HF_ENDPOINT=NO_HUB, HF_HUB_OFFLINE="0", NO_PROXY="127.0.0.1")
-    with forking(environment) as forked:
-        yield run
+    return run
 
 
 @pytest.fixture(scope="session")

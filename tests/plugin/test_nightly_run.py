@@ -15,7 +15,8 @@ import pytest
 from analog_bench.cli import main
 from analog_bench.history.database import History
 from analog_bench.report.as_markdown import escaped
-from tests.plugin.conftest import ROOT, clean_environment
+from tests.conftest import clean_environment
+from tests.plugin.conftest import ROOT
 
 LAYERS = ("encoder.layer.4.output.dense", "qa_outputs")
 CHANGED = "bert/encoder.layer.4.output.dense/white_output:std=1"

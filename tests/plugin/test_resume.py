@@ -12,7 +12,8 @@ import pytest
 
 from analog_bench.errors import StoreError
 from analog_bench.store.journal_file import read_journal
-from tests.plugin.conftest import ROOT, STUDY_FILE, clean_environment
+from tests.conftest import clean_environment
+from tests.plugin.conftest import ROOT, STUDY_FILE
 
 LAYERS = ("encoder.layer.5.*dense", "qa_outputs")
 CHOICE = (

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests import tiny_gpt2, tiny_mobilebert
-from tests.hub_stand_in import HubStandIn, run_client
+from tests.hub_stand_in import HubStandIn
 
 USAGE_ERROR = 4
 GPT2, MOBILE = "someone/tiny-gpt2", "someone/tiny-mobilebert"
@@ -28,7 +28,7 @@ def saved(model, folder, tokenizer, text):
 
 
 @pytest.fixture(scope="module")
-def zoo(tmp_path_factory):
+def zoo(forked_client, tmp_path_factory):
     """Lock the two models; return the lock file and the cache that holds them."""
     folder = tmp_path_factory.mktemp("zoo")
     words = tiny_gpt2.tokenizer_of(positions=256)
@@ -38,7 +38,7 @@ def zoo(tmp_path_factory):
         spelt = words.backend_tokenizer.to_str()
         hub.add(GPT2, saved(gpt2, folder / "gpt2", "tokenizer.json", spelt))
         hub.add(MOBILE, saved(mobile, folder / "mobilebert", "vocab.txt", "\n".join(VOCABULARY)))
-        done = run_client(
+        done = forked_client(
             LOCK_BOTH, endpoint=hub.endpoint, home=folder / "home", argv=(folder / "lock.json",)
         )
         assert done.returncode == 0, done.stderr

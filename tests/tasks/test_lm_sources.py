@@ -9,7 +9,7 @@ from datasets import Dataset
 
 from analog_bench.errors import DataError
 from analog_bench.tasks.lm_sources import detokenise, load_text
-from tests.hub_stand_in import HubStandIn, run_client
+from tests.hub_stand_in import HubStandIn
 
 RAW = " \n = One = \n \n A guest @-@ star , he said . \n"
 
@@ -97,7 +97,7 @@ def test_files_that_hold_no_text(tmp_path):
         load("wikitext-2", tmp_path)
 
 
-def test_the_hubs_file(tmp_path):
+def test_the_hubs_file(forked_client, tmp_path):
     file, other = tmp_path / "text.parquet", tmp_path / "other.parquet"
     Dataset.from_dict({"text": RAW.splitlines(keepends=True)}).to_parquet(file)
     Dataset.from_dict({"id": ["1"]}).to_parquet(other)
@@ -111,7 +111,7 @@ def test_the_hubs_file(tmp_path):
             }
             hub.add("Salesforce/wikitext", files, repo_type="dataset", name=name)
         argv = (tmp_path / "zoo.lock.json", tmp_path)
-        ran = run_client(HUB, endpoint=hub.endpoint, home=tmp_path / "home", argv=argv)
+        ran = forked_client(HUB, endpoint=hub.endpoint, home=tmp_path / "home", argv=argv)
     assert ran.returncode == 0, ran.stderr
     unlocked, ordinary, raw, again, *wrong = map(json.loads, ran.stdout.splitlines())
     assert unlocked[0] == "WeightsError"

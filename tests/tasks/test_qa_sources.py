@@ -7,7 +7,7 @@ from datasets import Dataset
 from analog_bench.errors import DataError, UsageError
 from analog_bench.tasks.qa_sources import load_questions, sample
 from analog_bench.tasks.squad_files import FEATURES, content_hash
-from tests.hub_stand_in import HubStandIn, run_client
+from tests.hub_stand_in import HubStandIn
 
 # Locks one revision of the data set after the other, loads questions, prints them, one line each.
 HUB = """
@@ -113,7 +113,7 @@ def test_a_sample_has_a_size(embedded):
             load("embedded", few)
 
 
-def test_the_hubs_file(embedded, tmp_path):
+def test_the_hubs_file(embedded, forked_client, tmp_path):
     rows = embedded.select(range(2))
     file, other = tmp_path / "validation.parquet", tmp_path / "other.parquet"
     # The hub's columns need not stand in our order.
@@ -124,7 +124,7 @@ def test_the_hubs_file(embedded, tmp_path):
             files = {"validation-0.parquet": content}
             hub.add("rajpurkar/squad", files, repo_type="dataset", name=name)
         argv = (tmp_path / "zoo.lock.json", tmp_path)
-        ran = run_client(HUB, endpoint=hub.endpoint, home=tmp_path / "home", argv=argv)
+        ran = forked_client(HUB, endpoint=hub.endpoint, home=tmp_path / "home", argv=argv)
     assert ran.returncode == 0, ran.stderr
     unlocked, from_squad, from_hub, *wrong = map(json.loads, ran.stdout.splitlines())
     assert unlocked["error"] == "WeightsError"

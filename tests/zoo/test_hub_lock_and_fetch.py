@@ -11,7 +11,7 @@ from transformers import BertForQuestionAnswering
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_loading import load
 from analog_bench.zoo.model_specs import find
-from tests.hub_stand_in import HubStandIn, run_client, tiny_bert
+from tests.hub_stand_in import HubStandIn, tiny_bert
 
 ID = "someone/tiny-squad"
 
@@ -47,11 +47,11 @@ def hub():
 
 
 @pytest.fixture
-def client(hub, tmp_path):
+def client(hub, forked_client, tmp_path):
     """Run lines of Python against the hub; `home` names a cache, new for each new word."""
 
     def run(*lines, home="home", endpoint=hub.endpoint, **options):
-        done = run_client(
+        done = forked_client(
             DRIVER,
             endpoint=endpoint,
             home=tmp_path / home,

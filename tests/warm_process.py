@@ -1,37 +1,57 @@
 """Runs programs many times in forks of one process that has imported all but the plugin.
 
 A forked run is a process of its own, which saves some 10 s of imports. Reads one JSON request a
-line on stdin and answers with the exit code.
+line on stdin and answers with the exit code; see `run` for what a request says.
 """
 
 import gc
+import importlib
 import json
 import os
+import signal
 import sys
+import traceback
 
 REPLACEABLE = ("aihwkit", "analog_bench")
+PATIENCE_S = 300
 
 
-def run(args, cwd, env, output, first_on_path=(), program="pytest"):
+def run(args, cwd, env, output, errors=None, first_on_path=(), program="pytest"):
+    """Run `program` as if it had been started so; what it prints goes to the files."""
     os.chdir(cwd)
     os.environ.update(env)
+    # The hub's client reads the environment once, when this is imported.
+    importlib.reload(sys.modules["huggingface_hub.constants"])
     sys.path[0] = ""
     sys.path[:0] = first_on_path
     if any(os.path.exists(os.path.join(p, name)) for p in first_on_path for name in REPLACEABLE):
         # The test's own is to be found in place of what was imported, and by all that imports it.
         for name in [name for name in sys.modules if name.split(".")[0] in REPLACEABLE]:
             del sys.modules[name]
+    redirect(0, os.devnull, os.O_RDONLY)
+    redirect(1, output)
+    if errors is None:
+        os.dup2(1, 2)
+    else:
+        redirect(2, errors)
+    signal.alarm(PATIENCE_S)
     sys.argv = [program, *args]
-    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
     try:
         code = PROGRAMS[program](args)
     except SystemExit as stopped:
-        code = stopped.code if isinstance(stopped.code, int) else 1
+        code = stopped.code if isinstance(stopped.code, int) else int(stopped.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
     sys.stdout.flush()
     sys.stderr.flush()
     return code
+
+
+def redirect(descriptor, path, flags=os.O_WRONLY | os.O_CREAT | os.O_TRUNC):
+    file = os.open(path, flags, 0o600)
+    os.dup2(file, descriptor)
+    os.close(file)
 
 
 def run_pytest(args):
@@ -47,7 +67,9 @@ def run_analog_bench(args):
 
 
 def run_python(args):
-    exec(compile(args[0], "<block>", "exec"), {"__name__": "__main__"})
+    """Run code with arguments, as `python -c` does."""
+    code, *sys.argv[1:] = args
+    exec(compile(code, "<block>", "exec"), {"__name__": "__main__"})
     return 0
 
 
