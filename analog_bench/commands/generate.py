@@ -79,7 +79,12 @@ def generate(
             min=0, metavar="N", help="seed of the chips; texts always pick by the same numbers"
         ),
     ] = 1,
-    tile: Annotated[TileName, typer.Option(help="simulator of the tiles")] = DEFAULT_TILE,
+    tile: Annotated[
+        TileName | None,
+        typer.Option(
+            help=f"simulator of the tiles (default: as the noise asks, or {DEFAULT_TILE})"
+        ),
+    ] = None,
     zoo: ZooOption = "embedded",
     hwa: Annotated[
         Path | None,

@@ -16,14 +16,15 @@ from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
 from analog_bench.simulators.protocol import Simulator
 from analog_bench.zoo.model_specs import ModelSpec
 
-PRESETS: Mapping[str, Simulator] = MappingProxyType(
-    {name: one for one in (TORCH_TILE, CPP_TILE) for name in one.presets}
-)
-"""The hardware that can be trained for, and the tile engine of each."""
 _Natural: TypeAlias = Annotated[int, Meta(ge=0)]
 _Count: TypeAlias = Annotated[int, Meta(ge=1)]
 _Amount: TypeAlias = Annotated[float, Meta(ge=0)]
 _Positive: TypeAlias = Annotated[float, Meta(gt=0)]
+
+
+def trainable_presets() -> dict[str, Simulator]:
+    """Return the hardware that can be trained for, and the tile engine of each."""
+    return {name: one for one in (TORCH_TILE, CPP_TILE) for name in one.presets}
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ class HwaRecipe:
     converters; those, noise, norms, losses, updates and every validation are in float32.
     """
 
-    preset: Annotated[str, "the hardware"] = "StandardHWATrainingTorch"
+    preset: Annotated[
+        str, "the hardware: a preset of aihwkit, or FILE.py:FUNCTION for one of your own"
+    ] = "StandardHWATrainingTorch"
     layers: Annotated[Literal["all", "blocks"], "what is on tiles"] = "all"
     modifier: Annotated[
         Literal["preset", "none", "add_normal", "mult_normal", "prog_noise", "pcm_noise"],
@@ -108,10 +111,9 @@ class HwaRecipe:
                 raise UsageError(f"{name} {value} cannot be used: {problem}") from None
             if isinstance(value, float) and not math.isfinite(value):
                 raise UsageError(f"{name} {value} cannot be used: it is not finite")
-        if self.preset not in PRESETS:
-            raise UsageError(
-                f"no hardware preset {self.preset!r}; {did_you_mean(self.preset, PRESETS)}"
-            )
+        if self.preset not in trainable_presets():
+            hint = did_you_mean(self.preset, trainable_presets())
+            raise UsageError(f"no hardware preset {self.preset!r}; {hint}")
         # The torch tile refuses the modifiers that simulate devices.
         if self.modifier in ("prog_noise", "pcm_noise") and self.tile != CPP_TILE.name:
             raise UsageError(
@@ -131,12 +133,12 @@ class HwaRecipe:
     @property
     def tile(self) -> str:
         """The tile engine of the preset."""
-        return PRESETS[self.preset].name
+        return trainable_presets()[self.preset].name
 
     @property
     def has_ranges(self) -> bool:
         """Whether the preset's tiles have static input ranges."""
-        return PRESETS[self.preset].presets[self.preset]
+        return trainable_presets()[self.preset].presets[self.preset]
 
     @property
     def batches(self) -> int:
