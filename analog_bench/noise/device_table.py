@@ -118,7 +118,7 @@ def device_table(name: str) -> DeviceTable | None:
 
 def _parsed(file: str, name: str, text: str) -> DeviceTable:
     lines = [
-        (number, [cell.strip() for cell in next(csv.reader([line]))])
+        (number, [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True))])
         for number, line in enumerate(text.splitlines(), 1)
         if line.strip() and not line.lstrip().startswith("#")
     ]

@@ -24,14 +24,14 @@ class Measured(Noise):
     - programming: g_prog = g + N(0, (prog · sigma(g))²), at least 0;
     - drift after t seconds: g_prog ((t + t0)/t0)^−ν with ν = drift · |N(nu_mean(g), nu_std(g)²)|,
       or g_prog · factor(t)^drift, between rows of time_s in ln t;
-    - reads: N(0, (read · read_sigma(g_t))²) is added, once a chip and drift time, times
-      √(ln((t + t0 + t_r)/(2 t_r)) / ln((t0 + t_r)/(2 t_r))), t_r = 250 ns: 1/f noise, as large as
-      in the table at time 0.
+    - reads: N(0, (read · r)²) is added, once a chip and drift time, with r = read_sigma(g_prog) ·
+      g_t/g_prog · √(ln((t + t0 + t_r)/(2 t_r)) / ln((t0 + t_r)/(2 t_r))), t_r = 250 ns: 1/f noise
+      in proportion to the conductance left, as large as in the table at time 0.
 
     `prog`, `read` and `drift` scale the table's; `t0` is the time in seconds from programming to
     the measurement that drift counts from, and time 0. Global drift compensation (`compensate`)
-    rescales the outputs, as for `Pcm`. Conductances beyond the table's, which only drift and noise
-    reach, have the read noise of its nearest row.
+    rescales the outputs, as for `Pcm`. Conductances beyond the table's, which programming noise
+    reaches, have the read noise of its nearest row.
     """
 
     NAME, WHERE = "measured", "tile"

@@ -52,11 +52,9 @@ def unfit(config: Any) -> str:
     if inspect.isclass(config):
         return f"is the class {kind} and no configuration; write {kind}()"
     if not isinstance(config, InferenceRPUConfig):
-        what = "configures training on devices" if hasattr(config, "tile_class") else "is no such"
-        return (
-            f"is a {kind}, which {what}; hardware is a TorchInferenceRPUConfig or an "
-            "InferenceRPUConfig"
-        )
+        trains = hasattr(config, "tile_class")
+        what = "is for training on devices" if trains else "is no configuration of tiles"
+        return f"{what} ({kind}); use a TorchInferenceRPUConfig or an InferenceRPUConfig"
     rule = config.pre_post.input_range
     for term, usual in (("init_std_alpha", STD_ALPHA), ("init_from_data", BATCHES)):
         if rule.enable and getattr(rule, term) != usual:

@@ -84,11 +84,12 @@ class MeasuredDevices(BaseNoiseModel):  # type: ignore[misc]
     ) -> Tensor:
         """Drift, and add what one read adds."""
         noise, t_0 = self.noise, self.noise.t0
-        left = self.table.left_after(seconds) ** noise.drift
-        g: Tensor = left * g_prog * ((seconds + t_0) / t_0) ** -nu
+        left: Tensor = ((seconds + t_0) / t_0) ** -nu
+        left = left * self.table.left_after(seconds) ** noise.drift
+        g = g_prog * left
         if self.table.read_sigma:
             now, at_0 = (math.log((t + _T_READ_S) / (2 * _T_READ_S)) for t in (seconds + t_0, t_0))
-            spread = self._at(g, self.table.read_sigma) * math.sqrt(now / at_0)
+            spread = left * self._at(g_prog, self.table.read_sigma) * math.sqrt(now / at_0)
             g = g + noise.read * spread * torch.randn_like(g)
         return g.clamp(min=0.0)
 
