@@ -1,4 +1,4 @@
-"""A small hub on this machine, for tests: the endpoints that huggingface_hub uses, over real HTTP.
+"""A small hub on this machine, for tests: the endpoints that are asked, over real HTTP.
 
     with HubStandIn() as hub:
         commit = hub.add("someone/tiny", {"config.json": b"{}", "model.safetensors": path})
@@ -16,12 +16,16 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 ROOT = Path(__file__).parents[1]
+Answer = tuple[int, dict[str, str], "bytes | Iterator[bytes]"]
+Twist = Callable[[str, str, Answer], Answer]
 
 
 @dataclass
@@ -33,11 +37,20 @@ class Repository:
 
 
 class HubStandIn:
-    """The server; a context manager. `requests` lists what was asked: `(method, path)`."""
+    """The server; a context manager. `requests` lists what was asked: `(method, path)`.
+
+    `tokens` are those that requests came with, one a request, None without.
+
+    `twist`, where set, takes method, path and an answer's status, headers and body, and returns
+    the answer in its place: that of a hub that is broken or hostile. A body that is no bytes is an
+    iterator of some, sent until nobody listens.
+    """
 
     def __init__(self) -> None:
+        self.twist: Twist | None = None
         self.repositories: dict[tuple[str, str], Repository] = {}
         self.requests: list[tuple[str, str]] = []
+        self.tokens: list[str | None] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), daemon=True
@@ -111,7 +124,7 @@ def run_client(code, *, endpoint, home, offline=False, argv=(), extra=None, flag
     )
 
 
-def tiny_bert(folder: Path, seed: int = 0) -> dict[str, Path]:
+def tiny_bert(folder: Path, seed: int = 0, **sizes: int) -> dict[str, Path]:
     """Write a question-answering BERT of a few kilobytes; return its files for `HubStandIn.add`."""
     import torch
     from transformers import BertConfig, BertForQuestionAnswering
@@ -123,12 +136,15 @@ def tiny_bert(folder: Path, seed: int = 0) -> dict[str, Path]:
         torch.manual_seed(seed)
         model = BertForQuestionAnswering(
             BertConfig(
-                vocab_size=len(vocabulary),
-                hidden_size=16,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                intermediate_size=24,
-                max_position_embeddings=64,
+                **{
+                    "vocab_size": len(vocabulary),
+                    "hidden_size": 16,
+                    "num_hidden_layers": 2,
+                    "num_attention_heads": 2,
+                    "intermediate_size": 24,
+                    "max_position_embeddings": 64,
+                    **sizes,
+                }
             )
         )
     model.save_pretrained(folder)
@@ -154,19 +170,28 @@ def _handler(hub: HubStandIn) -> type[BaseHTTPRequestHandler]:
         def _answer(self, *, with_body: bool) -> None:
             path = unquote(urlsplit(self.path).path)
             hub.requests.append((self.command, path))
-            status, headers, body = _reply(hub, path)
+            hub.tokens.append(self.headers.get("Authorization"))
+            answer: Answer = reply(hub, path)
+            if hub.twist is not None:
+                answer = hub.twist(self.command, path, answer)
+            status, headers, body = answer
+            parts = [body] if isinstance(body, bytes) else body
+            if isinstance(body, bytes):
+                headers.setdefault("Content-Length", str(len(body)))
+            if hub.twist is not None:  # then what is sent may be of another length than was said
+                headers["Connection"] = "close"
             self.send_response(status)
             for key, value in headers.items():
                 self.send_header(key, value)
-            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            if with_body:
-                self.wfile.write(body)
+            with suppress(ConnectionError):
+                for part in parts if with_body else ():
+                    self.wfile.write(part)
 
     return Handler
 
 
-def _reply(hub: HubStandIn, path: str) -> tuple[int, dict[str, str], bytes]:
+def reply(hub: HubStandIn, path: str) -> tuple[int, dict[str, str], bytes]:
     parts = path.strip("/").split("/")
     if parts[0] == "api":
         repo_type, repo_id, rest = parts[1].removesuffix("s"), "/".join(parts[2:4]), parts[4:]

@@ -18,11 +18,17 @@ from analog_bench.commands.options import (
 )
 from analog_bench.commands.output import Line, print_blocks, print_json, print_sheet
 from analog_bench.errors import BenchError, TileUnavailable
-from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
+from analog_bench.tasks.data_folder import (
+    DATA_VARIABLE,
+    SQUAD_FILE,
+    TRAINING_FILE,
+    WIKITEXT_FILES,
+    data_folder,
+)
 
 FAILED = 1
 """Exit code where no tile engine works, or a quantity is off its closed form."""
-_DATA_FILES = ("squad/dev-v1.1.json", "squad/train-v1.1.json")
+_DATA_FILES = (SQUAD_FILE, TRAINING_FILE, *WIKITEXT_FILES)
 
 app = new_app()
 

@@ -51,7 +51,7 @@ TrainingDataOption = Annotated[
         "--data",
         metavar="FILE",
         help="SQuAD v1.1 JSON to train on: questions, or their contexts as text (default: "
-        f"${DATA_VARIABLE}/{TRAINING_FILE.as_posix()})",
+        f"${DATA_VARIABLE}/{TRAINING_FILE})",
     ),
 ]
 

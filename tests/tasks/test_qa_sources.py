@@ -134,5 +134,5 @@ def test_the_hubs_file(embedded, forked_client, tmp_path):
     assert len(wrong) == 2
     for said in wrong:
         assert said["error"] == "DataError"
-        assert "is not SQuAD v1.1 in parquet form: " in said["text"]
+        assert "is no parquet file with id, title, context, question, answers: " in said["text"]
         assert "\n" not in said["text"]
