@@ -12,6 +12,7 @@ from analog_bench.noise import (
     EqualError,
     Hermes,
     Ideal,
+    Measured,
     Noise,
     Pcm,
     Preset,
@@ -27,6 +28,7 @@ UNLIKE_OTHERS = {
     (EqualError, "family"): "pcm:drift=0",
     # Of the default family, one parameter alone can be solved for: the same as none named.
     (EqualError, "parameter"): None,
+    (Measured, "file"): "device.csv@0123abcd",
 }
 
 

@@ -19,7 +19,7 @@ from analog_bench.content_name import content_name
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Noise, Preset
 from analog_bench.session.extension import mistakes_in, run_file
-from analog_bench.simulators.aihwkit_engines import add_hardware, add_preset
+from analog_bench.simulators.added_hardware import add_hardware, add_preset
 from analog_bench.simulators.registry import find_simulator, presets
 
 _LOADED: dict[tuple[str, str], str] = {}

@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from analog_bench.errors import UsageError
-from analog_bench.hwa.hyperparameters import PRESETS, HwaRecipe, recipe_for
+from analog_bench.hwa.hyperparameters import HwaRecipe, recipe_for, trainable_presets
 from analog_bench.zoo.hwa_folder import read_hwa_record, shipped_hwa
 from analog_bench.zoo.model_specs import find_embedded
 
@@ -49,7 +49,9 @@ def test_the_cpp_tile_has_the_modifiers_of_devices():
     assert recipe.tile == "cpp"
     assert replace(RECIPE, preset="FloatingPointPreset").has_ranges is False
     assert RECIPE.has_ranges
-    assert all(replace(RECIPE, preset=name).tile == tile.name for name, tile in PRESETS.items())
+    assert all(
+        replace(RECIPE, preset=name).tile == tile.name for name, tile in trainable_presets().items()
+    )
 
 
 @pytest.mark.parametrize("decay", ["cosine", "linear"])
