@@ -31,6 +31,7 @@ FLOORS = (
     ("zoo",),
     ("case",),
     ("records", "noise", "seeds"),
+    ("value_checks",),
     ("codec", "atomic_file", "errors"),
 )
 FLOOR = {room: len(FLOORS) - n for n, floor in enumerate(FLOORS) for room in floor}

@@ -172,6 +172,6 @@ def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result
         cases, "writing", console=console, disable=not console.is_terminal, transient=True
     ):
         if case.noise.WHERE == "tile":
-            find_simulator(case.tile).require()
+            find_simulator(case.tile).require(settings.device)
         results.append(storable(measure_case(models, study, case).result))
     return results
