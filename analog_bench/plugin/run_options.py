@@ -189,8 +189,6 @@ def read_settings(config: pytest.Config) -> Settings:
     root, device = config.rootpath, must("device")
     device_type(device)
     json_file, tile, hwa = one("json"), one("tile"), one("hwa")
-    if hwa and not (root / hwa).is_dir():
-        raise UsageError(f"--hwa must be a folder with one folder a model, found {hwa!r}")
     if json_file and Path(json_file).suffix != ".json":
         # The page is written beside it, with `.html`: the same name would replace the results.
         raise UsageError(f"--json must name a file that ends in .json, found {json_file!r}")

@@ -27,9 +27,11 @@ from analog_bench.tasks.lm_metric import perplexity
 from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.qa_windows import unpadded
 from analog_bench.tasks.task import fingerprint
+from analog_bench.value_checks import whole
 
 _NGRAM = 4
 _SHOWN_AT_MOST = 40
+_MOST_TEXTS = 10_000
 
 
 class TextGeneration:
@@ -60,12 +62,11 @@ class TextGeneration:
         are the examples that all chips of all runs have in common.
 
         Raises:
-            UsageError: Prompt and text are longer than the model's positions, or no text at all is
-                asked for.
+            UsageError: Prompt and text are longer than the model's positions, or no text at all or
+                absurdly many are asked for.
         """
         used = sampling or Sampling()
-        if texts < 1:
-            raise UsageError(f"at least 1 text is needed, found {texts}")
+        whole("the number of texts", texts, 1, _MOST_TEXTS)
         begin = Prompt.of(prompt, tokenizer)
         room = int(judge.config.n_positions)
         if len(begin.ids) + used.tokens > room:

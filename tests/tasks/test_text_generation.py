@@ -99,7 +99,9 @@ def test_what_cannot_be_written_is_refused(tokenizer, judge):
     with pytest.raises(UsageError, match=r"4 tokens and 61 to write are more than the 64"):
         TextGeneration("The red fox", tokenizer, judge, texts=1, sampling=Sampling(61))
     assert TextGeneration("The red fox", tokenizer, judge, texts=1, sampling=Sampling(60))
-    with pytest.raises(UsageError, match="at least 1 text"):
+    with pytest.raises(
+        UsageError, match="the number of texts must be a whole number from 1 to 10000"
+    ):
         TextGeneration("The red fox", tokenizer, judge, texts=0, sampling=FEW)
 
 
