@@ -7,6 +7,10 @@
 # Tests run in two processes of one thread each: two of many threads would slow each other down.
 # All set up .venv first, where it is missing or older than what it is made from.
 
+# Tests start dozens of processes. Without stored bytecode, which some environments switch off, each
+# would compile torch and all the rest anew: six seconds that take half of the test suite's time.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

@@ -33,6 +33,7 @@ FLOORS = (
     ("records", "noise", "seeds"),
     ("value_checks",),
     ("codec", "atomic_file", "errors"),
+    ("regular_file",),
 )
 FLOOR = {room: len(FLOORS) - n for n, floor in enumerate(FLOORS) for room in floor}
 

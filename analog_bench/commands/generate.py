@@ -10,6 +10,7 @@ import typer
 from analog_bench.case import Variant
 from analog_bench.commands.options import (
     LOCK_FILE,
+    DeviceOption,
     JsonOption,
     LockOption,
     MarkdownOption,
@@ -84,6 +85,7 @@ def generate(
         typer.Option(metavar="FOLDER", help="folder of HWA weights, one folder a model"),
     ] = None,
     lock: LockOption = LOCK_FILE,
+    device: DeviceOption = "cpu",
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
     markdown: MarkdownOption = False,
@@ -114,7 +116,7 @@ def generate(
         zoo=zoo,
         hwa=hwa,
         lock=lock,
-        device="cpu",
+        device=device,
         seed=seed,
         replay=True,
         per_example=False,
@@ -132,7 +134,7 @@ def generate(
     import torch
 
     from analog_bench.report.as_json import texts_plain
-    from analog_bench.report.markdown import markdown as in_markdown
+    from analog_bench.report.as_markdown import markdown as in_markdown
     from analog_bench.report.texts_table import texts_table
     from analog_bench.session.cases import cases_of
     from analog_bench.tasks.metrics import METRICS_OF

@@ -60,6 +60,10 @@ ThreadsOption = Annotated[
     int | None,
     whole_number("threads to compute with (default: torch's)", "--threads", most=_MOST_THREADS),
 ]
+DeviceOption = Annotated[
+    str,
+    typer.Option("--device", metavar="DEVICE", help="where torch computes, such as cpu or cuda"),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="print one JSON document instead of a table")
 ]
@@ -78,7 +82,7 @@ TrainingDataOption = Annotated[
         "--data",
         metavar="FILE",
         help="SQuAD v1.1 JSON to train on: questions, or their contexts as text (default: "
-        f"${DATA_VARIABLE}/{TRAINING_FILE.as_posix()})",
+        f"${DATA_VARIABLE}/{TRAINING_FILE})",
     ),
 ]
 

@@ -163,7 +163,7 @@ def releases(
             warn(f"the same command with --resume --out {shlex.quote(str(plan.folder))} goes on")
         raise
     from analog_bench.report.as_json import releases_plain
-    from analog_bench.report.markdown import markdown as in_markdown
+    from analog_bench.report.as_markdown import markdown as in_markdown
     from analog_bench.report.release_tables import releases_table
 
     plain = releases_plain(found)
@@ -222,7 +222,7 @@ def show_progress(console: Console | None = None) -> Iterator[Callable[[str, str
 
 def _note_plan(plan: Plan) -> None:
     """Write down what is compared, so that a resumed comparison is of the same."""
-    from analog_bench.codec import DocumentError, read_json
+    from analog_bench.codec import DocumentError, convert, read_json
 
     noted = {
         "releases": [asdict(release) for release in plan.releases],
@@ -234,11 +234,11 @@ def _note_plan(plan: Plan) -> None:
         _write(path, noted)
         return
     try:
-        there: Any = read_json(path)
+        there = convert(read_json(path), dict[str, Any])
     except FileNotFoundError:
         raise UsageError(f"{str(plan.folder)!r} holds no comparison to resume") from None
-    except (OSError, DocumentError) as problem:
-        raise UsageError(f"{str(path)!r}: {problem}") from None
+    except DocumentError as problem:
+        raise UsageError(f"{str(path)!r}: {problem}; start anew without --resume") from None
     differing = [name for name in noted if there.get(name) != noted[name]]
     if differing:
         raise UsageError(

@@ -50,9 +50,9 @@ def compare(
     """
     refuse_together(json=as_json, markdown=markdown)
     # Not at the top: other verbs need no scipy.
-    from analog_bench.gate.run_judge import compare_runs
+    from analog_bench.gate.run_comparison import compare_runs
     from analog_bench.report.as_json import comparison_plain
-    from analog_bench.report.markdown import markdown as in_markdown
+    from analog_bench.report.as_markdown import markdown as in_markdown
     from analog_bench.report.run_comparison_table import comparison_table
     from analog_bench.store.run_file import read_runs
 
@@ -105,7 +105,7 @@ def report(
 ) -> None:
     """Write a run as one HTML page that opens anywhere."""
     # Not at the top: other verbs need no scipy.
-    from analog_bench.gate.run_judge import judge_run
+    from analog_bench.gate.run_verdicts import judge_run
     from analog_bench.report.ci_summaries import step_summary
     from analog_bench.report.page.document import save_figures, write_page
     from analog_bench.report.report_contents import judged_contents
@@ -147,7 +147,7 @@ def update(
     pytest's --update-baselines also measures the fresh chips that confirm a suspicion.
     """
     from analog_bench.codec import plain
-    from analog_bench.gate.run_judge import StoredBaselines, judge_groups
+    from analog_bench.gate.run_verdicts import StoredBaselines, judge_groups
     from analog_bench.report.run_summary import stored_changes
     from analog_bench.session.recorder import store_baselines
     from analog_bench.store.baseline import Provenance

@@ -15,7 +15,7 @@ import pytest
 
 from analog_bench.errors import BenchError
 from analog_bench.plugin import selection
-from analog_bench.plugin.benchmarks import Benchmarks
+from analog_bench.plugin.case_timings import Benchmarks
 from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures by name in this module)
     EARLIER_RESULTS,
     PROPERTY,
@@ -93,7 +93,7 @@ def pytest_report_collectionfinish(
     left_out = selection.left_out(config)
     if config.option.collectonly or not any(case_of(item) for item in items):
         return left_out
-    from analog_bench.simulators.probe import probe
+    from analog_bench.simulators.environment_probe import probe
 
     working = [
         f"{label_of(name)}: {'works' if tile.usable else 'unusable, ' + tile.reason}"

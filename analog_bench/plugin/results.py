@@ -16,7 +16,7 @@ from analog_bench.session.recorder import Record, Recorder, by_identity
 from analog_bench.session.run_conclusion import Conclusion, conclude
 
 if TYPE_CHECKING:
-    from analog_bench.gate.case_verdict import Verdict
+    from analog_bench.gate.case_verdicts import Verdict
 
 RESUMED = "analog_bench_resumed"
 """Where a worker of xdist finds the file of the run that is resumed."""

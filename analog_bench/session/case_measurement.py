@@ -9,7 +9,7 @@ from types import MappingProxyType
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
 from analog_bench.errors import TileUnavailable
-from analog_bench.gate.case_verdict import needs_confirmation
+from analog_bench.gate.case_verdicts import needs_confirmation
 from analog_bench.noise import EqualError
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.model_cache import ModelCache

@@ -1,7 +1,7 @@
 """aihwkit's two tile engines, and how each noise family changes a tile's configuration.
 
-Every handler is given `kit.base_config` (everything ideal, or the preset that the case names), and
-the door to aihwkit itself, `kit`: this module is read at collection, where aihwkit must not load.
+Every handler is given `config.base_config` (everything ideal, or the preset of the case), and the
+door to aihwkit itself, `kit`: this module is read at collection, where aihwkit must not load.
 Units are aihwkit's normalised ones unless said otherwise: the largest weight of an output column
 and the largest input of a vector are 1.
 """
@@ -228,7 +228,7 @@ def _fast_ir_drop(noise: IrDrop, config: Any, kit: Any) -> Any:
 
 @configures(IrDrop, TORCH_TILE)
 def _timed_ir_drop(noise: IrDrop, config: Any, kit: Any) -> Any:
-    """Voltage drop along the columns over time: see `ir_drop` and `kit.with_timed_ir_drop`."""
+    """Voltage drop along the columns over time: see `ir_drop` and `with_timed_ir_drop`."""
     return kit.with_timed_ir_drop(config, noise.scale)
 
 

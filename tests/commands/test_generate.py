@@ -5,7 +5,6 @@ import json
 import pytest
 
 from analog_bench.cli import main
-from tests.hub_stand_in import run_client
 from tests.tiny_hub import GPT2, STORED, cached_gpt2
 
 PROMPT = "The [red]fox[/red] | <b>\x1b[31m"
@@ -48,7 +47,7 @@ def tiny(folder):
 
 
 @pytest.fixture(scope="module")
-def printed(folder, tiny):
+def printed(folder, tiny, forked_client):
     """Run the verb in one process, a few times; return what each call printed."""
     call = ["generate", *tiny, "--prompt", PROMPT]
     few = ["--chips", "1", "--texts", "2"]
@@ -60,7 +59,7 @@ def printed(folder, tiny):
         "too long": [*call, "red fox " * 100],
     }
     calls["too long"].remove(PROMPT)
-    done = run_client(
+    done = forked_client(
         CODE,
         endpoint="http://127.0.0.1:9",
         home=folder,

@@ -6,9 +6,9 @@ import pytest
 
 from analog_bench.cli import main
 from analog_bench.simulators import aihwkit as kit
+from analog_bench.simulators.environment_probe import probe
 from analog_bench.simulators.physics import examination
-from analog_bench.simulators.physics.survey import survey_from_plain
-from analog_bench.simulators.probe import probe
+from analog_bench.simulators.physics.survey_record import survey_from_plain
 from analog_bench.simulators.protocol import TileStatus
 
 

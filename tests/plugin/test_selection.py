@@ -160,7 +160,7 @@ def test_thousands_of_cases_are_collected_without_torch(bench, lock, tmp_path, c
     args = [word for noise in noises for word in ("--noise", noise)]
     args += [word for drift in seconds for word in ("--drift", drift)]
     hub = ("--collect-only", "-q", "--zoo", "hub", "--lock", lock)
-    done = bench(*hub, *THREE, *args, folder=tmp_path, plugins=("spy",))
+    done = bench(*hub, *THREE, *args, "-p", "spy", folder=tmp_path, first_on_path=[tmp_path])
     assert done.code == 0, done.out[-2000:]
     assert len(done.cases) > 5000
     assert len(set(done.cases)) == len(done.cases)

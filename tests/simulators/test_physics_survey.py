@@ -13,17 +13,17 @@ from analog_bench.noise import Pcm, families
 from analog_bench.releases.comparison import Measured, compare_releases
 from analog_bench.simulators import aihwkit as kit
 from analog_bench.simulators.aihwkit import inventory
+from analog_bench.simulators.environment_probe import probe
 from analog_bench.simulators.physics import examination, specimen
-from analog_bench.simulators.physics.examination import EXPERIMENTS, examine
 from analog_bench.simulators.physics.experiment import Finding, experiment
-from analog_bench.simulators.physics.survey import (
+from analog_bench.simulators.physics.run_survey import EXPERIMENTS, examine
+from analog_bench.simulators.physics.survey_record import (
     ALLOWED_ERRORS,
     Fact,
     differ,
     survey_as_plain,
     survey_from_plain,
 )
-from analog_bench.simulators.probe import probe
 from analog_bench.simulators.protocol import TileStatus
 
 SEEDS = (2, 3, 4, 5)

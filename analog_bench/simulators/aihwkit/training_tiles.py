@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from analog_bench.simulators.aihwkit.config import base_config, has_input_range, tile_of
 from analog_bench.simulators.aihwkit.layer import set_input_ranges
-from analog_bench.simulators.aihwkit.product import Bfloat16Tile, StepTile
+from analog_bench.simulators.aihwkit.product import Bfloat16Tile, StepModule, StepTile
 from analog_bench.simulators.versions import TORCH
 
 OPTIMISERS = {"adam": AnalogAdam, "sgd": AnalogSGD}
@@ -67,6 +67,7 @@ def training_config(
         config.clip.fixed_value = -1.0
     if tile_of(config) == TORCH:
         config.simulator_tile_class = Bfloat16Tile if bfloat16 else StepTile
+        config.tile_class = StepModule
     return config
 
 
@@ -89,6 +90,9 @@ def trainable(linear: nn.Linear, config: Any, ranges: float | tuple[float, ...] 
             # aihwkit would overwrite the range by what it sees in its first batches.
             tile.input_range_update_idx.data.fill_(_SETTLED)
             tile.input_range_update_idx.requires_grad_(False)
+        if tile.device.type != "cpu" and tile.mapping_scales is not None:
+            # The gradient's hook still holds the scales of the processor, where aihwkit maps.
+            tile.set_scales(tile.mapping_scales)
     if has_input_range(config):
         set_input_ranges(layer, ranges)
     return layer
@@ -117,7 +121,7 @@ def restore(layer: Any, state: Mapping[str, Tensor]) -> None:
     for path, tile in layer.named_modules():
         scales = state.get(f"{path}.mapping_scales")
         if scales is not None:
-            tile.set_scales(scales.clone())
+            tile.set_scales(scales.to(tile.device, copy=True))
     with torch.no_grad():
         for name, parameter in layer.named_parameters():
             if name in state:

@@ -13,8 +13,8 @@ import torch
 
 from analog_bench.errors import TileUnavailable, UsageError
 from analog_bench.simulators.aihwkit_engines import CppTile, TorchTile
+from analog_bench.simulators.environment_probe import probe
 from analog_bench.simulators.lightning import Lightning
-from analog_bench.simulators.probe import probe
 from analog_bench.simulators.protocol import Simulator, TileStatus
 from analog_bench.simulators.versions import MEASURED, versions, working_pair
 
@@ -145,7 +145,7 @@ def miscompute(tile, x, **_):
 
 InferenceTile.set_weights = refuse
 right, TorchInferenceTile.forward = TorchInferenceTile.forward, miscompute
-from analog_bench.simulators.probe import probe
+from analog_bench.simulators.environment_probe import probe
 print(probe().tiles["cpp"].reason)
 print(probe().tiles["torch"].reason)
 """
