@@ -19,6 +19,7 @@ from analog_bench.commands import (
     installation,
     nightly,
     nightly_issues,
+    project,
     releases,
     runs,
     zoo,
@@ -65,6 +66,7 @@ app = new_app(
     'generate --prompt "Once upon a time"',
     "history --score one_day",
     "hwa train bert --threads 1",
+    "new my_project",
     "physics",
     "releases 1.1.0 1.2.0 -k bert_layer_noise",
     "report runs/after.json -o report.html",
@@ -73,7 +75,7 @@ app = new_app(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (runs, installation, generate, history, releases):
+for module in (project, runs, installation, generate, history, releases):
     app.add_typer(module.app)
 zoo.app.add_typer(zoo_coverage.app)
 app.add_typer(zoo.app, name="zoo")

@@ -19,6 +19,9 @@ from analog_bench.value_checks import one_of
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_specs import HUB_IDS, ModelSpec, find
 
+_WORD = re.compile(r"[\w:+\-.\[\]\\/]+")
+"""A word of pytest's expressions."""
+
 
 def spec_of(settings: Settings, model: str) -> ModelSpec:
     """Return the specification of a model of the chosen zoo.
@@ -98,14 +101,23 @@ def asked_name(stored: str, zoo: str) -> str:
     return stored if zoo == "embedded" else stored.removeprefix("hub-").replace("--", "/")
 
 
-def keyword(case: Case, settings: Settings, expression: str) -> str | None:
-    """Return `MODEL_STUDY`, the word by which `-k EXPRESSION` finds a case.
+def keywords(case: Case, settings: Settings, expression: str) -> set[str]:
+    """Return the words by which `-k EXPRESSION` finds a case, besides parts of its bare id.
 
-    `-k` matches parts of words, so `-k bert_layer_noise` would also take `mobilebert_layer_noise`.
-    A word that holds another model's is therefore given only where the expression spells it out.
+    They are `MODEL_STUDY`, and those of the case's named values that the expression spells out. As
+    `-k` matches parts of words, `-k bert_layer_noise` would also take `mobilebert_layer_noise`: a
+    word that holds another model's is given only where the expression spells it out. Nor is a
+    value of which another word of the expression is a part: with `-k "hwa and
+    StandardHWATrainingTorch"` it would give the HWA weights' word to every case.
     """
     model = case.model.removeprefix("hub-")
     word = f"{model}_{case.study}"
     others = {*HUB_IDS, *settings.choice.models} - {model}
     shadowed = any(f"{other}_{case.study}" in word for other in others)
-    return None if shadowed and not re.search(rf"\b{re.escape(word)}\b", expression) else word
+    asked = {part.lower() for part in _WORD.findall(expression)} - {"and", "or", "not"}
+    spelt_out = {
+        value
+        for value in map(str.lower, case.named_values)
+        if [part for part in asked if part in value] == [value]
+    }
+    return spelt_out if shadowed and word.lower() not in asked else {word, *spelt_out}

@@ -182,7 +182,7 @@ def test_a_folder_is_told_how_it_can_be_measured(warm, tmp_path):
     for zoo in ("embedded", "hub"):
         done = warm("--zoo", zoo, "--model", tmp_path, *FEW, folder=tmp_path)
         assert_one_line(done, f"{tmp_path} is no name of a model: those of the hub have the form")
-        assert "`hf upload OWNER/NAME FOLDER --private`, then `analog-bench zoo lock" in done.out
+        assert "`hf upload OWNER/NAME FOLDER --private` uploads it" in done.out
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the device is there")
