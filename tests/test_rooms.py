@@ -31,7 +31,7 @@ FLOORS = (
     ("zoo",),
     ("case",),
     ("records", "noise", "seeds"),
-    ("content_name",),
+    ("value_checks", "content_name"),
     ("codec", "atomic_file", "errors"),
     ("regular_file",),
 )

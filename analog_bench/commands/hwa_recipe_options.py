@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from analog_bench.commands.options import amount, whole_number
 from analog_bench.hwa.hyperparameters import HwaRecipe
 from analog_bench.session.own_hardware import load_hardware
 
@@ -21,11 +22,14 @@ def with_recipe_options(verb: Callable[..., None]) -> Callable[..., None]:
     options = []
     for field in fields(HwaRecipe):
         kind = kinds[field.name]
-        option = typer.Option(
-            metavar={int: "N", float: "X", str: "PRESET"}.get(kind),
-            min=0 if kind in (int, float) else None,
-            help=f"{noted[field.name].__metadata__[-1]} (default: {field.default})",
-        )
+        *limits, about = noted[field.name].__metadata__
+        help = f"{about} (default: {field.default})"
+        if kind is int:
+            option = whole_number(help, least=limits[0].ge)
+        elif kind is float:
+            option = amount(help)
+        else:
+            option = typer.Option(help=help, metavar="PRESET" if kind is str else None)
         options.append(
             inspect.Parameter(
                 field.name,

@@ -21,6 +21,7 @@ from analog_bench.noise import Noise, Preset
 from analog_bench.session.extension import mistakes_in, run_file
 from analog_bench.simulators.added_hardware import add_hardware, add_preset
 from analog_bench.simulators.registry import find_simulator, presets
+from analog_bench.value_checks import one_of
 
 _LOADED: dict[tuple[str, str], str] = {}
 
@@ -61,6 +62,17 @@ def load_hardware(hardware: str) -> str:
         name = f"{path.name}:{function}{_stamp(path)}"
         _LOADED[key] = add_hardware(name, config, fingerprint=True)
     return _LOADED[key]
+
+
+def read_hardware(word: str) -> str:
+    """Return what `--hardware` names; a user's file is not looked at before cases are made.
+
+    Raises:
+        UsageError: No hardware is called that, or only some for training.
+    """
+    if _is_own(word):
+        return word
+    return one_of("--hardware", load_hardware(word), (IDEAL, *presets()))
 
 
 def with_hardware(case: Case, *, tile: bool) -> Case:
