@@ -21,7 +21,7 @@ STUDY = Study(
     layers="each",
     budgets={
         # Matrix multiplications of the first block, in BERT's spelling and in GPT-2's.
-        "smoke": Budget(3, 32, layers=("*.layer.0.*dense", "*.layer.0.*self.*", "*.h.0.*.c_*")),
+        "smoke": Budget(3, 16, layers=("*.layer.0.*dense", "*.layer.0.*self.*", "*.h.0.*.c_*")),
         "nightly": Budget(10, 192),
     },
 )
