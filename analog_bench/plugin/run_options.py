@@ -178,7 +178,7 @@ def read_settings(config: pytest.Config) -> Settings:
     _check_ini_found(config, {name: one(name) for name in paths})
     root = config.rootpath
     json_file, tile, hwa = one("json"), one("tile"), one("hwa")
-    if hwa and not (root / hwa).is_dir():
+    if hwa and not os.path.isdir(root / hwa):
         raise UsageError(f"--hwa must be a folder with one folder a model, found {hwa!r}")
     if json_file and Path(json_file).suffix != ".json":
         # The page is written beside it, with `.html`: the same name would replace the results.

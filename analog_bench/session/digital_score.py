@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.session.run_data import make_task
+from analog_bench.session.run_data import check_source, make_task
 from analog_bench.tasks.language_modelling import LanguageModelling
 from analog_bench.tasks.qa_crosscheck import crosscheck
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
@@ -76,6 +76,7 @@ def score_model(
             such device.
         WeightsError: Weights that are missing or not what they should be.
     """
+    check_source(source, spec)
     needed, positions = QaProtocol().limits.max_length, spec.structure.positions
     if spec.task == "qa" and positions < needed:
         raise UsageError(
