@@ -3,7 +3,7 @@
 On a machine that has one, in a few minutes (the embedded models, and the questions of this project
 or, with ANALOG_BENCH_DATA, SQuAD's):
 
-    python bench/bench_gpu.py [--device cuda] [--questions 400] [--only PART ...]
+    python bench/bench_gpu.py [--device cuda] [--questions 400] [--models ...] [--only PART ...]
 
 Each table is printed as soon as it is measured. Times are medians, after one run to warm up, of
 work that is over: the device is waited for.
@@ -16,7 +16,7 @@ import copy
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import pairwise
@@ -95,18 +95,18 @@ def analog(device: torch.device, count: int) -> None:
         task.batches = make_batches(task.windows, 0, size)
         plain = _seconds(device, lambda: _pass(model, task))
         for noise, chosen in _cases(layers):
-            took = [_chip_seconds(device, model, task, noise, chosen, ranges) for _ in range(3)]
-            parts = [statistics.median(part) for part in zip(*took[1:], strict=True)]
+            for _ in range(2):  # the first warms up
+                parts = _chip_seconds(device, model, task, noise, chosen, ranges)
             name = f"{noise}, {_few(chosen)}, {size} tokens"
             passes = f"{sum(parts) / plain:.2f}"
             table.add_row(name, *(f"{part:.3f}" for part in parts), passes)
     console.print(table)
 
 
-def training(device: torch.device, count: int) -> None:
+def training(device: torch.device, models: Sequence[str]) -> None:
     """Steps a second of hardware-aware training, and whether going on gives the same bits."""
     table = _table("hardware-aware training, batches of 32", "steps/s", "goes on equally")
-    for name in MODELS:
+    for name in models:
         loaded = _loaded(name, device)
         half = 30 if device.type != "cpu" else 1
         asked = {
@@ -161,7 +161,7 @@ def agreement(device: torch.device, count: int) -> None:
     console.print(table)
 
 
-PARTS = {part.__name__: part for part in (digital, analog, training, agreement)}
+PARTS = ("digital", "analog", "training", "agreement")
 _NAMES = ("input_ids", "token_type_ids", "attention_mask")
 
 
@@ -317,13 +317,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--device", default="cuda", type=torch.device)
     parser.add_argument("--questions", default=400, type=int)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, help="to train")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to measure")
     asked = parser.parse_args()
     name = torch.cuda.get_device_name(asked.device) if asked.device.type == "cuda" else "processor"
     console.print(f"{name}, torch {torch.__version__}, {torch.get_num_threads()} threads")
     for part in asked.only:
         began = time.perf_counter()
-        PARTS[part](asked.device, asked.questions)
+        if part == "training":
+            training(asked.device, asked.models)
+        else:
+            measure = {"digital": digital, "analog": analog, "agreement": agreement}[part]
+            measure(asked.device, asked.questions)
         console.print(f"{part}: {time.perf_counter() - began:.0f} s\n")
 
 

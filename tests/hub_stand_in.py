@@ -124,7 +124,7 @@ def run_client(code, *, endpoint, home, offline=False, argv=(), extra=None, flag
     )
 
 
-def tiny_bert(folder: Path, seed: int = 0) -> dict[str, Path]:
+def tiny_bert(folder: Path, seed: int = 0, **sizes: int) -> dict[str, Path]:
     """Write a question-answering BERT of a few kilobytes; return its files for `HubStandIn.add`."""
     import torch
     from transformers import BertConfig, BertForQuestionAnswering
@@ -136,12 +136,15 @@ def tiny_bert(folder: Path, seed: int = 0) -> dict[str, Path]:
         torch.manual_seed(seed)
         model = BertForQuestionAnswering(
             BertConfig(
-                vocab_size=len(vocabulary),
-                hidden_size=16,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                intermediate_size=24,
-                max_position_embeddings=64,
+                **{
+                    "vocab_size": len(vocabulary),
+                    "hidden_size": 16,
+                    "num_hidden_layers": 2,
+                    "num_attention_heads": 2,
+                    "intermediate_size": 24,
+                    "max_position_embeddings": 64,
+                    **sizes,
+                }
             )
         )
     model.save_pretrained(folder)

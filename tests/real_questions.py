@@ -11,7 +11,7 @@ from analog_bench.zoo.tokenizer import read_tokenizer
 
 @pytest.fixture(scope="session")
 def tokenizer():
-    return read_tokenizer({"tokenizer.json": find_base().tokenizer}, 512)
+    return read_tokenizer(find_base().tokenizer, 512)
 
 
 @pytest.fixture(scope="session")

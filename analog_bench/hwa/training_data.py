@@ -25,6 +25,7 @@ from analog_bench.tasks.qa_windows import WindowLimits
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
 from analog_bench.tasks.squad_files import content_hash
 from analog_bench.tasks.task import Task
+from analog_bench.zoo.model_builder import taken_by
 from analog_bench.zoo.model_loading import LoadedModel
 
 _LONGEST_QUESTION = 64
@@ -121,6 +122,7 @@ class QaData(TrainingData):
         held = held.select(range(0, len(held), max(1, len(held) // count))[:count])
         self.task = QuestionAnswering("held out", held, loaded.tokenizer, QaProtocol(limits))
         self.fingerprint = f"{content_hash(usable)[:16]} {self.task.protocol}"
+        self._model = loaded.model
 
     def batch(self, number: int, device: torch.device) -> TrainingBatch:
         """Return windows; logits at padding are far below all others."""
@@ -131,7 +133,8 @@ class QaData(TrainingData):
             both = output.start_logits, output.end_logits
             return [part.float().masked_fill(padding, -1e4) for part in both]
 
-        return TrainingBatch(batch.inputs, logits, (batch.spans[:, 0], batch.spans[:, 1]))
+        inputs = taken_by(self._model, batch.inputs)
+        return TrainingBatch(inputs, logits, (batch.spans[:, 0], batch.spans[:, 1]))
 
 
 class LmData(TrainingData):

@@ -13,11 +13,11 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from analog_bench.errors import UsageError, WeightsError
+from analog_bench.errors import WeightsError
 from analog_bench.session.run_data import check_source, make_task
 from analog_bench.tasks.language_modelling import LanguageModelling
 from analog_bench.tasks.qa_crosscheck import crosscheck
-from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
+from analog_bench.tasks.question_answering import QuestionAnswering
 from analog_bench.zoo.model_loading import load
 from analog_bench.zoo.model_specs import ModelSpec
 from analog_bench.zoo.weight_record import Scalar, read_record, write_record
@@ -72,16 +72,11 @@ def score_model(
 
     Raises:
         DataError: Missing or malformed data, or scores that the evaluate library contradicts.
-        UsageError: A model with too few positions, more examples asked for than there are, or no
+        UsageError: Data that the model cannot read, more examples asked for than there are, or no
             such device.
         WeightsError: Weights that are missing or not what they should be.
     """
     check_source(source, spec)
-    needed, positions = QaProtocol().limits.max_length, spec.structure.positions
-    if spec.task == "qa" and positions < needed:
-        raise UsageError(
-            f"{spec.name} takes {positions} tokens at most, the protocol needs {needed}"
-        )
     loaded = load(spec, lock_path=lock, device=device, shipped=weights)
     task = make_task(source, loaded, examples=examples, data_folder=data_folder, lock=lock)
     console = Console(stderr=True)

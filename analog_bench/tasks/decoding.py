@@ -53,9 +53,14 @@ class Prompt:
 
     @classmethod
     def of(cls, text: str, tokenizer: PreTrainedTokenizerFast) -> Prompt:
-        """Return a prompt, tokenised."""
+        """Return a prompt, tokenised; `UsageError` without an end-of-text token."""
         backend: Any = tokenizer.backend_tokenizer
-        end = int(tokenizer.eos_token_id)
+        end = tokenizer.eos_token_id
+        if not isinstance(end, int):
+            raise UsageError(
+                "a model that writes needs an end-of-text token, and its tokeniser has no "
+                "eos_token; name another model"
+            )
         return cls(text, (end, *backend.encode(text, add_special_tokens=False).ids), end)
 
 

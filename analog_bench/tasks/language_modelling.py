@@ -158,7 +158,7 @@ def _token_sizes(ids: Tensor, content: str, tokenizer: PreTrainedTokenizerFast) 
     found, wanted = int(sizes.sum()), len(content.encode())
     if found != wanted:
         raise UsageError(
-            f"bits a byte need a byte-level tokeniser: its tokens spell {found} bytes, the text "
-            f"has {wanted}"
+            f"bits a byte need a byte-level tokeniser that adds nothing, such as a space in front: "
+            f"its tokens spell {found} bytes, the text has {wanted}"
         )
     return sizes

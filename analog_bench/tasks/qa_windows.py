@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from inspect import signature
 
 import numpy as np
 import torch
@@ -13,6 +12,8 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
+
+from analog_bench.zoo.model_builder import taken_by
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ class Batch:
     def inputs_of(self, model: nn.Module) -> dict[str, Tensor]:
         """Return what a model takes of the batch, by the names of its parameters, on its device."""
         device = next(model.parameters()).device
-        taken = signature(model.forward).parameters
         names = ("input_ids", "token_type_ids", "attention_mask")
-        return {name: getattr(self, name).to(device) for name in names if name in taken}
+        taken = taken_by(model, {name: getattr(self, name) for name in names})
+        return {name: tensor.to(device) for name, tensor in taken.items()}
 
 
 def unpadded(rows: Sequence[int], ids: Tensor) -> Batch:

@@ -53,14 +53,14 @@ class TextGeneration:
         are the examples that all chips of all runs have in common.
 
         Raises:
-            UsageError: Prompt and text are longer than the model's positions, or no text at all is
-                asked for.
+            UsageError: Prompt and text are longer than the model's positions, no text at all is
+                asked for, or the tokeniser has no end-of-text token.
         """
         used = sampling or Sampling()
         if texts < 1:
             raise UsageError(f"at least 1 text is needed, found {texts}")
         begin = Prompt.of(prompt, tokenizer)
-        room = int(judge.config.n_positions)
+        room = tokenizer.model_max_length
         if len(begin.ids) + used.tokens > room:
             raise UsageError(
                 f"the prompt's {len(begin.ids)} tokens and {used.tokens} to write are more than "

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from analog_bench.codec import DocumentError, read_json
+from analog_bench.codec import DocumentError, one_line, read_json
 from analog_bench.errors import WeightsError
 from analog_bench.regular_file import check_regular
 from analog_bench.zoo.lora import merge_lora, read_lora_config
@@ -70,6 +69,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         check_regular(path)
         tensors: dict[str, Tensor] = load_file(path)
-    except (OSError, SafetensorError) as problem:
-        raise WeightsError(f"cannot read the tensors in {path}: {problem}") from None
+    # Safetensors raises errors of its own, and whatever torch says to what a header asks for.
+    except Exception as problem:
+        raise WeightsError(f"cannot read the tensors in {path}: {one_line(str(problem))}") from None
     return tensors

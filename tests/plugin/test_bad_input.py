@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from analog_bench.zoo.minilm_base import FOLDER_VARIABLE, HASHES, PACKAGE
+from tests.plugin.conftest import ROOT, STUDY_FILE
+from tests.tiny_hub import BERT, cached_bert, with_json
 
 USAGE_ERROR = 4
 FEW = ("--layer", "qa_outputs", "--chips", "1", "--examples", "12")
@@ -133,6 +135,63 @@ def test_a_hub_that_cannot_be_reached(warm, lock, tmp_path):
     hub = ("--zoo", "hub", "--lock", lock, "--model", "bert")
     done = warm(*hub, *FEW, folder=tmp_path)
     assert_one_line(done, "csarron/bert-base-uncased-squad-v1")
+
+
+@pytest.fixture
+def hub_run(warm, project, tmp_path):
+    """Return a function that measures a tiny BERT of a hub cache, changed or of other sizes."""
+
+    def run(*args, change=lambda snapshot: None, **sizes):
+        lock = cached_bert(tmp_path, change, **{"max_position_embeddings": 320, **sizes})
+        (project / "conftest.py").write_text(
+            "from huggingface_hub import constants\n"
+            f"constants.HF_HUB_CACHE = {str(tmp_path / 'hub')!r}\n"
+        )
+        shutil.copy(ROOT / STUDY_FILE, project)
+        hub = ("--zoo", "hub", "--lock", lock, "--model", BERT)
+        return warm(*hub, *args, *FEW, folder=tmp_path, cwd=project)
+
+    return run
+
+
+def too_many_tokens(snapshot):
+    with_json("added_tokens.json", mara=81)(snapshot)
+
+
+@pytest.mark.parametrize(
+    ("change", "sizes", "said"),
+    [
+        (
+            None,
+            {"max_position_embeddings": 128},
+            "takes 128 tokens at most, the protocol needs 320",
+        ),
+        (
+            too_many_tokens,
+            {},
+            "tokeniser's 'mara' is number 81, and the model has embeddings for 81",
+        ),
+        (with_json("config.json", quantization_config={"a": 1}), {}, 'quantization_config is {"a"'),
+        (with_json("tokenizer_config.json", do_lower_case="no"), {}, 'do_lower_case is "no"'),
+    ],
+)
+def test_a_hub_model_that_cannot_be_measured(hub_run, tmp_path, change, sizes, said):
+    done = hub_run(change=(lambda snapshot: None) if change is None else change, **sizes)
+    assert_one_line(done, said)
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_a_hub_model_with_one_token_type_is_measured(hub_run, results_of, tmp_path):
+    done = hub_run("--noise", "pcm", type_vocab_size=1)
+    assert done.code == 0, done.out
+    assert [r["status"] for r in results_of(tmp_path / "results.json").values()] == ["measured"]
+
+
+def test_a_folder_is_told_how_it_can_be_measured(warm, tmp_path):
+    for zoo in ("embedded", "hub"):
+        done = warm("--zoo", zoo, "--model", tmp_path, *FEW, folder=tmp_path)
+        assert_one_line(done, f"{tmp_path} is no name of a model: those of the hub have the form")
+        assert "`hf upload OWNER/NAME FOLDER --private`, then `analog-bench zoo lock" in done.out
 
 
 def test_a_device_that_is_not_there(warm, tmp_path):

@@ -100,6 +100,10 @@ def test_what_cannot_be_written_is_refused(tokenizer, judge):
     with pytest.raises(UsageError, match=r"4 tokens and 61 to write are more than the 64"):
         TextGeneration("The red fox", tokenizer, judge, texts=1, sampling=Sampling(61))
     assert TextGeneration("The red fox", tokenizer, judge, texts=1, sampling=Sampling(60))
+    endless = tokenizer_of()
+    endless.eos_token = None
+    with pytest.raises(UsageError, match="needs an end-of-text token, and its tokeniser has no"):
+        TextGeneration("The red fox", endless, judge, texts=1, sampling=FEW)
     with pytest.raises(UsageError, match="at least 1 text"):
         TextGeneration("The red fox", tokenizer, judge, texts=0, sampling=FEW)
 

@@ -162,13 +162,17 @@ def test_names_that_the_hub_does_not_know(hub, files, client):
         "lock_model('no/body', path)",
         f"lock_model({ID!r}, path, revision='nowhere')",
         "lock_model('a/b/c', path)",
+        "lock_model('/models/mine', path)",
+        "lock_model('./mine', path)",
         "lock_dataset('no/body', path)",
     )
     assert "no such repository" in error(said[0])
     assert "no such revision" in error(said[1])
-    assert said[2]["error"] == "UsageError"
-    assert "owner/name" in said[2]["text"]
-    assert "no such repository" in error(said[3])
+    for path in said[2:5]:
+        assert path["error"] == "UsageError"
+        assert "have the form owner/name" in path["text"]
+        assert "hf upload OWNER/NAME FOLDER" in path["text"]
+    assert "no such repository" in error(said[5])
 
 
 def test_a_corrupt_lock_is_found_before_anything_is_downloaded(hub, files, client, tmp_path):
