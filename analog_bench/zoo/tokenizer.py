@@ -35,7 +35,7 @@ def read_tokenizer(path: Path, max_length: int) -> PreTrainedTokenizerFast:
     Raises:
         WeightsError: The file cannot be read.
     """
-    _check(path, str(path))
+    _check(path, f"cannot make a tokeniser of {path}")
     try:
         backend = Tokenizer.from_file(str(path))
     # The tokenizers library raises nothing narrower for a file it cannot read.
@@ -77,7 +77,7 @@ def auto_tokenizer(
     with TemporaryDirectory() as name:
         folder = Path(name)
         for file in sorted(files.keys() - {_SETTINGS}):
-            _check(files[file], f"{hub_id}: {file}")
+            _check(files[file], f"{hub_id}: cannot read {file}")
             (folder / Path(file).name).symlink_to(files[file].resolve())
 
         def make(settings: dict[str, Any]) -> tuple[Any, list[int]]:
@@ -104,7 +104,7 @@ def auto_tokenizer(
     return _without_habits(made, structure.positions)
 
 
-def _check(path: Path, name: str) -> None:
+def _check(path: Path, trouble: str) -> None:
     """Make sure that a library, which opens a file by itself, meets what it is made for."""
     try:
         if path.suffix == ".json":
@@ -112,7 +112,7 @@ def _check(path: Path, name: str) -> None:
         else:
             read_regular(path)
     except (OSError, DocumentError) as problem:
-        raise WeightsError(f"cannot read {name}: {problem}") from None
+        raise WeightsError(f"{trouble}: {problem}") from None
 
 
 def _settings(files: Mapping[str, Path], hub_id: str) -> dict[str, Any]:
