@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 import typer
@@ -19,6 +20,7 @@ from analog_bench.commands import (
     installation,
     nightly,
     nightly_issues,
+    project,
     releases,
     runs,
     zoo,
@@ -28,7 +30,9 @@ from analog_bench.commands.options import new_app
 from analog_bench.errors import BenchError
 
 BENCH_ERROR = 4
-"""Exit code of everything the user can mend; 2 is that of a line that cannot be read."""
+"""Exit code of everything the user can mend in what a line names."""
+UNREADABLE = 2
+"""Exit code of a line that cannot be read."""
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 """What a shell reports of a program whose reader went away."""
@@ -69,6 +73,7 @@ app = new_app(
     'generate --prompt "Once upon a time"',
     "history --score one_day",
     "hwa train bert --threads 1",
+    "new my_project",
     "physics",
     "releases 1.1.0 1.2.0 -k bert_layer_noise",
     "report runs/after.json -o report.html",
@@ -77,7 +82,7 @@ app = new_app(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (runs, installation, generate, history, releases):
+for module in (project, runs, installation, generate, history, releases):
     app.add_typer(module.app)
 zoo.app.add_typer(zoo_coverage.app)
 app.add_typer(zoo.app, name="zoo")
@@ -96,11 +101,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A character that a terminal does not have becomes a question mark, not a traceback.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    words = list(sys.argv[1:] if argv is None else argv)
+    missing = _empty(words)
+    if missing:
+        print(f"analog-bench: error: {missing}", file=sys.stderr)
+        return UNREADABLE
     try:
-        app(argv, prog_name="analog-bench")
+        app(words, prog_name="analog-bench")
     except SystemExit as end:
         return int(end.code or 0)
     return 0
+
+
+def _empty(words: Sequence[str]) -> str:
+    """Say which word is empty, as where a shell's variable is not set; else return nothing.
+
+    As a path it would be the folder one stands in. What follows two dashes is pytest's.
+    """
+    before = ""
+    for word in takewhile(lambda word: word != "--", words):
+        option, equals, value = word.partition("=")
+        if option.startswith("--") and equals and not value:
+            before, word = option, value
+        if not word:
+            return f"nothing is given for {before}" if before[:1] == "-" else "an argument is empty"
+        before = word
+    return ""
 
 
 if __name__ == "__main__":

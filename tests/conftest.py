@@ -1,18 +1,19 @@
-"""Programs in processes of their own, in seconds less: forks of one that has done its imports."""
+"""Processes of tests: their environment, and a Python that has done its imports."""
 
-import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.hub_stand_in import client_environment
+from tests.hub_stand_in import run_client
+from tests.warm_process import PROGRAM
 
 ROOT = Path(__file__).parents[1]
-# A closed port: nothing on this machine answers there, and nothing else is asked.
-NO_HUB = "http://127.0.0.1:9"
 
 
 def clean_environment(**more):
@@ -26,44 +27,28 @@ def clean_environment(**more):
 
 
 @pytest.fixture(scope="session")
-def forked():
-    """Return a function that takes what `warm_process.run` does and returns the exit code."""
-    if not hasattr(os, "fork"):
-        pytest.skip("no fork on this platform")
-    server = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("warm_process.py"))],
-        env=clean_environment(HF_ENDPOINT=NO_HUB, HF_HUB_OFFLINE="0", NO_PROXY="127.0.0.1"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-    def run(**request):
-        server.stdin.write(json.dumps(request) + "\n")
-        server.stdin.flush()
-        return int(server.stdout.readline())
-
-    yield run
-    server.stdin.close()
-    server.wait(30)
-    server.stdout.close()
+def warm_python():
+    """Return a program that is Python with torch and this package imported: see `warm_process`."""
+    # An address has a hundred characters at most.
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listening:
+        program, address = Path(folder, "python"), str(Path(folder, "socket"))
+        program.write_text(PROGRAM.format(python=sys.executable, address=address))
+        program.chmod(0o700)
+        listening.bind(address)
+        listening.listen()
+        server = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("warm_process.py"), str(listening.fileno())],
+            env=clean_environment(),
+            stdin=subprocess.PIPE,
+            pass_fds=[listening.fileno()],
+        )
+        listening.close()
+        yield program
+        server.stdin.close()
+        server.wait(30)
 
 
 @pytest.fixture(scope="session")
-def forked_client(forked, tmp_path_factory):
-    """Return `hub_stand_in.run_client`, but for the interpreter's flags, in such a fork."""
-    folder = tmp_path_factory.mktemp("client")
-    out, err = folder / "out.txt", folder / "err.txt"
-
-    def run(code, *, endpoint, home, offline=False, argv=(), extra=None):
-        done = forked(
-            program="python",
-            args=[code, *map(str, argv)],
-            cwd=os.getcwd(),
-            env={**client_environment(endpoint, home, offline=offline), **(extra or {})},
-            output=str(out),
-            errors=str(err),
-        )
-        return subprocess.CompletedProcess(argv, done, out.read_text(), err.read_text())
-
-    return run
+def forked_client(warm_python):
+    """Return `run_client` with such a Python."""
+    return partial(run_client, python=warm_python)

@@ -103,19 +103,21 @@ def client_environment(endpoint, home, *, offline=False):
     }
 
 
-def run_client(code, *, endpoint, home, offline=False, argv=(), extra=None, flags=()):
+def run_client(
+    code, *, endpoint, home, offline=False, argv=(), extra=None, python=sys.executable, flags=()
+):
     """Run Python code in a process whose hub is at `endpoint` and whose cache is under `home`.
 
     Returns the finished process (`returncode`, `stdout`, `stderr`). `argv` becomes `sys.argv[1:]`,
     `extra` adds environment variables, `flags` are the interpreter's. The fixture `forked_client`
-    does the same in a fork, which has done its imports.
+    does the same with a Python that has done its imports.
     """
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
     environment.pop("TRANSFORMERS_OFFLINE", None)
     environment.update(client_environment(endpoint, home, offline=offline))
     environment.update({"PYTHONPATH": str(ROOT), **(extra or {})})
     return subprocess.run(
-        [sys.executable, *flags, "-c", code, *map(str, argv)],
+        [python, *flags, "-c", code, *map(str, argv)],
         env=environment,
         capture_output=True,
         text=True,

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import clean_environment
 from tests.history.nights import result, skipped, write_night
 from tests.hub_stand_in import HubStandIn, client_environment
 
@@ -22,21 +24,23 @@ def hub():
 
 
 @pytest.fixture(scope="session")
-def warm(forked, hub, tmp_path_factory):
-    """Return a function that runs a program in a fork of a process that has imported torch."""
-    where = client_environment(hub.endpoint, tmp_path_factory.mktemp("hub"))
+def warm(warm_python, hub, tmp_path_factory):
+    """Return a function that runs a Python that has done its imports, in a folder."""
+    where = clean_environment(**client_environment(hub.endpoint, tmp_path_factory.mktemp("hub")))
 
-    def run(program, *args, folder, env=None):
+    def run(*words, folder, env=None):
         """Run; return the exit code and what it printed."""
-        output = folder / "output.txt"
-        code = forked(
-            program=program,
-            args=list(args),
-            cwd=str(folder),
+        done = subprocess.run(
+            [warm_python, *words],
+            cwd=folder,
             env={**where, **(env or {})},
-            output=str(output),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
         )
-        return code, output.read_text()
+        return done.returncode, done.stdout
 
     return run
 

@@ -15,11 +15,16 @@ from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, write_lock
 from analog_bench.zoo.model_builder import observe
 from analog_bench.zoo.model_specs import HUB_IDS
 from tests.conftest import clean_environment
+from tests.real_questions import embedded, sentences
+
+__all__ = ["embedded", "sentences"]
 
 ROOT = Path(__file__).parents[2]
 # Other plugins of the environment, which take a second to import at the end of each run.
 QUICK = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
 QUICK += ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+# A closed port: nothing on this machine answers there, and nothing else is asked.
+NO_HUB = "http://127.0.0.1:9"
 STUDY_FILE = "bench/bench_layer_noise.py"
 # Pytest takes an existing path after an option it does not know yet for one to collect from, and
 # then misses the ini file of the folder it stands in.
@@ -58,11 +63,16 @@ class Finished:
         return [line for line in self.out.splitlines() if line.startswith("ERROR: ")]
 
 
-def bench_words(args, cwd):
-    """Return what pytest is to collect: in this repository the study of layers, on one model."""
+def bench_words(args, cwd, sentences):
+    """Return what pytest is to collect: in this repository the study of layers, on one model.
+
+    With questions about sentences, a tenth as long as passages, unless the test names its data.
+    """
     if cwd != ROOT:
         return HERE
-    return [STUDY_FILE] if "--model" in args else [STUDY_FILE, "--model", "bert"]
+    model = [] if "--model" in args else ["--model", "bert"]
+    others = {"--data", "--zoo", "--collect-only"} & set(args)
+    return [STUDY_FILE, *model, *([] if others else ["--data", str(sentences)])]
 
 
 def no_report(args):
@@ -84,24 +94,23 @@ def results_of():
     return read
 
 
-@pytest.fixture(scope="session")
-def bench():
-    """Return a function that runs pytest over the bench folder in a new process."""
+def runner(python, options, sentences):
+    """Return a function that runs pytest over the bench folder in a process of its own."""
 
-    def run(*args, folder, cwd=ROOT, plugins=(), env=None):
-        """Run; results go to `folder`, where modules for `-p` may lie."""
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-        command += [word for name in plugins for word in ("-p", name)]
-        command += bench_words(args, cwd)
-        command += ["--json", str(folder / "results.json"), "--baselines", str(folder / "stored")]
-        command += no_report(args)
+    def run(*args, folder, cwd=ROOT, env=None, first_on_path=()):
+        """Run; results go to `folder`. Modules for `-p` may lie first on the path."""
+        command = [python, "-m", "pytest", *options, *bench_words(args, cwd, sentences)]
+        command += ["--baselines", folder / "stored", *no_report(args)]
+        if "--json" not in args:
+            command += ["--json", folder / "results.json"]
+        where = {"PYTHONPATH": os.pathsep.join(map(str, [*first_on_path, ROOT]))}
+        where |= {"HF_ENDPOINT": NO_HUB, "HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1"}
+        where |= {"HF_HOME": str(folder / "hub"), **(env or {})}
         began = time.monotonic()
         done = subprocess.run(
-            [*command, *map(str, args)],
+            [str(word) for word in [*command, *args]],
             cwd=cwd,
-            env=clean_environment(
-                PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)]), **(env or {})
-            ),
+            env=clean_environment(**where),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -114,41 +123,15 @@ def bench():
 
 
 @pytest.fixture(scope="session")
-def fork(forked):
-    """Return a function that runs pytest in a fork of a process that has done its imports."""
-
-    def run(args, *, output, cwd=ROOT, env, first_on_path=()):
-        """Run; return the exit code and what it printed, which goes to `output`."""
-        path = list(map(str, first_on_path))
-        code = forked(
-            args=list(args), cwd=str(cwd), env=env, first_on_path=path, output=str(output)
-        )
-        return code, output.read_text()
-
-    return run
+def bench(sentences):
+    """Return a function that runs pytest as a user would, imports and all."""
+    return runner(sys.executable, QUICK[:2], sentences)
 
 
 @pytest.fixture(scope="session")
-def warm(fork):
-    """Return a function that runs pytest over the bench folder in such a fork."""
-
-    def run(*args, folder, cwd=ROOT, env=None, first_on_path=()):
-        """Run; results go to `folder`."""
-        command = [*QUICK, *bench_words(args, cwd)]
-        command += ["--baselines", str(folder / "stored"), *no_report(args)]
-        if "--json" not in args:
-            command += ["--json", str(folder / "results.json")]
-        began = time.monotonic()
-        code, out = fork(
-            [*command, *map(str, args)],
-            output=folder / "output.txt",
-            cwd=cwd,
-            env={"HF_HOME": str(folder / "hub"), **(env or {})},
-            first_on_path=first_on_path,
-        )
-        return Finished(code, out, time.monotonic() - began)
-
-    return run
+def warm(warm_python, sentences):
+    """Return a function that does the same with a Python that has done its imports."""
+    return runner(warm_python, QUICK, sentences)
 
 
 @pytest.fixture(scope="session")

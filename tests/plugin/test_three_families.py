@@ -45,13 +45,13 @@ def zoo(forked_client, tmp_path_factory):
     return folder
 
 
-def test_cases_of_both_are_measured(zoo, bench, tmp_path):
+def test_cases_of_both_are_measured(zoo, warm, tmp_path):
     models = ("--zoo", "hub", "--lock", zoo / "lock.json", "--model", GPT2, "--model", MOBILE)
     layers = ("*.c_fc", "wpe", "ln_f", "lm_head")
     layers += ("*.ffn.1.intermediate.dense", "*.bottleneck.input.LayerNorm", "qa_outputs")
     words = [word for layer in layers for word in ("--layer", layer)]
     few = ("--examples", "3", "--chips", "2", "--noise", "pcm:prog=20", "--noise", "white_output")
-    done = bench(*models, *words, *few, folder=tmp_path, env={"HF_HOME": str(zoo / "home")})
+    done = warm(*models, *words, *few, folder=tmp_path, env={"HF_HOME": str(zoo / "home")})
     assert done.code == 0, done.out
     run = json.loads((tmp_path / "results.json").read_text())
     results = run["results"]

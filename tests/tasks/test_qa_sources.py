@@ -8,6 +8,7 @@ from analog_bench.errors import DataError, UsageError
 from analog_bench.tasks.qa_sources import load_questions, sample
 from analog_bench.tasks.squad_files import FEATURES, content_hash
 from tests.hub_stand_in import HubStandIn
+from tests.real_questions import write_squad
 
 # Locks one revision of the data set after the other, loads questions, prints them, one line each.
 HUB = """
@@ -37,20 +38,6 @@ def load(source, examples=None, data_folder=None):
     return load_questions(source, examples=examples, data_folder=data_folder, lock=Path("none"))
 
 
-def as_file(rows, path):
-    articles = []
-    for row in rows:
-        answers = [
-            {"text": text, "answer_start": start}
-            for text, start in zip(*row["answers"].values(), strict=True)
-        ]
-        qa = {"id": row["id"], "question": row["question"], "answers": answers}
-        paragraph = {"context": row["context"], "qas": [qa]}
-        articles.append({"title": row["title"], "paragraphs": [paragraph]})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"data": articles}))
-
-
 def test_the_embedded_set_and_its_sample():
     whole, some = load("embedded"), load("embedded", 20)
     assert whole.name == some.name == "embedded"
@@ -60,7 +47,7 @@ def test_the_embedded_set_and_its_sample():
 
 def test_a_file_and_the_data_folder(embedded, tmp_path):
     rows = embedded.select(range(5))
-    as_file(rows, tmp_path / "squad" / "dev-v1.1.json")
+    write_squad(rows, tmp_path / "squad" / "dev-v1.1.json")
     for found in (
         load("squad", data_folder=tmp_path),
         load(str(tmp_path / "squad" / "dev-v1.1.json")),
