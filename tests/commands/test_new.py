@@ -56,7 +56,7 @@ def test_a_new_project_measures_its_noise_and_keeps_its_baselines(made, measured
     stored = made / "baselines/direct/bert/coarse_cells.json"
     assert "coarse_cells:levels=7,miss=0.3" in stored.read_text()
     (run,) = (made / "runs").glob("*.json")
-    assert len(json.loads(run.read_text())["results"]) == 6
+    assert len(json.loads(run.read_text())["results"]) == 8
     code, second = measured("-k", "bert_coarse_cells and query")
     assert code == 0, second
     assert "equivalent" in second
