@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from analog_bench.commands.options import amount, whole_number
 from analog_bench.hwa.hyperparameters import PRESETS, HwaRecipe
 
 
@@ -20,11 +21,12 @@ def with_recipe_options(verb: Callable[..., None]) -> Callable[..., None]:
     options = []
     for field in fields(HwaRecipe):
         kind = kinds[field.name]
-        option = typer.Option(
-            metavar={int: "N", float: "X"}.get(kind),
-            min=0 if kind in (int, float) else None,
-            help=f"{noted[field.name].__metadata__[-1]} (default: {field.default})",
-        )
+        *limits, about = noted[field.name].__metadata__
+        help = f"{about} (default: {field.default})"
+        if kind is int:
+            option = whole_number(help, least=limits[0].ge)
+        else:
+            option = amount(help) if kind is float else typer.Option(help=help)
         options.append(
             inspect.Parameter(
                 field.name,

@@ -11,19 +11,21 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from analog_bench.codec import LARGEST_WHOLE
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
 from analog_bench.simulators.protocol import Simulator
+from analog_bench.value_checks import LARGEST, SMALLEST
 from analog_bench.zoo.model_specs import ModelSpec
 
 PRESETS: Mapping[str, Simulator] = MappingProxyType(
     {name: one for one in (TORCH_TILE, CPP_TILE) for name in one.presets}
 )
 """The hardware that can be trained for, and the tile engine of each."""
-_Natural: TypeAlias = Annotated[int, Meta(ge=0)]
-_Count: TypeAlias = Annotated[int, Meta(ge=1)]
-_Amount: TypeAlias = Annotated[float, Meta(ge=0)]
-_Positive: TypeAlias = Annotated[float, Meta(gt=0)]
+_Natural: TypeAlias = Annotated[int, Meta(ge=0, le=LARGEST_WHOLE)]
+_Count: TypeAlias = Annotated[int, Meta(ge=1, le=LARGEST_WHOLE)]
+_Amount: TypeAlias = Annotated[float, Meta(ge=0, le=LARGEST)]
+_Positive: TypeAlias = Annotated[float, Meta(ge=SMALLEST, le=LARGEST)]
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,6 @@ class HwaRecipe:
                 msgspec.convert(value, kind)
             except msgspec.ValidationError as problem:
                 raise UsageError(f"{name} {value} cannot be used: {problem}") from None
-            if isinstance(value, float) and not math.isfinite(value):
-                raise UsageError(f"{name} {value} cannot be used: it is not finite")
         if self.preset not in PRESETS:
             raise UsageError(
                 f"no hardware preset {self.preset!r}; {did_you_mean(self.preset, PRESETS)}"
@@ -189,4 +189,11 @@ def recipe_for(spec: ModelSpec, asked: Mapping[str, Any]) -> HwaRecipe:
         "max_length": min(usual.max_length, positions),
         "block": min(usual.block, positions),
     }
-    return replace(usual, **{**fitted, **asked})
+    recipe = replace(usual, **{**fitted, **asked})
+    for name in ("max_length", "block"):
+        if getattr(recipe, name) > positions:
+            raise UsageError(
+                f"{name} {getattr(recipe, name)} is more than the {positions} positions of "
+                f"{spec.name}; ask for fewer"
+            )
+    return recipe

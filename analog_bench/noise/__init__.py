@@ -15,7 +15,14 @@ from analog_bench.noise.memory_cells import (
     ReramWan2022,
     Stuck,
 )
-from analog_bench.noise.noise_family import Noise, Where, families, family, parse_noise
+from analog_bench.noise.noise_family import (
+    Noise,
+    Where,
+    check_noise,
+    families,
+    family,
+    parse_noise,
+)
 from analog_bench.noise.periphery import InpNoise, IrDrop, OutNoise, PcmRead, Quantise, SShape
 from analog_bench.noise.white import WhiteOutput, WhiteOutputRel, WhiteWeight
 
@@ -39,6 +46,7 @@ __all__ = [
     "WhiteOutput",
     "WhiteOutputRel",
     "WhiteWeight",
+    "check_noise",
     "families",
     "family",
     "parse_noise",

@@ -7,7 +7,7 @@ cases takes a moment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,14 @@ from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures
 )
 from analog_bench.plugin.junit import JUnit
 from analog_bench.plugin.results import RESUMED, Results
-from analog_bench.plugin.run_options import pytest_addoption, read_settings  # noqa: F401  (a hook)
+from analog_bench.plugin.run_options import (  # noqa: F401  (hooks, found by name in this module)
+    pytest_addoption,
+    pytest_cmdline_main,
+    read_settings,
+)
 from analog_bench.plugin.selection import (  # noqa: F401  (hooks, found by name in this module)
     ON_DEMAND_MARK,
+    pytest_exception_interact,
     pytest_generate_tests,
     pytest_itemcollected,
     pytest_runtest_setup,
@@ -97,9 +102,13 @@ def pytest_report_collectionfinish(
     return [*left_out, *working]
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """End the run with one line where a study that is asked for could not be made into cases."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
+    """Select by `-k`; end with one line where a study asked for could not be made into cases."""
+    with selection.names_without_values(items):
+        yield
     try:
         selection.narrow(config, items, raising=not _is_worker(config))
     except BenchError as problem:

@@ -31,6 +31,7 @@ from analog_bench.noise import (
 )
 from analog_bench.simulators.protocol import Cost, Simulator
 from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT, versions, working_pair
+from analog_bench.zoo.devices import CPU
 
 if TYPE_CHECKING:
     from torch import nn
@@ -94,6 +95,7 @@ class CppTile(AihwkitEngine):
     """`InferenceRPUConfig`. It seeds its reads from the clock."""
 
     name, label, seeded = CPP, "C++ tile", False
+    devices = (CPU,)
     presets = {"StandardHWATrainingPreset": True}  # noqa: RUF012
     # The second is a preset's.
     _devices, _reads = Cost(5.5, 9e4), Cost(100.0, 9e4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -116,9 +117,11 @@ def record_structure(folder: Path) -> Structure:
 
 
 def _run(task: Task, config: PretrainedConfig) -> tuple[PreTrainedModel, dict[str, LayerKind]]:
-    model = outline(config, task)
-    # Without a cache some models look at positions, which have no values here.
+    model = outline(copy.deepcopy(config), task)
+    # Some models would look for padding, or without a cache at positions: nothing has values here.
     model.config.use_cache = True
+    if not model.config.is_encoder_decoder:  # these begin with it
+        vars(model.config)["pad_token_id"] = None  # past a check that it is a number
     with torch.device("meta"):
         kinds, output = called_layers(model)
     missing = [name for name in OUTPUTS[task] if getattr(output, name, None) is None]

@@ -118,8 +118,8 @@ def no_hub_id(name: str) -> UsageError:
     """Return the error for a path, or anything else that no model of the hub can be called."""
     return UsageError(
         f"{name} is no name of a model: those of the hub have the form owner/name. A folder of "
-        "your own is measured from there, where its files have one revision: "
-        "`hf upload OWNER/NAME FOLDER --private`, then `analog-bench zoo lock OWNER/NAME`"
+        "your own is measured from there: `hf upload OWNER/NAME FOLDER --private` uploads it, "
+        "`analog-bench zoo lock OWNER/NAME` pins it, `--zoo hub` finds it"
     )
 
 

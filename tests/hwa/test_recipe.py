@@ -22,8 +22,10 @@ RECIPE = HwaRecipe(steps=20, warmup=4)
         ({"steps": 0}, "steps 0 cannot be used: Expected `int` >= 1"),
         ({"batch": 2.5}, "batch 2.5 cannot be used: Expected `int`"),
         ({"rank": -1}, "rank -1 cannot be used: Expected `int` >= 0"),
-        ({"learning_rate": 0.0}, "learning_rate 0.0 cannot be used: Expected `float` > 0"),
-        ({"drift_s": float("inf")}, "drift_s inf cannot be used: it is not finite"),
+        ({"learning_rate": 0.0}, "learning_rate 0.0 cannot be used: Expected `float` >= 1e-12"),
+        ({"drift_s": float("inf")}, "drift_s inf cannot be used: Expected `float` <= 1"),
+        ({"seed": 2**63}, "seed 9223372036854775808 cannot be used: Expected `int` <="),
+        ({"learning_rate": 1e308}, "cannot be used: Expected `float` <= 1000000000000.0"),
         ({"chips": True}, "chips True cannot be used"),
         ({"learning_rate": float("nan")}, "learning_rate nan cannot be used"),
         ({"modifier_std": -0.1}, "modifier_std -0.1 cannot be used: Expected `float` >= 0"),
@@ -72,6 +74,13 @@ def test_a_recipe_fits_its_model():
     spec = replace(find_embedded("distilgpt2"), structure=small)
     assert (recipe_for(spec, {}).block, recipe_for(spec, {}).max_length) == (64, 64)
     assert recipe_for(spec, {"block": 32}).block == 32
+
+
+@pytest.mark.parametrize("name", ["max_length", "block"])
+def test_no_more_tokens_than_the_model_has_positions(name):
+    with pytest.raises(UsageError, match=f"{name} 513 is more than the 512 positions of bert"):
+        recipe_for(find_embedded("bert"), {name: 513})
+    assert getattr(recipe_for(find_embedded("bert"), {name: 512}), name) == 512
 
 
 @pytest.mark.parametrize("model", ["bert", "distilgpt2", "mobilebert"])

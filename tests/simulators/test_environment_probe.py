@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from analog_bench.errors import TileUnavailable
-from analog_bench.simulators.aihwkit_engines import CppTile
+from analog_bench.errors import TileUnavailable, UsageError
+from analog_bench.simulators.aihwkit_engines import CppTile, TorchTile
 from analog_bench.simulators.environment_probe import probe
-from analog_bench.simulators.protocol import TileStatus
+from analog_bench.simulators.lightning import Lightning
+from analog_bench.simulators.protocol import Simulator, TileStatus
 from analog_bench.simulators.versions import MEASURED, versions, working_pair
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +89,26 @@ def test_an_unusable_tile_is_refused_with_its_reason() -> None:
     engine.status = TileStatus(False, "it is so")
     with pytest.raises(TileUnavailable, match="it is so"):
         engine.require()
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:11"])
+def test_the_cpp_tile_is_not_even_tried_for_a_gpu(device: str) -> None:
+    engine = CppTile()
+    with pytest.raises(TileUnavailable) as caught:
+        engine.require(device)
+    assert str(caught.value) == (
+        f"the C++ tile computes on cpu only, and the model is on {device}; measure this case with "
+        "--device cpu"
+    )
+    assert "status" not in vars(engine)
+
+
+@pytest.mark.parametrize("engine", [TorchTile(), Lightning()], ids=["torch", "lightning"])
+def test_other_tiles_follow_the_model_to_a_gpu(engine: Simulator) -> None:
+    engine.status = TileStatus(True, "")
+    engine.require("cuda:0")
+    with pytest.raises(UsageError, match="--device must be cpu, cuda or cuda:N, found 'meta'"):
+        engine.require("meta")
 
 
 @pytest.mark.parametrize(

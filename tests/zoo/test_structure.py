@@ -78,6 +78,16 @@ def test_layers_are_the_modules_that_are_called_in_that_order(name, changes):
     assert convert(parse(indented(plain(structure))), Structure) == structure
 
 
+@pytest.mark.parametrize("name", DECODERS)
+def test_what_a_configuration_says_of_padding_and_caches_changes_nothing(name):
+    usual = observe(config_of(name), name)
+    for changes in ({"pad_token_id": 3}, {"use_cache": False}, {"pad_token_id": 59}):
+        config = config_of(name, **changes)
+        before = config.to_dict()
+        assert observe(config, name) == usual
+        assert config.to_dict() == before
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "llama"])
 def test_positions_are_the_tokens_that_a_model_takes(name):
     structure, model = observe(config_of(name), name), model_of(name)
