@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from analog_bench.codec import one_line
 from analog_bench.commands import (
     generate,
     history,
@@ -54,6 +55,12 @@ class _Verbs(TyperGroup):
             # `analog-bench ... | head` has seen enough; what is left must not be flushed at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = BROKEN_PIPE
+        except OSError as problem:
+            # What the system says of a file is the user's to mend; of anything else, ours.
+            if problem.filename is None:
+                raise
+            print(f"analog-bench: error: {one_line(str(problem))}", file=sys.stderr)
+            code = BENCH_ERROR
         raise typer.Exit(code or 0)
 
 
@@ -87,8 +94,8 @@ app.add_typer(nightly.app, name="nightly")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb, by default that of the process, and return its exit code.
 
-    That is 0, what the verb's help says, 2 for a line that cannot be read, 4 for a `BenchError`,
-    130 when interrupted, 141 where the reader of a pipe has gone.
+    That is 0, what the verb's help says, 2 for a line that cannot be read, 4 for a `BenchError` or
+    a file that the system refuses, 130 when interrupted, 141 where the reader of a pipe has gone.
     """
     for stream in (sys.stdout, sys.stderr):
         # A character that a terminal does not have becomes a question mark, not a traceback.

@@ -146,7 +146,7 @@ def releases(
         releases=parse_releases(names, torch, python),
         words=() if no_cases else (bench, *for_pytest),
         root=root,
-        folder=(out or root / "runs" / "releases" / stamp).resolve(),
+        folder=root / (out or Path("runs", "releases", stamp)),
         constraints=constraints,
         rebuild=rebuild,
         turns=turns,
