@@ -36,7 +36,7 @@ test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests -n 2 --dist loadfile --no-loadscope-reorder
 
 nightly: $(STAMP)
 	$(BIN)/analog-bench nightly run --history $(HISTORY) --out $(OUT) -- $(PYTEST_ARGS)

@@ -55,10 +55,14 @@ class Case:
 
     @property
     def named_values(self) -> set[str]:
-        """What of the left out may be asked for by its whole name: time, preset, inner family."""
+        """What of the left out may be asked for by its whole name: time, preset, inner family.
+
+        Of a user's file without the fingerprint that follows `@`.
+        """
         parameters = (getattr(self.noise, field.name) for field in fields(self.noise))
         left_out = {spelt_seconds(self.drift_s), self.hardware}.intersection(self.id.split("/"))
-        return left_out.union(value for value in parameters if isinstance(value, str))
+        named = left_out.union(value for value in parameters if isinstance(value, str))
+        return {value.partition("@")[0] for value in named}
 
     @property
     def _parts(self) -> list[tuple[str, str]]:

@@ -26,6 +26,12 @@ def clean_environment(**more):
     return {**kept, "HF_HUB_OFFLINE": "1", "COLUMNS": "100", "PYTHONPATH": str(ROOT), **more}
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the files that start processes: the longest ones, which nobody waits for then."""
+    first = {item.path for item in items if "warm_python" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in first)
+
+
 @pytest.fixture(scope="session")
 def warm_python():
     """Return a program that is Python with torch and this package imported: see `warm_process`."""

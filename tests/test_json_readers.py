@@ -25,7 +25,9 @@ from analog_bench.tasks.squad_files import read_squad
 from analog_bench.zoo.embedded_weights import tuned_state
 from analog_bench.zoo.hwa_folder import is_hwa, read_hwa_record
 from analog_bench.zoo.lock_file import read_lock
-from analog_bench.zoo.model_builder import read_config
+from analog_bench.zoo.model_config import read_config
+from analog_bench.zoo.model_structure import Structure
+from analog_bench.zoo.tokenizer import auto_tokenizer, read_tokenizer
 from analog_bench.zoo.weight_record import read_record
 
 
@@ -68,6 +70,14 @@ def concluded(folder):
     return conclude(found, folder, metric, lambda setting: pytest.fail("measured"), {})
 
 
+def tokenized(folder):
+    for name, content in (("vocab.json", '{"a": 0}'), ("merges.txt", "#version: 0.2\n")):
+        if not os.path.lexists(folder / name):
+            (folder / name).write_text(content)
+    structure = Structure("gpt2", "lm", "transformer", 512, 1, ("matmul lm_head",))
+    return auto_tokenizer({path.name: path for path in folder.iterdir()}, structure, "someone/x")
+
+
 READERS = {
     "lock": ("zoo.lock.json", lambda at: read_lock(at / "zoo.lock.json")),
     "configuration": ("config.json", lambda at: read_config(at / "config.json", "config.json")),
@@ -83,6 +93,9 @@ READERS = {
     "training": ("recipe.json", lambda at: claim(at, {"steps": 1})),
     "search": ("conclusion.json", concluded),
     "comparison": ("plan.json", resumed),
+    "tokeniser": ("tokenizer.json", lambda at: read_tokenizer(at / "tokenizer.json", 64)),
+    "vocabulary": ("vocab.json", tokenized),
+    "settings": ("tokenizer_config.json", tokenized),
 }
 CONTENTS = {
     "nothing": b"",

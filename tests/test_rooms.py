@@ -31,6 +31,7 @@ FLOORS = (
     ("zoo",),
     ("case",),
     ("records", "noise", "seeds"),
+    ("value_checks", "content_name"),
     ("codec", "atomic_file", "errors"),
     ("regular_file",),
 )

@@ -24,10 +24,12 @@ from analog_bench.commands.options import (
     find_model,
     new_app,
     show_examples,
+    whole_number,
 )
 from analog_bench.commands.output import Line, print_blocks, print_json, print_sheet
 from analog_bench.errors import UsageError
 from analog_bench.hwa.hyperparameters import HwaRecipe, recipe_for
+from analog_bench.study import MOST_CHIPS
 from analog_bench.tasks.data_folder import training_file
 from analog_bench.zoo.model_specs import ModelSpec
 
@@ -127,10 +129,8 @@ def search(
     ] = None,
     trials: Annotated[
         int,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="how many in all, those made before included; the first is the default setting",
+        whole_number(
+            "how many in all, those made before included; the first is the default setting"
         ),
     ] = 20,
     sampler: Annotated[
@@ -148,32 +148,28 @@ def search(
         ),
     ] = "metric",
     chips: Annotated[
-        int, typer.Option(min=1, metavar="K", help="chips a validation programs")
+        int, whole_number("chips a validation programs", most=MOST_CHIPS, metavar="K")
     ] = _USUAL.chips,
     fresh_chips: Annotated[
         int,
-        typer.Option(
-            min=1,
+        whole_number(
+            "chips on which the default and the best are compared in the end",
+            most=MOST_CHIPS,
             metavar="K",
-            help="chips on which the default and the best are compared in the end",
         ),
     ] = 8,
     steps: Annotated[
         int,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="optimiser steps at the default batch size; other batches see as many examples",
+        whole_number(
+            "optimiser steps at the default batch size; other batches see as many examples"
         ),
     ] = _USUAL.steps,
     examples: Annotated[
         int,
-        typer.Option(
-            min=1, metavar="N", help="held-out questions, or blocks of text, a validation scores"
-        ),
+        whole_number("held-out questions, or blocks of text, a validation scores"),
     ] = _USUAL.validation_examples,
     seed: Annotated[
-        int, typer.Option(min=0, metavar="S", help="of everything that is drawn")
+        int, whole_number("of everything that is drawn", least=0, metavar="S")
     ] = _USUAL.seed,
     wandb: Annotated[
         Literal["offline", "online"] | None,

@@ -20,6 +20,7 @@ from analog_bench.commands.options import (
     new_app,
     refuse_together,
     show_examples,
+    whole_number,
 )
 from analog_bench.commands.output import print_blocks, print_json, warn
 from analog_bench.errors import StoreError, UsageError
@@ -83,10 +84,8 @@ def releases(
     ] = False,
     turns: Annotated[
         int,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help=f"how often work is timed, {_FEWEST_TURNS} times or more; 0 for no timings",
+        whole_number(
+            f"how often work is timed, {_FEWEST_TURNS} times or more; 0 for no timings", least=0
         ),
     ] = _TURNS,
     out: Annotated[
@@ -147,7 +146,7 @@ def releases(
         releases=parse_releases(names, torch, python),
         words=() if no_cases else (bench, *for_pytest),
         root=root,
-        folder=(out or root / "runs" / "releases" / stamp).resolve(),
+        folder=root / (out or Path("runs", "releases", stamp)),
         constraints=constraints,
         rebuild=rebuild,
         turns=turns,

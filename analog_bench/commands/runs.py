@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -182,7 +183,7 @@ def _page_beside(results: Path) -> Path:
     """Return where the page of a file or a folder of results goes: `1.2.0` is a folder's name."""
     if not results.is_dir():
         return results.with_suffix(".html")
-    named = results if results.name not in ("", "..") else results.resolve()
+    named = results if results.name not in ("", "..") else _real(results)
     return named.with_name(f"{named.name}.html") if named.name else Path("report.html")
 
 
@@ -191,5 +192,10 @@ def _replaces_results(page: Path, results: Path) -> bool:
     from analog_bench.store.run_file import run_files
 
     # Writing follows links.
-    target = page.resolve()
-    return target.suffix == ".json" or target in (file.resolve() for file in run_files(results))
+    target = _real(page)
+    return target.suffix == ".json" or target in map(_real, run_files(results))
+
+
+def _real(path: Path) -> Path:
+    # Unlike Path.resolve, whose answer to links in a circle depends on the release of Python.
+    return Path(os.path.realpath(path))

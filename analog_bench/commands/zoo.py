@@ -18,6 +18,7 @@ from analog_bench.commands.options import (
     find_model,
     new_app,
     show_examples,
+    whole_number,
 )
 from analog_bench.commands.output import Line, print_json, print_sheet
 from analog_bench.errors import UsageError, WeightsError
@@ -91,11 +92,7 @@ def score(
     ] = "embedded",
     examples: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="a fixed sample of N questions, or blocks of text (default: all)",
-        ),
+        whole_number("a fixed sample of N questions, or blocks of text (default: all)"),
     ] = None,
     record: Annotated[
         bool, typer.Option("--record", help="write the scores into the FOLDER's record.json")

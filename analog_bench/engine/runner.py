@@ -18,6 +18,7 @@ from analog_bench.analog.chip import Chip, install
 from analog_bench.analog.layer_manifest import Coverage
 from analog_bench.analog.layers import find
 from analog_bench.case import Case
+from analog_bench.engine.broken_outputs import first_not_finite
 from analog_bench.engine.calibration import Calibration, Known
 from analog_bench.engine.case_duration import Pace, measure_pace
 from analog_bench.engine.layer_facts import Facts
@@ -41,10 +42,14 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """A chip's outputs for every batch, and the seconds they took."""
+    """A chip's outputs for every batch, and the seconds they took.
+
+    `broken` says of the first that is no finite number where it comes from; empty where all are.
+    """
 
     outputs: list[Tensor]
     seconds: float
+    broken: str
 
 
 class Runner:
@@ -142,8 +147,7 @@ class Runner:
                 for case in sorted(cases, key=lambda case: case.drift_s):
                     if case not in broken:
                         chip.drift_to(case.drift_s)
-                        outputs = self._read(chip)
-                        readings[case] = _Reading(outputs, time.perf_counter() - began)
+                        readings[case] = self._read(chip, began)
                         began = time.perf_counter()
             # Not before the model is itself again: it may be the judge of what was written.
             for case, reading in readings.items():
@@ -206,8 +210,8 @@ class Runner:
     ) -> Measurement | str:
         """Return what was measured of a chip, or why that is nothing."""
         began = time.perf_counter()
-        if not all(bool(torch.isfinite(reduced).all()) for reduced in reading.outputs):
-            return f"chip {index}: the model's outputs are not finite numbers"
+        if reading.broken:
+            return f"chip {index}: the model's outputs are not finite numbers{reading.broken}"
         scores = self._scored(reading.outputs)
         for name, score in scores.mean.items():
             if not math.isfinite(score):
@@ -224,13 +228,21 @@ class Runner:
     def _paths(self, layers: Iterable[str]) -> list[str]:
         return [place.path for place in find(self.model, layers)]
 
-    def _read(self, chip: Chip) -> list[Tensor]:
-        outputs = []
+    def _read(self, chip: Chip, began: float) -> _Reading:
+        outputs, broken = [], ""
         for index, batch in enumerate(self.task.batches):
             mask = None if self.task.by_token else batch.attention_mask
             with chip.reading(index, mask):
                 outputs.append(self._reduced(index))
-        return outputs
+            if not broken and not bool(torch.isfinite(outputs[-1]).all()):
+                # Not by replay, which calls no layer before the case's own.
+                forward = partial(self.task.run, self.model, index)
+                with chip.reading(index, mask), torch.inference_mode():
+                    layer = first_not_finite(self.model, self._facts.layers, forward)
+                broken = (
+                    f"; first those of {layer}" if layer else ", though those of its layers are"
+                )
+        return _Reading(outputs, time.perf_counter() - began, broken)
 
     def _reduced(self, batch: int) -> Tensor:
         return self.task.reduce(batch, self._replay.output(batch))

@@ -73,7 +73,7 @@ def train(
         UsageError: Checkpoints of another recipe, model or other data, that cannot be read, or none
             to finish.
     """
-    find_simulator(recipe.tile).require()
+    find_simulator(recipe.tile).require(str(next(loaded.model.parameters()).device))
     made_with = {**recipe.described(), "weights": loaded.weights_sha256, "data": data.fingerprint}
     claim(out, made_with)
     saved = checkpoint.last(out)

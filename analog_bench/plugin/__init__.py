@@ -35,9 +35,14 @@ from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures
 )
 from analog_bench.plugin.junit import JUnit
 from analog_bench.plugin.results import RESUMED, Results
-from analog_bench.plugin.run_options import pytest_addoption, read_settings  # noqa: F401  (a hook)
+from analog_bench.plugin.run_options import (  # noqa: F401  (hooks, found by name in this module)
+    pytest_addoption,
+    pytest_cmdline_main,
+    read_settings,
+)
 from analog_bench.plugin.selection import (  # noqa: F401  (hooks, found by name in this module)
     ON_DEMAND_MARK,
+    pytest_exception_interact,
     pytest_generate_tests,
     pytest_itemcollected,
     pytest_runtest_setup,

@@ -9,36 +9,69 @@ from pathlib import Path
 import pytest
 
 from analog_bench.case import Case
-from analog_bench.errors import BenchError, LayerError
+from analog_bench.errors import BenchError, LayerError, StudyError
 from analog_bench.plugin.fixtures import SETTINGS, STUDY_MARK, case_of
 from analog_bench.session.cases import cases_of, keywords
 from analog_bench.study import Study
+from analog_bench.value_checks import shown
 
 ON_DEMAND_MARK = "on_demand"
 _MISTAKES: pytest.StashKey[dict[str, BenchError]] = pytest.StashKey()
 """By study: why it could not be made into cases."""
+_STUDIES: pytest.StashKey[dict[str, tuple[Study, str]]] = pytest.StashKey()
+"""By name: each study, and the file it was met in first."""
 _LEFT_OUT: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
 def begin(config: pytest.Config) -> None:
     """Prepare a session, before anything is collected."""
     config.stash[_MISTAKES] = {}
+    config.stash[_STUDIES] = {}
     config.stash[_LEFT_OUT] = []
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make one test of every case of a study; pytest makes a placeholder where it has none."""
+    """Make one test of every case of a study; pytest makes a placeholder where it has none.
+
+    Raises:
+        StudyError: The function is marked with no study, or with one whose name another has.
+    """
     mark = metafunc.definition.get_closest_marker(STUDY_MARK)
     if mark is None or "case" not in metafunc.fixturenames:
         return
+    file, line, _ = metafunc.definition.location
+    at = f"{file}, line {(line or 0) + 1}"
+    study = mark.args[0] if mark.args else None
+    if not isinstance(study, Study):
+        raise StudyError(f"{at}: mark it with @pytest.mark.study(STUDY), found {shown(study)}")
+    other, there = metafunc.config.stash[_STUDIES].setdefault(study.name, (study, file))
+    if other != study:
+        raise StudyError(
+            f"{at}: another study in {there} is called {study.name!r}; results go by the name"
+        )
     cases: list[Case] = []
     try:
-        cases = cases_of(mark.args[0], metafunc.config.stash[SETTINGS])
+        cases = cases_of(study, metafunc.config.stash[SETTINGS])
     except BenchError as problem:
-        # Raised later, if the study is asked for: an error here would be shown as a broken file,
-        # with a traceback.
-        metafunc.config.stash[_MISTAKES][mark.args[0].name] = problem
+        # Raised later, if the study is asked for: an error here would be that of a broken file.
+        if isinstance(problem, StudyError):
+            problem = StudyError(f"{at}: {problem}")
+        metafunc.config.stash[_MISTAKES][study.name] = problem
     metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+
+
+def pytest_exception_interact(
+    node: pytest.Item | pytest.Collector,
+    call: pytest.CallInfo[object],
+    report: pytest.CollectReport | pytest.TestReport,
+) -> None:
+    """Show a mistake in a bench file in one line, with its place there, without a traceback."""
+    if call.excinfo is None or not isinstance(report, pytest.CollectReport):
+        return
+    if isinstance(call.excinfo.value, BenchError):
+        own = [entry.lineno + 1 for entry in call.excinfo.traceback if entry.path == node.path]
+        place = f"{node.nodeid}, line {own[-1]}: " if own else ""
+        report.longrepr = f"{place}{call.excinfo.value}"
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -83,7 +83,7 @@ def _measured(
 ) -> list[Result]:
     case = group[0]
     if case.noise.WHERE == "tile":
-        find_simulator(case.tile).require()
+        find_simulator(case.tile).require(models.settings.device)
     measured = runner.measure_together(group, _initial_chips(case, budget))
     results = dict(zip(group, measured, strict=True))
     suspicious = {c: r for c, r in results.items() if _needs_confirmation(models, study, c, r)}

@@ -20,9 +20,11 @@ from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.qa_windows import unpadded
 from analog_bench.tasks.task import fingerprint
 from analog_bench.tasks.text_coherence import repetition, text_nats
+from analog_bench.value_checks import whole
 
 _NGRAM = 4
 _SHOWN_AT_MOST = 40
+_MOST_TEXTS = 10_000
 
 
 class TextGeneration:
@@ -53,12 +55,11 @@ class TextGeneration:
         are the examples that all chips of all runs have in common.
 
         Raises:
-            UsageError: Prompt and text are longer than the model's positions, no text at all is
-                asked for, or the tokeniser has no end-of-text token.
+            UsageError: Prompt and text are longer than the model's positions, no text or absurdly
+                many are asked for, or the tokeniser has no end-of-text token.
         """
         used = sampling or Sampling()
-        if texts < 1:
-            raise UsageError(f"at least 1 text is needed, found {texts}")
+        whole("the number of texts", texts, 1, _MOST_TEXTS)
         begin = Prompt.of(prompt, tokenizer)
         room = tokenizer.model_max_length
         if len(begin.ids) + used.tokens > room:

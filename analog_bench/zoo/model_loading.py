@@ -13,6 +13,7 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerF
 
 from analog_bench.codec import one_line, plain
 from analog_bench.errors import UsageError, WeightsError
+from analog_bench.zoo.devices import check_device
 from analog_bench.zoo.embedded_weights import (
     WEIGHTS,
     base_state,
@@ -77,16 +78,17 @@ def load(
     `shipped` in place of the package's own. No `cache` means the hub's usual folder.
 
     Raises:
-        UsageError: The device does not exist.
+        UsageError: The device does not exist, or has no room.
         WeightsError: A file is missing, cannot be downloaded, or is not what it should be.
     """
+    check_device(device, torch.cuda.device_count())
     if spec.source == "hub":
         loaded = _from_hub(spec, lock_path, cache)
     else:
         loaded = _embedded(spec, shipped or WEIGHTS / spec.name, cache)
     try:
         torch.nn.Module.to(loaded.model, torch.device(device))
-    except (RuntimeError, AssertionError) as problem:
+    except RuntimeError as problem:
         first = str(problem).splitlines()[0]
         raise UsageError(f"cannot put the model on device {device!r}: {first}") from None
     return loaded

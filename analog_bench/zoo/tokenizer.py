@@ -12,6 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from analog_bench.codec import DocumentError, compact, read_json
 from analog_bench.errors import WeightsError
+from analog_bench.regular_file import read_regular
 from analog_bench.zoo.model_config import blaming_fields, spelled
 from analog_bench.zoo.model_structure import Structure
 
@@ -34,6 +35,7 @@ def read_tokenizer(path: Path, max_length: int) -> PreTrainedTokenizerFast:
     Raises:
         WeightsError: The file cannot be read.
     """
+    _check(path, f"cannot make a tokeniser of {path}")
     try:
         backend = Tokenizer.from_file(str(path))
     # The tokenizers library raises nothing narrower for a file it cannot read.
@@ -74,7 +76,8 @@ def auto_tokenizer(
     settings = _settings(files, hub_id)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        for file in files.keys() - {_SETTINGS}:
+        for file in sorted(files.keys() - {_SETTINGS}):
+            _check(files[file], f"{hub_id}: cannot read {file}")
             (folder / Path(file).name).symlink_to(files[file].resolve())
 
         def make(settings: dict[str, Any]) -> tuple[Any, list[int]]:
@@ -99,6 +102,17 @@ def auto_tokenizer(
         )
     _check_vocabulary(made, pair, structure.vocabulary, hub_id)
     return _without_habits(made, structure.positions)
+
+
+def _check(path: Path, trouble: str) -> None:
+    """Make sure that a library, which opens a file by itself, meets what it is made for."""
+    try:
+        if path.suffix == ".json":
+            read_json(path, any_key=True)  # a token may be anything
+        else:
+            read_regular(path)
+    except (OSError, DocumentError) as problem:
+        raise WeightsError(f"{trouble}: {problem}") from None
 
 
 def _settings(files: Mapping[str, Path], hub_id: str) -> dict[str, Any]:

@@ -20,9 +20,9 @@ STUDY = Study(
     noises=(CoarseCells(),),
     layers="each",
     budgets={
-        # Matrix multiplications of the first block, in BERT's spelling and in GPT-2's.
-        "smoke": Budget(3, 32, layers=("*.layer.0.*dense", "*.layer.0.*self.*", "*.h.0.*.c_*")),
-        "nightly": Budget(10, 192),
+        # The first block.
+        "smoke": Budget(chips=3, examples=16, layers=("*.0.*",)),
+        "nightly": Budget(chips=10, examples=192),
     },
 )
 

@@ -123,7 +123,10 @@ def test_markdown_is_a_table_whatever_was_written(printed):
     ("options", "said"),
     [
         (["--noise", "pmc"], "no noise family 'pmc'; did you mean 'pcm'?"),
-        (["--drift", "-1"], "a drift time is at least 0 s, found -1"),
+        (["--noise", "pcm:drift=1e308"], "pcm: drift must be 0 or a number from 1e-12 to 1e+12"),
+        (["--texts", "9223372036854775807"], "the number of texts must be a whole number from 1"),
+        (["--prompt", " "], "prompt must be a text, found ' '"),
+        (["--hwa", "nowhere"], "--hwa must be a folder with one folder a model, found 'nowhere'"),
         (["--noise", "s_shape"], "use --tile cpp"),
     ],
 )

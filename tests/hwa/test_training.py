@@ -171,7 +171,7 @@ def test_the_caller_and_patience_end_it(qa, data, tmp_path):
 
 
 def test_a_diverging_training_ends_with_the_best_before(qa, data, tmp_path, monkeypatch):
-    wild = replace(QA_RECIPE, digital_rate=1e30, validate_every=6, optimiser="sgd", warmup=0)
+    wild = replace(QA_RECIPE, digital_rate=1e12, validate_every=6, optimiser="sgd", warmup=0)
     found = train(wild, qa, data, tmp_path / "one by one")
     assert found.ended == "diverged"
     assert found.best_step == 0

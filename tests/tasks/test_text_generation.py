@@ -104,7 +104,9 @@ def test_what_cannot_be_written_is_refused(tokenizer, judge):
     endless.eos_token = None
     with pytest.raises(UsageError, match="needs an end-of-text token, and its tokeniser has no"):
         TextGeneration("The red fox", endless, judge, texts=1, sampling=FEW)
-    with pytest.raises(UsageError, match="at least 1 text"):
+    with pytest.raises(
+        UsageError, match="the number of texts must be a whole number from 1 to 10000"
+    ):
         TextGeneration("The red fox", tokenizer, judge, texts=0, sampling=FEW)
 
 
