@@ -7,6 +7,10 @@
 # Tests run in two processes of one thread each: two of many threads would slow each other down.
 # All set up .venv first, where it is missing or older than what it is made from.
 
+# Tests start dozens of processes. Without stored bytecode, which some environments switch off, each
+# would compile torch and all the rest anew: six seconds that take half of the test suite's time.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -32,7 +36,7 @@ test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests -n 2 --dist loadfile --no-loadscope-reorder
 
 nightly: $(STAMP)
 	$(BIN)/analog-bench nightly run --history $(HISTORY) --out $(OUT) -- $(PYTEST_ARGS)

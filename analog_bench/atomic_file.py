@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,10 +22,11 @@ def check_target(path: Path) -> None:
     temporary.unlink()
 
 
-def write_atomic(path: Path, content: bytes) -> None:
+def write_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write a file through a temporary one in the same folder, synced and then renamed.
 
-    Folders are made where missing, a link is followed.
+    Folders are made where missing, a link is followed. Of content that comes in parts, an error
+    while they come leaves nothing behind.
 
     Raises:
         OSError: It cannot be written; the file that was there is unharmed.
@@ -34,7 +36,7 @@ def write_atomic(path: Path, content: bytes) -> None:
     temporary, descriptor = _temporary_beside(target)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from analog_bench.noise import Noise
@@ -46,16 +46,37 @@ class Case:
     @property
     def id(self) -> str:
         """The case in one stable, readable word: `bert/encoder.layer.0.output.dense/...`."""
-        parts = [self.model, self.group, str(self.noise)]
+        return "/".join(full for full, _ in self._parts)
+
+    @property
+    def id_without_values(self) -> str:
+        """The id without the noise's parameters, the drift time and the hardware preset."""
+        return "/".join(bare for _, bare in self._parts if bare)
+
+    @property
+    def named_values(self) -> set[str]:
+        """What of the left out may be asked for by its whole name: time, preset, inner family.
+
+        Of a user's file without the fingerprint that follows `@`.
+        """
+        parameters = (getattr(self.noise, field.name) for field in fields(self.noise))
+        left_out = {spelt_seconds(self.drift_s), self.hardware}.intersection(self.id.split("/"))
+        named = left_out.union(value for value in parameters if isinstance(value, str))
+        return {value.partition("@")[0] for value in named}
+
+    @property
+    def _parts(self) -> list[tuple[str, str]]:
+        """The parts of the id, each with what is left of it without values."""
+        parts = [(self.model,) * 2, (self.group,) * 2, (str(self.noise), self.noise.NAME)]
         if self.noise.DRIFTS:
-            parts.append(spelt_seconds(self.drift_s))
+            parts.append((spelt_seconds(self.drift_s), ""))
         if self.noise.WHERE == "tile":
-            parts.append(self.tile)
+            parts.append((self.tile,) * 2)
             if self.hardware != "ideal":
-                parts.append(self.hardware)
+                parts.append((self.hardware, ""))
         if self.variant != "direct":
-            parts.append(self.variant)
-        return "/".join(parts)
+            parts.append((self.variant,) * 2)
+        return parts
 
 
 def spelt_seconds(seconds: float) -> str:

@@ -6,11 +6,13 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
+from analog_bench.codec import one_line
 from analog_bench.commands import (
     generate,
     history,
@@ -18,6 +20,7 @@ from analog_bench.commands import (
     installation,
     nightly,
     nightly_issues,
+    project,
     releases,
     runs,
     zoo,
@@ -27,7 +30,9 @@ from analog_bench.commands.options import new_app
 from analog_bench.errors import BenchError
 
 BENCH_ERROR = 4
-"""Exit code of everything the user can mend; 2 is that of a line that cannot be read."""
+"""Exit code of everything the user can mend in what a line names."""
+UNREADABLE = 2
+"""Exit code of a line that cannot be read."""
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 """What a shell reports of a program whose reader went away."""
@@ -50,6 +55,12 @@ class _Verbs(TyperGroup):
             # `analog-bench ... | head` has seen enough; what is left must not be flushed at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = BROKEN_PIPE
+        except OSError as problem:
+            # What the system says of a file is the user's to mend; of anything else, ours.
+            if problem.filename is None:
+                raise
+            print(f"analog-bench: error: {one_line(str(problem))}", file=sys.stderr)
+            code = BENCH_ERROR
         raise typer.Exit(code or 0)
 
 
@@ -62,6 +73,7 @@ app = new_app(
     'generate --prompt "Once upon a time"',
     "history --score one_day",
     "hwa train bert --threads 1",
+    "new my_project",
     "physics",
     "releases 1.1.0 1.2.0 -k bert_layer_noise",
     "report runs/after.json -o report.html",
@@ -70,7 +82,7 @@ app = new_app(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (runs, installation, generate, history, releases):
+for module in (project, runs, installation, generate, history, releases):
     app.add_typer(module.app)
 zoo.app.add_typer(zoo_coverage.app)
 app.add_typer(zoo.app, name="zoo")
@@ -82,18 +94,39 @@ app.add_typer(nightly.app, name="nightly")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb, by default that of the process, and return its exit code.
 
-    That is 0, what the verb's help says, 2 for a line that cannot be read, 4 for a `BenchError`,
-    130 when interrupted, 141 where the reader of a pipe has gone.
+    That is 0, what the verb's help says, 2 for a line that cannot be read, 4 for a `BenchError` or
+    a file that the system refuses, 130 when interrupted, 141 where the reader of a pipe has gone.
     """
     for stream in (sys.stdout, sys.stderr):
         # A character that a terminal does not have becomes a question mark, not a traceback.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    words = list(sys.argv[1:] if argv is None else argv)
+    missing = _empty(words)
+    if missing:
+        print(f"analog-bench: error: {missing}", file=sys.stderr)
+        return UNREADABLE
     try:
-        app(argv, prog_name="analog-bench")
+        app(words, prog_name="analog-bench")
     except SystemExit as end:
         return int(end.code or 0)
     return 0
+
+
+def _empty(words: Sequence[str]) -> str:
+    """Say which word is empty, as where a shell's variable is not set; else return nothing.
+
+    As a path it would be the folder one stands in. What follows two dashes is pytest's.
+    """
+    before = ""
+    for word in takewhile(lambda word: word != "--", words):
+        option, equals, value = word.partition("=")
+        if option.startswith("--") and equals and not value:
+            before, word = option, value
+        if not word:
+            return f"nothing is given for {before}" if before[:1] == "-" else "an argument is empty"
+        before = word
+    return ""
 
 
 if __name__ == "__main__":

@@ -23,6 +23,10 @@ class LayerError(UsageError):
     """A pattern that fits no layer of a study's models; those of another study may have some."""
 
 
+class StudyError(UsageError):
+    """A study that cannot be measured as it is written, whatever the options."""
+
+
 class DataError(BenchError):
     """A data file that is missing or not in the format it claims."""
 

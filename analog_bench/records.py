@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from analog_bench.codec import LARGEST_WHOLE
 from analog_bench.errors import UsageError
+from analog_bench.value_checks import shown
 
 Status: TypeAlias = Literal["measured", "skipped", "broken"]
 Identity: TypeAlias = tuple[str, str, str]
@@ -69,9 +70,10 @@ class Margin(Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[str, Meta(pattern=r"\S")]
 
     def __post_init__(self) -> None:
-        if not 0 <= self.value < math.inf:
-            raise UsageError(f"a margin must be a number of at least 0, found {self.value}")
-        if not self.reason.strip():
+        number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        if not (number and 0 <= self.value < math.inf):
+            raise UsageError(f"a margin must be a number of at least 0, found {shown(self.value)}")
+        if not (isinstance(self.reason, str) and self.reason.strip()):
             raise UsageError("a study's own margin needs a written reason: Margin(value, reason)")
 
 

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal, get_args
 
 from msgspec import structs
 
-from analog_bench.case import Case, Variant
-from analog_bench.errors import LayerError, did_you_mean
-from analog_bench.noise import Noise
+from analog_bench.case import Variant
+from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.noise import Noise, check_noise
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Metric
-from analog_bench.zoo.model_structure import LayerName
+from analog_bench.value_checks import (
+    amount,
+    instance,
+    mapping,
+    one_of,
+    set_checked,
+    several,
+    text,
+    whole,
+)
+from analog_bench.zoo.model_specs import HUB_IDS
 
 BudgetName = Literal["smoke", "nightly", "full"]
 BUDGETS: tuple[BudgetName, ...] = get_args(BudgetName)
 Grouping = Literal["each", "blocks", "all"]
+MOST_CHIPS = FIRST_CONFIRMATION_CHIP
+"""Chips a case at most: beyond these, the indices are those of confirmation chips."""
+
+_VARIANT = partial(one_of, known=get_args(Variant))
+_GROUPING = partial(one_of, known=get_args(Grouping))
+_BUDGET = partial(one_of, known=BUDGETS)
+_SECONDS = partial(amount, unit="a number of seconds")
 
 
 @dataclass(frozen=True)
@@ -33,6 +51,9 @@ class Budget:
         grouping: How layers make cases; as the study says where empty.
         per_model: Models that have a budget of their own. What such a budget leaves empty is as in
             this one.
+
+    Raises:
+        UsageError: A value that cannot be.
     """
 
     chips: int
@@ -42,6 +63,23 @@ class Budget:
     layers: tuple[str, ...] = ()
     grouping: tuple[Grouping, ...] = ()
     per_model: Mapping[str, Budget] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        set_checked(
+            self,
+            chips=whole("Budget: chips", self.chips, 1, MOST_CHIPS),
+            examples=None if self.examples is None else whole("Budget: examples", self.examples, 1),
+            noises=several("Budget: noises", self.noises, check_noise, least=0),
+            drift_s=several("Budget: drift_s", self.drift_s, _SECONDS, least=0),
+            layers=several("Budget: layers", self.layers, text, least=0),
+            grouping=several("Budget: grouping", self.grouping, _GROUPING, least=0),
+            per_model=mapping("Budget: per_model", self.per_model, text, instance(Budget)),
+        )
+        for model, own in self.per_model.items():
+            if own.per_model:
+                raise UsageError(
+                    f"Budget: per_model[{model!r}] has a per_model again; leave it out"
+                )
 
     def of(self, model: str) -> Budget:
         """Return the budget of one model, by its name in the study."""
@@ -87,6 +125,9 @@ class Study:
         margins: Metric name to a margin that differs from the metric's own here, and why.
         prompt: What language models write on from, in a study of generation: an example then is a
             text. None where models read the run's data.
+
+    Raises:
+        UsageError: A value that cannot be.
     """
 
     name: str
@@ -101,6 +142,43 @@ class Study:
     version: int = 1
     margins: Mapping[str, Margin] = field(default_factory=dict)
     prompt: str | None = None
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and re.fullmatch(r"\w[\w.-]*", self.name)):
+            # It becomes part of file names, keywords and ids.
+            raise UsageError(
+                f"Study: the name must be of letters, digits, _, - and ., found {self.name!r}"
+            )
+        at = f"Study {self.name}:"
+        alone = isinstance(self.layers, str)
+        set_checked(
+            self,
+            question=text(f"{at} question", self.question),
+            models=several(f"{at} models", self.models, text),
+            noises=several(f"{at} noises", self.noises, check_noise),
+            budgets=mapping(f"{at} budgets", self.budgets, _BUDGET, instance(Budget)),
+            drift_s=several(f"{at} drift_s", self.drift_s, _SECONDS),
+            layers=(_GROUPING if alone else partial(several, each=_GROUPING))(
+                f"{at} layers", self.layers
+            ),
+            variants=several(f"{at} variants", self.variants, _VARIANT),
+            tiles=mapping(f"{at} tiles", self.tiles, check_noise, text),
+            version=whole(f"{at} version", self.version, 1),
+            margins=mapping(f"{at} margins", self.margins, text, instance(Margin)),
+            prompt=None if self.prompt is None else text(f"{at} prompt", self.prompt),
+        )
+        if not self.budgets:
+            raise UsageError(f"{at} budgets must not be empty; {did_you_mean('', BUDGETS)}")
+        listed = {*self.noises, *(n for budget in self.budgets.values() for n in budget.noises)}
+        for noise in self.tiles.keys() - listed:
+            raise UsageError(f"{at} tiles name {noise}, which is none of its noises")
+        known = {*self.models, *HUB_IDS}
+        for budget in self.budgets.values():
+            for model in budget.per_model.keys() - known:
+                if "/" not in model:
+                    raise UsageError(
+                        f"{at} a budget's per_model names {model!r}; {did_you_mean(model, known)}"
+                    )
 
     def with_own_margin(self, metric: Metric) -> Metric:
         """Return the metric with the margin that counts in this study."""
@@ -123,110 +201,3 @@ class Choice:
     tile: str | None = None
     hardware: str = "ideal"
     prompt: str | None = None
-
-
-def list_cases(
-    study: Study,
-    choice: Choice,
-    layers_of: Mapping[str, Sequence[LayerName]],
-    budget: Budget | None = None,
-    *,
-    usual_tile: str = "",
-) -> list[Case]:
-    """List a study's cases in their cheapest order: by model, variant, depth, noise, time.
-
-    The budget, if any, narrows the grid where the user chose nothing. Layers that a noise cannot
-    act on (a tile noise on a norm) make no case. A model's layers come in the order of computation;
-    `usual_tile` is the simulator where neither the study nor the user names one.
-
-    Raises:
-        LayerError: A layer pattern that fits no layer of any model.
-    """
-    cases = []
-    for model, layers in layers_of.items():
-        afforded = budget.of(model) if budget else Budget(chips=1, examples=None)
-        noises = choice.noises or afforded.noises or study.noises
-        patterns = choice.layers or afforded.layers
-        groupings = afforded.grouping or study.layers
-        cells = _cells(
-            (groupings,) if isinstance(groupings, str) else groupings, layers, patterns, noises
-        )
-        for variant in dict.fromkeys(choice.variants or study.variants):
-            cases += [
-                Case(
-                    study=study.name,
-                    model=model,
-                    layers=names,
-                    noise=noise,
-                    drift_s=drift_s,
-                    tile=choice.tile or study.tiles.get(noise, usual_tile),
-                    hardware=choice.hardware if noise.WHERE == "tile" else "ideal",
-                    variant=variant,
-                    group=group,
-                    version=study.version,
-                )
-                for (names, noise), group in cells.items()
-                for drift_s in _times(noise, study, choice, afforded)
-            ]
-    if choice.layers and not any(_matching(layers_of[m], choice.layers) for m in layers_of):
-        known = sorted({layer.name for names in layers_of.values() for layer in names})
-        pattern = choice.layers[0]
-        raise LayerError(
-            f"--layer {pattern!r} fits no layer of {', '.join(layers_of)}; "
-            f"{did_you_mean(pattern, known)}"
-        )
-    return cases
-
-
-def acts_on(noise: Noise, layer: LayerName) -> bool:
-    """Whether a noise can act on a layer: only matrix multiplications go on tiles."""
-    return noise.WHERE != "tile" or layer.kind == "matmul"
-
-
-def _cells(
-    groupings: Iterable[Grouping],
-    layers: Sequence[LayerName],
-    patterns: Sequence[str],
-    noises: Sequence[Noise],
-) -> dict[tuple[tuple[str, ...], Noise], str]:
-    """Return layers with a noise on them, and by what name the layers go."""
-    picked = _matching(layers, patterns)
-    cells: dict[tuple[tuple[str, ...], Noise], str] = {}
-    for grouping in groupings:
-        for group, members in _groups(grouping, picked):
-            for noise in noises:
-                fitting = tuple(layer.name for layer in members if acts_on(noise, layer))
-                if not fitting:
-                    continue
-                if grouping != "each" and len(picked) < len(layers):
-                    # Part of a model must not go by the name of the whole: ids would agree.
-                    group = f"{grouping}:{','.join(patterns)}"
-                # Two groupings may pick the same layers, as where a pattern leaves out the head.
-                cells.setdefault((fitting, noise), group)
-    return cells
-
-
-def _groups(
-    grouping: Grouping, picked: Sequence[LayerName]
-) -> list[tuple[str, Sequence[LayerName]]]:
-    if grouping == "each":
-        return [(layer.name, [layer]) for layer in picked]
-    if grouping == "blocks":
-        return [(grouping, [layer for layer in picked if layer.block is not None])]
-    return [(grouping, picked)]
-
-
-def _times(noise: Noise, study: Study, choice: Choice, afforded: Budget) -> Sequence[float]:
-    if not noise.DRIFTS:
-        return (0.0,)
-    listed = choice.drift_s or afforded.drift_s or study.drift_s
-    if choice.drift_s or not noise.TIMES or set(listed) <= set(noise.TIMES):
-        return listed
-    return [time for time in noise.TIMES if time in listed or not afforded.drift_s]
-
-
-def _matching(layers: Sequence[LayerName], patterns: Sequence[str]) -> list[LayerName]:
-    def fits(layer: LayerName) -> bool:
-        return any(fnmatch.fnmatchcase(layer.name, pattern) for pattern in patterns)
-
-    return [layer for layer in layers if not patterns or fits(layer)]

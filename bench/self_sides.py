@@ -13,7 +13,7 @@ from rich.progress import track
 
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
-from analog_bench.gate.case_verdict import Verdict, judge_family, needs_confirmation
+from analog_bench.gate.case_verdicts import Verdict, judge_family, needs_confirmation
 from analog_bench.noise import Noise
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Result
 from analog_bench.simulators.registry import DEFAULT_TILE

@@ -1,11 +1,11 @@
-"""A small hub on this machine, for tests: the endpoints that huggingface_hub uses, over real HTTP.
+"""A small hub on this machine, for tests: the endpoints that are asked, over real HTTP.
 
     with HubStandIn() as hub:
         commit = hub.add("someone/tiny", {"config.json": b"{}", "model.safetensors": path})
-        done = run_client("print(1)", endpoint=hub.endpoint, home=tmp_path)
+        done = forked_client("print(1)", endpoint=hub.endpoint, home=tmp_path)
 
 `HF_ENDPOINT` is read when huggingface_hub is imported, so clients run in processes of their own:
-`run_client` starts one with the right environment.
+`run_client` and the fixture `forked_client` start one with the right environment.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 ROOT = Path(__file__).parents[1]
+Answer = tuple[int, dict[str, str], "bytes | Iterator[bytes]"]
+Twist = Callable[[str, str, Answer], Answer]
 
 
 @dataclass
@@ -33,13 +37,24 @@ class Repository:
 
 
 class HubStandIn:
-    """The server; a context manager. `requests` lists what was asked: `(method, path)`."""
+    """The server; a context manager. `requests` lists what was asked: `(method, path)`.
+
+    `tokens` are those that requests came with, one a request, None without.
+
+    `twist`, where set, takes method, path and an answer's status, headers and body, and returns
+    the answer in its place: that of a hub that is broken or hostile. A body that is no bytes is an
+    iterator of some, sent until nobody listens.
+    """
 
     def __init__(self) -> None:
+        self.twist: Twist | None = None
         self.repositories: dict[tuple[str, str], Repository] = {}
         self.requests: list[tuple[str, str]] = []
+        self.tokens: list[str | None] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
 
     @property
     def endpoint(self) -> str:
@@ -74,26 +89,35 @@ class HubStandIn:
         del repository.commits[repository.names[name]][file]
 
 
-def run_client(code, *, endpoint, home, offline=False, argv=(), extra=None, flags=()):
+def client_environment(endpoint, home, *, offline=False):
+    """Return what a process must be told to have its hub at `endpoint`, its cache under `home`."""
+    return {
+        # A proxy for the outside world must not be asked for this machine's own server.
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+        "HF_ENDPOINT": endpoint,
+        "HF_HOME": str(home),
+        "HF_HUB_OFFLINE": "1" if offline else "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+
+
+def run_client(
+    code, *, endpoint, home, offline=False, argv=(), extra=None, python=sys.executable, flags=()
+):
     """Run Python code in a process whose hub is at `endpoint` and whose cache is under `home`.
 
     Returns the finished process (`returncode`, `stdout`, `stderr`). `argv` becomes `sys.argv[1:]`,
-    `extra` adds environment variables, `flags` are the interpreter's.
+    `extra` adds environment variables, `flags` are the interpreter's. The fixture `forked_client`
+    does the same with a Python that has done its imports.
     """
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "HUGGING"))}
     environment.pop("TRANSFORMERS_OFFLINE", None)
-    # A proxy for the outside world must not be asked for this machine's own server.
-    environment.update(NO_PROXY="127.0.0.1", no_proxy="127.0.0.1")
-    environment.update(
-        HF_ENDPOINT=endpoint,
-        HF_HOME=str(home),
-        HF_HUB_OFFLINE="1" if offline else "0",
-        HF_HUB_DISABLE_XET="1",
-        HF_HUB_DISABLE_TELEMETRY="1",
-    )
+    environment.update(client_environment(endpoint, home, offline=offline))
     environment.update({"PYTHONPATH": str(ROOT), **(extra or {})})
     return subprocess.run(
-        [sys.executable, *flags, "-c", code, *map(str, argv)],
+        [python, *flags, "-c", code, *map(str, argv)],
         env=environment,
         capture_output=True,
         text=True,
@@ -102,7 +126,7 @@ def run_client(code, *, endpoint, home, offline=False, argv=(), extra=None, flag
     )
 
 
-def tiny_bert(folder: Path, seed: int = 0) -> dict[str, Path]:
+def tiny_bert(folder: Path, seed: int = 0, **sizes: int) -> dict[str, Path]:
     """Write a question-answering BERT of a few kilobytes; return its files for `HubStandIn.add`."""
     import torch
     from transformers import BertConfig, BertForQuestionAnswering
@@ -114,12 +138,15 @@ def tiny_bert(folder: Path, seed: int = 0) -> dict[str, Path]:
         torch.manual_seed(seed)
         model = BertForQuestionAnswering(
             BertConfig(
-                vocab_size=len(vocabulary),
-                hidden_size=16,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                intermediate_size=24,
-                max_position_embeddings=64,
+                **{
+                    "vocab_size": len(vocabulary),
+                    "hidden_size": 16,
+                    "num_hidden_layers": 2,
+                    "num_attention_heads": 2,
+                    "intermediate_size": 24,
+                    "max_position_embeddings": 64,
+                    **sizes,
+                }
             )
         )
     model.save_pretrained(folder)
@@ -145,19 +172,28 @@ def _handler(hub: HubStandIn) -> type[BaseHTTPRequestHandler]:
         def _answer(self, *, with_body: bool) -> None:
             path = unquote(urlsplit(self.path).path)
             hub.requests.append((self.command, path))
-            status, headers, body = _reply(hub, path)
+            hub.tokens.append(self.headers.get("Authorization"))
+            answer: Answer = reply(hub, path)
+            if hub.twist is not None:
+                answer = hub.twist(self.command, path, answer)
+            status, headers, body = answer
+            parts = [body] if isinstance(body, bytes) else body
+            if isinstance(body, bytes):
+                headers.setdefault("Content-Length", str(len(body)))
+            if hub.twist is not None:  # then what is sent may be of another length than was said
+                headers["Connection"] = "close"
             self.send_response(status)
             for key, value in headers.items():
                 self.send_header(key, value)
-            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            if with_body:
-                self.wfile.write(body)
+            with suppress(ConnectionError):
+                for part in parts if with_body else ():
+                    self.wfile.write(part)
 
     return Handler
 
 
-def _reply(hub: HubStandIn, path: str) -> tuple[int, dict[str, str], bytes]:
+def reply(hub: HubStandIn, path: str) -> tuple[int, dict[str, str], bytes]:
     parts = path.strip("/").split("/")
     if parts[0] == "api":
         repo_type, repo_id, rest = parts[1].removesuffix("s"), "/".join(parts[2:4]), parts[4:]

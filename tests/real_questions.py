@@ -1,5 +1,7 @@
 """Fixtures of real parts: the embedded questions, and the embedded BERT's tokeniser."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,45 @@ from analog_bench.zoo.tokenizer import read_tokenizer
 
 @pytest.fixture(scope="session")
 def tokenizer():
-    return read_tokenizer({"tokenizer.json": find_base().tokenizer}, 512)
+    return read_tokenizer(find_base().tokenizer, 512)
 
 
 @pytest.fixture(scope="session")
 def embedded():
     return load_questions("embedded", examples=None, data_folder=None, lock=Path("none")).rows
+
+
+@pytest.fixture(scope="session")
+def sentences(embedded, tmp_path_factory):
+    """Write 40 of the questions, each with the one sentence that answers it, in SQuAD form.
+
+    A tenth of the tokens that passages have, and a model that answers well still does.
+    """
+    path = tmp_path_factory.mktemp("data") / "sentences.json"
+    shortest = sorted(map(_sentence_of, embedded), key=lambda row: (len(row["context"]), row["id"]))
+    write_squad(shortest[:40], path)
+    return path
+
+
+def _sentence_of(row):
+    """Return a question whose context is the sentence with its first answer."""
+    answer, start = row["answers"]["text"][0], row["answers"]["answer_start"][0]
+    begin = max((m.end() for m in re.finditer(r"[.!?] ", row["context"][:start])), default=0)
+    end = re.compile(r"[.!?]( |$)").search(row["context"], start + len(answer)).start() + 1
+    here = {"text": [answer], "answer_start": [start - begin]}
+    return {**row, "context": row["context"][begin:end], "answers": here}
+
+
+def write_squad(rows, path):
+    """Write questions as SQuAD's files are, an article each."""
+    articles = []
+    for row in rows:
+        answers = [
+            {"text": text, "answer_start": start}
+            for text, start in zip(*row["answers"].values(), strict=True)
+        ]
+        qa = {"id": row["id"], "question": row["question"], "answers": answers}
+        paragraph = {"context": row["context"], "qas": [qa]}
+        articles.append({"title": row["title"], "paragraphs": [paragraph]})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"data": articles}))

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from analog_bench.noise import Preset
+from analog_bench.session.case_grid import list_cases
 from analog_bench.simulators.registry import DEFAULT_TILE, check_case
-from analog_bench.study import BUDGETS, Choice, Study, list_cases
+from analog_bench.study import BUDGETS, Choice, Study
 from analog_bench.zoo.model_specs import find_embedded
 
 BENCH = Path(__file__).parents[1] / "bench"

@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from analog_bench.case import Case, spelt_seconds
-from analog_bench.noise import Ideal, Pcm, WhiteOutput, WhiteWeight
+from analog_bench.noise import Ideal, Pcm, Preset, WhiteOutput, WhiteWeight
 
 CASE = Case(
     study="layer_noise",
@@ -77,3 +77,26 @@ def test_cases_are_values():
 )
 def test_seconds_are_spelt_plainly(seconds, text):
     assert spelt_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "without", "named"),
+    [
+        ({}, f"{WHERE}/pcm/torch", {"86400s"}),
+        ({"noise": WhiteOutput(), "variant": "hwa"}, f"{WHERE}/white_output/hwa", set()),
+        (
+            {"hardware": "FloatingPointPreset", "tile": "cpp"},
+            f"{WHERE}/pcm/cpp",
+            {"86400s", "FloatingPointPreset"},
+        ),
+        (
+            {"noise": Preset("mine.py:six_bits@1f3a9c2e-77b0d1e4"), "drift_s": 1.0},
+            f"{WHERE}/preset/torch",
+            {"1s", "mine.py:six_bits"},
+        ),
+    ],
+)
+def test_values_are_apart_from_the_id(changes, without, named):
+    case = replace(CASE, **changes)
+    assert case.id_without_values == without
+    assert case.named_values == named

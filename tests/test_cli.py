@@ -77,9 +77,13 @@ def test_every_verb_shows_an_example_that_parses(verb, capsys):
         (["doctor", "--jsno"], "No such option: --jsno (Possible options: --json)"),
         ([], "Missing command"),
         (["zoo"], "Missing command"),
-        (["zoo", "score", "bert", "--examples", "0"], "should be greater than or equal to 1"),
-        (["hwa", "train", "bert", "--rank", "-1"], "should be greater than or equal to 0"),
-        (["hwa", "train", "bert", "--learning-rate", "nan"], "should be greater than or equal"),
+        (
+            ["hwa", "train", "bert", "--steps", "0"],
+            "it must be a whole number of at least 1, found",
+        ),
+        (["report", "-o", ""], "nothing is given for -o"),
+        (["hwa", "train", "bert", "--out="], "nothing is given for --out"),
+        (["compare", "a.json", ""], "an argument is empty"),
         (["compare", "a", "b", "--json", "--markdown"], "--json and --markdown exclude each other"),
         (["generate", "--drift", "soon"], "Invalid value for '--drift'"),
         (["generate", "--variant", "hva"], "no variant 'hva'; did you mean 'hwa'?"),
@@ -90,6 +94,39 @@ def test_a_line_that_cannot_be_read(words, wrong, capsys):
     out, err = capsys.readouterr()
     assert wrong in err
     assert out == ""
+
+
+NUMBERS = ("-1", str(2**63), "1" + "0" * 400, "9" * 5000, "nan", "inf", "1e400", "one", "0x1")
+
+
+def numeric_options():
+    """Yield every option of any verb that takes a number."""
+    for path in verbs():
+        command = typer.main.get_command(app)
+        for word in path:
+            command = command.commands[word]
+        arguments = ["x"] * sum(p.required for p in command.params)
+        for option in command.params:
+            if option.metavar in ("N", "K", "S", "X", "SECONDS"):
+                yield pytest.param(
+                    [*path, *arguments, option.opts[0]], id=" ".join(path) + option.name
+                )
+
+
+@pytest.mark.parametrize("words", list(numeric_options()))
+def test_numbers_that_cannot_be(words, capsys):
+    for number in NUMBERS:
+        assert main([*words, number]) == 2, number
+        out, err = capsys.readouterr()
+        assert out == ""
+        last = err.splitlines()[-1]
+        assert last.startswith(f"Error: Invalid value for '{words[-1]}': it must be ")
+        assert " number " in last
+        assert len(last) < 200
+
+
+def test_all_numeric_options_are_tried():
+    assert len(list(numeric_options())) > 30
 
 
 def test_an_error_is_one_line_with_code_4():

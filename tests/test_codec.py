@@ -84,6 +84,8 @@ def test_layout_survives_half_a_surrogate_pair():
         (b"[" * 200_000, "nested too deep"),
         (b'{"a":' * 200_000, "nested too deep"),
         (b"[" + b"9" * 10_000 + b"]", "far too many digits"),
+        (b"[-" + b"9" * 200 + b"]", "far too many digits"),
+        (b"[" + b"9" * 10_000 + b".5]", "too large a number"),
     ],
 )
 def test_reading_refuses_in_one_line(tmp_path, content, complaint):
@@ -99,6 +101,13 @@ def test_only_an_ordinary_file_is_read(tmp_path):
     for place in (tmp_path, tmp_path / "pipe", Path("/dev/zero"), Path("\0")):
         with pytest.raises(DocumentError, match="cannot be read: "):
             read_json(place)
+
+
+def test_what_a_library_needs_of_its_own_files_can_be_allowed():
+    assert parse(b'{"": 0, "\\u00ad": 1}', any_key=True) == {"": 0, "\u00ad": 1}
+    assert parse(b"[Infinity, 1000000000000000019884624838656]", finite=False)[0] == math.inf
+    with pytest.raises(DocumentError, match="'' twice"):
+        parse(b'{"": 0, "": 1}', any_key=True)
 
 
 def test_an_absurdly_large_file_is_not_read(tmp_path):

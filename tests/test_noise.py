@@ -1,7 +1,7 @@
 """Noise families are read and spelt the same way, and every mistake is one line that helps."""
 
 import math
-from dataclasses import FrozenInstanceError, fields, replace
+from dataclasses import FrozenInstanceError, dataclass, fields, replace
 
 import pytest
 from hypothesis import given
@@ -12,21 +12,25 @@ from analog_bench.noise import (
     EqualError,
     Hermes,
     Ideal,
+    Measured,
     Noise,
     Pcm,
     Preset,
     Quantise,
     WhiteOutput,
+    check_noise,
     families,
     family,
     parse_noise,
 )
+from analog_bench.value_checks import LARGEST, SMALLEST
 
 UNLIKE_OTHERS = {
     (Hermes, "devices"): 1,
     (EqualError, "family"): "pcm:drift=0",
     # Of the default family, one parameter alone can be solved for: the same as none named.
     (EqualError, "parameter"): None,
+    (Measured, "file"): "device.csv@0123abcd",
 }
 
 
@@ -46,7 +50,7 @@ def test_every_family_reads_what_it_spells(cls):
         assert parse_noise(str(changed)) == changed
 
 
-@given(st.floats(min_value=0, max_value=1e6))
+@given(st.floats(min_value=SMALLEST, max_value=LARGEST) | st.just(0.0))
 def test_any_strength_keeps_12_digits(std):
     again = parse_noise(str(WhiteOutput(std=std)))
     assert isinstance(again, WhiteOutput)
@@ -88,13 +92,23 @@ def test_the_spelling_is_stable():
         ("pcm:1,2", "noise 'pcm' has no parameter '2'"),
         ("pcm:prog=1,prog=2", "gives 'prog' twice"),
         ("pcm:compensate=true", "pcm: compensate must be yes or no, found 'true'"),
-        ("quantise:dac_bits=7.5", "quantise: dac_bits must be a whole number, found '7.5'"),
+        (
+            "quantise:dac_bits=7.5",
+            "quantise: dac_bits must be a whole number of at least 0, found '7.5'",
+        ),
         ("quantise:dac_bits=1", "dac_bits must be 0 or from 2 to 16, found 1"),
         ("quantise:out_bound=0", "out_bound must be above 0, found 0"),
-        ("white_output:std=much", "white_output: std must be a number, found 'much'"),
-        ("white_output:std=-1", "white_output: std must be at least 0, found -1"),
-        ("white_output:std=nan", "white_output: std must be a finite number, found nan"),
-        ("white_output:std=inf", "white_output: std must be a finite number, found inf"),
+        ("white_output:std=much", "must be 0 or a number from 1e-12 to 1e+12, found 'much'"),
+        ("white_output:std=", "white_output: std must be 0 or a number from 1e-12 to 1e+12"),
+        ("white_output:std=-1", "std must be 0 or a number from 1e-12 to 1e+12, found '-1'"),
+        ("white_output:std=nan", "from 1e-12 to 1e+12, found 'nan'"),
+        ("white_output:std=inf", "from 1e-12 to 1e+12, found 'inf'"),
+        ("white_output:std=1e308", "from 1e-12 to 1e+12, found '1e308'"),
+        ("white_output:std=5e-324", "from 1e-12 to 1e+12, found '5e-324'"),
+        ("pcm:drift=1e400", "pcm: drift must be 0 or a number from 1e-12 to 1e+12"),
+        ("quantise:out_bound=1e39", "quantise: out_bound must be 0 or a number from 1e-12"),
+        ("equal_error:family=pcm:prog=1e308", "pcm: prog must be 0 or a number from 1e-12 to"),
+        (f"hermes:devices={'9' * 5000}", "devices must be a whole number of at least 0, found"),
         ("hermes:devices=3", "hermes: devices must be 1 or 2, found 3"),
         ("reram_cmo:acceptance=1", "acceptance must be 0.2 or 2, found 1"),
         ("stuck:p_zero=0.7,p_max=0.6", "their sum 1.3 is above 1"),
@@ -107,13 +121,46 @@ def test_a_mistake_is_one_line(text, said):
     assert "\n" not in str(caught.value)
 
 
+NO_VALUES = {
+    float: (-0.5, math.nan, math.inf, 1e308, 5e-324, 10**400, True, "0.5", None),
+    int: (-1, 2**63, 10**5000, 1.0, False, "1"),
+    bool: (1, 0.0, "yes", None),
+    str: (1, None, b"pcm"),
+}
+
+
 @pytest.mark.parametrize("cls", families().values(), ids=families())
-def test_no_strength_is_below_zero(cls):
+def test_a_parameter_is_of_its_kind_and_of_a_size_that_can_be(cls):
     plain = cls()
     for field in fields(cls):
-        if type(getattr(plain, field.name)) is float:
-            with pytest.raises(UsageError, match=field.name):
-                cls(**{field.name: -0.5})
+        for value in NO_VALUES[type(getattr(plain, field.name))]:
+            with pytest.raises(UsageError, match=f"^{cls.NAME}: {field.name} must be") as caught:
+                cls(**{field.name: value})
+            assert "\n" not in str(caught.value)
+
+
+def test_a_parameter_needs_a_default():
+    @dataclass(frozen=True)
+    class Needy(Noise):
+        NAME, WHERE = "needy", "output"
+        std: float
+
+    with pytest.raises(ValueError, match="'needy' has no default for 'std'"):
+        family(Needy)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("pcm", r"found 'pcm'; write Pcm\(...\)"),
+        ("pmc:prog=1", "did you mean 'pcm'?"),
+        (Pcm, r"write Pcm\(\)"),
+        (None, "found None; write one"),
+    ],
+)
+def test_what_is_no_noise(value, said):
+    with pytest.raises(UsageError, match=said):
+        check_noise("noises", value)
 
 
 def test_noises_are_values():

@@ -31,7 +31,9 @@ FLOORS = (
     ("zoo",),
     ("case",),
     ("records", "noise", "seeds"),
+    ("value_checks", "content_name"),
     ("codec", "atomic_file", "errors"),
+    ("regular_file",),
 )
 FLOOR = {room: len(FLOORS) - n for n, floor in enumerate(FLOORS) for room in floor}
 

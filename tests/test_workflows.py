@@ -26,7 +26,11 @@ from tests.commands.parsing import parse
 from tests.history.nights import result, write_night
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
+FILES = sorted(
+    path
+    for folder in (ROOT, ROOT / "starter")
+    for path in (folder / ".github/workflows").glob("*.yml")
+)
 NIGHTLY, TESTS = (
     yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text())
     for name in ("nightly", "tests")

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import torch
 from datasets import Dataset
-from transformers import AutoConfig, BertForQuestionAnswering
+from transformers import AutoConfig, BertForQuestionAnswering, BertTokenizerFast
 
 from analog_bench.tasks.squad_files import FEATURES
 from analog_bench.zoo.model_builder import observe
 from analog_bench.zoo.model_loading import LoadedModel
 from analog_bench.zoo.model_specs import ModelSpec
-from analog_bench.zoo.tokenizer import read_tokenizer
+from analog_bench.zoo.tokenizer import make_tokenizer
 
 TEXT = "the fox saw a red barn near old mill and green pond by blue gate who what where ? ."
 WORDS = TEXT.split()
@@ -42,7 +42,7 @@ def student_of(**changes):
 def teacher_of(folder: Path, seed=0):
     path = folder / "vocab.txt"
     path.write_text("\n".join(VOCABULARY) + "\n")
-    tokenizer = read_tokenizer({"vocab.txt": path}, 64)
+    tokenizer = make_tokenizer(BertTokenizerFast(vocab=str(path)).backend_tokenizer, 64)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = BertForQuestionAnswering(bert_of())

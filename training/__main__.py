@@ -12,9 +12,8 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from analog_bench.errors import BenchError, UsageError
-from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
+from analog_bench.tasks.data_folder import DATA_VARIABLE, TRAINING_FILE, training_file
 
-_TRAIN_FILE = Path("squad") / "train-v1.1.json"
 _BENCH_ERROR = 4
 """Exit code of everything the user can fix, as of `analog-bench`."""
 
@@ -42,7 +41,7 @@ Data: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help=f"SQuAD v1.1 JSON to train on (default: ${DATA_VARIABLE}/{_TRAIN_FILE.as_posix()})",
+        help=f"SQuAD v1.1 JSON to train on (default: ${DATA_VARIABLE}/{TRAINING_FILE})",
     ),
 ]
 Out: TypeAlias = Annotated[
@@ -108,7 +107,7 @@ def bert(
     threads: Threads = None,
 ) -> None:
     """Fine-tune all-MiniLM-L6-v2 on SQuAD's questions."""
-    rows = data or _default_data()
+    rows = data or training_file()
     for package in ("accelerate", "peft"):
         try:
             importlib.import_module(package)
@@ -139,7 +138,7 @@ def distilgpt2(
     threads: Threads = None,
 ) -> None:
     """Train a GPT-2 of six blocks on SQuAD's contexts, from scratch."""
-    rows = data or _default_data()
+    rows = data or training_file()
     from training.distilgpt2 import train_and_ship
 
     _set_threads(threads)
@@ -167,7 +166,7 @@ def mobilebert(
     threads: Threads = None,
 ) -> None:
     """Distil a MobileBERT from the embedded BERT, on SQuAD's questions."""
-    rows = data or _default_data()
+    rows = data or training_file()
     from training.mobilebert import train_and_ship
 
     _set_threads(threads)
@@ -180,16 +179,6 @@ def mobilebert(
     )
     train_and_ship(changes, rows, out, ship)
     _say_where("mobilebert", out, ship)
-
-
-def _default_data() -> Path:
-    folder = data_folder()
-    if folder is None:
-        raise UsageError(
-            f"no data to train on: give --data a SQuAD v1.1 JSON file, or set {DATA_VARIABLE} to "
-            f"a folder with {_TRAIN_FILE.as_posix()}"
-        )
-    return folder / _TRAIN_FILE
 
 
 def _folders(model: str, out: Path | None, ship: Path | None) -> tuple[Path, Path]:

@@ -32,7 +32,8 @@ from analog_bench.tasks.qa_windows import WindowLimits
 from analog_bench.tasks.squad_files import content_hash, read_squad
 from analog_bench.zoo.embedded_weights import base_state
 from analog_bench.zoo.minilm_base import find_base
-from analog_bench.zoo.model_loading import embedded_config, silent_transformers
+from analog_bench.zoo.model_config import silent_transformers
+from analog_bench.zoo.model_loading import embedded_config
 from analog_bench.zoo.tokenizer import read_tokenizer
 from training.shipping import ship_adapter, ship_delta
 from training.span_features import collate, span_features
@@ -154,7 +155,7 @@ def train_and_ship(changes: Mapping[str, Any], data: Path, out: Path, ship: Path
     rows = read_squad(data)
     files = find_base()
     base = base_state(files.weights)
-    tokenizer = read_tokenizer({"tokenizer.json": files.tokenizer}, config.max_position_embeddings)
+    tokenizer = read_tokenizer(files.tokenizer, config.max_position_embeddings)
     model = train(recipe, config, base, tokenizer, rows, out, progress=sys.stderr.isatty())
     if recipe.rank:
         adapted: Any = model  # peft is untyped

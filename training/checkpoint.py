@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from analog_bench.errors import UsageError
+from analog_bench.regular_file import check_regular
 
 _KEEP = 2
 
@@ -58,6 +59,7 @@ def last(folder: Path, until: int | None = None) -> Checkpoint | None:
     if not usable:
         return None
     try:
+        check_regular(usable[-1])
         # Tensors and plain values only: nothing is unpickled that could run.
         content = torch.load(usable[-1], map_location="cpu", weights_only=True)
         return Checkpoint(content["step"], content["seconds"], content["state"])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from analog_bench.codec import DocumentError, read_json
 from analog_bench.errors import WeightsError
 from analog_bench.zoo.embedded_weights import read_tensors
 from analog_bench.zoo.lora import read_lora_config
@@ -50,8 +51,8 @@ def ship_adapter(
     tensors_name, config_name = FORMS["adapter"]
     config_path = checkpoint / config_name
     try:
-        config = json.loads(config_path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        config: Any = read_json(config_path)
+    except (FileNotFoundError, DocumentError) as problem:
         raise WeightsError(f"cannot read {config_path}: {problem}") from None
     read_lora_config(config, str(config_path))
     # The trainer writes the path of its own copy of the base here.
@@ -122,7 +123,7 @@ def ship_delta(
     """Write the difference between tuned weights and their base, and record it.
 
     Args:
-        base: The base's parameters by name, float32; see `embedded.base_state`.
+        base: The base's parameters by name, float32; see `embedded_weights.base_state`.
         tuned: The tuned model's parameters.
         folder: Where to put the file; weights of the other form there are an error.
         recipe: How the weights were trained.

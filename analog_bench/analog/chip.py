@@ -123,7 +123,7 @@ def install(
     targets = find(model, layers)
     _check_layers(model, targets, noise)
     if noise.WHERE == "tile" and simulator is not None:
-        simulator.require()
+        simulator.require(str(next(model.parameters()).device))
     ranges = _by_path(model, input_ranges or {})
     solved = _solved(model, targets, noise, severities or {})
     before = paths_on_tiles(model)

@@ -5,12 +5,11 @@ The plugin asks this at collection, so that a wrong option is one line and not a
 
 from __future__ import annotations
 
-import math
-
 from analog_bench.analog.tile_protocol import TileSimulator
 from analog_bench.case import spelt_seconds
 from analog_bench.errors import UsageError
-from analog_bench.noise import EqualError, Noise, Preset, ReramCmo
+from analog_bench.noise import EqualError, Measured, Noise, Preset, ReramCmo
+from analog_bench.value_checks import amount
 
 IDEAL = "ideal"
 _CMO_SHORTEST_S = 1e-6
@@ -24,12 +23,12 @@ def family_of(noise: Noise) -> Noise:
 def check_drift(noise: Noise, drift_s: float) -> None:
     """Refuse a drift time that the noise has no model for, with a `UsageError`.
 
-    That is a negative or non-finite time; one that is none of `Noise.TIMES` of a family that was
-    fitted at these only; one too short for the logarithms of `ReramCmo`.
+    That is one that no noise has (`value_checks.amount`); one that is none of `Noise.TIMES` of a
+    family that was fitted at these only; one too short for the logarithms of `ReramCmo`; one beyond
+    the rows of the table of `Measured`, or a table that is not at hand.
     """
     noise = family_of(noise)
-    if not math.isfinite(drift_s) or drift_s < 0:
-        raise UsageError(f"a drift time is at least 0 s, found {drift_s:g}")
+    amount("a drift time", drift_s, "a number of seconds")
     if noise.TIMES and drift_s not in noise.TIMES:
         times = ", ".join(map(spelt_seconds, noise.TIMES))
         raise UsageError(
@@ -41,6 +40,8 @@ def check_drift(noise: Noise, drift_s: float) -> None:
             f"{noise.NAME} has no values below {spelt_seconds(_CMO_SHORTEST_S)}, "
             f"found {spelt_seconds(drift_s)}; use 0s or a longer time"
         )
+    if isinstance(noise, Measured):
+        noise.table.left_after(drift_s)
 
 
 def preset_name(noise: Noise, hardware: str) -> str | None:

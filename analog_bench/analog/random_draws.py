@@ -1,10 +1,12 @@
-"""Random numbers that leave global generators as they were; tensors summed up in four figures."""
+"""Numbers that come again: seeded draws, reproducible algorithms, tensors summed up in figures."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,6 +38,28 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
     with isolated(device):
         reseed(seed, device)
         yield
+
+
+@contextmanager
+def reproducible(device: torch.device) -> Iterator[None]:
+    """Let a GPU compute with algorithms that give the same bits again, as a processor does anyway.
+
+    Without it the gradients of fused attention are added up in any order.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    # Read when cuBLAS is used for the first time; torch asks for it.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    settings: Any = torch.utils.deterministic
+    before = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True)
+    settings.fill_uninitialized_memory = False  # no use, and a launch for each tensor
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        settings.fill_uninitialized_memory = before[1]
 
 
 def summaries(values: Tensor) -> tuple[float, ...]:

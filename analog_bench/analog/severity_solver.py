@@ -20,7 +20,6 @@ from analog_bench.noise import EqualError, Noise
 
 # Chips to average over: more where a layer has few outputs, as those differ more.
 _LEAST_CHIPS, _MOST_CHIPS, _OUTPUTS_IN_ALL = 4, 64, 512
-_LEAST_SEVERITY = 1e-6
 _DIGITS = 3
 
 
@@ -126,8 +125,7 @@ def solve_severity(
             warnings.filterwarnings("ignore", "invalid value encountered")
             return math.fsum(errors) / chips
 
-    least = _LEAST_SEVERITY * noise.start
-    found = root(error_at, noise.error, noise.start, least, noise.largest)
+    found = root(error_at, noise.error, noise.start, noise.smallest, noise.largest)
     if found.side:
         raise UsageError(_out_of_reach(place.name, noise, found))
     return min(_rounded(found.x), noise.largest)

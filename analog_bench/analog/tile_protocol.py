@@ -59,8 +59,8 @@ class TileSimulator(Protocol):
     seeded: bool
     presets: Mapping[str, bool]
 
-    def require(self) -> None:
-        """Raise `TileUnavailable`, with the reason, where it does not work here."""
+    def require(self, device: str) -> None:
+        """Raise `TileUnavailable`, with the reason, where it does not work on this device here."""
 
     @abstractmethod
     def build(

@@ -10,22 +10,25 @@ import typer
 from analog_bench.case import Variant
 from analog_bench.commands.options import (
     LOCK_FILE,
+    DeviceOption,
     JsonOption,
     LockOption,
     MarkdownOption,
     ThreadsOption,
     TileName,
     ZooOption,
+    amount,
     new_app,
     refuse_together,
     show_examples,
+    whole_number,
 )
 from analog_bench.commands.output import print_blocks, print_json
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Preset, parse_noise
 from analog_bench.session.settings import Settings
 from analog_bench.simulators.registry import DEFAULT_TILE
-from analog_bench.study import Budget, Choice, Study
+from analog_bench.study import MOST_CHIPS, Budget, Choice, Study
 
 if TYPE_CHECKING:
     from analog_bench.case import Case
@@ -53,9 +56,10 @@ def generate(
     ] = None,
     drift: Annotated[
         list[float] | None,
-        typer.Option(
+        amount(
+            "time since programming; may be repeated (default: 0, a day, a year)",
+            "a number of seconds",
             metavar="SECONDS",
-            help="time since programming; may be repeated (default: 0, a day, a year)",
         ),
     ] = None,
     variant: Annotated[
@@ -65,26 +69,28 @@ def generate(
             help="weights on the tiles; may be repeated (default: both)",
         ),
     ] = None,
-    chips: Annotated[int, typer.Option(min=1, metavar="N", help="chips a case")] = 3,
+    chips: Annotated[int, whole_number("chips a case", most=MOST_CHIPS)] = 3,
     texts: Annotated[
         int,
-        typer.Option(
-            min=1, metavar="N", help="texts a chip; scores are means over them, the first is shown"
-        ),
+        whole_number("texts a chip; scores are means over them, the first is shown"),
     ] = 8,
     seed: Annotated[
         int,
-        typer.Option(
-            min=0, metavar="N", help="seed of the chips; texts always pick by the same numbers"
-        ),
+        whole_number("seed of the chips; texts always pick by the same numbers", least=0),
     ] = 1,
-    tile: Annotated[TileName, typer.Option(help="simulator of the tiles")] = DEFAULT_TILE,
+    tile: Annotated[
+        TileName | None,
+        typer.Option(
+            help=f"simulator of the tiles (default: as the noise asks, or {DEFAULT_TILE})"
+        ),
+    ] = None,
     zoo: ZooOption = "embedded",
     hwa: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="folder of HWA weights, one folder a model"),
     ] = None,
     lock: LockOption = LOCK_FILE,
+    device: DeviceOption = "cpu",
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
     markdown: MarkdownOption = False,
@@ -99,9 +105,9 @@ def generate(
         name="generation",
         question="does the model still write coherent text?",
         models=(model,),
-        noises=tuple(map(parse_noise, noise or [str(Preset())])),
+        noises=tuple(dict.fromkeys(map(parse_noise, noise or [str(Preset())]))),
         budgets={"smoke": Budget(chips, texts)},
-        drift_s=tuple(drift or (0.0, 86_400.0, 31_536_000.0)),
+        drift_s=tuple(dict.fromkeys(drift or (0.0, 86_400.0, 31_536_000.0))),
         layers="all",
         variants=tuple(name for name in variants if not variant or name in variant),
         prompt=prompt,
@@ -115,7 +121,7 @@ def generate(
         zoo=zoo,
         hwa=hwa,
         lock=lock,
-        device="cpu",
+        device=device,
         seed=seed,
         replay=True,
         per_example=False,
@@ -133,7 +139,7 @@ def generate(
     import torch
 
     from analog_bench.report.as_json import texts_plain
-    from analog_bench.report.markdown import markdown as in_markdown
+    from analog_bench.report.as_markdown import markdown as in_markdown
     from analog_bench.report.texts_table import texts_table
     from analog_bench.session.cases import cases_of
     from analog_bench.tasks.metrics import METRICS_OF
@@ -172,6 +178,6 @@ def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result
         cases, "writing", console=console, disable=not console.is_terminal, transient=True
     ):
         if case.noise.WHERE == "tile":
-            find_simulator(case.tile).require()
+            find_simulator(case.tile).require(settings.device)
         results.append(storable(measure_case(models, study, case)[0].result))
     return results

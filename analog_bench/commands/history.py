@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from analog_bench.commands.options import JsonOption, new_app, refuse_together, show_examples
+from analog_bench.commands.options import (
+    JsonOption,
+    new_app,
+    refuse_together,
+    show_examples,
+    whole_number,
+)
 from analog_bench.commands.output import print_blocks, print_json, warn
 from analog_bench.errors import UsageError
 
@@ -61,9 +67,7 @@ def history(
             metavar="SQL", help="only rows that fulfil a condition, such as \"aihwkit = '1.2.0'\""
         ),
     ] = None,
-    last: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="only the newest N runs")
-    ] = None,
+    last: Annotated[int | None, whole_number("only the newest N runs")] = None,
     order: Annotated[
         Order | None,
         typer.Option(help="runs by date, or by release of aihwkit and torch first (default: date)"),

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from analog_bench.commands.hwa_recipe import with_recipe_options
+from analog_bench.commands.hwa_recipe_options import with_recipe_options
 from analog_bench.commands.options import (
     LOCK_FILE,
+    DeviceOption,
     JsonOption,
     LockOption,
     ModelArgument,
@@ -23,10 +24,12 @@ from analog_bench.commands.options import (
     find_model,
     new_app,
     show_examples,
+    whole_number,
 )
 from analog_bench.commands.output import Line, print_blocks, print_json, print_sheet
 from analog_bench.errors import UsageError
 from analog_bench.hwa.hyperparameters import HwaRecipe, recipe_for
+from analog_bench.study import MOST_CHIPS
 from analog_bench.tasks.data_folder import training_file
 from analog_bench.zoo.model_specs import ModelSpec
 
@@ -51,6 +54,7 @@ app = new_app(
         "hwa train bert --threads 1",
         "hwa train distilgpt2 --layers blocks --steps 300",
         "hwa train bert --rank 8 --adapter digital",
+        "hwa train bert --device cuda --batch 32",
         "hwa train bert --zoo hub --batch 4 --accumulation 4",
     )
 )
@@ -76,6 +80,7 @@ def train(
             help="make no further steps: write the best weights so far; other options as before",
         ),
     ] = False,
+    device: DeviceOption = "cpu",
     threads: ThreadsOption = None,
     lock: LockOption = LOCK_FILE,
     as_json: JsonOption = False,
@@ -89,7 +94,7 @@ def train(
     data = data or training_file()
     out = out or Path("runs") / "hwa" / spec.name.replace("/", "--")
     ship = ship or out / "ship"
-    loaded, rows = _load(spec, data, weights, lock, threads)
+    loaded, rows = _load(spec, data, weights, lock, device, threads)
     from analog_bench.commands.hwa_progress import show_training
     from analog_bench.hwa.shipping import ship_outcome
     from analog_bench.hwa.training_data import make_data
@@ -124,10 +129,8 @@ def search(
     ] = None,
     trials: Annotated[
         int,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="how many in all, those made before included; the first is the default setting",
+        whole_number(
+            "how many in all, those made before included; the first is the default setting"
         ),
     ] = 20,
     sampler: Annotated[
@@ -145,32 +148,28 @@ def search(
         ),
     ] = "metric",
     chips: Annotated[
-        int, typer.Option(min=1, metavar="K", help="chips a validation programs")
+        int, whole_number("chips a validation programs", most=MOST_CHIPS, metavar="K")
     ] = _USUAL.chips,
     fresh_chips: Annotated[
         int,
-        typer.Option(
-            min=1,
+        whole_number(
+            "chips on which the default and the best are compared in the end",
+            most=MOST_CHIPS,
             metavar="K",
-            help="chips on which the default and the best are compared in the end",
         ),
     ] = 8,
     steps: Annotated[
         int,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="optimiser steps at the default batch size; other batches see as many examples",
+        whole_number(
+            "optimiser steps at the default batch size; other batches see as many examples"
         ),
     ] = _USUAL.steps,
     examples: Annotated[
         int,
-        typer.Option(
-            min=1, metavar="N", help="held-out questions, or blocks of text, a validation scores"
-        ),
+        whole_number("held-out questions, or blocks of text, a validation scores"),
     ] = _USUAL.validation_examples,
     seed: Annotated[
-        int, typer.Option(min=0, metavar="S", help="of everything that is drawn")
+        int, whole_number("of everything that is drawn", least=0, metavar="S")
     ] = _USUAL.seed,
     wandb: Annotated[
         Literal["offline", "online"] | None,
@@ -179,6 +178,7 @@ def search(
             "(default: neither)"
         ),
     ] = None,
+    device: DeviceOption = "cpu",
     threads: ThreadsOption = None,
     lock: LockOption = LOCK_FILE,
     as_json: JsonOption = False,
@@ -200,7 +200,7 @@ def search(
                     f"a search needs {package} ({problem}): pip install 'analog-bench[search]'"
                 ) from None
     out = out or Path("runs") / "hwa-search" / spec.name.replace("/", "--")
-    loaded, rows = _load(spec, data, weights, lock, threads)
+    loaded, rows = _load(spec, data, weights, lock, device, threads)
     from analog_bench.commands.hwa_progress import SearchDisplay
     from analog_bench.hwa.search_and_conclude import run_search
     from analog_bench.hwa.search_storage import STORAGE, SearchPlan
@@ -233,7 +233,12 @@ def search(
 
 
 def _load(
-    spec: ModelSpec, data: Path, weights: Path | None, lock: Path, threads: int | None
+    spec: ModelSpec,
+    data: Path,
+    weights: Path | None,
+    lock: Path,
+    device: str,
+    threads: int | None,
 ) -> tuple[LoadedModel, Dataset]:
     """Return the digital model, prepared, and the rows to train on."""
     # Not at the top, since importing them takes seconds: a wrong option is refused before that.
@@ -249,7 +254,7 @@ def _load(
     # Its bars would come and go between the lines of our own.
     datasets.disable_progress_bars()
     rows = read_squad(data)
-    loaded = load(spec, lock_path=lock, shipped=weights)
+    loaded = load(spec, lock_path=lock, device=device, shipped=weights)
     prepare(loaded.model)
     return loaded, rows
 
@@ -265,7 +270,7 @@ def _lines(shipped: Shipped, out: Path, ship: Path) -> list[Line]:
         Line(f"untrained {name}", f"{outcome.start:.3f}, with the first input ranges alone"),
         Line(f"HWA {name}", f"{shipped.hwa.mean:.3f} on chips: {chips}"),
         Line("gap closed", f"{100 * closed:.0f} %" if math.isfinite(closed) else "there is none"),
-        Line("minutes", f"{outcome.minutes:.1f} of a processor"),
+        Line("minutes", f"{outcome.minutes:.1f} on {', '.join(outcome.devices)}"),
         Line("checkpoints", str(out)),
         Line("weights", str(ship)),
     ]

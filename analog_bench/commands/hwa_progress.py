@@ -80,7 +80,7 @@ def _describe(progress: Progress, metric: str, losses: list[float]) -> str:
 class SearchDisplay:
     """A line that changes for the trial under way, one that stays for each that ended.
 
-    On a terminal only. A `search_run.Display`; `bars` must be entered around its use.
+    On a terminal only. A `search_and_conclude.Display`; `bars` must be entered around its use.
     """
 
     def __init__(self, trials: int) -> None:

@@ -18,11 +18,17 @@ from analog_bench.commands.options import (
 )
 from analog_bench.commands.output import Line, print_blocks, print_json, print_sheet
 from analog_bench.errors import BenchError, TileUnavailable
-from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
+from analog_bench.tasks.data_folder import (
+    DATA_VARIABLE,
+    SQUAD_FILE,
+    TRAINING_FILE,
+    WIKITEXT_FILES,
+    data_folder,
+)
 
 FAILED = 1
 """Exit code where no tile engine works, or a quantity is off its closed form."""
-_DATA_FILES = ("squad/dev-v1.1.json", "squad/train-v1.1.json")
+_DATA_FILES = (SQUAD_FILE, TRAINING_FILE, *WIKITEXT_FILES)
 
 app = new_app()
 
@@ -57,8 +63,8 @@ def physics(
     """
     # Not at the top: it imports torch.
     from analog_bench.report.physics_table import physics_table
-    from analog_bench.simulators.physics.examination import examine as survey_installation
-    from analog_bench.simulators.physics.survey import survey_as_plain
+    from analog_bench.simulators.physics.run_survey import examine as survey_installation
+    from analog_bench.simulators.physics.survey_record import survey_as_plain
 
     survey = survey_installation(*([tile] if tile else []))
     if as_json:
@@ -77,7 +83,7 @@ def examine(lock: Path) -> dict[str, Any]:
         TileUnavailable: torch cannot be imported.
     """
     try:
-        from analog_bench.simulators.probe import probe
+        from analog_bench.simulators.environment_probe import probe
     except (ImportError, OSError) as problem:
         raise TileUnavailable(
             f"torch does not import ({problem}); reinstall with `pip install analog-bench`"

@@ -104,7 +104,7 @@ def conclude(results: Path, history: Path, code: int) -> str:
     Raises:
         BenchError: A file cannot be read or written.
     """
-    from analog_bench.gate.run_judge import judge_run
+    from analog_bench.gate.run_verdicts import judge_run
     from analog_bench.history.database import History
     from analog_bench.history.query import Query, runs_of, steps_of, trends_of
     from analog_bench.history.rows import run_id_of

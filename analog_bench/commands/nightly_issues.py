@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+from msgspec import Struct
 
+from analog_bench.codec import DocumentError, convert, parse
 from analog_bench.commands.options import new_app, show_examples
 from analog_bench.commands.runs import RUNS, newest_run
 from analog_bench.errors import UsageError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from analog_bench.report.report_contents import Contents
 
 _MOST = "1000"
+T = TypeVar("T", bound=Struct)
 
 app = new_app()
 
@@ -63,7 +65,7 @@ def issues(
 
 
 def _judged(path: Path, given: Path | None) -> Contents:
-    from analog_bench.gate.run_judge import judge_run
+    from analog_bench.gate.run_verdicts import judge_run
     from analog_bench.report.report_contents import judged_contents
     from analog_bench.store.run_file import read_run
 
@@ -80,9 +82,8 @@ def _judged(path: Path, given: Path | None) -> Contents:
 
 def _tell_github(issues: list[Issue], label: str) -> None:
     _make_label(label)
-    fields = ["--state", "open", "--limit", _MOST, "--json", "number,title,body"]
-    listed = json.loads(_gh("issue", "list", "--label", label, *fields))
-    known: dict[str, Any] = {issue["title"]: issue for issue in listed}
+    listed = _listed(_Known, "issue", "--label", label, "--state", "open")
+    known = {issue.title: issue for issue in listed}
     for issue in issues:
         # Yesterday it may have been broken, and regress today.
         title = next((one for one in (issue.title, *issue.titles) if one in known), None)
@@ -92,8 +93,8 @@ def _tell_github(issues: list[Issue], label: str) -> None:
             print(f"opened: {issue.title} {made.strip()}".rstrip())
             continue
         there = known[title]
-        number = str(there["number"])
-        if issue.mark not in there["body"]:
+        number = str(there.number)
+        if issue.mark not in there.body:
             # An edit tells nobody; other cases than yesterday's are news. The comment comes first:
             # where it fails, the old mark stays, and the next night tries again.
             comment = f"Other cases now: {issue.counted}. The text above is up to date."
@@ -105,16 +106,39 @@ def _tell_github(issues: list[Issue], label: str) -> None:
 
 def _make_label(label: str) -> None:
     """Make the label unless it exists: an existing one may have a colour of its own."""
-    listed = json.loads(_gh("label", "list", "--limit", _MOST, "--json", "name"))
-    if label.casefold() not in (known["name"].casefold() for known in listed):
+    if label.casefold() not in (known.name.casefold() for known in _listed(_Label, "label")):
         words = ["--color", "B60205", "--description", "A family of cases regressed"]
         _gh("label", "create", label, *words)
+
+
+class _Known(Struct, frozen=True):
+    number: int
+    title: str
+    body: str
+
+
+class _Label(Struct, frozen=True):
+    name: str
+
+
+def _listed(kind: type[T], noun: str, *words: str) -> list[T]:
+    fields = ",".join(kind.__struct_fields__)
+    answer = _gh(noun, "list", *words, "--limit", _MOST, "--json", fields)
+    try:
+        return convert(parse(answer.encode()), list[kind])  # type: ignore[valid-type]
+    except DocumentError as problem:
+        raise UsageError(f"gh {noun} list answers what cannot be read: {problem}") from None
 
 
 def _gh(*words: str, text: str | None = None) -> str:
     try:
         done = subprocess.run(
-            ["gh", *words], input=text, capture_output=True, encoding="utf-8", check=False
+            ["gh", *words],
+            input=text,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
     except (FileNotFoundError, PermissionError):
         raise UsageError(

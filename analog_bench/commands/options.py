@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
+from analog_bench.codec import LARGEST_WHOLE
 from analog_bench.errors import UsageError
 from analog_bench.simulators.registry import simulators
 from analog_bench.tasks.data_folder import DATA_VARIABLE, TRAINING_FILE
+from analog_bench.value_checks import read_amount, read_whole
 from analog_bench.zoo.lock_file import FILE_NAME, read_lock
 from analog_bench.zoo.model_specs import ModelSpec, Source, find, find_embedded
 
@@ -19,15 +23,46 @@ else:
     TileName = Literal[tuple(simulators())]  # typer makes choices of it
 
 LOCK_FILE = Path(FILE_NAME)
+_MOST_THREADS = 1024
+
+N = TypeVar("N", int, float)
+
+
+def _parser(read: Callable[[str, str], N]) -> Callable[[str | N], N]:
+    def parse(given: str | N) -> N:
+        if not isinstance(given, str):
+            return given  # a default
+        try:
+            return read("it", given)
+        except UsageError as problem:
+            raise typer.BadParameter(str(problem)) from None
+
+    return parse
+
+
+def whole_number(
+    help: str, *names: str, least: int = 1, most: int = LARGEST_WHOLE, metavar: str = "N"
+) -> Any:
+    """Return an option that takes a whole number within bounds, as pytest's options do."""
+    parser = _parser(partial(read_whole, least=least, most=most))
+    return typer.Option(*names, parser=parser, metavar=metavar, help=help)
+
+
+def amount(help: str, unit: str = "a number", metavar: str = "X") -> Any:
+    """Return an option that takes 0 or a number of a usual size, as pytest's options do."""
+    return typer.Option(parser=_parser(partial(read_amount, unit=unit)), metavar=metavar, help=help)
+
 
 LockOption = Annotated[
     Path, typer.Option("--lock", metavar="FILE", help="the file that pins what comes from the hub")
 ]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option(
-        "--threads", min=1, metavar="N", help="threads to compute with (default: torch's)"
-    ),
+    whole_number("threads to compute with (default: torch's)", "--threads", most=_MOST_THREADS),
+]
+DeviceOption = Annotated[
+    str,
+    typer.Option("--device", metavar="DEVICE", help="where torch computes, such as cpu or cuda"),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="print one JSON document instead of a table")
@@ -47,7 +82,7 @@ TrainingDataOption = Annotated[
         "--data",
         metavar="FILE",
         help="SQuAD v1.1 JSON to train on: questions, or their contexts as text (default: "
-        f"${DATA_VARIABLE}/{TRAINING_FILE.as_posix()})",
+        f"${DATA_VARIABLE}/{TRAINING_FILE})",
     ),
 ]
 

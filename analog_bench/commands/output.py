@@ -22,7 +22,7 @@ def print_blocks(blocks: Blocks, *, width: int | None = None, soft_wrap: bool = 
     # Not at the top: --help and --json need no Rich.
     from rich.console import Console
 
-    from analog_bench.report.terminal_drawing import Drawing
+    from analog_bench.report.as_terminal import Drawing
 
     Console(width=width).print(Drawing(blocks), soft_wrap=soft_wrap)
 

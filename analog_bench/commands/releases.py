@@ -20,6 +20,7 @@ from analog_bench.commands.options import (
     new_app,
     refuse_together,
     show_examples,
+    whole_number,
 )
 from analog_bench.commands.output import print_blocks, print_json, warn
 from analog_bench.errors import StoreError, UsageError
@@ -83,10 +84,8 @@ def releases(
     ] = False,
     turns: Annotated[
         int,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help=f"how often work is timed, {_FEWEST_TURNS} times or more; 0 for no timings",
+        whole_number(
+            f"how often work is timed, {_FEWEST_TURNS} times or more; 0 for no timings", least=0
         ),
     ] = _TURNS,
     out: Annotated[
@@ -147,7 +146,7 @@ def releases(
         releases=parse_releases(names, torch, python),
         words=() if no_cases else (bench, *for_pytest),
         root=root,
-        folder=(out or root / "runs" / "releases" / stamp).resolve(),
+        folder=root / (out or Path("runs", "releases", stamp)),
         constraints=constraints,
         rebuild=rebuild,
         turns=turns,
@@ -164,7 +163,7 @@ def releases(
             warn(f"the same command with --resume --out {shlex.quote(str(plan.folder))} goes on")
         raise
     from analog_bench.report.as_json import releases_plain
-    from analog_bench.report.markdown import markdown as in_markdown
+    from analog_bench.report.as_markdown import markdown as in_markdown
     from analog_bench.report.release_tables import releases_table
 
     plain = releases_plain(found)
@@ -223,7 +222,7 @@ def show_progress(console: Console | None = None) -> Iterator[Callable[[str, str
 
 def _note_plan(plan: Plan) -> None:
     """Write down what is compared, so that a resumed comparison is of the same."""
-    from analog_bench.codec import DocumentError, read_json
+    from analog_bench.codec import DocumentError, convert, read_json
 
     noted = {
         "releases": [asdict(release) for release in plan.releases],
@@ -235,11 +234,11 @@ def _note_plan(plan: Plan) -> None:
         _write(path, noted)
         return
     try:
-        there: Any = read_json(path)
+        there = convert(read_json(path), dict[str, Any])
     except FileNotFoundError:
         raise UsageError(f"{str(plan.folder)!r} holds no comparison to resume") from None
-    except (OSError, DocumentError) as problem:
-        raise UsageError(f"{str(path)!r}: {problem}") from None
+    except DocumentError as problem:
+        raise UsageError(f"{str(path)!r}: {problem}; start anew without --resume") from None
     differing = [name for name in noted if there.get(name) != noted[name]]
     if differing:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,9 +54,9 @@ def compare(
     """
     refuse_together(json=as_json, markdown=markdown)
     # Not at the top: other verbs need no scipy.
-    from analog_bench.gate.run_judge import compare_runs
+    from analog_bench.gate.run_comparison import compare_runs
     from analog_bench.report.as_json import comparison_plain
-    from analog_bench.report.markdown import markdown as in_markdown
+    from analog_bench.report.as_markdown import markdown as in_markdown
     from analog_bench.report.run_comparison_table import comparison_table
     from analog_bench.store.run_file import read_runs
 
@@ -111,7 +112,7 @@ def report(
 ) -> None:
     """Write a run as one HTML page that opens anywhere."""
     # Not at the top: other verbs need no scipy.
-    from analog_bench.gate.run_judge import judge_run
+    from analog_bench.gate.run_verdicts import judge_run
     from analog_bench.report.ci_summaries import step_summary
     from analog_bench.report.page.document import save_figures, write_page
     from analog_bench.report.report_contents import judged_contents
@@ -153,7 +154,7 @@ def update(
     pytest's --update-baselines also measures the fresh chips that confirm a suspicion.
     """
     from analog_bench.codec import plain
-    from analog_bench.gate.run_judge import StoredBaselines, judge_groups
+    from analog_bench.gate.run_verdicts import StoredBaselines, judge_groups
     from analog_bench.report.run_summary import stored_changes
     from analog_bench.session.recorder import store_baselines
     from analog_bench.store.baseline import Provenance
@@ -197,7 +198,7 @@ def _page_beside(results: Path) -> Path:
     """Return where the page of a file or a folder of results goes: `1.2.0` is a folder's name."""
     if not results.is_dir():
         return results.with_suffix(".html")
-    named = results if results.name not in ("", "..") else results.resolve()
+    named = results if results.name not in ("", "..") else _real(results)
     return named.with_name(f"{named.name}.html") if named.name else Path("report.html")
 
 
@@ -206,5 +207,10 @@ def _replaces_results(page: Path, results: Path) -> bool:
     from analog_bench.store.run_file import run_files
 
     # Writing follows links.
-    target = page.resolve()
-    return target.suffix == ".json" or target in (file.resolve() for file in run_files(results))
+    target = _real(page)
+    return target.suffix == ".json" or target in map(_real, run_files(results))
+
+
+def _real(path: Path) -> Path:
+    # Unlike Path.resolve, whose answer to links in a circle depends on the release of Python.
+    return Path(os.path.realpath(path))

@@ -8,6 +8,7 @@ import typer
 
 from analog_bench.commands.options import (
     LOCK_FILE,
+    DeviceOption,
     JsonOption,
     LockOption,
     ModelArgument,
@@ -17,6 +18,7 @@ from analog_bench.commands.options import (
     find_model,
     new_app,
     show_examples,
+    whole_number,
 )
 from analog_bench.commands.output import Line, print_json, print_sheet
 from analog_bench.errors import UsageError, WeightsError
@@ -61,7 +63,7 @@ def pin(
     lock: LockOption = LOCK_FILE,
 ) -> None:
     """Pin a model or data set of the hub: its revision and the hash of every file."""
-    from analog_bench.zoo.hub import lock_dataset, lock_model
+    from analog_bench.zoo.hub_lock_and_fetch import lock_dataset, lock_model
 
     entry = (lock_dataset if dataset else lock_model)(hub_id, lock, revision=revision)
     lines = [Line("revision", entry.revision), Line("lock file", str(lock))]
@@ -90,15 +92,12 @@ def score(
     ] = "embedded",
     examples: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="a fixed sample of N questions, or blocks of text (default: all)",
-        ),
+        whole_number("a fixed sample of N questions, or blocks of text (default: all)"),
     ] = None,
     record: Annotated[
         bool, typer.Option("--record", help="write the scores into the FOLDER's record.json")
     ] = False,
+    device: DeviceOption = "cpu",
     threads: ThreadsOption = None,
     lock: LockOption = LOCK_FILE,
     as_json: JsonOption = False,
@@ -115,7 +114,13 @@ def score(
     if threads is not None:
         torch.set_num_threads(threads)
     found = score_model(
-        spec, data, examples=examples, weights=weights, data_folder=data_folder(), lock=lock
+        spec,
+        data,
+        examples=examples,
+        weights=weights,
+        data_folder=data_folder(),
+        lock=lock,
+        device=device,
     )
     recorded = []
     if record and weights is not None:

@@ -65,7 +65,8 @@ def _measure(spec: ModelSpec, lock_path: Path) -> dict[str, Any]:
     parameters = sum(parameter.numel() for parameter in model.parameters())
     prepare(model)
     layers = manifest(model)
-    macs = _macs(model, _TOKENS)
+    tokens = min(_TOKENS, spec.structure.positions)
+    macs = _macs(model, tokens)
     attention_macs = macs - sum(layer.macs for layer in layers)
     products = [layer for layer in layers if layer.kind == "matmul"]
     facts: dict[str, Any] = {
@@ -75,7 +76,7 @@ def _measure(spec: ModelSpec, lock_path: Path) -> dict[str, Any]:
         "matmul_layers": len(products),
         "matmul_weights": sum(layer.weights for layer in products),
         "attention_macs": attention_macs,
-        "attention_tokens": _TOKENS,
+        "attention_tokens": tokens,
     }
     simulator = find_simulator(DEFAULT_TILE)
     for group in _GROUPS:

@@ -21,12 +21,12 @@ from analog_bench.zoo.adapter import NAME as ADAPTER
 
 
 class Facts:
-    """Looks each layer up once."""
+    """Looks each layer up once; `layers` are all there are, in the order of computation."""
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
-        self._layers = manifest(model)
-        self._by_path = {layer.path: layer for layer in self._layers}
+        self.layers = manifest(model)
+        self._by_path = {layer.path: layer for layer in self.layers}
         # Adapters do not count: a layer is as deep in weights that have them as in those without.
         own = (path for path in self._by_path if f".{ADAPTER}." not in path)
         self._depth = {path: n for n, path in enumerate(own)}
@@ -35,12 +35,12 @@ class Facts:
 
     def covered(self) -> Coverage:
         """Return how much of the model is on tiles now."""
-        return coverage(self._model, self._layers)
+        return coverage(self._model, self.layers)
 
     def share(self, paths: Sequence[str]) -> float:
         """Return the share of the model's matrix-multiply weights in some layers, 0 to 1."""
         own = sum(self._by_path[path].macs for path in paths)
-        return own / max(1, sum(layer.macs for layer in self._layers))
+        return own / max(1, sum(layer.macs for layer in self.layers))
 
     def of(self, paths: Sequence[str], covered: Coverage | None) -> LayerFacts:
         """Return the facts of some layers of the clean model.

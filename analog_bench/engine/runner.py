@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from types import MappingProxyType
 
 import torch
@@ -18,35 +18,27 @@ from analog_bench.analog.chip import Chip, install
 from analog_bench.analog.layer_manifest import Coverage
 from analog_bench.analog.layers import find
 from analog_bench.case import Case
+from analog_bench.engine.broken_outputs import first_not_finite
 from analog_bench.engine.calibration import Calibration, Known
 from analog_bench.engine.case_duration import Pace, measure_pace
 from analog_bench.engine.layer_facts import Facts
 from analog_bench.engine.replay import Replay
+from analog_bench.engine.scores import Scores, finite, score
 from analog_bench.records import Measurement, Result, Status
 from analog_bench.simulators.registry import NO_TILE, find_simulator
 from analog_bench.tasks.task import Task
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Scores of one set of outputs, by metric name; means are weighted as the task asks.
-
-    `texts` is what was written, one an example; empty where the task is not to write. `problem`
-    says why there are no scores; empty where there are.
-    """
-
-    mean: dict[str, float]
-    per_example: dict[str, tuple[float, ...]]
-    texts: tuple[str, ...] = ()
-    problem: str = ""
-
-
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """A chip's outputs for every batch, and the seconds they took."""
+    """A chip's outputs for every batch, and the seconds they took.
+
+    `broken` says of the first that is no finite number where it comes from; empty where all are.
+    """
 
     outputs: list[Tensor]
     seconds: float
+    broken: str
 
 
 class Runner:
@@ -100,7 +92,9 @@ class Runner:
         if self._digital is None:
             batches = range(len(self.task.batches))
             reduced = [self._reduced(batch) for batch in batches]
-            self._digital = self._scored("digital", reduced)
+            bad = (n for n, outputs in enumerate(reduced) if not finite(outputs))
+            broken = "".join(self._first_broken(n) for n in islice(bad, 1))
+            self._digital = score(self.task, "digital", reduced, broken)
         return self._digital
 
     def pace(self) -> Pace:
@@ -148,8 +142,7 @@ class Runner:
                 for case in sorted(cases, key=lambda case: case.drift_s):
                     if case not in broken:
                         chip.drift_to(case.drift_s)
-                        outputs = self._read(chip)
-                        readings[case] = _Reading(outputs, time.perf_counter() - began)
+                        readings[case] = self._read(chip, began)
                         began = time.perf_counter()
             # Not before the model is itself again: it may be the judge of what was written.
             for case, reading in readings.items():
@@ -212,7 +205,7 @@ class Runner:
     ) -> Measurement | str:
         """Return what was measured of a chip, or why that is nothing."""
         began = time.perf_counter()
-        scores = self._scored(f"chip {index}", reading.outputs)
+        scores = score(self.task, f"chip {index}", reading.outputs, reading.broken)
         if scores.problem:
             return scores.problem
         return Measurement(
@@ -227,27 +220,27 @@ class Runner:
     def _paths(self, layers: Iterable[str]) -> list[str]:
         return [place.path for place in find(self.model, layers)]
 
-    def _read(self, chip: Chip) -> list[Tensor]:
-        outputs = []
+    def _read(self, chip: Chip, began: float) -> _Reading:
+        outputs, broken = [], ""
         for index, batch in enumerate(self.task.batches):
             mask = None if self.task.by_token else batch.attention_mask
             with chip.reading(index, mask):
                 outputs.append(self._reduced(index))
-        return outputs
+            if not broken and not finite(outputs[-1]):
+                with chip.reading(index, mask):
+                    broken = self._first_broken(index)
+        return _Reading(outputs, time.perf_counter() - began, broken)
+
+    def _first_broken(self, batch: int) -> str:
+        """Say which layer of the model, as it is now, has the first outputs that are not finite."""
+        # Not by replay, which calls no layer before the case's own.
+        forward = partial(self.task.run, self.model, batch)
+        with torch.inference_mode():
+            layer = first_not_finite(self.model, self._facts.layers, forward)
+        return f"; first those of {layer}" if layer else ", though those of its layers are"
 
     def _reduced(self, batch: int) -> Tensor:
         return self.task.reduce(batch, self._replay.output(batch))
-
-    def _scored(self, whose: str, reduced: Sequence[Tensor]) -> Scores:
-        """Return the scores of outputs; those of outputs that are not finite would be no scores."""
-        if not all(bool(torch.isfinite(batch).all()) for batch in reduced):
-            return Scores({}, {}, problem=f"{whose}: the model's outputs are not finite numbers")
-        per_example = self.task.score(reduced)
-        mean = self.task.mean(per_example)
-        for name, score in mean.items():
-            if not math.isfinite(score):
-                return Scores({}, {}, problem=f"{whose} scored {score} for {name}")
-        return Scores(mean, per_example, self.task.texts(reduced))
 
     def _result(
         self,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.records import Metric, Result
+from analog_bench.value_checks import read_amount
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,13 @@ class Requirement:
 
 
 def parse_requirement(text: str, metrics: Mapping[str, Metric]) -> Requirement:
-    """Read `METRIC=VALUE`, as `f1=2`; `UsageError` if unknown, or not a number of at least 0."""
+    """Read `METRIC=VALUE`, as `f1=2`; `UsageError` if it is unknown or no amount."""
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals:
         raise UsageError(f"--max-drop must be METRIC=VALUE, such as f1=2, found {text!r}")
     if name not in metrics:
         raise UsageError(f"--max-drop knows no metric {name!r}; {did_you_mean(name, metrics)}")
-    try:
-        most = float(value)
-    except ValueError:
-        most = math.nan
-    if not 0 <= most < math.inf:
-        raise UsageError(f"--max-drop {name} must be a number of at least 0, found {value!r}")
-    return Requirement(metrics[name], most)
+    return Requirement(metrics[name], read_amount(f"--max-drop {name}", value))
 
 
 def first_unmet(result: Result, requirements: Sequence[Requirement]) -> str:

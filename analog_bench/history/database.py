@@ -39,7 +39,7 @@ from scores group by all order by created, run, run_id"""
 class History:
     """The rows of many runs, queried in SQL.
 
-    Two tables: `scores`, with the columns of `row.COLUMNS`, and `runs`, one row a run. Each run
+    Two tables: `scores`, with the columns of `rows.COLUMNS`, and `runs`, one row a run. Each run
     counts once, however many files hold it.
     """
 
@@ -161,17 +161,12 @@ def _scores_table() -> str:
 
 
 def require_duckdb() -> Any:
-    """Return DuckDB.
-
-    Raises:
-        UsageError: It is not installed, or pyarrow is not, which hands it the rows.
-    """
+    """Return DuckDB; `UsageError` where it is not installed."""
     try:
-        importlib.import_module("pyarrow")
         return importlib.import_module("duckdb")
     except ImportError as problem:
         raise UsageError(
-            f"a history needs DuckDB and pyarrow ({problem}): pip install 'analog-bench[history]'"
+            f"a history needs DuckDB ({problem}): pip install 'analog-bench[history]'"
         ) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from analog_bench.atomic_file import write_atomic
-from analog_bench.codec import DocumentError, compact, convert, read_json
+from analog_bench.codec import DocumentError, compact, convert, parse, read_json
 from analog_bench.errors import StoreError
 from analog_bench.history.rows import COLUMNS, Row, SqlType, rows_of, run_id_of
+from analog_bench.regular_file import open_regular, read_regular
 from analog_bench.store.run import Manifest
 from analog_bench.store.run_file import run_from_json
 
@@ -48,7 +50,7 @@ def sources_of(paths: Sequence[Path]) -> Sources:
         StoreError: There is no such file or folder, or none of the folders holds anything.
     """
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):
             raise StoreError(
                 f"no runs at {str(path)!r}: there is no such file or folder; {_WHAT_NOW}"
             )
@@ -110,22 +112,35 @@ def read_history(path: Path) -> Table:
         OSError: It cannot be read.
         ValueError: It is not such a file.
     """
-    import pyarrow.json as pj
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if path.suffix == ".jsonl":
+        lines = enumerate(read_regular(path).splitlines(), start=1)
+        return table_of(_row(line, number) for number, line in lines if line.strip())
     # Opened here: by name, characters of it would be taken for patterns or partitions.
-    with path.open("rb") as file:
-        if path.suffix == ".parquet":
+    with open_regular(path) as file:
+        try:
             return pq.read_table(file)
-        options = pj.ParseOptions(explicit_schema=_schema(), unexpected_field_behavior="ignore")
-        return pj.read_json(file, parse_options=options)
+        except pa.ArrowException as problem:  # of several kinds, not all of them ValueErrors
+            raise ValueError(str(problem)) from None
+
+
+def _row(line: bytes, number: int) -> Row:
+    try:
+        return convert(parse(line), dict[str, Any])
+    except DocumentError as problem:
+        raise ValueError(f"line {number}: {problem}") from None
 
 
 def table_of(rows: Iterable[Row]) -> Table:
-    """Return rows as a table."""
+    """Return rows as a table; ValueError where a value is not of its column's type."""
     import pyarrow as pa
 
-    return pa.Table.from_pylist(list(rows), _schema())
+    try:
+        return pa.Table.from_pylist(list(rows), _schema())
+    except (pa.ArrowException, OverflowError) as problem:
+        raise ValueError(str(problem)) from None
 
 
 def write_table(path: Path, table: Table) -> None:

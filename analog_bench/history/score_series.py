@@ -12,7 +12,7 @@ from analog_bench.records import Metric
 
 @dataclass(frozen=True)
 class RunFacts:
-    """A row of the table `runs`: columns of `row.COLUMNS`, and the cases by status."""
+    """A row of the table `runs`: columns of `rows.COLUMNS`, and the cases by status."""
 
     run: str
     run_id: str

@@ -13,7 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from analog_bench.codec import DocumentError, parse
 from analog_bench.errors import UsageError
+from analog_bench.regular_file import check_regular
 
 _FACTS = "facts"
 
@@ -38,8 +40,11 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 def read(path: Path) -> Checkpoint:
     """Read a file that `save` wrote; nothing is unpickled. UsageError where it cannot be read."""
     try:
+        check_regular(path)
         with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})[_FACTS])
+            facts = parse((file.metadata() or {})[_FACTS].encode(), finite=False)
+            if not isinstance(facts, dict):
+                raise DocumentError("its facts are no object")
             return Checkpoint({name: file.get_tensor(name) for name in file.keys()}, facts)  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, ValueError) as problem:
         first = str(problem).partition("\n")[0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from analog_bench.atomic_file import write_atomic
+from analog_bench.codec import DocumentError, indented, read_json
 from analog_bench.errors import UsageError
 
 RECIPE = "recipe.json"
@@ -28,11 +29,10 @@ def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
                     f"{folder} holds checkpoints but no {RECIPE}: nobody knows what they were "
                     "trained with; choose another folder"
                 )
-            text = json.dumps(made_with, indent=2, sort_keys=True) + "\n"
-            path.write_text(text, encoding="utf-8")
+            write_atomic(path, indented(made_with))
             return
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as problem:
+        before = read_json(path)
+    except (OSError, DocumentError) as problem:
         raise UsageError(f"cannot use {path}: {problem}; choose another folder") from None
     if not isinstance(before, dict):
         raise UsageError(f"{path} is no recipe; choose another folder")

@@ -11,19 +11,22 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from analog_bench.codec import LARGEST_WHOLE
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
 from analog_bench.simulators.protocol import Simulator
+from analog_bench.value_checks import LARGEST, SMALLEST
 from analog_bench.zoo.model_specs import ModelSpec
 
-PRESETS: Mapping[str, Simulator] = MappingProxyType(
-    {name: one for one in (TORCH_TILE, CPP_TILE) for name in one.presets}
-)
-"""The hardware that can be trained for, and the tile engine of each."""
-_Natural: TypeAlias = Annotated[int, Meta(ge=0)]
-_Count: TypeAlias = Annotated[int, Meta(ge=1)]
-_Amount: TypeAlias = Annotated[float, Meta(ge=0)]
-_Positive: TypeAlias = Annotated[float, Meta(gt=0)]
+_Natural: TypeAlias = Annotated[int, Meta(ge=0, le=LARGEST_WHOLE)]
+_Count: TypeAlias = Annotated[int, Meta(ge=1, le=LARGEST_WHOLE)]
+_Amount: TypeAlias = Annotated[float, Meta(ge=0, le=LARGEST)]
+_Positive: TypeAlias = Annotated[float, Meta(ge=SMALLEST, le=LARGEST)]
+
+
+def trainable_presets() -> dict[str, Simulator]:
+    """Return the hardware that can be trained for, and the tile engine of each."""
+    return {name: one for one in (TORCH_TILE, CPP_TILE) for name in one.presets}
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ class HwaRecipe:
     converters; those, noise, norms, losses, updates and every validation are in float32.
     """
 
-    preset: Annotated[str, "the hardware"] = "StandardHWATrainingTorch"
+    preset: Annotated[
+        str, "the hardware: a preset of aihwkit, or FILE.py:FUNCTION for one of your own"
+    ] = "StandardHWATrainingTorch"
     layers: Annotated[Literal["all", "blocks"], "what is on tiles"] = "all"
     modifier: Annotated[
         Literal["preset", "none", "add_normal", "mult_normal", "prog_noise", "pcm_noise"],
@@ -106,12 +111,9 @@ class HwaRecipe:
                 msgspec.convert(value, kind)
             except msgspec.ValidationError as problem:
                 raise UsageError(f"{name} {value} cannot be used: {problem}") from None
-            if isinstance(value, float) and not math.isfinite(value):
-                raise UsageError(f"{name} {value} cannot be used: it is not finite")
-        if self.preset not in PRESETS:
-            raise UsageError(
-                f"no hardware preset {self.preset!r}; {did_you_mean(self.preset, PRESETS)}"
-            )
+        if self.preset not in trainable_presets():
+            hint = did_you_mean(self.preset, trainable_presets())
+            raise UsageError(f"no hardware preset {self.preset!r}; {hint}")
         # The torch tile refuses the modifiers that simulate devices.
         if self.modifier in ("prog_noise", "pcm_noise") and self.tile != CPP_TILE.name:
             raise UsageError(
@@ -131,12 +133,12 @@ class HwaRecipe:
     @property
     def tile(self) -> str:
         """The tile engine of the preset."""
-        return PRESETS[self.preset].name
+        return trainable_presets()[self.preset].name
 
     @property
     def has_ranges(self) -> bool:
         """Whether the preset's tiles have static input ranges."""
-        return PRESETS[self.preset].presets[self.preset]
+        return trainable_presets()[self.preset].presets[self.preset]
 
     @property
     def batches(self) -> int:
@@ -189,4 +191,11 @@ def recipe_for(spec: ModelSpec, asked: Mapping[str, Any]) -> HwaRecipe:
         "max_length": min(usual.max_length, positions),
         "block": min(usual.block, positions),
     }
-    return replace(usual, **{**fitted, **asked})
+    recipe = replace(usual, **{**fitted, **asked})
+    for name in ("max_length", "block"):
+        if getattr(recipe, name) > positions:
+            raise UsageError(
+                f"{name} {getattr(recipe, name)} is more than the {positions} positions of "
+                f"{spec.name}; ask for fewer"
+            )
+    return recipe

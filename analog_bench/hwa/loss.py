@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How the parts of the loss are weighted: fields of `recipe.HwaRecipe`."""
+    """How the parts of the loss are weighted: fields of `hyperparameters.HwaRecipe`."""
 
     distillation: float
     temperature: float
@@ -33,8 +33,8 @@ def distillation_loss(
     """Return the loss of a batch: the weighted sum of divergence, cross-entropy and state error.
 
     The student is on tiles; the teacher is digital, and computes in bfloat16 where `half` is true.
-    `inputs`, `logits` and `targets` are those of a `data.TrainingBatch`, for both models; without
-    `attention_mask` every token is real.
+    `inputs`, `logits` and `targets` are those of a `training_data.TrainingBatch`, for both models;
+    without `attention_mask` every token is real.
     """
     ids = inputs["input_ids"]
     with_states = weights.states > 0
@@ -72,9 +72,13 @@ def state_error(own: Sequence[Tensor], taught: Sequence[Tensor], real: Tensor) -
 
     States have the shape (rows, tokens, width); `real`, true where a token is, (rows, tokens).
     """
+    # Padding is weighted with 0: picking tokens out would make a GPU wait for their number.
+    weight = real.unsqueeze(-1).float()
+    weight = weight / weight.sum()
     errors = []
     for mine, theirs in zip(own, taught, strict=True):
-        wanted = theirs[real].float()
-        spread = (wanted - wanted.mean(0)).square().mean()
-        errors.append((mine[real].float() - wanted).square().mean() / spread)
+        wanted = theirs.float()
+        centred = wanted - (wanted * weight).sum((0, 1))
+        error = (mine.float() - wanted).square()
+        errors.append((error * weight).sum() / (centred.square() * weight).sum())
     return torch.stack(errors).mean()

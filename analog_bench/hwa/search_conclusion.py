@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from analog_bench.atomic_file import write_atomic
+from analog_bench.codec import DocumentError, convert, read_json
 from analog_bench.errors import StoreError
 from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.hwa.search import SearchResult, Setting
@@ -132,10 +133,10 @@ class _ScoreFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def _scores(path: Path, made_with: dict[str, Any], setting: Setting, measure: Measure) -> _Chips:
     try:
-        file = msgspec.json.decode(path.read_bytes(), type=_ScoreFile)
+        file = convert(read_json(path), _ScoreFile)
     except FileNotFoundError:
         file = _ScoreFile(made_with, [])
-    except (OSError, msgspec.DecodeError) as problem:
+    except DocumentError as problem:
         raise StoreError(f"cannot read {path} ({problem}); delete it to measure again") from None
     measured = file.measured if file.made_with == made_with else []
     for one in measured:

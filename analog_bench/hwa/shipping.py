@@ -81,7 +81,8 @@ def ship_outcome(
         "data": f"SQuAD v1.1 train, {data.fingerprint}",
         "torch": str(torch.__version__),
         "aihwkit": versions()["aihwkit"] or "unknown",
-        "processor_minutes": round(outcome.minutes, 1),
+        "device": ", ".join(outcome.devices),
+        "minutes": round(outcome.minutes, 1),
     }
     record = ship_hwa(
         loaded, outcome.state, ship, input_ranges=outcome.input_ranges, recipe=described, results={}

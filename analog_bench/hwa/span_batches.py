@@ -48,7 +48,14 @@ class SpanBatch:
 
     def to(self, device: torch.device) -> SpanBatch:
         """Return the batch on a device."""
-        return SpanBatch(*(part.to(device) for part in (*self.inputs.values(), self.spans)))
+        return SpanBatch(*(sent(part, device) for part in (*self.inputs.values(), self.spans)))
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor of the processor on a device, without waiting for a GPU."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 @dataclass(frozen=True, eq=False)

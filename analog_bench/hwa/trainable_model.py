@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.layer_manifest import manifest
@@ -84,12 +85,13 @@ class Learner:
 
     def step(
         self, number: int, teacher: nn.Module, data: TrainingData, weights: LossWeights
-    ) -> float:
-        """Make one step, counted from 0, and return the loss before it.
+    ) -> Tensor:
+        """Make one step, counted from 0, and return the loss before it, on the model's device.
 
         Everything drawn in it depends on its number alone: a training can go on from any step.
+        Nothing waits for the device.
         """
-        recipe, total = self._recipe, 0.0
+        recipe, losses = self._recipe, []
         half = recipe.precision == "bfloat16"
         with seeded(derive_seed(recipe.seed, "step", number), next(self.model.parameters()).device):
             for part in range(recipe.accumulation):
@@ -97,7 +99,7 @@ class Learner:
                 loss = data.loss(self.model, teacher, batch, weights, half=half)
                 loss = loss / recipe.accumulation
                 loss.backward()  # type: ignore[no-untyped-call]
-                total += float(loss.detach())
+                losses.append(loss.detach())
             if self._merged is not None:
                 self._merged.take_gradients()
             share = recipe.rate(number)
@@ -107,7 +109,7 @@ class Learner:
             self._optimiser.zero_grad(set_to_none=True)
             if self._merged is not None:
                 self._merged.write()
-        return total
+        return torch.stack(losses).sum()
 
     def state(self) -> dict[str, Tensor]:
         """Return all that changes in training, by name; not copies."""
@@ -131,7 +133,11 @@ class Learner:
         for number, parameter in enumerate(self._optimised):
             own = _part(state, f"optimiser/{number}/")
             if own:
-                self._optimiser.state[parameter] = {k: v.clone() for k, v in own.items()}
+                self._optimiser.state[parameter] = {
+                    # Adam keeps its count of steps on the processor, wherever it computes.
+                    key: value.clone() if key == "step" else value.to(parameter.device, copy=True)
+                    for key, value in own.items()
+                }
 
     @property
     def _optimised(self) -> list[nn.Parameter]:

@@ -16,7 +16,7 @@ from analog_bench.hwa.held_out_articles import hold_out_articles, hold_out_quest
 from analog_bench.hwa.hyperparameters import HwaRecipe
 from analog_bench.hwa.loss import LossWeights, distillation_loss
 from analog_bench.hwa.prose_corpus import Article, Rows, articles, corpus_hash, token_stream
-from analog_bench.hwa.span_batches import SpanBatches, unambiguous
+from analog_bench.hwa.span_batches import SpanBatches, sent, unambiguous
 from analog_bench.records import Metric
 from analog_bench.seeds import derive_seed
 from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
@@ -25,6 +25,7 @@ from analog_bench.tasks.qa_windows import WindowLimits
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
 from analog_bench.tasks.squad_files import content_hash
 from analog_bench.tasks.task import Task
+from analog_bench.zoo.model_builder import taken_by
 from analog_bench.zoo.model_loading import LoadedModel
 
 _LONGEST_QUESTION = 64
@@ -121,6 +122,7 @@ class QaData(TrainingData):
         held = held.select(range(0, len(held), max(1, len(held) // count))[:count])
         self.task = QuestionAnswering("held out", held, loaded.tokenizer, QaProtocol(limits))
         self.fingerprint = f"{content_hash(usable)[:16]} {self.task.protocol}"
+        self._model = loaded.model
 
     def batch(self, number: int, device: torch.device) -> TrainingBatch:
         """Return windows; logits at padding are far below all others."""
@@ -131,7 +133,8 @@ class QaData(TrainingData):
             both = output.start_logits, output.end_logits
             return [part.float().masked_fill(padding, -1e4) for part in both]
 
-        return TrainingBatch(batch.inputs, logits, (batch.spans[:, 0], batch.spans[:, 1]))
+        inputs = taken_by(self._model, batch.inputs)
+        return TrainingBatch(inputs, logits, (batch.spans[:, 0], batch.spans[:, 1]))
 
 
 class LmData(TrainingData):
@@ -159,7 +162,7 @@ class LmData(TrainingData):
 
     def batch(self, number: int, device: torch.device) -> TrainingBatch:
         """Return rows of text; each token is to be predicted from those before it."""
-        rows = self._rows.of_step(number).to(device)
+        rows = sent(self._rows.of_step(number), device)
         return TrainingBatch(
             {"input_ids": rows[:, :-1], "use_cache": False},
             lambda output: [output.logits.flatten(0, 1).float()],

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import analog_bench.simulators.aihwkit as kit
 from analog_bench.analog.input_ranges import fit_input_ranges, observe_input_ranges
+from analog_bench.analog.random_draws import reproducible
 from analog_bench.errors import UsageError
 from analog_bench.hwa import checkpoint
 from analog_bench.hwa.checkpoint import Checkpoint
@@ -33,6 +34,15 @@ from analog_bench.zoo.model_loading import LoadedModel
 BEST = "best.safetensors"
 """The file beside the checkpoints with the parameters that validated best."""
 _OBSERVED_BATCHES = 8
+_TOLD_TOGETHER = 10
+
+
+def told_together(device: torch.device) -> int:
+    """Return after how many steps a training waits for their losses.
+
+    A GPU is given the next steps before it has made the last; waiting leaves it idle.
+    """
+    return 1 if device.type == "cpu" else _TOLD_TOGETHER
 
 
 def train(
@@ -49,19 +59,21 @@ def train(
     """Train, or go on from the last checkpoint in `out`.
 
     Going on gives the numbers that an uninterrupted training would have given, on the same machine
-    with as many threads. The C++ tile is the exception: it draws from generators of its own.
+    with as many threads. The C++ tile is the exception: it draws from generators of its own. A
+    training that another device began can be gone on with, and gives other numbers.
 
-    The digital model is prepared (`analog.manifest.prepare`); it is the teacher, and left as it is.
-    The data is of `data.make_data` with the same recipe. `tell` is called before the first step and
-    after every step, `stop` after every validation: True ends the training there. To `finish` is to
-    make no further steps, and return the best of what the folder holds.
+    The digital model is prepared (`layer_manifest.prepare`) and on the device to train on; it is
+    the teacher, and left as it is. The data is of `training_data.make_data` with the same recipe.
+    `tell` is called before the first step and after every step (on a GPU some together), `stop`
+    after every validation: True ends the training there. To `finish` is to make no further steps,
+    and return the best of what the folder holds.
 
     Raises:
         TileUnavailable: The recipe's tile engine does not work here.
         UsageError: Checkpoints of another recipe, model or other data, that cannot be read, or none
             to finish.
     """
-    find_simulator(recipe.tile).require()
+    find_simulator(recipe.tile).require(str(next(loaded.model.parameters()).device))
     made_with = {**recipe.described(), "weights": loaded.weights_sha256, "data": data.fingerprint}
     claim(out, made_with)
     saved = checkpoint.last(out)
@@ -74,6 +86,8 @@ def train(
         loop.start()
     else:
         loop.standing = _Standing(**saved.facts)
+    if not finish:
+        loop.standing.record_device(loop.device)
     with learning(recipe, model, loop.layers, loop.first_ranges) as learner:
         if saved is None:
             loop.save_best({}, learner.tiles.ranges)
@@ -99,6 +113,13 @@ class _Standing:
     seconds: float = 0.0
     waited: int = 0  # validations since the last improvement
     ended: Ending = ""
+    devices: list[str] = field(default_factory=list)
+
+    def record_device(self, device: torch.device) -> None:
+        """Note where the next steps are made, unless the last ones were made there."""
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+        if self.devices[-1:] != [name]:
+            self.devices.append(name)
 
 
 @dataclass(eq=False)
@@ -111,9 +132,11 @@ class _TrainingLoop:
     tell: Callable[[Progress], None]
     layers: tuple[str, ...] = field(init=False)
     standing: _Standing = field(init=False)
+    device: torch.device = field(init=False)
 
     def __post_init__(self) -> None:
         self.layers = layers_on_tiles(self.model, self.recipe)
+        self.device = next(self.model.parameters()).device
 
     def start(self) -> None:
         """Score the digital weights: digital, direct on chips, and with the first input ranges."""
@@ -129,6 +152,10 @@ class _TrainingLoop:
         )
         self._report(math.nan, start)
 
+    def _clock(self) -> float:
+        """Return processor seconds, or elapsed ones where another device computes."""
+        return time.process_time() if self.device.type == "cpu" else time.monotonic()
+
     @property
     def first_ranges(self) -> Ranges:
         """The input ranges that training starts from."""
@@ -139,21 +166,36 @@ class _TrainingLoop:
         """Make the steps that are left."""
         recipe, now = self.recipe, self.standing
         weights = LossWeights(recipe.distillation, recipe.temperature, recipe.states)
+        together = told_together(self.device)
         while now.step < recipe.steps and not now.ended:
-            began = time.process_time()
-            loss = learner.step(now.step, self.loaded.model, self.data, weights)
-            now.seconds += time.process_time() - began
-            now.step += 1
-            last = now.step == recipe.steps
+            began, losses = self._clock(), []
+            with reproducible(self.device):
+                while True:
+                    losses.append(learner.step(now.step, self.loaded.model, self.data, weights))
+                    now.step += 1
+                    last = now.step == recipe.steps
+                    validates = last or now.step % recipe.validate_every == 0
+                    saves = now.step % save_steps == 0
+                    if validates or saves or len(losses) == together:
+                        break
+                *before, loss = torch.stack(losses).tolist()  # the only wait for the device
+            now.seconds += self._clock() - began
+            now.step -= len(before)
+            for earlier in before:
+                if not math.isfinite(earlier):
+                    loss = earlier
+                    break
+                self._report(earlier)
+                now.step += 1
             if not math.isfinite(loss):
                 now.ended = "diverged"
-            if not now.ended and (last or now.step % recipe.validate_every == 0):
+            if validates and not now.ended:
                 self._validate_step(learner, loss, stop)
             else:
                 self._report(loss)
             if last and not now.ended:
                 now.ended = "finished"
-            if now.ended or now.step % save_steps == 0:
+            if now.ended or saves:
                 self.save(learner)
 
     def save(self, learner: Learner) -> None:
@@ -183,6 +225,7 @@ class _TrainingLoop:
             steps=now.step,
             ended=now.ended,
             minutes=now.seconds / 60,
+            devices=tuple(now.devices),
         )
 
     def _validate_step(

@@ -20,7 +20,7 @@ class Progress:
         score: Mean validation score over the chips; None where this step was not validated. At step
             0 it is that of the digital weights with the input ranges that training starts from.
         best: The best score so far, step 0 included; None before any.
-        seconds: Processor time spent on steps so far.
+        seconds: Processor time spent on steps so far; elapsed time on another device.
     """
 
     step: int
@@ -47,7 +47,8 @@ class Outcome:
         best_step: The step that validated best; 0 where no step was better than the start.
         ended: Why there are no further steps: all made (`finished`), no improvement (`patience`),
             `stopped` by the caller, `diverged` (the loss is not finite).
-        minutes: Processor time spent on steps.
+        minutes: Processor time spent on steps; elapsed time on another device.
+        devices: What computed the steps, in order: `cpu`, or a GPU's name.
     """
 
     state: dict[str, Tensor]
@@ -62,6 +63,7 @@ class Outcome:
     steps: int
     ended: Ending
     minutes: float
+    devices: tuple[str, ...] = ()
 
     def closed_by(self, score: float) -> float:
         """Return the share of the gap that a score closes: 0 as direct, 1 as digital, else NaN."""

@@ -70,10 +70,11 @@ def validate(
 
 
 def _reduced(data: TrainingData, model: nn.Module, batch: int) -> Tensor:
-    return data.task.reduce(batch, data.task.run(model, batch).float()).cpu()
+    return data.task.reduce(batch, data.task.run(model, batch).float())
 
 
-def _score(data: TrainingData, outputs: Sequence[Tensor]) -> float:
+def _score(data: TrainingData, reduced: Sequence[Tensor]) -> float:
+    outputs = [output.cpu() for output in reduced]
     if not all(bool(torch.isfinite(output).all()) for output in outputs):
         return -math.inf if data.metric.higher_is_better else math.inf
     return data.task.mean(data.task.score(outputs))[data.metric.name]

@@ -6,6 +6,7 @@ takes milliseconds.
 """
 
 from analog_bench.noise.equal_error import EqualError
+from analog_bench.noise.measured import Measured
 from analog_bench.noise.memory_cells import (
     Hermes,
     Ideal,
@@ -15,7 +16,14 @@ from analog_bench.noise.memory_cells import (
     ReramWan2022,
     Stuck,
 )
-from analog_bench.noise.noise_family import Noise, Where, families, family, parse_noise
+from analog_bench.noise.noise_family import (
+    Noise,
+    Where,
+    check_noise,
+    families,
+    family,
+    parse_noise,
+)
 from analog_bench.noise.periphery import InpNoise, IrDrop, OutNoise, PcmRead, Quantise, SShape
 from analog_bench.noise.white import WhiteOutput, WhiteOutputRel, WhiteWeight
 
@@ -25,6 +33,7 @@ __all__ = [
     "Ideal",
     "InpNoise",
     "IrDrop",
+    "Measured",
     "Noise",
     "OutNoise",
     "Pcm",
@@ -39,6 +48,7 @@ __all__ = [
     "WhiteOutput",
     "WhiteOutputRel",
     "WhiteWeight",
+    "check_noise",
     "families",
     "family",
     "parse_noise",

@@ -9,12 +9,14 @@ from functools import cached_property
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise.memory_cells import Stuck
 from analog_bench.noise.noise_family import Noise, families, family, parse_noise
+from analog_bench.value_checks import LARGEST, SMALLEST
 
 LARGEST_ERROR = 2.0
 
 _OF_THE_FAMILY = ("WHERE", "DRIFTS", "DRAWN_ONCE", "RANDOM")
 # What a severity starts from where a family's own default is 0.
 _SMALL = 0.01
+# How far from there a severity is looked for, either way.
 _MANY = 1e6
 # The plus sign of an exponent, `1e+06`, separates nothing.
 _BETWEEN = re.compile(r"(?<!\de)\+")
@@ -93,11 +95,16 @@ class EqualError(Noise):
         return float(getattr(self._given, self.parameters[0])) or _SMALL
 
     @property
+    def smallest(self) -> float:
+        """The smallest severity worth looking at, above 0."""
+        return max(self.start / _MANY, SMALLEST / min(filter(None, self._factors.values())))
+
+    @property
     def largest(self) -> float:
-        """The largest severity there is: shares add up to 1, all else has no end worth naming."""
+        """The largest severity there is: shares add up to 1, all else ends where numbers do."""
         given = self._given
         if not isinstance(given, Stuck):
-            return _MANY * self.start
+            return min(self.start * _MANY, LARGEST / max(self._factors.values()))
         # A hair less, so that rounding never takes a sum of shares above 1.
         share = 1.0 - 1e-9
         if len(self.parameters) > 1:
@@ -106,11 +113,18 @@ class EqualError(Noise):
 
     def at(self, severity: float) -> Noise:
         """Return the family with this value of the one parameter, or this factor on several."""
-        factors = {
-            name: getattr(self._given, name) if len(self.parameters) > 1 else 1.0
-            for name in self.parameters
+        # Within what a parameter can be, which rounding of the product may leave by a hair.
+        values = {
+            name: factor and min(max(severity * factor, SMALLEST), LARGEST)
+            for name, factor in self._factors.items()
         }
-        return replace(self._given, **{name: severity * factor for name, factor in factors.items()})
+        return replace(self._given, **values)
+
+    @property
+    def _factors(self) -> dict[str, float]:
+        """What each parameter that is solved for is, at severity 1."""
+        alone = len(self.parameters) == 1
+        return {name: 1.0 if alone else getattr(self._given, name) for name in self.parameters}
 
     @cached_property
     def _given(self) -> Noise:

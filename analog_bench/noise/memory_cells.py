@@ -129,6 +129,6 @@ class Stuck(Noise):
         super().__post_init__()
         if self.p_zero + self.p_max > 1:
             raise UsageError(
-                f"stuck: p_zero and p_max are shares, their sum {self.p_zero + self.p_max:g} "
-                "is above 1"
+                f"stuck: p_zero and p_max are shares, their sum "
+                f"{self.p_zero + self.p_max:.12g} is above 1"
             )

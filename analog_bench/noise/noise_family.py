@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import ClassVar, Literal, TypeVar
 
 from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.value_checks import (
+    amount,
+    read_amount,
+    read_whole,
+    set_checked,
+    shown,
+    whole,
+)
 
 Where = Literal["output", "weight", "tile"]
 
@@ -15,6 +21,9 @@ Where = Literal["output", "weight", "tile"]
 @dataclass(frozen=True)
 class Noise:
     """Base of all families.
+
+    A parameter is a size, a share, a count, a switch or a name, as its default is; see
+    `value_checks` for what sizes there are. Making a noise with another is a `UsageError`.
 
     Attributes:
         NAME: The family's name on the command line and in results.
@@ -37,16 +46,10 @@ class Noise:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, str):
-                continue
-            if not math.isfinite(value):
-                raise UsageError(
-                    f"{self.NAME}: {field.name} must be a finite number, found {value}"
-                )
-            # Every parameter so far is a size, a share or a count.
-            if value < 0:
-                raise UsageError(f"{self.NAME}: {field.name} must be at least 0, found {value:g}")
+            checked = _checked(
+                f"{self.NAME}: {field.name}", getattr(self, field.name), field.default
+            )
+            set_checked(self, **{field.name: checked})
 
     def __str__(self) -> str:
         """Return the spelling that `parse_noise` reads, e.g. `white_output:std=1`."""
@@ -62,6 +65,9 @@ def family(cls: N) -> N:
     """Register a family under its `NAME`; used as a class decorator."""
     if cls.NAME in _FAMILIES:
         raise ValueError(f"two noise families are called {cls.NAME!r}")
+    for field in fields(cls):
+        if field.default is MISSING:
+            raise ValueError(f"the noise family {cls.NAME!r} has no default for {field.name!r}")
     _FAMILIES[cls.NAME] = cls
     return cls
 
@@ -83,8 +89,8 @@ def parse_noise(text: str) -> Noise:
     cls = _FAMILIES.get(name.strip())
     if cls is None:
         raise UsageError(f"no noise family {name.strip()!r}; {did_you_mean(name, _FAMILIES)}")
-    known = {f.name: getattr(cls, f.name) for f in fields(cls)}
-    values: dict[str, float | int | bool | str] = {}
+    known = {f.name: f.default for f in fields(cls)}
+    values: dict[str, object] = {}
     for n, part in enumerate(p for p in rest.split(",") if p.strip()):
         key, equals, value = part.partition("=")
         if not equals and n == 0 and known:
@@ -94,8 +100,22 @@ def parse_noise(text: str) -> Noise:
             raise UsageError(f"noise {name!r} has no parameter {key!r}; {did_you_mean(key, known)}")
         if key in values:
             raise UsageError(f"noise {text!r} gives {key!r} twice")
-        values[key] = _value(cls.NAME, key, value.strip(), known[key])
+        values[key] = _read(f"{cls.NAME}: {key}", value.strip(), known[key])
     return cls(**values)
+
+
+def check_noise(what: str, value: object) -> Noise:
+    """Return a noise; `UsageError` with how to write it where something else was given."""
+    if isinstance(value, Noise):
+        return value
+    hint = "write one, such as Pcm()"
+    if isinstance(value, type) and issubclass(value, Noise):
+        hint = f"write {value.__name__}()"
+    elif isinstance(value, str):
+        name = value.partition(":")[0]
+        cls = _FAMILIES.get(name)
+        hint = f"write {cls.__name__}(...)" if cls else did_you_mean(name, _FAMILIES)
+    raise UsageError(f"{what} must hold noises, found {shown(value)}; {hint}")
 
 
 def _spelt(value: float | int | bool | str) -> str:
@@ -104,20 +124,25 @@ def _spelt(value: float | int | bool | str) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def _value(
-    name: str, key: str, text: str, default: float | int | bool | str
-) -> float | int | bool | str:
-    kind: Callable[[str], float | int | bool | str] = (
-        _yes_or_no if isinstance(default, bool) else type(default)
-    )
-    try:
-        return kind(text)
-    except ValueError:
-        wanted = {bool: "yes or no", int: "a whole number", float: "a number"}[type(default)]
-        raise UsageError(f"{name}: {key} must be {wanted}, found {text!r}") from None
+def _read(what: str, text: str, default: object) -> object:
+    """Read a parameter as its default's kind."""
+    if isinstance(default, bool):
+        return {"yes": True, "no": False}.get(text, text)
+    if isinstance(default, int):
+        return read_whole(what, text)
+    return read_amount(what, text) if isinstance(default, float) else text
 
 
-def _yes_or_no(text: str) -> bool:
-    if text not in ("yes", "no"):
-        raise ValueError(text)
-    return text == "yes"
+def _checked(what: str, value: object, default: object) -> object:
+    """Return a parameter, of its default's kind."""
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise UsageError(f"{what} must be yes or no, found {shown(value)}")
+        return value
+    if isinstance(default, int):
+        return whole(what, value)
+    if isinstance(default, float):
+        return amount(what, value)
+    if not isinstance(value, str):
+        raise UsageError(f"{what} must be a text, found {shown(value)}")
+    return value

@@ -7,7 +7,7 @@ cases takes a moment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 
 from analog_bench.errors import BenchError
 from analog_bench.plugin import selection
-from analog_bench.plugin.benchmarks import Benchmarks, select_benchmarks
+from analog_bench.plugin.case_timings import Benchmarks, select_benchmarks
 from analog_bench.plugin.command_line import given_command
 from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures by name in this module)
     EARLIER_RESULTS,
@@ -36,9 +36,14 @@ from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures
 )
 from analog_bench.plugin.junit import JUnit
 from analog_bench.plugin.results import RESUMED, Results
-from analog_bench.plugin.run_options import pytest_addoption, read_settings  # noqa: F401  (a hook)
+from analog_bench.plugin.run_options import (  # noqa: F401  (hooks, found by name in this module)
+    pytest_addoption,
+    pytest_cmdline_main,
+    read_settings,
+)
 from analog_bench.plugin.selection import (  # noqa: F401  (hooks, found by name in this module)
     ON_DEMAND_MARK,
+    pytest_exception_interact,
     pytest_generate_tests,
     pytest_itemcollected,
     pytest_runtest_setup,
@@ -89,7 +94,7 @@ def pytest_report_collectionfinish(
     left_out = selection.left_out(config)
     if not selection.measures(config) or not any(case_of(item) for item in items):
         return left_out
-    from analog_bench.simulators.probe import probe
+    from analog_bench.simulators.environment_probe import probe
 
     working = [
         f"{label_of(name)}: {'works' if tile.usable else 'unusable, ' + tile.reason}"
@@ -98,9 +103,13 @@ def pytest_report_collectionfinish(
     return [*left_out, *working]
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """End the run with one line where a study that is asked for could not be made into cases."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
+    """Select by `-k`; end with one line where a study asked for could not be made into cases."""
+    with selection.names_without_values(items):
+        yield
     try:
         selection.narrow(config, items, raising=not _is_worker(config))
     except BenchError as problem:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from analog_bench.analog.chip import Chip
-    from analog_bench.gate.case_verdict import Verdict
+    from analog_bench.gate.case_verdicts import Verdict
     from analog_bench.session.model_cache import ModelCache
-    from analog_bench.simulators.probe import Environment
+    from analog_bench.simulators.environment_probe import Environment
     from analog_bench.tasks.task import Task
     from analog_bench.zoo.model_loading import LoadedModel
 
@@ -88,7 +88,7 @@ class Baseline:
         Raises:
             BaselineError: The baseline file is corrupt.
         """
-        from analog_bench.gate.case_verdict import judge
+        from analog_bench.gate.case_verdicts import judge
 
         entry = self._models.case_baseline(self._case).find(result.case_id, result.protocol)
         return judge(result, entry, self._models.metric(self._study, self._case.model))
@@ -116,7 +116,7 @@ class Baseline:
 @pytest.fixture(scope="session")
 def environment() -> Environment:
     """Return versions, devices, and which tile engines work here and why not otherwise."""
-    from analog_bench.simulators.probe import probe
+    from analog_bench.simulators.environment_probe import probe
 
     return probe()
 

@@ -13,7 +13,7 @@ import pytest
 from analog_bench.atomic_file import write_atomic
 
 if TYPE_CHECKING:
-    from analog_bench.gate.case_verdict import Verdict
+    from analog_bench.gate.case_verdicts import Verdict
     from analog_bench.plugin.results import Results
 
 

@@ -21,7 +21,7 @@ from analog_bench.session.recorder import CaseName, Record, Recorder
 from analog_bench.session.run_conclusion import Conclusion, conclude
 
 if TYPE_CHECKING:
-    from analog_bench.gate.case_verdict import Verdict
+    from analog_bench.gate.case_verdicts import Verdict
 
 RESUMED = "analog_bench_resumed"
 """Where a worker of xdist finds the file of the run that is resumed."""

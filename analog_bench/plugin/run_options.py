@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Literal, get_args
 
 import pytest
 
 from analog_bench.case import Variant
-from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.codec import LARGEST_WHOLE
+from analog_bench.errors import UsageError
 from analog_bench.gate.max_drop import parse_requirement
 from analog_bench.noise import parse_noise
 from analog_bench.session.extension import load_extension
+from analog_bench.session.own_hardware import read_hardware, spelt_with_content
 from analog_bench.session.settings import GateMode, Settings
 from analog_bench.simulators.registry import DEFAULT_TILE, simulators
-from analog_bench.study import BUDGETS, Choice
+from analog_bench.study import BUDGETS, MOST_CHIPS, Choice
 from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
 from analog_bench.tasks.metrics import METRICS
+from analog_bench.value_checks import one_of, read_amount, read_whole
+from analog_bench.zoo.devices import device_type
 
-T = TypeVar("T")
 _INI_FILES = ("pytest.toml", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+_MOST_WORKERS = 1000
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ _OPTIONS = (
     _Option(
         "noise",
         "NAME[:PARAMETERS]",
-        "noise in place of the study's own, such as white_output:std=1 or pcm",
+        "noise in place of the study's own, such as white_output:std=1, pcm, measured:FILE.csv or "
+        "preset:FILE.py:FUNCTION",
         many=True,
     ),
     _Option(
@@ -93,7 +98,8 @@ _OPTIONS = (
     _Option(
         "hardware",
         "PRESET",
-        "hardware preset that tiles start from; ideal adds nothing to the noise",
+        "hardware that tiles start from: a preset of aihwkit, or FILE.py:FUNCTION for one of your "
+        "own; ideal adds nothing to the noise",
         default="ideal",
     ),
     _Option("device", "DEVICE", "where torch computes, such as cpu or cuda", default="cpu"),
@@ -164,6 +170,8 @@ def read_settings(config: pytest.Config) -> Settings:
         if value is None:
             value = config.getini(option.ini) or None
         words = [] if value is None else value if isinstance(value, list) else [value]
+        if "" in words:
+            raise UsageError(f"--{option.name} is empty; give {option.metavar}, or leave it out")
         given[option.name] = words or ([option.default] if option.default else [])
 
     def one(name: str) -> str | None:
@@ -172,51 +180,68 @@ def read_settings(config: pytest.Config) -> Settings:
     def must(name: str) -> str:
         return given[name][0]
 
+    def whole_or_none(name: str, least: int, most: int = LARGEST_WHOLE) -> int | None:
+        text = one(name)
+        return None if text is None else read_whole(f"--{name}", text, least, most)
+
     for file in given["extension"]:
         load_extension(config.rootpath / file)
     paths = ("data", "hwa", "lock", "json", "baselines")
     _check_ini_found(config, {name: one(name) for name in paths})
-    root = config.rootpath
+    root, device = config.rootpath, must("device")
+    device_type(device)
     json_file, tile, hwa = one("json"), one("tile"), one("hwa")
-    if hwa and not (root / hwa).is_dir():
-        raise UsageError(f"--hwa must be a folder with one folder a model, found {hwa!r}")
     if json_file and Path(json_file).suffix != ".json":
         # The page is written beside it, with `.html`: the same name would replace the results.
         raise UsageError(f"--json must name a file that ends in .json, found {json_file!r}")
+    noises = tuple(parse_noise(text) for text in given["noise"])
+    contents = {
+        "noise": list(map(spelt_with_content, given["noise"], noises)),
+        "hardware": [spelt_with_content(must("hardware"))],
+    }
     return Settings(
         choice=Choice(
             models=tuple(given["model"]),
             layers=tuple(given["layer"]),
-            noises=tuple(parse_noise(text) for text in given["noise"]),
+            noises=noises,
             drift_s=tuple(
-                _number("drift", t, float, "a number of seconds", 0) for t in given["drift"]
+                read_amount("--drift", text, "a number of seconds") for text in given["drift"]
             ),
-            variants=tuple(_one_of("variant", t, get_args(Variant)) for t in given["variant"]),
-            tile=_one_of("tile", tile, tuple(simulators())) if tile else None,
-            hardware=must("hardware"),
+            variants=tuple(one_of("--variant", t, get_args(Variant)) for t in given["variant"]),
+            tile=one_of("--tile", tile, tuple(simulators())) if tile else None,
+            hardware=read_hardware(must("hardware")),
             prompt=one("prompt"),
         ),
-        budget=_one_of("budget", must("budget"), BUDGETS),
-        chips=_whole("chips", one("chips"), 1),
-        examples=0 if one("examples") == "all" else _whole("examples", one("examples"), 1),
+        budget=one_of("--budget", must("budget"), BUDGETS),
+        chips=whole_or_none("chips", 1, MOST_CHIPS),
+        examples=0 if one("examples") == "all" else whole_or_none("examples", 1),
         data=must("data"),
-        zoo=_one_of("zoo", must("zoo"), ("embedded", "hub")),
+        zoo=one_of("--zoo", must("zoo"), ("embedded", "hub")),
         hwa=root / hwa if hwa else None,
         lock=root / must("lock"),
-        device=must("device"),
-        seed=_whole("seed", must("seed"), 0) or 0,
-        replay=_one_of("replay", must("replay"), ("on", "off")) == "on",
-        per_example=_one_of("per-example", must("per-example"), ("on", "off")) == "on",
+        device=device,
+        seed=read_whole("--seed", must("seed")),
+        replay=one_of("--replay", must("replay"), ("on", "off")) == "on",
+        per_example=one_of("--per-example", must("per-example"), ("on", "off")) == "on",
         json=Path(json_file) if json_file else None,
         baselines=root / must("baselines"),
         data_folder=data_folder(),
-        gate=_one_of("gate", must("gate"), get_args(GateMode)),
+        gate=one_of("--gate", must("gate"), get_args(GateMode)),
         requirements=tuple(parse_requirement(text, METRICS) for text in given["max-drop"]),
         update_baselines=bool(config.getoption("analog_bench_update_baselines")),
-        report=_one_of("report", must("report"), ("on", "off")) == "on",
+        report=one_of("--report", must("report"), ("on", "off")) == "on",
         resume=bool(config.getoption("analog_bench_resume")),
-        given={name: ", ".join(words) for name, words in given.items() if words},
+        given={name: ", ".join(words) for name, words in {**given, **contents}.items() if words},
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
+    """Refuse a number of workers that xdist would fail at, before it tries."""
+    workers = getattr(config.option, "numprocesses", None)
+    if isinstance(workers, int) and not 0 <= workers <= _MOST_WORKERS:  # or `auto`
+        raise pytest.UsageError(f"-n must be from 0 to {_MOST_WORKERS}, found {workers}")
+    return (yield)
 
 
 def _check_ini_found(config: pytest.Config, paths: Mapping[str, str | None]) -> None:
@@ -235,27 +260,3 @@ def _check_ini_found(config: pytest.Config, paths: Mapping[str, str | None]) -> 
                 f"pytest takes {value} for a test path and misses its ini file; "
                 f"write --{name}={value}"
             )
-
-
-def _one_of(name: str, value: str, known: Sequence[T]) -> T:
-    for word in known:
-        if word == value:
-            return word
-    raise UsageError(f"--{name} {value!r} is unknown; {did_you_mean(value, map(str, known))}")
-
-
-def _whole(name: str, text: str | None, least: int) -> int | None:
-    return None if text is None else _number(name, text, int, "a whole number", least)
-
-
-N = TypeVar("N", int, float)
-
-
-def _number(name: str, text: str, kind: Callable[[str], N], wanted: str, least: int) -> N:
-    try:
-        value = kind(text)
-    except ValueError:
-        raise UsageError(f"--{name} must be {wanted}, found {text!r}") from None
-    if not least <= value < float("inf"):
-        raise UsageError(f"--{name} must be {wanted}, at least {least}, found {text}")
-    return value

@@ -5,21 +5,25 @@ And which cases they are to measure: those of the tests that run and ask for `me
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from analog_bench.case import Case
-from analog_bench.errors import BenchError, LayerError
+from analog_bench.errors import BenchError, LayerError, StudyError
 from analog_bench.plugin.fixtures import SETTINGS, STUDY_MARK, case_of
-from analog_bench.session.cases import cases_of, keyword
+from analog_bench.session.cases import cases_of, keywords
 from analog_bench.study import Study
+from analog_bench.value_checks import shown
 
 ON_DEMAND_MARK = "on_demand"
 _MISTAKES: pytest.StashKey[dict[str, BenchError]] = pytest.StashKey()
 """By study: why it could not be made into cases."""
+_STUDIES: pytest.StashKey[dict[str, tuple[Study, str]]] = pytest.StashKey()
+"""By name: each study, and the file it was met in first."""
 _LEFT_OUT: pytest.StashKey[list[str]] = pytest.StashKey()
 
 
@@ -54,31 +58,60 @@ def measures(config: pytest.Config) -> bool:
 def begin(config: pytest.Config) -> None:
     """Prepare a session, before anything is collected."""
     config.stash[_MISTAKES] = {}
+    config.stash[_STUDIES] = {}
     config.stash[_LEFT_OUT] = []
     config.stash[_UNTOLD] = hasattr(config, "workerinput")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make one test of every case of a study; pytest makes a placeholder where it has none."""
+    """Make one test of every case of a study; pytest makes a placeholder where it has none.
+
+    Raises:
+        StudyError: The function is marked with no study, or with one whose name another has.
+    """
     mark = metafunc.definition.get_closest_marker(STUDY_MARK)
     if mark is None or "case" not in metafunc.fixturenames:
         return
+    file, line, _ = metafunc.definition.location
+    at = f"{file}, line {(line or 0) + 1}"
+    study = mark.args[0] if mark.args else None
+    if not isinstance(study, Study):
+        raise StudyError(f"{at}: mark it with @pytest.mark.study(STUDY), found {shown(study)}")
+    other, there = metafunc.config.stash[_STUDIES].setdefault(study.name, (study, file))
+    if other != study:
+        raise StudyError(
+            f"{at}: another study in {there} is called {study.name!r}; results go by the name"
+        )
     cases: list[Case] = []
     try:
-        cases = cases_of(mark.args[0], metafunc.config.stash[SETTINGS])
+        cases = cases_of(study, metafunc.config.stash[SETTINGS])
     except BenchError as problem:
-        # Raised later, if the study is asked for: an error here would be shown as a broken file,
-        # with a traceback.
-        metafunc.config.stash[_MISTAKES][mark.args[0].name] = problem
+        # Raised later, if the study is asked for: an error here would be that of a broken file.
+        if isinstance(problem, StudyError):
+            problem = StudyError(f"{at}: {problem}")
+        metafunc.config.stash[_MISTAKES][study.name] = problem
     metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+
+
+def pytest_exception_interact(
+    node: pytest.Item | pytest.Collector,
+    call: pytest.CallInfo[object],
+    report: pytest.CollectReport | pytest.TestReport,
+) -> None:
+    """Show a mistake in a bench file in one line, with its place there, without a traceback."""
+    if call.excinfo is None or not isinstance(report, pytest.CollectReport):
+        return
+    if isinstance(call.excinfo.value, BenchError):
+        own = [entry.lineno + 1 for entry in call.excinfo.traceback if entry.path == node.path]
+        place = f"{node.nodeid}, line {own[-1]}: " if own else ""
+        report.longrepr = f"{place}{call.excinfo.value}"
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let `-k MODEL_STUDY` find a case, and the placeholder of a study that has none."""
     options, case, empty = item.config.stash[SETTINGS], case_of(item), _empty_study(item)
     if case is not None:
-        word = keyword(case, options, item.config.option.keyword)
-        item.extra_keyword_matches |= {word} if word else set()
+        item.extra_keyword_matches |= keywords(case, options, item.config.option.keyword)
     elif empty is not None:
         models = {*options.choice.models, *empty.models}
         item.extra_keyword_matches |= {*models, *(f"{model}_{empty.name}" for model in models)}
@@ -97,6 +130,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     problem = _mistake_of(item)
     if problem is not None:
         pytest.fail(str(problem), pytrace=False)
+
+
+@contextmanager
+def names_without_values(items: Sequence[pytest.Item]) -> Iterator[None]:
+    """Leave out the values of cases in the names of their tests, in which `-k` looks for parts.
+
+    `-k drift` then takes no case whose noise has `drift=1`, and `-k hwa` none of a preset with
+    these letters. Node ids stay.
+    """
+    full = {item: item.name for item in items}
+    for item in items:
+        if case := case_of(item):
+            # Pytest escapes what is not ASCII, unless its ini file says otherwise.
+            for spelt in (case.id, case.id.encode("unicode_escape").decode("ascii")):
+                item.name = item.name.replace(spelt, case.id_without_values)
+    try:
+        yield
+    finally:
+        for item, name in full.items():
+            item.name = name
 
 
 def narrow(config: pytest.Config, items: list[pytest.Item], *, raising: bool) -> None:

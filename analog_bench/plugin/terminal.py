@@ -58,7 +58,7 @@ class TerminalReporter:
         if conclusion is None:
             return
         # Not at the top: drawing needs scipy, which collecting does without.
-        from analog_bench.gate.run_judge import Judgement, outcomes
+        from analog_bench.gate.run_verdicts import Judgement, outcomes
         from analog_bench.report.drift_table import drift_table
         from analog_bench.report.layer_table import layer_table
         from analog_bench.report.run_summary import digital_line, incomplete_line, run_summary
@@ -133,7 +133,7 @@ class TerminalReporter:
     def _write(self, *blocks: Block) -> None:
         """Draw with rich, through pytest's own writer."""
         if blocks:
-            from analog_bench.report.terminal_drawing import printed
+            from analog_bench.report.as_terminal import printed
 
             writer = self._config.get_terminal_writer()
             writer.line(printed(blocks, writer.fullwidth, writer.hasmarkup, sys.stdout.encoding))

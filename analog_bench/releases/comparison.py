@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from analog_bench.gate.run_judge import Comparison, compare_runs
+from analog_bench.gate.run_comparison import Comparison, compare_runs
 from analog_bench.releases.exact_and_physics import (
     TILES,
     Change,
@@ -18,7 +18,7 @@ from analog_bench.releases.exact_and_physics import (
     shortened,
 )
 from analog_bench.releases.stopwatch import Timing, Turns, compare_timings
-from analog_bench.simulators.physics.survey import Survey
+from analog_bench.simulators.physics.survey_record import Survey
 from analog_bench.store.run import Run
 
 

@@ -15,11 +15,11 @@ from analog_bench.releases.comparison import Measured, Releases, compare_release
 from analog_bench.releases.environment_commands import Runtime, bench, snapshot, survey
 from analog_bench.releases.environment_recipe import Recipe, recipe_of
 from analog_bench.releases.installer import find_python, newest_version
+from analog_bench.releases.python_and_torch import Wanted, choose
 from analog_bench.releases.release_environment import Environment, ensure
 from analog_bench.releases.release_source import Source, source_of
 from analog_bench.releases.release_spec import Release
 from analog_bench.releases.stopwatch import take_turns
-from analog_bench.releases.version_pairs import Wanted, choose
 from analog_bench.store.journal_file import delete_journal, journal_path
 from analog_bench.store.run_file import read_run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -15,11 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 import analog_bench
+from analog_bench.codec import DocumentError, parse
 from analog_bench.errors import ReleaseFailed, UsageError
 from analog_bench.releases.environment_recipe import PROJECT
 from analog_bench.releases.release_environment import Environment
 from analog_bench.releases.subprocesses import run_captured, run_logged
-from analog_bench.simulators.physics.survey import Survey, survey_from_plain
+from analog_bench.simulators.physics.survey_record import Survey, survey_from_plain
 from analog_bench.store.environment import package_version
 
 # Would bring this process's packages into an environment that is to be alone, or its measurements
@@ -95,8 +95,8 @@ def survey(runtime: Runtime) -> Survey:
     with runtime.start("analog_bench.cli", "physics", "--json") as process:
         out, problem = process.communicate()
     try:
-        return survey_from_plain(json.loads(out))
-    except ValueError:
+        return survey_from_plain(parse(out.encode()))
+    except DocumentError:
         why = last_words(problem, process.returncode)
         raise ReleaseFailed(f"it cannot be surveyed: {why}") from None
 

@@ -17,8 +17,9 @@ from packaging.utils import canonicalize_name
 import analog_bench
 from analog_bench.codec import plain
 from analog_bench.errors import UsageError
+from analog_bench.regular_file import read_regular
+from analog_bench.releases.python_and_torch import Chosen
 from analog_bench.releases.release_source import Source
-from analog_bench.releases.version_pairs import Chosen
 
 PROJECT = "analog-bench"
 FORMAT = 1
@@ -146,12 +147,14 @@ def _beside_package(name: str) -> Path:
 
 def _constraints(file: Path | None, names: set[str]) -> tuple[str, ...]:
     path = file or _beside_package(_CONSTRAINTS_FILE)
-    if not path.is_file():
-        if file is None:
-            return ()
-        raise UsageError(f"there is no file of constraints at {str(path)!r}")
+    if file is None and not path.is_file():
+        return ()
+    try:
+        lines = read_regular(path).decode("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UsageError(f"cannot read the constraints {str(path)!r}: {problem}") from None
     kept = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in lines:
         text = line.partition("#")[0].strip()
         try:
             wanted = Requirement(text)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from analog_bench.gate.run_judge import Comparison
-from analog_bench.simulators.physics.survey import Check, Fact, Survey, apart, differ
+from analog_bench.gate.run_comparison import Comparison
+from analog_bench.simulators.physics.survey_record import Check, Fact, Survey, apart, differ
 from analog_bench.simulators.registry import NO_TILE, simulators
 
 LayerName = Literal["exact", "physics", "metrics"]

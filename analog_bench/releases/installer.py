@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
@@ -13,9 +12,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from tempfile import TemporaryDirectory
 
+from msgspec import Struct
 from packaging.version import Version
 from uv import find_uv_bin
 
+from analog_bench.codec import DocumentError, convert, parse
 from analog_bench.errors import ReleaseFailed
 from analog_bench.releases.environment_recipe import Interpreter, Recipe
 from analog_bench.releases.release_source import copy_sources
@@ -28,6 +29,12 @@ BUILD_NEEDS = (
     *("scipy", "setuptools>=77", "wheel"),
 )
 _REASON_LENGTH = 400
+
+
+class _Python(Struct, frozen=True):
+    implementation: str
+    version: str
+    path: str
 
 
 def find_python(wanted: str) -> Interpreter:
@@ -47,10 +54,14 @@ def find_python(wanted: str) -> Interpreter:
         sys.executable if is_here else wanted,
         UV_PYTHON_SEARCH_PATH=os.pathsep.join(folders),
     ).stdout
-    for one in json.loads(listed or "[]"):
-        if one["implementation"] == "cpython":
+    try:
+        found = convert(parse((listed or "[]").encode()), list[_Python])
+    except DocumentError as problem:
+        raise ReleaseFailed(f"uv's list of Pythons cannot be read: {problem}") from None
+    for one in found:
+        if one.implementation == "cpython":
             # uv's path is relative where the interpreter lies in the working folder.
-            return Interpreter(os.path.abspath(one["path"]), one["version"])
+            return Interpreter(os.path.abspath(one.path), one.version)
     if os.sep in wanted:
         raise ReleaseFailed(f"{wanted!r} does not answer as an interpreter of Python")
     raise ReleaseFailed(

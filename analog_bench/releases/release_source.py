@@ -16,9 +16,10 @@ from packaging.utils import (
 )
 
 from analog_bench.errors import ReleaseFailed, UsageError
+from analog_bench.regular_file import read_regular
+from analog_bench.releases.python_and_torch import PYTHONS, known_spelling, pythons_of
 from analog_bench.releases.release_spec import Release
 from analog_bench.releases.subprocesses import run_captured
-from analog_bench.releases.version_pairs import PYTHONS, known_spelling, pythons_of
 
 # What builds, tools and environments leave in a checkout.
 _LEFT_BEHIND = (
@@ -50,9 +51,16 @@ def source_of(release: Release, latest: str | None = None) -> Source:
     """Look at where a release comes from; `latest` is the newest version on the package index.
 
     Raises:
-        UsageError: A file that is no wheel of aihwkit.
+        UsageError: A file that is no wheel of aihwkit, or cannot be read.
         ReleaseFailed: A repository that does not answer.
     """
+    try:
+        return _source_of(release, latest)
+    except OSError as problem:
+        raise UsageError(f"release {release.source!r} cannot be read: {problem}") from None
+
+
+def _source_of(release: Release, latest: str | None) -> Source:
     if release.kind in ("version", "latest"):
         version = latest if release.kind == "latest" else release.source
         if version is None:
@@ -71,7 +79,7 @@ def source_of(release: Release, latest: str | None = None) -> Source:
             version = None
         return Source(str(path), version, PYTHONS, _file_digest(path), True)
     file = path / "src/aihwkit/VERSION.txt"
-    version = file.read_text(encoding="utf-8").strip() if file.is_file() else None
+    version = read_regular(file).decode(errors="replace").strip() if file.is_file() else None
     return Source(str(path), version, PYTHONS, _folder_digest(path), True)
 
 
@@ -122,7 +130,7 @@ def _repository(url: str) -> Source:
 
 
 def _file_digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_regular(path)).hexdigest()
 
 
 def _folder_digest(folder: Path) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import IO, TypeVar
 
-import msgspec
 from scipy import stats
 
+from analog_bench.codec import DocumentError, convert, parse
 from analog_bench.errors import ReleaseFailed
 from analog_bench.gate.significance import CONFIDENCE
 from analog_bench.releases.environment_commands import Runtime, last_words
@@ -127,8 +127,8 @@ class _Worker:
         """Return the next line of its output, read as JSON."""
         line = self.process.stdout.readline() if self.process.stdout is not None else ""
         try:
-            return msgspec.json.decode(line, type=kind)
-        except msgspec.DecodeError:
+            return convert(parse(line.encode()), kind)
+        except DocumentError:
             why = f"it says {line.strip()!r}"
             if not line:
                 code = self.process.wait()

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from analog_bench.errors import UsageError
-from analog_bench.gate.run_judge import Comparison
+from analog_bench.gate.run_comparison import Comparison
 from analog_bench.gate.significance import interval_of
 from analog_bench.gate.step_detection import Step
 from analog_bench.history.score_series import RunFacts, Trend
@@ -20,7 +20,7 @@ from analog_bench.releases.comparison import Step as ReleaseStep
 from analog_bench.report.release_tables import CAVEAT
 from analog_bench.report.run_comparison_table import verdict_counts
 from analog_bench.report.trend_names import direction
-from analog_bench.simulators.physics.survey import survey_as_plain
+from analog_bench.simulators.physics.survey_record import survey_as_plain
 
 
 def comparison_plain(comparison: Comparison) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from pathlib import Path
 from analog_bench.gate.step_detection import Step
 from analog_bench.history.score_series import Trend
 from analog_bench.report import words
+from analog_bench.report.as_markdown import markdown
 from analog_bench.report.layer_losses import worst
-from analog_bench.report.markdown import markdown
 from analog_bench.report.regressions import cases_table, headline, regressions_of
 from analog_bench.report.report_contents import Contents, Judged, JudgedCase
 from analog_bench.report.run_summary import incomplete_line
-from analog_bench.report.score_intervals import loss
+from analog_bench.report.score_and_loss import loss
 from analog_bench.report.table import (
     Block,
     Cell,

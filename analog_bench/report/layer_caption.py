@@ -9,7 +9,7 @@ from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.layer_losses import ConditionRanking, rankings, spread_correlation, worst
 from analog_bench.report.report_contents import is_several
-from analog_bench.report.score_intervals import loss, score
+from analog_bench.report.score_and_loss import loss, score
 from analog_bench.report.table import Cell, Line, line
 
 _NAMED_AT_MOST = 3

@@ -17,7 +17,7 @@ from analog_bench.gate.robustness_scores import Conditions, conditions_of
 from analog_bench.records import LayerFacts, Metric, Result
 from analog_bench.report import words
 from analog_bench.report.report_contents import is_single
-from analog_bench.report.score_intervals import loss
+from analog_bench.report.score_and_loss import loss
 
 WORST_AT_MOST = 5
 RANKINGS_AT_MOST = 2

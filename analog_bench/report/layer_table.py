@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from analog_bench.gate.case_verdict import Verdict
+from analog_bench.gate.case_verdicts import Verdict
 from analog_bench.gate.robustness_scores import robustness_of
 from analog_bench.records import Identity, Metric, Result
 from analog_bench.report import words
 from analog_bench.report.layer_caption import caption
 from analog_bench.report.layer_losses import by_depth, of_facts, reach, weight_std, worst
 from analog_bench.report.report_contents import is_several
-from analog_bench.report.score_intervals import loss, score
+from analog_bench.report.score_and_loss import loss, score
 from analog_bench.report.table import (
     Block,
     Cell,

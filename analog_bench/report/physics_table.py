@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from analog_bench.report import words
 from analog_bench.report.table import Block, Cell, Column, Heading, Role, line, paragraph, tabulate
-from analog_bench.simulators.physics.survey import ALLOWED_ERRORS, Check, Survey
+from analog_bench.simulators.physics.survey_record import ALLOWED_ERRORS, Check, Survey
 from analog_bench.simulators.registry import label_of
 
 

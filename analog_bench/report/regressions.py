@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from analog_bench.gate.case_verdict import Verdict
+from analog_bench.gate.case_verdicts import Verdict
 from analog_bench.records import Result
 from analog_bench.report import words
-from analog_bench.report.markdown import markdown
+from analog_bench.report.as_markdown import markdown
 from analog_bench.report.report_contents import Contents, Judged, JudgedCase
 from analog_bench.report.table import (
     Block,

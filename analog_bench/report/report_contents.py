@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from analog_bench.gate.case_verdict import Verdict, outcome
-from analog_bench.gate.run_judge import Judgement
+from analog_bench.gate.case_verdicts import Verdict, outcome
+from analog_bench.gate.run_verdicts import Judgement
 from analog_bench.records import SEVERAL, Identity, Metric, Result, Scope
 from analog_bench.store.baseline import Provenance
 from analog_bench.store.run import Incomplete, Manifest, Run
@@ -43,7 +43,7 @@ class Judged:
         return self.verdicts.get(result.identity)
 
     def outcome_of(self, result: Result) -> Verdict | None:
-        """Return what is to be said of a result, as `gate.verdict.outcome` has it."""
+        """Return what is to be said of a result, as `gate.case_verdicts.outcome` has it."""
         return outcome(result, self.verdict_of(result), self.main)
 
     @property

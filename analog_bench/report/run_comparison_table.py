@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from analog_bench.gate.case_verdict import Kind, Verdict
-from analog_bench.gate.run_judge import Comparison, FamilyComparison
+from analog_bench.gate.case_verdicts import Kind, Verdict
+from analog_bench.gate.run_comparison import Comparison, FamilyComparison
 from analog_bench.records import Result
 from analog_bench.report import words
 from analog_bench.report.table import Block, Cell, Column, Heading, Table, paragraph, tabulate

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from analog_bench.gate.case_verdict import Kind, Verdict
+from analog_bench.gate.case_verdicts import Kind, Verdict
 from analog_bench.records import Identity, Metric, Result
 from analog_bench.report import words
 from analog_bench.report.table import Cell, Line, Paragraph, line

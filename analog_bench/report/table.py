@@ -1,6 +1,6 @@
 """The one table of every report, and the headings and paragraphs around it.
 
-Pure data: `terminal_drawing`, `markdown` and the page's templates draw it.
+Pure data: `as_terminal`, `as_markdown` and the page's templates draw it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
-from analog_bench.gate.case_verdict import Kind
+from analog_bench.gate.case_verdicts import Kind
 from analog_bench.report.words import ABSENT
 
 T = TypeVar("T")

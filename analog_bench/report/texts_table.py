@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
-from analog_bench.report.score_intervals import score
+from analog_bench.report.score_and_loss import score
 from analog_bench.report.table import Block, Cell, Column, Heading, Table, absent, paragraph
 
 Link = Callable[[Result], str]

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from analog_bench.gate.case_verdict import Kind, Verdict
+from analog_bench.gate.case_verdicts import Kind, Verdict
 from analog_bench.gate.significance import Interval
 from analog_bench.records import Metric, Result
 from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of

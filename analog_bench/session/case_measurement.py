@@ -9,7 +9,7 @@ from types import MappingProxyType
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
 from analog_bench.errors import TileUnavailable
-from analog_bench.gate.case_verdict import needs_confirmation
+from analog_bench.gate.case_verdicts import needs_confirmation
 from analog_bench.noise import EqualError
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.model_cache import ModelCache
@@ -85,7 +85,7 @@ def _measured(
 ) -> list[Result]:
     case = group[0]
     if case.noise.WHERE == "tile":
-        find_simulator(case.tile).require()
+        find_simulator(case.tile).require(models.settings.device)
     measured = runner.measure_together(group, _initial_chips(case, budget))
     results = dict(zip(group, measured, strict=True))
     suspicious = {c: r for c, r in results.items() if _needs_confirmation(models, study, c, r)}

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
+from analog_bench.analog.compatibility import IDEAL
 from analog_bench.case import Case
-from analog_bench.errors import UsageError
+from analog_bench.errors import StudyError, UsageError
+from analog_bench.session.case_grid import check_budget_layers, list_cases
+from analog_bench.session.own_hardware import try_own, with_hardware
 from analog_bench.session.settings import Settings
 from analog_bench.simulators.registry import DEFAULT_TILE, check_case
-from analog_bench.study import Study, list_cases
+from analog_bench.study import Study
+from analog_bench.tasks.metrics import METRICS
+from analog_bench.value_checks import one_of
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_specs import HUB_IDS, ModelSpec, find
+
+_WORD = re.compile(r"[\w:+\-.\[\]\\/]+")
+"""A word of pytest's expressions."""
 
 
 def spec_of(settings: Settings, model: str) -> ModelSpec:
@@ -34,31 +44,57 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
     Raises:
         LayerError: A layer pattern that fits no layer of the study's models.
         UsageError: A model, noise, drift time, tile or preset that does not fit.
+        StudyError: One of these, or a layer or metric, that the study itself names.
         WeightsError: A hub model that is not locked.
     """
     if settings.budget not in study.budgets:
         return []
     choice = settings.choice
-    specs = {model: spec_of(settings, model) for model in choice.models or study.models}
+    with _study_named(study, not choice.models):
+        specs = {model: spec_of(settings, model) for model in choice.models or study.models}
+    with _study_named(study):
+        for metric in study.margins:
+            one_of("margins: the metric", metric, METRICS)
     if study.prompt is not None:
         specs = {model: spec for model, spec in specs.items() if spec.task == "lm"}
     layers_of = {model: spec.layers for model, spec in specs.items()}
     if not layers_of:
         return []
+    if not choice.models:
+        with _study_named(study):
+            check_budget_layers(study, layers_of)
     budget = study.budgets[settings.budget]
     cases = list_cases(study, choice, layers_of, budget, usual_tile=DEFAULT_TILE)
-    if choice.hardware != "ideal" and cases and all(case.noise.WHERE != "tile" for case in cases):
+    if choice.hardware != IDEAL and cases and all(case.noise.WHERE != "tile" for case in cases):
         names = ", ".join(dict.fromkeys(case.noise.NAME for case in cases))
         raise UsageError(
             f"--hardware {choice.hardware} would change nothing: {names} needs no tiles; "
             "add a --noise that does"
         )
-    for case in cases:
-        check_case(case.noise, case.drift_s, case.tile, case.hardware)
+    chosen = choice.noises or choice.drift_s or choice.tile or choice.hardware != IDEAL
+    with _study_named(study, not chosen):
+        cases = [
+            with_hardware(case, tile=choice.tile is not None or case.noise in study.tiles)
+            for case in cases
+        ]
+        for case in cases:
+            check_case(case.noise, case.drift_s, case.tile, case.hardware)
+        try_own(cases)
     if settings.zoo == "embedded":
         return cases
     # Under another name, so that results of embedded and hub weights never meet in a baseline.
     return [replace(case, model=stored_name(case.model, settings.zoo)) for case in cases]
+
+
+@contextmanager
+def _study_named(study: Study, its_own: bool = True) -> Iterator[None]:
+    """Say of a mistake which study makes it, where it is the study's own."""
+    try:
+        yield
+    except UsageError as problem:
+        if not its_own:
+            raise
+        raise StudyError(f"Study {study.name}: {problem}") from None
 
 
 def stored_name(model: str, zoo: str) -> str:
@@ -71,14 +107,23 @@ def asked_name(stored: str, zoo: str) -> str:
     return stored if zoo == "embedded" else stored.removeprefix("hub-").replace("--", "/")
 
 
-def keyword(case: Case, settings: Settings, expression: str) -> str | None:
-    """Return `MODEL_STUDY`, the word by which `-k EXPRESSION` finds a case.
+def keywords(case: Case, settings: Settings, expression: str) -> set[str]:
+    """Return the words by which `-k EXPRESSION` finds a case, besides parts of its bare id.
 
-    `-k` matches parts of words, so `-k bert_layer_noise` would also take `mobilebert_layer_noise`.
-    A word that holds another model's is therefore given only where the expression spells it out.
+    They are `MODEL_STUDY`, and those of the case's named values that the expression spells out. As
+    `-k` matches parts of words, `-k bert_layer_noise` would also take `mobilebert_layer_noise`: a
+    word that holds another model's is given only where the expression spells it out. Nor is a
+    value of which another word of the expression is a part: with `-k "hwa and
+    StandardHWATrainingTorch"` it would give the HWA weights' word to every case.
     """
     model = case.model.removeprefix("hub-")
     word = f"{model}_{case.study}"
     others = {*HUB_IDS, *settings.choice.models} - {model}
     shadowed = any(f"{other}_{case.study}" in word for other in others)
-    return None if shadowed and not re.search(rf"\b{re.escape(word)}\b", expression) else word
+    asked = {part.lower() for part in _WORD.findall(expression)} - {"and", "or", "not"}
+    spelt_out = {
+        value
+        for value in map(str.lower, case.named_values)
+        if [part for part in asked if part in value] == [value]
+    }
+    return spelt_out if shadowed and word.lower() not in asked else {word, *spelt_out}

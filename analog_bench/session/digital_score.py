@@ -13,11 +13,11 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from analog_bench.errors import UsageError, WeightsError
-from analog_bench.session.run_data import make_task
+from analog_bench.errors import WeightsError
+from analog_bench.session.run_data import check_source, make_task
 from analog_bench.tasks.language_modelling import LanguageModelling
 from analog_bench.tasks.qa_crosscheck import crosscheck
-from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
+from analog_bench.tasks.question_answering import QuestionAnswering
 from analog_bench.zoo.model_loading import load
 from analog_bench.zoo.model_specs import ModelSpec
 from analog_bench.zoo.weight_record import Scalar, read_record, write_record
@@ -63,6 +63,7 @@ def score_model(
     weights: Path | None,
     data_folder: Path | None,
     lock: Path,
+    device: str = "cpu",
 ) -> DigitalScore:
     """Load a model and score it on its kind of data, with a progress bar on a terminal.
 
@@ -71,15 +72,12 @@ def score_model(
 
     Raises:
         DataError: Missing or malformed data, or scores that the evaluate library contradicts.
-        UsageError: A model with too few positions, or more examples asked for than there are.
+        UsageError: Data that the model cannot read, more examples asked for than there are, or no
+            such device.
         WeightsError: Weights that are missing or not what they should be.
     """
-    needed, positions = QaProtocol().limits.max_length, spec.structure.positions
-    if spec.task == "qa" and positions < needed:
-        raise UsageError(
-            f"{spec.name} takes {positions} tokens at most, the protocol needs {needed}"
-        )
-    loaded = load(spec, lock_path=lock, shipped=weights)
+    check_source(source, spec)
+    loaded = load(spec, lock_path=lock, device=device, shipped=weights)
     task = make_task(source, loaded, examples=examples, data_folder=data_folder, lock=lock)
     console = Console(stderr=True)
     began = time.perf_counter()

@@ -1,12 +1,14 @@
-"""A user's own file of noise families and simulators."""
+"""A user's own Python file: of noise families and simulators, or of hardware."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from analog_bench.errors import UsageError, did_you_mean
 
@@ -17,21 +19,49 @@ def load_extension(path: Path) -> None:
     Raises:
         UsageError: There is no such file, or it raises anything.
     """
-    name = f"analog_bench_extension_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
-    if name in sys.modules:
-        return
-    spec = importlib.util.spec_from_file_location(name, path)
-    if not path.is_file() or spec is None or spec.loader is None:
+    run_file(path, f"analog_bench_extension_{_digits(str(path.resolve()).encode())}")
+
+
+def run_file(path: Path, name: str = "") -> ModuleType:
+    """Run a Python file, once a process, and return it as a module of this name.
+
+    Without a name it is run again once its content has changed.
+
+    Raises:
+        UsageError: There is no such file, or it raises anything.
+    """
+    if not path.is_file() or path.suffix != ".py":
         there = [other.name for other in path.parent.glob("*.py")]
         raise UsageError(f"no Python file {path}; {did_you_mean(path.name, there)}")
-    module = importlib.util.module_from_spec(spec)
+    content = path.read_bytes()
+    name = name or f"analog_bench_own_{_digits(bytes(path.resolve()) + content)}"
+    if name in sys.modules:
+        return sys.modules[name]
+    module = ModuleType(name)
+    module.__file__ = str(path)
     # Before it runs: dataclasses look their module up.
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-    except Exception as problem:  # a user's file may raise anything
+        with mistakes_in(path):
+            # Not by an import, which may take old bytecode for a file just changed.
+            exec(compile(content, str(path), "exec"), module.__dict__)
+    except UsageError:
         del sys.modules[name]
+        raise
+    return module
+
+
+@contextmanager
+def mistakes_in(path: Path) -> Iterator[None]:
+    """Turn whatever code of a user's file raises into a `UsageError` that names file and line."""
+    try:
+        yield
+    except Exception as problem:  # a user's file may raise anything
         own = [f for f in traceback.extract_tb(problem.__traceback__) if f.filename == str(path)]
         line = f", line {own[-1].lineno}" if own else ""
         text = " ".join(str(problem).split())
         raise UsageError(f"{path}{line}: {type(problem).__name__}: {text}") from problem
+
+
+def _digits(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -10,12 +10,13 @@ import torch
 from analog_bench.analog.layer_manifest import prepare
 from analog_bench.case import Case, Variant
 from analog_bench.codec import Json
-from analog_bench.engine.runner import Runner, Scores
+from analog_bench.engine.runner import Runner
+from analog_bench.engine.scores import Scores
 from analog_bench.records import Metric
 from analog_bench.session.cases import asked_name, spec_of
 from analog_bench.session.run_data import check_source, make_generation, make_task
 from analog_bench.session.settings import Settings
-from analog_bench.simulators.probe import probe
+from analog_bench.simulators.environment_probe import probe
 from analog_bench.store.baseline import CaseBaseline
 from analog_bench.store.baseline_file import read_cases
 from analog_bench.study import Budget, Study

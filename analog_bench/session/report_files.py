@@ -11,7 +11,7 @@ from analog_bench.errors import BenchError, StoreError
 from analog_bench.session.recorder import Recorder
 
 if TYPE_CHECKING:
-    from analog_bench.gate.run_judge import Judgement
+    from analog_bench.gate.run_verdicts import Judgement
     from analog_bench.report.report_contents import Contents
     from analog_bench.store.run import Run
 

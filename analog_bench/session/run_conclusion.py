@@ -15,8 +15,8 @@ from analog_bench.store.baseline import Change, Provenance
 from analog_bench.store.run import Incomplete
 
 if TYPE_CHECKING:
-    from analog_bench.gate.case_verdict import Verdict
-    from analog_bench.gate.run_judge import Judgement
+    from analog_bench.gate.case_verdicts import Verdict
+    from analog_bench.gate.run_verdicts import Judgement
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
     updated when it is complete.
     """
     # Not at the top: these import scipy and torch, which collecting cases does without.
-    from analog_bench.gate.run_judge import StoredBaselines, judge_groups
+    from analog_bench.gate.run_verdicts import StoredBaselines, judge_groups
     from analog_bench.session.model_cache import environment_facts
 
     settings = recorder.settings

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from analog_bench.errors import UsageError
 from analog_bench.tasks import lm_sources, qa_sources
 from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
-from analog_bench.tasks.question_answering import QuestionAnswering
+from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
 from analog_bench.tasks.task import Task
 from analog_bench.tasks.text_generation import TextGeneration
 from analog_bench.zoo.model_loading import LoadedModel
@@ -23,16 +24,23 @@ _SOURCES: Mapping[Kind, tuple[str, ...]] = {
 
 
 def check_source(source: str, spec: ModelSpec) -> None:
-    """Refuse data of one kind for a model of the other, before anything is loaded.
+    """Refuse data that a model cannot read, before anything is loaded.
 
     Raises:
-        UsageError: Questions for a language model, or text for one that answers questions.
+        UsageError: Questions for a language model, text for one that answers questions, or a model
+            that takes fewer tokens at once than the protocol has.
     """
     meant = _meant_for(source)
     if meant is not None and meant != spec.task:
         raise UsageError(
             f"--data {source} is for {_MODELS[meant]}, and {spec.name} is {_MODELS[spec.task]}: "
             f"it takes {', '.join(_SOURCES[spec.task])}; --model picks the models of a run"
+        )
+    needed = QaProtocol().limits.max_length if spec.task == "qa" else LmProtocol().block
+    if spec.structure.positions < needed:
+        raise UsageError(
+            f"{spec.name} takes {spec.structure.positions} tokens at most, the protocol needs "
+            f"{needed}; --model picks the models of a run"
         )
 
 
@@ -45,22 +53,17 @@ def make_task(
 
     Raises:
         DataError: The data is missing or malformed.
-        UsageError: Fewer examples than asked for, or a model that takes too few tokens.
+        UsageError: Fewer examples than asked for, or as `check_source`.
         WeightsError: The hub's file is not locked, unreachable, or not the locked one.
     """
+    check_source(source, loaded.spec)
     if loaded.spec.task == "qa":
         questions = qa_sources.load_questions(
             source, examples=examples, data_folder=data_folder, lock=lock
         )
         return QuestionAnswering(questions.name, questions.rows, loaded.tokenizer)
-    protocol, positions = LmProtocol(), loaded.spec.structure.positions
-    if positions < protocol.block:
-        raise UsageError(
-            f"{loaded.spec.name} takes {positions} tokens at most, the protocol needs "
-            f"{protocol.block}"
-        )
     text = lm_sources.load_text(source, data_folder=data_folder, lock=lock)
-    return LanguageModelling(text, loaded.tokenizer, protocol, examples=examples)
+    return LanguageModelling(text, loaded.tokenizer, examples=examples)
 
 
 def make_generation(prompt: str, loaded: LoadedModel, texts: int | None) -> TextGeneration:
@@ -80,7 +83,7 @@ def _meant_for(source: str) -> Kind | None:
     questions, text = source in qa_sources.SOURCES, source in lm_sources.SOURCES
     if questions or text:
         return None if questions and text else "qa" if questions else "lm"
-    path = Path(source)
-    if path.suffix == ".json":
+    ending = os.path.splitext(source)[1].lower()
+    if ending == ".json":
         return "qa"
-    return "lm" if path.suffix == ".txt" or path.is_dir() else None
+    return "lm" if ending == ".txt" or os.path.isdir(source) else None

@@ -29,6 +29,9 @@ class Settings:
         requirements: What is demanded instead.
         resume: Whether to continue the interrupted run that writes to `json`, or the newest one.
         given: The options as they were given, for the run's manifest.
+
+    Raises:
+        UsageError: There is no such folder of HWA weights.
     """
 
     choice: Choice
@@ -52,6 +55,12 @@ class Settings:
     report: bool
     resume: bool
     given: dict[str, str]
+
+    def __post_init__(self) -> None:
+        if self.hwa is not None and not self.hwa.is_dir():
+            raise UsageError(
+                f"--hwa must be a folder with one folder a model, found {str(self.hwa)!r}"
+            )
 
     def budget_of(self, study: Study, model: str) -> Budget:
         """Return the run's budget for a study of a model, by the model's name in the study.

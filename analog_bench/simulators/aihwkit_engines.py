@@ -1,7 +1,7 @@
 """aihwkit's two tile engines, and how each noise family changes a tile's configuration.
 
-Every handler is given `kit.base_config` (everything ideal, or the preset that the case names), and
-the door to aihwkit itself, `kit`: this module is read at collection, where aihwkit must not load.
+Every handler is given `config.base_config` (everything ideal, or the preset of the case), and the
+door to aihwkit itself, `kit`: this module is read at collection, where aihwkit must not load.
 Units are aihwkit's normalised ones unless said otherwise: the largest weight of an output column
 and the largest input of a vector are 1.
 """
@@ -18,6 +18,7 @@ from analog_bench.noise import (
     Ideal,
     InpNoise,
     IrDrop,
+    Measured,
     Noise,
     OutNoise,
     Pcm,
@@ -31,6 +32,7 @@ from analog_bench.noise import (
 )
 from analog_bench.simulators.protocol import Cost, Simulator
 from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT, versions, working_pair
+from analog_bench.zoo.devices import CPU
 
 if TYPE_CHECKING:
     from torch import nn
@@ -94,6 +96,7 @@ class CppTile(AihwkitEngine):
     """`InferenceRPUConfig`. It seeds its reads from the clock."""
 
     name, label, seeded = CPP, "C++ tile", False
+    devices = (CPU,)
     presets = {"StandardHWATrainingPreset": True}  # noqa: RUF012
     # The second is a preset's.
     _devices, _reads = Cost(5.5, 9e4), Cost(100.0, 9e4)
@@ -226,7 +229,7 @@ def _fast_ir_drop(noise: IrDrop, config: Any, kit: Any) -> Any:
 
 @configures(IrDrop, TORCH_TILE)
 def _timed_ir_drop(noise: IrDrop, config: Any, kit: Any) -> Any:
-    """Voltage drop along the columns over time: see `ir_drop` and `kit.with_timed_ir_drop`."""
+    """Voltage drop along the columns over time: see `ir_drop` and `with_timed_ir_drop`."""
     return kit.with_timed_ir_drop(config, noise.scale)
 
 
@@ -246,6 +249,12 @@ def _s_shape(noise: SShape, config: Any, kit: Any) -> Any:
     if config.forward.out_bound <= 0:
         config = kit.set_forward(config, out_bound=_S_SHAPE_BOUND)
     return config
+
+
+@configures(Measured)
+def _measured(noise: Measured, config: Any, kit: Any) -> Any:
+    """Devices of the user's table; `Measured` gives the formulae."""
+    return _with_devices(config, kit.MeasuredDevices(noise), noise.compensate, kit)
 
 
 @configures(Stuck)

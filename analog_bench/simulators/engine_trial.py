@@ -9,10 +9,10 @@ import torch
 from torch import nn
 from torch.nn.functional import linear
 
-from analog_bench.analog.compatibility import IDEAL
+from analog_bench.analog.compatibility import IDEAL, needs_input_ranges
 from analog_bench.analog.random_draws import seeded
 from analog_bench.analog.tile_protocol import TileSimulator
-from analog_bench.noise import Ideal, Pcm
+from analog_bench.noise import Ideal, Noise, Pcm
 
 _CPU = torch.device("cpu")
 
@@ -39,6 +39,24 @@ def try_out(simulator: TileSimulator, *, drifts: bool) -> str:
         # With drift (86 420 s / 20 s)^-nu, nu between 0.049 and 0.1 and its scatter.
         if not (0.3 < share < 0.75 if drifts else 0.999 < share < 1.001):
             return f"after a day {share:.0%} of the conductance is left"
+    return ""
+
+
+def try_hardware(simulator: TileSimulator, noise: Noise, hardware: str, drift_s: float) -> str:
+    """Build, program, drift and read a small layer with a noise on some hardware.
+
+    Returns what the simulator says against it; empty where it works.
+    """
+    has_ranges = needs_input_ranges(noise, hardware, simulator)
+    with seeded(0, _CPU), torch.no_grad():
+        try:
+            tiles = simulator.build(nn.Linear(6, 4), noise, hardware, 1.0 if has_ranges else None)
+            tiles.program()
+            tiles.drift(drift_s)
+            tiles.module(torch.randn(5, 6))
+            tiles.release()
+        except Exception as problem:  # a configuration of a user's may hold code of a user's
+            return reason_of(problem)
     return ""
 
 

@@ -16,6 +16,7 @@ from analog_bench.analog.tile_protocol import TileSimulator
 from analog_bench.errors import TileUnavailable
 from analog_bench.noise import Noise, Pcm
 from analog_bench.simulators.versions import versions
+from analog_bench.zoo.devices import CPU, CUDA, device_type
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,16 @@ class Cost(NamedTuple):
 class Simulator(TileSimulator, Protocol):
     """A simulator: build, program, drift, read (`analog.tiles.Tiles`); what it supports and costs.
 
-    `noises` always holds `Ideal`. `package` is the distribution that must be installed, if any; an
-    `optional` one is left out of reports of the environment where it is not installed.
+    `noises` always holds `Ideal`. `devices` are the types of those that it can compute on.
+    `package` is the distribution that must be installed, if any; an `optional` one is left out of
+    reports of the environment where it is not installed.
     """
 
     name: str
     noises: Collection[type[Noise]]
     presets: Mapping[str, bool] = MappingProxyType({})
     seeded: bool = True
+    devices: Collection[str] = (CPU, CUDA)
     package: str = ""
     optional: bool = False
 
@@ -69,8 +72,16 @@ class Simulator(TileSimulator, Protocol):
         """Whether it works here: tried once, on a small layer."""
         return _tried(self)
 
-    def require(self) -> None:
-        """Raise `TileUnavailable`, with the reason and a remedy, where it does not work."""
+    def require(self, device: str = CPU) -> None:
+        """Raise `TileUnavailable`, with the reason and a remedy, where it does not work.
+
+        The device is the name of the one that the model is on.
+        """
+        if device_type(device) not in self.devices:
+            raise TileUnavailable(
+                f"the {self.label} computes on {' and '.join(self.devices)} only, and the model is "
+                f"on {device}; measure this case with --device {next(iter(self.devices))}"
+            )
         if not self.status.usable:
             raise TileUnavailable(self.status.reason)
 

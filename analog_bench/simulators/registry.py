@@ -62,7 +62,7 @@ def check_case(noise: Noise, drift_s: float, tile: str, hardware: str) -> None:
 
     That is: hardware named for a noise that needs no tile; a family that the simulator lacks; an
     unknown preset, or one of another simulator; two presets at once; a drift time that the noise
-    has no model for (`analog.rules.check_drift`).
+    has no model for (`compatibility.check_drift`).
     """
     family = family_of(noise)
     if family.WHERE == "tile":

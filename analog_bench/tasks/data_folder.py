@@ -9,8 +9,16 @@ from analog_bench.errors import UsageError
 
 DATA_VARIABLE = "ANALOG_BENCH_DATA"
 """Environment variable that names it."""
-TRAINING_FILE = Path("squad") / "train-v1.1.json"
-"""Where in it the questions to train on are."""
+SQUAD_FILE, TRAINING_FILE = "squad/dev-v1.1.json", "squad/train-v1.1.json"
+"""Where in it the questions to score and to train on are."""
+WIKITEXT_SHIPPED = "wiki.test.raw"
+"""What WikiText's test split is called in the folder that it is shipped in."""
+WIKITEXT_FILES = (
+    "wikitext-2/test.txt",
+    f"wikitext-2-raw/{WIKITEXT_SHIPPED}",
+    f"wikitext-2/{WIKITEXT_SHIPPED}",
+)
+"""Where WikiText-2's test split may be; the first that is there is taken."""
 
 
 def data_folder() -> Path | None:
@@ -25,6 +33,6 @@ def training_file() -> Path:
     if folder is None:
         raise UsageError(
             f"no data to train on: give --data a SQuAD v1.1 JSON file, or set {DATA_VARIABLE} to "
-            f"a folder with {TRAINING_FILE.as_posix()}"
+            f"a folder with {TRAINING_FILE}"
         )
     return folder / TRAINING_FILE

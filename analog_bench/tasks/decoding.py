@@ -1,4 +1,4 @@
-"""Text that a model writes, and two figures that say how coherent it is."""
+"""Text that a model writes on from a prompt, token by token."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
 from analog_bench.seeds import derive_seed
-from analog_bench.tasks.lm_metric import token_nats
 
 PROMPT = "Once upon a time"
 BROKEN = -1
@@ -54,9 +53,14 @@ class Prompt:
 
     @classmethod
     def of(cls, text: str, tokenizer: PreTrainedTokenizerFast) -> Prompt:
-        """Return a prompt, tokenised."""
+        """Return a prompt, tokenised; `UsageError` without an end-of-text token."""
         backend: Any = tokenizer.backend_tokenizer
-        end = int(tokenizer.eos_token_id)
+        end = tokenizer.eos_token_id
+        if not isinstance(end, int):
+            raise UsageError(
+                "a model that writes needs an end-of-text token, and its tokeniser has no "
+                "eos_token; name another model"
+            )
         return cls(text, (end, *backend.encode(text, add_special_tokens=False).ids), end)
 
 
@@ -122,28 +126,6 @@ def until_end(tokens: Sequence[int], end: int) -> tuple[int, ...]:
     """Return the tokens of a text up to and including its end-of-text token."""
     listed = tuple(tokens)
     return listed[: listed.index(end) + 1] if end in listed else listed
-
-
-def text_nats(model: PreTrainedModel, prompt: Sequence[int], tokens: Sequence[int]) -> float:
-    """Return a written text's mean nats a token under the clean digital model, given its prompt.
-
-    The text, of at least one token, counts with the end-of-text token where it ended: to end where
-    no text would end is not coherent.
-    """
-    ids = torch.tensor([[*prompt, *tokens]], device=model.device)
-    with torch.inference_mode():
-        logits = model(input_ids=ids[:, :-1], use_cache=False).logits[0, -len(tokens) :]
-    return float(token_nats(logits.cpu(), ids[0, -len(tokens) :].cpu()).double().mean())
-
-
-def repetition(ids: Sequence[int], n: int = 4) -> float:
-    """Return the share of repeated n-grams of tokens, seq-rep-n of Welleck et al. (ICLR 2020).
-
-    `1 - |distinct n-grams| / |n-grams|`: 0 where none comes twice or the text is shorter than an
-    n-gram, towards 1 where one is repeated for ever.
-    """
-    grams = [tuple(ids[place : place + n]) for place in range(len(ids) - n + 1)]
-    return 1.0 - len(set(grams)) / len(grams) if grams else 0.0
 
 
 def _pick(logits: Tensor, sampling: Sampling, draw: Tensor) -> int:

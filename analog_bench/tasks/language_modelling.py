@@ -26,8 +26,9 @@ from analog_bench.tasks.text_blocks import cut, make_batches, sample
 class LmProtocol:
     """Everything besides the text and the tokeniser that a score depends on.
 
-    The model sees `block` tokens of text at a time; blocks start `stride` apart (`blocks.cut`). The
-    most tokens of a batch are part of the protocol because noise is drawn batch by batch.
+    The model sees `block` tokens of text at a time; blocks start `stride` apart
+    (`text_blocks.cut`). The most tokens of a batch are part of the protocol because noise is drawn
+    batch by batch.
     """
 
     block: int = 256
@@ -157,7 +158,7 @@ def _token_sizes(ids: Tensor, content: str, tokenizer: PreTrainedTokenizerFast) 
     found, wanted = int(sizes.sum()), len(content.encode())
     if found != wanted:
         raise UsageError(
-            f"bits a byte need a byte-level tokeniser: its tokens spell {found} bytes, the text "
-            f"has {wanted}"
+            f"bits a byte need a byte-level tokeniser that adds nothing, such as a space in front: "
+            f"its tokens spell {found} bytes, the text has {wanted}"
         )
     return sizes

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets import load_dataset
-from datasets.exceptions import DatasetGenerationError
-
 from analog_bench.errors import DataError, did_you_mean
-from analog_bench.tasks.squad_files import EMBEDDED
-from analog_bench.zoo.hub import WIKITEXT, fetch_dataset
+from analog_bench.regular_file import read_regular
+from analog_bench.tasks.data_folder import WIKITEXT_FILES, WIKITEXT_SHIPPED
+from analog_bench.tasks.parquet_file import read_columns
+from analog_bench.tasks.squad_files import EMBEDDED, read_squad
+from analog_bench.zoo.hub_lock_and_fetch import WIKITEXT, fetch_dataset
 from analog_bench.zoo.lock_file import read_lock
 
 SOURCES = ("embedded", "hub", "wikitext-2", "wikitext-2-raw")
-WIKITEXT_FILE = Path("wikitext-2") / "test.txt"
 _BETWEEN = "\n\n"
 
 _PAGE = re.compile(r"^(?= = [^=])", re.MULTILINE)
@@ -51,17 +50,16 @@ def load_text(source: str, *, data_folder: Path | None, lock: Path) -> Text:
     Sources are `embedded` (the passages of this package's question-answering set, in order);
     `wikitext-2` (the test split in ordinary spelling; from the data folder, ANALOG_BENCH_DATA,
     where there is one, else locked from the hub) or `wikitext-2-raw` (as the file spells it); `hub`
-    (as `wikitext-2`, from the hub in any case); or the path of a text file or of a folder, whose
-    .txt files are read in the order of their names. Passages and files are joined by blank lines.
+    (as `wikitext-2`, from the hub in any case); or the path of a text file or of a folder: its
+    files that end in .txt, in any case, in the order of their names, or where there are none its
+    wiki.test.raw, as WikiText is shipped. Passages and files are joined by blank lines.
 
     Raises:
         DataError: A missing, unreadable or empty file, or no such source.
         WeightsError: The hub's file is not locked, unreachable, or not the locked one.
     """
     if source == "embedded":
-        articles = json.loads(EMBEDDED.read_text(encoding="utf-8"))["data"]
-        passages = (part["context"] for article in articles for part in article["paragraphs"])
-        return Text("embedded", _BETWEEN.join(passages))
+        return Text("embedded", _BETWEEN.join(dict.fromkeys(read_squad(EMBEDDED)["context"])))
     if source == "wikitext-2":
         return Text("WikiText-2", detokenise(_wikitext(data_folder, lock)))
     if source == "wikitext-2-raw":
@@ -69,37 +67,56 @@ def load_text(source: str, *, data_folder: Path | None, lock: Path) -> Text:
     if source == "hub":
         return Text("WikiText-2", detokenise(_wikitext(None, lock)))
     path = Path(source)
-    if not path.suffix and not path.exists():
+    if not path.suffix and not os.path.exists(path):
         raise DataError(
             f"no text called {source!r}, and no such file; {did_you_mean(source, SOURCES)}"
         )
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return Text(path.stem, _read(path))
-    files = sorted(path.glob("*.txt"))
-    if not files:
-        raise DataError(f"{path} holds no .txt file")
-    return Text(path.resolve().name, _BETWEEN.join(_read(file).strip() for file in files))
+    texts = [_read(file).strip() for file in _files_in(path)]
+    return Text(path.resolve().name, _BETWEEN.join(texts))
+
+
+def _files_in(folder: Path) -> list[Path]:
+    try:
+        there = sorted(folder.iterdir())
+    except OSError as problem:
+        raise DataError(f"cannot read {folder}: {problem}") from None
+    texts = [path for path in there if path.suffix.lower() == ".txt"]
+    found = texts or [path for path in there if path.name == WIKITEXT_SHIPPED]
+    if not found:
+        names = ", ".join(path.name for path in there[:3]) or "nothing"
+        raise DataError(f"{folder} holds no .txt file and no {WIKITEXT_SHIPPED}, but {names}")
+    return found
 
 
 def _wikitext(data_folder: Path | None, lock: Path) -> str:
-    if data_folder is not None:
-        return _read(data_folder / WIKITEXT_FILE)
-    file = fetch_dataset(WIKITEXT, read_lock(lock))
-    try:
-        return "".join(load_dataset("parquet", data_files=str(file), split="train")["text"])
-    except (DatasetGenerationError, ValueError, TypeError, KeyError) as problem:
-        first = str(problem).partition("\n")[0]
-        raise DataError(f"{file} is not WikiText in parquet form: {first}") from None
+    if data_folder is None:
+        file = fetch_dataset(WIKITEXT, read_lock(lock))
+        return "".join(_lines(file))
+    for name in WIKITEXT_FILES:
+        if os.path.exists(data_folder / name):
+            return _read(data_folder / name)
+    raise DataError(f"no WikiText-2 in {data_folder}: none of {', '.join(WIKITEXT_FILES)} is there")
+
+
+def _lines(file: Path) -> list[str]:
+    lines = [row["text"] for row in read_columns(file, ["text"])]
+    if not all(isinstance(line, str) for line in lines):
+        raise DataError(f"{file} is not WikiText: its column 'text' holds other values than text")
+    return lines
 
 
 def _read(path: Path) -> str:
     try:
-        # Line ends as they are: bytes are counted.
-        content = path.read_bytes().decode("utf-8")
+        # Line ends as they are: bytes are counted. A byte order mark is no part of the text.
+        content = read_regular(path).decode("utf-8-sig")
     except FileNotFoundError:
         raise DataError(f"no text file at {path}; give --data a .txt file or a folder") from None
     except (OSError, UnicodeDecodeError) as problem:
         raise DataError(f"cannot read {path}: {problem}") from None
+    if "\0" in content:
+        raise DataError(f"{path} holds NUL characters: it is no text in UTF-8")
     if not content.strip():
         raise DataError(f"{path} holds no text")
     return content

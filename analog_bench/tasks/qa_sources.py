@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets import Dataset, load_dataset
-from datasets.exceptions import DatasetGenerationError
+from datasets import Dataset
 
 from analog_bench.errors import DataError, did_you_mean
-from analog_bench.tasks.squad_files import EMBEDDED, FEATURES, read_squad
+from analog_bench.tasks.data_folder import SQUAD_FILE
+from analog_bench.tasks.parquet_file import read_columns
+from analog_bench.tasks.squad_files import EMBEDDED, FEATURES, read_squad, squad_rows
 from analog_bench.tasks.task import draw
-from analog_bench.zoo.hub import SQUAD, fetch_dataset
+from analog_bench.zoo.hub_lock_and_fetch import SQUAD, fetch_dataset
 from analog_bench.zoo.lock_file import read_lock
 
 SOURCES = ("embedded", "hub", "squad")
-SQUAD_FILE = Path("squad") / "dev-v1.1.json"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def load_questions(
         found = Questions("SQuAD dev", _from_hub(lock))
     else:
         path = Path(source)
-        if not path.suffix and not path.exists():
+        if not path.suffix and not os.path.exists(path):
             raise DataError(
                 f"no data called {source!r}, and no such file; {did_you_mean(source, SOURCES)}"
             )
@@ -63,9 +64,4 @@ def sample(rows: Dataset, examples: int) -> Dataset:
 
 def _from_hub(lock: Path) -> Dataset:
     file = fetch_dataset(SQUAD, read_lock(lock))
-    try:
-        rows = load_dataset("parquet", data_files=str(file), split="train")
-        return rows.select_columns(list(FEATURES)).cast(FEATURES)
-    except (DatasetGenerationError, ValueError, TypeError) as problem:
-        first = str(problem).partition("\n")[0]
-        raise DataError(f"{file} is not SQuAD v1.1 in parquet form: {first}") from None
+    return squad_rows(read_columns(file, list(FEATURES)), file)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from inspect import signature
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
+
+from analog_bench.zoo.model_builder import taken_by
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,9 @@ class Batch:
     def inputs_of(self, model: nn.Module) -> dict[str, Tensor]:
         """Return what a model takes of the batch, by the names of its parameters, on its device."""
         device = next(model.parameters()).device
-        taken = signature(model.forward).parameters
         names = ("input_ids", "token_type_ids", "attention_mask")
-        return {name: getattr(self, name).to(device) for name in names if name in taken}
+        taken = taken_by(model, {name: getattr(self, name) for name in names})
+        return {name: tensor.to(device) for name, tensor in taken.items()}
 
 
 def unpadded(rows: Sequence[int], ids: Tensor) -> Batch:
@@ -72,12 +74,15 @@ def make_windows(
 ) -> list[Window]:
     """Tokenise every question with its context, in the order of the rows, cutting long contexts.
 
-    The tokeniser must be a fast one: character offsets are needed.
+    The tokeniser must be a fast one: character offsets are needed. A token that ends where
+    combining marks follow reaches beyond them: tokenisers that strip accents leave them out, and an
+    answer would end in the middle of a character.
     """
     questions = _shortened(list(dataset["question"]), tokenizer, limits.max_question)
+    contexts = list(dataset["context"])
     encoded = tokenizer(
         questions,
-        list(dataset["context"]),
+        contexts,
         truncation="only_second",
         padding=False,
         max_length=limits.max_length,
@@ -90,6 +95,7 @@ def make_windows(
     for row, example in enumerate(encoded["overflow_to_sample_mapping"]):
         inside = np.array([part == 1 for part in encoded.sequence_ids(row)])
         offsets = np.array(encoded["offset_mapping"][row], dtype=np.int64)
+        offsets[inside, 1] = _behind_marks(contexts[example])[offsets[inside, 1]]
         offsets[~inside] = -1
         windows.append(
             Window(
@@ -128,6 +134,16 @@ def chunks(
         chunk.append(row)
     if chunk:
         yield chunk
+
+
+def _behind_marks(context: str) -> NDArray[np.int64]:
+    """Return for each place in a context, its end included, the next where no mark stands."""
+    places = np.arange(len(context) + 1)
+    if not context.isascii():
+        for place in reversed(range(len(context))):
+            if unicodedata.category(context[place]) in ("Mn", "Me"):
+                places[place] = places[place + 1]
+    return places
 
 
 def _padded(members: list[tuple[int, Window]], pad_id: int) -> Batch:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from datasets import Dataset, Features, Sequence, Value
+from datasets import Dataset, Features, Value
+from datasets import Sequence as ListOf
+from msgspec import Struct, to_builtins
 
+from analog_bench.codec import DocumentError, Json, convert, read_json
 from analog_bench.errors import DataError
 
 EMBEDDED = Path(__file__).parent / "data" / "everyday_qa.json"
@@ -19,9 +22,49 @@ FEATURES = Features(
         "title": Value("string"),
         "context": Value("string"),
         "question": Value("string"),
-        "answers": Sequence({"text": Value("string"), "answer_start": Value("int32")}),
+        "answers": ListOf({"text": Value("string"), "answer_start": Value("int32")}),
     }
 )
+_WHAT_NOW = "SQuAD v1.1 is expected"
+
+
+class _Answer(Struct, frozen=True):
+    text: str
+    answer_start: int
+
+
+class _Qa(Struct, frozen=True):
+    id: str
+    question: str
+    answers: tuple[_Answer, ...]
+    is_impossible: bool = False
+
+
+class _Paragraph(Struct, frozen=True):
+    context: str
+    qas: tuple[_Qa, ...]
+
+
+class _Article(Struct, frozen=True):
+    paragraphs: tuple[_Paragraph, ...]
+    title: str = ""
+
+
+class _Squad(Struct, frozen=True):
+    data: tuple[_Article, ...]
+
+
+class _Answers(Struct, frozen=True):
+    text: tuple[str, ...]
+    answer_start: tuple[int, ...]
+
+
+class _Row(Struct, frozen=True):
+    id: str
+    title: str
+    context: str
+    question: str
+    answers: _Answers
 
 
 def read_squad(path: Path) -> Dataset:
@@ -31,24 +74,36 @@ def read_squad(path: Path) -> Dataset:
     `context`, `question` and `answers` (`text` and `answer_start`, one entry a gold answer).
 
     Raises:
-        DataError: The file is missing, not JSON, not in SQuAD form, or an answer does not stand in
-            its context where the file says.
+        DataError: The file is missing, not JSON, not in SQuAD form, or `squad_rows` refuses it.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        squad = convert(read_json(path), _Squad)
     except FileNotFoundError:
         raise DataError(f"no data file at {path}; give --data a SQuAD v1.1 JSON file") from None
-    except (OSError, UnicodeDecodeError) as problem:
-        raise DataError(f"cannot read {path}: {problem}") from None
+    except DocumentError as problem:
+        raise DataError(f"{path}: {problem}; {_WHAT_NOW}") from None
+    rows = [
+        _Row(qa.id, article.title, paragraph.context, qa.question, _Answers(texts, starts))
+        for article in squad.data
+        for paragraph in article.paragraphs
+        for qa in paragraph.qas
+        for given in [() if qa.is_impossible else qa.answers]
+        for texts, starts in [(tuple(a.text for a in given), tuple(a.answer_start for a in given))]
+    ]
+    return _dataset(rows, path)
+
+
+def squad_rows(rows: Json, path: Path) -> Dataset:
+    """Check rows that are in the columns of the hub's `squad` data set.
+
+    Raises:
+        DataError: They are not, there are none, a question stands twice or has no answer, or an
+            answer does not stand in its context where the file says.
+    """
     try:
-        document = json.loads(text)
-    # ValueError: not JSON, or a number of thousands of digits.
-    except (ValueError, RecursionError) as problem:
-        raise DataError(f"{path} is not JSON ({problem}); SQuAD v1.1 JSON is expected") from None
-    rows = _rows(document, path)
-    if not rows:
-        raise DataError(f"{path} holds no questions; SQuAD v1.1 JSON is expected")
-    return Dataset.from_list(rows, features=FEATURES)
+        return _dataset(convert(rows, list[_Row]), path)
+    except DocumentError as problem:
+        raise DataError(f"{path}: {problem}; {_WHAT_NOW}") from None
 
 
 def content_hash(dataset: Dataset) -> str:
@@ -61,68 +116,30 @@ def content_hash(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _rows(document: Any, path: Path) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
+def _dataset(rows: Sequence[_Row], path: Path) -> Dataset:
+    if not rows:
+        raise DataError(f"{path} holds no questions; {_WHAT_NOW}")
+    without = [row.id for row in rows if not row.answers.text]
+    if without:
+        raise DataError(
+            f"{path}: {len(without)} of {len(rows)} questions have no answer, such as "
+            f"{without[0]!r}, which SQuAD 2.0 has and no score here knows; leave them out, or give "
+            "--data a SQuAD v1.1 file"
+        )
     seen: set[str] = set()
-    for a, article in enumerate(_listed(document, "data", "the top level", path)):
-        at_article = f"data[{a}]"
-        for p, paragraph in enumerate(_listed(article, "paragraphs", at_article, path)):
-            at_paragraph = f"{at_article}.paragraphs[{p}]"
-            context = _string(paragraph, "context", at_paragraph, path)
-            for q, qa in enumerate(_listed(paragraph, "qas", at_paragraph, path)):
-                at = f"{at_paragraph}.qas[{q}]"
-                identity = _string(qa, "id", at, path)
-                if identity in seen:
-                    raise DataError(f"{path}: {at}: the id {identity!r} stands twice")
-                seen.add(identity)
-                rows.append(
-                    {
-                        "id": identity,
-                        "title": _storable(str(article.get("title", "")), at_article, path),
-                        "context": context,
-                        "question": _string(qa, "question", at, path),
-                        "answers": _answers(qa, context, at, path),
-                    }
-                )
-    return rows
-
-
-def _answers(qa: Any, context: str, at: str, path: Path) -> dict[str, list[Any]]:
-    texts: list[str] = []
-    starts: list[int] = []
-    for n, answer in enumerate(_listed(qa, "answers", at, path)):
-        where = f"{at}.answers[{n}]"
-        text = _string(answer, "text", where, path)
-        start = answer.get("answer_start")
-        if isinstance(start, bool) or not isinstance(start, int):
-            raise DataError(f"{path}: {where}: a whole 'answer_start' is expected, found {start!r}")
-        if start < 0 or context[start : start + len(text)] != text:
-            raise DataError(f"{path}: {where}: the context does not read {text!r} at {start}")
-        texts.append(text)
-        starts.append(start)
-    if not texts:
-        raise DataError(f"{path}: {at}: no gold answer; SQuAD v1.1 has at least one a question")
-    return {"text": texts, "answer_start": starts}
-
-
-def _listed(node: Any, key: str, at: str, path: Path) -> list[Any]:
-    value = node.get(key) if isinstance(node, dict) else None
-    if not isinstance(value, list):
-        raise DataError(f"{path}: {at}: a list {key!r} is expected; is this SQuAD v1.1 JSON?")
-    return value
-
-
-def _string(node: Any, key: str, at: str, path: Path) -> str:
-    value = node.get(key) if isinstance(node, dict) else None
-    if not isinstance(value, str) or not value.strip():
-        raise DataError(f"{path}: {at}: a text {key!r} is expected; is this SQuAD v1.1 JSON?")
-    return _storable(value, f"{at}.{key}", path)
-
-
-def _storable(text: str, at: str, path: Path) -> str:
-    # JSON can spell half a surrogate pair, which no UTF-8 text holds.
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise DataError(f"{path}: {at}: the text holds half a surrogate pair") from None
-    return text
+    for row in rows:
+        at = f"{path}: question {row.id!r}"
+        if row.id in seen:
+            raise DataError(f"{at} stands twice")
+        seen.add(row.id)
+        for name in ("id", "context", "question"):
+            if not getattr(row, name).strip():
+                raise DataError(f"{at}: its {name} is blank; {_WHAT_NOW}")
+        if len(row.answers.text) != len(row.answers.answer_start):
+            raise DataError(f"{at}: not every answer has its answer_start; {_WHAT_NOW}")
+        for text, start in zip(row.answers.text, row.answers.answer_start, strict=True):
+            if not text.strip():
+                raise DataError(f"{at}: an answer is blank; {_WHAT_NOW}")
+            if start < 0 or row.context[start : start + len(text)] != text:
+                raise DataError(f"{at}: the context does not read {text!r} at {start}")
+    return Dataset.from_list([to_builtins(row) for row in rows], features=FEATURES)

@@ -14,22 +14,17 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
 from analog_bench.records import Metric
-from analog_bench.tasks.decoding import (
-    Prompt,
-    Sampling,
-    draws_of,
-    repetition,
-    text_nats,
-    until_end,
-    write,
-)
+from analog_bench.tasks.decoding import Prompt, Sampling, draws_of, until_end, write
 from analog_bench.tasks.lm_metric import perplexity
 from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.qa_windows import unpadded
 from analog_bench.tasks.task import fingerprint
+from analog_bench.tasks.text_coherence import repetition, text_nats
+from analog_bench.value_checks import whole
 
 _NGRAM = 4
 _SHOWN_AT_MOST = 40
+_MOST_TEXTS = 10_000
 
 
 class TextGeneration:
@@ -60,14 +55,13 @@ class TextGeneration:
         are the examples that all chips of all runs have in common.
 
         Raises:
-            UsageError: Prompt and text are longer than the model's positions, or no text at all is
-                asked for.
+            UsageError: Prompt and text are longer than the model's positions, no text or absurdly
+                many are asked for, or the tokeniser has no end-of-text token.
         """
         used = sampling or Sampling()
-        if texts < 1:
-            raise UsageError(f"at least 1 text is needed, found {texts}")
+        whole("the number of texts", texts, 1, _MOST_TEXTS)
         begin = Prompt.of(prompt, tokenizer)
-        room = int(judge.config.n_positions)
+        room = tokenizer.model_max_length
         if len(begin.ids) + used.tokens > room:
             raise UsageError(
                 f"the prompt's {len(begin.ids)} tokens and {used.tokens} to write are more than "
@@ -98,7 +92,7 @@ class TextGeneration:
         self._decode: Any = tokenizer.backend_tokenizer.decode
 
     def run(self, model: nn.Module, batch: int) -> Tensor:
-        """Let a model write all texts; see `generation.write`."""
+        """Let a model write all texts; see `decoding.write`."""
         prompts = self.batches[batch].input_ids.to(next(model.parameters()).device)
         return write(model, prompts, self._draws, self._sampling, end=self._prompt.end)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from analog_bench.codec import DocumentError, read_json
+from analog_bench.codec import DocumentError, one_line, read_json
 from analog_bench.errors import WeightsError
+from analog_bench.regular_file import check_regular
 from analog_bench.zoo.lora import merge_lora, read_lora_config
 from analog_bench.zoo.minilm_base import HASHES
 from analog_bench.zoo.weight_delta import apply_delta
@@ -46,10 +46,10 @@ def tuned_state(
         return apply_delta(base, read_tensors(folder / FORMS["delta"][0])), record
     tensors, config = (folder / name for name in FORMS["adapter"])
     try:
-        options = read_json(config)
+        options = read_lora_config(read_json(config), str(config))
     except (FileNotFoundError, DocumentError) as problem:
         raise WeightsError(f"cannot read {config}: {problem}") from None
-    return merge_lora(base, read_tensors(tensors), read_lora_config(options, str(config))), record
+    return merge_lora(base, read_tensors(tensors), options), record
 
 
 def whole_state(folder: Path) -> tuple[dict[str, Tensor], Path, Record]:
@@ -67,7 +67,9 @@ def whole_state(folder: Path) -> tuple[dict[str, Tensor], Path, Record]:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read a safetensors file; `WeightsError` if it cannot be read or is not in that format."""
     try:
+        check_regular(path)
         tensors: dict[str, Tensor] = load_file(path)
-    except (OSError, SafetensorError) as problem:
-        raise WeightsError(f"cannot read the tensors in {path}: {problem}") from None
+    # Safetensors raises errors of its own, and whatever torch says to what a header asks for.
+    except Exception as problem:
+        raise WeightsError(f"cannot read the tensors in {path}: {one_line(str(problem))}") from None
     return tensors

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from analog_bench.errors import WeightsError
+from analog_bench.regular_file import open_regular
 
 
 def file_sha256(path: Path) -> str:
     """Return a file's sha256, 64 hexadecimal digits; `WeightsError` where it cannot be read."""
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
     except OSError as problem:

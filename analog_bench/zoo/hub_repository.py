@@ -1,37 +1,52 @@
-"""One repository on the hub: its revision, its files, and every failure as one clear line."""
+"""One repository on the hub: its revision, its files, and every failure as one clear line.
+
+A hub is whatever HF_ENDPOINT names. What it answers is therefore read as any other file is, and
+nothing of it becomes a path but a commit and names that were checked: the hub's own client takes
+both, and the ETag, as they come.
+"""
 
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any
+from urllib.parse import quote
 
 from huggingface_hub import (
-    HfApi,
     constants,
     errors,
     get_hf_file_metadata,
-    hf_hub_download,
+    get_session,
     hf_hub_url,
+    hf_raise_for_status,
     try_to_load_from_cache,
 )
-from huggingface_hub.utils.tqdm import (
-    are_progress_bars_disabled,
-    disable_progress_bars,
-    enable_progress_bars,
-)
+from huggingface_hub.file_download import HfFileMetadata, repo_folder_name
+from huggingface_hub.utils import build_hf_headers, validate_repo_id  # type: ignore[attr-defined]
+from msgspec import Struct
 
+from analog_bench.atomic_file import write_atomic
+from analog_bench.codec import convert, one_line, parse
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.zoo.lock_file import RepoType
+from analog_bench.zoo.lock_file import Commit, RepoType, check_inside
 
 PATIENCE_S = 10.0
-"""Seconds to wait for the hub's first answer."""
+"""Seconds to wait for the hub's next words."""
 
-# The base error of the HTTP library that this version of the hub's client stands on, and OSError.
-_TRANSPORT_ERRORS = cast("tuple[type[Exception], ...]", errors.HfHubHTTPError.__bases__)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+# Of a file in git its SHA-1, of a large one its SHA-256.
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_LARGEST_LISTING = 2**26
+_CODINGS = ("identity", "gzip")
+# The base error of the HTTP library that this version of the hub's client stands on, and what that
+# library raises besides.
+_HTTP_ERROR: type[Exception] = errors.HfHubHTTPError.__bases__[0]
+_NO_ADDRESS: type[Exception] = sys.modules[_HTTP_ERROR.__module__].InvalidURL
 
 
 @dataclass(frozen=True)
@@ -42,21 +57,31 @@ class Listing:
     files: tuple[str, ...]
 
 
+class _File(Struct, frozen=True):
+    rfilename: str
+
+
+class _Repository(Struct, frozen=True):
+    sha: Commit
+    siblings: tuple[_File, ...] = ()
+
+
 def listing(hub_id: str, repo_type: RepoType, revision: str) -> Listing:
     """Resolve a revision (branch, tag, pull request `refs/pr/1` or commit) and list its files.
+
+    The names are the hub's: `download` refuses those that lead out of the repository.
 
     Raises:
         UsageError: `hub_id` is not of the form `owner/name`.
         WeightsError: Unknown repository or revision, or the hub cannot be reached.
     """
     with _one_line(f"{hub_id} at {revision}"):
-        hub = HfApi()
-        ask = hub.model_info if repo_type == "model" else hub.dataset_info
-        info = ask(hub_id, revision=revision, timeout=PATIENCE_S)
-    commit = info.sha or ""
-    if re.fullmatch(r"[0-9a-f]{40}", commit) is None:
-        raise WeightsError(f"the hub names no commit for {hub_id} at {revision}: {commit!r}")
-    return Listing(commit, tuple(file.rfilename for file in info.siblings or ()))
+        validate_repo_id(hub_id)
+        address = f"{constants.ENDPOINT}/api/{repo_type}s/{hub_id}/revision"
+        content = b"".join(_body(f"{address}/{quote(revision, safe='')}", _LARGEST_LISTING))
+        # What the card of a model says may have any name.
+        found = convert(parse(content, any_key=True), _Repository)
+    return Listing(found.sha, tuple(file.rfilename for file in found.siblings))
 
 
 def download(
@@ -69,25 +94,73 @@ def download(
     Raises:
         WeightsError: Unknown repository, revision or file, or the hub cannot be reached.
     """
-    known = try_to_load_from_cache(
-        hub_id, file, cache_dir=cache, revision=revision, repo_type=repo_type
-    )
-    if isinstance(known, str):
-        return Path(known)
-    with _one_line(f"{file} of {hub_id} at {revision}"), _no_progress_bars():
-        # hf_hub_download retries for minutes before it gives up on a file it does not have yet.
-        # One question without retries tells within seconds that there is no answer.
-        get_hf_file_metadata(
-            hf_hub_url(hub_id, file, repo_type=repo_type, revision=revision), timeout=PATIENCE_S
+    with _one_line(f"{file} of {hub_id} at {revision}"):
+        check_inside(file)
+        known = try_to_load_from_cache(
+            hub_id, file, cache_dir=cache, revision=revision, repo_type=repo_type
         )
-        return Path(
-            hf_hub_download(hub_id, file, repo_type=repo_type, revision=revision, cache_dir=cache)
+        if isinstance(known, str):
+            return Path(known)
+        url = hf_hub_url(hub_id, file, repo_type=repo_type, revision=revision)
+        commit, size = _checked(get_hf_file_metadata(url, timeout=PATIENCE_S), revision)
+        name = repo_folder_name(repo_id=hub_id, repo_type=repo_type)
+        folder = Path(cache or constants.HF_HUB_CACHE) / name
+        folder.mkdir(parents=True, exist_ok=True)
+        if size > (free := shutil.disk_usage(folder).free):
+            raise OSError(f"it has {size} bytes, and there are {free} left in {folder}")
+        target = folder / "snapshots" / commit / file
+        write_atomic(target, _whole(_body(url, size), size))
+        if revision != commit:
+            write_atomic(folder / "refs" / revision, commit.encode())
+        return target
+
+
+def _checked(stated: HfFileMetadata, revision: str) -> tuple[str, int]:
+    """Return the commit and the size of a file, by what the hub says of it."""
+    commit, etag = stated.commit_hash or "", stated.etag or ""
+    wanted = revision if _COMMIT.fullmatch(revision) else commit
+    if commit != wanted or not _COMMIT.fullmatch(commit):
+        raise ValueError(f"names {commit!r} for its commit")
+    if not _HASH.fullmatch(etag):
+        raise ValueError(f"names {etag!r} for its hash")
+    if stated.size is None or stated.size < 0:
+        raise ValueError("does not name its size")
+    return commit, stated.size
+
+
+def _whole(parts: Iterator[bytes], size: int) -> Iterator[bytes]:
+    left = size
+    for part in parts:
+        left -= len(part)
+        yield part
+    if left:
+        raise ValueError(f"sends {size - left} of {size} bytes")
+
+
+def _body(url: str, most: int) -> Iterator[bytes]:
+    """Yield what stands at an address, as long as it is no longer than `most` bytes."""
+    headers = build_hf_headers(headers={"Accept-Encoding": "identity"})
+    options: dict[str, Any] = {"headers": headers, "timeout": PATIENCE_S, "follow_redirects": True}
+    with get_session().stream("GET", url, **options) as answer:
+        # Of an error's answer the client would read the body, however long and whatever it is.
+        hf_raise_for_status(
+            type(answer)(answer.status_code, headers=answer.headers, request=answer.request)
         )
+        if answer.status_code != 200:
+            raise ValueError(f"answers with status {answer.status_code}")
+        # Several codings, one upon the other, make very much of very little.
+        if (coding := answer.headers.get("Content-Encoding", "identity")) not in _CODINGS:
+            raise ValueError(f"encodes its answer as {coding!r}")
+        for part in answer.iter_bytes():
+            most -= len(part)
+            if most < 0:
+                raise ValueError("sends more than it says")
+            yield part
 
 
 @contextmanager
 def _one_line(what: str) -> Iterator[None]:
-    hub = constants.ENDPOINT
+    what, hub = one_line(what), constants.ENDPOINT
     try:
         yield
     except errors.HFValidationError:
@@ -105,18 +178,16 @@ def _one_line(what: str) -> Iterator[None]:
         raise WeightsError(f"{what}: {hub} has no such repository (or it is private)") from None
     except errors.RevisionNotFoundError:
         raise WeightsError(f"{what}: {hub} has no such revision") from None
-    except errors.LocalEntryNotFoundError:
-        raise WeightsError(f"{what}: {hub} stopped answering; try again") from None
     except errors.EntryNotFoundError:
         raise WeightsError(f"{what}: {hub} has no such file at this revision") from None
     except errors.HfHubHTTPError as problem:
         raise WeightsError(
             f"{what}: {hub} answered with status {problem.response.status_code}; try again later"
         ) from None
-    except _TRANSPORT_ERRORS as problem:
+    except (_HTTP_ERROR, _NO_ADDRESS, OSError) as problem:
         raise WeightsError(
-            f"{what}: cannot get it from {hub} ({_short(problem)}); "
-            "check the network or HF_ENDPOINT"
+            f"{what}: cannot get it from {hub} ({_short(problem)}); check the network, HF_ENDPOINT "
+            "and the room in HF_HOME"
         ) from None
     except ValueError as problem:
         raise WeightsError(
@@ -124,18 +195,5 @@ def _one_line(what: str) -> Iterator[None]:
         ) from None
 
 
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    if are_progress_bars_disabled():
-        yield
-        return
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        enable_progress_bars()
-
-
 def _short(problem: BaseException) -> str:
-    lines = str(problem).strip().splitlines()
-    return lines[0] if lines else type(problem).__name__
+    return one_line(str(problem)) or type(problem).__name__

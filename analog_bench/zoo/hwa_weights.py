@@ -1,6 +1,6 @@
 """Weights from hardware-aware training (HWA): written small, and put on their digital model again.
 
-They belong to the digital model after `analog.manifest.prepare`, in which every matrix that can go
+They belong to the digital model after `layer_manifest.prepare`, in which every matrix that can go
 on tiles is an `nn.Linear` of its own. Weights trained with a digital adapter hold the adapter
 besides; the layer then gets it back (`zoo.adapter`).
 """

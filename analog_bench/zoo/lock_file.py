@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
@@ -25,6 +25,7 @@ from analog_bench.zoo.model_structure import Structure
 from analog_bench.zoo.weight_record import Sha256
 
 RepoType: TypeAlias = Literal["model", "dataset"]
+Commit: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", max_length=40)]
 FILE_NAME = "zoo.lock.json"
 """What a lock file is called by default, in the project's root."""
 
@@ -49,7 +50,7 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 
     hub_id: str
     repo_type: RepoType
-    revision: Annotated[str, Meta(pattern="^[0-9a-f]{40}$")]
+    revision: Commit
     locked_on: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
     files: Annotated[dict[str, LockedFile], Meta(min_length=1)]
     structure: Structure | None = None
@@ -57,9 +58,7 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     def __post_init__(self) -> None:
         datetime.date.fromisoformat(self.locked_on)
         for name in self.files:
-            path = PurePosixPath(name)
-            if not name or path.is_absolute() or ".." in path.parts or "\\" in name:
-                raise ValueError(f"{name!r} is no path inside a repository")
+            check_inside(name)
         if self.repo_type == "dataset" and self.structure is not None:
             raise ValueError("data sets have no structure")
 
@@ -83,6 +82,17 @@ class Lock:
         if entry.repo_type == "model":
             return replace(self, models={**self.models, entry.hub_id: entry})
         return replace(self, datasets={**self.datasets, entry.hub_id: entry})
+
+
+def check_inside(name: str) -> None:
+    """Make sure that a file's name leads nowhere but into its repository, on any system.
+
+    Raises:
+        ValueError: It may not.
+    """
+    strange = set(name) & set("\\:") or not name.isprintable()
+    if strange or not {"", ".", ".."}.isdisjoint(name.split("/")):
+        raise ValueError(f"{name!r} is no path inside a repository")
 
 
 def read_lock(path: Path) -> Lock:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from inspect import signature
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 from transformers import (
-    CONFIG_MAPPING,
     AutoModelForCausalLM,
     AutoModelForQuestionAnswering,
     PretrainedConfig,
@@ -22,14 +25,12 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
 )
 
-from analog_bench.codec import DocumentError, indented, one_line, plain, read_json
-from analog_bench.errors import WeightsError, did_you_mean
+from analog_bench.codec import DocumentError, convert, indented, one_line, plain
+from analog_bench.errors import WeightsError
 from analog_bench.zoo.layer_names import called_layers
+from analog_bench.zoo.model_config import CONFIG, blaming_fields, read_config
 from analog_bench.zoo.model_specs import STRUCTURE
-from analog_bench.zoo.model_structure import Structure, Task
-
-CONFIG = "config.json"
-"""A model's configuration, as transformers writes it."""
+from analog_bench.zoo.model_structure import LayerKind, Structure, Task
 
 _AUTO: Mapping[Task, Any] = MappingProxyType(
     {"qa": AutoModelForQuestionAnswering, "lm": AutoModelForCausalLM}
@@ -37,54 +38,33 @@ _AUTO: Mapping[Task, Any] = MappingProxyType(
 _HEADS: Mapping[Task, Mapping[str, str]] = MappingProxyType(
     {"qa": MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES, "lm": MODEL_FOR_CAUSAL_LM_MAPPING_NAMES}
 )
-_OUTPUTS: Mapping[Task, tuple[str, ...]] = MappingProxyType(
+OUTPUTS: Mapping[Task, tuple[str, ...]] = MappingProxyType(
     {"qa": ("start_logits", "end_logits"), "lm": ("logits",)}
 )
-# What models raise that cannot be built, or that a forward pass with nothing but tokens is not
-# enough for.
-_UNUSABLE = (
-    *(RuntimeError, ValueError, TypeError, LookupError, AttributeError, ImportError),
-    StrictDataclassError,
-)
-
-
-def read_config(path: Path, origin: str) -> PretrainedConfig:
-    """Read a model's `config.json`, called `origin` in errors; only transformers' code is run.
-
-    Raises:
-        WeightsError: It cannot be read, or transformers knows no such architecture.
-    """
-    try:
-        options = read_json(path)
-    except (FileNotFoundError, DocumentError) as problem:
-        raise WeightsError(f"cannot read {origin}: {problem}") from None
-    if not isinstance(options, dict):
-        raise WeightsError(f"{origin} is not an object")
-    family = options.get("model_type")
-    if not isinstance(family, str) or family not in CONFIG_MAPPING:
-        hint = did_you_mean(str(family), ["bert", "gpt2", "mobilebert"])
-        raise WeightsError(f"{origin}: transformers has no model_type {family!r}; {hint}")
-    try:
-        config: PretrainedConfig = CONFIG_MAPPING[family].from_dict(options)
-    except _UNUSABLE as problem:
-        raise WeightsError(f"{origin}: {one_line(str(problem))}") from None
-    return config
+"""What a model of a task returns."""
+# Llama's largest has 1,100: a model of more would take minutes to build, even without memory.
+_MOST_PARAMETERS = 10_000
 
 
 def task_of(config: PretrainedConfig, origin: str) -> Task:
     """Return a model's task, by its configuration's head; `WeightsError` for an unknown one."""
-    named = config.architectures or []
+    named: object = config.architectures
     fitting = {task: heads.get(config.model_type) for task, heads in _HEADS.items()}
     for task, head in fitting.items():
-        if head in named:
+        if isinstance(named, list) and head in named:
             return task
     heads = " or ".join(head for head in fitting.values() if head) or "none of this family"
-    raise WeightsError(f"{origin}: architectures must name {heads}, found {', '.join(named)!r}")
+    found = one_line(repr(named), 60)
+    raise WeightsError(f"{origin}: architectures must name {heads}, found {found}")
 
 
 def outline(config: PretrainedConfig, task: Task) -> PreTrainedModel:
-    """Build a model without memory for its weights, in evaluation mode."""
-    with torch.device("meta"):
+    """Build a model without memory for its weights, in evaluation mode.
+
+    Raises:
+        Exception: Anything: models of transformers raise whatever they come upon.
+    """
+    with _limited(), torch.device("meta"):
         model: PreTrainedModel = _AUTO[task].from_config(
             config, attn_implementation="sdpa", trust_remote_code=False
         )
@@ -100,23 +80,33 @@ def observe(config: PretrainedConfig, origin: str) -> Structure:
             many it takes.
     """
     task = task_of(config, origin)
+    run = partial(_run, task)
+    options = config.to_diff_dict()
+    with blaming_fields(origin, options, lambda changed: run(type(config).from_dict(changed))):
+        model, kinds = run(config)
+    found = {
+        "family": config.model_type,
+        "task": task,
+        "base": model.base_model_prefix,
+        "positions": _positions(model, origin),
+        "vocabulary": getattr(config, "vocab_size", None),
+        "computed": [f"{kind} {path}" for path, kind in kinds.items()],
+    }
     try:
-        model = outline(config, task)
-        with torch.device("meta"):
-            kinds, output = called_layers(model)
-    except _UNUSABLE as problem:
-        raise WeightsError(f"{origin}: the model cannot be run: {one_line(str(problem))}") from None
-    missing = [name for name in _OUTPUTS[task] if getattr(output, name, None) is None]
-    if missing:
-        raise WeightsError(f"{origin}: the model returns no {missing[0]}")
-    return Structure(
-        family=config.model_type,
-        task=task,
-        base=model.base_model_prefix,
-        positions=_positions(model, origin),
-        vocabulary=config.vocab_size,
-        computed=tuple(f"{kind} {path}" for path, kind in kinds.items()),
-    )
+        return convert(found, Structure)
+    except DocumentError as problem:
+        raise WeightsError(f"{origin}: {problem}") from None
+
+
+def taken_by(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return those inputs that a model takes: no token types where it does not tell any apart."""
+    names = signature(model.forward).parameters
+    one_type = getattr(getattr(model, "config", None), "type_vocab_size", 2) < 2
+    return {
+        name: tensor
+        for name, tensor in inputs.items()
+        if name in names and not (one_type and name == "token_type_ids")
+    }
 
 
 def record_structure(folder: Path) -> Structure:
@@ -124,6 +114,38 @@ def record_structure(folder: Path) -> Structure:
     structure = observe(read_config(folder / CONFIG, str(folder / CONFIG)), str(folder))
     (folder / STRUCTURE).write_bytes(indented(plain(structure)))
     return structure
+
+
+def _run(task: Task, config: PretrainedConfig) -> tuple[PreTrainedModel, dict[str, LayerKind]]:
+    model = outline(copy.deepcopy(config), task)
+    # Some models would look for padding, or without a cache at positions: nothing has values here.
+    model.config.use_cache = True
+    if not model.config.is_encoder_decoder:  # these begin with it
+        vars(model.config)["pad_token_id"] = None  # past a check that it is a number
+    with torch.device("meta"):
+        kinds, output = called_layers(model)
+    missing = [name for name in OUTPUTS[task] if getattr(output, name, None) is None]
+    if missing:
+        raise ValueError(f"the model returns no {missing[0]}")
+    return model, kinds
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """Stop building a model that has absurdly many parameters."""
+    count = 0
+
+    def grow(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count > _MOST_PARAMETERS:
+            raise ValueError(f"the model has more than {_MOST_PARAMETERS} weights and biases")
+
+    handle = register_module_parameter_registration_hook(grow)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _positions(model: PreTrainedModel, origin: str) -> int:

@@ -6,6 +6,7 @@ and needs no network.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -82,6 +83,8 @@ def find(name: str, source: str, lock: Lock) -> ModelSpec:
     entry = lock.models.get(hub_id)
     if entry is not None:
         return _hub_spec(name, entry)
+    if is_path(name):
+        raise no_hub_id(name)
     if "/" not in hub_id:
         known = [*HUB_IDS, *lock.models]
         raise UsageError(f"no model {name!r} in the hub zoo; {did_you_mean(name, known)}")
@@ -105,6 +108,29 @@ def not_locked(hub_id: str, lock: Lock, *, dataset: bool = False) -> WeightsErro
     )
 
 
+def is_path(name: str) -> bool:
+    """Return whether a name can only be that of a folder or file: hub ids are `owner/name`."""
+    parts = re.search(r"[/\\]|^[.~]", name) is not None
+    return parts and re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) is None
+
+
+def no_hub_id(name: str) -> UsageError:
+    """Return the error for a path, or anything else that no model of the hub can be called."""
+    return UsageError(
+        f"{name} is no name of a model: those of the hub have the form owner/name. A folder of "
+        "your own is measured from there: `hf upload OWNER/NAME FOLDER --private` uploads it, "
+        "`analog-bench zoo lock OWNER/NAME` pins it, `--zoo hub` finds it"
+    )
+
+
+def to_lock_again(entry: Entry, why: str) -> WeightsError:
+    """Return the error for a lock file's entry that is not what is needed now."""
+    return WeightsError(
+        f"{entry.hub_id} {why}; lock it again: "
+        f"`analog-bench zoo lock {entry.hub_id} --revision {entry.revision}`"
+    )
+
+
 def find_embedded(name: str) -> ModelSpec:
     """Find an embedded model, weights or not: for training it, and for weights given by hand.
 
@@ -113,6 +139,8 @@ def find_embedded(name: str) -> ModelSpec:
         WeightsError: What is recorded of it is damaged.
     """
     if name not in HUB_IDS:
+        if is_path(name):
+            raise no_hub_id(name)
         if "/" in name:
             raise UsageError(f"{name} is a hub id; `--zoo hub` is needed for it")
         raise UsageError(f"no embedded model {name!r}; {did_you_mean(name, sorted(HUB_IDS))}")
@@ -130,8 +158,5 @@ def _is_shipped(name: str) -> bool:
 
 def _hub_spec(name: str, entry: Entry) -> ModelSpec:
     if entry.structure is None:
-        raise WeightsError(
-            f"{entry.hub_id} was locked without its layers, in an older format; lock it again: "
-            f"`analog-bench zoo lock {entry.hub_id} --revision {entry.revision}`"
-        )
+        raise to_lock_again(entry, "was locked without its layers, in an older format")
     return ModelSpec(name, "hub", entry.hub_id, entry.structure)

@@ -2,128 +2,161 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from tokenizers import Tokenizer, implementations
-from transformers import PreTrainedTokenizerFast
+from tokenizers import Tokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from analog_bench.codec import DocumentError, read_json
+from analog_bench.codec import DocumentError, compact, read_json
 from analog_bench.errors import WeightsError
+from analog_bench.regular_file import read_regular
+from analog_bench.zoo.model_config import blaming_fields, spelled
+from analog_bench.zoo.model_structure import Structure
 
-_BUILDERS: Any = implementations  # untyped
+TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("vocab.txt",))
+"""Sets of files of which each makes a tokeniser, the best first."""
 
 _BERT = {f"{name}_token": f"[{name.upper()}]" for name in ("unk", "sep", "pad", "cls", "mask")}
 _GPT2 = dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<|endoftext|>")
-_ROBERTA = {
-    "bos_token": "<s>",
-    "eos_token": "</s>",
-    "unk_token": "<unk>",
-    "sep_token": "</s>",
-    "pad_token": "<pad>",
-    "cls_token": "<s>",
-    "mask_token": "<mask>",
-}
-_ALBERT = {**_BERT, "unk_token": "<unk>", "pad_token": "<pad>"}
-_LLAMA = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-_CONVENTIONS = (_BERT, _ALBERT, _ROBERTA, _GPT2, _LLAMA)
+_SETTINGS = "tokenizer_config.json"
+# Settings by which it would read files that are not locked.
+_ELSEWHERE = ("fast_tokenizer_files", "gguf_file")
 
 
-def read_tokenizer(files: Mapping[str, Path], max_length: int) -> PreTrainedTokenizerFast:
-    """Make a tokeniser for a model that takes at most `max_length` tokens.
+def read_tokenizer(path: Path, max_length: int) -> PreTrainedTokenizerFast:
+    """Make a tokeniser of a `tokenizer.json`, for a model that takes at most `max_length` tokens.
 
-    Files may come with truncation and padding switched on (those of all-MiniLM-L6-v2 cut at 128
-    tokens and pad to them); both are switched off, so that each call says what it wants. They come
-    by their usual names: `tokenizer.json`, or `vocab.json` and `merges.txt`, or `vocab.txt`;
-    `tokenizer_config.json` and `special_tokens_map.json` where there are.
+    The file may come with truncation and padding switched on (that of all-MiniLM-L6-v2 cuts at 128
+    tokens and pads to them); both are switched off, so that each call says what it wants.
 
     Raises:
-        WeightsError: A file cannot be read, or a special token is not in the vocabulary.
+        WeightsError: The file cannot be read.
     """
-    settings = {**_json(files, "special_tokens_map.json"), **_json(files, "tokenizer_config.json")}
+    _check(path, f"cannot make a tokeniser of {path}")
     try:
-        backend = _backend(files, settings)
+        backend = Tokenizer.from_file(str(path))
     # The tokenizers library raises nothing narrower for a file it cannot read.
     except Exception as problem:
-        names = ", ".join(str(path) for path in files.values())
-        raise WeightsError(f"cannot make a tokeniser of {names}: {problem}") from None
-    return _fast(backend, {**_usual(backend), **_named(settings)}, max_length)
+        raise WeightsError(f"cannot make a tokeniser of {path}: {spelled(problem)}") from None
+    return make_tokenizer(backend, max_length)
 
 
 def make_tokenizer(backend: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
-    """Make a tokeniser of one just trained, as `read_tokenizer` of its file; raises the same."""
-    return _fast(Tokenizer.from_str(backend.to_str()), _usual(backend), max_length)
-
-
-def _fast(
-    backend: Tokenizer, special: Mapping[str, str], max_length: int
-) -> PreTrainedTokenizerFast:
-    for key, token in special.items():
-        if backend.token_to_id(token) is None:
-            raise WeightsError(f"the tokeniser's {key} {token!r} is not in its vocabulary")
-    backend.no_truncation()
-    backend.no_padding()
-    fast: Any = PreTrainedTokenizerFast  # its constructor is untyped
-    tokenizer: PreTrainedTokenizerFast = fast(
-        tokenizer_object=backend,
-        model_max_length=max_length,
-        padding_side="right",
-        truncation_side="right",
-        **special,
-    )
-    return tokenizer
-
-
-def _usual(backend: Tokenizer) -> dict[str, str]:
-    """Return the special tokens that files need not name, by what is in the vocabulary."""
-    return next(
+    """Make a tokeniser of one just trained, as `read_tokenizer` of its file."""
+    special: dict[str, str] = next(
         (
-            dict(tokens)
-            for tokens in _CONVENTIONS
+            tokens
+            for tokens in (_BERT, _GPT2)
             if all(backend.token_to_id(token) is not None for token in tokens.values())
         ),
         {},
     )
+    fresh: Any = Tokenizer.from_str(backend.to_str())  # untyped, as is the constructor
+    fresh.no_truncation()
+    fresh.no_padding()
+    fast: Any = PreTrainedTokenizerFast
+    return _without_habits(fast(tokenizer_object=fresh, **special), max_length)
 
 
-def _named(settings: Mapping[str, Any]) -> dict[str, str]:
-    keys = {key for tokens in _CONVENTIONS for key in tokens}
-    named = {}
-    for key in sorted(keys & settings.keys()):
-        value = settings[key]
-        text = value.get("content") if isinstance(value, dict) else value
-        if isinstance(text, str):
-            named[key] = text
-    return named
+def auto_tokenizer(
+    files: Mapping[str, Path], structure: Structure, hub_id: str
+) -> PreTrainedTokenizerFast:
+    """Make the tokeniser that transformers' `AutoTokenizer` makes of a hub model's files.
 
+    What several of them say differently is decided as it decides it. It sees no other file of the
+    repository, and runs no code of it. Truncation and padding are switched off, as by
+    `read_tokenizer`.
 
-def _backend(files: Mapping[str, Path], settings: Mapping[str, Any]) -> Tokenizer:
-    if "tokenizer.json" in files:
-        return Tokenizer.from_file(str(files["tokenizer.json"]))
-    if "merges.txt" in files:
-        built = _BUILDERS.ByteLevelBPETokenizer(
-            str(files["vocab.json"]),
-            str(files["merges.txt"]),
-            add_prefix_space=bool(settings.get("add_prefix_space", False)),
+    Raises:
+        WeightsError: It cannot be made, or its tokens are not those of the model.
+    """
+    settings = _settings(files, hub_id)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for file in sorted(files.keys() - {_SETTINGS}):
+            _check(files[file], f"{hub_id}: cannot read {file}")
+            (folder / Path(file).name).symlink_to(files[file].resolve())
+
+        def make(settings: dict[str, Any]) -> tuple[Any, list[int]]:
+            if _SETTINGS in files:
+                (folder / _SETTINGS).write_bytes(compact(settings))
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+            return tokenizer, tokenizer("a", "b")["input_ids"]
+
+        with blaming_fields(f"{hub_id}: tokeniser of {', '.join(sorted(files))}", settings, make):
+            made, pair = make(settings)
+    if not isinstance(made, PreTrainedTokenizerFast):
+        raise WeightsError(
+            f"{hub_id}: {type(made).__name__} is no fast tokeniser, which knows where in a text "
+            "its tokens are; name a model with one"
         )
-    else:
-        built = _BUILDERS.BertWordPieceTokenizer(
-            str(files["vocab.txt"]),
-            lowercase=bool(settings.get("do_lower_case", True)),
-            strip_accents=settings.get("strip_accents"),
-            handle_chinese_chars=bool(settings.get("tokenize_chinese_chars", True)),
+    if structure.task == "qa" and made.pad_token_id is None:
+        raise WeightsError(
+            f"{hub_id}: the tokeniser has no padding token, which batches need; name a model or "
+            f"revision with a pad_token in its {_SETTINGS}"
         )
-    return Tokenizer.from_str(built.to_str())
+    _check_vocabulary(made, pair, structure.vocabulary, hub_id)
+    return _without_habits(made, structure.positions)
 
 
-def _json(files: Mapping[str, Path], name: str) -> dict[str, Any]:
-    if name not in files:
-        return {}
+def _check(path: Path, trouble: str) -> None:
+    """Make sure that a library, which opens a file by itself, meets what it is made for."""
     try:
-        node = read_json(files[name])
+        if path.suffix == ".json":
+            read_json(path, any_key=True)  # a token may be anything
+        else:
+            read_regular(path)
+    except (OSError, DocumentError) as problem:
+        raise WeightsError(f"{trouble}: {problem}") from None
+
+
+def _settings(files: Mapping[str, Path], hub_id: str) -> dict[str, Any]:
+    if not any(files.keys() >= set(names) for names in TOKENIZERS):
+        raise WeightsError(f"{hub_id} is locked without the files of its tokeniser; lock it again")
+    try:
+        settings = read_json(files[_SETTINGS]) if _SETTINGS in files else {}
     except (FileNotFoundError, DocumentError) as problem:
-        raise WeightsError(f"cannot read {files[name]}: {problem}") from None
-    if not isinstance(node, dict):
-        raise WeightsError(f"{files[name]} must hold an object")
-    return node
+        raise WeightsError(f"{hub_id}: cannot read {_SETTINGS}: {problem}") from None
+    if not isinstance(settings, dict):
+        raise WeightsError(f"{hub_id}: {_SETTINGS} is not an object")
+    for key in _ELSEWHERE:
+        if settings.get(key) is not None:
+            raise WeightsError(
+                f"{hub_id}: {_SETTINGS} names a file that is not locked, {key} {settings[key]!r}; "
+                "name another model or revision"
+            )
+    return settings
+
+
+def _check_vocabulary(
+    tokenizer: PreTrainedTokenizerFast, pair: Sequence[int], embedded: int, hub_id: str
+) -> None:
+    tokens = {number: token for token, number in tokenizer.get_vocab().items()}
+    largest = max([*tokens, *pair], default=0)
+    if largest >= embedded:
+        raise WeightsError(
+            f"{hub_id}: the tokeniser's {tokens.get(largest, 'end of a text')!r} is number "
+            f"{largest}, and the model has embeddings for {embedded} tokens (vocab_size in "
+            "config.json); name a model or revision where the two agree"
+        )
+    # One whose class looks for other files than there are has its special tokens only.
+    if 2 * len(tokens) < embedded:
+        raise WeightsError(
+            f"{hub_id}: {type(tokenizer).__name__} knows {len(tokens)} of the model's {embedded} "
+            f"tokens; name a model or revision with the files of its tokeniser, or with another "
+            f"tokenizer_class in its {_SETTINGS}"
+        )
+
+
+def _without_habits(tokenizer: PreTrainedTokenizerFast, max_length: int) -> PreTrainedTokenizerFast:
+    tokenizer.model_max_length = max_length
+    tokenizer.padding_side = tokenizer.truncation_side = "right"
+    backend: Any = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
+    return tokenizer

@@ -15,7 +15,7 @@ from analog_bench.zoo.file_hashes import file_sha256, verify
 
 Scalar: TypeAlias = str | int | float | bool
 Form: TypeAlias = Literal["adapter", "delta", "whole"]
-Sha256: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Sha256: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where shipped weights are, one folder a model."""

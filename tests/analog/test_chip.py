@@ -17,6 +17,7 @@ from analog_bench.analog.layers import find
 from analog_bench.errors import UsageError
 from analog_bench.noise import IrDrop, Noise, ReramWan2022, families, parse_noise
 from analog_bench.simulators.registry import find_simulator
+from tests.device_tables import plain
 
 FFN = "encoder.layer.0.output.dense"
 QUERY = "encoder.layer.1.attention.self.query"
@@ -38,7 +39,7 @@ def everywhere() -> Iterator[object]:
         if name != "preset":
             for tile in [t for t in ("torch", "cpp") if has(family, t)] or ["torch"]:
                 # The wires of a tile as small as these are too short to matter.
-                noise = IrDrop(100.0) if family is IrDrop else family()
+                noise = IrDrop(100.0) if family is IrDrop else plain(family)
                 yield pytest.param(noise, tile, id=f"{name}-{tile}")
     for preset, tile in (
         ("StandardHWATrainingTorch", "torch"),

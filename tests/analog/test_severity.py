@@ -13,15 +13,16 @@ from analog_bench.analog.chip import install
 from analog_bench.analog.clean_inputs import CleanInputs
 from analog_bench.analog.severity_solver import output_error, solve_severity
 from analog_bench.errors import UsageError
-from analog_bench.noise import EqualError, WhiteOutput, families
+from analog_bench.noise import EqualError, Measured, WhiteOutput, families
 from analog_bench.simulators.registry import find_simulator
 from tests.analog.conftest import usable
+from tests.device_tables import TABLE
 
 DAY = 86_400.0
 TORCH = find_simulator("torch")
 OUT, IN = 128, 24
 ON_TILES = [
-    (name, tile)
+    (f"measured:{TABLE}" if cls is Measured else name, tile)
     for name, cls in families().items()
     if cls.SEVERITY and cls.WHERE == "tile"
     for tile in ("torch", "cpp")

@@ -53,6 +53,14 @@ def test_a_model_of_the_hub(tmp_path, monkeypatch, capsys):
     assert "always digital" in said
 
 
+def test_a_model_that_takes_few_tokens(tmp_path, monkeypatch, capsys):
+    lock = cached_gpt2(tmp_path, positions=100)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    assert main(["zoo", "coverage", GPT2, "--zoo", "hub", "--lock", str(lock), "--json"]) == 0
+    (facts,) = json.loads(capsys.readouterr().out)
+    assert facts["attention_tokens"] == 100
+
+
 def test_a_model_that_does_not_exist_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["zoo", "coverage", "distilgpt3"]) == 4

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from analog_bench.cli import main
-from tests.hub_stand_in import run_client
 from tests.tiny_hub import GPT2, STORED, cached_gpt2
 
 PROMPT = "The [red]fox[/red] | <b>\x1b[31m"
@@ -48,7 +47,7 @@ def tiny(folder):
 
 
 @pytest.fixture(scope="module")
-def printed(folder, tiny):
+def printed(folder, tiny, forked_client):
     """Run the verb in one process, a few times; return what each call printed."""
     call = ["generate", *tiny, "--prompt", PROMPT]
     few = ["--chips", "1", "--texts", "2"]
@@ -60,7 +59,7 @@ def printed(folder, tiny):
         "too long": [*call, "red fox " * 100],
     }
     calls["too long"].remove(PROMPT)
-    done = run_client(
+    done = forked_client(
         CODE,
         endpoint="http://127.0.0.1:9",
         home=folder,
@@ -124,7 +123,10 @@ def test_markdown_is_a_table_whatever_was_written(printed):
     ("options", "said"),
     [
         (["--noise", "pmc"], "no noise family 'pmc'; did you mean 'pcm'?"),
-        (["--drift", "-1"], "a drift time is at least 0 s, found -1"),
+        (["--noise", "pcm:drift=1e308"], "pcm: drift must be 0 or a number from 1e-12 to 1e+12"),
+        (["--texts", "9223372036854775807"], "the number of texts must be a whole number from 1"),
+        (["--prompt", " "], "prompt must be a text, found ' '"),
+        (["--hwa", "nowhere"], "--hwa must be a folder with one folder a model, found 'nowhere'"),
         (["--noise", "s_shape"], "use --tile cpp"),
     ],
 )

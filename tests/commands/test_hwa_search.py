@@ -17,9 +17,9 @@ from analog_bench.hwa.search import SearchResult
 from analog_bench.hwa.search_conclusion import CONCLUSION, Conclusion, conclude
 from analog_bench.hwa.search_storage import STORAGE, STUDY
 from analog_bench.records import Metric
+from analog_bench.report.as_terminal import printed
 from analog_bench.report.search_table import search_table
-from analog_bench.report.terminal_drawing import printed
-from tests.hub_stand_in import HubStandIn, run_client, tiny_bert
+from tests.hub_stand_in import HubStandIn, tiny_bert
 
 CLIENT = "import sys; from analog_bench.cli import main; sys.exit(main(sys.argv[1:]))"
 F1 = Metric("f1", "points", True, 1.0)
@@ -54,14 +54,14 @@ def questions(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def cached(tmp_path_factory):
+def cached(forked_client, tmp_path_factory):
     """Lock a model of a few kilobytes, as a user would; return the lock file and the cache."""
     folder = tmp_path_factory.mktemp("hub")
     lock = folder / "lock.json"
     with HubStandIn() as hub:
         hub.add("someone/tiny", tiny_bert(folder / "tiny"))
         call = ["zoo", "lock", "someone/tiny", "--lock", lock]
-        done = run_client(CLIENT, endpoint=hub.endpoint, home=folder / "home", argv=call)
+        done = forked_client(CLIENT, endpoint=hub.endpoint, home=folder / "home", argv=call)
     assert done.returncode == 0, done.stderr
     return lock, folder / "home" / "hub"
 

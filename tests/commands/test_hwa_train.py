@@ -52,7 +52,8 @@ def test_it_ships_weights_that_say_how_they_came_to_be(trained):
     record = read_hwa_record(out / "ship")
     assert is_hwa(out / "ship")
     assert (record.recipe["steps"], record.recipe["preset"]) == (1, "StandardHWATrainingTorch")
-    assert {"torch", "aihwkit", "data", "processor_minutes"} <= set(record.recipe)
+    assert {"torch", "aihwkit", "data", "minutes"} <= set(record.recipe)
+    assert record.recipe["device"] == "cpu"
     scores = {f"held_out_f1_{kind}" for kind in ("digital", "direct", "start", "hwa")}
     assert scores <= set(record.results)
     assert record.results["chips"] == 1
@@ -90,6 +91,7 @@ def test_what_cannot_be_asked_is_one_line(trained, data, tmp_path, capsys, monke
         (["bert", "--weights", "x", "--zoo", "hub"], "--weights is for embedded models"),
         (["bert", "--data", str(data), "--max-length", "600"], "600 tokens are too long for bert"),
         (["bert", "--modifier", "pcm_noise"], "needs the C++ tile"),
+        (["bert", "--data", str(data), "--device", "cud"], "the model on device 'cud'"),
         (["bert", "--data", str(tmp_path / "none.json")], "no data file at"),
     ):
         assert main(["hwa", "train", *words, "--out", str(tmp_path / "out")]) == 4

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.commands.nightly import conclude
-from analog_bench.report.markdown import escaped
+from analog_bench.report.as_markdown import escaped
 from analog_bench.store.run import Incomplete, Unmeasured
 from analog_bench.store.run_file import read_run, write_run
 from tests.history.nights import result, write_night

@@ -6,9 +6,9 @@ import pytest
 
 from analog_bench.cli import main
 from analog_bench.simulators import aihwkit as kit
-from analog_bench.simulators.physics import examination
-from analog_bench.simulators.physics.survey import survey_from_plain
-from analog_bench.simulators.probe import probe
+from analog_bench.simulators.environment_probe import probe
+from analog_bench.simulators.physics import run_survey
+from analog_bench.simulators.physics.survey_record import survey_from_plain
 from analog_bench.simulators.protocol import TileStatus
 
 
@@ -42,8 +42,8 @@ def test_the_document_holds_all_that_was_measured(capsys):
 @pytest.fixture
 def pcm_alone(monkeypatch):
     """Examine the experiments of PCM only: they are what is faulty here."""
-    experiments = [e for e in examination.EXPERIMENTS if e.family == "pcm"]
-    monkeypatch.setattr(examination, "EXPERIMENTS", experiments)
+    experiments = [e for e in run_survey.EXPERIMENTS if e.family == "pcm"]
+    monkeypatch.setattr(run_survey, "EXPERIMENTS", experiments)
 
 
 def test_a_fault_is_named_in_detail(pcm_alone, capsys, monkeypatch):
@@ -70,7 +70,7 @@ def test_no_tile_that_works_is_no_success(capsys, monkeypatch):
 
     broken = TileStatus(False, "undefined symbol")
     here = replace(probe(), tiles={"torch": broken, "cpp": broken})
-    monkeypatch.setattr(examination, "probe", lambda: here)
+    monkeypatch.setattr(run_survey, "probe", lambda: here)
     assert main(["physics"]) == 1
     said = capsys.readouterr().out
     assert "torch tile: undefined symbol" in said

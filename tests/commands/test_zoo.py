@@ -14,7 +14,8 @@ from analog_bench.cli import main
 from analog_bench.zoo.lock_file import Lock, read_lock
 from analog_bench.zoo.minilm_base import FOLDER_VARIABLE
 from analog_bench.zoo.model_specs import find
-from tests.hub_stand_in import HubStandIn, run_client, tiny_bert
+from tests.hub_stand_in import HubStandIn, tiny_bert
+from tests.tiny_hub import BERT, cached_bert, with_json
 
 ROOT = Path(__file__).parents[2]
 MODULE = [sys.executable, "-m", "analog_bench.cli"]
@@ -120,7 +121,7 @@ def test_list_is_coloured_on_a_terminal_only(lock):
     assert f"revision: {'ab' * 20}" in piped.stdout
 
 
-def test_lock(tmp_path):
+def test_lock(forked_client, tmp_path):
     code = "import sys; from analog_bench.cli import main; sys.exit(main(sys.argv[1:]))"
     path = tmp_path / "pinned.json"
     with HubStandIn() as hub:
@@ -129,12 +130,12 @@ def test_lock(tmp_path):
         rows = {"plain/validation-00000.parquet": b"rows"}
         data = hub.add("someone/rows", rows, repo_type="dataset", name="v2")
         where = {"endpoint": hub.endpoint, "home": tmp_path / "home"}
-        done = run_client(code, argv=["zoo", "lock", "someone/tiny", "--lock", path], **where)
+        done = forked_client(code, argv=["zoo", "lock", "someone/tiny", "--lock", path], **where)
         assert done.returncode == 0, done.stderr
         words = ["zoo", "lock", "someone/rows", "--dataset", "--revision", "v2", "--lock", path]
-        second = run_client(code, argv=words, **where)
+        second = forked_client(code, argv=words, **where)
         assert second.returncode == 0, second.stderr
-        missing = run_client(code, argv=["zoo", "lock", "someone/none", "--lock", path], **where)
+        missing = forked_client(code, argv=["zoo", "lock", "someone/none", "--lock", path], **where)
     lock = read_lock(path)
     assert lock.models["someone/tiny"].revision == commit
     assert lock.datasets["someone/rows"].revision == data
@@ -155,11 +156,67 @@ def test_lock(tmp_path):
         (["score", "bert", "--weights", "empty"], "no weights are shipped in empty"),
         (["score", "bert", "--data", "none.json"], "no data file at none.json"),
         (["score", "bert", "--examples", "999999"], "--examples asks for 999999 questions"),
+        (["score", "bert", "--device", "cud"], "cannot put the model on device 'cud'"),
     ],
 )
 def test_what_the_user_can_mend(words, wrong, capsys):
     assert main(["zoo", *words]) == 4
     assert wrong in error_of(capsys)
+
+
+@pytest.fixture
+def score_hub(tmp_path, monkeypatch, data, capsys):
+    """Return a function that scores a tiny BERT of a hub cache, changed or of other sizes."""
+
+    def score(change=lambda snapshot: None, **sizes):
+        lock = cached_bert(tmp_path, change, **sizes)
+        capsys.readouterr()  # writing models draws bars
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+        words = ["zoo", "score", BERT, "--zoo", "hub", "--lock", str(lock), "--data", str(data)]
+        return main([*words, "--json"])
+
+    return score
+
+
+def add_token(snapshot):
+    """Give the tokeniser a token that the model has no embedding for."""
+    with_json("added_tokens.json", mara=81)(snapshot)
+
+
+@pytest.mark.parametrize(
+    ("change", "sizes", "wrong"),
+    [
+        (
+            None,
+            {"max_position_embeddings": 128},
+            "takes 128 tokens at most, the protocol needs 320",
+        ),
+        (
+            None,
+            {"max_position_embeddings": 319},
+            "takes 319 tokens at most, the protocol needs 320",
+        ),
+        (add_token, {}, "tokeniser's 'mara' is number 81, and the model has embeddings for 81"),
+        (
+            with_json("config.json", quantization_config={"quant_method": "bitsandbytes"}),
+            {},
+            'quantization_config is {"quant_method": "bitsandbytes"}, and must be left out',
+        ),
+        (with_json("config.json", hidden_act="gleu"), {}, 'hidden_act is "gleu"'),
+    ],
+)
+def test_a_hub_model_that_cannot_be_scored(score_hub, change, sizes, wrong, capsys):
+    nothing = (lambda snapshot: None) if change is None else change
+    assert score_hub(nothing, **{"max_position_embeddings": 320, **sizes}) == 4
+    assert wrong in error_of(capsys)
+
+
+@pytest.mark.parametrize("types", [1, 2, 3])
+def test_a_hub_model_is_scored_whatever_token_types_it_has(score_hub, types, capsys):
+    assert score_hub(max_position_embeddings=320, type_vocab_size=types) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out)["questions"] == 3
 
 
 def test_score_is_that_of_the_plain_forward_pass(data, weights, capsys):

@@ -2,13 +2,14 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import clean_environment
 from tests.history.nights import result, skipped, write_night
-from tests.hub_stand_in import HubStandIn
-from tests.plugin.conftest import clean_environment, forking
+from tests.hub_stand_in import HubStandIn, client_environment
 
 ROOT = Path(__file__).parents[2]
 TAKEN_ALONG = ("pyproject.toml", "Makefile", "constraints.txt", "conftest.py")
@@ -23,33 +24,25 @@ def hub():
 
 
 @pytest.fixture(scope="session")
-def warm(hub, tmp_path_factory):
-    """Return a function that runs a program in a fork of a process that has imported torch."""
-    # The hub's client reads all of this once, when it is imported.
-    environment = clean_environment(
-        HF_ENDPOINT=hub.endpoint,
-        HF_HOME=str(tmp_path_factory.mktemp("hub")),
-        HF_HUB_OFFLINE="0",
-        HF_HUB_DISABLE_XET="1",
-        HF_HUB_DISABLE_TELEMETRY="1",
-        NO_PROXY="127.0.0.1",
-        no_proxy="127.0.0.1",
-    )
+def warm(warm_python, hub, tmp_path_factory):
+    """Return a function that runs a Python that has done its imports, in a folder."""
+    where = clean_environment(**client_environment(hub.endpoint, tmp_path_factory.mktemp("hub")))
 
-    def run(program, *args, folder, env=None):
+    def run(*words, folder, env=None):
         """Run; return the exit code and what it printed."""
-        output = folder / "output.txt"
-        code = forked(
-            program=program,
-            args=list(args),
-            cwd=str(folder),
-            env=env or {},
-            output=str(output),
+        done = subprocess.run(
+            [warm_python, *words],
+            cwd=folder,
+            env={**where, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
         )
-        return code, output.read_text()
+        return done.returncode, done.stdout
 
-    with forking(environment) as forked:
-        yield run
+    return run
 
 
 @pytest.fixture

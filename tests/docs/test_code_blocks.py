@@ -23,6 +23,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CHEAP = ("--collect-only", "-q")
 SMALL = ("--chips", "1", "--examples", "2", "--gate", "off", "--report", "off")
 DATA = ("json", "toml", "yaml", "text", "diff", "html", "markdown")
+MODULES = {"pytest": "pytest", "analog-bench": "analog_bench.cli"}
 # What the hub has: the model that pages lock, of a few kilobytes.
 TINY = "from pathlib import Path; from tests.hub_stand_in import tiny_bert; tiny_bert(Path({!r}))"
 
@@ -53,7 +54,7 @@ class Session:
             if block.kind == "not run:":
                 compile(block.text, block.place, "exec")
             else:
-                self.expect(block, self.warm("python", block.text, folder=self.folder))
+                self.expect(block, self.warm("-c", block.text, folder=self.folder))
         elif block.language == "console":
             assert block.commands, f"{block.place}: a console block without a command"
             for line in block.commands:
@@ -94,12 +95,14 @@ class Session:
         words = [word for given in words for word in self.expanded(given)]
         if "lock" in words:
             self.fill_hub()
-        return self.warm(command.program, *words, folder=self.folder, env=command.env)
+        return self.warm(
+            "-m", MODULES[command.program], *words, folder=self.folder, env=command.env
+        )
 
     def fill_hub(self):
         tiny = self.folder / "tiny"
         tiny.mkdir()
-        code, said = self.warm("python", TINY.format(str(tiny)), folder=self.folder)
+        code, said = self.warm("-c", TINY.format(str(tiny)), folder=self.folder)
         assert code == 0, said
         self.hub.add(HUB_IDS["bert"], {path.name: path for path in tiny.iterdir()})
 

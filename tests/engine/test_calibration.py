@@ -3,7 +3,7 @@
 import pytest
 
 from analog_bench.analog.input_ranges import observe_input_ranges
-from analog_bench.engine.runner import Scores
+from analog_bench.engine.scores import Scores
 from analog_bench.noise import EqualError, Pcm, Preset, WhiteWeight
 from analog_bench.zoo.adapter import Adapter, add_adapter
 

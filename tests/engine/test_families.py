@@ -30,6 +30,7 @@ from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
 from analog_bench.tasks.lm_sources import Text
 from analog_bench.tasks.task import Task
 from tests import tiny_mobilebert
+from tests.overflowing_noise import beyond
 from tests.tiny_gpt2 import PROSE, model_of, tokenizer_of
 
 DAY = 86_400.0
@@ -245,9 +246,11 @@ def test_scores_that_are_no_numbers_break_the_case_only(case, numbers):
     runner = language().runner()
     good = case(WhiteWeight(), "h.0.mlp.c_fc")
     wanted = numbers(runner.measure(good, [0]))
-    beyond = runner.measure(case(WhiteOutput(1e38), "h.0.mlp.c_fc"), [3])
-    assert (beyond.status, beyond.chips) == ("broken", ())
-    assert beyond.reason == "chip 3: the model's outputs are not finite numbers"
+    overflowing = case(beyond(WhiteOutput(), std=1e38), "h.0.mlp.c_fc")
+    broken = runner.measure(overflowing, [3])
+    assert (broken.status, broken.chips) == ("broken", ())
+    # What multiplied noise so large: the activation behind it has no name of its own.
+    assert broken.reason.startswith("chip 3: the model's outputs are not finite numbers; first ")
     # Logits this far apart are numbers still, and so is their cross-entropy.
     large = runner.measure(case(WhiteOutput(1e5), "lm_head"), [3])
     assert (large.status, large.reason) == ("broken", "chip 3 scored inf for perplexity")
@@ -261,4 +264,4 @@ def test_a_digital_model_without_finite_losses_is_what_is_broken(case):
         family.model.get_submodule("transformer.h.1.mlp.c_fc").weight[0, 0] = torch.inf
     result = family.runner().measure(case(WhiteWeight(), "h.0.mlp.c_fc"), [0])
     assert (result.status, result.chips, result.digital) == ("broken", (), {})
-    assert result.reason == "digital: the model's outputs are not finite numbers"
+    assert result.reason.startswith("digital: the model's outputs are not finite numbers; first ")

@@ -18,9 +18,11 @@ from analog_bench.noise import (
     WhiteOutputRel,
     WhiteWeight,
 )
+from tests.overflowing_noise import beyond
 
 DAY = 86_400.0
 QUERY = "encoder.layer.0.attention.self.query"
+DIGITAL = "digital: the model's outputs are not finite numbers"
 WIDEN = "encoder.layer.1.intermediate.dense"
 
 
@@ -104,7 +106,7 @@ def test_the_model_is_exactly_restored(tiny, runner_of, cases, case):
     values = {name: value.clone() for name, value in tiny.state_dict().items()}
     before = state_of(tiny)
     runner = runner_of(tiny)
-    broken = case(WhiteOutput(1e38), WIDEN)
+    broken = case(beyond(WhiteOutput(), std=1e38), WIDEN)
     for c in (*cases, broken):
         runner.measure(c, [0])
         assert state_of(tiny) == before
@@ -123,7 +125,7 @@ def test_a_mistake_in_a_case_leaves_the_model_whole(tiny, runner_of, case, numbe
 def test_weights_that_are_no_numbers_break_the_case(broken_tiny, runner_of, case):
     result = runner_of(broken_tiny).measure(case(WhiteWeight(), QUERY), [4])
     assert result.status == "broken"
-    assert result.reason == "digital: the model's outputs are not finite numbers"
+    assert result.reason == f"{DIGITAL}; first those of {WIDEN}"
     assert (result.chips, result.digital) == ((), {})
 
 
@@ -137,7 +139,7 @@ def test_one_input_that_has_no_finite_output_breaks_the_digital_model(
     for noise in (WhiteOutput(), Pcm()):
         result = runner.measure(case(noise, QUERY), range(2))
         assert (result.status, result.chips, result.digital) == ("broken", (), {})
-        assert result.reason == "digital: the model's outputs are not finite numbers"
+        assert result.reason.startswith(f"{DIGITAL}; first those of embeddings.")
     # What HWA weights are compared with is as it is.
     other = runner_of(tiny, digital=runner.digital()).measure(case(Pcm(), QUERY), range(2))
     assert (other.status, other.digital) == ("broken", {})
@@ -156,15 +158,20 @@ def test_embedded_model_with_a_weight_that_is_no_number(embedded, questions, run
         with torch.no_grad():
             weight[0, 0] = kept
     assert (result.status, result.chips) == ("broken", ())
-    assert "not finite" in result.reason
+    # It is none of the case's layers, and lies in what is replayed.
+    assert result.reason == (
+        "chip 0: the model's outputs are not finite numbers; first those of "
+        "encoder.layer.5.output.dense"
+    )
 
 
 def test_a_noise_that_overflows_breaks_the_case_only(tiny, runner_of, case, numbers):
     runner = runner_of(tiny)
     good = case(WhiteWeight(), "qa_outputs")
     wanted = numbers(runner.measure(good, [0]))
-    result = runner.measure(case(WhiteWeight(1e38), WIDEN), [0])
+    result = runner.measure(case(beyond(WhiteWeight(), std=1e38), WIDEN), [0])
     assert result.status == "broken"
+    assert result.reason.endswith(f"; first those of {WIDEN}")
     assert result.digital == wanted.digital
     assert numbers(runner.measure(good, [0])) == wanted
 

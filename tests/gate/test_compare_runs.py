@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from analog_bench.cli import main
-from analog_bench.gate.run_judge import compare_runs
+from analog_bench.gate.run_comparison import compare_runs
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Measurement, Metric, Result, Scope
-from analog_bench.report.markdown import markdown
+from analog_bench.report.as_markdown import markdown
 from analog_bench.report.run_comparison_table import comparison_table
 from analog_bench.store.run import Incomplete, Manifest, Run, Unmeasured
 from analog_bench.store.run_file import read_runs, write_run

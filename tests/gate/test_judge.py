@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from analog_bench.gate.run_judge import StoredBaselines, judge_groups, outcomes
+from analog_bench.gate.run_verdicts import StoredBaselines, judge_groups, outcomes
 from analog_bench.records import Measurement, Metric, Result, Scope
 from analog_bench.store.baseline import DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from scipy.stats import ttest_rel
 
-from analog_bench.gate.case_verdict import judge, judge_digital, judge_family, needs_confirmation
+from analog_bench.gate.case_verdicts import judge, judge_digital, judge_family, needs_confirmation
 from analog_bench.gate.chip_change import pair_chips, same_fingerprint
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Metric, Result
 from analog_bench.store.baseline import (

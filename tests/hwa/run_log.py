@@ -7,14 +7,15 @@ header of seven bytes; each record is a `wandb_internal_pb2.Record`.
 import json
 from pathlib import Path
 
-from wandb.proto import wandb_internal_pb2
-
 _BLOCK, _HEADER = 32768, 7
 _LAST_PARTS = (1, 4)  # a whole record, or the last part of one
 
 
 def records(path: Path):
     """Yield the records of a run's file."""
+    # Takes two seconds, which other tests need not wait for.
+    from wandb.proto import wandb_internal_pb2
+
     content = path.read_bytes()
     assert content[:4] == b":W&B"
     place, parts = _HEADER, b""

@@ -96,7 +96,7 @@ def test_the_objectives_report_on_the_way_and_stop_when_told(loaded, rows, tmp_p
 
 def test_a_training_that_falls_apart_is_no_number(loaded, rows, tmp_path):
     # No rate of the space does this; the recipe's own may.
-    recipe = replace(RECIPE, digital_rate=1e30)
+    recipe = replace(RECIPE, digital_rate=1e12)
     objective = objective_of("loss", recipe, loaded, rows, tmp_path / "scratch")
     assert math.isnan(objective(default_setting(recipe), lambda step, value: False))
     scores = scores_on_fresh_chips(

@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from analog_bench.errors import UsageError
-from analog_bench.hwa.hyperparameters import PRESETS, HwaRecipe, recipe_for
+from analog_bench.hwa.hyperparameters import HwaRecipe, recipe_for, trainable_presets
 from analog_bench.zoo.hwa_folder import read_hwa_record, shipped_hwa
 from analog_bench.zoo.model_specs import find_embedded
 
@@ -22,8 +22,10 @@ RECIPE = HwaRecipe(steps=20, warmup=4)
         ({"steps": 0}, "steps 0 cannot be used: Expected `int` >= 1"),
         ({"batch": 2.5}, "batch 2.5 cannot be used: Expected `int`"),
         ({"rank": -1}, "rank -1 cannot be used: Expected `int` >= 0"),
-        ({"learning_rate": 0.0}, "learning_rate 0.0 cannot be used: Expected `float` > 0"),
-        ({"drift_s": float("inf")}, "drift_s inf cannot be used: it is not finite"),
+        ({"learning_rate": 0.0}, "learning_rate 0.0 cannot be used: Expected `float` >= 1e-12"),
+        ({"drift_s": float("inf")}, "drift_s inf cannot be used: Expected `float` <= 1"),
+        ({"seed": 2**63}, "seed 9223372036854775808 cannot be used: Expected `int` <="),
+        ({"learning_rate": 1e308}, "cannot be used: Expected `float` <= 1000000000000.0"),
         ({"chips": True}, "chips True cannot be used"),
         ({"learning_rate": float("nan")}, "learning_rate nan cannot be used"),
         ({"modifier_std": -0.1}, "modifier_std -0.1 cannot be used: Expected `float` >= 0"),
@@ -49,7 +51,9 @@ def test_the_cpp_tile_has_the_modifiers_of_devices():
     assert recipe.tile == "cpp"
     assert replace(RECIPE, preset="FloatingPointPreset").has_ranges is False
     assert RECIPE.has_ranges
-    assert all(replace(RECIPE, preset=name).tile == tile.name for name, tile in PRESETS.items())
+    assert all(
+        replace(RECIPE, preset=name).tile == tile.name for name, tile in trainable_presets().items()
+    )
 
 
 @pytest.mark.parametrize("decay", ["cosine", "linear"])
@@ -72,6 +76,13 @@ def test_a_recipe_fits_its_model():
     spec = replace(find_embedded("distilgpt2"), structure=small)
     assert (recipe_for(spec, {}).block, recipe_for(spec, {}).max_length) == (64, 64)
     assert recipe_for(spec, {"block": 32}).block == 32
+
+
+@pytest.mark.parametrize("name", ["max_length", "block"])
+def test_no_more_tokens_than_the_model_has_positions(name):
+    with pytest.raises(UsageError, match=f"{name} 513 is more than the 512 positions of bert"):
+        recipe_for(find_embedded("bert"), {name: 513})
+    assert getattr(recipe_for(find_embedded("bert"), {name: 512}), name) == 512
 
 
 @pytest.mark.parametrize("model", ["bert", "distilgpt2", "mobilebert"])

@@ -8,6 +8,7 @@ import torch
 
 from analog_bench.analog.chip import install
 from analog_bench.errors import UsageError
+from analog_bench.hwa import training_loop
 from analog_bench.hwa.loss import LossWeights
 from analog_bench.hwa.training_data import make_data
 from analog_bench.hwa.training_loop import BEST, train
@@ -112,6 +113,19 @@ def test_a_finished_training_is_handed_back(whole, qa, data):
     assert (again.ended, again.best_step) == (outcome.ended, outcome.best_step)
 
 
+def test_losses_read_together_are_told_as_those_read_one_by_one(
+    whole, qa, data, tmp_path, monkeypatch
+):
+    """As on a GPU, where a training waits for several losses at once."""
+    monkeypatch.setattr(training_loop, "told_together", lambda device: 5)
+    told = []
+    outcome = train(QA_RECIPE, qa, data, tmp_path, tell=told.append, save_steps=4)
+    one_by_one = [replace(p, seconds=0.0) for p in whole[2]]
+    assert [replace(p, seconds=0.0) for p in told][1:] == one_by_one[1:]
+    assert same(outcome.state, whole[1].state)
+    assert outcome.devices == ("cpu",)
+
+
 def test_finishing_takes_the_best_so_far(whole, qa, data, tmp_path):
     with pytest.raises(Killed):
         train(QA_RECIPE, qa, data, tmp_path, tell=killing(5), save_steps=2)
@@ -156,11 +170,16 @@ def test_the_caller_and_patience_end_it(qa, data, tmp_path):
     assert (found.ended, found.steps, found.best_step) == ("patience", 2, 0)
 
 
-def test_a_diverging_training_ends_with_the_best_before(qa, data, tmp_path):
-    wild = replace(QA_RECIPE, digital_rate=1e30, validate_every=6, optimiser="sgd", warmup=0)
-    found = train(wild, qa, data, tmp_path)
+def test_a_diverging_training_ends_with_the_best_before(qa, data, tmp_path, monkeypatch):
+    wild = replace(QA_RECIPE, digital_rate=1e12, validate_every=6, optimiser="sgd", warmup=0)
+    found = train(wild, qa, data, tmp_path / "one by one")
     assert found.ended == "diverged"
     assert found.best_step == 0
+    monkeypatch.setattr(training_loop, "told_together", lambda device: 6)
+    told = []
+    together = train(wild, qa, data, tmp_path / "together", tell=told.append)
+    assert (together.ended, together.steps) == (found.ended, found.steps)
+    assert told[-1].step == found.steps < 6
     assert same(found.state, float_state(qa.model))
 
 

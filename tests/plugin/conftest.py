@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,17 +14,21 @@ from transformers import AutoConfig
 from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, write_lock
 from analog_bench.zoo.model_builder import observe
 from analog_bench.zoo.model_specs import HUB_IDS
+from tests.conftest import clean_environment
+from tests.real_questions import embedded, sentences
+
+__all__ = ["embedded", "sentences"]
 
 ROOT = Path(__file__).parents[2]
 # Other plugins of the environment, which take a second to import at the end of each run.
 QUICK = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-p", "no:anyio")
 QUICK += ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+# A closed port: nothing on this machine answers there, and nothing else is asked.
+NO_HUB = "http://127.0.0.1:9"
 STUDY_FILE = "bench/bench_layer_noise.py"
 # Pytest takes an existing path after an option it does not know yet for one to collect from, and
 # then misses the ini file of the folder it stands in.
 HERE = ["-c", "pytest.ini", "."]
-# A closed port: nothing on this machine answers there, and nothing else is asked.
-NO_HUB = "http://127.0.0.1:9"
 HEADS = {
     "bert": "BertForQuestionAnswering",
     "mobilebert": "MobileBertForQuestionAnswering",
@@ -60,26 +63,21 @@ class Finished:
         return [line for line in self.out.splitlines() if line.startswith("ERROR: ")]
 
 
-def bench_words(args, cwd):
-    """Return what pytest is to collect: in this repository the study of layers, on one model."""
+def bench_words(args, cwd, sentences):
+    """Return what pytest is to collect: in this repository the study of layers, on one model.
+
+    With questions about sentences, a tenth as long as passages, unless the test names its data.
+    """
     if cwd != ROOT:
         return HERE
-    return [STUDY_FILE] if "--model" in args else [STUDY_FILE, "--model", "bert"]
+    model = [] if "--model" in args else ["--model", "bert"]
+    others = {"--data", "--zoo", "--collect-only"} & set(args)
+    return [STUDY_FILE, *model, *([] if others else ["--data", str(sentences)])]
 
 
 def no_report(args):
     """Return what keeps a run from drawing its report, which takes a while, unless it is asked."""
     return [] if "--report" in args else ["--report", "off"]
-
-
-def clean_environment(**more):
-    """Return this environment without what steers pytest, the hub's client or this project.
-
-    Nor with what CI tells a job: runs of tests would write into its summary.
-    """
-    ours = ("PYTEST_", "ANALOG_BENCH_", "HF_", "HUGGING", "TRANSFORMERS_", "GITHUB_")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
-    return {**kept, "HF_HUB_OFFLINE": "1", "COLUMNS": "100", "PYTHONPATH": str(ROOT), **more}
 
 
 @pytest.fixture(scope="session")
@@ -96,24 +94,23 @@ def results_of():
     return read
 
 
-@pytest.fixture(scope="session")
-def bench():
-    """Return a function that runs pytest over the bench folder in a new process."""
+def runner(python, options, sentences):
+    """Return a function that runs pytest over the bench folder in a process of its own."""
 
-    def run(*args, folder, cwd=ROOT, plugins=(), env=None):
-        """Run; results go to `folder`, where modules for `-p` may lie."""
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-        command += [word for name in plugins for word in ("-p", name)]
-        command += bench_words(args, cwd)
-        command += ["--json", str(folder / "results.json"), "--baselines", str(folder / "stored")]
-        command += no_report(args)
+    def run(*args, folder, cwd=ROOT, env=None, first_on_path=()):
+        """Run; results go to `folder`. Modules for `-p` may lie first on the path."""
+        command = [python, "-m", "pytest", *options, *bench_words(args, cwd, sentences)]
+        command += ["--baselines", folder / "stored", *no_report(args)]
+        if "--json" not in args:
+            command += ["--json", folder / "results.json"]
+        where = {"PYTHONPATH": os.pathsep.join(map(str, [*first_on_path, ROOT]))}
+        where |= {"HF_ENDPOINT": NO_HUB, "HF_HUB_OFFLINE": "0", "NO_PROXY": "127.0.0.1"}
+        where |= {"HF_HOME": str(folder / "hub"), **(env or {})}
         began = time.monotonic()
         done = subprocess.run(
-            [*command, *map(str, args)],
+            [str(word) for word in [*command, *args]],
             cwd=cwd,
-            env=clean_environment(
-                PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)]), **(env or {})
-            ),
+            env=clean_environment(**where),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -125,69 +122,35 @@ def bench():
     return run
 
 
-@contextmanager
-def forking(environment):
-    """Yield a function that runs a program in a fork of a process that has imported torch.
-
-    It takes what `warm_pytest.run` does, and returns the exit code.
-    """
-    server = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("warm_pytest.py"))],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-    def run(**request):
-        server.stdin.write(json.dumps(request) + "\n")
-        server.stdin.flush()
-        return int(server.stdout.readline())
-
-    yield run
-    server.stdin.close()
-    server.wait(30)
-    server.stdout.close()
+@pytest.fixture(scope="session")
+def bench(sentences):
+    """Return a function that runs pytest as a user would, imports and all."""
+    return runner(sys.executable, QUICK[:2], sentences)
 
 
 @pytest.fixture(scope="session")
-def fork():
-    """Return a function that runs pytest in a fork of a process that has done its imports."""
-    if not hasattr(os, "fork"):
-        pytest.skip("no fork on this platform")
-
-    def run(args, *, output, cwd=ROOT, env, first_on_path=()):
-        """Run; return the exit code and what it printed, which goes to `output`."""
-        path = list(map(str, first_on_path))
-        code = forked(
-            args=list(args), cwd=str(cwd), env=env, first_on_path=path, output=str(output)
-        )
-        return code, output.read_text()
-
-    environment = clean_environment(HF_ENDPOINT=NO_HUB, HF_HUB_OFFLINE="0", NO_PROXY="127.0.0.1")
-    with forking(environment) as forked:
-        yield run
+def warm(warm_python, sentences):
+    """Return a function that does the same with a Python that has done its imports."""
+    return runner(warm_python, QUICK, sentences)
 
 
 @pytest.fixture(scope="session")
-def warm(fork):
-    """Return a function that runs pytest over the bench folder in such a fork."""
+def by_words(warm_python):
+    """Return a function that runs pytest there with the given words and no others."""
 
-    def run(*args, folder, cwd=ROOT, env=None, first_on_path=()):
-        """Run; results go to `folder`."""
-        command = [*QUICK, *bench_words(args, cwd)]
-        command += ["--baselines", str(folder / "stored"), *no_report(args)]
-        if "--json" not in args:
-            command += ["--json", str(folder / "results.json")]
+    def run(words, cwd, env=None):
         began = time.monotonic()
-        code, out = fork(
-            [*command, *map(str, args)],
-            output=folder / "output.txt",
+        done = subprocess.run(
+            [warm_python, "-m", "pytest", *map(str, words)],
             cwd=cwd,
-            env={"HF_HOME": str(folder / "hub"), **(env or {})},
-            first_on_path=first_on_path,
+            env=clean_environment(**(env or {})),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
         )
-        return Finished(code, out, time.monotonic() - began)
+        return Finished(done.returncode, done.stdout, time.monotonic() - began)
 
     return run
 

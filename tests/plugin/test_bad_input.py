@@ -7,8 +7,11 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import torch
 
 from analog_bench.zoo.minilm_base import FOLDER_VARIABLE, HASHES, PACKAGE
+from tests.plugin.conftest import ROOT, STUDY_FILE
+from tests.tiny_hub import BERT, cached_bert, with_json
 
 USAGE_ERROR = 4
 FEW = ("--layer", "qa_outputs", "--chips", "1", "--examples", "12")
@@ -28,24 +31,14 @@ def assert_one_line(done, said):
         (("--model", "brt"), "no embedded model 'brt'; did you mean 'bert'?"),
         (("--layer", "encoder.layer.0.output.dens"), "did you mean 'encoder.layer.0.output.dense'"),
         (("--layer", "*.99.*"), "--layer '*.99.*' fits no layer of bert"),
-        (("--noise", "white_outptu"), "did you mean 'white_output'?"),
-        (("--noise", "pcm:pro=1"), "noise 'pcm' has no parameter 'pro'; did you mean 'prog'?"),
-        (("--noise", "white_output:std=-1"), "std must be at least 0, found -1"),
-        (("--noise", "pcm", "--drift", "-1"), "--drift must be a number of seconds, at least 0"),
-        (("--noise", "pcm", "--drift", "day"), "--drift must be a number of seconds, found 'day'"),
+        (("--noise", "white_output:std=1e308"), "std must be 0 or a number from 1e-12 to 1e+12"),
         (("--noise", "reram_wan2022", "--drift", "5"), "was fitted at 1s, 86400s, 172800s only"),
         (("--noise", "s_shape"), "s_shape cannot be had on the torch tile; use --tile cpp"),
-        (("--chips", "0"), "--chips must be a whole number, at least 1, found 0"),
-        (("--examples", "few"), "--examples must be a whole number, found 'few'"),
-        (("--budget", "nightyl"), "--budget 'nightyl' is unknown; did you mean 'nightly'?"),
-        (("--tile", "torhc"), "--tile 'torhc' is unknown; did you mean 'torch'?"),
-        (("--zoo", "embeded"), "--zoo 'embeded' is unknown; did you mean 'embedded'?"),
-        (("--noise", "pcm", "--hardware", "standard"), "no hardware preset 'standard'"),
+        (("--chips", "0"), "--chips must be a whole number from 1 to 1000, found '0'"),
+        (("--layer", "qa_outputs", "--layer", "qa_outptus"), "--layer 'qa_outptus' fits no layer"),
+        (("-n", "-1"), "-n must be from 0 to 1000, found -1"),
+        (("-n", str(2**63)), "-n must be from 0 to 1000, found 9223372036854775808"),
         (("--hardware", "StandardHWATrainingTorch"), "would change nothing"),
-        (("--variant", "hw"), "--variant 'hw' is unknown; did you mean 'hwa'?"),
-        (("--hwa", "nowhere"), "--hwa must be a folder with one folder a model, found 'nowhere'"),
-        (("--seed", "-1"), "--seed must be a whole number, at least 0"),
-        (("--replay", "maybe"), "--replay 'maybe' is unknown"),
         (("--zoo", "hub", "--lock", "none.json"), "is not locked in"),
     ],
 )
@@ -135,8 +128,67 @@ def test_a_hub_that_cannot_be_reached(warm, lock, tmp_path):
     assert_one_line(done, "csarron/bert-base-uncased-squad-v1")
 
 
+@pytest.fixture
+def hub_run(warm, project, tmp_path):
+    """Return a function that measures a tiny BERT of a hub cache, changed or of other sizes."""
+
+    def run(*args, change=lambda snapshot: None, **sizes):
+        lock = cached_bert(tmp_path, change, **{"max_position_embeddings": 320, **sizes})
+        (project / "conftest.py").write_text(
+            "from huggingface_hub import constants\n"
+            f"constants.HF_HUB_CACHE = {str(tmp_path / 'hub')!r}\n"
+        )
+        shutil.copy(ROOT / STUDY_FILE, project)
+        hub = ("--zoo", "hub", "--lock", lock, "--model", BERT)
+        return warm(*hub, *args, *FEW, folder=tmp_path, cwd=project)
+
+    return run
+
+
+def too_many_tokens(snapshot):
+    with_json("added_tokens.json", mara=81)(snapshot)
+
+
+@pytest.mark.parametrize(
+    ("change", "sizes", "said"),
+    [
+        (
+            None,
+            {"max_position_embeddings": 128},
+            "takes 128 tokens at most, the protocol needs 320",
+        ),
+        (
+            too_many_tokens,
+            {},
+            "tokeniser's 'mara' is number 81, and the model has embeddings for 81",
+        ),
+        (with_json("config.json", quantization_config={"a": 1}), {}, 'quantization_config is {"a"'),
+        (with_json("tokenizer_config.json", do_lower_case="no"), {}, 'do_lower_case is "no"'),
+    ],
+)
+def test_a_hub_model_that_cannot_be_measured(hub_run, tmp_path, change, sizes, said):
+    done = hub_run(change=(lambda snapshot: None) if change is None else change, **sizes)
+    assert_one_line(done, said)
+    assert not (tmp_path / "results.json").exists()
+
+
+def test_a_hub_model_with_one_token_type_is_measured(hub_run, results_of, tmp_path):
+    done = hub_run("--noise", "pcm", type_vocab_size=1)
+    assert done.code == 0, done.out
+    assert [r["status"] for r in results_of(tmp_path / "results.json").values()] == ["measured"]
+
+
+def test_a_folder_is_told_how_it_can_be_measured(warm, tmp_path):
+    for zoo in ("embedded", "hub"):
+        done = warm("--zoo", zoo, "--model", tmp_path, *FEW, folder=tmp_path)
+        assert_one_line(done, f"{tmp_path} is no name of a model: those of the hub have the form")
+        assert "`hf upload OWNER/NAME FOLDER --private` uploads it" in done.out
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the device is there")
 def test_a_device_that_is_not_there(warm, tmp_path):
-    assert_one_line(warm("--device", "abacus", *FEW, folder=tmp_path), "'abacus'")
+    done = warm("--device", "cuda:7", *FEW, folder=tmp_path)
+    assert_one_line(done, "--device cuda:7: torch sees no GPU here; `analog-bench doctor` shows")
 
 
 def test_a_corrupt_baseline(warm, tmp_path):

@@ -75,9 +75,10 @@ def bench_unmarked(task):
 '''
 
 
-def test_a_users_bench_file(warm, results_of, project, tmp_path):
+def test_a_users_bench_file(warm, results_of, project, sentences, tmp_path):
     (project / "bench_mine.py").write_text(BENCH)
-    done = warm("-rA", "--hardware", "ideal", cwd=project, folder=tmp_path)
+    data = ("--data", sentences)
+    done = warm("-rA", "--hardware", "ideal", *data, cwd=project, folder=tmp_path)
     # The unmarked one asks for a task and must say what it lacks.
     assert "mark the function with @pytest.mark.study(STUDY)" in done.out
     assert "8 passed" in done.out, done.out
@@ -93,9 +94,9 @@ def test_a_users_bench_file(warm, results_of, project, tmp_path):
     assert "does the head survive?" in done.out
 
 
-def test_a_regression_fails_and_an_update_mends_it(warm, project, tmp_path):
+def test_a_regression_fails_and_an_update_mends_it(warm, project, sentences, tmp_path):
     (project / "bench_mine.py").write_text(BENCH)
-    only = ("-k", "bench_measured and white_output", "--chips", "2")
+    only = ("-k", "bench_measured and white_output", "--chips", "2", "--data", sentences)
     stored = warm(
         *only, "--noise", "white_output:0", "--update-baselines", cwd=project, folder=tmp_path
     )

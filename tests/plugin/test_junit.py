@@ -3,7 +3,7 @@
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
-from analog_bench.gate.case_verdict import Verdict
+from analog_bench.gate.case_verdicts import Verdict
 from analog_bench.plugin.junit import with_verdicts
 
 CASE = '<property name="case" value="bert/a&lt;b&gt;"/><property name="study" value="drift"/>'

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,8 +13,9 @@ import pytest
 
 from analog_bench.cli import main
 from analog_bench.history.database import History
-from analog_bench.report.markdown import escaped
-from tests.plugin.conftest import ROOT, clean_environment
+from analog_bench.report.as_markdown import escaped
+from tests.conftest import clean_environment
+from tests.plugin.conftest import ROOT
 
 LAYERS = ("encoder.layer.4.output.dense", "qa_outputs")
 CHANGED = "bert/encoder.layer.4.output.dense/white_output:std=1"
@@ -23,21 +23,12 @@ CHOICE = (
     *(word for layer in LAYERS for word in ("--layer", layer)),
     *("--noise", "white_output", "--chips", "2", "--examples", "4"),
 )
-VERB = [sys.executable, "-m", "analog_bench.cli", "nightly", "run"]
-# A night runs pytest with its own Python. Here that is a script which has the test run it in a fork
-# of a process that has imported torch: half a minute less for three nights.
+VERB = ["-m", "analog_bench.cli", "nightly", "run"]
+# A night runs pytest with its own Python, or here another.
 WITH_PYTHON = (
     "import sys; sys.executable = sys.argv.pop(1); "
     "from analog_bench.cli import main; sys.exit(main())"
 )
-STAND_IN = """#!{python}
-import json, os, socket, sys
-with socket.create_connection(("127.0.0.1", {port})) as test, test.makefile("rw") as stream:
-    print(json.dumps([sys.argv[1:], dict(os.environ)]), file=stream, flush=True)
-    code, out = json.loads(stream.readline())
-sys.stdout.write(out)
-sys.exit(code)
-"""
 
 
 class Night:
@@ -56,35 +47,24 @@ class Night:
 
 
 @pytest.fixture
-def night(fork, tmp_path):
+def night(warm_python, sentences, tmp_path):
     """Return a function that does a night."""
 
     def run(stored, **env):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            listener.settimeout(60)
-            stand_in = tmp_path / "python"
-            stand_in.write_text(
-                STAND_IN.format(python=sys.executable, port=listener.getsockname()[1])
-            )
-            stand_in.chmod(0o700)
-            words = ["--history", tmp_path / "history", "--out", tmp_path / "runs"]
-            words += ["--bench", "bench/bench_layer_noise.py", "--", "--model", "bert", *CHOICE]
-            words += [f"--baselines={stored}", "--report", "off", "-p", "no:cacheprovider"]
-            verb = subprocess.Popen(
-                [sys.executable, "-c", WITH_PYTHON, stand_in, "nightly", "run", *map(str, words)],
-                cwd=ROOT,
-                env=clean_environment(**env),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            with verb, listener.accept()[0] as asked, asked.makefile("rw") as stream:
-                args, its_env = json.loads(stream.readline())
-                assert args[:2] == ["-m", "pytest"]
-                done = fork(args[2:], output=tmp_path / "output.txt", env=its_env)
-                print(json.dumps(done), file=stream, flush=True)
-                out = verb.communicate(timeout=120)[0]
-        return Night(verb.returncode, out, tmp_path)
+        words = ["--history", tmp_path / "history", "--out", tmp_path / "runs"]
+        words += ["--bench", "bench/bench_layer_noise.py", "--", "--model", "bert", *CHOICE]
+        words += [f"--baselines={stored}", "--report", "off", "-p", "no:cacheprovider"]
+        done = subprocess.run(
+            [warm_python, *VERB, *words, f"--data={sentences}"],
+            cwd=ROOT,
+            env=clean_environment(**env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Night(done.returncode, done.stdout, tmp_path)
 
     return run
 
@@ -138,18 +118,23 @@ def test_two_nights_and_one_with_a_regression(night, tmp_path):
     assert "FAILED bench/bench_layer_noise.py::bench_layer_noise[" in third.out
 
 
-def call(*words, python=None, **more):
-    """Run the verb to its end, with its own Python or another."""
-    start = VERB if python is None else [sys.executable, "-c", WITH_PYTHON, python, *VERB[3:]]
-    return subprocess.run(
-        [*start, *map(str, words)],
-        cwd=ROOT,
-        env=clean_environment(**more),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.fixture
+def call(warm_python):
+    """Return a function that runs the verb to its end, with its own Python or another."""
+
+    def run(*words, python=None, **more):
+        start = VERB if python is None else ["-c", WITH_PYTHON, python, *VERB[2:]]
+        return subprocess.run(
+            [warm_python, *start, *words],
+            cwd=ROOT,
+            env=clean_environment(**more),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -159,7 +144,7 @@ def call(*words, python=None, **more):
         (("-k", "no_such_study"), "deselected", "no case was selected"),
     ],
 )
-def test_a_night_without_results_says_why(words, pytest_says, said, tmp_path):
+def test_a_night_without_results_says_why(call, words, pytest_says, said, tmp_path):
     step = tmp_path / "step.md"
     folders = ["--history", tmp_path / "history", "--out", tmp_path / "runs"]
     done = call(*folders, "--", *words, "-p", "no:cacheprovider", GITHUB_STEP_SUMMARY=str(step))
@@ -173,7 +158,7 @@ def test_a_night_without_results_says_why(words, pytest_says, said, tmp_path):
     assert list((tmp_path / "history").iterdir()) == []
 
 
-def test_a_pytest_that_was_killed(tmp_path):
+def test_a_pytest_that_was_killed(call, tmp_path):
     killed = tmp_path / "killed"
     killed.write_text(
         "#!/bin/sh\n"
@@ -207,7 +192,7 @@ def test_an_interrupt_lets_pytest_finish(tmp_path):
     # Of its own process group, as in a terminal; and a shell may have told us to ignore it.
     heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     verb = subprocess.Popen(
-        [*VERB, "--bench", "test_slow.py", "--", "-p", "no:cacheprovider"],
+        [sys.executable, *VERB, "--bench", "test_slow.py", "--", "-p", "no:cacheprovider"],
         cwd=tmp_path,
         env=clean_environment(),
         stdout=subprocess.PIPE,

@@ -49,6 +49,31 @@ def bench_other(case, measure, baseline):
     baseline.check(measure(case))
 """
 
+# Values with the letters of studies, families, variants and other values in them.
+VALUES = """
+import pytest
+from analog_bench.noise import EqualError, Pcm, Preset, WhiteOutput
+from analog_bench.study import Budget, Study
+
+def study(name, *noises, **more):
+    return Study(name, "what?", ("mobilebert",), noises, {"smoke": Budget(1, 4)}, **more)
+
+DRIFT = study(
+    "drift", Pcm(), Preset("StandardHWATrainingTorch"), drift_s=(0.0, 3600.0), layers="all",
+    variants=("direct", "hwa"),
+)
+MIXED = study("mixed", WhiteOutput(), Pcm(), EqualError("pcm"), layers="all", drift_s=(3600.0,))
+
+@pytest.mark.study(DRIFT)
+def bench_drift(case, measure, baseline):
+    baseline.check(measure(case))
+
+@pytest.mark.study(MIXED)
+def bench_mixed(case, measure, baseline):
+    baseline.check(measure(case))
+"""
+PRESET = "preset:name=StandardHWATrainingTorch"
+
 
 def models(done):
     """Return the models of the collected cases, in their order."""
@@ -96,6 +121,51 @@ def test_mobilebert_is_its_own(collected, args):
 )
 def test_words_that_hold_each_other(collected, expression, found):
     assert models(collected(*THREE, "-k", expression)) == found
+
+
+def drift_cases(noises=("pcm:prog=1,read=1,drift=1,compensate=yes", PRESET), times=("0s", "3600s")):
+    return [
+        f"mobilebert/all/{noise}/{time}/torch{variant}"
+        for variant in ("", "/hwa")
+        for noise in noises
+        for time in times
+    ]
+
+
+MIXED_CASES = [
+    "mobilebert/all/white_output:std=1",
+    "mobilebert/all/pcm:prog=1,read=1,drift=1,compensate=yes/3600s/torch",
+    "mobilebert/all/equal_error:family=pcm,error=0.1/3600s/torch",
+]
+WITH_HWA = [case for case in drift_cases() if case.endswith("hwa")]
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ("drift", drift_cases()),
+        ("mobilebert and drift", drift_cases()),
+        ("mobilebert_drift", drift_cases()),
+        ("not drift", MIXED_CASES),
+        ("read or std or name or compensate", []),
+        ("hwa", WITH_HWA),
+        ("mixed and equal_error", MIXED_CASES[2:]),
+        # Named values, by their whole names.
+        ("standardhwatrainingtorch", drift_cases(noises=[PRESET])),
+        ("StandardHWA or Training or ideal", []),
+        ("hwa and StandardHWATrainingTorch", []),
+        ("drift and 0s", drift_cases(times=["0s"])),
+        ("mixed and pcm", MIXED_CASES[1:]),
+    ],
+)
+def test_values_are_not_matched_by_accident(collected, own_values, expression, found):
+    assert collected("--zoo", "embedded", "-k", expression, cwd=own_values).cases == found
+
+
+@pytest.fixture
+def own_values(project):
+    (project / "bench_mine.py").write_text(VALUES)
+    return project
 
 
 def test_gpt2_goes_by_its_name(collected):
@@ -160,7 +230,7 @@ def test_thousands_of_cases_are_collected_without_torch(bench, lock, tmp_path, c
     args = [word for noise in noises for word in ("--noise", noise)]
     args += [word for drift in seconds for word in ("--drift", drift)]
     hub = ("--collect-only", "-q", "--zoo", "hub", "--lock", lock)
-    done = bench(*hub, *THREE, *args, folder=tmp_path, plugins=("spy",))
+    done = bench(*hub, *THREE, *args, "-p", "spy", folder=tmp_path, first_on_path=[tmp_path])
     assert done.code == 0, done.out[-2000:]
     assert len(done.cases) > 5000
     assert len(set(done.cases)) == len(done.cases)

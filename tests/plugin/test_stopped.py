@@ -92,7 +92,9 @@ STOPS = {
 
 
 @pytest.mark.parametrize("name", STOPS)
-def test_a_run_that_is_stopped_goes_on(stoppable, fork, project, whole, results_of, tmp_path, name):
+def test_a_run_that_is_stopped_goes_on(
+    stoppable, by_words, project, whole, results_of, tmp_path, name
+):
     how, args, code, measured = STOPS[name]
     done = stoppable(how, *args)
     assert done.code == code, done.out
@@ -107,9 +109,9 @@ def test_a_run_that_is_stopped_goes_on(stoppable, fork, project, whole, results_
     command = run.incomplete.command
     assert f"to complete the run: {command}" in " ".join(done.out.split())
     assert f"results: {run_file}" in "".join(done.out.split("\n"))
-    again = fork(shlex.split(command)[1:], output=tmp_path / "again.txt", cwd=project, env={})
-    assert again[0] == 0, again[1]
-    assert "incomplete" not in again[1]
+    again = by_words(shlex.split(command)[1:], project)
+    assert again.code == 0, again.out
+    assert "incomplete" not in again.out
     assert results_of(run_file) == whole
     assert read_run(run_file).incomplete is None
     assert not list(tmp_path.glob("*.journal*"))

@@ -25,12 +25,12 @@ def hub(tmp_path_factory):
     return lock, folder
 
 
-def test_chips_write_and_are_judged_by_number(bench, hub, project, tmp_path):
+def test_chips_write_and_are_judged_by_number(warm, hub, project, tmp_path):
     lock, home = hub
     shutil.copy(ROOT / "bench" / "bench_generation.py", project)
     options = ("--zoo", "hub", f"--lock={lock}", "--model", "bert", "--model", GPT2)
     prompt = "The [red]fox[/red]"
-    done = bench(
+    done = warm(
         *(*options, *FEW, "--prompt", prompt, "--update-baselines"),
         folder=tmp_path,
         cwd=project,

@@ -5,14 +5,14 @@ import json
 import pytest
 
 from tests import tiny_gpt2, tiny_mobilebert
-from tests.hub_stand_in import HubStandIn, run_client
+from tests.hub_stand_in import HubStandIn
 
 USAGE_ERROR = 4
 GPT2, MOBILE = "someone/tiny-gpt2", "someone/tiny-mobilebert"
 LOCK_BOTH = f"""
 import sys
 from pathlib import Path
-from analog_bench.zoo.hub import lock_model
+from analog_bench.zoo.hub_lock_and_fetch import lock_model
 for name in {(GPT2, MOBILE)!r}:
     lock_model(name, Path(sys.argv[1]))
 """
@@ -28,7 +28,7 @@ def saved(model, folder, tokenizer, text):
 
 
 @pytest.fixture(scope="module")
-def zoo(tmp_path_factory):
+def zoo(forked_client, tmp_path_factory):
     """Lock the two models; return the lock file and the cache that holds them."""
     folder = tmp_path_factory.mktemp("zoo")
     words = tiny_gpt2.tokenizer_of(positions=256)
@@ -38,20 +38,20 @@ def zoo(tmp_path_factory):
         spelt = words.backend_tokenizer.to_str()
         hub.add(GPT2, saved(gpt2, folder / "gpt2", "tokenizer.json", spelt))
         hub.add(MOBILE, saved(mobile, folder / "mobilebert", "vocab.txt", "\n".join(VOCABULARY)))
-        done = run_client(
+        done = forked_client(
             LOCK_BOTH, endpoint=hub.endpoint, home=folder / "home", argv=(folder / "lock.json",)
         )
         assert done.returncode == 0, done.stderr
     return folder
 
 
-def test_cases_of_both_are_measured(zoo, bench, tmp_path):
+def test_cases_of_both_are_measured(zoo, warm, tmp_path):
     models = ("--zoo", "hub", "--lock", zoo / "lock.json", "--model", GPT2, "--model", MOBILE)
     layers = ("*.c_fc", "wpe", "ln_f", "lm_head")
     layers += ("*.ffn.1.intermediate.dense", "*.bottleneck.input.LayerNorm", "qa_outputs")
     words = [word for layer in layers for word in ("--layer", layer)]
     few = ("--examples", "3", "--chips", "2", "--noise", "pcm:prog=20", "--noise", "white_output")
-    done = bench(*models, *words, *few, folder=tmp_path, env={"HF_HOME": str(zoo / "home")})
+    done = warm(*models, *words, *few, folder=tmp_path, env={"HF_HOME": str(zoo / "home")})
     assert done.code == 0, done.out
     run = json.loads((tmp_path / "results.json").read_text())
     results = run["results"]

@@ -51,6 +51,7 @@ def stored(warm, trained, tmp_path_factory):
     done = warm("-q", *BOTH, "--hwa", trained[0], "--update-baselines", folder=folder)
     assert done.code == 0, done.out
     assert "expected:" not in done.out
+    (folder / "output.txt").write_text(done.out)
     return folder
 
 

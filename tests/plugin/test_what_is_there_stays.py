@@ -10,14 +10,13 @@ USAGE, FAILED = 4, 1
 
 
 @pytest.fixture
-def mine(fork, project, tmp_path):
+def mine(by_words, project):
     """Return a function that runs two cases; it gives the exit code and the output."""
     (project / "bench_mine.py").write_text(BENCH)
 
     def run(*args, how=""):
         words = ["-p", "no:cacheprovider", "--model", "bert", "--noise", "white_output:1"]
         words += ["--noise", "white_output:2", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-        env = {"HOW": how} if how else {}
         return fork([*words, *map(str, args)], output=tmp_path / "output.txt", cwd=project, env=env)
 
     return run

@@ -129,7 +129,7 @@ def test_what_runs_no_test_leaves_nothing(mine, tmp_path, args):
     done = mine(*args)
     assert done.code == 0, done.out
     assert "expected: " not in done.out
-    assert {path.name for path in tmp_path.iterdir()} == {"project", "output.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == {"project"}
 
 
 def test_a_case_is_a_benchmark_to_skip(mine, tmp_path):

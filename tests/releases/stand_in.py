@@ -8,7 +8,7 @@ import json
 from contextlib import contextmanager
 from dataclasses import replace
 
-from analog_bench.simulators.physics.survey import survey_as_plain
+from analog_bench.simulators.physics.survey_record import survey_as_plain
 from analog_bench.store.run_file import write_run
 
 CLI = """

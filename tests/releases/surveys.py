@@ -7,7 +7,7 @@ from dataclasses import replace
 from msgspec import structs
 
 from analog_bench.records import Measurement, Metric, Result, Scope
-from analog_bench.simulators.physics.survey import Check, Fact, Survey
+from analog_bench.simulators.physics.survey_record import Check, Fact, Survey
 from analog_bench.store.run import Manifest, Run
 
 FIGURES = (0.1, 0.5, 0.6, 0.01)

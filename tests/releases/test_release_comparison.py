@@ -9,10 +9,10 @@ from surveys import FIGURES, PRESET, check, run, survey, with_noise
 
 from analog_bench.releases.comparison import Measured, compare_releases
 from analog_bench.report.as_json import releases_plain
-from analog_bench.report.markdown import markdown
+from analog_bench.report.as_markdown import markdown
+from analog_bench.report.as_terminal import printed
 from analog_bench.report.release_tables import releases_table
-from analog_bench.report.terminal_drawing import printed
-from analog_bench.simulators.physics.survey import Fact, apart, differ
+from analog_bench.simulators.physics.survey_record import Fact, apart, differ
 
 
 def compared(before, after, **runs):

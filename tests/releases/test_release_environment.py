@@ -19,6 +19,7 @@ from analog_bench.releases import environment_recipe as recipes
 from analog_bench.releases import installer
 from analog_bench.releases.environment_recipe import Interpreter, Recipe, recipe_of, requirements
 from analog_bench.releases.installer import newest_version, reason
+from analog_bench.releases.python_and_torch import Chosen
 from analog_bench.releases.release_environment import (
     CACHE_VARIABLE,
     ensure,
@@ -27,7 +28,6 @@ from analog_bench.releases.release_environment import (
 )
 from analog_bench.releases.release_source import Source, source_of
 from analog_bench.releases.release_spec import parse_release
-from analog_bench.releases.version_pairs import Chosen
 
 HERE = Interpreter(sys.executable, ".".join(map(str, sys.version_info[:3])))
 RECIPE = Recipe(
@@ -80,8 +80,11 @@ def test_the_recipe_leaves_aihwkit_and_torch_to_the_release(tmp_path):
     made = recipe_of(source, Chosen("3.12", "2.15.0", None), HERE, file)
     assert made.constraints == ('numpy==2.4.6; python_version >= "3.11"',)
     assert made.torch_requirement == "torch==2.15.0"
-    with pytest.raises(UsageError, match="no file of constraints"):
-        recipe_of(source, Chosen("3.12", None, None), HERE, tmp_path / "none")
+    (tmp_path / "latin.txt").write_bytes(b"numpy # \xfc\n")
+    os.mkfifo(tmp_path / "pipe.txt")
+    for name in ("none", "latin.txt", "pipe.txt", ".", "/dev/zero"):
+        with pytest.raises(UsageError, match="cannot read the constraints"):
+            recipe_of(source, Chosen("3.12", None, None), HERE, tmp_path / name)
 
 
 def test_requirements_of_an_installed_package_are_those_it_was_installed_with(monkeypatch):

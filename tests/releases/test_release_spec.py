@@ -1,5 +1,6 @@
 """Releases as they are written on the command line, and the Python and torch they get."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -9,10 +10,11 @@ import pytest
 
 from analog_bench.commands.releases import split_words
 from analog_bench.errors import ReleaseFailed, UsageError
+from analog_bench.regular_file import MOST_BYTES
 from analog_bench.releases.installer import find_python
+from analog_bench.releases.python_and_torch import PYTHONS, Wanted, choose, pythons_of
 from analog_bench.releases.release_source import source_of
 from analog_bench.releases.release_spec import Release, parse_release, parse_releases
-from analog_bench.releases.version_pairs import PYTHONS, Wanted, choose, pythons_of
 from analog_bench.simulators.versions import MEASURED, WHEELS
 from tests.commands.parsing import parse
 
@@ -117,6 +119,26 @@ def test_wheels_that_are_none_of_ours(tmp_path):
         (tmp_path / name).touch()
         with pytest.raises(UsageError, match=said):
             source_of(parse_release(str(tmp_path / name)))
+
+
+def test_a_wheel_that_cannot_be_read(tmp_path):
+    release = parse_release(str(_large(tmp_path / "aihwkit-1.2.0-cp312-cp312-linux_x86_64.whl")))
+    with pytest.raises(UsageError, match="cannot be read: it is larger than"):
+        source_of(release)
+    release = parse_release(str(_large(tmp_path / "aihwkit-1.2.0.tar.gz")))
+    (tmp_path / "aihwkit-1.2.0.tar.gz").unlink()
+    os.mkfifo(tmp_path / "aihwkit-1.2.0.tar.gz")
+    with pytest.raises(UsageError, match="cannot be read: it is not an ordinary file"):
+        source_of(release)
+    (tmp_path / "aihwkit-1.2.0.tar.gz").unlink()
+    with pytest.raises(UsageError, match=r"cannot be read: .*No such file"):
+        source_of(release)
+
+
+def _large(path):
+    with path.open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    return path
 
 
 def test_one_version_with_two_torches_has_two_names():

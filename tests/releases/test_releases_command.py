@@ -15,8 +15,8 @@ from analog_bench.commands import releases
 from analog_bench.releases import comparison_run as session
 from analog_bench.releases.release_environment import cache_folder, environments
 from analog_bench.releases.stopwatch import FEWEST_TURNS, TURNS
+from analog_bench.report.as_terminal import printed
 from analog_bench.report.release_tables import environments_table
-from analog_bench.report.terminal_drawing import printed
 
 ROOT = Path(__file__).parents[2]
 HERE = metadata.version("aihwkit")
@@ -99,7 +99,7 @@ def test_nothing_changed(small, tmp_path, capsys, monkeypatch):
         (["1.1.0", "1.2.0", "--resume"], "name it with --out FOLDER"),
         (["1.1.0", "1.2.0", "--resume", "--out", "nowhere"], "holds no comparison to resume"),
         (["1.1.0", "1.2.0", "--out", "/proc/nowhere"], "name a folder with --out"),
-        (["1.1.0", "1.2.0", "--constraints", "nowhere"], "no file of constraints at 'nowhere'"),
+        (["1.1.0", "1.2.0", "--constraints", "nowhere"], "cannot read the constraints 'nowhere'"),
         (["1.1.0", "aihwkit.whl"], "there is no such file"),
         (["1.1.0", "1.1.0"], "two releases would be called '1.1.0'"),
     ],

@@ -2,7 +2,8 @@
 
 import pytest
 
-from analog_bench.report.markdown import markdown
+from analog_bench.report.as_markdown import markdown
+from analog_bench.report.as_terminal import bar, printed
 from analog_bench.report.table import (
     Cell,
     Column,
@@ -13,7 +14,6 @@ from analog_bench.report.table import (
     paragraph,
     tabulate,
 )
-from analog_bench.report.terminal_drawing import bar, printed
 
 TABLE = tabulate(
     [("a|b", 0.5, "−1 ±2"), ("é", 0.0, "")],

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from analog_bench.gate.robustness_scores import DAY_S, MONTH_S, SECOND_S, robustness_of
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Metric
+from analog_bench.report.as_terminal import printed
 from analog_bench.report.drift_table import YEAR_S, drift_table
-from analog_bench.report.terminal_drawing import printed
 
 F1 = Metric("f1", "points", True, 1.0)
 LOST = {0.0: 0.0, SECOND_S: 1.0, 3600.0: 6.0, DAY_S: 10.0, MONTH_S: 15.0, YEAR_S: 20.0}

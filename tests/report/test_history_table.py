@@ -2,8 +2,8 @@ import pytest
 from msgspec.structs import replace
 
 from analog_bench.history.query import Query, runs_of, trends_with_steps
+from analog_bench.report.as_terminal import printed
 from analog_bench.report.history_table import answer_table, runs_table, trends_table
-from analog_bench.report.terminal_drawing import printed
 from tests.history.nights import (
     NATS,
     broken,

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from analog_bench.gate.layer_ranking import rank_layers
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Metric
+from analog_bench.report.as_terminal import printed
 from analog_bench.report.layer_losses import rankings
 from analog_bench.report.layer_table import layer_table
-from analog_bench.report.terminal_drawing import printed
 from analog_bench.report.words import margin_label, metric_label
 from analog_bench.tasks.metrics import BITS_PER_BYTE, PERPLEXITY
 

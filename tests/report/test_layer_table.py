@@ -6,12 +6,12 @@ import pytest
 from msgspec.structs import replace
 from scipy import stats
 
-from analog_bench.gate.case_verdict import Verdict, judge
+from analog_bench.gate.case_verdicts import Verdict, judge
 from analog_bench.records import Metric
+from analog_bench.report.as_terminal import printed
 from analog_bench.report.layer_losses import spread_correlation, worst
 from analog_bench.report.layer_table import layer_table
-from analog_bench.report.score_intervals import loss
-from analog_bench.report.terminal_drawing import printed
+from analog_bench.report.score_and_loss import loss
 
 WIDTHS = [80, 100, 140]
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from analog_bench.report.as_terminal import printed
 from analog_bench.report.physics_table import physics_table
-from analog_bench.report.terminal_drawing import printed
-from analog_bench.simulators.physics.survey import Check, Survey
+from analog_bench.simulators.physics.survey_record import Check, Survey
 
 GOOD = Check("pcm", "read noise", "g = 0.3", "torch", "µS", 2.004, 2.0, 0.02, "Q √ln t (a source)")
 OFF = replace(GOOD, where="g = 0.9", measured=2.2)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from analog_bench.gate.case_verdict import Verdict, judge, judge_digital
+from analog_bench.gate.case_verdicts import Verdict, judge, judge_digital
 from analog_bench.report.run_summary import digital_line, incomplete_line, run_summary
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.run import Incomplete, Unmeasured

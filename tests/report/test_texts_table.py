@@ -6,8 +6,8 @@ from msgspec.structs import replace
 
 from analog_bench.records import Measurement, Result
 from analog_bench.report.as_json import texts_plain
-from analog_bench.report.markdown import markdown
-from analog_bench.report.terminal_drawing import printed
+from analog_bench.report.as_markdown import markdown
+from analog_bench.report.as_terminal import printed
 from analog_bench.report.texts_table import texts_table
 from analog_bench.tasks.metrics import METRICS_OF
 

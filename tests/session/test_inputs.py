@@ -3,9 +3,24 @@
 import pytest
 
 from analog_bench.errors import UsageError
-from analog_bench.session.run_data import make_generation
+from analog_bench.session.run_data import check_source, make_generation
 from analog_bench.zoo.model_loading import LoadedModel
+from analog_bench.zoo.model_specs import ModelSpec
+from analog_bench.zoo.model_structure import Structure
 from tests.tiny_gpt2 import model_of, spec_of, tokenizer_of
+
+
+@pytest.mark.parametrize(("task", "needed"), [("qa", 320), ("lm", 256)])
+def test_a_model_that_takes_fewer_tokens_than_the_protocol_is_refused(task, needed):
+    def spec(positions):
+        layers = ("matmul head",)
+        return ModelSpec("x/y", "hub", "x/y", Structure("a", task, "b", positions, 9, layers))
+
+    check_source("embedded", spec(needed))
+    for positions in (1, needed - 1):
+        said = f"x/y takes {positions} tokens at most, the protocol needs {needed}"
+        with pytest.raises(UsageError, match=said):
+            check_source("embedded", spec(positions))
 
 
 def test_a_study_of_generation_needs_a_number_of_texts():

@@ -11,7 +11,7 @@ from scipy import integrate, stats
 from analog_bench.simulators.physics import closed_form as form
 from analog_bench.simulators.physics.experiment import exact, mean, spread
 from analog_bench.simulators.physics.specimen import DAY_S, YEAR_S
-from analog_bench.simulators.physics.survey import ALLOWED_ERRORS
+from analog_bench.simulators.physics.survey_record import ALLOWED_ERRORS
 
 SAMPLES, SIZE = 3000, 2000
 

@@ -8,7 +8,7 @@ from analog_bench.analog.chip import install
 from analog_bench.analog.layer_manifest import paths_on_tiles
 from analog_bench.errors import UsageError
 from analog_bench.noise import Ideal, OutNoise, Pcm, Quantise
-from analog_bench.simulators.physics.examination import examine
+from analog_bench.simulators.physics.run_survey import examine
 from analog_bench.simulators.registry import check_case, find_simulator
 
 SPLIT = [367, 367, 366]

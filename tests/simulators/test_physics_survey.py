@@ -13,17 +13,17 @@ from analog_bench.noise import Pcm, families
 from analog_bench.releases.comparison import Measured, compare_releases
 from analog_bench.simulators import aihwkit as kit
 from analog_bench.simulators.aihwkit import inventory
-from analog_bench.simulators.physics import examination, specimen
-from analog_bench.simulators.physics.examination import EXPERIMENTS, examine
+from analog_bench.simulators.environment_probe import probe
+from analog_bench.simulators.physics import run_survey, specimen
 from analog_bench.simulators.physics.experiment import Finding, experiment
-from analog_bench.simulators.physics.survey import (
+from analog_bench.simulators.physics.run_survey import EXPERIMENTS, examine
+from analog_bench.simulators.physics.survey_record import (
     ALLOWED_ERRORS,
     Fact,
     differ,
     survey_as_plain,
     survey_from_plain,
 )
-from analog_bench.simulators.probe import probe
 from analog_bench.simulators.protocol import TileStatus
 
 SEEDS = (2, 3, 4, 5)
@@ -58,7 +58,7 @@ def test_no_two_records_of_a_survey_are_taken_for_one(survey):
 
 def test_every_family_of_aihwkit_has_its_closed_form(survey):
     """Those without: nothing to measure, our own devices, and what is made of others."""
-    without = {"ideal", "stuck", "preset", "equal_error"}
+    without = {"ideal", "stuck", "measured", "preset", "equal_error"}
     on_tiles = {name for name, noise in families().items() if noise.WHERE == "tile"}
     assert {check.family for check in survey.checks} == on_tiles - without
 
@@ -185,13 +185,13 @@ def test_a_tile_that_does_not_work_is_not_examined(monkeypatch):
     works = probe()
     broken = TileStatus(False, "weights must be a CPU tensor")
     here = replace(works, tiles={**works.tiles, "cpp": broken})
-    monkeypatch.setattr(examination, "probe", lambda: here)
+    monkeypatch.setattr(run_survey, "probe", lambda: here)
     found = examine()
     assert found.usable == ("torch",)
     assert {check.tile for check in found.checks} == {"torch"}
     assert {fact.tile for fact in found.facts} == {"none", "torch"}
     nothing = replace(here, tiles={**here.tiles, "torch": TileStatus(False, "no")})
-    monkeypatch.setattr(examination, "probe", lambda: nothing)
+    monkeypatch.setattr(run_survey, "probe", lambda: nothing)
     assert examine().checks == ()
 
 

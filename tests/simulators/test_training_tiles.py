@@ -70,6 +70,23 @@ def test_the_memory_of_tiles_is_free_at_once() -> None:
         gc.enable()
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_inputs_are_clipped_as_aihwkit_clips_them_without_reading_the_range(sign: float) -> None:
+    layer = training.trainable(linear_of(), config_of(), 0.7)
+    (tile,) = layer.analog_tiles()
+    tile.input_range.data.mul_(sign)
+    x = torch.randn(50, 30, generator=torch.Generator().manual_seed(1))
+    x[0] = tile.input_range.detach()
+    mine, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    found = product.clipped(mine, tile.input_range)
+    wanted = tile.apply_input_range(theirs, update_from_data=True)
+    assert torch.equal(found, wanted)
+    found.square().sum().backward()
+    wanted.square().sum().backward()
+    assert torch.equal(mine.grad, theirs.grad)
+    assert tile.input_range.grad is None
+
+
 @pytest.mark.parametrize("largest", [0.02, 3.0])
 def test_a_step_computes_what_aihwkit_computes(largest: float) -> None:
     io = kit.torch_variant().forward

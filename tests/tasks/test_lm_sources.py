@@ -8,9 +8,11 @@ import pytest
 from datasets import Dataset
 
 from analog_bench.errors import DataError
+from analog_bench.regular_file import MOST_BYTES
 from analog_bench.tasks.lm_sources import detokenise, load_text
-from tests.hub_stand_in import HubStandIn, run_client
+from tests.hub_stand_in import HubStandIn
 
+SHIPPED = ("wikitext-2-raw/wiki.test.raw", "wikitext-2/wiki.test.raw")
 RAW = " \n = One = \n \n A guest @-@ star , he said . \n"
 
 # Locks one revision of the data set after the other and loads texts, one line each.
@@ -19,7 +21,7 @@ import json, sys
 from pathlib import Path
 from analog_bench.errors import BenchError
 from analog_bench.tasks.lm_sources import load_text
-from analog_bench.zoo.hub import lock_dataset
+from analog_bench.zoo.hub_lock_and_fetch import lock_dataset
 lock, folder = Path(sys.argv[1]), Path(sys.argv[2])
 for revision, source, data in [
     (None, "wikitext-2", None), ("main", "wikitext-2", None), (None, "wikitext-2-raw", None),
@@ -84,20 +86,77 @@ def test_what_is_not_there(source, words):
 
 def test_files_that_hold_no_text(tmp_path):
     (tmp_path / "empty").mkdir()
-    (tmp_path / "blank.txt").write_text(" \n\n")
-    (tmp_path / "latin.txt").write_bytes(b"Z\xfcrich")
+    os.mkfifo(tmp_path / "pipe.txt")
+    contents = {
+        "blank.txt": b" \n\n",
+        "nothing.txt": b"",
+        "latin.txt": b"Z\xfcrich",
+        "utf16.txt": "Zürich".encode("utf-16"),
+        "wide.txt": "Bern".encode("utf-16-le"),
+        "nul.txt": b"Bern\0Basel",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
     for name, words in (
-        ("empty", "holds no .txt file"),
+        ("empty", "holds no .txt file and no wiki.test.raw, but nothing"),
         ("blank.txt", "holds no text"),
+        ("nothing.txt", "holds no text"),
         ("latin.txt", "cannot read"),
+        ("utf16.txt", "cannot read"),
+        ("wide.txt", "holds NUL characters"),
+        ("nul.txt", "holds NUL characters"),
+        ("pipe.txt", "not an ordinary file"),
+        ("/dev/zero", "not an ordinary file"),
+        ("x" * 5000, "no text called"),
     ):
-        with pytest.raises(DataError, match=words):
-            load(tmp_path / name)
-    with pytest.raises(DataError, match="no text file at"):
+        with pytest.raises(DataError, match=words) as refusal:
+            load(tmp_path / name if "xx" not in name else name)
+        assert "\n" not in str(refusal.value)
+    with pytest.raises(DataError, match=r"no WikiText-2 in .*: none of wikitext-2/test.txt, "):
         load("wikitext-2", tmp_path)
 
 
-def test_the_hubs_file(tmp_path):
+def test_a_file_larger_than_any_text_is_not_read(tmp_path):
+    with (tmp_path / "x.txt").open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    with pytest.raises(DataError, match="larger than"):
+        load(tmp_path / "x.txt")
+
+
+@pytest.mark.parametrize("name", ["b.TXT", "b.Txt", "B.txt"])
+def test_no_text_of_a_folder_is_left_out(tmp_path, name):
+    (tmp_path / "a.txt").write_text("one")
+    (tmp_path / name).write_text("two")
+    (tmp_path / "c.md").write_text("not a text file")
+    assert sorted(load(tmp_path).content.split("\n\n")) == ["one", "two"]
+
+
+@pytest.mark.parametrize("place", ["wikitext-2/test.txt", *SHIPPED])
+def test_wikitext_where_it_is_shipped(tmp_path, place):
+    (tmp_path / place).parent.mkdir()
+    (tmp_path / place).write_text(RAW)
+    assert load("wikitext-2-raw", tmp_path).content == RAW
+    # Beside it lie the other splits.
+    (tmp_path / place).with_name("wiki.train.raw").write_text("another split")
+    folder = load((tmp_path / place).parent)
+    assert (folder.name, folder.content) == (place.split("/")[0], RAW.strip())
+
+
+def test_a_folder_with_nothing_to_read_names_what_is_there(tmp_path):
+    for name in ("a.md", "b.raw", "wiki.valid.raw"):
+        (tmp_path / name).write_text("words")
+    with pytest.raises(DataError, match=r"no wiki\.test\.raw, but a\.md, b\.raw, wiki\.valid\.raw"):
+        load(tmp_path)
+
+
+def test_line_ends_stay_and_a_byte_order_mark_does_not_count(tmp_path):
+    words = "a" * 100_000 + " end"
+    for name, content in (("a.txt", "eins\r\nzwei\r"), ("b.txt", words), ("c.txt", "\ufeffBern")):
+        (tmp_path / name).write_bytes(content.encode())
+        assert load(tmp_path / name).content == content.removeprefix("\ufeff")
+
+
+def test_the_hubs_file(forked_client, tmp_path):
     file, other = tmp_path / "text.parquet", tmp_path / "other.parquet"
     Dataset.from_dict({"text": RAW.splitlines(keepends=True)}).to_parquet(file)
     Dataset.from_dict({"id": ["1"]}).to_parquet(other)
@@ -111,7 +170,7 @@ def test_the_hubs_file(tmp_path):
             }
             hub.add("Salesforce/wikitext", files, repo_type="dataset", name=name)
         argv = (tmp_path / "zoo.lock.json", tmp_path)
-        ran = run_client(HUB, endpoint=hub.endpoint, home=tmp_path / "home", argv=argv)
+        ran = forked_client(HUB, endpoint=hub.endpoint, home=tmp_path / "home", argv=argv)
     assert ran.returncode == 0, ran.stderr
     unlocked, ordinary, raw, again, *wrong = map(json.loads, ran.stdout.splitlines())
     assert unlocked[0] == "WeightsError"
@@ -122,7 +181,7 @@ def test_the_hubs_file(tmp_path):
     assert len(wrong) == 2
     for kind, said in wrong:
         assert kind == "DataError"
-        assert "is not WikiText in parquet form: " in said
+        assert "is no parquet file with text: " in said
         assert "\n" not in said
 
 

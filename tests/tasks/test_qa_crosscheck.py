@@ -7,7 +7,7 @@ import pytest
 from analog_bench.errors import DataError
 from analog_bench.tasks.qa_answers import exact_match, token_f1
 from analog_bench.tasks.qa_crosscheck import crosscheck
-from tests.hub_stand_in import HubStandIn, run_client
+from tests.hub_stand_in import HubStandIn
 
 SCRIPT = """
 import datasets
@@ -170,7 +170,7 @@ def test_a_script_that_needs_more_is_not_run(scored, tmp_path):
     assert crosscheck(*scored, module=str(tmp_path / "2" / "squad")) is False
 
 
-def test_the_hub_is_never_asked_and_the_library_not_imported(tmp_path, monkeypatch):
+def test_the_hub_is_never_asked_and_the_library_not_imported(forked_client, tmp_path, monkeypatch):
     monkeypatch.undo()
     code = """
 import sys
@@ -181,6 +181,6 @@ rows = load_questions("embedded", examples=1, data_folder=None, lock=Path("none"
 print(crosscheck(["x"], rows, {"f1": [0.0], "em": [0.0]}), "evaluate" in sys.modules)
 """
     with HubStandIn() as hub:
-        ran = run_client(code, endpoint=hub.endpoint, home=tmp_path)
+        ran = forked_client(code, endpoint=hub.endpoint, home=tmp_path)
         assert ran.stdout.split() == ["False", "False"], ran.stderr
         assert hub.requests == []

@@ -7,7 +7,8 @@ from datasets import Dataset
 from analog_bench.errors import DataError, UsageError
 from analog_bench.tasks.qa_sources import load_questions, sample
 from analog_bench.tasks.squad_files import FEATURES, content_hash
-from tests.hub_stand_in import HubStandIn, run_client
+from tests.hub_stand_in import HubStandIn
+from tests.real_questions import write_squad
 
 # Locks one revision of the data set after the other, loads questions, prints them, one line each.
 HUB = """
@@ -16,7 +17,7 @@ from pathlib import Path
 from analog_bench.errors import BenchError
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.squad_files import FEATURES
-from analog_bench.zoo.hub import lock_dataset
+from analog_bench.zoo.hub_lock_and_fetch import lock_dataset
 lock, folder = Path(sys.argv[1]), Path(sys.argv[2])
 for revision, source, data in [
     (None, "squad", None), ("main", "squad", None), ("main", "hub", folder),
@@ -37,20 +38,6 @@ def load(source, examples=None, data_folder=None):
     return load_questions(source, examples=examples, data_folder=data_folder, lock=Path("none"))
 
 
-def as_file(rows, path):
-    articles = []
-    for row in rows:
-        answers = [
-            {"text": text, "answer_start": start}
-            for text, start in zip(*row["answers"].values(), strict=True)
-        ]
-        qa = {"id": row["id"], "question": row["question"], "answers": answers}
-        paragraph = {"context": row["context"], "qas": [qa]}
-        articles.append({"title": row["title"], "paragraphs": [paragraph]})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"data": articles}))
-
-
 def test_the_embedded_set_and_its_sample():
     whole, some = load("embedded"), load("embedded", 20)
     assert whole.name == some.name == "embedded"
@@ -60,7 +47,7 @@ def test_the_embedded_set_and_its_sample():
 
 def test_a_file_and_the_data_folder(embedded, tmp_path):
     rows = embedded.select(range(5))
-    as_file(rows, tmp_path / "squad" / "dev-v1.1.json")
+    write_squad(rows, tmp_path / "squad" / "dev-v1.1.json")
     for found in (
         load("squad", data_folder=tmp_path),
         load(str(tmp_path / "squad" / "dev-v1.1.json")),
@@ -113,7 +100,7 @@ def test_a_sample_has_a_size(embedded):
             load("embedded", few)
 
 
-def test_the_hubs_file(embedded, tmp_path):
+def test_the_hubs_file(embedded, forked_client, tmp_path):
     rows = embedded.select(range(2))
     file, other = tmp_path / "validation.parquet", tmp_path / "other.parquet"
     # The hub's columns need not stand in our order.
@@ -124,7 +111,7 @@ def test_the_hubs_file(embedded, tmp_path):
             files = {"validation-0.parquet": content}
             hub.add("rajpurkar/squad", files, repo_type="dataset", name=name)
         argv = (tmp_path / "zoo.lock.json", tmp_path)
-        ran = run_client(HUB, endpoint=hub.endpoint, home=tmp_path / "home", argv=argv)
+        ran = forked_client(HUB, endpoint=hub.endpoint, home=tmp_path / "home", argv=argv)
     assert ran.returncode == 0, ran.stderr
     unlocked, from_squad, from_hub, *wrong = map(json.loads, ran.stdout.splitlines())
     assert unlocked["error"] == "WeightsError"
@@ -134,5 +121,5 @@ def test_the_hubs_file(embedded, tmp_path):
     assert len(wrong) == 2
     for said in wrong:
         assert said["error"] == "DataError"
-        assert "is not SQuAD v1.1 in parquet form: " in said["text"]
+        assert "is no parquet file with id, title, context, question, answers: " in said["text"]
         assert "\n" not in said["text"]

@@ -1,6 +1,8 @@
 import copy
 import json
+import os
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from datasets import Dataset
@@ -77,33 +79,38 @@ def test_an_article_needs_no_title(read):
 
 
 WRONG = {
-    "not JSON": ("{", "is not JSON"),
-    "not text": (b"\xff\xfe{}", "cannot read"),
-    "empty": ("", "is not JSON"),
-    "nested": ("[" * 200_000, "is not JSON"),
-    "huge number": ("1" * 10_000, "is not JSON"),
-    "a list": ([], "the top level: a list 'data' is expected"),
+    "not JSON": ("{", "not JSON"),
+    "not text": (b"\xff\xfe{}", "not a text in UTF-8"),
+    "a byte order mark": (b"\xef\xbb\xbf" + json.dumps(GOOD).encode(), "BOM"),
+    "empty": ("", "not JSON"),
+    "nested": ("[" * 200_000, "nested too deep"),
+    "huge number": ("1" * 10_000, "far too many digits"),
+    "not a number": ('{"data": [], "version": NaN}', "holds NaN"),
+    "one key twice": ('{"data": [], "data": []}', "has the key 'data' twice"),
+    "a list": ([], "the top level: expected `object`, got `array`"),
     "no data": ({"data": []}, "holds no questions"),
     "no questions": (changed(lambda d, p, q: p.update(qas=[])), "holds no questions"),
-    "data of another form": ({"data": {"id": []}}, "a list 'data' is expected"),
-    "an article of text": ({"data": ["x"]}, "data[0]: a list 'paragraphs' is expected"),
-    "no context": (changed(lambda d, p, q: p.pop("context")), "paragraphs[0]: a text 'context'"),
+    "data of another form": ({"data": {"id": []}}, "data: expected `array`, got `object`"),
+    "an article of text": ({"data": ["x"]}, "data[0]: expected `object`, got `str`"),
+    "no context": (changed(lambda d, p, q: p.pop("context")), "missing required field `context`"),
     "blank question": (
         changed(lambda d, p, q: q.update(question=" ")),
-        "qas[1]: a text 'question'",
+        "question 'q2': its question is blank",
     ),
-    "a number as id": (changed(lambda d, p, q: q.update(id=7)), "qas[1]: a text 'id'"),
-    "one id twice": (changed(lambda d, p, q: q.update(id="q1")), "the id 'q1' stands twice"),
-    "no answers": (changed(lambda d, p, q: q.pop("answers")), "a list 'answers' is expected"),
-    "no gold answer": (changed(lambda d, p, q: q.update(answers=[])), "no gold answer"),
-    "an answer of text": (changed(lambda d, p, q: q.update(answers=["iron"])), "a text 'text'"),
+    "a number as id": (changed(lambda d, p, q: q.update(id=7)), "qas[1].id: expected `str`"),
+    "one id twice": (changed(lambda d, p, q: q.update(id="q1")), "question 'q1' stands twice"),
+    "no answers": (changed(lambda d, p, q: q.pop("answers")), "missing required field `answers`"),
+    "an answer of text": (
+        changed(lambda d, p, q: q.update(answers=["iron"])),
+        "answers[0]: expected `object`, got `str`",
+    ),
     "half a surrogate pair": (
         changed(lambda d, p, q: q.update(question="\ud800?")),
-        "qas[1].question: the text holds half a surrogate pair",
+        "holds half a surrogate pair",
     ),
     "such a title": (
         changed(lambda d, p, q: d["data"][0].update(title="\ud800")),
-        "data[0]: the text holds half a surrogate pair",
+        "holds half a surrogate pair",
     ),
 }
 for start, words in {
@@ -111,15 +118,38 @@ for start, words in {
     -22: "does not read 'iron' at -22",
     10**6: "does not read",
     10**30: "does not read",
-    "12": "a whole 'answer_start' is expected, found '12'",
-    12.0: "a whole 'answer_start' is expected, found 12.0",
-    True: "a whole 'answer_start' is expected, found True",
-    None: "a whole 'answer_start' is expected, found None",
+    "12": "answer_start: expected `int`, got `str`",
+    12.0: "answer_start: expected `int`, got `float`",
+    True: "answer_start: expected `int`, got `bool`",
+    None: "answer_start: expected `int`, got `null`",
 }.items():
     WRONG[f"answer_start {start!r}"] = (
         changed(lambda d, p, q, start=start: q["answers"][0].update(answer_start=start)),
         words,
     )
+
+
+# As SQuAD 2.0 writes it; one that only lacks its answers; and one that says both.
+UNANSWERABLE = {
+    "plausible answers": {"answers": [], "is_impossible": True, "plausible_answers": [{}]},
+    "no answers": {"answers": []},
+    "an answer all the same": {"is_impossible": True},
+}
+
+
+@pytest.mark.parametrize("change", UNANSWERABLE.values(), ids=UNANSWERABLE.keys())
+def test_questions_without_an_answer_are_refused_in_one_sentence(read, change):
+    with pytest.raises(DataError, match="1 of 2 questions have no answer, such as 'q2', which"):
+        read(changed(lambda d, p, q: q.update(change)))
+
+
+def test_questions_of_squad_2_that_all_have_answers_are_read(read):
+    def as_in_squad_2(document, paragraph, _):
+        document["version"] = "v2.0"
+        for question in paragraph["qas"]:
+            question.update(is_impossible=False, plausible_answers=[])
+
+    assert content_hash(read(changed(as_in_squad_2))) == content_hash(read(GOOD))
 
 
 @pytest.mark.parametrize(("content", "words"), WRONG.values(), ids=WRONG.keys())
@@ -135,8 +165,11 @@ def test_a_wrong_file_is_one_line(read, tmp_path, content, words):
 def test_a_missing_file_and_a_folder_are_one_line(tmp_path):
     with pytest.raises(DataError, match=r"no data file at .*none\.json; give --data a SQuAD v1\.1"):
         read_squad(tmp_path / "none.json")
-    with pytest.raises(DataError, match="cannot read"):
-        read_squad(tmp_path)
+    os.mkfifo(tmp_path / "pipe.json")
+    for path in (tmp_path, tmp_path / "pipe.json", Path("/dev/zero")):
+        with pytest.raises(DataError, match="cannot be read: ") as refusal:
+            read_squad(path)
+        assert "\n" not in str(refusal.value)
 
 
 def test_the_hash_is_of_what_is_asked_and_scored(read):

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from analog_bench.errors import UsageError
-from analog_bench.tasks.decoding import BROKEN, Sampling, repetition, text_nats
+from analog_bench.tasks.decoding import BROKEN, Sampling
 from analog_bench.tasks.metrics import METRICS_OF
+from analog_bench.tasks.text_coherence import repetition, text_nats
 from analog_bench.tasks.text_generation import TextGeneration
 from tests.tiny_gpt2 import model_of, tokenizer_of
 
@@ -99,7 +100,13 @@ def test_what_cannot_be_written_is_refused(tokenizer, judge):
     with pytest.raises(UsageError, match=r"4 tokens and 61 to write are more than the 64"):
         TextGeneration("The red fox", tokenizer, judge, texts=1, sampling=Sampling(61))
     assert TextGeneration("The red fox", tokenizer, judge, texts=1, sampling=Sampling(60))
-    with pytest.raises(UsageError, match="at least 1 text"):
+    endless = tokenizer_of()
+    endless.eos_token = None
+    with pytest.raises(UsageError, match="needs an end-of-text token, and its tokeniser has no"):
+        TextGeneration("The red fox", endless, judge, texts=1, sampling=FEW)
+    with pytest.raises(
+        UsageError, match="the number of texts must be a whole number from 1 to 10000"
+    ):
         TextGeneration("The red fox", tokenizer, judge, texts=0, sampling=FEW)
 
 

@@ -4,11 +4,15 @@ from unicodedata import combining
 
 import numpy as np
 import pytest
+import torch
 from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analog_bench.tasks.qa_windows import Window, WindowLimits, make_batches, make_windows
+from analog_bench.hwa.span_batches import token_span
+from analog_bench.tasks.qa_answers import exact_match
+from analog_bench.tasks.qa_windows import Batch, Window, WindowLimits, make_batches, make_windows
+from tests.architectures import model_of
 
 SHORT = WindowLimits(max_length=40, stride=12, max_question=10)
 
@@ -45,6 +49,22 @@ def test_offsets_of_accents_and_other_scripts(tokenizer):
     words = [context[b:e] for b, e in window.offsets if b >= 0]
     assert "".join(words) == context.replace(" ", "")
     assert words[0] == "Café"
+
+
+@pytest.mark.parametrize(
+    "word", ["cafe\u0301", "Pho\u031b\u0309", "3\ufe0f\u20e3", "naïvete\u0301"]
+)
+@pytest.mark.parametrize("around", ["{}", "{} was open", "the {}.", "in {}, of {} and {}"])
+def test_an_answer_that_ends_in_a_combining_mark_is_found_whole(tokenizer, word, around):
+    context = around.replace("{}", word)
+    rows = Dataset.from_dict({"question": ["Where?"], "context": [context]})
+    (window,) = make_windows(rows, tokenizer, WindowLimits())
+    begin = context.rindex(word)
+    first, last = token_span(window, begin, begin + len(word))
+    assert first > 0, "the window is said not to hold it"
+    answer = context[window.offsets[first, 0] : window.offsets[last, 1]]
+    assert answer == word
+    assert exact_match(answer, [word]) == 100.0
 
 
 def test_special_tokens_and_the_question_are_outside(windows, tokenizer):
@@ -132,3 +152,22 @@ def test_batches_hold_every_window_once_within_the_budget(lengths, budget):
 def test_windows_of_one_length_keep_their_order():
     batches = make_batches([of_length(5) for _ in range(7)], 0, 10)
     assert [batch.windows for batch in batches] == [(0, 1), (2, 3), (4, 5), (6,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "types"),
+    [
+        ("bert", {}, True),
+        ("bert", {"type_vocab_size": 1}, False),
+        ("roberta", {"type_vocab_size": 1}, False),
+        ("electra", {"type_vocab_size": 1}, False),
+        ("distilbert", {}, False),
+    ],
+)
+def test_models_are_given_the_token_types_that_they_can_tell_apart(name, changes, types):
+    ids = torch.arange(8, 20).view(2, 6)
+    batch = Batch((0, 1), ids, (ids > 10).long(), torch.ones_like(ids))
+    model = model_of(name, **changes)
+    inputs = batch.inputs_of(model)
+    assert ("token_type_ids" in inputs) == types
+    assert model(**inputs).start_logits.shape == ids.shape

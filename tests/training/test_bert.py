@@ -6,13 +6,13 @@ from dataclasses import asdict
 
 import pytest
 import torch
-from transformers import BertConfig, BertForQuestionAnswering
+from transformers import BertConfig, BertForQuestionAnswering, BertTokenizerFast
 
 pytest.importorskip("peft", reason="training needs the extra `train`")
 
 from analog_bench.errors import DataError, UsageError, WeightsError
 from analog_bench.tasks.squad_files import read_squad
-from analog_bench.zoo.tokenizer import read_tokenizer
+from analog_bench.zoo.tokenizer import make_tokenizer
 from training.bert import QaRecipe, train
 
 TEXT = "the fox saw a red barn near old mill and green pond by blue gate who what where ? ."
@@ -47,7 +47,7 @@ def base():
 def tokenizer(tmp_path_factory):
     path = tmp_path_factory.mktemp("vocabulary") / "vocab.txt"
     path.write_text("\n".join(VOCABULARY) + "\n")
-    return read_tokenizer({"vocab.txt": path}, 64)
+    return make_tokenizer(BertTokenizerFast(vocab=str(path)).backend_tokenizer, 64)
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,10 @@
 """The embedded BERT: finding its base, applying shipped weights, and what comes out."""
 
-import json
-import shutil
 import sysconfig
 from pathlib import Path
 
 import pytest
 import torch
-from tokenizers.implementations import ByteLevelBPETokenizer
-from transformers import GPT2TokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from analog_bench.errors import UsageError, WeightsError
@@ -138,7 +134,7 @@ def test_an_embedded_model_is_its_base_with_the_shipped_changes(loaded, shipped)
 
 def test_the_tokeniser_neither_cuts_nor_pads(loaded, base):
     # Transformers resets both at each call, so the backend is asked before the first one.
-    fresh = read_tokenizer({"tokenizer.json": base.tokenizer}, 512).backend_tokenizer
+    fresh = read_tokenizer(base.tokenizer, 512).backend_tokenizer
     assert len(fresh.encode("word " * 600).ids) == 602
     assert len(fresh.encode("word").ids) == 3
     ids = loaded.tokenizer("word " * 600)["input_ids"]
@@ -171,8 +167,11 @@ def test_weights_that_do_not_make_the_whole_model_are_refused(shipped, base, tmp
     for number, (wrong, said) in enumerate(
         [
             (headless, "qa_outputs.bias is missing"),
-            ({**tuned, "extra.weight": torch.ones(2)}, "extra.weight is missing, unknown"),
-            ({**tuned, "qa_outputs.weight": torch.ones(3, 384)}, "qa_outputs.weight"),
+            ({**tuned, "extra.weight": torch.ones(2)}, "extra.weight is unknown to it"),
+            (
+                {**tuned, "qa_outputs.weight": torch.ones(3, 384)},
+                r"qa_outputs.weight has the shape \(3, 384\), and \(2, 384\) by",
+            ),
         ]
     ):
         ship_delta(state, wrong, tmp_path / str(number), {}, {})
@@ -194,39 +193,3 @@ def test_the_shipped_weights_load():
     text = "".join(p.read_text("latin1") for p in folder.iterdir() if p.suffix == ".json")
     assert str(ROOT) not in text
     assert "site-packages" not in text
-
-
-def test_a_vocabulary_makes_the_same_tokeniser_as_the_whole_file(base):
-    whole = read_tokenizer({"tokenizer.json": base.tokenizer}, 512)
-    made = read_tokenizer({"vocab.txt": base.vocabulary}, 512)
-    pair = ("Où est l'Éléphant, in 1998?", "The élan: 4.5% of 東京 — don't [MASK] it!")
-    ours, theirs = (
-        t(*pair, return_offsets_mapping=True, return_token_type_ids=True) for t in (made, whole)
-    )
-    assert dict(ours) == dict(theirs)
-
-
-def test_a_gpt2_vocabulary_makes_gpt2s_tokeniser(tmp_path):
-    text = tmp_path / "text"
-    text.write_text("the quick brown fox jumps over the lazy dog, again and again.\n" * 20)
-    trained = ByteLevelBPETokenizer()
-    trained.train([str(text)], vocab_size=300, special_tokens=["<|endoftext|>"])
-    trained.save_model(str(tmp_path))
-    files = {name: tmp_path / name for name in ("vocab.json", "merges.txt")}
-    ours = read_tokenizer(files, 1024)
-    theirs = GPT2TokenizerFast.from_pretrained(tmp_path)
-    sentence = "The quick dog:\n again<|endoftext|>brown foxes"
-    assert ours(sentence)["input_ids"] == theirs(sentence)["input_ids"]
-    assert ours.eos_token_id == theirs.eos_token_id
-
-
-def test_special_tokens_must_be_in_the_vocabulary(base, tmp_path):
-    config = tmp_path / "tokenizer_config.json"
-    config.write_text(json.dumps({"pad_token": {"content": "[NOPE]"}}))
-    files = {"tokenizer.json": base.tokenizer, "tokenizer_config.json": config}
-    with pytest.raises(WeightsError, match=r"pad_token '\[NOPE\]' is not in its vocabulary"):
-        read_tokenizer(files, 512)
-    broken = tmp_path / "tokenizer.json"
-    shutil.copyfile(base.vocabulary, broken)
-    with pytest.raises(WeightsError, match="cannot make a tokeniser of"):
-        read_tokenizer({"tokenizer.json": broken}, 512)

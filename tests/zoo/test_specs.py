@@ -80,6 +80,13 @@ def test_a_locked_model_has_layers_without_config_or_network(lock):
         ("mobilebert", "hub", WeightsError, "zoo lock csarron/mobilebert-uncased-squad-v1"),
         ("some/one", "hub", WeightsError, "analog-bench zoo lock some/one"),
         ("rajpurkar/squad", "hub", WeightsError, "rajpurkar/squad is not locked"),
+        ("/models/mine", "hub", UsageError, "hf upload OWNER/NAME FOLDER --private"),
+        ("./mine", "hub", UsageError, "those of the hub have the form owner/name"),
+        ("~/mine", "hub", UsageError, "no name of a model"),
+        ("a/b/c", "hub", UsageError, "no name of a model"),
+        ("C:\\mine", "hub", UsageError, "no name of a model"),
+        ("../mine", "embedded", UsageError, "hf upload OWNER/NAME FOLDER --private"),
+        ("mine/", "embedded", UsageError, "no name of a model"),
     ],
 )
 def test_a_name_that_is_not_there_says_what_is(lock, name, source, error, said):

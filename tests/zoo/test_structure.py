@@ -14,7 +14,8 @@ from transformers.pytorch_utils import Conv1D
 
 from analog_bench.codec import convert, indented, parse, plain
 from analog_bench.errors import WeightsError
-from analog_bench.zoo.model_builder import CONFIG, observe, read_config
+from analog_bench.zoo.model_builder import observe
+from analog_bench.zoo.model_config import CONFIG, read_config
 from analog_bench.zoo.model_loading import load
 from analog_bench.zoo.model_specs import find_embedded
 from analog_bench.zoo.model_structure import Structure
@@ -77,6 +78,16 @@ def test_layers_are_the_modules_that_are_called_in_that_order(name, changes):
     assert convert(parse(indented(plain(structure))), Structure) == structure
 
 
+@pytest.mark.parametrize("name", DECODERS)
+def test_what_a_configuration_says_of_padding_and_caches_changes_nothing(name):
+    usual = observe(config_of(name), name)
+    for changes in ({"pad_token_id": 3}, {"use_cache": False}, {"pad_token_id": 59}):
+        config = config_of(name, **changes)
+        before = config.to_dict()
+        assert observe(config, name) == usual
+        assert config.to_dict() == before
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "llama"])
 def test_positions_are_the_tokens_that_a_model_takes(name):
     structure, model = observe(config_of(name), name), model_of(name)
@@ -102,8 +113,12 @@ def test_what_is_recorded_of_embedded_models_is_what_they_are(name):
         ("bert", {"architectures": ["BertForMaskedLM"]}, "must name BertForQuestionAnswering or"),
         ("bert", {"architectures": None}, "must name BertForQuestionAnswering or BertLMHeadModel"),
         ("vit", {"architectures": ["ViTModel"]}, "must name none of this family"),
-        ("bert", {"id2label": {0: "a", 1: "b", 2: "c"}}, "the model cannot be run: too many"),
-        ("bert", {"hidden_size": 25}, "the model cannot be run: The hidden size"),
+        (
+            "bert",
+            {"id2label": {0: "a", 1: "b", 2: "c"}},
+            r"id2label is \{.*too many values",
+        ),
+        ("bert", {"hidden_size": 25}, "hidden_size is 25: The hidden size"),
         ("bloom", {"architectures": ["BloomForCausalLM"]}, "does not support an attention"),
         ("t5", T5, "max_position_embeddings must be a number above 0, found None"),
     ],
@@ -124,7 +139,7 @@ def test_models_that_cannot_be_measured_are_refused(name, changes, said):
         ("[]", "x is not an object"),
         ('{"model_type": "brt"}', "no model_type 'brt'; did you mean 'bert'"),
         ('{"model_type": null}', "no model_type None"),
-        ('{"model_type": "bert", "hidden_size": "x"}', "x: .*'hidden_size'.* expected int"),
+        ('{"model_type": "bert", "hidden_size": "x"}', 'x: hidden_size is "x": .*expected int'),
     ],
 )
 def test_a_configuration_that_is_none_is_refused(tmp_path, text, said):

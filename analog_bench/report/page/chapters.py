@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analog_bench.report import words
+from analog_bench.report.page.case_details import StudyValues, raw_values
 from analog_bench.report.page.heat_map import HeatMap, heat_map, heat_picture
-from analog_bench.report.page.raw_values import StudyValues, raw_values
+from analog_bench.report.plots.condition_plot import noise_plots
 from analog_bench.report.plots.depth_plot import depth_plots
 from analog_bench.report.plots.drift_plot import drift_plots
 from analog_bench.report.plots.figure import Figure
-from analog_bench.report.plots.noise_plot import noise_plots
 from analog_bench.report.plots.weight_plots import distribution_plots, spread_plots
 from analog_bench.report.report_contents import Contents
 from analog_bench.report.table import Table

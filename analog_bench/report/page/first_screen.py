@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from analog_bench.gate.case_verdict import FAILING, Kind
+from analog_bench.gate.case_verdicts import FAILING, Kind
 from analog_bench.records import Result
 from analog_bench.report import words
 from analog_bench.report.report_contents import Contents, Judged, JudgedCase
 from analog_bench.report.run_summary import incomplete_line, unmeasured_reasons
-from analog_bench.report.score_intervals import loss, score
+from analog_bench.report.score_and_loss import loss, score
 from analog_bench.report.table import Cell, Column, Table, linked
 
 _CHANGES_AT_MOST = 12

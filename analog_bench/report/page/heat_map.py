@@ -14,7 +14,7 @@ from analog_bench.report.layer_losses import of_facts, reach, weight_std
 from analog_bench.report.plots.chart import axis, colour, layer
 from analog_bench.report.plots.figure import Figure, file_name
 from analog_bench.report.report_contents import Contents, Judged, is_single
-from analog_bench.report.score_intervals import loss, score
+from analog_bench.report.score_and_loss import loss, score
 from analog_bench.report.table import Cell, Column, Role, Spelling, Table, number, tabulate
 
 # Verdicts that a reader should not overlook; others stand with the raw values.

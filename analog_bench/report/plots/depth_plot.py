@@ -19,7 +19,7 @@ from analog_bench.report.plots.figure import (
     select,
 )
 from analog_bench.report.report_contents import Contents, Judged, is_single
-from analog_bench.report.score_intervals import bounds_cut, loss, score
+from analog_bench.report.score_and_loss import bounds_cut, loss, score
 from analog_bench.report.table import Column, Table, number, tabulate
 
 _HEADROOM = 1.15

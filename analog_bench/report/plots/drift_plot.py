@@ -13,7 +13,7 @@ from analog_bench.report import words
 from analog_bench.report.plots.chart import DASHES, Spec, axis, by_weights, layer, points
 from analog_bench.report.plots.figure import Figure, Selection, file_name, score_column, select
 from analog_bench.report.report_contents import Contents, Judged, is_single
-from analog_bench.report.score_intervals import score
+from analog_bench.report.score_and_loss import score
 from analog_bench.report.table import Column, Table, number, tabulate
 
 _FIGURES_AT_MOST = 12

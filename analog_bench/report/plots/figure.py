@@ -14,7 +14,7 @@ from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.plots.chart import IN_FILES, SCHEMA, Spec, config, for_file, png, svg
 from analog_bench.report.report_contents import Contents
-from analog_bench.report.score_intervals import loss, score
+from analog_bench.report.score_and_loss import loss, score
 from analog_bench.report.table import Column, Spelling, Table, linked, number
 
 T = TypeVar("T")

@@ -25,7 +25,7 @@ from analog_bench.report.plots.chart import (
     png,
     svg,
 )
-from analog_bench.report.score_intervals import bounds_cut
+from analog_bench.report.score_and_loss import bounds_cut
 from analog_bench.report.trend_names import direction, score_name, step_text, trend_names
 
 MOST = 12

@@ -8,6 +8,8 @@ from aihwkit.inference.noise.reram import ReRamCMONoiseModel
 from aihwkit.simulator.parameters.enums import NoiseManagementType, WeightNoiseType
 
 from analog_bench.simulators.aihwkit.config import (
+    ADDED,
+    any_preset,
     base_config,
     converters,
     has_input_range,
@@ -15,9 +17,10 @@ from analog_bench.simulators.aihwkit.config import (
     set_forward,
     tile_of,
     torch_variant,
+    unfit,
 )
-from analog_bench.simulators.aihwkit.extra_devices import Exact, StuckDevices
-from analog_bench.simulators.aihwkit.inventory import take_inventory
+from analog_bench.simulators.aihwkit.extra_devices import Exact, MeasuredDevices, StuckDevices
+from analog_bench.simulators.aihwkit.inventory import content_fingerprint, take_inventory
 from analog_bench.simulators.aihwkit.layer import AihwkitTiles, build, release
 from analog_bench.simulators.aihwkit.timed_ir_drop import (
     ClosedFormIrDrop,
@@ -26,19 +29,23 @@ from analog_bench.simulators.aihwkit.timed_ir_drop import (
 )
 
 __all__ = [
+    "ADDED",
     "AihwkitTiles",
     "ClosedFormIrDrop",
     "Exact",
     "GlobalDriftCompensation",
     "HermesNoiseModel",
+    "MeasuredDevices",
     "NoiseManagementType",
     "PCMLikeNoiseModel",
     "ReRamCMONoiseModel",
     "ReRamWan2022NoiseModel",
     "StuckDevices",
     "WeightNoiseType",
+    "any_preset",
     "base_config",
     "build",
+    "content_fingerprint",
     "converters",
     "has_input_range",
     "presets",
@@ -48,5 +55,6 @@ __all__ = [
     "tile_of",
     "timed_ir_drop",
     "torch_variant",
+    "unfit",
     "with_timed_ir_drop",
 ]

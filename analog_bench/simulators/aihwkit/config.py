@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import inspect
 import math
 from typing import Any
 
+from aihwkit.simulator import presets as all_presets
 from aihwkit.simulator.configs import InferenceRPUConfig, TorchInferenceRPUConfig
 from aihwkit.simulator.parameters import IOParameters, MappingParameter
 from aihwkit.simulator.parameters.enums import (
@@ -17,11 +19,13 @@ from aihwkit.simulator.parameters.enums import (
 from aihwkit.simulator.presets import inference as presets_module
 
 from analog_bench.analog.compatibility import IDEAL
-from analog_bench.analog.input_ranges import Converters
+from analog_bench.analog.input_ranges import BATCHES, STD_ALPHA, Converters
 from analog_bench.simulators.aihwkit.extra_devices import Exact
 from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT
 
 _CONFIGS: dict[str, Any] = {TORCH: TorchInferenceRPUConfig, CPP: InferenceRPUConfig}
+ADDED: dict[str, Any] = {}
+"""Configurations by name beside the presets that this project lists, such as a user's own."""
 
 
 def presets() -> dict[str, type]:
@@ -31,6 +35,34 @@ def presets() -> dict[str, type]:
         for name, cls in inspect.getmembers(presets_module, inspect.isclass)
         if issubclass(cls, InferenceRPUConfig) and cls.__module__ == presets_module.__name__
     }
+
+
+def any_preset(name: str) -> Any | None:
+    """Make the preset of that name, be it of inference, training or a device; None without one."""
+    cls = getattr(all_presets, name, None)
+    return cls() if inspect.isclass(cls) else None
+
+
+def unfit(config: Any) -> str:
+    """Say what keeps an object from being the configuration of inference tiles; empty if nothing.
+
+    It completes a sentence that begins with the object's name.
+    """
+    kind = config.__name__ if inspect.isclass(config) else type(config).__name__
+    if inspect.isclass(config):
+        return f"is the class {kind} and no configuration; write {kind}()"
+    if not isinstance(config, InferenceRPUConfig):
+        trains = hasattr(config, "tile_class")
+        what = "is for training on devices" if trains else "is no configuration of tiles"
+        return f"{what} ({kind}); use a TorchInferenceRPUConfig or an InferenceRPUConfig"
+    rule = config.pre_post.input_range
+    for term, usual in (("init_std_alpha", STD_ALPHA), ("init_from_data", BATCHES)):
+        if rule.enable and getattr(rule, term) != usual:
+            return (
+                f"has pre_post.input_range.{term} = {getattr(rule, term)!r}, and input ranges are "
+                f"observed with {usual:g} here; leave it at that, or enable = False"
+            )
+    return ""
 
 
 def tile_of(config: Any) -> str:
@@ -46,6 +78,8 @@ def base_config(tile: str, hardware: str) -> Any:
     1, tiles of at most 512 x 512, bias in digital, devices that neither scatter nor drift, no
     compensation and no input range.
     """
+    if hardware in ADDED:
+        return copy.deepcopy(ADDED[hardware])
     if hardware == TORCH_VARIANT:
         return torch_variant()
     if hardware != IDEAL:
@@ -106,6 +140,8 @@ def reads_randomly(config: Any) -> bool:
         or io.w_read_asymmetry_dtod > 0
         or io.inp_sto_round
         or io.out_sto_round
+        or getattr(io, "apply_xdep_pcm_read_noise", False)
+        or config.modifier.enable_during_test
     )
 
 

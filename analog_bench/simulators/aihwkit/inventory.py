@@ -1,4 +1,4 @@
-"""What this aihwkit offers: noise models, and presets term by term."""
+"""What this aihwkit offers: noise models, and configurations term by term."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 from aihwkit.inference import noise as noise_package
 from aihwkit.inference.noise.base import BaseNoiseModel
 
+from analog_bench.content_name import fingerprint
 from analog_bench.simulators.aihwkit.config import presets
 from analog_bench.simulators.engine_trial import reason_of
 
@@ -52,6 +53,18 @@ def take_inventory() -> Inventory:
     return Inventory(tuple(sorted(found)), terms, reasons)
 
 
+def content_fingerprint(config: Any) -> str:
+    """Return 8 digits for a configuration's class and its terms that differ from aihwkit's own.
+
+    What aihwkit has as defaults may change from release to release: that is another aihwkit, and
+    the same hardware.
+    """
+    usual = next(cls for cls in type(config).__mro__ if _is_aihwkits(cls))
+    plain = dict(_terms(usual(), ""))
+    own = {term for term in _terms(config, "") if plain.get(term[0]) != term[1]}
+    return fingerprint(repr([usual.__name__, sorted(own)]).encode())
+
+
 def _noise_models(name: str) -> list[str]:
     module = importlib.import_module(name)
     return [
@@ -65,9 +78,7 @@ def _noise_models(name: str) -> list[str]:
 def _terms(part: Any, at: str, depth: int = 0) -> Iterator[tuple[str, str]]:
     members = _members(part)
     if members is None or depth > _DEEPEST:
-        # An object's repr may hold its address, which says nothing.
-        plain = isinstance(part, (str, int, float, bool, list, tuple, dict, type(None)))
-        yield at, _spelt(part) if plain or isinstance(part, Enum) else type(part).__name__
+        yield at, _spelt(part)
         return
     if at:
         yield at, type(part).__name__
@@ -76,14 +87,39 @@ def _terms(part: Any, at: str, depth: int = 0) -> Iterator[tuple[str, str]]:
 
 
 def _members(part: Any) -> dict[str, Any] | None:
-    if isinstance(part, (type, Enum)):
+    if _is_plain(part) or isinstance(part, (type, Enum)) or hasattr(part, "tolist"):
         return None
     if dataclasses.is_dataclass(part):
         return {f.name: getattr(part, f.name, None) for f in dataclasses.fields(part)}
-    if type(part).__module__.split(".")[0] == "aihwkit":
-        return {name: value for name, value in vars(part).items() if not name.startswith("_")}
-    return None
+    if isinstance(part, dict):
+        return {str(key): value for key, value in part.items()}
+    if isinstance(part, (list, tuple)):
+        return {str(place): value for place, value in enumerate(part)}
+    if not hasattr(part, "__dict__"):
+        return None
+    # Private ones of aihwkit's are its own affair.
+    hidden = "_" if _is_aihwkits(type(part)) else "__"
+    return {name: value for name, value in vars(part).items() if not name.startswith(hidden)}
+
+
+def _is_plain(part: Any) -> bool:
+    if isinstance(part, dict):
+        part = [*part.keys(), *part.values()]
+    if isinstance(part, (list, tuple)):
+        return all(map(_is_plain, part))
+    return isinstance(part, (str, int, float, bool, type(None))) and not isinstance(part, Enum)
+
+
+def _is_aihwkits(cls: type) -> bool:
+    return cls.__module__.split(".")[0] == "aihwkit"
 
 
 def _spelt(value: Any) -> str:
-    return value.name if isinstance(value, Enum) else repr(value)
+    """Spell a value; an object by its class, as its repr may hold its address."""
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, type):
+        return value.__name__
+    if hasattr(value, "tolist"):  # tensors and arrays
+        value = value.tolist()
+    return repr(value) if _is_plain(value) else type(value).__name__

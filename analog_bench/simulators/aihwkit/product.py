@@ -18,6 +18,7 @@ from aihwkit.simulator.parameters.enums import (
     NoiseManagementType,
 )
 from aihwkit.simulator.tiles.analog_mvm import AnalogMVM
+from aihwkit.simulator.tiles.inference_torch import TorchInferenceTile
 from aihwkit.simulator.tiles.torch_tile import TorchSimulatorTile
 from torch import Tensor
 from torch.autograd import Function
@@ -67,6 +68,35 @@ class Bfloat16Product(StepProduct):
     """
 
     BFLOAT16 = True
+
+
+class StepModule(TorchInferenceTile):  # type: ignore[misc]
+    """aihwkit's torch tile with its periphery, whose steps never wait for a GPU.
+
+    aihwkit reads the input range back to the processor for each tile and batch, and copies the
+    output scale of 1 from there after each step.
+    """
+
+    def apply_input_range(self, values: Tensor, update_from_data: bool = False) -> Tensor:
+        """Clip inputs to the range, which is not taken from data; see `training_tiles`."""
+        if values.device.type == "cpu":  # where aihwkit's clipping is faster
+            found: Tensor = super().apply_input_range(values, update_from_data)
+            return found
+        return clipped(values, self.input_range)
+
+    @torch.no_grad()
+    def set_learned_out_scales(self, alpha: Tensor | float) -> None:
+        """Set the output scales that are learned, if any."""
+        if isinstance(alpha, float) and isinstance(self.out_scaling_alpha, Tensor):
+            self.out_scaling_alpha.data.fill_(alpha)
+        else:
+            super().set_learned_out_scales(alpha)
+
+
+def clipped(values: Tensor, input_range: Tensor) -> Tensor:
+    """Return values clipped to ±the range, shape (1,), which gets no gradient by it."""
+    bound = input_range.detach().abs()
+    return values.clamp(-bound, bound)
 
 
 class StepTile(TorchSimulatorTile):  # type: ignore[misc]
@@ -131,8 +161,9 @@ def _converted(values: Tensor, resolution: float, bound: float) -> tuple[Tensor,
     """Round and clip in place; return where something was clipped, or None where nothing was."""
     step = (1.0 / resolution if resolution > 1.0 else resolution) * 2.0 * bound
     values.div_(step).round_().mul_(step)
-    low, high = torch.aminmax(values)
-    if float(high) <= bound and float(low) >= -bound:
-        return values, None
+    if values.device.type == "cpu":  # elsewhere the mask costs less than to wait for the answer
+        low, high = torch.aminmax(values)
+        if float(high) <= bound and float(low) >= -bound:
+            return values, None
     clipped = values.abs() > bound
     return values.clamp_(-bound, bound), clipped

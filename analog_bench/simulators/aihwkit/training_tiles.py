@@ -10,11 +10,13 @@ import torch
 from aihwkit.nn import AnalogLinear
 from aihwkit.optim import AnalogAdam, AnalogSGD
 from aihwkit.simulator.parameters.enums import WeightClipType, WeightModifierType, WeightRemapType
+from aihwkit.simulator.tiles.torch_tile import TorchSimulatorTile
 from torch import Tensor, nn
 
+from analog_bench.errors import UsageError
 from analog_bench.simulators.aihwkit.config import base_config, has_input_range, tile_of
 from analog_bench.simulators.aihwkit.layer import set_input_ranges
-from analog_bench.simulators.aihwkit.product import Bfloat16Tile, StepTile
+from analog_bench.simulators.aihwkit.product import Bfloat16Tile, StepModule, StepTile
 from analog_bench.simulators.versions import TORCH
 
 OPTIMISERS = {"adam": AnalogAdam, "sgd": AnalogSGD}
@@ -56,6 +58,9 @@ def training_config(
     The modifier is the noise on the weights at every step, a name of `_MODIFIERS`; its std is
     relative to a tile's largest weight. Weights are clipped after every step at `clip_sigma`
     standard deviations of a tile (aihwkit's `LAYER_GAUSSIAN`). Only torch tiles take `bfloat16`.
+
+    Raises:
+        UsageError: Hardware with a torch tile of its own.
     """
     config = base_config(TORCH, preset)
     if modifier is not None:
@@ -66,7 +71,13 @@ def training_config(
         config.clip.sigma = clip_sigma
         config.clip.fixed_value = -1.0
     if tile_of(config) == TORCH:
+        if config.simulator_tile_class is not TorchSimulatorTile:
+            kind = config.simulator_tile_class.__name__
+            raise UsageError(
+                f"{preset} computes in {kind}, and training in TorchSimulatorTile only"
+            )
         config.simulator_tile_class = Bfloat16Tile if bfloat16 else StepTile
+        config.tile_class = StepModule
     return config
 
 
@@ -89,6 +100,9 @@ def trainable(linear: nn.Linear, config: Any, ranges: float | tuple[float, ...] 
             # aihwkit would overwrite the range by what it sees in its first batches.
             tile.input_range_update_idx.data.fill_(_SETTLED)
             tile.input_range_update_idx.requires_grad_(False)
+        if tile.device.type != "cpu" and tile.mapping_scales is not None:
+            # The gradient's hook still holds the scales of the processor, where aihwkit maps.
+            tile.set_scales(tile.mapping_scales)
     if has_input_range(config):
         set_input_ranges(layer, ranges)
     return layer
@@ -117,7 +131,7 @@ def restore(layer: Any, state: Mapping[str, Tensor]) -> None:
     for path, tile in layer.named_modules():
         scales = state.get(f"{path}.mapping_scales")
         if scales is not None:
-            tile.set_scales(scales.clone())
+            tile.set_scales(scales.to(tile.device, copy=True))
     with torch.no_grad():
         for name, parameter in layer.named_parameters():
             if name in state:

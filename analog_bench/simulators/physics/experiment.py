@@ -11,7 +11,7 @@ from torch import Tensor
 
 from analog_bench.noise import families
 from analog_bench.simulators.engine_trial import reason_of
-from analog_bench.simulators.physics.survey import ALLOWED_ERRORS, Check
+from analog_bench.simulators.physics.survey_record import ALLOWED_ERRORS, Check
 from analog_bench.simulators.registry import find_simulator
 
 # What single precision may do to a mean or a spread of thousands of numbers.

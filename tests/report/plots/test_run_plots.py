@@ -12,10 +12,10 @@ from analog_bench.report.page.chapters import chapters
 from analog_bench.report.page.document import figures, page, save_figures
 from analog_bench.report.page.heat_map import heat_map, heat_picture
 from analog_bench.report.plots.chart import IN_FILES
+from analog_bench.report.plots.condition_plot import noise_plots
 from analog_bench.report.plots.depth_plot import depth_plots
 from analog_bench.report.plots.drift_plot import drift_plots
 from analog_bench.report.plots.figure import Selection, choose
-from analog_bench.report.plots.noise_plot import noise_plots
 from analog_bench.report.plots.weight_plots import distribution_plots, spread_plots
 from analog_bench.report.report_contents import contents_of
 from analog_bench.report.words import correlation_text

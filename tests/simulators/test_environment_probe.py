@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib import metadata
@@ -11,12 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from analog_bench.errors import TileUnavailable
-from analog_bench.simulators.aihwkit_engines import CppTile
-from analog_bench.simulators.probe import probe
-from analog_bench.simulators.protocol import TileStatus
+from analog_bench.errors import TileUnavailable, UsageError
+from analog_bench.simulators.aihwkit_engines import CppTile, TorchTile
+from analog_bench.simulators.environment_probe import probe
+from analog_bench.simulators.lightning import Lightning
+from analog_bench.simulators.protocol import Simulator, TileStatus
 from analog_bench.simulators.versions import MEASURED, versions, working_pair
 
+ROOT = Path(__file__).parents[2]
 LAYER = """
 import torch
 from torch import nn
@@ -45,9 +48,11 @@ except TileUnavailable as problem:
 """
 
 
-def run(code: str, first_on_path: Path) -> list[str]:
-    code = f"import sys; sys.path.insert(0, {str(first_on_path)!r})\n{code}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+def run(code: str, python: str | Path = sys.executable, **env: str) -> list[str]:
+    words = [python, "-c", code]
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False, env={**os.environ, **env}
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip().splitlines()
 
@@ -86,6 +91,26 @@ def test_an_unusable_tile_is_refused_with_its_reason() -> None:
         engine.require()
 
 
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:11"])
+def test_the_cpp_tile_is_not_even_tried_for_a_gpu(device: str) -> None:
+    engine = CppTile()
+    with pytest.raises(TileUnavailable) as caught:
+        engine.require(device)
+    assert str(caught.value) == (
+        f"the C++ tile computes on cpu only, and the model is on {device}; measure this case with "
+        "--device cpu"
+    )
+    assert "status" not in vars(engine)
+
+
+@pytest.mark.parametrize("engine", [TorchTile(), Lightning()], ids=["torch", "lightning"])
+def test_other_tiles_follow_the_model_to_a_gpu(engine: Simulator) -> None:
+    engine.status = TileStatus(True, "")
+    engine.require("cuda:0")
+    with pytest.raises(UsageError, match="--device must be cpu, cuda or cuda:N, found 'meta'"):
+        engine.require("meta")
+
+
 @pytest.mark.parametrize(
     ("python", "aihwkit"),
     [("3.10.2", "1.1.0"), ("3.11.9", "1.1.0"), ("3.12.1", "1.2.0"), ("3.13.0", "1.2.0")],
@@ -98,20 +123,21 @@ def test_advice_fits_the_python(python: str, aihwkit: str) -> None:
 
 
 def test_an_aihwkit_that_does_not_load_is_a_reason_and_white_noise_still_works(
-    tmp_path: Path,
+    warm_python: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "aihwkit"
     broken.mkdir()
     (broken / "__init__.py").write_text(
         'raise ImportError("rpu_base.so: undefined symbol: _ZN3c10\\nand more")\n'
     )
-    shape, reason = run(LAYER, tmp_path)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    shape, reason = run(LAYER, warm_python, PYTHONPATH=path)
     assert shape == "(2, 3)"
     assert "undefined symbol" in reason
     assert "measured to work: aihwkit" in reason
 
 
-def test_a_tile_that_fails_at_work_is_a_reason(tmp_path: Path) -> None:
+def test_a_tile_that_fails_at_work_is_a_reason(warm_python: Path) -> None:
     code = """
 from aihwkit.simulator.tiles.inference import InferenceTile
 from aihwkit.simulator.tiles.inference_torch import TorchInferenceTile
@@ -124,11 +150,11 @@ def miscompute(tile, x, **_):
 
 InferenceTile.set_weights = refuse
 right, TorchInferenceTile.forward = TorchInferenceTile.forward, miscompute
-from analog_bench.simulators.probe import probe
+from analog_bench.simulators.environment_probe import probe
 print(probe().tiles["cpp"].reason)
 print(probe().tiles["torch"].reason)
 """
-    cpp, torch_tile = run(code, tmp_path)
+    cpp, torch_tile = run(code, warm_python)
     assert "the C++ tile of aihwkit" in cpp
     assert "(weights must be a CPU tensor)" in cpp
     assert "measured to work: aihwkit" in cpp
@@ -136,7 +162,7 @@ print(probe().tiles["torch"].reason)
     assert "an ideal product differs from the digital one" in torch_tile
 
 
-def test_everything_works_without_torchvision(tmp_path: Path) -> None:
+def test_everything_works_without_torchvision() -> None:
     hide = """
 from importlib.machinery import PathFinder
 find = PathFinder.find_spec
@@ -152,7 +178,7 @@ config = BertConfig(vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attent
 print(len(manifest(BertForQuestionAnswering(config).eval())))
 print("torchvision" in sys.modules)
 """
-    shape, outcome, layers, loaded = run(hide + LAYER + look, tmp_path)
+    shape, outcome, layers, loaded = run("import sys\n" + hide + LAYER + look)
     assert shape == "(2, 3)"
     status = probe().tiles["torch"]
     assert outcome == ("tiles work" if status.usable else status.reason)

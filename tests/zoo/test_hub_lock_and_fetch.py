@@ -1,68 +1,18 @@
 """Locking and fetching from a hub: real HTTP, real client, real files."""
 
 import hashlib
-import json
 import socket
 
-import pytest
 import torch
 from transformers import BertForQuestionAnswering
 
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_loading import load
 from analog_bench.zoo.model_specs import find
-from tests.hub_stand_in import HubStandIn, run_client, tiny_bert
 
 ID = "someone/tiny-squad"
-
-# Evaluates each argument after the first; prints what came out, or the user's error, as JSON lines.
-DRIVER = """
-import json, sys, time
-from pathlib import Path
-from analog_bench.errors import BenchError
-from analog_bench.zoo.hub import fetch, fetch_dataset, lock_dataset, lock_model
-from analog_bench.zoo.lock_file import read_lock
-path = Path(sys.argv[1])
-for line in sys.argv[2:]:
-    began = time.monotonic()
-    try:
-        said = {"value": str(eval(line))}
-    except BenchError as problem:
-        said = {"error": type(problem).__name__, "text": str(problem)}
-    print(json.dumps({**said, "seconds": time.monotonic() - began}))
-"""
 LOCK = f"lock_model({ID!r}, path).revision"
 FETCH = f"fetch({ID!r}, read_lock(path))"
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    return tiny_bert(tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture
-def hub():
-    with HubStandIn() as running:
-        yield running
-
-
-@pytest.fixture
-def client(hub, tmp_path):
-    """Run lines of Python against the hub; `home` names a cache, new for each new word."""
-
-    def run(*lines, home="home", endpoint=hub.endpoint, **options):
-        done = run_client(
-            DRIVER,
-            endpoint=endpoint,
-            home=tmp_path / home,
-            argv=(tmp_path / "zoo.lock.json", *lines),
-            **options,
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stderr == "", "nothing but what the caller prints"
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-    return run
 
 
 def error(said):
@@ -212,13 +162,17 @@ def test_names_that_the_hub_does_not_know(hub, files, client):
         "lock_model('no/body', path)",
         f"lock_model({ID!r}, path, revision='nowhere')",
         "lock_model('a/b/c', path)",
+        "lock_model('/models/mine', path)",
+        "lock_model('./mine', path)",
         "lock_dataset('no/body', path)",
     )
     assert "no such repository" in error(said[0])
     assert "no such revision" in error(said[1])
-    assert said[2]["error"] == "UsageError"
-    assert "owner/name" in said[2]["text"]
-    assert "no such repository" in error(said[3])
+    for path in said[2:5]:
+        assert path["error"] == "UsageError"
+        assert "have the form owner/name" in path["text"]
+        assert "hf upload OWNER/NAME FOLDER" in path["text"]
+    assert "no such repository" in error(said[5])
 
 
 def test_a_corrupt_lock_is_found_before_anything_is_downloaded(hub, files, client, tmp_path):

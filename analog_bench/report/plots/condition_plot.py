@@ -9,7 +9,7 @@ from analog_bench.report import words
 from analog_bench.report.plots.chart import DASHES, axis, by_weights, layer, points
 from analog_bench.report.plots.figure import Figure, file_name, loss_column, score_column
 from analog_bench.report.report_contents import Contents, Judged, is_single
-from analog_bench.report.score_intervals import bounds_cut, loss, score
+from analog_bench.report.score_and_loss import bounds_cut, loss, score
 from analog_bench.report.table import Column, tabulate
 
 # Of more times there is a curve.

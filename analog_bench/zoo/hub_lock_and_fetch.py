@@ -10,9 +10,11 @@ from analog_bench.errors import WeightsError
 from analog_bench.zoo.file_hashes import file_sha256, verify
 from analog_bench.zoo.hub_repository import Listing, download, listing
 from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, RepoType, read_lock, write_lock
-from analog_bench.zoo.model_builder import observe, read_config
-from analog_bench.zoo.model_specs import not_locked
+from analog_bench.zoo.model_builder import observe
+from analog_bench.zoo.model_config import read_config
+from analog_bench.zoo.model_specs import is_path, no_hub_id, not_locked
 from analog_bench.zoo.model_structure import Structure
+from analog_bench.zoo.tokenizer import TOKENIZERS
 
 SQUAD = "rajpurkar/squad"
 """The data set of SQuAD v1.1 on the hub."""
@@ -22,9 +24,7 @@ WIKITEXT = "Salesforce/wikitext"
 # What is locked of a data set that has several parts: the folder, and the split in it.
 _PARTS = {WIKITEXT: ("wikitext-2-raw-v1/", "test")}
 
-# Any one of these sets makes a tokeniser; the first that a repository holds is taken.
-_TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("vocab.txt",))
-_TOKENIZER_EXTRAS = ("tokenizer_config.json", "special_tokens_map.json")
+_TOKENIZER_EXTRAS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -42,6 +42,8 @@ def lock_model(
         WeightsError: The hub cannot be reached or lacks the model or a needed file, the model is
             not supported, or the lock file cannot be read or written.
     """
+    if is_path(hub_id):
+        raise no_hub_id(hub_id)
     lock = read_lock(lock_path)
     found = listing(hub_id, "model", revision)
     names = _model_files(hub_id, found)
@@ -156,7 +158,7 @@ def _model_files(hub_id: str, found: Listing) -> list[str]:
         else:
             why = "holds no weights"
         raise WeightsError(f"{hub_id} {why}; name a model or revision with model.safetensors")
-    tokenizer = next((names for names in _TOKENIZERS if held.issuperset(names)), None)
+    tokenizer = next((names for names in TOKENIZERS if held.issuperset(names)), None)
     if tokenizer is None:
         raise WeightsError(f"{hub_id} has no tokeniser files (tokenizer.json or a vocabulary)")
     extras = [name for name in _TOKENIZER_EXTRAS if name in held]

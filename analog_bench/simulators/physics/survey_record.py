@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from analog_bench.codec import Json, convert
+
 # Standard errors that a measured value may lie off. Drawn anew, a sound release then fails one of
 # the hundred checks that rest on random numbers once in 17,000 surveys; most are seeded, so that
 # with one torch they do not vary at all.
@@ -152,6 +154,6 @@ def survey_as_plain(survey: Survey) -> dict[str, Any]:
     return plain
 
 
-def survey_from_plain(plain: Mapping[str, Any]) -> Survey:
-    """Return the survey that `survey_as_plain` was given."""
-    return msgspec.convert(plain, Survey)
+def survey_from_plain(plain: Json) -> Survey:
+    """Return the survey that `survey_as_plain` was given; `DocumentError` for anything else."""
+    return convert(plain, Survey)

@@ -24,12 +24,12 @@ from analog_bench.noise import (
     SShape,
 )
 from analog_bench.simulators.engine_trial import reason_of
+from analog_bench.simulators.environment_probe import probe
 from analog_bench.simulators.physics import device_experiments as devices
 from analog_bench.simulators.physics import periphery_experiments as periphery
 from analog_bench.simulators.physics.experiment import Experiment
 from analog_bench.simulators.physics.specimen import DAY_S, SEED, numbers, on_chip, product, weights
-from analog_bench.simulators.physics.survey import CONVERTED, ROUNDING, Fact, Kind, Survey
-from analog_bench.simulators.probe import probe
+from analog_bench.simulators.physics.survey_record import CONVERTED, ROUNDING, Fact, Kind, Survey
 from analog_bench.simulators.registry import NO_TILE, find_simulator
 from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.report_contents import Contents, Judged
-from analog_bench.report.score_intervals import loss, score
+from analog_bench.report.score_and_loss import loss, score
 from analog_bench.report.table import Cell, Column, Role, Table, absent
 
 

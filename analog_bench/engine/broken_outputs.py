@@ -1,0 +1,33 @@
+"""Where in a model numbers stop being finite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from analog_bench.analog.layer_manifest import Layer
+
+
+def first_not_finite(
+    model: nn.Module, layers: Iterable[Layer], forward: Callable[[], object]
+) -> str:
+    """Return the first layer that puts out infinity or NaN in a forward pass; empty for none."""
+    met: list[str] = []
+
+    def look(name: str, _module: object, _inputs: object, output: object) -> None:
+        tensors = (leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor))
+        if not met and not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
+            met.append(name)
+
+    with ExitStack() as stack:
+        for layer in layers:
+            # By path: a case may have put tiles, or a clean output, where the layer was.
+            module = model.get_submodule(layer.path)
+            stack.callback(module.register_forward_hook(partial(look, layer.name)).remove)
+        forward()
+    return met[0] if met else ""

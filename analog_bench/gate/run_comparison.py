@@ -1,0 +1,120 @@
+"""What changed from one run to another: the new one judged with the old one as its baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from analog_bench.gate.case_verdicts import Verdict
+from analog_bench.gate.run_verdicts import judge_groups
+from analog_bench.records import Metric, Result, Scope
+from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance, case_entry
+from analog_bench.store.run import Run
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A run that serves as the baseline of another one."""
+
+    run: Run
+
+    def cases(self, scope: Scope, variant: str) -> CaseBaseline:
+        """Return the measured results of a model in a study, with one kind of weights."""
+        provenance = Provenance.of(self.run.manifest)
+        entries = {
+            (result.case_id, result.protocol): case_entry(result, provenance)
+            for result in self._results(scope, variant)
+            if result.status == "measured"
+        }
+        return CaseBaseline(variant, scope.model, scope.study, entries)
+
+    def digital(self, scope: Scope, protocol: str) -> DigitalEntry | None:
+        """Return the digital scores of this protocol, else of another one, which is stale then."""
+        provenance = Provenance.of(self.run.manifest)
+        entries = [
+            DigitalEntry(r.protocol, r.weights, scope.examples, r.digital, provenance)
+            for r in self._results(scope, "direct")
+        ]
+        same = (entry for entry in entries if entry.protocol == protocol)
+        return next(same, next(iter(entries), None))
+
+    def _results(self, scope: Scope, variant: str) -> list[Result]:
+        own = (r for r in self.run.results if r.study_and_model == scope.study_and_model)
+        return [result for result in own if result.variant == variant]
+
+
+@dataclass(frozen=True)
+class FamilyComparison:
+    """The cases of one model in one study, with one kind of weights.
+
+    Attributes:
+        metrics: The main one first, with the margins that counted.
+        judged: Every result of the new run with its verdict.
+        digital: Metric name to the verdict on the digital model; empty for HWA weights.
+    """
+
+    scope: Scope
+    variant: str
+    metrics: tuple[Metric, ...]
+    judged: tuple[tuple[Result, Verdict], ...]
+    digital: Mapping[str, Verdict]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changed from one run to another.
+
+    Attributes:
+        families: One record a study, model and variant of the new run.
+        gone: Study and case id of results that only the old run holds.
+        changed: What differs in how the runs were made: name to old and new value, as text.
+    """
+
+    families: tuple[FamilyComparison, ...]
+    gone: tuple[tuple[str, str], ...]
+    changed: Mapping[str, tuple[str, str]]
+
+    @property
+    def fails(self) -> bool:
+        """Whether anything regressed or is broken."""
+        return any(
+            verdict.fails
+            for family in self.families
+            for verdict in (*(v for _, v in family.judged), *family.digital.values())
+        )
+
+
+def compare_runs(old: Run, new: Run) -> Comparison:
+    """Judge the new run with the old one as its baseline."""
+    judgement = judge_groups(new.groups, EarlierRun(old))
+    families = tuple(
+        FamilyComparison(
+            scope=group.scope,
+            variant=variant,
+            metrics=group.metrics,
+            judged=tuple(
+                (r, judgement.cases[r.identity]) for r in group.results if r.variant == variant
+            ),
+            # Results of HWA weights name other weights than the digital model's.
+            digital=judgement.digital_of(group.scope) if variant == "direct" else {},
+        )
+        for group in new.groups
+        for variant in sorted({result.variant for result in group.results})
+    )
+    # Two studies may hold a case of the same id.
+    gone = {(r.study, r.case_id) for r in old.results}
+    gone -= {(r.study, r.case_id) for r in new.results}
+    return Comparison(families, tuple(sorted(gone)), _changed(old, new))
+
+
+def _changed(old: Run, new: Run) -> dict[str, tuple[str, str]]:
+    before, after = (
+        {**manifest.environment, "commit": manifest.commit, "seed": manifest.seed}
+        for manifest in (old.manifest, new.manifest)
+    )
+    pairs = {name: (before.get(name), after.get(name)) for name in sorted({*before, *after})}
+    return {name: (_text(was), _text(now)) for name, (was, now) in pairs.items() if was != now}
+
+
+def _text(value: object) -> str:
+    return "unknown" if value is None else str(value)

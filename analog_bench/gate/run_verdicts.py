@@ -1,0 +1,109 @@
+"""The verdicts of a whole run, on stored baselines or others.
+
+The pytest plugin, `analog-bench compare` and reports all get them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from analog_bench.gate.case_verdicts import Verdict, judge_digital, judge_family, outcome
+from analog_bench.records import Identity, Result, Scope
+from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance
+from analog_bench.store.baseline_file import read_cases, read_digital
+from analog_bench.store.run import Group, Run
+
+
+class Baselines(Protocol):
+    """Where the numbers come from that a run is judged by."""
+
+    def cases(self, scope: Scope, variant: str) -> CaseBaseline:
+        """Return the baseline of a model in a study, with one kind of weights."""
+
+    def digital(self, scope: Scope, protocol: str) -> DigitalEntry | None:
+        """Return the digital baseline of this protocol."""
+
+
+@dataclass(frozen=True)
+class StoredBaselines:
+    """Baselines in files. Its methods raise BaselineError where a file is corrupt."""
+
+    folder: Path
+
+    def cases(self, scope: Scope, variant: str) -> CaseBaseline:
+        """Return the baseline of a model in a study, with one kind of weights."""
+        return read_cases(self.folder, variant, scope.model, scope.study)
+
+    def digital(self, scope: Scope, protocol: str) -> DigitalEntry | None:
+        """Return the digital baseline of exactly this protocol."""
+        return read_digital(self.folder, scope.model).entries.get(protocol)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdicts of a run.
+
+    Attributes:
+        cases: By what tells a result apart: case id, study, protocol.
+        digital: By study and model: metric name to the verdict on the digital model, the one that
+            fails where one of several protocols does; only where digital weights were measured as
+            they are.
+        baselines: Where the numbers come from that cases were compared with.
+    """
+
+    cases: Mapping[Identity, Verdict]
+    digital: Mapping[tuple[str, str], Mapping[str, Verdict]]
+    baselines: frozenset[Provenance] = frozenset()
+
+    def digital_of(self, scope: Scope) -> Mapping[str, Verdict]:
+        """Return the verdicts on a digital model by metric."""
+        return self.digital.get(scope.study_and_model, {})
+
+
+def judge_groups(groups: Sequence[Group], baselines: Baselines) -> Judgement:
+    """Judge each kind of weights of a group as one family; `BaselineError` if a file is corrupt."""
+    cases: dict[Identity, Verdict] = {}
+    digital: dict[tuple[str, str], Mapping[str, Verdict]] = {}
+    provenances: set[Provenance] = set()
+    for group in groups:
+        for variant in sorted({result.variant for result in group.results}):
+            stored = baselines.cases(group.scope, variant)
+            family = [result for result in group.results if result.variant == variant]
+            entries = [stored.find(result.case_id, result.protocol) for result in family]
+            provenances.update(entry.provenance for entry in entries if entry is not None)
+            verdicts = judge_family(list(zip(family, entries, strict=True)), group.main)
+            cases.update(zip((result.identity for result in family), verdicts, strict=True))
+        if group.digital is not None:
+            digital[group.scope.study_and_model] = _judge_digital(group, baselines)
+    return Judgement(cases, digital, frozenset(provenances))
+
+
+def judge_run(run: Run, baselines: Path | None) -> Judgement | None:
+    """Judge a run by a folder of baselines, None where there is none; raises as `judge_groups`."""
+    return None if baselines is None else judge_groups(run.groups, StoredBaselines(baselines))
+
+
+def _judge_digital(group: Group, baselines: Baselines) -> dict[str, Verdict]:
+    worst: dict[str, Verdict] = {}
+    for protocol, result in group.digital_by_protocol.items():
+        entry = baselines.digital(group.scope, protocol)
+        for metric in group.metrics:
+            verdict = judge_digital(result, entry, metric)
+            # Several runs may hold several protocols: none that is fine hides one that fails.
+            if metric.name not in worst or (verdict.fails and not worst[metric.name].fails):
+                worst[metric.name] = verdict
+    return worst
+
+
+def outcomes(groups: Iterable[Group], judgement: Judgement | None) -> list[tuple[Result, Verdict]]:
+    """Return the results that have an outcome (`gate.case_verdicts.outcome`), with it."""
+    verdicts = judgement.cases if judgement else {}
+    return [
+        (result, verdict)
+        for group in groups
+        for result in group.results
+        if (verdict := outcome(result, verdicts.get(result.identity), group.main)) is not None
+    ]

@@ -1,0 +1,220 @@
+"""What was measured of memory cells, as a CSV file: programming spread, drift, read noise.
+
+One header line names the columns, which carry their units; lines that begin with `#` are comments.
+
+| column | is |
+|---|---|
+| `g_us`, or `g_rel` | conductance, ascending, in µS, or as a share of the largest |
+| `sigma_us`, or `sigma_rel` | standard deviation of the conductance after programming, as `g` |
+| `nu_mean`, `nu_std` | drift exponent of devices programmed to it: mean, standard deviation |
+| `read_sigma_us`, or `read_sigma_rel` | standard deviation of one read, as `g` |
+| `time_s`, `factor` | retention: seconds since programming, share of the conductance left |
+
+The first two are needed. Retention is a table of its own beside the others, in place of `nu_mean`:
+rows that only one of the two has leave the other's cells empty.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from analog_bench.content_name import content_name, is_content_name
+from analog_bench.errors import UsageError, did_you_mean
+
+
+class _Range(NamedTuple):
+    least: float
+    most: float
+
+
+# In µS from an open to a shorted device. A factor may exceed 1: some cells gain at first.
+_SIEMENS, _SHARE = _Range(0.0, 1e6), _Range(0.0, 1.0)
+_RETENTION = {"time_s": _Range(1e-9, 1e12), "factor": _Range(1e-6, 2.0)}
+_SMALLEST_LARGEST_US = 1e-3
+# What arithmetic in 32 bits tells apart.
+_LEAST_STEP = 1e-6
+
+
+@dataclass(frozen=True)
+class DeviceTable:
+    """A device table, checked. Conductances are in µS or shares of the largest, all in the same.
+
+    `nu_mean`, `nu_std` and `read_sigma` are by `g`, `factor` by `time_s`; empty where unknown.
+    """
+
+    name: str
+    g: tuple[float, ...]
+    sigma: tuple[float, ...]
+    nu_mean: tuple[float, ...] = ()
+    nu_std: tuple[float, ...] = ()
+    read_sigma: tuple[float, ...] = ()
+    time_s: tuple[float, ...] = ()
+    factor: tuple[float, ...] = ()
+
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether anything changes after programming."""
+        return bool(self.nu_mean or self.read_sigma or self.time_s)
+
+    def left_after(self, seconds: float) -> float:
+        """Return the share of the conductance that is left, by the retention columns.
+
+        It is 1 at time 0, and interpolated in the logarithm of the time between rows.
+
+        Raises:
+            UsageError: The table does not reach that far, or begins later.
+        """
+        times, factors = self.time_s, self.factor
+        if not times or seconds == 0:
+            return 1.0
+        if not times[0] <= seconds <= times[-1]:
+            raise UsageError(
+                f"{self.name} holds retention from {times[0]:g} to {times[-1]:g} s, found a drift "
+                f"time of {seconds:g} s; choose 0 or one between, or add a row"
+            )
+        place = max(1, next(n for n, time in enumerate(times) if seconds <= time))
+        low, high = times[place - 1], times[place]
+        share = math.log(seconds / low) / math.log(high / low)
+        return factors[place - 1] + share * (factors[place] - factors[place - 1])
+
+
+_TABLES: dict[str, DeviceTable] = {}
+
+
+def load_device_table(file: str) -> str:
+    """Read a device table; return the name under which `device_table` has it from now on.
+
+    That is its `content_name`. A text that is one already comes back as it is, as does an empty
+    one: results are read where the file is not.
+
+    Raises:
+        UsageError: There is no such file, or it is no device table.
+    """
+    path = Path(file)
+    if not file or (is_content_name(file) and not path.is_file()):
+        return file
+    if not path.is_file():
+        there = [other.name for other in path.parent.glob("*.csv")]
+        raise UsageError(f"no device table {file!r}; {did_you_mean(path.name, there)}")
+    try:
+        content = path.read_bytes()
+        name = content_name(path, content)
+        if name not in _TABLES:
+            _TABLES[name] = _parsed(file, name, content.decode("utf-8-sig"))
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise UsageError(f"{file} cannot be read as a device table: {problem}") from None
+    return name
+
+
+def device_table(name: str) -> DeviceTable | None:
+    """Return the table that `load_device_table` gave this name; None where it has read none."""
+    return _TABLES.get(name)
+
+
+def _parsed(file: str, name: str, text: str) -> DeviceTable:
+    lines = [
+        (number, [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True))])
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    if not lines:
+        raise UsageError(
+            f"{file} is empty; a device table begins with a line such as g_us,sigma_us"
+        )
+    (top, header), rows = lines[0], lines[1:]
+    unit = "rel" if "g_rel" in header else "us"
+    by_g = {f"g_{unit}": _SIEMENS, f"sigma_{unit}": _SIEMENS, f"read_sigma_{unit}": _SIEMENS}
+    by_g |= {"nu_mean": _SHARE, "nu_std": _SHARE}
+    _check_header(f"{file}, line {top}", header, by_g)
+    for number, cells in rows:
+        if len(cells) != len(header):
+            raise UsageError(
+                f"{file}, line {number} has {len(cells)} cells under {len(header)} columns"
+            )
+    columns = _numbers(file, header, rows, by_g) | _numbers(file, header, rows, _RETENTION)
+    table = DeviceTable(name, **{key.removesuffix(f"_{unit}"): v for key, v in columns.items()})
+    _check_size(file, table, unit)
+    return table
+
+
+def _check_header(at: str, header: Sequence[str], by_g: Mapping[str, _Range]) -> None:
+    known = {*by_g, *_RETENTION}
+    for place, column in enumerate(header):
+        if column not in known:
+            hint = did_you_mean(column, known)
+            if ";" in column or "\t" in column:
+                hint = "separate columns by commas"
+            raise UsageError(f"{at}: no column {column!r}; {hint}")
+        if column in header[:place]:
+            raise UsageError(f"{at}: the column {column} is there twice")
+    conductance, sigma, *_ = by_g
+    needs = {conductance: sigma, sigma: conductance, "nu_std": "nu_mean"}
+    needs |= dict(zip(_RETENTION, reversed(_RETENTION), strict=True))
+    for column, other in needs.items():
+        if (column in header or column == conductance) and other not in header:
+            raise UsageError(f"{at}: the column {other} is missing")
+    if "nu_mean" in header and "time_s" in header:
+        raise UsageError(f"{at}: nu_mean and time_s both say what is lost; leave one of them out")
+
+
+def _numbers(
+    file: str,
+    header: Sequence[str],
+    rows: Sequence[tuple[int, Sequence[str]]],
+    known: Mapping[str, _Range],
+) -> dict[str, tuple[float, ...]]:
+    """Return the columns that go together, from the rows that have any of them."""
+    places = {column: header.index(column) for column in known if column in header}
+    found: dict[str, list[float]] = {column: [] for column in places}
+    for number, cells in rows:
+        if not any(cells[place] for place in places.values()):
+            continue
+        for nth, (column, place) in enumerate(places.items()):
+            at = f"{file}, line {number}, column {column}"
+            value = _number(at, cells[place], known[column])
+            earlier = found[column]
+            if nth == 0 and earlier and value <= earlier[-1] * (1 + _LEAST_STEP):
+                raise UsageError(
+                    f"{at} must go up from row to row, found {value:g} below {earlier[-1]:g}"
+                )
+            earlier.append(value)
+    for column, values in found.items():
+        if len(values) < 2:
+            raise UsageError(
+                f"{file} must have two rows or more in column {column}, found {len(values)}"
+            )
+    return {column: tuple(values) for column, values in found.items()}
+
+
+def _number(at: str, cell: str, within: _Range) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not within.least <= value <= within.most:
+        raise UsageError(
+            f"{at} must be a number from {within.least:g} to {within.most:g}, found {cell!r}"
+        )
+    return value
+
+
+def _check_size(file: str, table: DeviceTable, unit: str) -> None:
+    largest = table.g[-1]
+    if unit == "rel" and largest != 1.0:
+        raise UsageError(
+            f"{file}: g_rel are shares of the largest conductance, so the last is 1, "
+            f"found {largest:g}"
+        )
+    if largest < _SMALLEST_LARGEST_US:
+        raise UsageError(f"{file}: g_us ends at {largest:g} µS; is it in siemens? 1 S is 1e6 µS")
+    for column, values in (("sigma", table.sigma), ("read_sigma", table.read_sigma)):
+        if max(values, default=0.0) > largest:
+            raise UsageError(
+                f"{file}: {column}_{unit} reaches {max(values):g}, beyond the largest conductance, "
+                f"{largest:g}; are both in the same unit?"
+            )

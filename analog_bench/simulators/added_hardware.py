@@ -1,0 +1,42 @@
+"""Hardware beside the presets that the engines list: a user's own, and other presets of aihwkit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analog_bench.errors import UsageError
+from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
+
+
+def add_hardware(name: str, config: Any, *, fingerprint: bool) -> str:
+    """Offer a configuration of aihwkit's beside the presets, on the engine that its class asks for.
+
+    Returns the name that it has from now on, with the fingerprint of its content where asked for.
+
+    Raises:
+        UsageError: It is not one of inference tiles, or cannot be used here.
+    """
+    import analog_bench.simulators.aihwkit as kit
+
+    problem = kit.unfit(config)
+    if problem:
+        raise UsageError(f"hardware {name} {problem}")
+    name = f"{name}-{kit.content_fingerprint(config)}" if fingerprint else name
+    engine = TORCH_TILE if kit.tile_of(config) == TORCH_TILE.name else CPP_TILE
+    kit.ADDED[name] = config
+    engine.presets[name] = kit.has_input_range(config)
+    return name
+
+
+def add_preset(name: str) -> None:
+    """Offer a preset of this aihwkit that is not listed here; nothing where it has none so called.
+
+    Raises:
+        UsageError: It is one for training on devices.
+    """
+    if any(engine.status.usable for engine in (TORCH_TILE, CPP_TILE)):
+        import analog_bench.simulators.aihwkit as kit
+
+        config = kit.any_preset(name)
+        if config is not None:
+            add_hardware(name, config, fingerprint=False)

@@ -1,0 +1,37 @@
+"""Where torch computes: `cpu`, `cuda` or `cuda:N`. Reading a name imports no torch."""
+
+from __future__ import annotations
+
+import re
+
+from analog_bench.errors import UsageError
+from analog_bench.value_checks import shown
+
+CPU, CUDA = "cpu", "cuda"
+"""Types of devices that models, noises and tiles are known to compute on."""
+_NAMES = re.compile(rf"({CPU}|{CUDA})|{CUDA}:(0|[1-9][0-9]{{0,3}})")
+
+
+def device_type(name: str) -> str:
+    """Return `cpu` or `cuda`; `UsageError` where a name is that of neither."""
+    if not _NAMES.fullmatch(name):
+        raise UsageError(f"--device must be cpu, cuda or cuda:N, found {shown(name)}")
+    return name.partition(":")[0]
+
+
+def check_device(name: str, gpus: int) -> None:
+    """Refuse a device that is not there, on a machine where torch sees so many GPUs.
+
+    Raises:
+        UsageError: It is not there, or `device_type` refuses the name.
+    """
+    if device_type(name) == CPU:
+        return
+    if not gpus:
+        raise UsageError(
+            f"--device {name}: torch sees no GPU here; `analog-bench doctor` shows what there is"
+        )
+    number = int(name.partition(":")[2] or 0)
+    if number >= gpus:
+        there = "cuda:0 alone" if gpus == 1 else f"cuda:0 to cuda:{gpus - 1}"
+        raise UsageError(f"--device {name} is not there; torch sees {there}")

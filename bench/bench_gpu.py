@@ -1,0 +1,336 @@
+"""What a GPU makes of all this: speed beside plain transformers, and whether its scores agree.
+
+On a machine that has one, in a few minutes (the embedded models, and the questions of this project
+or, with ANALOG_BENCH_DATA, SQuAD's):
+
+    python bench/bench_gpu.py [--device cuda] [--questions 400] [--models ...] [--only PART ...]
+
+Each table is printed as soon as it is measured. Times are medians, after one run to warm up, of
+work that is over: the device is waited for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+
+from analog_bench.analog.chip import install
+from analog_bench.analog.input_ranges import observe_input_ranges
+from analog_bench.analog.layer_manifest import manifest, prepare
+from analog_bench.hwa.hyperparameters import recipe_for
+from analog_bench.hwa.training_data import make_data
+from analog_bench.hwa.training_loop import Progress, train
+from analog_bench.noise import Noise, Pcm, Preset, WhiteOutput
+from analog_bench.simulators.registry import DEFAULT_TILE, find_simulator
+from analog_bench.tasks.data_folder import TRAINING_FILE, data_folder
+from analog_bench.tasks.qa_sources import load_questions
+from analog_bench.tasks.qa_windows import make_batches
+from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
+from analog_bench.tasks.squad_files import EMBEDDED, read_squad
+from analog_bench.zoo.lock_file import FILE_NAME, read_lock
+from analog_bench.zoo.model_loading import LoadedModel, load
+from analog_bench.zoo.model_specs import find
+
+LOCK = Path(FILE_NAME)
+DAY_S = 86_400.0
+REPEATS = 5
+CHIPS = 5
+WINDOWS = {"float32": 32, "tf32": 64, "bfloat16": 64}
+"""Precision to the windows a batch, which is what was fastest on an H200."""
+MODELS = ("bert", "distilgpt2", "mobilebert")
+console = Console(width=110)
+
+
+def digital(device: torch.device, count: int) -> None:
+    """Plain transformers at three precisions, and our digital pass."""
+    loaded, task = _bert(device, count)
+    tokens = sum(int(batch.attention_mask.sum()) for batch in task.batches)
+    table = _table(f"digital pass, bert, {count} questions, {tokens} tokens", "seconds", "tokens/s")
+    for precision, windows in WINDOWS.items():
+        model: Any = copy.deepcopy(loaded.model)
+        if precision == "bfloat16":
+            nn.Module.to(model, torch.bfloat16)
+        task.batches = make_batches(task.windows, 0, 10**9)
+        whole = task.batches[0]
+        parts = [
+            {name: part.to(device) for name, part in zip(_NAMES, cut, strict=True)}
+            for cut in zip(*(getattr(whole, name).split(windows) for name in _NAMES), strict=True)
+        ]
+        # The longest window of a part, rather than of all.
+        parts = [
+            {name: part[name][:, : int(part["attention_mask"].sum(1).max())] for name in _NAMES}
+            for part in parts
+        ]
+        with _tf32(precision == "tf32"), torch.inference_mode():
+            seconds = _seconds(device, lambda: [model(**part) for part in parts])  # noqa: B023
+        table.add_row(f"plain {precision}, {windows} windows", *_rate(seconds, tokens))
+    for size in (QaProtocol().batch_tokens, 16_384):
+        task.batches = make_batches(task.windows, 0, size)
+        seconds = _seconds(device, lambda: _pass(loaded.model, task))
+        table.add_row(f"ours, batches of {size} tokens", *_rate(seconds, tokens))
+    console.print(table)
+
+
+def analog(device: torch.device, count: int) -> None:
+    """One layer and all layers with noise: programming and reading apart."""
+    loaded, task = _bert(device, count)
+    model, layers = loaded.model, _products(loaded.model)
+    ranges = _ranges(model, layers, task)
+    table = _table(f"one chip, bert, {count} questions", "program s", "drift s", "read s", "passes")
+    for size in (QaProtocol().batch_tokens, 16_384):
+        task.batches = make_batches(task.windows, 0, size)
+        plain = _seconds(device, lambda: _pass(model, task))
+        for noise, chosen in _cases(layers):
+            for _ in range(2):  # the first warms up
+                parts = _chip_seconds(device, model, task, noise, chosen, ranges)
+            name = f"{noise}, {_few(chosen)}, {size} tokens"
+            passes = f"{sum(parts) / plain:.2f}"
+            table.add_row(name, *(f"{part:.3f}" for part in parts), passes)
+    console.print(table)
+
+
+def training(device: torch.device, models: Sequence[str]) -> None:
+    """Steps a second of hardware-aware training, and whether going on gives the same bits."""
+    table = _table("hardware-aware training, batches of 32", "steps/s", "goes on equally")
+    for name in models:
+        loaded = _loaded(name, device)
+        half = 30 if device.type != "cpu" else 1
+        asked = {
+            **{"batch": 32, "steps": 2 * half, "warmup": 0, "validate_every": 2 * half},
+            **{"chips": 1, "validation_examples": 8, "first_ranges": "observed"},
+        }
+        recipe = recipe_for(loaded.spec, asked)
+        data = make_data(loaded, _rows(), recipe)
+        told: list[Progress] = []
+        with tempfile.TemporaryDirectory() as folder:
+            go = partial(train, recipe, loaded, data, save_steps=half)
+            whole = go(Path(folder) / "whole", tell=told.append)
+            with suppress(KeyboardInterrupt):
+                go(Path(folder) / "parted", tell=_killing(half))
+            again = go(Path(folder) / "parted")
+        rate = half / (told[-1].seconds - told[half].seconds)
+        equal = whole.state.keys() == again.state.keys() and all(
+            torch.equal(whole.state[n], again.state[n]) for n in whole.state
+        )
+        table.add_row(name, f"{rate:.2f}", "yes" if equal else f"no, {_distance(whole, again)}")
+    console.print(table)
+
+
+def agreement(device: torch.device, count: int) -> None:
+    """Scores of chips drawn on the device beside those drawn on the processor, unpaired."""
+    questions = min(count, 96)
+    table = _table(
+        f"F1 of {CHIPS} chips, bert, {questions} questions", str(device), "cpu", "difference"
+    )
+    scores: dict[str, list[list[float]]] = {}
+    for place in (device, torch.device("cpu")):
+        loaded, task = _bert(place, questions)
+        layers = _products(loaded.model)
+        ranges = _ranges(loaded.model, layers, task)
+        digital = statistics.fmean(task.score(_outputs(loaded.model, task))["f1"])
+        scores.setdefault("digital", []).append([digital])
+        for noise, chosen in _cases(layers):
+            found = []
+            for chip in range(CHIPS):
+                with _installed(loaded.model, noise, chosen, ranges, chip) as made:
+                    if noise.WHERE == "tile":
+                        made.drift_to(DAY_S)
+                    outputs = _read(made, loaded.model, task)
+                found.append(statistics.fmean(task.score(outputs)["f1"]))
+            scores.setdefault(f"{noise}, {_few(chosen)}", []).append(found)
+    for name, (own, other) in scores.items():
+        shown = [f"{statistics.fmean(part):.2f} ±{_error(part):.2f}" for part in (own, other)]
+        apart = statistics.fmean(own) - statistics.fmean(other)
+        error = (_error(own) ** 2 + _error(other) ** 2) ** 0.5
+        table.add_row(name, *shown, f"{apart:+.2f} ±{error:.2f}")
+    table.caption = "± standard error over chips"
+    console.print(table)
+
+
+PARTS = ("digital", "analog", "training", "agreement")
+_NAMES = ("input_ids", "token_type_ids", "attention_mask")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title)
+    table.add_column("")
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _rate(seconds: float, tokens: int) -> tuple[str, str]:
+    return f"{seconds:.3f}", f"{tokens / seconds:,.0f}"
+
+
+def _loaded(name: str, device: torch.device) -> LoadedModel:
+    loaded = load(find(name, "embedded", read_lock(LOCK)), lock_path=LOCK, device=str(device))
+    prepare(loaded.model)
+    return loaded
+
+
+def _bert(device: torch.device, count: int) -> tuple[LoadedModel, QuestionAnswering]:
+    loaded, folder = _loaded("bert", device), data_folder()
+    source = "squad" if folder else "embedded"
+    found = load_questions(source, examples=count, data_folder=folder, lock=LOCK)
+    return loaded, QuestionAnswering(found.name, found.rows, loaded.tokenizer)
+
+
+def _rows() -> Any:
+    folder = data_folder()
+    rows = read_squad(folder / TRAINING_FILE if folder else EMBEDDED)
+    # Whole articles: tokenising all of SQuAD would take longer than what is timed.
+    return rows.select(range(min(len(rows), 6000)))
+
+
+def _products(model: nn.Module) -> tuple[str, ...]:
+    return tuple(layer.name for layer in manifest(model) if layer.kind == "matmul")
+
+
+def _cases(layers: tuple[str, ...]) -> list[tuple[Noise, tuple[str, ...]]]:
+    middle = (layers[len(layers) // 2],)
+    return [(WhiteOutput(), middle), (Pcm(), middle), (Pcm(), layers), (Preset(), layers)]
+
+
+def _few(layers: tuple[str, ...]) -> str:
+    return "one layer" if len(layers) == 1 else "all layers"
+
+
+def _ranges(model: nn.Module, layers: tuple[str, ...], task: QuestionAnswering) -> dict[str, float]:
+    return observe_input_ranges(model, layers, lambda: _pass(model, task))
+
+
+@contextmanager
+def _installed(
+    model: nn.Module, noise: Noise, layers: tuple[str, ...], ranges: dict[str, float], chip: int
+) -> Iterator[Any]:
+    with install(
+        model,
+        layers=layers,
+        noise=noise,
+        chip=chip,
+        seed=1,
+        simulator=find_simulator(DEFAULT_TILE),
+        input_ranges=ranges,
+    ) as made:
+        yield made
+
+
+def _chip_seconds(
+    device: torch.device,
+    model: nn.Module,
+    task: QuestionAnswering,
+    noise: Noise,
+    layers: tuple[str, ...],
+    ranges: dict[str, float],
+) -> tuple[float, float, float]:
+    stamps = [_now(device)]
+    with _installed(model, noise, layers, ranges, 0) as chip:
+        stamps.append(_now(device))
+        if noise.WHERE == "tile":
+            chip.drift_to(DAY_S)
+        stamps.append(_now(device))
+        _read(chip, model, task)
+        stamps.append(_now(device))
+    program, drift, read = (b - a for a, b in pairwise(stamps))
+    return program, drift, read
+
+
+def _read(chip: Any, model: nn.Module, task: QuestionAnswering) -> list[Tensor]:
+    outputs = []
+    with torch.inference_mode():
+        for number, batch in enumerate(task.batches):
+            with chip.reading(number, batch.attention_mask):
+                outputs.append(task.run(model, number))
+    return outputs
+
+
+def _pass(model: nn.Module, task: QuestionAnswering) -> None:
+    _outputs(model, task)
+
+
+def _outputs(model: nn.Module, task: QuestionAnswering) -> list[Tensor]:
+    with torch.inference_mode():
+        return [task.run(model, number) for number in range(len(task.batches))]
+
+
+def _seconds(device: torch.device, work: Callable[[], object]) -> float:
+    """Return the median time of some work, in seconds."""
+    work()
+    took = []
+    for _ in range(REPEATS):
+        began = _now(device)
+        work()
+        took.append(_now(device) - began)
+    return statistics.median(took)
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+@contextmanager
+def _tf32(wanted: bool) -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if wanted else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def _killing(step: int) -> Callable[[Progress], None]:
+    def tell(progress: Progress) -> None:
+        if progress.step > step:
+            raise KeyboardInterrupt
+
+    return tell
+
+
+def _distance(one: Any, other: Any) -> str:
+    far = max(float((one.state[n] - other.state[n]).abs().max()) for n in one.state)
+    return f"up to {far:.1e} apart"
+
+
+def _error(scores: list[float]) -> float:
+    return statistics.stdev(scores) / len(scores) ** 0.5 if len(scores) > 1 else 0.0
+
+
+def main() -> None:
+    """Measure the parts that were asked for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--device", default="cuda", type=torch.device)
+    parser.add_argument("--questions", default=400, type=int)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, help="to train")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to measure")
+    asked = parser.parse_args()
+    name = torch.cuda.get_device_name(asked.device) if asked.device.type == "cuda" else "processor"
+    console.print(f"{name}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    for part in asked.only:
+        began = time.perf_counter()
+        if part == "training":
+            training(asked.device, asked.models)
+        else:
+            measure = {"digital": digital, "analog": analog, "agreement": agreement}[part]
+            measure(asked.device, asked.questions)
+        console.print(f"{part}: {time.perf_counter() - began:.0f} s\n")
+
+
+if __name__ == "__main__":
+    main()
