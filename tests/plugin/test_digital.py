@@ -29,7 +29,8 @@ def test_a_digital_model_without_finite_outputs(warm, project, tmp_path, args):
     done = warm(*ONE, *args, "--report", "on", cwd=project, folder=tmp_path, env=env)
     assert done.code == 1, done.out
     assert "Traceback" not in done.out
-    why = "digital: the model's outputs are not finite numbers"
+    why = "digital: the model's outputs are not finite numbers; first those of "
+    why += "embeddings.word_embeddings"
     assert f"broken: {why}" in done.out, done.out
     assert "bert digital: broken" in done.out
     assert "2 cases: 2 broken" in done.out

@@ -17,7 +17,8 @@ def mine(by_words, project):
     def run(*args, how=""):
         words = ["-p", "no:cacheprovider", "--model", "bert", "--noise", "white_output:1"]
         words += ["--noise", "white_output:2", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-        return fork([*words, *map(str, args)], output=tmp_path / "output.txt", cwd=project, env=env)
+        done = by_words([*words, *args], project, {"HOW": how} if how else {})
+        return done.code, done.out
 
     return run
 

@@ -57,6 +57,6 @@ def on_a_gpu():
 
 @pytest.mark.parametrize("case", cases_of(STUDY, SETTINGS), ids=lambda case: case.noise.NAME)
 def test_cases_of_the_cpp_tile_are_skipped_on_a_gpu(on_a_gpu, case):
-    result = measure_case(on_a_gpu, STUDY, case).result
+    result = measure_case(on_a_gpu, STUDY, case)[0].result
     assert (result.status, result.chips) == ("skipped", ())
     assert result.reason.startswith("the C++ tile computes on cpu only, and the model is on cuda;")
