@@ -69,6 +69,13 @@ def test_its_noise_is_an_option_and_refuses_what_it_cannot_be(measured):
     assert "Traceback" not in said
 
 
+def test_its_hardware_is_an_option(measured):
+    hardware = ("--noise", "preset:my_hardware.py:six_bits", "--drift", "86400")
+    code, said = measured(*hardware, "--layer", "*.0.output.dense")
+    assert code == 0, said
+    assert "my_hardware.py:six_bits" in said
+
+
 def test_studies_come_along_with_their_baselines(tmp_path):
     folder = tmp_path / "demo"
     assert main(["new", str(folder), "--study", "drift", "--study", "layer*"]) == 0
