@@ -31,6 +31,8 @@ BUDGETS: tuple[BudgetName, ...] = get_args(BudgetName)
 Grouping = Literal["each", "blocks", "all"]
 MOST_CHIPS = FIRST_CONFIRMATION_CHIP
 """Chips a case at most: beyond these, the indices are those of confirmation chips."""
+MOST_TEXTS = 10_000
+"""Texts a chip writes at most."""
 
 _VARIANT = partial(one_of, known=get_args(Variant))
 _GROUPING = partial(one_of, known=get_args(Grouping))

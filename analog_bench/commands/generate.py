@@ -28,7 +28,7 @@ from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Preset, parse_noise
 from analog_bench.session.settings import Settings
 from analog_bench.simulators.registry import DEFAULT_TILE
-from analog_bench.study import MOST_CHIPS, Budget, Choice, Study
+from analog_bench.study import MOST_CHIPS, MOST_TEXTS, Budget, Choice, Study
 
 if TYPE_CHECKING:
     from analog_bench.case import Case
@@ -72,7 +72,9 @@ def generate(
     chips: Annotated[int, whole_number("chips a case", most=MOST_CHIPS)] = 3,
     texts: Annotated[
         int,
-        whole_number("texts a chip; scores are means over them, the first is shown"),
+        whole_number(
+            "texts a chip; scores are means over them, the first is shown", most=MOST_TEXTS
+        ),
     ] = 8,
     seed: Annotated[
         int,

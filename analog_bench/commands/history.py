@@ -17,6 +17,7 @@ from analog_bench.commands.options import (
 )
 from analog_bench.commands.output import print_blocks, print_json, warn
 from analog_bench.errors import UsageError
+from analog_bench.spelling import counted
 
 if TYPE_CHECKING:
     from analog_bench.history.database import History
@@ -144,14 +145,14 @@ def write_history(history: History, target: Path) -> str:
     table = history.table()
     if target.suffix in HISTORY_FILES and not target.is_dir():
         write_table(target, table)
-        return f"history: {table.num_rows} rows to {target}"
+        return f"history: {counted(table.num_rows, 'row')} to {target}"
     if target.suffix[1:].isalpha() and not target.is_dir():
         raise UsageError(
             f"--export writes a .parquet or a .jsonl file, or to a folder, found {str(target)!r}; "
             "if it is to be a folder, make it first"
         )
     fresh = add_runs(target, table)
-    return f"history: {fresh} run{'' if fresh == 1 else 's'} added to {target}"
+    return f"history: {counted(fresh, 'run')} added to {target}"
 
 
 def _show(

@@ -29,6 +29,7 @@ from analog_bench.commands.options import (
 from analog_bench.commands.output import Line, print_blocks, print_json, print_sheet
 from analog_bench.errors import UsageError
 from analog_bench.hwa.hyperparameters import HwaRecipe, recipe_for
+from analog_bench.spelling import rounded
 from analog_bench.study import MOST_CHIPS
 from analog_bench.tasks.data_folder import training_file
 from analog_bench.zoo.model_specs import ModelSpec
@@ -269,7 +270,10 @@ def _lines(shipped: Shipped, out: Path, ship: Path) -> list[Line]:
         Line(f"direct {name}", f"{outcome.direct:.3f} on chips after {shipped.drift_s:g} s"),
         Line(f"untrained {name}", f"{outcome.start:.3f}, with the first input ranges alone"),
         Line(f"HWA {name}", f"{shipped.hwa.mean:.3f} on chips: {chips}"),
-        Line("gap closed", f"{100 * closed:.0f} %" if math.isfinite(closed) else "there is none"),
+        Line(
+            "gap closed",
+            f"{rounded(100 * closed, 0)} %" if math.isfinite(closed) else "there is none",
+        ),
         Line("minutes", f"{outcome.minutes:.1f} on {', '.join(outcome.devices)}"),
         Line("checkpoints", str(out)),
         Line("weights", str(ship)),

@@ -18,6 +18,7 @@ from analog_bench.commands.options import (
 )
 from analog_bench.commands.output import Line, print_blocks, print_json, print_sheet
 from analog_bench.errors import BenchError, TileUnavailable
+from analog_bench.spelling import counted
 from analog_bench.tasks.data_folder import (
     DATA_VARIABLE,
     SQUAD_FILE,
@@ -121,7 +122,7 @@ def _bert_weights() -> str:
     from analog_bench.zoo.weight_record import read_verified
 
     record = read_verified(WEIGHTS / "bert", HASHES)
-    return f"verified, {record.form} of {len(record.files)} file(s)"
+    return f"verified, {record.form} of {counted(len(record.files), 'file')}"
 
 
 def _locked(path: Path) -> str:

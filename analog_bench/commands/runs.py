@@ -17,6 +17,7 @@ from analog_bench.commands.options import (
 )
 from analog_bench.commands.output import print_blocks, print_json, warn
 from analog_bench.errors import StoreError, UsageError
+from analog_bench.spelling import counted
 
 if TYPE_CHECKING:
     from analog_bench.store.run import Run
@@ -138,7 +139,7 @@ def report(
         print(f"report: {page}")
     if figures is not None:
         written = save_figures(figures, contents)
-        print(f"figures: {len(written)} files in {figures}")
+        print(f"figures: {counted(len(written), 'file')} in {figures}")
 
 
 @baselines_app.command(epilog=show_examples("baselines update runs/bench-20261124-031211.json"))

@@ -22,6 +22,7 @@ from analog_bench.commands.options import (
 )
 from analog_bench.commands.output import Line, print_json, print_sheet
 from analog_bench.errors import UsageError, WeightsError
+from analog_bench.spelling import counted
 from analog_bench.tasks.data_folder import data_folder
 from analog_bench.zoo.lock_file import Lock, read_lock
 from analog_bench.zoo.model_specs import SOURCES, ModelSpec, Source, available
@@ -150,7 +151,7 @@ def _score_lines(score: DigitalScore) -> list[Line]:
             Line("cross-entropy", f"{means['cross_entropy']:.4f} nats a token"),
             Line("perplexity", f"{means['perplexity']:.2f}"),
             Line("bits a byte", f"{means['bits_per_byte']:.4f}"),
-            Line("tokens", f"{counts['tokens']} in {counts['blocks']} blocks"),
+            Line("tokens", f"{counts['tokens']} in {counted(counts['blocks'], 'block')}"),
             *facts,
         ]
     checked = (

@@ -17,6 +17,7 @@ from analog_bench.commands.options import (
 )
 from analog_bench.commands.output import Line, print_json, print_sheet
 from analog_bench.commands.zoo import print_nothing_locked
+from analog_bench.spelling import counted
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_specs import ModelSpec, available, find
 
@@ -107,7 +108,7 @@ def _macs(model: Any, tokens: int) -> int:
 
 
 def _lines(facts: dict[str, Any]) -> list[Line]:
-    products = f"{facts['matmul_layers']} layers, {facts['matmul_weights']:,} weights"
+    products = f"{counted(facts['matmul_layers'], 'layer')}, {facts['matmul_weights']:,} weights"
     lines = [
         Line("parameters", f"{facts['parameters']:,}"),
         Line("matrix multiplications", products),

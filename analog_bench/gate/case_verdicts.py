@@ -15,7 +15,7 @@ from analog_bench.gate.chip_change import (
 )
 from analog_bench.gate.decision_rule import LEVEL, Decision, Gains, Outcome, decide, suspicion
 from analog_bench.gate.robustness_scores import a_star
-from analog_bench.gate.significance import Effect, detectable, interval_of
+from analog_bench.gate.significance import Effect, detectable, telling_interval
 from analog_bench.records import Metric, Result
 from analog_bench.store.baseline import CaseEntry, DigitalEntry
 
@@ -180,7 +180,7 @@ def _verdict(
         kind=decision.outcome,
         metric=metric.name,
         change=last.effect.change,
-        interval=interval_of(last.effect),
+        interval=telling_interval(last.effect),
         margin=metric.margin,
         paired=last.paired,
         reason=sentence,
@@ -201,9 +201,9 @@ def _detectable(effect: Effect, margin: float) -> float | None:
 
 def _sentence(change: ChipChange, metric: Metric) -> str:
     size = f"{metric.name} changed by {change.effect.change:+.4g} {metric.unit}"
-    interval = interval_of(change.effect)
+    interval = telling_interval(change.effect)
     if interval is None:
-        return f"{size}; one chip shows no spread ({change.how})"
+        return f"{size}; too few chips for an interval ({change.how})"
     low, high = interval
     return (
         f"{size}, 95 % interval {low:+.4g} to {high:+.4g}, margin {metric.margin:g} ({change.how})"

@@ -13,6 +13,7 @@ from analog_bench.gate.significance import Effect, paired_effect, welch_effect
 from analog_bench.noise import parse_noise
 from analog_bench.records import Measurement, Metric, Result
 from analog_bench.simulators.registry import why_unpaired
+from analog_bench.spelling import counted
 from analog_bench.store.baseline import SCORE_DECIMALS, CaseEntry, StoredChip
 
 # Stored scores are rounded; what differs by less than that does not differ.
@@ -116,10 +117,10 @@ def _change(
     )
     if paired:
         effect = paired_effect([without_rounding(new[chip] - old[chip]) for chip in paired])
-        how = f"{_chips(len(paired))}, paired"
+        how = f"{counted(len(paired), 'chip')}, paired"
     else:
         effect = welch_effect(list(new.values()), list(old.values()))
-        how = f"{_chips(len(new))} against {len(old)}, unpaired: {why_not}"
+        how = f"{counted(len(new), 'chip')} against {len(old)}, unpaired: {why_not}"
     same = bool(paired) and abs(effect.change) <= RESOLUTION
     if effect.standard_error is None and (draws_nothing(result) or same):
         effect = Effect(effect.change, 0.0, math.inf)
@@ -129,7 +130,3 @@ def _change(
 def without_rounding(difference: float) -> float:
     """Return a difference between two scores, 0 where rounding alone could make it."""
     return 0.0 if abs(difference) <= RESOLUTION else difference
-
-
-def _chips(number: int) -> str:
-    return "1 chip" if number == 1 else f"{number} chips"

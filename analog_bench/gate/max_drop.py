@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.records import Metric, Result
+from analog_bench.spelling import counted
 from analog_bench.value_checks import read_amount
 
 
@@ -35,11 +36,11 @@ class Requirement:
         if loss.centre <= self.most:
             return ""
         spread = "" if loss.half_width is None else f" ±{loss.half_width:.3g}"
-        chips = "1 chip" if len(losses) == 1 else f"{len(losses)} chips"
         return (
             f"{name} lies {loss.centre:.4g}{spread} {self.metric.unit} "
             f"{'below' if self.metric.higher_is_better else 'above'} digital "
-            f"({result.digital[name]:.4g}) on {chips}; --max-drop allows {self.most:g}"
+            f"({result.digital[name]:.4g}) on {counted(len(losses), 'chip')}; "
+            f"--max-drop allows {self.most:g}"
         )
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from scipy import optimize, stats
 
 CONFIDENCE = 0.95
+FEWEST_CHIPS = 3
+"""Chips that an interval needs: that of two reaches 12.7 standard errors, and says nothing."""
 POWER = 0.8
 
 # From here on a noncentrality is far: scipy's series is slow there, and its limit close to 1e-6.
@@ -142,9 +144,17 @@ def interval_of(effect: Effect, confidence: float = CONFIDENCE) -> tuple[float, 
     return effect.change - half_width, effect.change + half_width
 
 
+def telling_interval(effect: Effect) -> tuple[float, float] | None:
+    """Return the interval of a change for a reader; None where chips are too few for one.
+
+    That is where its error has fewer degrees of freedom than that of `FEWEST_CHIPS` paired chips.
+    """
+    return None if effect.freedom < FEWEST_CHIPS - 1 else interval_of(effect)
+
+
 @dataclass(frozen=True)
 class Interval:
-    """A symmetric confidence interval; without a half width where one chip shows no spread."""
+    """A symmetric confidence interval; without a half width where chips are too few for one."""
 
     centre: float
     half_width: float | None
@@ -160,14 +170,14 @@ class Interval:
 def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """Return Student's interval for a mean over chips: m ± t(n−1) · s / √n, as `interval_of`.
 
-    Its width is 0 where all values are equal; a single value gives no half width.
+    Its width is 0 where all values are equal; fewer than `FEWEST_CHIPS` give no half width.
 
     Raises:
         ValueError: No value at all, or one that is not finite.
     """
     effect = paired_effect(values)
     bounds = interval_of(effect, confidence)
-    if bounds is None:
+    if bounds is None or len(values) < FEWEST_CHIPS:
         return Interval(effect.change, None)
     half_width = (bounds[1] - bounds[0]) / 2
     return Interval(effect.change, half_width if math.isfinite(half_width) else None)

@@ -17,6 +17,7 @@ from analog_bench.errors import StoreError
 from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.hwa.search import SearchResult, Setting
 from analog_bench.records import Metric
+from analog_bench.spelling import counted
 
 CONCLUSION = "conclusion.json"
 """The file in a search's folder with the scores on fresh chips."""
@@ -75,7 +76,7 @@ class Conclusion:
         gain = f"trial {self.best} {self.verdict} the default: {self.interval.centre:+.4g} {unit}"
         bounds = self.interval.bounds
         if bounds is None:
-            return f"{gain} on one fresh chip, which shows no spread"
+            return f"{gain} on {counted(chips, 'fresh chip')}: too few for an interval"
         ends = f"{bounds[0]:+.4g} to {bounds[1]:+.4g}"
         return f"{gain} on {chips} fresh chips, 95 % interval {ends}"
 

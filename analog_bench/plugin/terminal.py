@@ -61,6 +61,7 @@ class TerminalReporter:
         from analog_bench.gate.run_verdicts import Judgement, outcomes
         from analog_bench.report.drift_table import drift_table
         from analog_bench.report.layer_table import layer_table
+        from analog_bench.report.measured_on import examples_label
         from analog_bench.report.run_summary import digital_line, incomplete_line, run_summary
         from analog_bench.report.texts_table import texts_table
 
@@ -76,7 +77,7 @@ class TerminalReporter:
                         measured,
                         judgement.cases,
                         group.metrics,
-                        data=f"{scope.examples} {scope.data}",
+                        data=examples_label(scope),
                         title=f"{scope.study}: {scope.model}, {scope.question}",
                     )
                 )

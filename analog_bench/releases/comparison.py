@@ -19,6 +19,7 @@ from analog_bench.releases.exact_and_physics import (
 )
 from analog_bench.releases.stopwatch import Timing, Turns, compare_timings
 from analog_bench.simulators.physics.survey_record import Survey
+from analog_bench.spelling import counted
 from analog_bench.store.run import Run
 
 
@@ -147,7 +148,10 @@ def _metrics(cases: Comparison) -> Layer:
         for result, verdict in judged
         if verdict.kind in ("regressed", "improved", "broken")
     )
-    note = f"{paired} of {compared} cases are compared chip by chip, on the same chips"
+    verb = "is" if paired == 1 else "are"
+    note = (
+        f"{paired} of {counted(compared, 'case')} {verb} compared chip by chip, on the same chips"
+    )
     return Layer("metrics", compared, tuple(changes), (note,) if compared else ())
 
 

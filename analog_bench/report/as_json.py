@@ -11,7 +11,7 @@ from typing import Any
 
 from analog_bench.errors import UsageError
 from analog_bench.gate.run_comparison import Comparison
-from analog_bench.gate.significance import interval_of
+from analog_bench.gate.significance import telling_interval
 from analog_bench.gate.step_detection import Step
 from analog_bench.history.score_series import RunFacts, Trend
 from analog_bench.records import Result
@@ -125,7 +125,7 @@ def _trend(trend: Trend, steps: Sequence[Step]) -> dict[str, Any]:
 
 def _step(trend: Trend, step: Step) -> dict[str, Any]:
     now, before = trend.points[step.at].run, trend.points[step.at - 1].run
-    bounds = interval_of(step.effect)
+    bounds = telling_interval(step.effect)
     return {
         **_fields(now, "run", "run_id"),
         "change": step.effect.change,

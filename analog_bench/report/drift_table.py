@@ -17,6 +17,7 @@ from analog_bench.gate.robustness_scores import (
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.layer_table import a_star_note, layer_column, varying_columns
+from analog_bench.report.measured_on import interval_note
 from analog_bench.report.table import Block, Column, Heading, Spelling, tabulate
 
 YEAR_S = 31_536_000.0
@@ -92,8 +93,7 @@ def _score_columns(
         f"AVM: what a month changes, {label} at {words.time_label(MONTH_S)} − at "
         f"{words.time_label(SECOND_S)}, chip by chip."
     )
-    means = [mean for row in rows for mean in (row.robustness.one_day, row.robustness.avm)]
-    interval = (words.CHIP_INTERVAL,) if any(m and m.half_width is not None for m in means) else ()
+    interval = tuple(filter(None, [interval_note(row.result for row in rows)]))
 
     def a_star_at(time: float) -> Callable[[_Row], str]:
         def spell(row: _Row) -> str:

@@ -8,8 +8,9 @@ from analog_bench.gate.layer_ranking import RankCorrelation
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.layer_losses import ConditionRanking, rankings, spread_correlation, worst
+from analog_bench.report.measured_on import interval_note
 from analog_bench.report.report_contents import is_several
-from analog_bench.report.score_and_loss import loss, score
+from analog_bench.report.score_and_loss import loss
 from analog_bench.report.table import Cell, Line, line
 
 _NAMED_AT_MOST = 3
@@ -51,10 +52,7 @@ def _method(rows: Sequence[Result], metrics: Sequence[Metric], data: str) -> str
     models = _listed(sorted({row.model for row in rows}), "model")
     sentence = f"Each row perturbs only what it names: {', '.join(parts)}. Model {models}"
     sentence += f", digital {digital}." if digital else "."
-    scores = (score(row, metric) for row in measured for metric in metrics)
-    if any(one and one.half_width is not None for one in scores):
-        sentence += f" {words.CHIP_INTERVAL}"
-    return sentence
+    return f"{sentence} {interval_note(measured)}".rstrip()
 
 
 def _coverage(rows: Sequence[Result]) -> str:
@@ -92,8 +90,8 @@ def _worst_layers(rows: Sequence[Result], metric: Metric) -> Line:
         Cell(f"▼ Worst in {label}: ", "worst"),
         Cell(", ".join(names), "strong"),
         Cell(
-            f"; {beyond} of {len(losses)} rows {words.change_verb(metric, 2)} more than the margin "
-            f"of {margin}."
+            f"; {beyond} of {words.counted(len(losses), 'row')} "
+            f"{words.change_verb(metric, beyond)} more than the margin of {margin}."
         ),
     )
 

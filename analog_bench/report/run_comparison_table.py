@@ -9,6 +9,7 @@ from analog_bench.gate.case_verdicts import Kind, Verdict
 from analog_bench.gate.run_comparison import Comparison, FamilyComparison
 from analog_bench.records import Result
 from analog_bench.report import words
+from analog_bench.report.measured_on import examples_label
 from analog_bench.report.table import Block, Cell, Column, Heading, Table, paragraph, tabulate
 
 _ORDER = list(words.SIGNS)
@@ -63,7 +64,8 @@ def _table(family: FamilyComparison, everything: bool) -> Table:
 def _heading(family: FamilyComparison) -> str:
     scope = family.scope
     weights = "" if family.variant == "direct" else f", {family.variant} weights"
-    return words.one_line(f"{scope.study}: {scope.model}{weights}, {scope.examples} {scope.data}")
+    named = words.one_line(f"{scope.study}: {scope.model}{weights}")
+    return f"{named}, {examples_label(scope)}"
 
 
 def _digital(family: FamilyComparison) -> str:
@@ -84,4 +86,4 @@ def _closing(comparison: Comparison) -> Iterator[str]:
         verb = "is" if len(gone) == 1 else "are"
         yield f"{words.counted(len(gone), 'case')} {verb} in the first run only: {named}"
     counts = verdict_counts(comparison)
-    yield f"{sum(counts.values())} cases: {words.kinds_counted(counts)}"
+    yield f"{words.counted(sum(counts.values()), 'case')}: {words.kinds_counted(counts)}"

@@ -6,6 +6,7 @@ from optuna.trial import FrozenTrial
 
 from analog_bench.hwa.search import SearchResult, starts_of, state_of, value_of
 from analog_bench.report.table import Block, Column, Heading, Spelling, number, tabulate
+from analog_bench.spelling import counted
 
 SHOWN = 10
 
@@ -46,4 +47,5 @@ def _counts(search: SearchResult) -> str:
     }
     listed = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     again = sum(starts_of(trial) > 1 for trial in search.trials)
-    return f"{len(search.trials)} trials: {listed}" + (f"; {again} started again" if again else "")
+    trials = counted(len(search.trials), "trial")
+    return f"{trials}: {listed}" + (f"; {again} started again" if again else "")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
+from analog_bench.report.measured_on import interval_note
 from analog_bench.report.score_and_loss import score
 from analog_bench.report.table import Block, Cell, Column, Heading, Table, absent, paragraph
 
@@ -53,12 +54,15 @@ def texts_note(results: Sequence[Result]) -> str:
     """Say which texts are shown, and what their scores are."""
     chips = max((len(result.initial_chips) for result in results if result.chips), default=0)
     texts = max(len(result.digital_texts) for result in results)
+    text = "The text" if texts == 1 else f"The first of {texts} texts"
+    chip = "the one chip" if chips == 1 else f"the first of {chips} chips"
+    first = f"{text}, of {chip}" if chips else text
     note = (
-        f"The first of {texts} texts, of the first of {chips} chips; scores are means over all. "
+        f"{first}; scores are means over all. "
         "Perplexity is that of the texts under the digital model, repetition the share of their "
         "4-grams of tokens that came before."
     )
-    return f"{note} {words.CHIP_INTERVAL}" if chips > 1 else note
+    return f"{note} {interval_note(results)}".rstrip()
 
 
 def _table(

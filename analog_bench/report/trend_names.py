@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from analog_bench.gate.significance import interval_of
+from analog_bench.gate.significance import telling_interval
 from analog_bench.gate.step_detection import Step
 from analog_bench.history.score_series import RunFacts, Trend
 from analog_bench.records import Metric
@@ -64,7 +64,7 @@ def direction(step: Step, metric: Metric) -> str:
 
 def step_text(step: Step, metric: Metric) -> str:
     """Spell a step's change with half its 95 % interval, and its direction: `-2.3 ±0.4 worse`."""
-    change = words.estimate_text(step.effect.change, interval_of(step.effect), metric)
+    change = words.estimate_text(step.effect.change, telling_interval(step.effect), metric)
     return f"{change} {direction(step, metric)}"
 
 

@@ -10,6 +10,8 @@ from analog_bench.gate.case_verdicts import Kind, Verdict
 from analog_bench.gate.significance import Interval
 from analog_bench.records import Metric, Result
 from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
+from analog_bench.spelling import counted as counted
+from analog_bench.spelling import rounded
 
 ABSENT = "–"
 MINUS = "−"  # in sentences; scores keep the hyphen, which can be copied
@@ -25,7 +27,6 @@ SIGNS: Mapping[Kind, str] = {
 }
 """Verdicts in order of concern, with their signs: colour alone does not reach every reader."""
 WEIGHTS = {"direct": "direct", "hwa": "HWA"}
-CHIP_INTERVAL = "± is half the 95 % interval over chips."
 
 _METRICS = {"f1": "F1", "em": "EM", "cross_entropy": "cross-entropy", "bits_per_byte": "bits/byte"}
 _TIMES = ((31_536_000.0, "y"), (86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
@@ -66,7 +67,7 @@ def amount(value: float, metric: Metric, extra: int = 0) -> str:
     """
     decimals = 3 if metric.margin <= 0 else max(0, 1 - math.floor(math.log10(metric.margin)))
     decimals = min(decimals, 9) + extra
-    return f"{round(value, decimals) + 0.0:.{decimals}f}"
+    return rounded(value, decimals)
 
 
 def amount_of(number: str, metric: Metric) -> str:
@@ -129,7 +130,7 @@ def digital_scores(scores: Mapping[str, float], metrics: Iterable[Metric], extra
 
 def share_text(share: float) -> str:
     """Spell a score without a unit, such as A*, with two decimals; never `-0.00`."""
-    return f"{round(share, 2) + 0.0:.2f}"
+    return rounded(share, 2)
 
 
 def correlation_text(value: float) -> str:
@@ -180,11 +181,6 @@ def commit_label(commit: str | None) -> str:
     """Return a commit with nine digits, and whether files were changed; empty for None."""
     digits, dash, changed = (commit or "").partition("-")
     return one_line(digits[:9] + dash + changed)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: `1 chip`, `3 chips`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def kinds_counted(counts: Mapping[Kind, int]) -> str:

@@ -9,6 +9,7 @@ import torch
 from analog_bench.case import Case
 from analog_bench.engine.case_duration import Pace
 from analog_bench.session.model_cache import ModelCache
+from analog_bench.spelling import counted
 from analog_bench.study import Study
 
 
@@ -42,10 +43,8 @@ class Forecast:
         """Return the forecast as one line; empty where nothing will be measured."""
         if not self._cases:
             return ""
-        cases = "1 case" if self._cases == 1 else f"{self._cases} cases"
-        threads = torch.get_num_threads()
-        on = "1 thread" if threads == 1 else f"{threads} threads"
-        return f"expected: about {approximate(self._seconds)} for {cases} on {on}"
+        cases, threads = counted(self._cases, "case"), counted(torch.get_num_threads(), "thread")
+        return f"expected: about {approximate(self._seconds)} for {cases} on {threads}"
 
 
 def approximate(seconds: float) -> str:

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
 from analog_bench.records import Metric
+from analog_bench.study import MOST_TEXTS
 from analog_bench.tasks.decoding import Prompt, Sampling, draws_of, until_end, write
 from analog_bench.tasks.lm_metric import perplexity
 from analog_bench.tasks.metrics import METRICS_OF
@@ -24,7 +25,6 @@ from analog_bench.value_checks import whole
 
 _NGRAM = 4
 _SHOWN_AT_MOST = 40
-_MOST_TEXTS = 10_000
 
 
 class TextGeneration:
@@ -59,7 +59,7 @@ class TextGeneration:
                 many are asked for, or the tokeniser has no end-of-text token.
         """
         used = sampling or Sampling()
-        whole("the number of texts", texts, 1, _MOST_TEXTS)
+        whole("the number of texts", texts, 1, MOST_TEXTS)
         begin = Prompt.of(prompt, tokenizer)
         room = tokenizer.model_max_length
         if len(begin.ids) + used.tokens > room:

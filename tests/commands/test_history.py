@@ -178,7 +178,7 @@ def test_a_folder_is_added_to_and_files_are_written_anew(runs, say):
         (["--where", "release = 1"], "--where 'release = 1': Binder Error: Referenced column"),
         (["--where", "false"], "--where 'false' leaves no run"),
         (["--sql", "selec"], 'syntax error at or near "selec" (tables: scores, runs; --sql'),
-        (["--sql", ""], "--sql '' asks nothing"),
+        (["--sql", " "], "--sql ' ' asks nothing"),
         (["--sql", "select 1 as a, 2 as a", "--json"], "two columns of the answer are named 'a'"),
         (["--sql", "from runs", "--plot", "x.svg"], "--sql says itself what is asked: leave out"),
         (["--sql", "from runs", "--last", "2"], "leave out --last"),

@@ -89,9 +89,12 @@ def test_what_cannot_be_asked_is_one_line(trained, data, tmp_path, capsys, monke
         (["nobert"], "did you mean 'bert'"),
         (["bert"], "give --data a SQuAD v1.1 JSON file"),
         (["bert", "--weights", "x", "--zoo", "hub"], "--weights is for embedded models"),
-        (["bert", "--data", str(data), "--max-length", "600"], "600 tokens are too long for bert"),
+        (
+            ["bert", "--data", str(data), "--max-length", "600"],
+            "max_length 600 is more than the 512 positions of bert",
+        ),
         (["bert", "--modifier", "pcm_noise"], "needs the C++ tile"),
-        (["bert", "--data", str(data), "--device", "cud"], "the model on device 'cud'"),
+        (["bert", "--data", str(data), "--device", "cud"], "--device must be cpu, cuda or cuda:N"),
         (["bert", "--data", str(tmp_path / "none.json")], "no data file at"),
     ):
         assert main(["hwa", "train", *words, "--out", str(tmp_path / "out")]) == 4

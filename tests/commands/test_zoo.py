@@ -156,7 +156,7 @@ def test_lock(forked_client, tmp_path):
         (["score", "bert", "--weights", "empty"], "no weights are shipped in empty"),
         (["score", "bert", "--data", "none.json"], "no data file at none.json"),
         (["score", "bert", "--examples", "999999"], "--examples asks for 999999 questions"),
-        (["score", "bert", "--device", "cud"], "cannot put the model on device 'cud'"),
+        (["score", "bert", "--device", "cud"], "--device must be cpu, cuda or cuda:N, found 'cud'"),
     ],
 )
 def test_what_the_user_can_mend(words, wrong, capsys):

@@ -4,13 +4,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analog_bench.gate.significance import Interval, interval_of, mean_interval, welch_effect
+from analog_bench.gate.significance import (
+    Interval,
+    interval_of,
+    mean_interval,
+    paired_effect,
+    telling_interval,
+    welch_effect,
+)
 
 SCORES = st.floats(-1000, 1000).map(lambda score: round(score, 2))
 SEVERAL = st.lists(SCORES, min_size=2, max_size=12)
+ENOUGH = st.lists(SCORES, min_size=3, max_size=12)
 
 
-@given(SEVERAL)
+@given(ENOUGH)
 def test_the_mean_interval_is_scipys(values):
     found = mean_interval(values)
     if len(set(values)) == 1:
@@ -34,6 +42,20 @@ def test_the_difference_interval_is_scipys(new, old):
         assert interval_of(found) == pytest.approx(bounds, rel=1e-6, abs=1e-6)
 
 
+@given(st.lists(st.floats(-100.0, 100.0), min_size=2, max_size=2))
+def test_two_values_are_too_few_for_an_interval(values):
+    assert mean_interval(values) == Interval(pytest.approx(sum(values) / 2, abs=1e-9), None)
+    assert telling_interval(paired_effect(values)) is None
+    # A test on them is a test all the same.
+    assert interval_of(paired_effect(values)) is not None
+
+
+def test_two_values_a_side_are_told_by_their_freedom():
+    few, some = [1.0, 2.0], [1.0, 2.5, 3.0]
+    assert telling_interval(welch_effect(few, [1.0, 5.0])) is None
+    assert telling_interval(welch_effect(some, some)) == interval_of(welch_effect(some, some))
+
+
 def test_one_value_shows_no_spread():
     assert mean_interval([3.0]) == Interval(3.0, None)
     assert mean_interval([3.0]).bounds is None
@@ -54,7 +76,7 @@ def test_a_tiny_spread_on_a_large_score_keeps_its_digits():
     assert found.half_width == pytest.approx(mean_interval(list(spread)).half_width, rel=1e-9)
 
 
-@given(SEVERAL, st.floats(0.5, 0.94))
+@given(ENOUGH, st.floats(0.5, 0.94))
 def test_more_confidence_is_wider(values, confidence):
     assert mean_interval(values, confidence).half_width <= mean_interval(values).half_width
 

@@ -179,7 +179,7 @@ def test_lower_is_better_shows_the_rise(bert):
     assert "Worst in cross-entropy: encoder.layer.0.attention.output.dense +0.500" in caption_of(
         text
     )
-    assert "1 of 53 rows add more than the margin of 0.02 nats." in caption_of(text)
+    assert "1 of 53 rows adds more than the margin of 0.02 nats." in caption_of(text)
 
 
 def test_what_varies_gets_a_column(bert, metrics):

@@ -69,19 +69,19 @@ def test_digital_stands_once_beside_every_variant_and_time():
         [
             "0 s",
             "Once clean generation perplexity 9.0, repetition 0.020",
-            "Once [bold]upon[/bold] 0 generation perplexity 21.0 ±12.7, repetition 0.100 ±0.000",
-            "trained 0 generation perplexity 21.0 ±12.7, repetition 0.100 ±0.000",
+            "Once [bold]upon[/bold] 0 generation perplexity 21.0, repetition 0.100",
+            "trained 0 generation perplexity 21.0, repetition 0.100",
         ],
         [
             "1 d",
             "as above",
-            "aged 0 generation perplexity 21.0 ±12.7, repetition 0.100 ±0.000",
-            "aged trained 0 generation perplexity 21.0 ±12.7, repetition 0.100 ±0.000",
+            "aged 0 generation perplexity 21.0, repetition 0.100",
+            "aged trained 0 generation perplexity 21.0, repetition 0.100",
         ],
     ]
     said = " ".join(text.split())
     assert "The first of 2 texts, of the first of 2 chips" in said
-    assert "± is half the 95 % interval over chips." in said
+    assert "2 chips: too few for an interval." in said
 
 
 def test_a_variant_that_could_not_be_measured_says_why_once():
@@ -130,7 +130,7 @@ def test_markdown_keeps_cells_and_signs_as_they_are():
     assert lines[4] == (
         "| 0 s | Once clean<br><br>*generation perplexity 9.0, repetition 0.020* "
         r"| a\|b<br>\*c\* \<d\>\\x1b 0<br><br>"
-        "*generation perplexity 21.0 ±12.7, repetition 0.100 ±0.000* "
+        "*generation perplexity 21.0, repetition 0.100* "
         "| *skipped: gpt has no HWA weights* |"
     )
 

@@ -180,7 +180,8 @@ def test_weights_that_do_not_make_the_whole_model_are_refused(shipped, base, tmp
 
 
 def test_a_device_that_is_not_there_is_one_line(shipped):
-    with pytest.raises(UsageError, match="cannot put the model on device 'nonsense'") as x:
+    said = "--device must be cpu, cuda or cuda:N, found 'nonsense'"
+    with pytest.raises(UsageError, match=said) as x:
         load(SPEC, lock_path=Path("none"), device="nonsense", shipped=shipped[0])
     assert "\n" not in str(x.value)
 

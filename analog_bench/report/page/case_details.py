@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
+from analog_bench.report.measured_on import examples_label
 from analog_bench.report.report_contents import Contents, Judged
 from analog_bench.report.score_and_loss import loss, score
 from analog_bench.report.table import Cell, Column, Role, Table, absent
@@ -47,7 +48,7 @@ def raw_values(contents: Contents, model: str) -> tuple[StudyValues, ...]:
         StudyValues(
             study=words.one_line(study.scope.study),
             question=study.scope.question,
-            data=f"{study.scope.examples} {study.scope.data}",
+            data=examples_label(study.scope),
             loss=words.loss_label(study.main),
             cases=tuple(_case(contents, study, result) for result in study.results),
         )

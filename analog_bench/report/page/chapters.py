@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analog_bench.report import words
+from analog_bench.report.measured_on import examples_label
 from analog_bench.report.page.case_details import StudyValues, raw_values
 from analog_bench.report.page.heat_map import HeatMap, heat_map, heat_picture
 from analog_bench.report.plots.condition_plot import noise_plots
@@ -95,7 +96,7 @@ def _texts(contents: Contents, model: str) -> Section:
 
 def _digital(contents: Contents, model: str) -> tuple[str, ...]:
     scores = {
-        f"{scores} on {study.scope.examples} {study.scope.data}": None
+        f"{scores} on {examples_label(study.scope)}": None
         for study in contents.of_model(model)
         if (scores := words.digital_scores(study.results[0].digital, study.metrics))
     }

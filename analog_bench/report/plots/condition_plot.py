@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
+from analog_bench.report.measured_on import examples_label
 from analog_bench.report.plots.chart import DASHES, axis, by_weights, layer, points
 from analog_bench.report.plots.figure import Figure, file_name, loss_column, score_column
 from analog_bench.report.report_contents import Contents, Judged, is_single
@@ -59,7 +60,7 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
         name=file_name(scope.model, scope.study),
         message=_message(results, metric, name),
         note=(
-            f"{words.capitalised(scope.question)} {scope.examples} {scope.data}; lines are 95 % "
+            f"{words.capitalised(scope.question)} {examples_label(scope)}; lines are 95 % "
             f"intervals over chips, the dashed one is digital ({words.metric_label(metric)})."
         ),
         spec={"layer": layers},
@@ -80,9 +81,10 @@ def _message(results: Sequence[Result], metric: Metric, name: Callable[[Result],
     verb = words.change_verb(metric)
     beyond = sum(lost > metric.margin for lost in losses)
     if not beyond:
-        return f"None of {len(losses)} conditions {verb} more than the margin."
+        return f"None of {words.counted(len(losses), 'condition')} {verb} more than the margin."
     most = words.amount_of(words.amount(losses[0], metric), metric)
     return (
-        f"{name(results[0])} costs most: it {verb} {most}; {beyond} of {len(losses)} conditions "
-        "exceed the margin."
+        f"{name(results[0])} costs most: it {verb} {most}; {beyond} of "
+        f"{words.counted(len(losses), 'condition')} {'exceeds' if beyond == 1 else 'exceed'} the "
+        "margin."
     )

@@ -8,8 +8,10 @@ from typing import Any
 
 from analog_bench.gate.drift_band import trajectory_band
 from analog_bench.gate.robustness_scores import conditions_of
+from analog_bench.gate.significance import FEWEST_CHIPS
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
+from analog_bench.report.measured_on import examples_label
 from analog_bench.report.plots.chart import DASHES, Spec, axis, by_weights, layer, points
 from analog_bench.report.plots.figure import Figure, Selection, file_name, score_column, select
 from analog_bench.report.report_contents import Contents, Judged, is_single
@@ -32,7 +34,9 @@ class _Curve:
     def bands(self, metric: Metric) -> list[tuple[float, float] | None]:
         """Return the 95 % band of the mean at each time, from whole trajectories where it can."""
         chips = [{c.chip: c.scores[metric.name] for c in r.initial_chips} for r in self.results]
-        if len(chips[0]) > 1 and all(scores.keys() == chips[0].keys() for scores in chips):
+        if len(chips[0]) >= FEWEST_CHIPS and all(
+            scores.keys() == chips[0].keys() for scores in chips
+        ):
             rows = [[scores[chip] for scores in chips] for chip in chips[0]]
             low, high = trajectory_band(rows, seed=self.results[0].seed)
             return list(zip(low.tolist(), high.tolist(), strict=True))
@@ -71,13 +75,15 @@ def _figure(
     ]
     first, scope = curves[0].results[0], study.scope
     condition = words.condition_label(first, leaving_out=_NEITHER)
-    note = f"{condition}. {scope.examples} {scope.data}."
+    note = f"{condition}. {examples_label(scope)}."
     chips = max(len(result.initial_chips) for curve in curves for result in curve.results)
-    if chips > 1:
+    if chips >= FEWEST_CHIPS:
         note += (
             f" Thin lines are {chips} chips, the band is the 95 % interval of their mean, cut at "
             "the frame."
         )
+    elif chips > 1:
+        note += f" Thin lines are {chips} chips: too few for an interval."
     what = words.names_among(among, leaving_out=_NEITHER)(first)
     return Figure(
         name=file_name(scope.model, scope.study, first.group, condition),

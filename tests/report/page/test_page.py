@@ -281,7 +281,7 @@ def test_texts_stand_side_by_side_and_show_where_they_part(document, html):
     same = str(escape(f"Once {SCRIPT} upon & a time, "))
     rest = str(escape(f"direct {SCRIPT} wrote 0"))
     assert f'<span class="same">{same}</span>{rest}</p>' in html
-    assert "generation perplexity 12.5 ±6.4" in words
+    assert "generation perplexity 12.5" in words
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,13 @@
+"""Numbers in sentences and tables: with their noun, and with no more digits than they deserve."""
+
+from __future__ import annotations
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 chip`, `3 chips`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def rounded(value: float, decimals: int) -> str:
+    """Return a number with so many decimals; never `-0`, or `-0.00`."""
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"
