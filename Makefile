@@ -8,7 +8,7 @@
 # All set up .venv first, where it is missing or older than what it is made from.
 
 # Tests start dozens of processes. Without stored bytecode, which some environments switch off, each
-# would compile torch and all the rest anew: six seconds that take half of the test suite's time.
+# would compile torch and all the rest anew, for six seconds.
 export PYTHONDONTWRITEBYTECODE :=
 
 PYTHON ?= python3
