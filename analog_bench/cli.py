@@ -45,8 +45,7 @@ class _Verbs(TyperGroup):
         try:
             code = super().invoke(ctx)
         except BenchError as problem:
-            # One line, even where a quoted problem has several.
-            print(f"analog-bench: error: {' '.join(str(problem).split())}", file=sys.stderr)
+            print(f"analog-bench: error: {problem}", file=sys.stderr)
             code = BENCH_ERROR
         except KeyboardInterrupt:
             print("analog-bench: interrupted", file=sys.stderr)

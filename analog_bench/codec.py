@@ -16,6 +16,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
+from analog_bench.errors import printable
 from analog_bench.regular_file import read_regular
 
 # Any JSON value. (A recursive alias would buy nothing: `convert` narrows it.)
@@ -168,7 +169,7 @@ def indented(value: Json) -> bytes:
 
 def one_line(text: str, most: int = 300) -> str:
     """Return a text fit for an error: one line, printable, cut where it is long."""
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+    shown = printable(" ".join(text.split()))
     return shown if len(shown) <= most else f"{shown[: most - 4]} ..."
 
 

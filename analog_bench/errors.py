@@ -14,6 +14,10 @@ from collections.abc import Iterable
 class BenchError(Exception):
     """Something the user can mend; the text says what is wrong, what was found, what to do next."""
 
+    def __str__(self) -> str:
+        """Return the text, whatever it quotes, as one printable line."""
+        return printable(super().__str__())
+
 
 class UsageError(BenchError):
     """An option, pattern or parameter that cannot be used as given."""
@@ -49,6 +53,12 @@ class BaselineError(BenchError):
 
 class StoreError(BenchError):
     """Results that cannot be written or read."""
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, with escapes for what a terminal would not show or would obey."""
+    line = " ".join(line.strip() for line in text.splitlines())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

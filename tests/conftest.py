@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.hub_stand_in import run_client
 from tests.warm_process import PROGRAM
 
 ROOT = Path(__file__).parents[1]
+SERVER = Path(__file__).with_name("warm_process.py")
 
 
 def clean_environment(**more):
@@ -32,9 +34,9 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path not in first)
 
 
-@pytest.fixture(scope="session")
-def warm_python():
-    """Return a program that is Python with torch and this package imported: see `warm_process`."""
+@contextmanager
+def warmed(*modules):
+    """Yield a program that is Python with these, torch and this package imported."""
     # An address has a hundred characters at most.
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listening:
         program, address = Path(folder, "python"), str(Path(folder, "socket"))
@@ -43,7 +45,7 @@ def warm_python():
         listening.bind(address)
         listening.listen()
         server = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("warm_process.py"), str(listening.fileno())],
+            [sys.executable, SERVER, str(listening.fileno()), *modules],
             env=clean_environment(),
             stdin=subprocess.PIPE,
             pass_fds=[listening.fileno()],
@@ -52,6 +54,13 @@ def warm_python():
         yield program
         server.stdin.close()
         server.wait(30)
+
+
+@pytest.fixture(scope="session")
+def warm_python():
+    """Return a program that is Python with torch and this package imported: see `warm_process`."""
+    with warmed() as program:
+        yield program
 
 
 @pytest.fixture(scope="session")

@@ -32,8 +32,8 @@ FLOORS = (
     ("case",),
     ("records", "noise", "seeds"),
     ("value_checks", "content_name"),
-    ("codec", "atomic_file", "errors", "spelling"),
-    ("regular_file",),
+    ("codec", "atomic_file", "spelling"),
+    ("errors", "regular_file"),
 )
 FLOOR = {room: len(FLOORS) - n for n, floor in enumerate(FLOORS) for room in floor}
 

@@ -46,6 +46,8 @@ def serve(server):
     import analog_bench.session.case_measurement
     import analog_bench.simulators.aihwkit  # noqa: F401
 
+    for name in sys.argv[2:]:
+        importlib.import_module(name)
     # Pytest collects garbage at the end of each run, and would look at all of this.
     gc.freeze()
     # Pytest rewrites the plugin's own modules, and warns where it comes too late.

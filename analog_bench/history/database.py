@@ -60,9 +60,10 @@ class History:
         self._load_runs(sources, warn)
         self._connection.execute(_RUNS)
         if self._empty():
+            where = ", ".join(repr(str(path)) for path in paths)
             raise StoreError(
-                "none of the runs can be read, or none has a result: measure anew with this "
-                "release, or use the one that wrote them"
+                f"none of the runs in {where} can be read, or none has a result: measure anew with "
+                "this release, or use the one that wrote them"
             )
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import optuna
 from filelock import FileLock, Timeout
 from optuna.pruners import HyperbandPruner, NopPruner
@@ -50,6 +51,12 @@ class SearchPlan:
     seed: int = 0
 
 
+class _Trial(msgspec.Struct):
+    value: float | None
+    setting: dict[str, float]
+    starts: int
+
+
 @contextmanager
 def open_study(
     folder: Path, plan: SearchPlan, made_with: Mapping[str, Any]
@@ -63,7 +70,6 @@ def open_study(
         StoreError: The storage cannot be read or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pruner = HyperbandPruner(min_resource=1, max_resource=plan.steps, reduction_factor=REDUCTION)
     with ExitStack() as stack:
         # Optuna logs what the watchers are told, and that a study was made for each proposal.
         stack.callback(optuna.logging.set_verbosity, optuna.logging.get_verbosity())
@@ -82,13 +88,7 @@ def open_study(
             connect = partial(sqlite3.connect, folder / STORAGE, check_same_thread=False)
             storage = RDBStorage(f"sqlite:///{STORAGE}", engine_kwargs={"creator": connect})
             stack.callback(storage.engine.dispose)
-            study = optuna.create_study(
-                storage=storage,
-                study_name=STUDY,
-                pruner=NopPruner() if plan.pruner == "none" else pruner,
-                direction=plan.direction,
-                load_if_exists=True,
-            )
+            study = _study_in(storage, plan)
             _claim(study, plan, made_with, folder)
             yield study
         except (DatabaseError, optuna.exceptions.StorageInternalError) as problem:
@@ -96,6 +96,33 @@ def open_study(
             raise StoreError(
                 f"cannot use {folder / STORAGE}: {why}; restore it or choose another folder"
             ) from None
+
+
+def _study_in(storage: RDBStorage, plan: SearchPlan) -> optuna.Study:
+    """Load the study, or start it, and read all of it before anything is made of it.
+
+    Raises:
+        StorageInternalError: A row is not as optuna writes it, of which it says whatever it
+            stumbles over.
+    """
+    pruner = HyperbandPruner(min_resource=1, max_resource=plan.steps, reduction_factor=REDUCTION)
+    try:
+        study = optuna.create_study(
+            storage=storage,
+            study_name=STUDY,
+            pruner=NopPruner() if plan.pruner == "none" else pruner,
+            direction=plan.direction,
+            load_if_exists=True,
+        )
+        for trial in study.get_trials(deepcopy=False):
+            starts = trial.user_attrs.get("starts", 0)
+            msgspec.convert(
+                {"value": trial.value, "setting": trial.params, "starts": starts}, _Trial
+            )
+    except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as problem:
+        why = f"it is damaged ({type(problem).__name__}: {problem})"
+        raise optuna.exceptions.StorageInternalError(why) from None
+    return study
 
 
 def _claim(

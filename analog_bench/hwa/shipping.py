@@ -67,7 +67,8 @@ def ship_outcome(
     """Write the best weights of a training into `ship`, and score them as they were written.
 
     Raises:
-        UsageError: The training diverged before anything was better than the start.
+        UsageError: The training diverged before anything was better than the start, or the
+            weights score nothing finite.
         WeightsError: The folder holds other weights.
     """
     if outcome.ended == "diverged" and not outcome.best_step:
@@ -89,6 +90,11 @@ def ship_outcome(
     )
     hwa = load_hwa(loaded, ship)
     validated = validate(hwa.model, outcome.layers, hwa.input_ranges, data, recipe)
+    if not math.isfinite(validated.mean):
+        raise UsageError(
+            f"the best weights, now in {ship}, score {validated.mean} on chips, which is no finite "
+            "number: they are damaged or too large; train anew with another --out"
+        )
     name = f"held_out_{outcome.metric}"
     results: dict[str, str | int | float | bool] = {
         f"{name}_digital": round(outcome.digital, 4),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -144,6 +145,21 @@ class Learner:
         return [parameter for group in self._groups for parameter in group.parameters]
 
 
+def tile_config(recipe: HwaRecipe) -> Any:
+    """Return the configuration of the tiles that learn; see `training_config`.
+
+    Raises:
+        UsageError: Hardware that cannot be trained on.
+    """
+    return kit_training.training_config(
+        recipe.preset,
+        modifier=None if recipe.modifier == "preset" else recipe.modifier,
+        modifier_std=recipe.modifier_std,
+        clip_sigma=recipe.clip_sigma or None,
+        bfloat16=recipe.precision == "bfloat16",
+    )
+
+
 @contextmanager
 def learning(
     recipe: HwaRecipe, model: nn.Module, layers: Sequence[str], ranges: Ranges
@@ -159,13 +175,7 @@ def learning(
     if digital:
         for adapter in add_adapters(model, layers, recipe.rank, recipe.seed):
             adapters += list(adapter.parameters())
-    config = kit_training.training_config(
-        recipe.preset,
-        modifier=None if recipe.modifier == "preset" else recipe.modifier,
-        modifier_std=recipe.modifier_std,
-        clip_sigma=recipe.clip_sigma or None,
-        bfloat16=recipe.precision == "bfloat16",
-    )
+    config = tile_config(recipe)
     with trainable_tiles(
         model, layers, config, ranges, seed=recipe.seed, learns_weights=not digital
     ) as tiles:

@@ -21,7 +21,7 @@ from analog_bench.hwa.checkpoint import Checkpoint
 from analog_bench.hwa.checkpoint_owner import claim
 from analog_bench.hwa.hyperparameters import HwaRecipe
 from analog_bench.hwa.loss import LossWeights
-from analog_bench.hwa.trainable_model import Learner, layers_on_tiles, learning
+from analog_bench.hwa.trainable_model import Learner, layers_on_tiles, learning, tile_config
 from analog_bench.hwa.training_data import TrainingData
 from analog_bench.hwa.training_report import Ending
 from analog_bench.hwa.training_report import Outcome as Outcome
@@ -74,6 +74,7 @@ def train(
             to finish.
     """
     find_simulator(recipe.tile).require(str(next(loaded.model.parameters()).device))
+    tile_config(recipe)  # refused before anything is computed
     made_with = {**recipe.described(), "weights": loaded.weights_sha256, "data": data.fingerprint}
     claim(out, made_with)
     saved = checkpoint.last(out)

@@ -43,7 +43,8 @@ def tuned_state(
     """
     record = read_verified(folder, base_hashes)
     if record.form == "delta":
-        return apply_delta(base, read_tensors(folder / FORMS["delta"][0])), record
+        path = folder / FORMS["delta"][0]
+        return apply_delta(base, read_tensors(path), path), record
     tensors, config = (folder / name for name in FORMS["adapter"])
     try:
         options = read_lora_config(read_json(config), str(config))

@@ -58,7 +58,7 @@ def load_hwa(direct: LoadedModel, folder: Path) -> LoadedModel:
         )
     verify(folder / DELTA, record.files[DELTA], "restore the file or train anew")
     base = float_state(direct.model)
-    tuned = apply_delta(base, read_tensors(folder / DELTA))
+    tuned = apply_delta(base, read_tensors(folder / DELTA), folder / DELTA)
     adapted = adapted_layers(set(tuned) - set(base))
     model = copy.deepcopy(direct.model)
     device = next(model.parameters()).device

@@ -12,6 +12,7 @@ Parameters that did not change are left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -65,30 +66,46 @@ def delta_between(
     return delta
 
 
-def apply_delta(base: Mapping[str, Tensor], delta: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Add a delta to the weights it was made for; summed in float64 and rounded once to float32.
+def apply_delta(
+    base: Mapping[str, Tensor], delta: Mapping[str, Tensor], path: Path
+) -> dict[str, Tensor]:
+    """Add a delta, read from a file, to the weights it was made for.
+
+    Sums are in float64 and rounded once to float32.
 
     Raises:
         WeightsError: A tensor is unknown, or of the wrong type or shape.
     """
     tuned = dict(base)
-    for key, tensor in sorted(delta.items()):
-        form, _, name = key.partition(":")
-        if form == "whole" and name not in base:
-            _typed(key, tensor, torch.float32)
-            tuned[name] = tensor
-        elif form == "delta" and name in base:
-            _same_shape(name, base[name], tensor)
-            change = tensor.double()
-            if f"scale:{name}" in delta:
-                _typed(key, tensor, torch.int8)
-                change = change * _scale(name, delta[f"scale:{name}"], tensor)
-            else:
-                _typed(key, tensor, torch.float16)
-            tuned[name] = (base[name].double() + change).float()
-        elif form != "scale" or f"delta:{name}" not in delta:
-            raise WeightsError(f"the delta holds an unknown tensor {key}")
+    try:
+        for key in sorted(delta):
+            _apply(key, base, delta, tuned)
+    except WeightsError as problem:
+        raise WeightsError(
+            f"{path}: {problem}; restore the file from version control, or train anew"
+        ) from None
     return tuned
+
+
+def _apply(
+    key: str, base: Mapping[str, Tensor], delta: Mapping[str, Tensor], tuned: dict[str, Tensor]
+) -> None:
+    tensor = delta[key]
+    form, _, name = key.partition(":")
+    if form == "whole" and name not in base:
+        _typed(key, tensor, torch.float32)
+        tuned[name] = tensor
+    elif form == "delta" and name in base:
+        _same_shape(name, base[name], tensor)
+        change = tensor.double()
+        if f"scale:{name}" in delta:
+            _typed(key, tensor, torch.int8)
+            change = change * _scale(name, delta[f"scale:{name}"], tensor)
+        else:
+            _typed(key, tensor, torch.float16)
+        tuned[name] = (base[name].double() + change).float()
+    elif form != "scale" or f"delta:{name}" not in delta:
+        raise WeightsError(f"the delta holds an unknown tensor {key}")
 
 
 def _scale(name: str, scale: Tensor, of: Tensor) -> Tensor:

@@ -107,3 +107,25 @@ def test_what_cannot_be_asked_is_one_line(trained, data, tmp_path, capsys, monke
 def test_a_line_that_cannot_be_read_is_refused(words, capsys):
     assert main(["hwa", "train", "bert", *words]) == 2
     assert words[0] in capsys.readouterr().err
+
+
+def test_it_trains_for_hardware_of_the_users_own(data, tmp_path, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from aihwkit.simulator.configs import *\n"
+        "def noisy():\n    return TorchInferenceRPUConfig()\n"
+        "def wires():\n    return TorchInferenceRPUConfigIRDropT()\n"
+    )
+    call = ["hwa", "train", "bert", "--data", str(data), "--out", str(tmp_path / "out"), *SMALL]
+    assert main([*call, "--preset", f"{file}:noisy"]) == 0
+    preset = read_hwa_record(tmp_path / "out" / "ship").recipe["preset"]
+    assert str(preset).startswith("mine.py:noisy@")
+    capsys.readouterr()
+    file.write_text(file.read_text() + "# changed")
+    for function, told in (
+        ("noisy", "was started with another recipe (preset was 'mine.py:noisy@"),
+        ("wires", "computes in TorchSimulatorTileIRDropT, and training in TorchSimulatorTile only"),
+        ("nois", "has no function 'nois'; did you mean 'noisy'?"),
+    ):
+        assert main([*call, "--preset", f"{file}:{function}"]) == 4
+        assert told in capsys.readouterr().err

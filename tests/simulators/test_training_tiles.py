@@ -282,3 +282,11 @@ def test_the_exact_preset_learns_on_the_cpp_tile(cpp: str) -> None:
     before = error()
     learn(layer, 40, rate=3e-2)
     assert error() < 0.7 * before
+
+
+def test_hardware_with_a_torch_tile_of_its_own_is_refused(monkeypatch):
+    from aihwkit.simulator.configs import TorchInferenceRPUConfigIRDropT
+
+    monkeypatch.setitem(kit.ADDED, "wires", TorchInferenceRPUConfigIRDropT())
+    with pytest.raises(UsageError, match="wires computes in TorchSimulatorTileIRDropT, and"):
+        config_of("wires")

@@ -21,8 +21,8 @@ from analog_bench.store.baseline_file import (
 from analog_bench.store.journal_file import JournalEntry, entry_content, entry_from
 from analog_bench.store.json_schema import json_schema
 from analog_bench.store.run_file import run_from_json, write_run
+from tests.fuzz.mutator import NASTY, altered, renamed
 from tests.store.examples import example_run, places
-from tests.store.mutator import NASTY, altered, renamed
 from tests.store.strategies import RUNS
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +47,7 @@ READER_ALONE = {
         deep=[[[[[[["seven"]]]]]]]
     ),
     r"manifest: a whole number is beyond": lambda run: run["manifest"]["options"].update(n=2**63),
+    r"a study and model stand twice": lambda run: run["scopes"].append(run["scopes"][0]),
     r"no scope is of its study and model": lambda run: run["scopes"].pop(),
     # Of baselines alone, which have a place and at least one chip, and of journals.
     r"is expected, as the file's path says": None,

@@ -31,8 +31,8 @@ from analog_bench.store.journal_file import (
 )
 from analog_bench.store.run import Incomplete, Unmeasured
 from analog_bench.store.run_file import read_run, write_run
+from tests.fuzz.mutator import TRICKS, damaged, mutated
 from tests.store.examples import example_run, snapshot
-from tests.store.mutator import TRICKS, damaged, mutated
 
 PROVENANCE = Provenance("2026-01-02T03:04:05+00:00", "c" * 40, "3.11.1", "2.11.0", None)
 MISSING = Incomplete((Unmeasured("layer_noise", "bert/c2"),), "pytest bench --resume")

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from analog_bench.zoo.weight_record import read_record, write_record
 from training.shipping import ship_adapter, ship_delta
 
 HEAD = ("qa_outputs.weight", "qa_outputs.bias")
+DELTA_FILE = Path("delta.safetensors")
 BASE_HASHES = {"model.safetensors": "1" * 64}
 SHA = {"x": "a" * 64}
 
@@ -249,7 +251,7 @@ def test_an_int8_delta_keeps_rows_that_did_not_change():
     base = {"w": torch.randn(3, 4), "b": torch.zeros(3)}
     tuned = {"w": base["w"].clone(), "b": base["b"] + 1}
     tuned["w"][1] += 0.5
-    state = apply_delta(base, delta_between(base, tuned, "int8"))
+    state = apply_delta(base, delta_between(base, tuned, "int8"), DELTA_FILE)
     assert torch.equal(state["w"][[0, 2]], base["w"][[0, 2]])
     assert torch.allclose(state["w"][1], tuned["w"][1], atol=1e-6)
     assert delta_between(base, base, "int8") == {}
@@ -289,8 +291,8 @@ def test_weights_that_are_no_pair_have_no_delta():
     ],
 )
 def test_a_delta_that_does_not_fit_is_refused(tensors, said):
-    with pytest.raises(WeightsError, match=said):
-        apply_delta({"w": torch.ones(2, 2)}, tensors)
+    with pytest.raises(WeightsError, match=f"delta.safetensors: .*{said}"):
+        apply_delta({"w": torch.ones(2, 2)}, tensors, DELTA_FILE)
 
 
 @pytest.fixture
