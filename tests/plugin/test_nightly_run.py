@@ -153,8 +153,6 @@ def test_a_night_without_results_says_why(call, words, pytest_says, said, tmp_pa
     last = done.stderr.splitlines()[-1]
     left = f"analog-bench: error: no results of bench in {tmp_path / 'runs'}/bench-"
     assert last.startswith(left)
-        f"analog-bench: error: no results of bench in {tmp_path / 'runs'}/bench-"
-    )
     assert said in last
     assert said in step.read_text()
     assert step.read_text().startswith("# No results: ")
