@@ -15,7 +15,7 @@ class BenchError(Exception):
     """Something the user can mend; the text says what is wrong, what was found, what to do next."""
 
     def __str__(self) -> str:
-        """Return the text, whatever it quotes, as one printable line."""
+        """Return the text, whatever it quotes, as one printable line of a length to be read."""
         return printable(super().__str__())
 
 
@@ -55,10 +55,18 @@ class StoreError(BenchError):
     """Results that cannot be written or read."""
 
 
-def printable(text: str) -> str:
-    """Return a text on one line, with escapes for what a terminal would not show or would obey."""
+def printable(text: str, most: int = 1200) -> str:
+    """Return a text on one line, with escapes for what a terminal would not show or would obey.
+
+    One of more than `most` characters is cut in the middle: its beginning says what is wrong, and
+    its end what to do.
+    """
     line = " ".join(line.strip() for line in text.splitlines())
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    if len(shown) <= most:
+        return shown
+    end = most // 3
+    return f"{shown[: most - end - 5]} ... {shown[-end:]}"
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

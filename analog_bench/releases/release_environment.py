@@ -130,7 +130,7 @@ def _build(recipe: Recipe, label: str, folder: Path, tell: Tell) -> Environment:
         label=label,
         built=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - started, 1),
-        size=sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()),
+        size=sum(path.lstat().st_size for path in folder.rglob("*") if not os.path.isdir(path)),
         versions=dict(sorted((one.metadata["Name"], one.version) for one in found)),
     )
     document = {**plain(manifest), "recipe": {**plain(recipe), "format": FORMAT}}

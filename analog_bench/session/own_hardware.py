@@ -10,6 +10,7 @@ function returned, so that changed hardware is other hardware.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from analog_bench.case import Case
 from analog_bench.content_name import content_name
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Noise, Preset
-from analog_bench.session.extension import mistakes_in, run_file
+from analog_bench.session.extension import mistakes_in, read_python, run_file
 from analog_bench.simulators.added_hardware import add_hardware, add_preset
 from analog_bench.simulators.registry import find_simulator, presets
 from analog_bench.value_checks import one_of
@@ -120,7 +121,8 @@ def spelt_with_content(word: str, noise: Noise | None = None) -> str:
         return str(noise)
     own = noise.name if isinstance(noise, Preset) else word if noise is None else ""
     path = Path(own.rpartition(":")[0])
-    return word + _stamp(path) if _is_own(own) and path.is_file() else word
+    # One that cannot be read is told when cases are made.
+    return word + _stamp(path) if _is_own(own) and os.path.isfile(path) else word
 
 
 def _is_own(hardware: str) -> bool:
@@ -128,4 +130,4 @@ def _is_own(hardware: str) -> bool:
 
 
 def _stamp(path: Path) -> str:
-    return content_name(path, path.read_bytes()).removeprefix(path.name)
+    return content_name(path, read_python(path)).removeprefix(path.name)

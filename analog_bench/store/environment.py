@@ -11,6 +11,7 @@ from pathlib import Path
 
 import analog_bench
 from analog_bench.codec import Json, one_line
+from analog_bench.regular_file import read_regular
 from analog_bench.store.run import Manifest
 
 PACKAGES = (
@@ -61,7 +62,7 @@ def package_version(name: str) -> str | None:
 def cpu_model() -> str:
     """Return the processor's name as the system gives it, or at least its architecture."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_regular(Path("/proc/cpuinfo")).decode(errors="replace").splitlines()
     except OSError:  # not Linux
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

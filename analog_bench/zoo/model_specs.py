@@ -6,6 +6,7 @@ and needs no network.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -153,7 +154,7 @@ def find_embedded(name: str) -> ModelSpec:
 
 
 def _is_shipped(name: str) -> bool:
-    return (WEIGHTS / name / RECORD).is_file()
+    return os.path.isfile(WEIGHTS / name / RECORD)
 
 
 def _hub_spec(name: str, entry: Entry) -> ModelSpec:

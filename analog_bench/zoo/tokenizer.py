@@ -143,7 +143,8 @@ def _check_vocabulary(
         raise WeightsError(
             f"{hub_id}: the tokeniser's {tokens.get(largest, 'end of a text')!r} is number "
             f"{largest}, and the model has embeddings for {embedded} tokens (vocab_size in "
-            "config.json); name a model or revision where the two agree"
+            "config.json); name a model or revision where the two agree, as they do after "
+            f"`model.resize_token_embeddings({largest + 1})`"
         )
     # One whose class looks for other files than there are has its special tokens only.
     if 2 * len(tokens) < embedded:
