@@ -11,6 +11,7 @@ A lock file is JSON with sorted keys, meant to be committed and reviewed:
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from msgspec import Meta, Struct
 from analog_bench.atomic_file import write_atomic
 from analog_bench.codec import DocumentError, Json, convert, indented, plain, read_json
 from analog_bench.errors import WeightsError
+from analog_bench.file_lock import ExclusiveLock, HeldError
 from analog_bench.zoo.model_structure import Structure
 from analog_bench.zoo.weight_record import Sha256
 
@@ -28,6 +30,7 @@ RepoType: TypeAlias = Literal["model", "dataset"]
 Commit: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", max_length=40)]
 FILE_NAME = "zoo.lock.json"
 """What a lock file is called by default, in the project's root."""
+_TIMEOUT_S = 60.0
 
 
 class LockedFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,6 +113,27 @@ def read_lock(path: Path) -> Lock:
         ) from None
 
 
+def add_entry(path: Path, entry: Entry) -> None:
+    """Add an entry to a lock file, or replace it; what other processes add meanwhile stays.
+
+    Raises:
+        WeightsError: The file is corrupt, or cannot be written.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        held = ExclusiveLock(target.with_name(f"{target.name}.lock"), _TIMEOUT_S)
+    except HeldError:
+        raise WeightsError(
+            f"another process has been writing the lock file {path} for {_TIMEOUT_S:.0f} s; wait "
+            "for it to end"
+        ) from None
+    except (OSError, ValueError) as problem:
+        raise _cannot_write(path, problem) from None
+    with held:
+        write_lock(read_lock(path).with_entry(entry))
+
+
 def write_lock(lock: Lock) -> None:
     """Write a lock file in one step, so that none reads half of it; `WeightsError` on failure."""
     models, datasets = (
@@ -119,7 +143,11 @@ def write_lock(lock: Lock) -> None:
     try:
         write_atomic(lock.path, indented(plain(_LockFile(2, models, datasets))))
     except (OSError, ValueError) as problem:
-        raise WeightsError(f"cannot write the lock file {lock.path}: {problem}") from None
+        raise _cannot_write(lock.path, problem) from None
+
+
+def _cannot_write(path: Path, problem: Exception) -> WeightsError:
+    return WeightsError(f"cannot write the lock file {path}: {problem}")
 
 
 def _without_sizes(models: Mapping[str, Json]) -> dict[str, Json]:
