@@ -135,4 +135,5 @@ STUDIES = of_files(
          bench("report", "new.json", "--markdown")),
     ],
     misplace=0,
+    also=("the prompt's",),
 )  # fmt: skip
