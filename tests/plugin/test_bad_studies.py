@@ -85,7 +85,7 @@ def test_what_cannot_be_made(run):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ('models=("brt",)', "no embedded model 'brt'; did you mean 'bert'?"),
+        ('models=("brt",)', "no embedded model or folder 'brt'; did you mean 'bert'?"),
         ('models=("owner/name",)', "owner/name is a hub id; `--zoo hub` is needed for it"),
         (
             'budgets={"smoke": Budget(1, 4, layers=("qa_outptus",))}',
