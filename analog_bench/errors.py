@@ -8,14 +8,17 @@ and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_ENDLESS = re.compile(r"(\S{300})\S{200,}(\S{100})")
 
 
 class BenchError(Exception):
     """Something the user can mend; the text says what is wrong, what was found, what to do next."""
 
     def __str__(self) -> str:
-        """Return the text, whatever it quotes, as one printable line of a length to be read."""
+        """Return the text, whatever it quotes, as one printable line."""
         return printable(super().__str__())
 
 
@@ -58,11 +61,12 @@ class StoreError(BenchError):
 def printable(text: str, most: int = 1200) -> str:
     """Return a text on one line, with escapes for what a terminal would not show or would obey.
 
-    One of more than `most` characters is cut in the middle: its beginning says what is wrong, and
-    its end what to do.
+    Of what is quoted without a space in it, pages of it, both ends are left, and so they are of a
+    text that has more than `most` characters all the same: it ends with what to do.
     """
     line = " ".join(line.strip() for line in text.splitlines())
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    shown = _ENDLESS.sub(r"\1...\2", escaped)
     if len(shown) <= most:
         return shown
     end = most // 3

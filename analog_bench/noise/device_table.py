@@ -99,18 +99,20 @@ def load_device_table(file: str) -> str:
         UsageError: There is no such file, or it is no device table.
     """
     path = Path(file)
-    if not file or (is_content_name(file) and not os.path.isfile(path)):
+    if not file or (is_content_name(file) and not os.path.lexists(path)):
         return file
     try:
         content = read_regular(path, _MOST_BYTES)
         name = content_name(path, content)
         if name not in _TABLES:
             _TABLES[name] = _parsed(file, name, content.decode("utf-8-sig"))
-    except FileNotFoundError:
-        hint = did_you_mean(path.name, names_beside(path, "*.csv"))
-        raise UsageError(f"no device table {file!r}; {hint}") from None
     except OSError as problem:
-        raise UsageError(f"no device table {file!r}: {why_unreadable(problem)}") from None
+        # A link that leads nowhere is there.
+        if isinstance(problem, FileNotFoundError) and not os.path.lexists(path):
+            hint = did_you_mean(path.name, names_beside(path, "*.csv"))
+            raise UsageError(f"no device table {file!r}; {hint}") from None
+        why = why_unreadable(problem)
+        raise UsageError(f"{file} cannot be read as a device table: {why}") from None
     except (UnicodeDecodeError, csv.Error) as problem:
         raise UsageError(f"{file} cannot be read as a device table: {problem}") from None
     return name

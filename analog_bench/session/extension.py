@@ -23,20 +23,19 @@ def load_extension(path: Path) -> None:
     Raises:
         UsageError: There is no such file, or it raises anything.
     """
-    run_file(path, once=True)
+    run_file(path, f"analog_bench_extension_{_digits(os.fsencode(os.path.realpath(path)))}")
 
 
-def run_file(path: Path, *, once: bool = False) -> ModuleType:
-    """Run a Python file and return it as a module.
+def run_file(path: Path, name: str = "") -> ModuleType:
+    """Run a Python file, once a process, and return it as a module of this name.
 
-    It is run again where its content has changed, unless it is to be run `once` a process.
+    Without a name it is run again once its content has changed.
 
     Raises:
-        UsageError: There is no such file, or it raises anything.
+        UsageError: There is no such file, it cannot be read, or it raises anything.
     """
-    content = read_python(path)
-    digits = hashlib.sha256(os.fsencode(os.path.realpath(path)) + (b"" if once else content))
-    name = f"analog_bench_own_{'' if once else 'content_'}{digits.hexdigest()[:16]}"
+    content = read_own(path)
+    name = name or f"analog_bench_own_{_digits(os.fsencode(os.path.realpath(path)) + content)}"
     if name in sys.modules:
         return sys.modules[name]
     module = ModuleType(name)
@@ -51,6 +50,24 @@ def run_file(path: Path, *, once: bool = False) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def read_own(path: Path) -> bytes:
+    """Return what is in a Python file.
+
+    Raises:
+        UsageError: There is no such file, or it cannot be read.
+    """
+    try:
+        if path.suffix == ".py":
+            return read_regular(path, _MOST_BYTES)
+    except OSError as problem:
+        # A link that leads nowhere is there.
+        if not isinstance(problem, FileNotFoundError) or os.path.lexists(path):
+            why = why_unreadable(problem)
+            raise UsageError(f"cannot read the Python file {path}: {why}") from None
+    hint = did_you_mean(path.name, names_beside(path, "*.py"))
+    raise UsageError(f"no Python file {path}; {hint}")
 
 
 @contextmanager
@@ -68,14 +85,5 @@ def mistakes_in(path: Path) -> Iterator[None]:
         raise UsageError(f"{path}{line}: {type(problem).__name__}: {text}") from problem
 
 
-def read_python(path: Path) -> bytes:
-    """Read a Python file of a user's; raises UsageError where it is none."""
-    try:
-        if path.suffix != ".py":
-            raise FileNotFoundError
-        return read_regular(path, _MOST_BYTES)
-    except FileNotFoundError:
-        hint = did_you_mean(path.name, names_beside(path, "*.py"))
-        raise UsageError(f"no Python file {path}; {hint}") from None
-    except OSError as problem:
-        raise UsageError(f"no Python file {path}: {why_unreadable(problem)}") from None
+def _digits(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

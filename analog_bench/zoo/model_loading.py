@@ -15,22 +15,22 @@ from analog_bench.zoo.devices import check_device
 from analog_bench.zoo.embedded_weights import (
     WEIGHTS,
     base_state,
-    read_tensors,
     tuned_state,
     whole_state,
 )
 from analog_bench.zoo.file_hashes import fingerprint
 from analog_bench.zoo.hub_lock_and_fetch import fetch
-from analog_bench.zoo.lock_file import read_lock
+from analog_bench.zoo.lock_file import Entry, FolderEntry, read_lock
 from analog_bench.zoo.minilm_base import HASHES, find_base
 from analog_bench.zoo.model_builder import build, observe, taken_by
 from analog_bench.zoo.model_config import CONFIG, read_config, spelled
+from analog_bench.zoo.model_files import WEIGHTS_FILE, read_weights
 from analog_bench.zoo.model_heads import HEADS
-from analog_bench.zoo.model_specs import CONFIGS, ModelSpec, to_lock_again
+from analog_bench.zoo.model_specs import CONFIGS, ModelSpec, to_add_again
+from analog_bench.zoo.own_folder import folder_files
 from analog_bench.zoo.tokenizer import auto_tokenizer, read_tokenizer
 from analog_bench.zoo.weight_record import read_record
 
-_WEIGHTS = "model.safetensors"
 # No task reads more tokens at once.
 _LONGEST = 320
 
@@ -74,6 +74,8 @@ def load(
     check_device(device, torch.cuda.device_count())
     if spec.source == "hub":
         loaded = _from_hub(spec, lock_path, cache)
+    elif spec.folder is not None:
+        loaded = _from_files(spec, spec.folder, folder_files(spec), str(spec.folder))
     else:
         loaded = _embedded(spec, shipped or WEIGHTS / spec.name, cache)
     try:
@@ -115,23 +117,40 @@ def _from_hub(spec: ModelSpec, lock_path: Path, cache: Path | None) -> LoadedMod
     hub_id = spec.hub_id or spec.name
     folder = fetch(hub_id, lock, cache=cache)
     entry = lock.models[hub_id]
-    # Only what the lock names is read: other files of the cached snapshot are not verified.
-    files = {name: folder / name for name in entry.files}
-    if not files.keys() >= {CONFIG, _WEIGHTS}:
-        raise to_lock_again(entry, f"is locked in {lock_path} without {CONFIG} or {_WEIGHTS}")
-    config = read_config(files[CONFIG], f"{hub_id}: {CONFIG}")
-    observed, locked = plain(observe(config, f"{hub_id}: {CONFIG}")), plain(spec.structure)
+    hashes = {name: file.sha256 for name, file in entry.files.items()}
+    return _from_files(spec, folder, hashes, hub_id, entry)
+
+
+def _from_files(
+    spec: ModelSpec,
+    folder: Path,
+    hashes: Mapping[str, str],
+    origin: str,
+    entry: Entry | FolderEntry | None = None,
+) -> LoadedModel:
+    """Load a model of files as `save_pretrained` writes them; only those with hashes are read.
+
+    `origin` is what the model is called in errors, `entry` what the lock file says of it.
+    """
+    entry = entry or spec.locked
+    files = {name: folder / name for name in hashes}
+    if entry is not None and not files.keys() >= {CONFIG, WEIGHTS_FILE}:
+        raise to_add_again(entry, f"is locked without {CONFIG} or {WEIGHTS_FILE}")
+    config = read_config(files[CONFIG], f"{origin}: {CONFIG}")
+    observed, locked = plain(observe(config, f"{origin}: {CONFIG}")), plain(spec.structure)
     for fact in observed:
-        if observed[fact] != locked[fact]:
+        if entry is not None and observed[fact] != locked[fact]:
             here, there = (one_line(str(facts[fact]), 60) for facts in (observed, locked))
-            raise to_lock_again(entry, f"has {fact} {here} by its {CONFIG}, {there} in {lock_path}")
-    weights = files.pop(_WEIGHTS)
-    tokenizer = auto_tokenizer(files, spec.structure, hub_id)
-    # Hub files often hold what the head in use does not need, such as a pooler.
-    what = f"{hub_id} ({_WEIGHTS})"
-    model = build(config, spec.task, read_tensors(weights), what, exact=False)
-    _try_out(model, tokenizer, spec, hub_id)
-    parts = {f"hub/{name}": entry.files[name].sha256 for name in (CONFIG, _WEIGHTS)}
+            why = f"has {fact} {here} by its {CONFIG}, {there} in the lock file"
+            raise to_add_again(entry, why)
+    state, what = read_weights(files, origin)
+    files.pop(WEIGHTS_FILE)
+    tokenizer = auto_tokenizer(files, spec.structure, origin)
+    # Files often hold what the head in use does not need, such as a pooler.
+    model = build(config, spec.task, state, what, exact=False)
+    _try_out(model, tokenizer, spec, origin)
+    # The same of a hub model and a copy of its files in a folder.
+    parts = {f"hub/{name}": hashes[name] for name in (CONFIG, WEIGHTS_FILE)}
     return LoadedModel(spec, model, tokenizer, fingerprint(parts))
 
 

@@ -111,7 +111,7 @@ def test_a_cached_file_that_was_altered_is_refused(hub, files, client, tmp_path)
 
 def test_what_cannot_be_fetched_says_why(hub, files, client):
     hub.add(ID, files)
-    assert f"run `analog-bench zoo lock {ID}`" in error(client(FETCH)[0])
+    assert f"run `analog-bench zoo add {ID}`" in error(client(FETCH)[0])
     client(LOCK)
     hub.remove(ID, "vocab.txt")
     said = client(FETCH, home="another")
@@ -207,8 +207,7 @@ def test_names_that_the_hub_does_not_know(hub, files, client):
     assert "no such revision" in error(said[1])
     for path in said[2:5]:
         assert path["error"] == "UsageError"
-        assert "have the form owner/name" in path["text"]
-        assert "hf upload OWNER/NAME FOLDER" in path["text"]
+        assert "a hub id has the form owner/name" in path["text"]
     assert error(said[5]).startswith("dataset no/body at main: http")
 
 
@@ -234,7 +233,7 @@ def test_a_data_set_is_locked_and_fetched(hub, client, tmp_path):
         fetching,
         "lock_dataset('someone/two', path)",
     )
-    assert "run `analog-bench zoo lock --dataset rajpurkar/squad`" in error(said[0])
+    assert "run `analog-bench zoo add --dataset rajpurkar/squad`" in error(said[0])
     assert said[1]["value"] == commit
     assert said[2]["value"] == "b'PAR1-validation'"
     assert "one parquet file of split 'validation' is expected, found 2" in error(said[3])
