@@ -69,7 +69,7 @@ def _source_of(release: Release, latest: str | None) -> Source:
         return Source(f"aihwkit=={known}", known, pythons_of(known), known, False)
     if release.kind == "git":
         return _repository(release.source)
-    path = Path(release.source).resolve()
+    path = Path(os.path.realpath(release.source))
     if release.kind == "wheel":
         return _wheel(path)
     if release.kind == "archive":

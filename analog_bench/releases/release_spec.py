@@ -143,7 +143,7 @@ def _name(source: str, kind: Kind) -> str:
         repository, _, ref = source.removeprefix("git+").partition("@")
         repository = repository.rstrip("/").rpartition("/")[2].removesuffix(".git")
         return f"{repository}@{ref}" if ref else repository
-    name = Path(source).resolve().name
+    name = os.path.basename(os.path.realpath(source))
     if kind == "wheel":
         return "-".join(name.split("-")[:2])
     return next((name.removesuffix(end) for end in _ARCHIVES if name.endswith(end)), name)

@@ -23,19 +23,20 @@ def load_extension(path: Path) -> None:
     Raises:
         UsageError: There is no such file, or it raises anything.
     """
-    run_file(path, f"analog_bench_extension_{_digits(os.fsencode(os.path.realpath(path)))}")
+    run_file(path, once=True)
 
 
-def run_file(path: Path, name: str = "") -> ModuleType:
-    """Run a Python file, once a process, and return it as a module of this name.
+def run_file(path: Path, *, once: bool = False) -> ModuleType:
+    """Run a Python file and return it as a module.
 
-    Without a name it is run again once its content has changed.
+    It is run again where its content has changed, unless it is to be run `once` a process.
 
     Raises:
         UsageError: There is no such file, it cannot be read, or it raises anything.
     """
     content = read_own(path)
-    name = name or f"analog_bench_own_{_digits(os.fsencode(os.path.realpath(path)) + content)}"
+    known_by = os.fsencode(os.path.realpath(path)) + (b"" if once else content)
+    name = f"analog_bench_{'extension' if once else 'own'}_{_digits(known_by)}"
     if name in sys.modules:
         return sys.modules[name]
     module = ModuleType(name)

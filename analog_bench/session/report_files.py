@@ -33,7 +33,7 @@ def publish(recorder: Recorder, run: Run, judgement: Judgement | None) -> tuple[
         """Write, and return what was in the way; empty where nothing was."""
         try:
             # A link may lead from one to the other, and writing follows it.
-            if results is not None and path.resolve() == results.resolve():
+            if results is not None and os.path.realpath(path) == os.path.realpath(results):
                 raise StoreError(f"{str(path)!r} is where the results are")
             from analog_bench.report.report_contents import judged_contents
 

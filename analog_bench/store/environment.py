@@ -75,10 +75,10 @@ def checkout_commit(package: Path | None = None) -> str | None:
     It ends in `-dirty` where tracked files were changed; it is None where the package is not the
     one in its checkout's top folder (say, installed), or git is not there.
     """
-    folder = (package or Path(analog_bench.__file__).parent).resolve()
+    folder = Path(os.path.realpath(package or Path(analog_bench.__file__).parent))
     # An installed package may lie inside somebody else's checkout; its commit says nothing of us.
     top = _git(folder, "rev-parse", "--show-toplevel")
-    if top is None or Path(top).resolve() != folder.parent:
+    if top is None or Path(os.path.realpath(top)) != folder.parent:
         return None
     commit = _git(folder, "rev-parse", "HEAD")
     changed = _git(folder, "status", "--porcelain", "--untracked-files=no")

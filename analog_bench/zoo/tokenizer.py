@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -79,7 +80,7 @@ def auto_tokenizer(
         folder = Path(name)
         for file in sorted(files.keys() - {_SETTINGS}):
             _check(files[file], f"{hub_id}: cannot read {file}")
-            (folder / Path(file).name).symlink_to(files[file].resolve())
+            (folder / Path(file).name).symlink_to(os.path.realpath(files[file]))
 
         def make(settings: dict[str, Any]) -> tuple[Any, list[int]]:
             if _SETTINGS in files:
