@@ -28,6 +28,7 @@ from analog_bench.spelling import counted
 from analog_bench.tasks.data_folder import data_folder
 from analog_bench.zoo.lock_file import Entry, FolderEntry, Lock, read_lock
 from analog_bench.zoo.model_specs import SOURCES, ModelSpec, Source, available
+from analog_bench.zoo.smollm2 import PACKAGE, packaged_file
 
 if TYPE_CHECKING:
     from analog_bench.session.digital_score import DigitalScore
@@ -224,6 +225,9 @@ def _describe(spec: ModelSpec, lock: Lock) -> dict[str, Any]:
     if spec.locked is not None:
         size = sum(file.size for file in spec.locked.files.values())
         return {**facts, "path": spec.locked.path, "bytes": size}
+    if spec.source == "package":
+        file = packaged_file()
+        return {**facts, "package": PACKAGE, "file": file.name, "bytes": file.stat().st_size}
     from analog_bench.zoo.embedded_weights import WEIGHTS
     from analog_bench.zoo.weight_record import read_record
 
