@@ -9,10 +9,10 @@ from pathlib import Path
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo.file_hashes import file_sha256, verify
 from analog_bench.zoo.hub_repository import download, listing
-from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, RepoType, read_lock, write_lock
-from analog_bench.zoo.model_builder import observe
+from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, RepoType, add_entry, read_lock
+from analog_bench.zoo.model_builder import check_fit, observe
 from analog_bench.zoo.model_config import CONFIG, read_config
-from analog_bench.zoo.model_files import needed_files
+from analog_bench.zoo.model_files import WEIGHTS_FILE, needed_files, read_weights
 from analog_bench.zoo.model_specs import HUB_IDS, not_locked
 from analog_bench.zoo.model_structure import Structure
 from analog_bench.zoo.own_folder import check_name
@@ -44,7 +44,8 @@ def lock_model(
     Raises:
         UsageError: `hub_id` is not of the form `owner/name`, or another model has the name.
         WeightsError: The hub cannot be reached or lacks the model or a needed file, the model is
-            not supported, or the lock file cannot be read or written.
+            not supported, its weights are not those of its configuration, or the lock file cannot
+            be read or written.
     """
     lock = read_lock(lock_path)
     if name is not None:
@@ -57,8 +58,13 @@ def lock_model(
     config = download(hub_id, "model", found.revision, CONFIG, cache)
     origin = f"{hub_id}: {CONFIG}"
     # Before the weights are downloaded: an unusable model costs nothing.
-    structure = observe(read_config(config, origin), origin)
-    return _pin(lock, hub_id, "model", found.revision, names, cache, structure, name)
+    options = read_config(config, origin)
+    structure = observe(options, origin)
+    # Before the lock is written: a model that could not be loaded is of no use.
+    weights = download(hub_id, "model", found.revision, WEIGHTS_FILE, cache)
+    state, what = read_weights({WEIGHTS_FILE: weights}, hub_id)
+    check_fit(options, structure.task, state, what)
+    return _pin(lock_path, hub_id, "model", found.revision, names, cache, structure, name)
 
 
 def lock_dataset(
@@ -79,7 +85,7 @@ def lock_dataset(
         WeightsError: The hub cannot be reached, the data set or the one file is not there, or the
             lock file cannot be read or written.
     """
-    lock = read_lock(lock_path)
+    read_lock(lock_path)
     found = listing(hub_id, "dataset", revision)
     folder, usual = _PARTS.get(hub_id, ("", "validation"))
     split = split or usual
@@ -89,7 +95,7 @@ def lock_dataset(
         raise WeightsError(
             f"{hub_id}: one parquet file of split {split!r} is expected, found {len(names)}"
         )
-    return _pin(lock, hub_id, "dataset", found.revision, names, cache)
+    return _pin(lock_path, hub_id, "dataset", found.revision, names, cache)
 
 
 def fetch(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
@@ -134,7 +140,7 @@ def _fetched(entry: Entry, cache: Path | None) -> Path:
 
 
 def _pin(
-    lock: Lock,
+    lock_path: Path,
     hub_id: str,
     repo_type: RepoType,
     revision: str,
@@ -149,5 +155,5 @@ def _pin(
         files[name] = LockedFile(file.stat().st_size, file_sha256(file))
     today = datetime.date.today().isoformat()
     entry = Entry(hub_id, repo_type, revision, today, files, structure, called)
-    write_lock(lock.with_entry(entry))
+    add_entry(lock_path, entry)
     return entry

@@ -12,6 +12,7 @@ A lock file is JSON with sorted keys, meant to be committed and reviewed:
 from __future__ import annotations
 
 import datetime
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from msgspec import Meta, Struct
 from analog_bench.atomic_file import write_atomic
 from analog_bench.codec import DocumentError, Json, convert, indented, plain, read_json
 from analog_bench.errors import WeightsError
+from analog_bench.file_lock import ExclusiveLock, HeldError
 from analog_bench.zoo.model_structure import Structure
 from analog_bench.zoo.weight_record import Sha256
 
@@ -33,6 +35,7 @@ Name: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
 """What a model may be called: it becomes part of ids and of file names."""
 FILE_NAME = "zoo.lock.json"
 """What a lock file is called by default, in the project's root."""
+_TIMEOUT_S = 60.0
 
 
 class LockedFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,6 +156,27 @@ def read_lock(path: Path) -> Lock:
         ) from None
 
 
+def add_entry(path: Path, entry: Entry | FolderEntry) -> None:
+    """Add an entry to a lock file, or replace it; what other processes add meanwhile stays.
+
+    Raises:
+        WeightsError: The file is corrupt, or cannot be written.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        held = ExclusiveLock(target.with_name(f"{target.name}.lock"), _TIMEOUT_S)
+    except HeldError:
+        raise WeightsError(
+            f"another process has been writing the lock file {path} for {_TIMEOUT_S:.0f} s; wait "
+            "for it to end"
+        ) from None
+    except (OSError, ValueError) as problem:
+        raise _cannot_write(path, problem) from None
+    with held:
+        write_lock(read_lock(path).with_entry(entry))
+
+
 def write_lock(lock: Lock) -> None:
     """Write a lock file in one step, so that none reads half of it; `WeightsError` on failure."""
     models, datasets = (
@@ -163,7 +187,11 @@ def write_lock(lock: Lock) -> None:
     try:
         write_atomic(lock.path, indented(plain(_LockFile(3, models, datasets, folders))))
     except (OSError, ValueError) as problem:
-        raise WeightsError(f"cannot write the lock file {lock.path}: {problem}") from None
+        raise _cannot_write(lock.path, problem) from None
+
+
+def _cannot_write(path: Path, problem: Exception) -> WeightsError:
+    return WeightsError(f"cannot write the lock file {path}: {problem}")
 
 
 def _check_entry(day: str, files: Mapping[str, LockedFile]) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from torch import Tensor
 
 from analog_bench.errors import WeightsError
+from analog_bench.zoo.embedded_weights import read_tensors
 from analog_bench.zoo.model_config import CONFIG
 from analog_bench.zoo.tokenizer import TOKENIZERS
 
@@ -40,3 +44,12 @@ def needed_files(held: Iterable[str], origin: str) -> list[str]:
         raise WeightsError(f"{origin} has no tokeniser files (tokenizer.json or a vocabulary)")
     extras = [name for name in _TOKENIZER_EXTRAS if name in names]
     return [CONFIG, WEIGHTS_FILE, *tokenizer, *extras]
+
+
+def read_weights(files: Mapping[str, Path], origin: str) -> tuple[dict[str, Tensor], str]:
+    """Read the weights among a model's files; return them, and what to call them in errors.
+
+    Raises:
+        WeightsError: They cannot be read, or are not in that format.
+    """
+    return read_tensors(files[WEIGHTS_FILE]), f"{origin} ({WEIGHTS_FILE})"

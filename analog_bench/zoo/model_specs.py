@@ -16,7 +16,7 @@ from analog_bench.codec import DocumentError, convert, read_json
 from analog_bench.errors import UsageError, WeightsError, did_you_mean
 from analog_bench.zoo import smollm2
 from analog_bench.zoo.lock_file import Entry, FolderEntry, Lock
-from analog_bench.zoo.model_structure import LayerName, Structure, Task
+from analog_bench.zoo.model_structure import LayerName, Structure
 from analog_bench.zoo.weight_record import RECORD, WEIGHTS
 
 Zoo = Literal["embedded", "hub"]
@@ -80,8 +80,8 @@ class ModelSpec:
         return self.structure.family
 
     @property
-    def task(self) -> Task:
-        """`qa` (extractive question answering) or `lm` (language modelling)."""
+    def task(self) -> str:
+        """Which of `model_heads.HEADS` it has: `qa`, `lm`, ..."""
         return self.structure.task
 
     @property

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo.file_hashes import file_sha256, verify
-from analog_bench.zoo.lock_file import FolderEntry, Lock, LockedFile, read_lock, write_lock
+from analog_bench.zoo.lock_file import FolderEntry, Lock, LockedFile, add_entry, read_lock
 from analog_bench.zoo.model_specs import HUB_IDS, ModelSpec, find
 from analog_bench.zoo.model_structure import Structure
 
@@ -82,13 +82,22 @@ def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> Fol
         check_name(name)
         if _is_taken(name):
             raise UsageError(f"--name {name} is that of another model; choose another")
-    lock = read_lock(lock_path)
+    # Not at the top: these import transformers.
+    from analog_bench.zoo.model_builder import check_fit
+    from analog_bench.zoo.model_config import CONFIG, read_config
+    from analog_bench.zoo.model_files import read_weights
+
+    read_lock(lock_path)
     spec = read_folder(folder)
     folder = folder.expanduser().absolute()
     files = {
         name: LockedFile((folder / name).stat().st_size, file_sha256(folder / name))
         for name in _names_in(folder)
     }
+    origin, paths = str(folder), {name: folder / name for name in files}
+    state, what = read_weights(paths, origin)
+    # Before the lock is written: a model that could not be loaded is of no use.
+    check_fit(read_config(paths[CONFIG], origin), spec.task, state, what)
     inside = folder.is_relative_to(lock_path.absolute().parent)
     path = folder.relative_to(lock_path.absolute().parent) if inside else folder
     entry = FolderEntry(
@@ -98,7 +107,7 @@ def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> Fol
         files=files,
         structure=spec.structure,
     )
-    write_lock(lock.with_entry(entry))
+    add_entry(lock_path, entry)
     return entry
 
 

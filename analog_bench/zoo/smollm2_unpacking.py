@@ -1,15 +1,16 @@
-"""Language models in GGUF files: dequantised once, then folders as `save_pretrained` writes them."""
+"""SmolLM2 out of its GGUF file: dequantised once, then a folder as `save_pretrained` writes it."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
 from msgspec import Struct
 from safetensors import SafetensorError
 from safetensors.torch import save_file
@@ -19,6 +20,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from analog_bench.cache_folder import CACHE_VARIABLE
 from analog_bench.codec import DocumentError, convert, indented, plain, read_json
 from analog_bench.errors import WeightsError
+from analog_bench.file_lock import ExclusiveLock, HeldError
 from analog_bench.zoo.file_hashes import file_sha256, verify
 from analog_bench.zoo.model_config import silent_transformers
 from analog_bench.zoo.model_files import WEIGHTS_FILE, needed_files
@@ -26,6 +28,8 @@ from analog_bench.zoo.weight_record import Sha256
 
 END_OF_TEXT = "<|endoftext|>"
 _RECORD = "unpacked.json"
+# It takes half a minute.
+_LONGEST_S = 600
 
 
 class Unpacked(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,13 +51,18 @@ def unpack_once(gguf: Path, folder: Path) -> Mapping[str, str]:
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
+        with ExclusiveLock(folder.with_name(f"{folder.name}.lock"), _LONGEST_S):
             if not folder.exists():
                 part = folder.with_name(f"{folder.name}.part")
                 shutil.rmtree(part, ignore_errors=True)  # what a killed process left
                 part.mkdir()
                 unpack(gguf, part)
                 os.replace(part, folder)
+    except HeldError:
+        raise WeightsError(
+            f"another process has been unpacking into {folder} for {_LONGEST_S // 60} minutes; "
+            "stop it, or try again later"
+        ) from None
     except (OSError, SafetensorError) as problem:
         raise WeightsError(
             f"cannot keep an unpacked model in {folder.parent}: {problem}; choose another folder "
@@ -81,7 +90,8 @@ def unpack(gguf: Path, folder: Path) -> None:
       names the end of a chat's turn, behind which an instructed model expects the next turn.
     """
     source = {"gguf_file": gguf.name, "local_files_only": True}
-    with silent_transformers():
+    # Its bar, of tqdm's own, cannot be switched off.
+    with silent_transformers(), redirect_stderr(StringIO()):
         config = AutoConfig.from_pretrained(gguf.parent, **source)
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **source)
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **source)

@@ -6,8 +6,8 @@ import pytest
 import tiny_wheels
 from packaging.requirements import Requirement
 
-from analog_bench.releases.environment_recipe import requirements
 from analog_bench.cache_folder import CACHE_VARIABLE
+from analog_bench.releases.environment_recipe import requirements
 from analog_bench.releases.release_environment import environments_folder
 
 

@@ -1,9 +1,12 @@
 """Locking and fetching from a hub: real HTTP, real client, real files."""
 
 import hashlib
+import json
 import socket
+import struct
 
 import torch
+from safetensors.torch import save_file
 from transformers import BertForQuestionAnswering
 
 from analog_bench.zoo.lock_file import read_lock
@@ -156,6 +159,39 @@ def test_models_that_cannot_be_used_are_not_locked(hub, files, client, tmp_path)
     assert not large, "no weights were downloaded to find out"
 
 
+def edited(files, **fields):
+    return {
+        "config.json": json.dumps(json.loads(files["config.json"].read_text()) | fields).encode()
+    }
+
+
+def test_weights_that_are_of_another_model_are_not_locked(hub, files, client, tmp_path):
+    tensors = {"bert.pooler.dense.weight": torch.ones(16, 16)}
+    other = tmp_path / "other.safetensors"
+    save_file(tensors, other)
+    header = b"[1]".ljust(8)
+    unfit = {
+        "bert.encoder.layer.2.attention.output.LayerNorm.bias is missing (16": edited(
+            files, num_hidden_layers=3
+        ),
+        "bert.encoder.layer.1.attention.output.LayerNorm.bias is unknown to it (16": edited(
+            files, num_hidden_layers=1
+        ),
+        "token_type_embeddings.weight has the shape (2, 16), and (3, 16)": edited(
+            files, type_vocab_size=3
+        ),
+        "intermediate_size is 1000000000000: a model of": edited(files, intermediate_size=10**12),
+        "is missing (": {"model.safetensors": other},
+        "cannot read the tensors in": {"model.safetensors": struct.pack("<Q", 8) + header},
+    }
+    for number, change in enumerate(unfit.values()):
+        hub.add(f"someone/unfit-{number}", {**files, **change})
+    lines = [f"lock_model('someone/unfit-{n}', path)" for n in range(len(unfit))]
+    for said, expected in zip(client(*lines), unfit, strict=True):
+        assert expected in error(said)
+    assert not (tmp_path / "zoo.lock.json").exists()
+
+
 def test_names_that_the_hub_does_not_know(hub, files, client):
     hub.add(ID, files)
     said = client(
@@ -166,12 +202,13 @@ def test_names_that_the_hub_does_not_know(hub, files, client):
         "lock_model('./mine', path)",
         "lock_dataset('no/body', path)",
     )
+    assert error(said[0]).startswith("model no/body at main: http")
     assert "no such repository" in error(said[0])
     assert "no such revision" in error(said[1])
     for path in said[2:5]:
         assert path["error"] == "UsageError"
         assert "a hub id has the form owner/name" in path["text"]
-    assert "no such repository" in error(said[5])
+    assert error(said[5]).startswith("dataset no/body at main: http")
 
 
 def test_a_corrupt_lock_is_found_before_anything_is_downloaded(hub, files, client, tmp_path):

@@ -11,8 +11,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from analog_bench.errors import WeightsError
 from analog_bench.zoo.smollm2_unpacking import unpack_once
-from tests.tiny_gguf import write_gguf
 from tests.tiny_gpt2 import PROSE
+
+pytest.importorskip("gguf", reason="GGUF files need the extra `smollm2`")
+from tests.tiny_gguf import write_gguf
 
 IDS = torch.arange(1, 60)[None]
 
@@ -73,7 +75,7 @@ def test_what_a_killed_process_left_is_thrown_away(gguf, tmp_path):
     part.mkdir()
     (part / "half.safetensors").write_bytes(b"half")
     unpack_once(gguf[0], tmp_path / "tiny")
-    assert sorted(os.listdir(tmp_path)) == ["tiny", "tiny.lock"]
+    assert os.listdir(tmp_path) == ["tiny"]
     assert not (tmp_path / "tiny" / "half.safetensors").exists()
 
 
@@ -84,12 +86,12 @@ def test_a_file_that_changed_since_is_refused(gguf, tmp_path, name):
     changed = bytearray((folder / name).read_bytes())
     changed[-1] ^= 1
     (folder / name).write_bytes(changed)
-    with pytest.raises(WeightsError, match=f"{name}: expected sha256 .* delete the folder {folder}"):
+    with pytest.raises(WeightsError, match=rf"{name}: .* delete the folder {folder}"):
         unpack_once(gguf[0], folder)
 
 
 def test_a_folder_without_its_record_is_refused(gguf, tmp_path):
-    with pytest.raises(WeightsError, match=f"cannot read .*unpacked.json.*delete the folder"):
+    with pytest.raises(WeightsError, match=r"cannot read .*unpacked\.json.*delete the folder"):
         unpack_once(gguf[0], tmp_path)
 
 

@@ -2,12 +2,17 @@
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.codec import plain
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, read_lock, write_lock
+from analog_bench.file_lock import ExclusiveLock
+from analog_bench.zoo import lock_file
+from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, add_entry, read_lock, write_lock
 from analog_bench.zoo.model_specs import HUB_IDS, available, find, find_embedded
 from analog_bench.zoo.model_structure import LayerName, Structure
 
@@ -115,6 +120,31 @@ def test_a_lock_that_cannot_be_written_leaves_nothing_behind(lock, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "zoo.lock.json"]
 
 
+def test_what_many_add_at_once_is_all_kept(lock):
+    """As several `zoo add` do: models and data sets, new ones and one that is added again."""
+    first = next(iter(lock.models.values()))
+    models = [replace(first, hub_id=f"someone/{n}") for n in range(8)]
+    data = [replace(model, repo_type="dataset", structure=None) for model in models]
+    again = [replace(first, locked_on=f"2027-01-{n:02d}") for n in range(1, 9)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(partial(add_entry, lock.path), [*models, *data, *again]))
+    kept = read_lock(lock.path)
+    assert kept.models.keys() == lock.models.keys() | {model.hub_id for model in models}
+    assert kept.datasets.keys() == lock.datasets.keys() | {model.hub_id for model in models}
+    assert kept.models[first.hub_id].locked_on.startswith("2027-01-")
+    assert [path.name for path in lock.path.parent.iterdir()] == ["zoo.lock.json"]
+
+
+def test_one_that_waits_too_long_says_so(lock, monkeypatch):
+    monkeypatch.setattr(lock_file, "_TIMEOUT_S", 0.1)
+    (first, *_) = lock.models.values()
+    with (
+        ExclusiveLock(lock.path.with_name("zoo.lock.json.lock"), 0.1),
+        pytest.raises(WeightsError, match="another process has been writing the lock file"),
+    ):
+        add_entry(lock.path, first)
+
+
 def altered(path, *keys, value):
     document = json.loads(path.read_text())
     node = document
@@ -148,7 +178,7 @@ TINY = ("models", "someone/tiny")
         ),
         ((*TINY, "files", "config.json", "size"), -1, "size: expected `int` >= 0"),
         ((*TINY, "structure", "positions"), "2", "structure.positions: expected `int`, got `str`"),
-        ((*TINY, "structure", "task"), "mt", "task: invalid enum value 'mt'"),
+        ((*TINY, "structure", "task"), "mt", "structure: task must be one of qa, lm, found 'mt'"),
         ((*TINY, "structure", "computed"), ["tile x"], "computed.* matching regex"),
         ((*TINY, "structure", "computed"), [], "computed: expected `array` of length >= 1"),
         ((*TINY, "architecture"), {}, "unknown field `architecture`"),
