@@ -218,14 +218,14 @@ def _describe(spec: ModelSpec, lock: Lock) -> dict[str, Any]:
     if spec.locked is not None:
         size = sum(file.size for file in spec.locked.files.values())
         return {**facts, "path": spec.locked.path, "bytes": size}
-    if spec.source == "package":
-        file = packaged_file()
-        return {**facts, "package": PACKAGE, "file": file.name, "bytes": file.stat().st_size}
     from analog_bench.zoo.embedded_weights import WEIGHTS
     from analog_bench.zoo.weight_record import read_record
 
     folder = WEIGHTS / spec.name
     try:
+        if spec.source == "package":
+            file = packaged_file()
+            return {**facts, "package": PACKAGE, "file": file.name, "bytes": file.stat().st_size}
         record = read_record(folder)
         size = sum((folder / name).stat().st_size for name in record.files)
     except WeightsError as problem:

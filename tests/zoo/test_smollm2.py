@@ -47,10 +47,12 @@ def test_without_its_package_the_extra_is_named(missing, capsys):
 
 
 @installed
-def test_another_file_than_the_known_one_is_refused(monkeypatch):
+def test_another_file_than_the_known_one_is_refused(monkeypatch, capsys):
     monkeypatch.setattr(smollm2, "SHA256", "0" * 64)
     with pytest.raises(WeightsError, match=r"Q4_1\.gguf: expected sha256 0{64}, found b179c9523d"):
         smollm2.packaged_file()
+    assert main(["zoo", "list", "--zoo", "package"]) == 0
+    assert "problem" in capsys.readouterr().out
 
 
 def test_weights_in_place_of_its_own_are_refused(capsys, tmp_path):
