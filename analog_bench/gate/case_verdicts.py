@@ -237,7 +237,7 @@ def _uncompared(kind: Kind, metric: Metric, reason: str) -> Verdict:
 
 def _broken(result: Result, name: str) -> str:
     if result.status == "broken":
-        return result.reason
+        return result.reason or "it has no finite score"
     if not result.initial_chips:
         return "no chip was measured"
     for chip in result.chips:

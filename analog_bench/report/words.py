@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from analog_bench.gate.case_verdicts import Kind, Verdict
-from analog_bench.gate.significance import Interval
 from analog_bench.records import Metric, Result
 from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
 from analog_bench.spelling import counted as counted
 from analog_bench.spelling import rounded
+
+if TYPE_CHECKING:  # they import scipy, and `--help` does without
+    from analog_bench.gate.case_verdicts import Kind, Verdict
+    from analog_bench.gate.significance import Interval
 
 ABSENT = "–"
 MINUS = "−"  # in sentences; scores keep the hyphen, which can be copied

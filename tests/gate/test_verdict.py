@@ -156,6 +156,15 @@ def test_scores_that_are_none_break_the_case(bad):
     assert judge(result((), status="broken", reason="why"), None, F1).reason == "why"
 
 
+@pytest.mark.parametrize("stored", [None, entry(result(OLD))])
+@pytest.mark.parametrize("digital", [{}, {"f1": 60.0}, {"f1": 5.0}])
+def test_a_broken_case_needs_no_reason(stored, digital):
+    """As in results of another program: that a reason is told, no schema asks for."""
+    broken = result((), status="broken", reason="", digital=digital, chance={"f1": 5.0})
+    found = judge(broken, stored, F1)
+    assert (found.kind, found.reason) == ("broken", "it has no finite score")
+
+
 @pytest.mark.parametrize(
     ("field", "value", "word"),
     [
