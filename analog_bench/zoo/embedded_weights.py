@@ -18,12 +18,13 @@ from analog_bench.zoo.weight_record import FORMS, Record, read_verified
 from analog_bench.zoo.weight_record import WEIGHTS as WEIGHTS
 
 
-def base_state(weights: Path) -> dict[str, Tensor]:
+def base_state(weights: Path, *, pooler: bool = False) -> dict[str, Tensor]:
     """Read the base's parameters under their names in `BertForQuestionAnswering`.
 
-    The pooler and the position counter, which question answering does not use, are left out.
+    The position counter is left out, and the pooler where it is not asked for: question answering
+    does not use it.
     """
-    unused = ("pooler.", "embeddings.position_ids")
+    unused = ("embeddings.position_ids", *(() if pooler else ("pooler.",)))
     return {
         f"bert.{name}": tensor
         for name, tensor in read_tensors(weights).items()
