@@ -130,7 +130,7 @@ def locked_model(house, rng, hub):
     hub.add("someone/new", served)
     fresh = ("--zoo", "hub", "--lock", "fresh.lock.json")
     steps = (
-        bench("zoo", "lock", "someone/new", "--lock", "fresh.lock.json"),
+        bench("zoo", "add", "someone/new", "--lock", "fresh.lock.json"),
         rng.choice(
             [
                 bench("zoo", "coverage", "someone/new", *fresh),
@@ -181,7 +181,7 @@ def hub_answer(house, rng, hub):
 
     hub.twist = twist
     told = {"status": status, "header": f"{header}: {value[:40]}"}.get(what, "")
-    step = bench("zoo", "lock", "someone/new", "--lock", "fresh.lock.json")
+    step = bench("zoo", "add", "someone/new", "--lock", "fresh.lock.json")
     return Input(f"{part}: {what} {told}", (step,), ("someone/new", hub.endpoint))
 
 

@@ -63,7 +63,7 @@ VERBS = {
     ],
     "history": ["runs"],
     "releases": ["1.1.0", "1.2.0", "--no-cases", "--turns", "0"],
-    "zoo lock": ["someone/new"],
+    "zoo add": ["someone/new"],
     "zoo score": [GPT2, "--zoo", "hub", "--data", "data/text.txt", "--examples", "1"],
     "zoo coverage": [GPT2, "--zoo", "hub"],
     "hwa train": list(corpus.TRAIN[3:]),
