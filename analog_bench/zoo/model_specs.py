@@ -34,7 +34,11 @@ HUB_IDS: Mapping[str, str] = MappingProxyType(
         "distilgpt2": "distilbert/distilgpt2",
     }
 )
-"""Short names of models on the hub; the embedded models have the same names."""
+"""Short names of models on the hub; the embedded models of their kind have the same names."""
+EMBEDDED = ("bert", "distilgpt2", "minilm-qnli", "mobilebert")
+"""Names of the embedded models."""
+SHORT_NAMES = frozenset({*HUB_IDS, *EMBEDDED})
+"""All of these: no folder may have such a name."""
 
 
 @dataclass(frozen=True)
@@ -97,15 +101,16 @@ def find(name: str, zoo: str, lock: Lock) -> ModelSpec:
     if zoo not in ZOOS:
         raise UsageError(f"no zoo {zoo!r}; {did_you_mean(zoo, ZOOS)}")
     named = {entry.name: hub_id for hub_id, entry in lock.models.items() if entry.name}
-    if name in lock.folders and not (name in HUB_IDS or (zoo == "hub" and name in named)):
+    if name in lock.folders and not (name in SHORT_NAMES or (zoo == "hub" and name in named)):
         return _folder_spec(lock.folders[name], lock)
     if zoo == "embedded":
         spec = find_embedded(name)
         if _is_shipped(name):
             return spec
+        elsewhere = f", and `--zoo hub` has {HUB_IDS[name]}" if name in HUB_IDS else ""
         raise UsageError(
             f"there are no weights of the embedded {name} in {WEIGHTS / name}; "
-            f"`python -m training {name}` makes them, and `--zoo hub` has {HUB_IDS[name]}"
+            f"`python -m training {name}` makes them{elsewhere}"
         )
     hub_id = HUB_IDS.get(name) or named.get(name, name)
     entry = lock.models.get(hub_id)
@@ -120,7 +125,7 @@ def find(name: str, zoo: str, lock: Lock) -> ModelSpec:
 def available(source: Source, lock: Lock) -> tuple[ModelSpec, ...]:
     """List the models that `find` finds now; locked ones by their short name if they have one."""
     if source == "embedded":
-        return tuple(find_embedded(name) for name in sorted(HUB_IDS) if _is_shipped(name))
+        return tuple(find_embedded(name) for name in EMBEDDED if _is_shipped(name))
     if source == "folder":
         return tuple(_folder_spec(entry, lock) for _, entry in sorted(lock.folders.items()))
     short = {hub_id: name for name, hub_id in HUB_IDS.items()}
@@ -152,15 +157,13 @@ def find_embedded(name: str) -> ModelSpec:
         UsageError: No embedded model of that name.
         WeightsError: What is recorded of it is damaged.
     """
-    if name not in HUB_IDS:
+    if name not in EMBEDDED:
         if "/" in name:
             raise UsageError(
                 f"there is no folder {name}; if it is the id of a model on the hub, `--zoo hub` is "
                 "needed for it"
             )
-        raise UsageError(
-            f"no embedded model or folder {name!r}; {did_you_mean(name, sorted(HUB_IDS))}"
-        )
+        raise UsageError(f"no embedded model or folder {name!r}; {did_you_mean(name, EMBEDDED)}")
     path = CONFIGS / name / STRUCTURE
     try:
         structure = convert(read_json(path), Structure)

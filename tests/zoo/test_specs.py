@@ -78,7 +78,7 @@ def test_a_locked_model_has_layers_without_config_or_network(lock):
     ("name", "source", "error", "said"),
     [
         ("brt", "embedded", UsageError, "did you mean 'bert'"),
-        ("xyzzy", "embedded", UsageError, "known: bert, distilgpt2, mobilebert"),
+        ("xyzzy", "embedded", UsageError, "known: bert, distilgpt2, minilm-qnli, mobilebert"),
         (
             "someone/tiny",
             "embedded",
