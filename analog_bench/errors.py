@@ -8,7 +8,10 @@ and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_ENDLESS = re.compile(r"(\S{300})\S{200,}(\S{100})")
 
 
 class BenchError(Exception):
@@ -55,10 +58,19 @@ class StoreError(BenchError):
     """Results that cannot be written or read."""
 
 
-def printable(text: str) -> str:
-    """Return a text on one line, with escapes for what a terminal would not show or would obey."""
+def printable(text: str, most: int = 1200) -> str:
+    """Return a text on one line, with escapes for what a terminal would not show or would obey.
+
+    Of what is quoted without a space in it, pages of it, both ends are left, and so they are of a
+    text that has more than `most` characters all the same: it ends with what to do.
+    """
     line = " ".join(line.strip() for line in text.splitlines())
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    shown = _ENDLESS.sub(r"\1...\2", escaped)
+    if len(shown) <= most:
+        return shown
+    end = most // 3
+    return f"{shown[: most - end - 5]} ... {shown[-end:]}"
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

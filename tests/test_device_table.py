@@ -1,5 +1,6 @@
 """Device tables: what is read, under which name, and what is refused in one line."""
 
+import os
 import pickle
 
 import pytest
@@ -9,6 +10,7 @@ from analog_bench.content_name import content_name, is_content_name
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, Measured, parse_noise
 from analog_bench.simulators.registry import check_case
+from tests.odd_paths import odd_paths
 
 PLAIN = "g_us,sigma_us\n0,0.2\n25,1\n"
 
@@ -154,14 +156,28 @@ def test_a_mistake_in_a_table_is_one_line(table, text, said):
     assert "\n" not in message
 
 
+def test_a_path_that_leads_to_no_file(tmp_path):
+    for path, why in odd_paths(tmp_path, ".csv").items():
+        with pytest.raises(UsageError, match=" device table") as caught:
+            parse_noise(f"measured:{path}")
+        assert why in str(caught.value)
+
+
 def test_a_table_that_is_not_there(table, tmp_path):
     path = table(PLAIN)
     with pytest.raises(
         UsageError, match=r"no device table '.*/mne\.csv'; did you mean 'mine\.csv'"
     ):
         Measured(path.replace("mine", "mne"))
-    with pytest.raises(UsageError, match="no device table"):
+    with pytest.raises(UsageError, match="cannot be read as a device table"):
         Measured(str(tmp_path))
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "endless.csv").symlink_to("/dev/zero")
+    for name in ("pipe", "endless"):
+        with pytest.raises(
+            UsageError, match=rf"{name}\.csv cannot be read .* not an ordinary file"
+        ):
+            Measured(str(tmp_path / f"{name}.csv"))
     with pytest.raises(UsageError, match="rename the file"):
         Measured(table(PLAIN, "a+b.csv"))
     with pytest.raises(UsageError, match="t0 must be at least 1e-06 s, found 0"):

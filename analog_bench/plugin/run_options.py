@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from analog_bench.simulators.registry import DEFAULT_TILE, simulators
 from analog_bench.study import BUDGETS, MOST_CHIPS, Choice
 from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
 from analog_bench.tasks.task_kinds import METRICS
-from analog_bench.value_checks import one_of, read_amount, read_whole
+from analog_bench.value_checks import one_of, read_amount, read_whole, shown
 from analog_bench.zoo.devices import device_type
 from analog_bench.zoo.model_specs import ZOOS
 
@@ -181,6 +182,10 @@ def read_settings(config: pytest.Config) -> Settings:
         if value is None:
             value = config.getini(option.ini) or None
         words = [] if value is None else value if isinstance(value, list) else [value]
+        # Lists in TOML come as they are.
+        if not all(isinstance(word, str) for word in words) or not (option.many or len(words) < 2):
+            what = "texts" if option.many else "one text"
+            raise UsageError(f"{option.ini} must be {what} in quotes, found {shown(value)}")
         if "" in words:
             raise UsageError(f"--{option.name} is empty; give {option.metavar}, or leave it out")
         given[option.name] = words or ([option.default] if option.default else [])
@@ -264,7 +269,7 @@ def _check_ini_found(config: pytest.Config, paths: Iterable[tuple[str, str | Non
     """
     here = config.invocation_params.dir
     lost = config.inipath is None and any(
-        (folder / name).is_file() for folder in (here, *here.parents) for name in _INI_FILES
+        os.path.isfile(folder / name) for folder in (here, *here.parents) for name in _INI_FILES
     )
     for name, value in paths:
         if lost and value in config.invocation_params.args:
