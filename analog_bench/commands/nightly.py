@@ -189,14 +189,13 @@ def _no_results(code: int, bench: str, results: Path) -> BenchError:
 
 def _add_to_job_summary(summary: str) -> None:
     """Add to the summary of the GitHub Actions job, if this is one."""
-    from analog_bench.session.report_files import STEP_SUMMARY
+    from analog_bench.session.report_files import STEP_SUMMARY, add_to_summary
 
     step = os.environ.get(STEP_SUMMARY)
     if not step:
         return
     try:
-        with Path(step).open("a", encoding="utf-8") as file:
-            file.write(summary)
+        add_to_summary(Path(step), summary)
     except OSError as problem:
         raise StoreError(f"cannot write the job's summary: {problem}") from None
 

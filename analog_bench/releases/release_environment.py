@@ -68,7 +68,7 @@ class Environment(Manifest, frozen=True, kw_only=True):
 def cache_folder() -> Path:
     """Return where environments are kept: `$ANALOG_BENCH_CACHE`, or in the user's cache folder."""
     given = os.environ.get(CACHE_VARIABLE)
-    root = Path(given).expanduser() if given else user_cache_path("analog-bench")
+    root = Path(os.path.expanduser(given)) if given else user_cache_path("analog-bench")
     return root / "releases"
 
 

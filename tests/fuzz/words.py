@@ -36,14 +36,15 @@ PATHS = [
     *("odd/endless.txt", "odd/page.html", "odd/trend.svg", "odd/é\u202e.json", "-x.json"),
     *("odd/[*?%#&'\"] {0}.json", "odd/new\nline.json", f"odd/{'a' * 300}.json", "page.html"),
     *("data/questions.json", "data/text.txt", "runs/bench-1.json", "runs", "pytest.ini"),
-    *("trained", "trained/ship", "zoo.lock.json"),
+    *("trained", "trained/ship", "zoo.lock.json", "saved/bert", "./own/cells.csv"),
+    *("~nobody", "~nobody/x.json", "~", "a" * 300, f"./{'a' * 300}", "odd/closed/x"),
 ]
 # Words that are right, for each option of a name, whoever has it; they are varied, too.
 RIGHT = {
     "layer": ["lm_head", "*.c_fc", "encoder.layer.0.*"],
     "noise": ["pcm:prog=1", "white_output:std=1", "preset:StandardHWATrainingTorch", "equal_error"],
     "drift": ["0", "86400"],
-    "model": [GPT2, BERT],
+    "model": [GPT2, BERT, "saved/bert", "./own/../saved/bert/"],
     "max-drop": ["f1=5", "cross_entropy=0.1"],
     "data": ["data/text.txt", "data/questions.json", "embedded", "squad", "wikitext-2"],
     "case": ["*", "*lm_head*"],

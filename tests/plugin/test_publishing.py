@@ -1,5 +1,9 @@
 """What a run writes for readers, and that nothing of it can harm the results."""
 
+import os
+
+import pytest
+
 CHOICE = ("--layer", "qa_outputs", "--noise", "white_output", "--chips", "1", "--examples", "4")
 
 
@@ -17,12 +21,17 @@ def test_a_run_leaves_a_page_and_the_summary_of_the_job(warm, results_of, tmp_pa
     assert "| bert | layer_noise | F1 " in text
 
 
-def test_what_cannot_be_written_is_a_line_each(warm, results_of, tmp_path):
+@pytest.mark.parametrize(
+    ("summary", "why"), [(".", "IsADirectoryError"), ("pipe", "OSError"), ("loop", "")]
+)
+def test_what_cannot_be_written_is_a_line_each(warm, results_of, tmp_path, summary, why):
     (tmp_path / "results.html").mkdir()
-    env = {"GITHUB_STEP_SUMMARY": str(tmp_path)}
+    os.mkfifo(tmp_path / "pipe")  # which nobody reads
+    (tmp_path / "loop").symlink_to("loop")
+    env = {"GITHUB_STEP_SUMMARY": str(tmp_path / summary)}
     done = warm(*CHOICE, "--report", "on", folder=tmp_path, env=env)
     assert done.code == 0, done.out
-    assert "summary: not written: IsADirectoryError" in done.out
+    assert f"summary: not written: {why}" in done.out
     assert "report: not written: cannot write the report to" in done.out
     assert "1 case: 1 new" in done.out
     assert len(results_of(tmp_path / "results.json")) == 1

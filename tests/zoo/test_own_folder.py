@@ -222,3 +222,12 @@ def test_a_corrupt_entry_is_one_clear_line(mine, tmp_path, keys, value, said):
     lock_path.write_text(json.dumps(document))
     with pytest.raises(WeightsError, match=said):
         read_lock(lock_path)
+
+
+@pytest.mark.parametrize("word", ["~nobody", "~nobody/model", f"./{'x' * 300}", "./loop"])
+def test_a_path_that_leads_nowhere(tmp_path, monkeypatch, word):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    for read in (read_folder, lambda folder: add_folder(folder, tmp_path / "zoo.lock.json")):
+        with pytest.raises(UsageError, match="is no folder; a model has a name, or a folder such"):
+            read(Path(word))
