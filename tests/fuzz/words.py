@@ -165,9 +165,9 @@ def word_for(name, rng, also=()):
 
 
 def _is_long(words):
-    # What is counted in millions takes long, and rightly.
+    # What is counted in hundreds takes long, and rightly.
     numbers = re.findall(r"[\d_]+(?:e\d+)?", " ".join(w for w in words if len(w) < 400))
-    return any(float(n.replace("_", "") or 0) > 1000 for n in numbers if n.strip("_"))
+    return any(float(n.replace("_", "") or 0) > 50 for n in numbers if n.strip("_"))
 
 
 def options(house, rng, hub):
@@ -289,7 +289,8 @@ def verbs(house, rng, hub):
     return Input(
         f"{verb} {' '.join(map(ascii, given))}",
         (step,),
-        (verb, *_names(given)),
+        # The words that were right, too; and of what was not said, the pytest that was started.
+        (verb, *_names([*words, *given]), "pytest's own words"),
         long=_is_long(given),
         where=_places(house, given),
     )
