@@ -61,7 +61,10 @@ def read_folder(folder: Path) -> ModelSpec:
 
     _names_in(folder)
     config = folder / CONFIG
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.resolve().name).strip("-.") or "model"
+    name = (
+        re.sub(r"[^A-Za-z0-9_.-]+", "-", os.path.basename(os.path.realpath(folder))).strip("-.")
+        or "model"
+    )
     return ModelSpec(
         name=f"folder-{name}" if _is_taken(name) else name,
         source="folder",

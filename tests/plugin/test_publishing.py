@@ -22,16 +22,17 @@ def test_a_run_leaves_a_page_and_the_summary_of_the_job(warm, results_of, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("summary", "why"), [(".", "IsADirectoryError"), ("pipe", "OSError"), ("loop", "")]
+    ("name", "why"), [("pipe", "No such device or address"), (".", "Is a directory")]
 )
-def test_what_cannot_be_written_is_a_line_each(warm, results_of, tmp_path, summary, why):
+def test_what_cannot_be_written_is_a_line_each(warm, results_of, tmp_path, name, why):
     (tmp_path / "results.html").mkdir()
-    os.mkfifo(tmp_path / "pipe")  # which nobody reads
-    (tmp_path / "loop").symlink_to("loop")
-    env = {"GITHUB_STEP_SUMMARY": str(tmp_path / summary)}
+    os.mkfifo(tmp_path / "pipe")
+    env = {"GITHUB_STEP_SUMMARY": str(tmp_path / name)}
     done = warm(*CHOICE, "--report", "on", folder=tmp_path, env=env)
     assert done.code == 0, done.out
-    assert f"summary: not written: {why}" in done.out
+    said = " ".join(done.out.split())
+    assert "summary: not written: cannot add to '" in said
+    assert why in said
     assert "report: not written: cannot write the report to" in done.out
     assert "1 case: 1 new" in done.out
     assert len(results_of(tmp_path / "results.json")) == 1
