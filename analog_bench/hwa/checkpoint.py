@@ -50,7 +50,7 @@ def read(path: Path) -> Checkpoint:
         facts = about.get(_FACTS, "")
         # A training would go on from other weights without a word, or fail where none expects it.
         if about.get(_DIGEST) != _digest(tensors, facts):
-            raise DocumentError("it is damaged: it holds something else than what was written")
+            raise DocumentError("it is damaged, or of an earlier release: its sha256 does not fit")
         return Checkpoint(tensors, json.loads(facts))
     except (OSError, SafetensorError, RuntimeError, ValueError) as problem:
         first = str(problem).partition("\n")[0]
