@@ -49,6 +49,7 @@ def test_a_folder_is_a_model_by_its_path(mine, monkeypatch):
     ("folder", "name"),
     [
         ("My model (v2)", "My-model-v2"),
+        ("a--b - c", "a-b-c"),
         ("modèle", "mod-le"),
         ("checkpoint-1000", "checkpoint-1000"),
         ("bert", "folder-bert"),
@@ -151,7 +152,8 @@ def test_a_configuration_that_changed_is_another_model_at_once(mine):
     [
         ("bert", "--name bert is that of another model"),
         ("hub-x", "--name hub-x is that of another model"),
-        ("a/b", "--name must be of letters, digits, _, - and ., found 'a/b'"),
+        ("a/b", "--name must be of letters, digits, _, - and ., without --, found 'a/b'"),
+        ("a--b", "--name must be of letters, digits, _, - and ., without --, found 'a--b'"),
         ("-x", "--name must be of letters"),
         ("", "--name must be of letters"),
     ],
