@@ -90,10 +90,7 @@ def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> Fol
     read_lock(lock_path)
     spec = read_folder(folder)
     folder = Path(os.path.expanduser(folder)).absolute()
-    files = {
-        name: LockedFile((folder / name).stat().st_size, file_sha256(folder / name))
-        for name in _names_in(folder)
-    }
+    files = {name: LockedFile.of(folder / name) for name in _names_in(folder)}
     origin, paths = str(folder), {name: folder / name for name in files}
     state, what = read_weights(paths, origin)
     # Before the lock is written: a model that could not be loaded is of no use.
