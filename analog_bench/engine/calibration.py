@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -37,7 +37,7 @@ class Calibration:
 
     Everything is taken from the clean model, so that it does not depend on which other layers a
     case has. The replay must have moved to a case's layers, and the model must be clean. Input
-    ranges that training has `learned`, by module path, hold in place of observed ones.
+    ranges that are `given` for a case, by module path, hold in place of observed ones.
     """
 
     def __init__(
@@ -47,13 +47,14 @@ class Calibration:
         task: Task,
         *,
         seed: int,
-        learned: Mapping[str, Range],
+        given: Callable[[Case], Mapping[str, Range]],
     ) -> None:
         self._model = model
         self._replay = replay
         self._task = task
         self._seed = seed
-        self._ranges: dict[str, Range] = dict(learned)
+        self._given = given
+        self._observed: dict[str, float] = {}
         self._inputs: dict[str, CleanInputs] = {}
         self._severities: dict[tuple[object, ...], float] = {}
 
@@ -69,13 +70,14 @@ class Calibration:
     def _input_ranges(self, case: Case, paths: Sequence[str]) -> dict[str, Range] | None:
         if not _needs_ranges(case):
             return None
-        unknown = [path for path in paths if path not in self._ranges]
+        given = self._given(case)
+        unknown = [path for path in paths if path not in given and path not in self._observed]
         if unknown:
             # No output is kept: those of a language model over a whole text would fill the memory.
-            self._ranges |= observe_input_ranges(
+            self._observed |= observe_input_ranges(
                 self._model, unknown, lambda: deque(self._replay.outputs(), maxlen=0)
             )
-        return {path: self._ranges[path] for path in paths}
+        return {path: given[path] if path in given else self._observed[path] for path in paths}
 
     def _all_severities(
         self, case: Case, paths: Sequence[str], ranges: Mapping[str, Range] | None

@@ -26,7 +26,8 @@ SIGNS: Mapping[Kind, str] = {
     "skipped": ABSENT,
 }
 """Verdicts in order of concern, with their signs: colour alone does not reach every reader."""
-WEIGHTS = {"direct": "direct", "hwa": "HWA"}
+WEIGHTS = {"direct": "direct", "calibrated": "calibrated", "hwa": "HWA"}
+"""What is on tiles, in the order in which tables and plots show it."""
 
 _METRICS = {"f1": "F1", "em": "EM", "cross_entropy": "cross-entropy", "bits_per_byte": "bits/byte"}
 _TIMES = ((31_536_000.0, "y"), (86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
@@ -246,6 +247,18 @@ def weights_label(result: Result) -> str:
     return WEIGHTS.get(result.variant, one_line(result.variant))
 
 
+def with_weights(variant: str) -> str:
+    """Return a variant as a noun: `direct weights`, `calibrated ranges`, `HWA weights`."""
+    label = WEIGHTS.get(variant, one_line(variant))
+    return f"{label} ranges" if variant == "calibrated" else f"{label} weights"
+
+
+def weights_order(variant: str) -> tuple[int, str]:
+    """Return what sorts variants as tables and plots show them; unknown ones come last."""
+    known = list(WEIGHTS)
+    return known.index(variant) if variant in known else len(known), variant
+
+
 def what_varies(results: Sequence[Result]) -> dict[str, Callable[[Result], str]]:
     """Return heading and spelling of what, layers aside, is not the same in all results."""
     noises = short_noises(result.noise for result in results)
@@ -266,7 +279,7 @@ _TRAITS: dict[str, Callable[[Result], str]] = {
     "time": lambda result: time_label(result.drift_s) if result.drift_s else "",
     "tile": lambda result: "" if result.tile in (NO_TILE, DEFAULT_TILE) else label_of(result.tile),
     "hardware": lambda result: "" if result.hardware == "ideal" else one_line(result.hardware),
-    "weights": lambda r: "" if r.variant == "direct" else f"{weights_label(r)} weights",
+    "weights": lambda r: "" if r.variant == "direct" else with_weights(r.variant),
 }
 
 
