@@ -154,7 +154,7 @@ def generate(
     from analog_bench.report.as_markdown import markdown as in_markdown
     from analog_bench.report.texts_table import texts_table
     from analog_bench.session.cases import cases_of
-    from analog_bench.tasks.metrics import METRICS_OF
+    from analog_bench.tasks.task_kinds import KINDS
 
     cases = cases_of(study, settings)
     if not cases:
@@ -165,7 +165,7 @@ def generate(
     if threads is not None:
         torch.set_num_threads(threads)
     results = _measure(study, settings, cases)
-    metrics = METRICS_OF["generation"]
+    metrics = KINDS["generation"].metrics
     if as_json:
         print_json({"prompt": prompt, **texts_plain(results)})
     elif markdown:

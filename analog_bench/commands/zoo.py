@@ -22,8 +22,9 @@ from analog_bench.commands.options import (
 )
 from analog_bench.commands.output import Line, print_json, print_sheet
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.spelling import counted
+from analog_bench.report import words
 from analog_bench.tasks.data_folder import data_folder
+from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.zoo.lock_file import Lock, read_lock
 from analog_bench.zoo.model_specs import SOURCES, ModelSpec, Source, available
 
@@ -103,7 +104,7 @@ def score(
     lock: LockOption = LOCK_FILE,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a digital model: F1 and exact match, or bits a byte."""
+    """Measure a digital model on data, by the metrics of its task."""
     spec = find_model(model, zoo, lock, weights)
     if record and weights is None:
         raise UsageError("--record writes into a folder of weights; name it with --weights FOLDER")
@@ -140,32 +141,24 @@ def print_nothing_locked(lock: Lock) -> None:
 
 
 def _score_lines(score: DigitalScore) -> list[Line]:
-    means, counts = score.means, score.counts
-    facts = [
+    lines = [
+        Line(words.unit_label(METRICS[name]), words.amount(value, METRICS[name], extra=1))
+        for name, value in score.means.items()
+    ]
+    lines += [Line(what, str(count)) for what, count in score.counts.items()]
+    lines += [
         Line("seconds", f"{score.seconds:.1f}"),
         Line("protocol", score.protocol),
         Line("weights", score.weights),
     ]
     if score.crosschecked is None:
-        return [
-            Line("cross-entropy", f"{means['cross_entropy']:.4f} nats a token"),
-            Line("perplexity", f"{means['perplexity']:.2f}"),
-            Line("bits a byte", f"{means['bits_per_byte']:.4f}"),
-            Line("tokens", f"{counts['tokens']} in {counted(counts['blocks'], 'block')}"),
-            *facts,
-        ]
+        return lines
     checked = (
         "the same by the evaluate library"
         if score.crosschecked
         else "not possible here: the evaluate library's metric is not at hand"
     )
-    return [
-        Line("F1", f"{means['f1']:.2f}"),
-        Line("EM", f"{means['em']:.2f}"),
-        Line("questions", str(counts["questions"])),
-        *facts,
-        Line("cross-check", checked),
-    ]
+    return [*lines, Line("cross-check", checked)]
 
 
 def _describe(spec: ModelSpec, lock: Lock) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from analog_bench.session.settings import GateMode, Settings, read_calibration
 from analog_bench.simulators.registry import DEFAULT_TILE, simulators
 from analog_bench.study import BUDGETS, MOST_CHIPS, Choice
 from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
-from analog_bench.tasks.metrics import METRICS
+from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.value_checks import one_of, read_amount, read_whole
 from analog_bench.zoo.devices import device_type
 from analog_bench.zoo.range_folder import DEFAULT_METHOD, RangeMethod

@@ -15,9 +15,10 @@ from analog_bench.session.own_hardware import try_own, with_hardware
 from analog_bench.session.settings import Settings
 from analog_bench.simulators.registry import DEFAULT_TILE, check_case
 from analog_bench.study import Study
-from analog_bench.tasks.metrics import METRICS
+from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.value_checks import one_of
 from analog_bench.zoo.lock_file import read_lock
+from analog_bench.zoo.model_heads import HEADS
 from analog_bench.zoo.model_specs import HUB_IDS, ModelSpec, find
 
 _WORD = re.compile(r"[\w:+\-.\[\]\\/]+")
@@ -56,7 +57,7 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
         for metric in study.margins:
             one_of("margins: the metric", metric, METRICS)
     if study.prompt is not None:
-        specs = {model: spec for model, spec in specs.items() if spec.task == "lm"}
+        specs = {model: spec for model, spec in specs.items() if HEADS[spec.task].writes}
     layers_of = {model: spec.layers for model, spec in specs.items()}
     if not layers_of:
         return []

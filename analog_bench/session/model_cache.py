@@ -26,8 +26,8 @@ from analog_bench.simulators.environment_probe import probe
 from analog_bench.store.baseline import CaseBaseline
 from analog_bench.store.baseline_file import read_cases
 from analog_bench.study import Budget, Study
-from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.task import Task
+from analog_bench.tasks.task_kinds import KINDS
 from analog_bench.zoo.hwa_folder import is_hwa, shipped_hwa
 from analog_bench.zoo.hwa_weights import load_hwa
 from analog_bench.zoo.model_loading import LoadedModel, load
@@ -157,7 +157,7 @@ class ModelCache:
     def metric(self, study: Study, model: str) -> Metric:
         """Return the metric that a study's verdicts on a model are about, with its margin there."""
         kind = self._spec(model).task if study.prompt is None else "generation"
-        return study.with_own_margin(METRICS_OF[kind][0])
+        return study.with_own_margin(KINDS[kind].metrics[0])
 
     def case_baseline(self, case: Case) -> CaseBaseline:
         """Return the stored results that a case belongs to.

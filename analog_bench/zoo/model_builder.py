@@ -8,64 +8,49 @@ from contextlib import contextmanager
 from functools import partial
 from inspect import signature
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
-from transformers import (
-    AutoModelForCausalLM,
-    AutoModelForQuestionAnswering,
-    PretrainedConfig,
-    PreTrainedModel,
-)
-from transformers.models.auto.modeling_auto import (
-    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-    MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
-)
+from transformers import PretrainedConfig, PreTrainedModel
+from transformers.models.auto import modeling_auto
 
 from analog_bench.codec import DocumentError, convert, indented, one_line, plain
 from analog_bench.errors import WeightsError
 from analog_bench.zoo.layer_names import called_layers
 from analog_bench.zoo.model_config import CONFIG, blaming_fields, read_config
+from analog_bench.zoo.model_heads import HEADS
 from analog_bench.zoo.model_specs import STRUCTURE
-from analog_bench.zoo.model_structure import LayerKind, Structure, Task
+from analog_bench.zoo.model_structure import LayerKind, Structure
 
-_AUTO: Mapping[Task, Any] = MappingProxyType(
-    {"qa": AutoModelForQuestionAnswering, "lm": AutoModelForCausalLM}
-)
-_HEADS: Mapping[Task, Mapping[str, str]] = MappingProxyType(
-    {"qa": MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES, "lm": MODEL_FOR_CAUSAL_LM_MAPPING_NAMES}
-)
-OUTPUTS: Mapping[Task, tuple[str, ...]] = MappingProxyType(
-    {"qa": ("start_logits", "end_logits"), "lm": ("logits",)}
-)
-"""What a model of a task returns."""
 # Llama's largest has 1,100: a model of more would take minutes to build, even without memory.
 _MOST_PARAMETERS = 10_000
 
 
-def task_of(config: PretrainedConfig, origin: str) -> Task:
+def task_of(config: PretrainedConfig, origin: str) -> str:
     """Return a model's task, by its configuration's head; `WeightsError` for an unknown one."""
     named: object = config.architectures
-    fitting = {task: heads.get(config.model_type) for task, heads in _HEADS.items()}
-    for task, head in fitting.items():
-        if isinstance(named, list) and head in named:
+    fitting = {
+        task: getattr(modeling_auto, head.classes).get(config.model_type)
+        for task, head in HEADS.items()
+    }
+    for task, name in fitting.items():
+        if isinstance(named, list) and name in named:
             return task
-    heads = " or ".join(head for head in fitting.values() if head) or "none of this family"
+    heads = " or ".join(name for name in fitting.values() if name) or "none of this family"
     found = one_line(repr(named), 60)
     raise WeightsError(f"{origin}: architectures must name {heads}, found {found}")
 
 
-def outline(config: PretrainedConfig, task: Task) -> PreTrainedModel:
+def outline(config: PretrainedConfig, task: str) -> PreTrainedModel:
     """Build a model without memory for its weights, in evaluation mode.
 
     Raises:
         Exception: Anything: models of transformers raise whatever they come upon.
     """
     with _limited(), torch.device("meta"):
-        model: PreTrainedModel = _AUTO[task].from_config(
+        model: PreTrainedModel = getattr(modeling_auto, HEADS[task].builder).from_config(
             config, attn_implementation="sdpa", trust_remote_code=False
         )
     nn.Module.eval(model)
@@ -116,7 +101,7 @@ def record_structure(folder: Path) -> Structure:
     return structure
 
 
-def _run(task: Task, config: PretrainedConfig) -> tuple[PreTrainedModel, dict[str, LayerKind]]:
+def _run(task: str, config: PretrainedConfig) -> tuple[PreTrainedModel, dict[str, LayerKind]]:
     model = outline(copy.deepcopy(config), task)
     # Some models would look for padding, or without a cache at positions: nothing has values here.
     model.config.use_cache = True
@@ -124,7 +109,7 @@ def _run(task: Task, config: PretrainedConfig) -> tuple[PreTrainedModel, dict[st
         vars(model.config)["pad_token_id"] = None  # past a check that it is a number
     with torch.device("meta"):
         kinds, output = called_layers(model)
-    missing = [name for name in OUTPUTS[task] if getattr(output, name, None) is None]
+    missing = [name for name in HEADS[task].outputs if getattr(output, name, None) is None]
     if missing:
         raise ValueError(f"the model returns no {missing[0]}")
     return model, kinds

@@ -25,7 +25,7 @@ from analog_bench.zoo.file_hashes import fingerprint
 from analog_bench.zoo.hub_lock_and_fetch import fetch
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.minilm_base import HASHES, find_base
-from analog_bench.zoo.model_builder import OUTPUTS, observe, outline, taken_by
+from analog_bench.zoo.model_builder import observe, outline, taken_by
 from analog_bench.zoo.model_config import (
     CONFIG,
     blaming_fields,
@@ -33,8 +33,9 @@ from analog_bench.zoo.model_config import (
     silent_transformers,
     spelled,
 )
+from analog_bench.zoo.model_heads import HEADS
 from analog_bench.zoo.model_specs import CONFIGS, ModelSpec, to_lock_again
-from analog_bench.zoo.model_structure import Task, block_of
+from analog_bench.zoo.model_structure import block_of
 from analog_bench.zoo.tokenizer import auto_tokenizer, read_tokenizer
 from analog_bench.zoo.weight_record import read_record
 
@@ -146,7 +147,7 @@ def _from_hub(spec: ModelSpec, lock_path: Path, cache: Path | None) -> LoadedMod
 
 
 def build(
-    config: PretrainedConfig, task: Task, state: Mapping[str, Tensor], what: str, *, exact: bool
+    config: PretrainedConfig, task: str, state: Mapping[str, Tensor], what: str, *, exact: bool
 ) -> PreTrainedModel:
     """Build a model of given weights, float32, in evaluation mode; `what` names it in errors.
 
@@ -205,7 +206,7 @@ def build(
 
 
 def _outlined(
-    config: PretrainedConfig, task: Task, state: Mapping[str, Tensor], what: str
+    config: PretrainedConfig, task: str, state: Mapping[str, Tensor], what: str
 ) -> PreTrainedModel:
     """Outline a model that needs little more memory than its weights hold."""
 
@@ -256,7 +257,7 @@ def _try_out(
     """Compute as many tokens as tasks read at once: some faults show on no shape alone."""
     tokens = torch.arange(min(spec.structure.positions, _LONGEST))[None]
     inputs = {"input_ids": tokens % spec.structure.vocabulary}
-    if spec.task == "qa":
+    if HEADS[spec.task].padded:
         types = tokenizer("a", "b", return_token_type_ids=True)["token_type_ids"]
         inputs["token_type_ids"] = torch.full_like(tokens, max(types))
     try:
@@ -267,7 +268,8 @@ def _try_out(
             f"{hub_id} cannot compute {tokens.numel()} tokens with its {CONFIG} and weights: "
             f"{spelled(problem)}; name another model or revision"
         ) from problem
-    if not all(bool(torch.isfinite(getattr(output, name)).all()) for name in OUTPUTS[spec.task]):
+    outputs = (getattr(output, name) for name in HEADS[spec.task].outputs)
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in outputs):
         raise WeightsError(
             f"{hub_id} computes values that are not finite numbers, with its {CONFIG} and weights; "
             "name another model or revision"

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 from analog_bench.codec import DocumentError, convert, read_json
 from analog_bench.errors import UsageError, WeightsError, did_you_mean
 from analog_bench.zoo.lock_file import Entry, Lock
-from analog_bench.zoo.model_structure import LayerName, Structure, Task
+from analog_bench.zoo.model_structure import LayerName, Structure
 from analog_bench.zoo.weight_record import RECORD, WEIGHTS
 
 Source = Literal["embedded", "hub"]
@@ -52,8 +52,8 @@ class ModelSpec:
         return self.structure.family
 
     @property
-    def task(self) -> Task:
-        """`qa` (extractive question answering) or `lm` (language modelling)."""
+    def task(self) -> str:
+        """Which of `model_heads.HEADS` it has: `qa`, `lm`, ..."""
         return self.structure.task
 
     @property

@@ -256,6 +256,6 @@ def test_score_is_that_of_the_plain_forward_pass(data, weights, capsys):
 
     assert main([*words, "--examples", "2"]) == 0
     lines = dict(re.findall(r"^  (.+?): (.+)$", capsys.readouterr().out, flags=re.M))
-    assert re.fullmatch(r"\d+\.\d\d", lines["F1"])
+    assert re.fullmatch(r"\d+\.\d\d", lines["F1 (points)"])
     assert lines["questions"] == "2"
     assert lines["protocol"] != task.protocol

@@ -150,7 +150,7 @@ TINY = ("models", "someone/tiny")
         ),
         ((*TINY, "files", "config.json", "size"), -1, "size: expected `int` >= 0"),
         ((*TINY, "structure", "positions"), "2", "structure.positions: expected `int`, got `str`"),
-        ((*TINY, "structure", "task"), "mt", "task: invalid enum value 'mt'"),
+        ((*TINY, "structure", "task"), "mt", "structure: task must be one of qa, lm, found 'mt'"),
         ((*TINY, "structure", "computed"), ["tile x"], "computed.* matching regex"),
         ((*TINY, "structure", "computed"), [], "computed: expected `array` of length >= 1"),
         ((*TINY, "architecture"), {}, "unknown field `architecture`"),
