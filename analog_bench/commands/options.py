@@ -18,6 +18,8 @@ from analog_bench.zoo.lock_file import FILE_NAME, read_lock
 from analog_bench.zoo.model_specs import ModelSpec, Source, find, find_embedded
 
 if TYPE_CHECKING:
+    from analog_bench.zoo.model_loading import LoadedModel
+
     TileName = str
 else:
     TileName = Literal[tuple(simulators())]  # typer makes choices of it
@@ -127,3 +129,24 @@ def find_model(model: str, zoo: Source, lock: Path, weights: Path | None) -> Mod
     if zoo != "embedded":
         raise UsageError("--weights is for embedded models; hub models come with their own")
     return find_embedded(model)
+
+
+def load_prepared(
+    spec: ModelSpec, weights: Path | None, lock: Path, device: str, threads: int | None
+) -> LoadedModel:
+    """Load a digital model, ready for tiles, with so many threads to compute with from now on.
+
+    Raises:
+        BenchError: See `zoo.model_loading.load`.
+    """
+    # Not at the top, since importing them takes seconds: a wrong option is refused before that.
+    import torch
+
+    from analog_bench.analog.layer_manifest import prepare
+    from analog_bench.zoo.model_loading import load
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    loaded = load(spec, lock_path=lock, device=device, shipped=weights)
+    prepare(loaded.model)
+    return loaded

@@ -16,6 +16,14 @@ from analog_bench.tasks.calibration_data import CalibrationInputs
 from analog_bench.zoo.range_folder import RangeMethod
 
 
+def fit_ranges(
+    model: nn.Module, inputs: CalibrationInputs, method: RangeMethod, converters: Converters
+) -> dict[str, tuple[float, ...]]:
+    """Return the ranges of every layer that can be on tiles, by public name: in one pass."""
+    layers = [layer.name for layer in manifest(model) if layer.kind == "matmul"]
+    return calibrate(model, layers, partial(inputs.run, model), method, converters)
+
+
 class FittedRanges:
     """Calibrates a model once for each kind of converters that cases come with."""
 
@@ -29,8 +37,6 @@ class FittedRanges:
         """Return layer name to the range of each tile; the model must be clean."""
         converters = find_simulator(case.tile).converters(family_of(case.noise), case.hardware)
         if converters not in self._known:
-            # All that can be on tiles at once: a study of single layers then needs one pass, too.
-            layers = [layer.name for layer in manifest(self._model) if layer.kind == "matmul"]
-            run = partial(self._inputs.run, self._model)
-            self._known[converters] = calibrate(self._model, layers, run, self._method, converters)
+            fitted = fit_ranges(self._model, self._inputs, self._method, converters)
+            self._known[converters] = fitted
         return self._known[converters]

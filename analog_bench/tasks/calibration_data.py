@@ -16,7 +16,6 @@ from transformers import PreTrainedTokenizerFast
 
 from analog_bench.codec import convert, read_json
 from analog_bench.tasks.qa_windows import Batch, WindowLimits, make_batches, make_windows, unpadded
-from analog_bench.zoo.model_structure import Task
 
 EMBEDDED_CALIBRATION = Path(__file__).parent / "data" / "calibration.json"
 """This package's own passages: about other things than its questions to score."""
@@ -63,7 +62,7 @@ class CalibrationInputs:
 
 
 def calibration_inputs(
-    passages: Sequence[Passage], tokenizer: PreTrainedTokenizerFast, task: Task, positions: int
+    passages: Sequence[Passage], tokenizer: PreTrainedTokenizerFast, task: str, positions: int
 ) -> CalibrationInputs:
     """Tokenise passages, for models that answer questions with a question before each.
 

@@ -6,6 +6,8 @@ can start from them.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,7 +15,7 @@ from msgspec import Meta, Struct
 
 from analog_bench.atomic_file import write_atomic
 from analog_bench.codec import DocumentError, convert, indented, plain, read_json
-from analog_bench.errors import WeightsError
+from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo.weight_record import Scalar, Sha256
 
 RangeMethod = Literal["sigma", "quantile", "fit", "max"]
@@ -38,6 +40,20 @@ class RangeRecord(Struct, frozen=True, forbid_unknown_fields=True):
     hardware: str
     input_ranges: dict[str, Annotated[tuple[Annotated[float, Meta(gt=0)], ...], Meta(min_length=1)]]
     recipe: dict[str, Scalar]
+
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 of the ranges themselves."""
+        ranges = json.dumps(plain(self)["input_ranges"], sort_keys=True)
+        return hashlib.sha256(ranges.encode()).hexdigest()
+
+    def check_hardware(self, tile: str, hardware: str | None, folder: Path) -> None:
+        """Refuse other hardware than the ranges were fitted to, with a `UsageError`."""
+        if (tile, hardware) != (self.tile, self.hardware):
+            raise UsageError(
+                f"the input ranges in {folder} were fitted to {self.hardware} (tile {self.tile}), "
+                f"not to {hardware} (tile {tile}); calibrate for that into another folder"
+            )
 
 
 def read_ranges(folder: Path) -> RangeRecord:

@@ -29,6 +29,7 @@ SETTINGS = Settings(
     data="embedded",
     zoo="embedded",
     hwa=None,
+    calibration="fit",
     lock=Path("zoo.lock.json"),
     device="cpu",
     seed=1,

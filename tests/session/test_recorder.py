@@ -34,6 +34,7 @@ def settings(root, **options):
         data="embedded",
         zoo="embedded",
         hwa=None,
+        calibration="fit",
         lock=root / "zoo.lock.json",
         device="cpu",
         seed=1,
