@@ -44,7 +44,9 @@ app = new_app()
     )
 )
 def generate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="language model")] = "distilgpt2",
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="language model, or its folder")
+    ] = "distilgpt2",
     prompt: Annotated[
         str, typer.Option(metavar="TEXT", help="what to write on from")
     ] = "Once upon a time",

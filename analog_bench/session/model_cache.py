@@ -19,7 +19,7 @@ from analog_bench.session.calibrated_ranges import (
     fit_while_running,
     read_from,
 )
-from analog_bench.session.cases import asked_name, spec_of
+from analog_bench.session.cases import name_in_study, spec_of_case
 from analog_bench.session.run_data import check_source, make_generation, make_task
 from analog_bench.session.settings import Settings
 from analog_bench.simulators.environment_probe import probe
@@ -79,8 +79,8 @@ class ModelCache:
 
     def missing_weights(self, case: Case) -> str:
         """Say which HWA weights or input ranges a case lacks; empty where it can be measured."""
-        asked, zoo = asked_name(case.model, self.settings.zoo), self.settings.zoo
-        words = asked if zoo == "embedded" else f"{asked} --zoo {zoo}"
+        spec = self._spec(case.model)
+        words = spec.asked_name + (" --zoo hub" if spec.source == "hub" else "")
         if case.variant == "hwa":
             folder = self._hwa_folder(case.model)
             if not is_hwa(folder):
@@ -89,7 +89,7 @@ class ModelCache:
                     f"{words}` makes them, and --hwa runs/hwa then finds them"
                 )
         elif case.variant == "calibrated" and isinstance(self.settings.calibration, Path):
-            folder = self._range_folder(self.settings.calibration, case.model)
+            folder = self.settings.calibration / _folder_name(case.model)
             if not (folder / RANGES).exists():
                 return (
                     f"{case.model} has no input ranges in {folder}; `analog-bench calibrate "
@@ -152,7 +152,7 @@ class ModelCache:
 
     def budget(self, study: Study, model: str) -> Budget:
         """Return what the run affords of a study on a model, by its name in cases."""
-        return self.settings.budget_of(study, asked_name(model, self.settings.zoo))
+        return self.settings.budget_of(study, name_in_study(model, self.settings.zoo))
 
     def metric(self, study: Study, model: str) -> Metric:
         """Return the metric that a study's verdicts on a model are about, with its margin there."""
@@ -183,26 +183,28 @@ class ModelCache:
         if model not in self._calibrated:
             loaded, asked = self.loaded(model), self.settings.calibration
             self._calibrated[model] = (
-                read_from(loaded, self._range_folder(asked, model))
+                read_from(loaded, asked / _folder_name(model))
                 if isinstance(asked, Path)
                 else fit_while_running(loaded, asked)
             )
         return self._calibrated[model]
 
-    def _range_folder(self, folder: Path, model: str) -> Path:
-        return folder / asked_name(model, self.settings.zoo).replace("/", "--")
-
     def _hwa_folder(self, model: str) -> Path:
         if self.settings.hwa is None:
             return shipped_hwa(model)
-        folder = self.settings.hwa / asked_name(model, self.settings.zoo).replace("/", "--")
+        folder = self.settings.hwa / _folder_name(model)
         # Training leaves them beside its checkpoints.
         return folder / "ship" if is_hwa(folder / "ship") else folder
 
     def _spec(self, model: str) -> ModelSpec:
         if (model, "direct") in self._loaded:
             return self._loaded[model, "direct"].spec
-        return spec_of(self.settings, asked_name(model, self.settings.zoo))
+        return spec_of_case(self.settings, model)
+
+
+def _folder_name(model: str) -> str:
+    """Return what a model's folder is called, of HWA weights and of input ranges."""
+    return model.removeprefix("hub-")
 
 
 def environment_facts(device: str) -> dict[str, Json]:

@@ -118,7 +118,7 @@ def _check(path: Path, trouble: str) -> None:
 
 def _settings(files: Mapping[str, Path], hub_id: str) -> dict[str, Any]:
     if not any(files.keys() >= set(names) for names in TOKENIZERS):
-        raise WeightsError(f"{hub_id} is locked without the files of its tokeniser; lock it again")
+        raise WeightsError(f"{hub_id} is locked without the files of its tokeniser; add it again")
     try:
         settings = read_json(files[_SETTINGS]) if _SETTINGS in files else {}
     except (FileNotFoundError, DocumentError) as problem:
