@@ -95,7 +95,9 @@ def calibrate(
     tiles = sum(map(len, record.input_ranges.values()))
     if as_json:
         plain = {"hardware": named, "tile": record.tile, **record.recipe, "seconds": seconds}
-        print_json({"model": spec.name, "zoo": spec.source, **plain, "ranges": str(folder / RANGES)})
+        print_json(
+            {"model": spec.name, "zoo": spec.source, **plain, "ranges": str(folder / RANGES)}
+        )
         return
     lines = [
         Line("method", f"{calibration}, on {record.recipe['sequences']} passages"),

@@ -126,7 +126,7 @@ def generate(
         prompt=prompt,
     )
     settings = Settings(
-        choice=Choice(models=study.models, tile=tile),
+        choice=Choice(models=study.models, tile=tile, variants=study.variants if variant else ()),
         budget="smoke",
         chips=None,
         examples=None,

@@ -10,13 +10,12 @@ from typing import NamedTuple
 from torch import nn
 
 from analog_bench.analog.clean_inputs import BATCHES, CleanInputs, Pass, observe_inputs, spread
-from analog_bench.analog.compatibility import needs_input_ranges
 from analog_bench.analog.input_ranges import observe_input_ranges
 from analog_bench.analog.severity_solver import solve_severity
 from analog_bench.case import Case
 from analog_bench.engine.replay import Replay
 from analog_bench.noise import EqualError
-from analog_bench.simulators.registry import find_simulator
+from analog_bench.simulators.registry import find_simulator, has_input_ranges
 from analog_bench.tasks.task import Task
 
 Range = float | tuple[float, ...]
@@ -60,7 +59,7 @@ class Calibration:
 
     def needed(self, case: Case) -> bool:
         """Return whether a case needs anything observed."""
-        return isinstance(case.noise, EqualError) or _needs_ranges(case)
+        return isinstance(case.noise, EqualError) or has_input_ranges(case)
 
     def of(self, case: Case, paths: Sequence[str]) -> Known:
         """Return what a case's chips need to know; `UsageError` where an error is out of reach."""
@@ -68,7 +67,7 @@ class Calibration:
         return Known(ranges, self._all_severities(case, paths, ranges))
 
     def _input_ranges(self, case: Case, paths: Sequence[str]) -> dict[str, Range] | None:
-        if not _needs_ranges(case):
+        if not has_input_ranges(case):
             return None
         given = self._given(case)
         unknown = [path for path in paths if path not in given and path not in self._observed]
@@ -115,8 +114,3 @@ class Calibration:
             found = {path: kept for path, kept in self._inputs.items() if path in paths}
             self._inputs = found | observe_inputs(self._model, unknown, passes)
         return {path: self._inputs[path] for path in paths}
-
-
-def _needs_ranges(case: Case) -> bool:
-    on_tiles = case.noise.WHERE == "tile"
-    return on_tiles and needs_input_ranges(case.noise, case.hardware, find_simulator(case.tile))
