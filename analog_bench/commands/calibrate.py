@@ -48,7 +48,7 @@ def calibrate(
             "your own",
         ),
     ] = Preset().name,
-    calibration: Annotated[RangeMethod, typer.Option(help="how")] = DEFAULT_METHOD,
+    calibration: Annotated[RangeMethod, typer.Option(help="the method")] = DEFAULT_METHOD,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -80,13 +80,13 @@ def calibrate(
     --calibration FOLDER` starts from them. Runs fit their own where no folder is given.
     """
     spec, named = find_model(model, zoo, lock, weights), load_hardware(hardware)
-    loaded = load_prepared(spec, weights, lock, device, threads)
     # Not at the top: these import torch.
     from analog_bench.session.calibrated_ranges import fit_to
     from analog_bench.tasks.calibration_data import embedded_passages, passages_of
     from analog_bench.tasks.squad_files import read_squad
 
     passages = embedded_passages() if data is None else passages_of(read_squad(data), sequences)
+    loaded = load_prepared(spec, weights, lock, device, threads)
     began = time.perf_counter()
     record = fit_to(loaded, named, calibration, passages)
     seconds = time.perf_counter() - began

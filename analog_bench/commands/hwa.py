@@ -102,9 +102,8 @@ def train(
     data = data or training_file()
     out = out or Path("runs") / "hwa" / spec.name.replace("/", "--")
     ship = ship or out / "ship"
-    first = None
+    first, folder = None, (calibration or Path()) / spec.name.replace("/", "--")
     if calibration is not None:
-        folder = calibration / spec.name.replace("/", "--")
         first = read_ranges(folder)
         first.check_hardware(recipe.tile, recipe.preset, folder)
     loaded, rows = _load(spec, data, weights, lock, device, threads)
@@ -112,7 +111,10 @@ def train(
     from analog_bench.hwa.shipping import ship_outcome
     from analog_bench.hwa.training_data import make_data
     from analog_bench.hwa.training_loop import train
+    from analog_bench.session.calibrated_ranges import check_ranges
 
+    if first is not None:
+        check_ranges(loaded, first, folder)
     made = make_data(loaded, rows, recipe)
     with show_training(made.metric.name) as tell:
         outcome = train(recipe, loaded, made, out, tell=tell, finish=finish, first=first)
