@@ -28,13 +28,14 @@ def test_they_are_fitted_once_for_each_kind_of_converters(tiny, tokens, case):
     ranges = fitted(tiny, tokens)
     try:
         first = ranges(case(Preset(), WIDEN))
+        once = calls["model"]
         assert ranges(case(Preset(), OUT, drift_s=60.0)) is first
-        assert calls["model"] == len(tokens.batches)
+        assert calls["model"] == once >= len(tokens.batches)
         coarse = ranges(case(Quantise(dac_bits=3, adc_bits=4), WIDEN, hardware=PRESET))
         # Coarse converters are worth some clipping.
         assert all(coarse[name][0] <= first[name][0] for name in first)
         assert coarse != first
-        assert calls["model"] == 2 * len(tokens.batches)
+        assert calls["model"] == 2 * once
     finally:
         handle.remove()
 
