@@ -15,7 +15,9 @@ from torch import nn
 from transformers import PreTrainedTokenizerFast
 
 from analog_bench.codec import convert, read_json
-from analog_bench.tasks.qa_windows import Batch, WindowLimits, make_batches, make_windows, unpadded
+from analog_bench.tasks.qa_windows import WindowLimits, make_windows
+from analog_bench.tasks.token_batches import Batch, make_batches, unpadded
+from analog_bench.zoo.model_heads import HEADS
 
 EMBEDDED_CALIBRATION = Path(__file__).parent / "data" / "calibration.json"
 """This package's own passages: about other things than its questions to score."""
@@ -64,11 +66,11 @@ class CalibrationInputs:
 def calibration_inputs(
     passages: Sequence[Passage], tokenizer: PreTrainedTokenizerFast, task: str, positions: int
 ) -> CalibrationInputs:
-    """Tokenise passages, for models that answer questions with a question before each.
+    """Tokenise passages, with a question before each for models that may read two segments.
 
     What is longer than the model's `positions`, or than a window of questions, loses its end.
     """
-    made = _with_questions if task == "qa" else _alone
+    made = _with_questions if HEADS[task].padded else _alone
     text = json.dumps([task, to_builtins(passages)])
     return CalibrationInputs(
         tuple(made(passages, tokenizer, min(_LONGEST, positions))),
