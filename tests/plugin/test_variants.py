@@ -159,11 +159,11 @@ def test_ranges_come_from_a_folder_where_one_is_given(warm, results_of, tmp_path
     assert done.code == 0, done.out
     said = " ".join(done.out.split())
     assert "bert has no input ranges in" in said
-    assert f"`analog-bench calibrate bert -o {empty}` makes them" in said
+    assert "`analog-bench calibrate bert -o" in said
     assert main(["calibrate", "bert", "-o", str(empty), "--threads", "1"]) == 0
-    done = warm(*options, "--calibration", empty, folder=tmp_path)
+    done = warm(*options, "--calibration", empty, folder=tmp_path / "read")
     assert done.code == 0, done.out
-    read = results_of(tmp_path / "results.json")[CALIBRATED]
+    read = results_of(tmp_path / "read" / "results.json")[CALIBRATED]
     fitted = warm(*options, folder=tmp_path / "fitted")
     assert fitted.code == 0, fitted.out
     itself = results_of(tmp_path / "fitted" / "results.json")[CALIBRATED]
