@@ -15,12 +15,11 @@ from pathlib import Path
 
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo.file_hashes import file_sha256, verify
-from analog_bench.zoo.lock_file import FolderEntry, Lock, LockedFile, add_entry, read_lock
+from analog_bench.zoo.lock_file import NAME, FolderEntry, Lock, LockedFile, add_entry, read_lock
 from analog_bench.zoo.model_specs import SHORT_NAMES, ModelSpec, find
 from analog_bench.zoo.model_structure import Structure
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _HUB = "hub-"
 
 
@@ -61,10 +60,8 @@ def read_folder(folder: Path) -> ModelSpec:
 
     _names_in(folder)
     config = folder / CONFIG
-    name = (
-        re.sub(r"[^A-Za-z0-9_.-]+", "-", os.path.basename(os.path.realpath(folder))).strip("-.")
-        or "model"
-    )
+    known_as = os.path.basename(os.path.realpath(folder))
+    name = re.sub(r"[^A-Za-z0-9_.]+", "-", known_as).strip("-.") or "model"
     return ModelSpec(
         name=f"folder-{name}" if _is_taken(name) else name,
         source="folder",
@@ -93,10 +90,7 @@ def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> Fol
     read_lock(lock_path)
     spec = read_folder(folder)
     folder = Path(os.path.expanduser(folder)).absolute()
-    files = {
-        name: LockedFile((folder / name).stat().st_size, file_sha256(folder / name))
-        for name in _names_in(folder)
-    }
+    files = {name: LockedFile.of(folder / name) for name in _names_in(folder)}
     origin, paths = str(folder), {name: folder / name for name in files}
     state, what = read_weights(paths, origin)
     # Before the lock is written: a model that could not be loaded is of no use.
@@ -116,8 +110,10 @@ def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> Fol
 
 def check_name(name: str) -> None:
     """Refuse a name that is not fit for ids and file names; `UsageError`."""
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"--name must be of letters, digits, _, - and ., found {name!r}")
+    if not re.fullmatch(NAME, name):
+        raise UsageError(
+            f"--name must be of letters, digits, _, - and ., without --, found {name!r}"
+        )
 
 
 def folder_files(spec: ModelSpec) -> dict[str, str]:
