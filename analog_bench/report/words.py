@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from analog_bench.gate.case_verdicts import Kind, Verdict
 from analog_bench.gate.significance import Interval
 from analog_bench.records import Metric, Result
+from analog_bench.report.variant_order import WEIGHTS as WEIGHTS
+from analog_bench.report.variant_order import weights_order as weights_order
 from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
 from analog_bench.spelling import counted as counted
 from analog_bench.spelling import rounded
@@ -26,8 +28,6 @@ SIGNS: Mapping[Kind, str] = {
     "skipped": ABSENT,
 }
 """Verdicts in order of concern, with their signs: colour alone does not reach every reader."""
-WEIGHTS = {"direct": "direct", "calibrated": "calibrated", "hwa": "HWA"}
-"""What is on tiles, in the order in which tables and plots show it."""
 
 _METRICS = {"f1": "F1", "em": "EM", "label_f1": "label F1", "matthews": "Matthews"}
 _METRICS |= {"cross_entropy": "cross-entropy", "bits_per_byte": "bits/byte"}
@@ -252,12 +252,6 @@ def with_weights(variant: str) -> str:
     """Return a variant as a noun: `direct weights`, `calibrated ranges`, `HWA weights`."""
     label = WEIGHTS.get(variant, one_line(variant))
     return f"{label} ranges" if variant == "calibrated" else f"{label} weights"
-
-
-def weights_order(variant: str) -> tuple[int, str]:
-    """Return what sorts variants as tables and plots show them; unknown ones come last."""
-    known = list(WEIGHTS)
-    return known.index(variant) if variant in known else len(known), variant
 
 
 def what_varies(results: Sequence[Result]) -> dict[str, Callable[[Result], str]]:

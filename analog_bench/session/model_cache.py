@@ -90,7 +90,7 @@ class ModelCache:
                 )
         elif case.variant == "calibrated" and isinstance(self.settings.calibration, Path):
             folder = self.settings.calibration / _folder_name(case.model)
-            if not (folder / RANGES).exists():
+            if not os.path.exists(folder / RANGES):
                 return (
                     f"{case.model} has no input ranges in {folder}; `analog-bench calibrate "
                     f"{words} -o {self.settings.calibration}` makes them"

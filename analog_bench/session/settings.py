@@ -101,7 +101,7 @@ def read_calibration(text: str, root: Path) -> RangeMethod | Path:
         if text == method:
             return method
     folder = root / text
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UsageError(
             f"--calibration names no folder and no method, found {text!r}; "
             f"{did_you_mean(text, methods)}"
