@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from analog_bench.codec import one_line
+
 WEIGHTS = {"direct": "direct", "calibrated": "calibrated", "hwa": "HWA"}
 """Variants with their labels."""
+
+
+def with_weights(variant: str) -> str:
+    """Return a variant as a noun: `direct weights`, `calibrated ranges`, `HWA weights`."""
+    label = WEIGHTS.get(variant, one_line(variant))
+    return f"{label} ranges" if variant == "calibrated" else f"{label} weights"
 
 
 def weights_order(variant: str) -> tuple[int, str]:

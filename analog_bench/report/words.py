@@ -11,6 +11,7 @@ from analog_bench.gate.significance import Interval
 from analog_bench.records import Metric, Result
 from analog_bench.report.variant_order import WEIGHTS as WEIGHTS
 from analog_bench.report.variant_order import weights_order as weights_order
+from analog_bench.report.variant_order import with_weights as with_weights
 from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
 from analog_bench.spelling import counted as counted
 from analog_bench.spelling import rounded
@@ -246,12 +247,6 @@ def group_label(name: str) -> str:
 def weights_label(result: Result) -> str:
     """Return the name of a result's weights, as readers know it."""
     return WEIGHTS.get(result.variant, one_line(result.variant))
-
-
-def with_weights(variant: str) -> str:
-    """Return a variant as a noun: `direct weights`, `calibrated ranges`, `HWA weights`."""
-    label = WEIGHTS.get(variant, one_line(variant))
-    return f"{label} ranges" if variant == "calibrated" else f"{label} weights"
 
 
 def what_varies(results: Sequence[Result]) -> dict[str, Callable[[Result], str]]:
