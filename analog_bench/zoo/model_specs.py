@@ -14,7 +14,7 @@ from typing import Literal, get_args
 
 from analog_bench.codec import DocumentError, convert, read_json
 from analog_bench.errors import UsageError, WeightsError, did_you_mean
-from analog_bench.zoo.lock_file import Entry, FolderEntry, Lock
+from analog_bench.zoo.lock_file import Entry, FolderEntry, Lock, Name
 from analog_bench.zoo.model_structure import LayerName, Structure
 from analog_bench.zoo.weight_record import RECORD, WEIGHTS
 
@@ -137,6 +137,14 @@ def not_locked(hub_id: str, lock: Lock, *, dataset: bool = False) -> WeightsErro
         f"{hub_id} is not locked in {lock.path}; run `{verb} {hub_id}` to pin its revision and "
         "hashes"
     )
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is not fit for ids and file names; `UsageError`."""
+    try:
+        convert(name, Name)
+    except DocumentError:
+        raise UsageError(f"--name must be of letters, digits, _, - and ., found {name!r}") from None
 
 
 def to_add_again(entry: Entry | FolderEntry, why: str) -> WeightsError:

@@ -136,7 +136,10 @@ UNUSABLE = {
         "model.safetensors": None,
         "pytorch_model.bin": b"\x80",
     },
-    "several files": {"model.safetensors": None, "model.safetensors.index.json": b"{}"},
+    "cannot read model.safetensors.index.json: object missing required field `weight_map`": {
+        "model.safetensors": None,
+        "model.safetensors.index.json": b"{}",
+    },
     "holds no weights": {"model.safetensors": None},
     "has no config.json": {"config.json": None},
     "has no tokeniser files": {"vocab.txt": None},
