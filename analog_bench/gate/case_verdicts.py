@@ -117,7 +117,8 @@ def judge_digital(result: Result, entry: DigitalEntry | None, metric: Metric) ->
         broken = result.reason if result.status == "broken" and not result.digital else ""
         return _uncompared("broken", metric, broken or f"the digital model has no finite {name}")
     if entry is None:
-        return _uncompared("new", metric, "no digital baseline is stored for this protocol")
+        unknown = "no digital baseline is stored for this protocol"
+        return _uncompared("new", metric, _digital_at_chance(result, metric) or unknown)
     if stale := _stale(result, entry, "protocol", "weights"):
         return _uncompared("stale", metric, stale)
     stored = entry.scores.get(name)
@@ -134,6 +135,8 @@ def judge_digital(result: Result, entry: DigitalEntry | None, metric: Metric) ->
             f"{name} was {stored:.6g}, is {score:.6g}; {tolerance:.4g} {metric.unit} may lie "
             "between torch releases"
         )
+    if at_chance := _digital_at_chance(result, metric):
+        reason += f"; {at_chance}"
     interval = (change, change)
     return Verdict(kind, name, change, interval, tolerance, True, reason, None, tolerance, looks=1)
 
@@ -223,7 +226,7 @@ def _without_comparison(result: Result, entry: CaseEntry | None, metric: Metric)
         return _uncompared("stale", metric, stale)
     if name not in entry.chips[0].scores:
         return _uncompared("new", metric, f"the baseline holds no {name}")
-    if collapsed := _collapsed(result, entry, name):
+    if collapsed := _collapsed(result, entry, metric):
         return _uncompared("broken", metric, collapsed)
     return None
 
@@ -256,16 +259,32 @@ def _stale(result: Result, entry: CaseEntry | DigitalEntry, *names: str) -> str:
     return ""
 
 
-def _collapsed(result: Result, entry: CaseEntry, name: str) -> str:
+def _digital_at_chance(result: Result, metric: Metric) -> str:
+    """Return the sentence where the digital model is no better than guessing; else empty."""
+    digital, chance = result.digital.get(metric.name), result.chance.get(metric.name)
+    if digital is None or chance is None or metric.loss(chance, digital) > metric.margin:
+        return ""
+    return (
+        f"the digital model itself is at chance: {metric.name} {digital:.4g} where guessing has "
+        f"{chance:.4g}"
+    )
+
+
+def _collapsed(result: Result, entry: CaseEntry, metric: Metric) -> str:
     """Return the reason where a case now scores like guessing, and did not before; else empty.
 
-    That is no matter of statistics: one chip is enough to see it.
+    That is no matter of statistics: one chip is enough to see it. Nor is it the chip's doing where
+    the digital model does no better.
     """
+    name = metric.name
     digital, chance = result.digital.get(name), result.chance.get(name)
     if digital is None or chance is None:
         return ""
     now = fmean(chip.scores[name] for chip in result.chips)
     before = fmean(chip.scores[name] for chip in entry.chips)
+    if at_chance := _digital_at_chance(result, metric):
+        far = metric.loss(chance, before) > metric.margin
+        return f"{at_chance}, and this case had {before:.4g}" if far else ""
     stars = [a_star(score, digital, chance) for score in (now, before)]
     if stars[0] is None or stars[1] is None:
         return ""
