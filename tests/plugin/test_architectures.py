@@ -14,7 +14,7 @@ from tests.architectures import DECODERS, ENCODERS, NAMES
 from tests.own_folders import saved
 
 SENTENCES = ("Who keeps the bees?", "The bees of Mara: 4.5 kg in Zürich, and the baker.")
-FEW = ("--chips", "1", "--examples", "2", "--data", "embedded", "--gate", "off")
+FEW = ("--chips", "1", "--examples", "1", "--data", "embedded", "--gate", "off")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,9 @@ def test_layer_noise_is_measured_in_each(warm, specs, folders, tmp_path):
     assert found.keys() == specs.keys()
     for name, results in found.items():
         assert {r["status"] for r in results} == {"measured"}, name
-        assert {layer.name for layer in picked[name]} <= {r["layers"][0] for r in results}, name
+        assert {layer.name for layer in picked[name]} <= {
+            r["case_id"].split("/")[1] for r in results
+        }, name
         main_metric = "f1" if name in ENCODERS else "cross_entropy"
         assert all(main_metric in r["digital"] for r in results), name
         # Random answers may score the same; a perplexity moves with any noise.

@@ -153,7 +153,7 @@ UNUSABLE = {
         "model.safetensors": None,
         "pytorch_model.bin": b"\x80",
     },
-    "cannot read model.safetensors.index.json: object missing required field `weight_map`": {
+    "index.json: the top level: object missing required field `weight_map`": {
         "model.safetensors": None,
         "model.safetensors.index.json": b"{}",
     },
