@@ -118,7 +118,7 @@ def judge_digital(result: Result, entry: DigitalEntry | None, metric: Metric) ->
         return _uncompared("broken", metric, broken or f"the digital model has no finite {name}")
     if entry is None:
         unknown = "no digital baseline is stored for this protocol"
-        return _uncompared("new", metric, _digital_at_chance(result, metric) or unknown)
+        return _uncompared("new", metric, digital_at_chance(result, metric) or unknown)
     if stale := _stale(result, entry, "protocol", "weights"):
         return _uncompared("stale", metric, stale)
     stored = entry.scores.get(name)
@@ -135,10 +135,21 @@ def judge_digital(result: Result, entry: DigitalEntry | None, metric: Metric) ->
             f"{name} was {stored:.6g}, is {score:.6g}; {tolerance:.4g} {metric.unit} may lie "
             "between torch releases"
         )
-    if at_chance := _digital_at_chance(result, metric):
+    if at_chance := digital_at_chance(result, metric):
         reason += f"; {at_chance}"
     interval = (change, change)
     return Verdict(kind, name, change, interval, tolerance, True, reason, None, tolerance, looks=1)
+
+
+def digital_at_chance(result: Result, metric: Metric) -> str:
+    """Return the sentence where the digital model is no better than guessing; else empty."""
+    digital, chance = result.digital.get(metric.name), result.chance.get(metric.name)
+    if digital is None or chance is None or metric.loss(chance, digital) > metric.margin:
+        return ""
+    return (
+        f"the digital model itself is at chance: {metric.name} {digital:.4g} where guessing has "
+        f"{chance:.4g}"
+    )
 
 
 def outcome(result: Result, verdict: Verdict | None, metric: Metric) -> Verdict | None:
@@ -259,17 +270,6 @@ def _stale(result: Result, entry: CaseEntry | DigitalEntry, *names: str) -> str:
     return ""
 
 
-def _digital_at_chance(result: Result, metric: Metric) -> str:
-    """Return the sentence where the digital model is no better than guessing; else empty."""
-    digital, chance = result.digital.get(metric.name), result.chance.get(metric.name)
-    if digital is None or chance is None or metric.loss(chance, digital) > metric.margin:
-        return ""
-    return (
-        f"the digital model itself is at chance: {metric.name} {digital:.4g} where guessing has "
-        f"{chance:.4g}"
-    )
-
-
 def _collapsed(result: Result, entry: CaseEntry, metric: Metric) -> str:
     """Return the reason where a case now scores like guessing, and did not before; else empty.
 
@@ -282,7 +282,7 @@ def _collapsed(result: Result, entry: CaseEntry, metric: Metric) -> str:
         return ""
     now = fmean(chip.scores[name] for chip in result.chips)
     before = fmean(chip.scores[name] for chip in entry.chips)
-    if at_chance := _digital_at_chance(result, metric):
+    if at_chance := digital_at_chance(result, metric):
         far = metric.loss(chance, before) > metric.margin
         return f"{at_chance}, and this case had {before:.4g}" if far else ""
     stars = [a_star(score, digital, chance) for score in (now, before)]

@@ -25,14 +25,16 @@ from analog_bench.atomic_file import write_atomic
 from analog_bench.codec import DocumentError, Json, convert, indented, plain, read_json
 from analog_bench.errors import WeightsError
 from analog_bench.file_lock import ExclusiveLock, HeldError
+from analog_bench.zoo.file_hashes import file_sha256
 from analog_bench.zoo.model_structure import Structure
 from analog_bench.zoo.weight_record import Sha256
 
 RepoType: TypeAlias = Literal["model", "dataset"]
 Commit: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", max_length=40)]
 Day: TypeAlias = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-Name: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
-"""What a model may be called: it becomes part of ids and of file names."""
+NAME = r"(?!.*--)[A-Za-z0-9_][A-Za-z0-9_.-]*"
+"""What a model may be called: it becomes part of ids and of file names, in which -- is a slash."""
+Name: TypeAlias = Annotated[str, Meta(pattern=f"^{NAME}$")]
 FILE_NAME = "zoo.lock.json"
 """What a lock file is called by default, in the project's root."""
 _TIMEOUT_S = 60.0
@@ -43,6 +45,12 @@ class LockedFile(Struct, frozen=True, forbid_unknown_fields=True):
 
     size: Annotated[int, Meta(ge=0)]
     sha256: Sha256
+
+    @classmethod
+    def of(cls, path: Path) -> LockedFile:
+        """Take a file's size and sha256; `WeightsError` where it cannot be read."""
+        sha256 = file_sha256(path)
+        return cls(os.path.getsize(path), sha256)
 
 
 class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

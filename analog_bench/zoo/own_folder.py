@@ -61,10 +61,8 @@ def read_folder(folder: Path) -> ModelSpec:
 
     names_in(folder)
     config = folder / CONFIG
-    name = (
-        re.sub(r"[^A-Za-z0-9_.-]+", "-", os.path.basename(os.path.realpath(folder))).strip("-.")
-        or "model"
-    )
+    known_as = os.path.basename(os.path.realpath(folder))
+    name = re.sub(r"[^A-Za-z0-9_.]+", "-", known_as).strip("-.") or "model"
     return ModelSpec(
         name=f"folder-{name}" if _is_taken(name) else name,
         source="folder",
@@ -89,7 +87,7 @@ def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> Fol
         if _is_taken(name):
             raise UsageError(f"--name {name} is that of another model; choose another")
     # Not at the top: these import transformers.
-    from analog_bench.zoo.model_files import folder_files
+    from analog_bench.zoo.model_files import names_in
     from analog_bench.zoo.model_loading import load
 
     read_lock(lock_path)
@@ -102,10 +100,7 @@ def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> Fol
         name=name or spec.name,
         path=path.as_posix(),
         locked_on=datetime.date.today().isoformat(),
-        files={
-            file: LockedFile((folder / file).stat().st_size, sha256)
-            for file, sha256 in folder_files(spec).items()
-        },
+        files={file: LockedFile.of(folder / file) for file in names_in(folder)},
         structure=spec.structure,
     )
     add_entry(lock_path, entry)
