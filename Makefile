@@ -1,5 +1,6 @@
 # make bench     the first experiment, end to end
 # make test      the test suite, ruff and mypy
+# make fuzz      2,000 odd inputs, for half an hour; see tests/fuzz/__main__.py
 # make nightly   a night: measure, write results and report, add to the history, say what regressed
 # make releases  the same cases under several releases of aihwkit
 # make docs      the documentation as a site, in site/
@@ -27,7 +28,9 @@ RELEASES ?= 1.1.0 1.2.0
 RELEASES_ARGS ?=
 ISSUES_ARGS ?=
 
-.PHONY: bench test nightly nightly-history nightly-issues releases docs env clean
+FUZZ_ARGS ?=
+
+.PHONY: bench test fuzz nightly nightly-history nightly-issues releases docs env clean
 
 bench: $(STAMP)
 	$(BIN)/pytest bench -k bert_layer_noise
@@ -37,6 +40,9 @@ test: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests -n 2 --dist loadfile --no-loadscope-reorder
+
+fuzz: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 nightly: $(STAMP)
 	$(BIN)/analog-bench nightly run --history $(HISTORY) --out $(OUT) -- $(PYTEST_ARGS)

@@ -8,7 +8,10 @@ and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_ENDLESS = re.compile(r"(\S{300})\S{200,}(\S{100})")
 
 
 class BenchError(Exception):
@@ -56,9 +59,13 @@ class StoreError(BenchError):
 
 
 def printable(text: str) -> str:
-    """Return a text on one line, with escapes for what a terminal would not show or would obey."""
+    """Return a text on one line, with escapes for what a terminal would not show or would obey.
+
+    Of what is quoted without a space in it, pages of it, both ends are left.
+    """
     line = " ".join(line.strip() for line in text.splitlines())
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    return _ENDLESS.sub(r"\1...\2", escaped)
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

@@ -133,7 +133,9 @@ def test_an_error_is_one_line_with_code_4():
     done = call("zoo", "score", "bret")
     assert done.returncode == 4
     assert done.stdout == ""
-    assert done.stderr.startswith("analog-bench: error: no embedded model 'bret'; did you mean")
+    assert done.stderr.startswith(
+        "analog-bench: error: no embedded model or folder 'bret'; did you mean"
+    )
     assert done.stderr.count("\n") == 1
 
 

@@ -1,5 +1,6 @@
 """Device tables: what is read, under which name, and what is refused in one line."""
 
+import os
 import pickle
 
 import pytest
@@ -160,8 +161,15 @@ def test_a_table_that_is_not_there(table, tmp_path):
         UsageError, match=r"no device table '.*/mne\.csv'; did you mean 'mine\.csv'"
     ):
         Measured(path.replace("mine", "mne"))
-    with pytest.raises(UsageError, match="no device table"):
+    with pytest.raises(UsageError, match="cannot be read as a device table"):
         Measured(str(tmp_path))
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "endless.csv").symlink_to("/dev/zero")
+    for name in ("pipe", "endless"):
+        with pytest.raises(
+            UsageError, match=rf"{name}\.csv cannot be read .* not an ordinary file"
+        ):
+            Measured(str(tmp_path / f"{name}.csv"))
     with pytest.raises(UsageError, match="rename the file"):
         Measured(table(PLAIN, "a+b.csv"))
     with pytest.raises(UsageError, match="t0 must be at least 1e-06 s, found 0"):

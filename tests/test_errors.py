@@ -14,6 +14,8 @@ from analog_bench.errors import BenchError, DataError, WeightsError
         ("pip said:\n  no\n", "pip said: no"),
         ("zero\0, \x1b[31mred, \u202eback", r"zero\x00, \x1b[31mred, \u202eback"),
         ("häuß 😀", "häuß 😀"),
+        (f"no file /{'a' * 599} here", f"no file /{'a' * 299}...{'a' * 100} here"),
+        (f"no file /{'a' * 598} here", f"no file /{'a' * 598} here"),
     ],
 )
 def test_an_error_is_one_printable_line(kind, text, shown):

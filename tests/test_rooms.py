@@ -32,7 +32,7 @@ FLOORS = (
     ("case",),
     ("records", "noise", "seeds"),
     ("value_checks", "content_name"),
-    ("codec", "atomic_file", "spelling"),
+    ("codec", "atomic_file", "file_lock", "spelling"),
     ("errors", "regular_file"),
 )
 FLOOR = {room: len(FLOORS) - n for n, floor in enumerate(FLOORS) for room in floor}

@@ -43,7 +43,9 @@ app = new_app()
     )
 )
 def generate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="language model")] = "distilgpt2",
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="language model, or its folder")
+    ] = "distilgpt2",
     prompt: Annotated[
         str, typer.Option(metavar="TEXT", help="what to write on from")
     ] = "Once upon a time",
@@ -144,7 +146,7 @@ def generate(
     from analog_bench.report.as_markdown import markdown as in_markdown
     from analog_bench.report.texts_table import texts_table
     from analog_bench.session.cases import cases_of
-    from analog_bench.tasks.metrics import METRICS_OF
+    from analog_bench.tasks.task_kinds import KINDS
 
     cases = cases_of(study, settings)
     if not cases:
@@ -155,7 +157,7 @@ def generate(
     if threads is not None:
         torch.set_num_threads(threads)
     results = _measure(study, settings, cases)
-    metrics = METRICS_OF["generation"]
+    metrics = KINDS["generation"].metrics
     if as_json:
         print_json({"prompt": prompt, **texts_plain(results)})
     elif markdown:

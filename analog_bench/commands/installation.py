@@ -130,7 +130,9 @@ def _locked(path: Path) -> str:
 
     lock = read_lock(path)
     entries = [*lock.models.values(), *lock.datasets.values()]
-    return ", ".join(f"{e.hub_id} at {e.revision[:12]}" for e in entries) or "nothing is locked"
+    words = [f"{entry.hub_id} at {entry.revision[:12]}" for entry in entries]
+    words += [f"{entry.name} in {entry.path}" for entry in lock.folders.values()]
+    return ", ".join(words) or "nothing is locked"
 
 
 def _data() -> dict[str, Any]:

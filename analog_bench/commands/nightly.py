@@ -84,7 +84,7 @@ def run(
     code = _measure(results, bench, words or ())
     if not results.is_file():
         print(flush=True)  # pytest may have died in the middle of a line
-        raise _no_results(code, results)
+        raise _no_results(code, bench, results)
     summary = conclude(results, history, code)
     page = results.with_suffix(".md")
     try:
@@ -177,14 +177,14 @@ def _measure(results: Path, bench: str, words: Sequence[str]) -> int:
             return pytest.wait()
 
 
-def _no_results(code: int, results: Path) -> BenchError:
+def _no_results(code: int, bench: str, results: Path) -> BenchError:
     from analog_bench.store.journal_file import journal_path
 
     why = _NO_RESULTS.get(code, _ending(code))
     if journal_path(results).is_file():
         why += "; the command above with --resume goes on where it stopped"
     _add_to_job_summary(f"# No results: {why}\n")
-    return StoreError(f"no results: {why}; pytest's own words are above")
+    return StoreError(f"no results of {bench} in {results}: {why}; pytest's own words are above")
 
 
 def _add_to_job_summary(summary: str) -> None:

@@ -15,7 +15,8 @@ from analog_bench.simulators.registry import simulators
 from analog_bench.tasks.data_folder import DATA_VARIABLE, TRAINING_FILE
 from analog_bench.value_checks import read_amount, read_whole
 from analog_bench.zoo.lock_file import FILE_NAME, read_lock
-from analog_bench.zoo.model_specs import ModelSpec, Source, find, find_embedded
+from analog_bench.zoo.model_specs import ModelSpec, Zoo, find_embedded
+from analog_bench.zoo.own_folder import find_or_read
 
 if TYPE_CHECKING:
     TileName = str
@@ -69,9 +70,10 @@ JsonOption = Annotated[
 ]
 MarkdownOption = Annotated[bool, typer.Option("--markdown", help="print Markdown instead")]
 ModelArgument = Annotated[
-    str, typer.Argument(metavar="MODEL", help="its name, or the id of a locked hub model")
+    str,
+    typer.Argument(metavar="MODEL", help="its name, its folder, or the id of a locked hub model"),
 ]
-ZooOption = Annotated[Source, typer.Option("--zoo", help="source of the weights")]
+ZooOption = Annotated[Zoo, typer.Option("--zoo", help="where models with a name come from")]
 WeightsOption = Annotated[
     Path | None,
     typer.Option("--weights", metavar="FOLDER", help="weights in place of the package's own"),
@@ -115,15 +117,15 @@ def refuse_together(**given: object) -> None:
         raise typer.BadParameter(f"{' and '.join(names)} exclude each other")
 
 
-def find_model(model: str, zoo: Source, lock: Path, weights: Path | None) -> ModelSpec:
+def find_model(model: str, zoo: Zoo, lock: Path, weights: Path | None) -> ModelSpec:
     """Return a model's specification.
 
     Raises:
-        UsageError: There is no such model, or `weights` is given for a hub model.
-        WeightsError: A hub model that is not locked.
+        UsageError: There is no such model, or `weights` is given for one that is not embedded.
+        WeightsError: A hub model that is not locked, or a folder that cannot be measured.
     """
     if weights is None:
-        return find(model, zoo, read_lock(lock))
+        return find_or_read(model, zoo, read_lock(lock))
     if zoo != "embedded":
-        raise UsageError("--weights is for embedded models; hub models come with their own")
+        raise UsageError("--weights is for embedded models; others come with their own")
     return find_embedded(model)

@@ -1,7 +1,8 @@
-"""The verbs about models: `zoo list`, `zoo lock` and `zoo score`."""
+"""The verbs about models: `zoo list`, `zoo add` and `zoo score`."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,25 +18,27 @@ from analog_bench.commands.options import (
     ZooOption,
     find_model,
     new_app,
+    refuse_together,
     show_examples,
     whole_number,
 )
 from analog_bench.commands.output import Line, print_json, print_sheet
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.spelling import counted
+from analog_bench.report import words
 from analog_bench.tasks.data_folder import data_folder
-from analog_bench.zoo.lock_file import Lock, read_lock
+from analog_bench.tasks.task_kinds import METRICS
+from analog_bench.zoo.lock_file import Entry, FolderEntry, Lock, read_lock
 from analog_bench.zoo.model_specs import SOURCES, ModelSpec, Source, available
 
 if TYPE_CHECKING:
     from analog_bench.session.digital_score import DigitalScore
 
-app = new_app("List, pin and score models.", "zoo list --zoo embedded")
+app = new_app("List, add and score models.", "zoo list --zoo embedded")
 
 
 @app.command("list", epilog=show_examples("zoo list --zoo embedded", "zoo list --zoo hub --json"))
 def list_models(
-    zoo: Annotated[Source | None, typer.Option(help="only these (default: both)")] = None,
+    zoo: Annotated[Source | None, typer.Option(help="only these (default: all)")] = None,
     lock: LockOption = LOCK_FILE,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,24 +55,63 @@ def list_models(
 
 
 @app.command(
-    "lock",
-    epilog=show_examples("zoo lock distilbert/distilgpt2", "zoo lock --dataset rajpurkar/squad"),
+    epilog=show_examples(
+        "zoo add ./my_model --name mine",
+        "zoo add distilbert/distilgpt2",
+        "zoo add --dataset rajpurkar/squad",
+    ),
 )
-def pin(
-    hub_id: Annotated[str, typer.Argument(metavar="HUB_ID", help="owner/name")],
+def add(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH_OR_ID",
+            help="a model's folder, or owner/name on the hub where there is no such folder",
+        ),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="what to call a model (default: as its folder, its id)"),
+    ] = None,
     dataset: Annotated[bool, typer.Option("--dataset", help="it is a data set")] = False,
     revision: Annotated[
-        str, typer.Option(help="branch, tag, pull request or commit", metavar="REVISION")
-    ] = "main",
+        str | None,
+        typer.Option(
+            help="of the hub: branch, tag, pull request or commit (default: main)",
+            metavar="REVISION",
+        ),
+    ] = None,
     lock: LockOption = LOCK_FILE,
 ) -> None:
-    """Pin a model or data set of the hub: its revision and the hash of every file."""
-    from analog_bench.zoo.hub_lock_and_fetch import lock_dataset, lock_model
+    """Add a model in a folder or of the hub, or a data set of the hub, to the lock file.
 
-    entry = (lock_dataset if dataset else lock_model)(hub_id, lock, revision=revision)
-    lines = [Line("revision", entry.revision), Line("lock file", str(lock))]
+    It records the hash of every file, and of models their layers, sizes and task.
+    """
+    refuse_together(dataset=dataset, name=name)
+    from analog_bench.zoo.hub_lock_and_fetch import lock_dataset, lock_model
+    from analog_bench.zoo.own_folder import add_folder, is_folder
+
+    entry: Entry | FolderEntry
+    if dataset:
+        entry = lock_dataset(what, lock, revision=revision or "main")
+    elif not is_folder(what):
+        entry = lock_model(what, lock, revision=revision or "main", name=name)
+    elif revision is not None:
+        raise UsageError(f"--revision is for models of the hub, and {what} is a folder")
+    else:
+        entry = add_folder(Path(what), lock, name=name)
+    if isinstance(entry, FolderEntry):
+        title, origin = f"{entry.name} (folder)", Line("path", entry.path)
+    else:
+        title, origin = f"{entry.hub_id} ({entry.repo_type})", Line("revision", entry.revision)
+    lines = [origin, Line("lock file", str(lock))]
+    if entry.structure is not None:
+        lines += [
+            Line("task", entry.structure.task),
+            Line("layers", str(len(entry.structure.layers))),
+        ]
     lines += [Line(n, f"{f.size} bytes, sha256 {f.sha256}") for n, f in entry.files.items()]
-    print_sheet({f"{entry.hub_id} ({entry.repo_type})": lines})
+    print_sheet({title: lines})
 
 
 @app.command(
@@ -103,7 +145,7 @@ def score(
     lock: LockOption = LOCK_FILE,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a digital model: F1 and exact match, or bits a byte."""
+    """Measure a digital model on data, by the metrics of its task."""
     spec = find_model(model, zoo, lock, weights)
     if record and weights is None:
         raise UsageError("--record writes into a folder of weights; name it with --weights FOLDER")
@@ -135,37 +177,29 @@ def score(
 
 
 def print_nothing_locked(lock: Lock) -> None:
-    """Say how to lock something of the hub."""
-    print(f"nothing of the hub is locked in {lock.path}; `analog-bench zoo lock HUB_ID` does it")
+    """Say how to add a model."""
+    print(f"there is no model in {lock.path}; `analog-bench zoo add PATH_OR_ID` adds one")
 
 
 def _score_lines(score: DigitalScore) -> list[Line]:
-    means, counts = score.means, score.counts
-    facts = [
+    lines = [
+        Line(words.unit_label(METRICS[name]), words.amount(value, METRICS[name], extra=1))
+        for name, value in score.means.items()
+    ]
+    lines += [Line(what, str(count)) for what, count in score.counts.items()]
+    lines += [
         Line("seconds", f"{score.seconds:.1f}"),
         Line("protocol", score.protocol),
         Line("weights", score.weights),
     ]
     if score.crosschecked is None:
-        return [
-            Line("cross-entropy", f"{means['cross_entropy']:.4f} nats a token"),
-            Line("perplexity", f"{means['perplexity']:.2f}"),
-            Line("bits a byte", f"{means['bits_per_byte']:.4f}"),
-            Line("tokens", f"{counts['tokens']} in {counted(counts['blocks'], 'block')}"),
-            *facts,
-        ]
+        return lines
     checked = (
         "the same by the evaluate library"
         if score.crosschecked
         else "not possible here: the evaluate library's metric is not at hand"
     )
-    return [
-        Line("F1", f"{means['f1']:.2f}"),
-        Line("EM", f"{means['em']:.2f}"),
-        Line("questions", str(counts["questions"])),
-        *facts,
-        Line("cross-check", checked),
-    ]
+    return [*lines, Line("cross-check", checked)]
 
 
 def _describe(spec: ModelSpec, lock: Lock) -> dict[str, Any]:
@@ -180,6 +214,9 @@ def _describe(spec: ModelSpec, lock: Lock) -> dict[str, Any]:
         entry = lock.models[spec.hub_id]
         size = sum(file.size for file in entry.files.values())
         return {**facts, "hub_id": spec.hub_id, "revision": entry.revision, "bytes": size}
+    if spec.locked is not None:
+        size = sum(file.size for file in spec.locked.files.values())
+        return {**facts, "path": spec.locked.path, "bytes": size}
     from analog_bench.zoo.embedded_weights import WEIGHTS
     from analog_bench.zoo.weight_record import read_record
 

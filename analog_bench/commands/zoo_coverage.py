@@ -19,7 +19,8 @@ from analog_bench.commands.output import Line, print_json, print_sheet
 from analog_bench.commands.zoo import print_nothing_locked
 from analog_bench.spelling import counted
 from analog_bench.zoo.lock_file import read_lock
-from analog_bench.zoo.model_specs import ModelSpec, available, find
+from analog_bench.zoo.model_specs import ModelSpec, available
+from analog_bench.zoo.own_folder import find_or_read
 
 _GROUPS = ("all", "blocks")
 _TOKENS = 256
@@ -35,7 +36,7 @@ app = new_app()
 def coverage(
     models: Annotated[
         list[str] | None,
-        typer.Argument(metavar="MODEL", help="names, or locked hub ids (default: all)"),
+        typer.Argument(metavar="MODEL", help="names, folders, or locked hub ids (default: all)"),
     ] = None,
     zoo: ZooOption = "embedded",
     lock: LockOption = LOCK_FILE,
@@ -43,7 +44,7 @@ def coverage(
 ) -> None:
     """Put models on tiles, and count how much of their matrix multiplication is there."""
     pinned = read_lock(lock)
-    specs = [find(model, zoo, pinned) for model in models or ()] or available(zoo, pinned)
+    specs = [find_or_read(model, zoo, pinned) for model in models or ()] or available(zoo, pinned)
     if not specs:
         print_nothing_locked(pinned)
         return

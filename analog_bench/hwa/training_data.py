@@ -26,6 +26,7 @@ from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
 from analog_bench.tasks.squad_files import content_hash
 from analog_bench.tasks.task import Task
 from analog_bench.zoo.model_builder import taken_by
+from analog_bench.zoo.model_heads import HEADS
 from analog_bench.zoo.model_loading import LoadedModel
 
 _LONGEST_QUESTION = 64
@@ -95,11 +96,17 @@ def make_data(loaded: LoadedModel, rows: Dataset, recipe: HwaRecipe) -> Training
 
     Raises:
         DataError: Too few rows or articles.
-        UsageError: Rows of text or windows longer than the model takes.
+        UsageError: Rows of text or windows longer than the model takes, or a model of a kind that
+            there is no training for.
     """
-    if loaded.spec.task == "qa":
-        return QaData(loaded, rows, recipe)
-    return LmData(loaded, rows, recipe)
+    kind = _DATA.get(loaded.spec.task)
+    if kind is None:
+        known = " or ".join(HEADS[task].models for task in _DATA)
+        raise UsageError(
+            f"{loaded.spec.name} is {HEADS[loaded.spec.task].models}: hardware-aware training is "
+            f"there for {known}"
+        )
+    return kind(loaded, rows, recipe)
 
 
 class QaData(TrainingData):
@@ -168,6 +175,9 @@ class LmData(TrainingData):
             lambda output: [output.logits.flatten(0, 1).float()],
             [rows[:, 1:].flatten()],
         )
+
+
+_DATA: Mapping[str, type[QaData] | type[LmData]] = {"qa": QaData, "lm": LmData}
 
 
 def _device(model: nn.Module) -> torch.device:

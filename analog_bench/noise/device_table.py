@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from typing import NamedTuple
 
 from analog_bench.content_name import content_name, is_content_name
 from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.regular_file import read_regular
 
 
 class _Range(NamedTuple):
@@ -96,13 +98,14 @@ def load_device_table(file: str) -> str:
         UsageError: There is no such file, or it is no device table.
     """
     path = Path(file)
-    if not file or (is_content_name(file) and not path.is_file()):
+    there_is_one = os.path.lexists(path)
+    if not file or (is_content_name(file) and not there_is_one):
         return file
-    if not path.is_file():
+    if not there_is_one:
         there = [other.name for other in path.parent.glob("*.csv")]
         raise UsageError(f"no device table {file!r}; {did_you_mean(path.name, there)}")
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
         name = content_name(path, content)
         if name not in _TABLES:
             _TABLES[name] = _parsed(file, name, content.decode("utf-8-sig"))

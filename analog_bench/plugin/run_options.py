@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -20,9 +20,10 @@ from analog_bench.session.settings import GateMode, Settings
 from analog_bench.simulators.registry import DEFAULT_TILE, simulators
 from analog_bench.study import BUDGETS, MOST_CHIPS, Choice
 from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
-from analog_bench.tasks.metrics import METRICS
-from analog_bench.value_checks import one_of, read_amount, read_whole
+from analog_bench.tasks.task_kinds import METRICS
+from analog_bench.value_checks import one_of, read_amount, read_whole, shown
 from analog_bench.zoo.devices import device_type
+from analog_bench.zoo.model_specs import ZOOS
 
 _INI_FILES = ("pytest.toml", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 _MOST_WORKERS = 1000
@@ -47,7 +48,12 @@ class _Option:
 
 _OPTIONS = (
     _Option("extension", "FILE", "Python file with noises or simulators of your own", many=True),
-    _Option("model", "NAME", "model of the zoo, such as bert", many=True),
+    _Option(
+        "model",
+        "NAME",
+        "model of the zoo, such as bert, or a folder that save_pretrained wrote",
+        many=True,
+    ),
     _Option(
         "layer",
         "PATTERN",
@@ -81,7 +87,9 @@ _OPTIONS = (
         default="embedded",
     ),
     _Option("prompt", "TEXT", "what studies of generation write on from"),
-    _Option("zoo", "ZOO", "where weights come from: embedded or hub", default="embedded"),
+    _Option(
+        "zoo", "ZOO", "where models with a name come from: embedded or hub", default="embedded"
+    ),
     _Option(
         "hwa",
         "FOLDER",
@@ -170,6 +178,10 @@ def read_settings(config: pytest.Config) -> Settings:
         if value is None:
             value = config.getini(option.ini) or None
         words = [] if value is None else value if isinstance(value, list) else [value]
+        # Lists in TOML come as they are.
+        if not all(isinstance(word, str) for word in words) or not (option.many or len(words) < 2):
+            what = "texts" if option.many else "one text"
+            raise UsageError(f"{option.ini} must be {what} in quotes, found {shown(value)}")
         if "" in words:
             raise UsageError(f"--{option.name} is empty; give {option.metavar}, or leave it out")
         given[option.name] = words or ([option.default] if option.default else [])
@@ -187,7 +199,8 @@ def read_settings(config: pytest.Config) -> Settings:
     for file in given["extension"]:
         load_extension(config.rootpath / file)
     paths = ("data", "hwa", "lock", "json", "baselines")
-    _check_ini_found(config, {name: one(name) for name in paths})
+    named = [(name, one(name)) for name in paths] + [("model", word) for word in given["model"]]
+    _check_ini_found(config, named)
     root, device = config.rootpath, must("device")
     device_type(device)
     json_file, tile, hwa = one("json"), one("tile"), one("hwa")
@@ -216,7 +229,7 @@ def read_settings(config: pytest.Config) -> Settings:
         chips=whole_or_none("chips", 1, MOST_CHIPS),
         examples=0 if one("examples") == "all" else whole_or_none("examples", 1),
         data=must("data"),
-        zoo=one_of("--zoo", must("zoo"), ("embedded", "hub")),
+        zoo=one_of("--zoo", must("zoo"), ZOOS),
         hwa=root / hwa if hwa else None,
         lock=root / must("lock"),
         device=device,
@@ -244,7 +257,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
     return (yield)
 
 
-def _check_ini_found(config: pytest.Config, paths: Mapping[str, str | None]) -> None:
+def _check_ini_found(config: pytest.Config, paths: Iterable[tuple[str, str | None]]) -> None:
     """Refuse a path that pytest has taken for a test.
 
     Before it knows the options of plugins, pytest takes the word behind `--data` for a test path
@@ -254,7 +267,7 @@ def _check_ini_found(config: pytest.Config, paths: Mapping[str, str | None]) -> 
     lost = config.inipath is None and any(
         (folder / name).is_file() for folder in (here, *here.parents) for name in _INI_FILES
     )
-    for name, value in paths.items():
+    for name, value in paths:
         if lost and value in config.invocation_params.args:
             raise UsageError(
                 f"pytest takes {value} for a test path and misses its ini file; "

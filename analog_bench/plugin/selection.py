@@ -15,7 +15,7 @@ import pytest
 from analog_bench.case import Case
 from analog_bench.errors import BenchError, LayerError, StudyError
 from analog_bench.plugin.fixtures import SETTINGS, STUDY_MARK, case_of
-from analog_bench.session.cases import cases_of, keywords
+from analog_bench.session.cases import cases_of, keyword_of, keywords
 from analog_bench.study import Study
 from analog_bench.value_checks import shown
 
@@ -113,7 +113,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if case is not None:
         item.extra_keyword_matches |= keywords(case, options, item.config.option.keyword)
     elif empty is not None:
-        models = {*options.choice.models, *empty.models}
+        models = {*(keyword_of(m, options) for m in options.choice.models), *empty.models}
         item.extra_keyword_matches |= {*models, *(f"{model}_{empty.name}" for model in models)}
 
 

@@ -9,6 +9,7 @@ from analog_bench.case import Case
 from analog_bench.errors import LayerError, UsageError, did_you_mean
 from analog_bench.noise import Noise
 from analog_bench.study import Budget, Choice, Grouping, Study
+from analog_bench.value_checks import shown
 from analog_bench.zoo.model_structure import LayerName
 
 
@@ -131,7 +132,7 @@ def _check_patterns(
     for pattern in patterns:
         if not _matching(list(layers.values()), [pattern]):
             raise error(
-                f"{what} {pattern!r} fits no layer of {', '.join(layers_of)}; "
+                f"{what} {shown(pattern)} fits no layer of {', '.join(layers_of)}; "
                 f"{did_you_mean(pattern, layers)}"
             )
 

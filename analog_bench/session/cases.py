@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from analog_bench.analog.compatibility import IDEAL
 from analog_bench.case import Case
@@ -15,23 +16,34 @@ from analog_bench.session.own_hardware import try_own, with_hardware
 from analog_bench.session.settings import Settings
 from analog_bench.simulators.registry import DEFAULT_TILE, check_case
 from analog_bench.study import Study
-from analog_bench.tasks.metrics import METRICS
+from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.value_checks import one_of
 from analog_bench.zoo.lock_file import read_lock
-from analog_bench.zoo.model_specs import HUB_IDS, ModelSpec, find
+from analog_bench.zoo.model_heads import HEADS
+from analog_bench.zoo.model_specs import HUB_IDS, ModelSpec
+from analog_bench.zoo.own_folder import find_or_read
 
 _WORD = re.compile(r"[\w:+\-.\[\]\\/]+")
 """A word of pytest's expressions."""
 
 
 def spec_of(settings: Settings, model: str) -> ModelSpec:
-    """Return the specification of a model of the chosen zoo.
+    """Return the specification of a model of the chosen zoo, or in a folder.
 
     Raises:
         UsageError: There is no such model.
-        WeightsError: A hub model that is not locked.
+        WeightsError: A hub model that is not locked, or a folder that cannot be measured.
     """
-    return find(model, settings.zoo, read_lock(settings.lock))
+    return find_or_read(model, settings.zoo, read_lock(settings.lock))
+
+
+def spec_of_case(settings: Settings, model: str) -> ModelSpec:
+    """Return the specification of a model by its name in cases; raises as `spec_of`."""
+    for word in settings.choice.models:
+        spec = spec_of(settings, word)
+        if spec.stored_name == model:
+            return spec
+    return spec_of(settings, name_in_study(model, settings.zoo))
 
 
 def cases_of(study: Study, settings: Settings) -> list[Case]:
@@ -51,12 +63,12 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
         return []
     choice = settings.choice
     with _study_named(study, not choice.models):
-        specs = {model: spec_of(settings, model) for model in choice.models or study.models}
+        specs = _specs(settings, study)
     with _study_named(study):
         for metric in study.margins:
             one_of("margins: the metric", metric, METRICS)
     if study.prompt is not None:
-        specs = {model: spec for model, spec in specs.items() if spec.task == "lm"}
+        specs = {model: spec for model, spec in specs.items() if HEADS[spec.task].writes}
     layers_of = {model: spec.layers for model, spec in specs.items()}
     if not layers_of:
         return []
@@ -80,10 +92,7 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
         for case in cases:
             check_case(case.noise, case.drift_s, case.tile, case.hardware)
         try_own(cases)
-    if settings.zoo == "embedded":
-        return cases
-    # Under another name, so that results of embedded and hub weights never meet in a baseline.
-    return [replace(case, model=stored_name(case.model, settings.zoo)) for case in cases]
+    return [replace(case, model=specs[case.model].stored_name) for case in cases]
 
 
 @contextmanager
@@ -97,14 +106,31 @@ def _study_named(study: Study, its_own: bool = True) -> Iterator[None]:
         raise StudyError(f"Study {study.name}: {problem}") from None
 
 
-def stored_name(model: str, zoo: str) -> str:
-    """Return the name under which a model's results are stored: `bert`, `hub-bert`, ..."""
-    return model if zoo == "embedded" else "hub-" + model.replace("/", "--")
+def _specs(settings: Settings, study: Study) -> dict[str, ModelSpec]:
+    """Return the models that a study has under the options, by their names."""
+    specs: dict[str, ModelSpec] = {}
+    for word in settings.choice.models or study.models:
+        spec = spec_of(settings, word)
+        named = "give it a name: `analog-bench zoo add PATH --name NAME`"
+        if spec.asked_name != spec.name and not settings.choice.models:
+            raise UsageError(f"models: {word} is a folder, which may be another elsewhere; {named}")
+        other = specs.setdefault(spec.name, spec)
+        if other != spec:
+            raise UsageError(
+                f"{other.asked_name} and {spec.asked_name} would both be {spec.name} in results; "
+                f"to one of them {named}"
+            )
+    return specs
 
 
-def asked_name(stored: str, zoo: str) -> str:
-    """Return the name a model is asked for by: the inverse of `stored_name`."""
+def name_in_study(stored: str, zoo: str) -> str:
+    """Return the name that a model of a study has in the study: `bert` for `hub-bert`."""
     return stored if zoo == "embedded" else stored.removeprefix("hub-").replace("--", "/")
+
+
+def keyword_of(model: str, settings: Settings) -> str:
+    """Return the word by which `-k` finds what `--model` is given: of a folder its name."""
+    return Path(model).name if settings.zoo == "embedded" else model
 
 
 def keywords(case: Case, settings: Settings, expression: str) -> set[str]:
@@ -116,10 +142,10 @@ def keywords(case: Case, settings: Settings, expression: str) -> set[str]:
     value of which another word of the expression is a part: with `-k "hwa and
     StandardHWATrainingTorch"` it would give the HWA weights' word to every case.
     """
-    model = case.model.removeprefix("hub-")
+    model = case.model.removeprefix("hub-").removeprefix("folder-")
     word = f"{model}_{case.study}"
-    others = {*HUB_IDS, *settings.choice.models} - {model}
-    shadowed = any(f"{other}_{case.study}" in word for other in others)
+    others = {*HUB_IDS, *(keyword_of(other, settings) for other in settings.choice.models)}
+    shadowed = any(f"{other}_{case.study}" in word for other in others - {model})
     asked = {part.lower() for part in _WORD.findall(expression)} - {"and", "or", "not"}
     spelt_out = {
         value

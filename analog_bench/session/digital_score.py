@@ -1,4 +1,4 @@
-"""How a digital model scores on questions or on a text, and the record of it beside its weights."""
+"""How a digital model scores on data, and the record of it beside its weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from rich.progress import track
 
 from analog_bench.errors import WeightsError
 from analog_bench.session.run_data import check_source, make_task
-from analog_bench.tasks.language_modelling import LanguageModelling
 from analog_bench.tasks.qa_crosscheck import crosscheck
 from analog_bench.tasks.question_answering import QuestionAnswering
 from analog_bench.zoo.model_loading import load
@@ -29,12 +28,12 @@ class DigitalScore:
 
     Attributes:
         means: Metric name to the score over all examples.
-        counts: How many `questions` there were; or scored `tokens`, and the `blocks` they are in.
+        counts: How much was scored, by what it is: `questions`, ...; see `Task.counts`.
         seconds: Time of the forward passes and the scoring, without loading.
         protocol: Fingerprint of everything but the model.
         weights: Fingerprint of the weights.
         crosschecked: Whether the evaluate library confirmed the means, a difference being an
-            error; None for a text, which it does not score.
+            error; None where they are no answers to questions.
     """
 
     model: str
@@ -67,7 +66,7 @@ def score_model(
 ) -> DigitalScore:
     """Load a model and score it on its kind of data, with a progress bar on a terminal.
 
-    Examples are questions or blocks of text; all where None. `weights` is a folder of weights in
+    All examples where None. `weights` is a folder of weights in
     place of an embedded model's own; `source` is the data, as `--data` names it.
 
     Raises:
@@ -93,17 +92,14 @@ def score_model(
     means = task.mean(per_example)
     seconds = time.perf_counter() - began
     crosschecked = None
-    counts = {"questions": task.examples}
     if isinstance(task, QuestionAnswering):
         crosschecked = crosscheck(task.answers(reduced), task.questions, per_example)
-    elif isinstance(task, LanguageModelling):
-        counts = {"tokens": sum(task.tokens), "blocks": task.examples}
     return DigitalScore(
         model=spec.name,
         zoo=spec.source,
         data=task.name,
         means=means,
-        counts=counts,
+        counts=task.counts,
         seconds=seconds,
         protocol=task.protocol,
         weights=loaded.weights_sha256,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.regular_file import read_regular
 
 
 def load_extension(path: Path) -> None:
@@ -19,7 +21,7 @@ def load_extension(path: Path) -> None:
     Raises:
         UsageError: There is no such file, or it raises anything.
     """
-    run_file(path, f"analog_bench_extension_{_digits(str(path.resolve()).encode())}")
+    run_file(path, f"analog_bench_extension_{_digits(os.fsencode(os.path.realpath(path)))}")
 
 
 def run_file(path: Path, name: str = "") -> ModuleType:
@@ -28,13 +30,10 @@ def run_file(path: Path, name: str = "") -> ModuleType:
     Without a name it is run again once its content has changed.
 
     Raises:
-        UsageError: There is no such file, or it raises anything.
+        UsageError: There is no such file, it cannot be read, or it raises anything.
     """
-    if not path.is_file() or path.suffix != ".py":
-        there = [other.name for other in path.parent.glob("*.py")]
-        raise UsageError(f"no Python file {path}; {did_you_mean(path.name, there)}")
-    content = path.read_bytes()
-    name = name or f"analog_bench_own_{_digits(bytes(path.resolve()) + content)}"
+    content = read_own(path)
+    name = name or f"analog_bench_own_{_digits(os.fsencode(os.path.realpath(path)) + content)}"
     if name in sys.modules:
         return sys.modules[name]
     module = ModuleType(name)
@@ -49,6 +48,21 @@ def run_file(path: Path, name: str = "") -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def read_own(path: Path) -> bytes:
+    """Return what is in a Python file.
+
+    Raises:
+        UsageError: There is no such file, or it cannot be read.
+    """
+    if not os.path.lexists(path) or path.suffix != ".py":
+        there = [other.name for other in path.parent.glob("*.py")]
+        raise UsageError(f"no Python file {path}; {did_you_mean(path.name, there)}")
+    try:
+        return read_regular(path)
+    except OSError as problem:
+        raise UsageError(f"cannot read the Python file {path}: {problem}") from None
 
 
 @contextmanager

@@ -13,15 +13,15 @@ from analog_bench.codec import Json
 from analog_bench.engine.runner import Runner
 from analog_bench.engine.scores import Scores
 from analog_bench.records import Metric
-from analog_bench.session.cases import asked_name, spec_of
+from analog_bench.session.cases import name_in_study, spec_of_case
 from analog_bench.session.run_data import check_source, make_generation, make_task
 from analog_bench.session.settings import Settings
 from analog_bench.simulators.environment_probe import probe
 from analog_bench.store.baseline import CaseBaseline
 from analog_bench.store.baseline_file import read_cases
 from analog_bench.study import Budget, Study
-from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.task import Task
+from analog_bench.tasks.task_kinds import KINDS
 from analog_bench.zoo.hwa_folder import is_hwa, shipped_hwa
 from analog_bench.zoo.hwa_weights import load_hwa
 from analog_bench.zoo.model_loading import LoadedModel, load
@@ -71,8 +71,9 @@ class ModelCache:
         folder = self._hwa_folder(case.model)
         if is_hwa(folder):
             return ""
-        asked, zoo = asked_name(case.model, self.settings.zoo), self.settings.zoo
-        train = f"analog-bench hwa train {asked}" + ("" if zoo == "embedded" else f" --zoo {zoo}")
+        spec = self._spec(case.model)
+        train = f"analog-bench hwa train {spec.asked_name}"
+        train += " --zoo hub" if spec.source == "hub" else ""
         return (
             f"{case.model} has no HWA weights in {folder}; `{train}` makes them, and "
             "--hwa runs/hwa then finds them"
@@ -129,12 +130,12 @@ class ModelCache:
 
     def budget(self, study: Study, model: str) -> Budget:
         """Return what the run affords of a study on a model, by its name in cases."""
-        return self.settings.budget_of(study, asked_name(model, self.settings.zoo))
+        return self.settings.budget_of(study, name_in_study(model, self.settings.zoo))
 
     def metric(self, study: Study, model: str) -> Metric:
         """Return the metric that a study's verdicts on a model are about, with its margin there."""
         kind = self._spec(model).task if study.prompt is None else "generation"
-        return study.with_own_margin(METRICS_OF[kind][0])
+        return study.with_own_margin(KINDS[kind].metrics[0])
 
     def case_baseline(self, case: Case) -> CaseBaseline:
         """Return the stored results that a case belongs to.
@@ -159,14 +160,14 @@ class ModelCache:
     def _hwa_folder(self, model: str) -> Path:
         if self.settings.hwa is None:
             return shipped_hwa(model)
-        folder = self.settings.hwa / asked_name(model, self.settings.zoo).replace("/", "--")
+        folder = self.settings.hwa / model.removeprefix("hub-")
         # Training leaves them beside its checkpoints.
         return folder / "ship" if is_hwa(folder / "ship") else folder
 
     def _spec(self, model: str) -> ModelSpec:
         if (model, "direct") in self._loaded:
             return self._loaded[model, "direct"].spec
-        return spec_of(self.settings, asked_name(model, self.settings.zoo))
+        return spec_of_case(self.settings, model)
 
 
 def environment_facts(device: str) -> dict[str, Json]:

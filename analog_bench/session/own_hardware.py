@@ -10,6 +10,7 @@ function returned, so that changed hardware is other hardware.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from analog_bench.case import Case
 from analog_bench.content_name import content_name
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Noise, Preset
-from analog_bench.session.extension import mistakes_in, run_file
+from analog_bench.session.extension import mistakes_in, read_own, run_file
 from analog_bench.simulators.added_hardware import add_hardware, add_preset
 from analog_bench.simulators.registry import find_simulator, presets
 from analog_bench.value_checks import one_of
@@ -115,12 +116,15 @@ def spelt_with_content(word: str, noise: Noise | None = None) -> str:
     """Return an option's word as a run's manifest has it, so that `--resume` sees changed files.
 
     The word is a hardware, or a noise that is given, too.
+
+    Raises:
+        UsageError: It is a file of one's own that is there and cannot be read.
     """
     if noise is not None and "@" in str(noise):
         return str(noise)
     own = noise.name if isinstance(noise, Preset) else word if noise is None else ""
     path = Path(own.rpartition(":")[0])
-    return word + _stamp(path) if _is_own(own) and path.is_file() else word
+    return word + _stamp(path) if _is_own(own) and os.path.lexists(path) else word
 
 
 def _is_own(hardware: str) -> bool:
@@ -128,4 +132,4 @@ def _is_own(hardware: str) -> bool:
 
 
 def _stamp(path: Path) -> str:
-    return content_name(path, path.read_bytes()).removeprefix(path.name)
+    return content_name(path, read_own(path)).removeprefix(path.name)

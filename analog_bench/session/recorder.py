@@ -29,7 +29,7 @@ from analog_bench.store.run import (
     storable,
 )
 from analog_bench.store.run_file import write_run
-from analog_bench.tasks.metrics import METRICS
+from analog_bench.tasks.task_kinds import METRICS
 
 CaseName: TypeAlias = tuple[str, str]
 """Study and id of a case."""

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from analog_bench.errors import UsageError
-from analog_bench.tasks import lm_sources, qa_sources
-from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
-from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
 from analog_bench.tasks.task import Task
+from analog_bench.tasks.task_kinds import KINDS, takers
 from analog_bench.tasks.text_generation import TextGeneration
+from analog_bench.zoo.model_heads import HEADS
 from analog_bench.zoo.model_loading import LoadedModel
 from analog_bench.zoo.model_specs import ModelSpec
-from analog_bench.zoo.model_structure import Task as Kind
-
-_MODELS: Mapping[Kind, str] = {"qa": "a question-answering model", "lm": "a language model"}
-_SOURCES: Mapping[Kind, tuple[str, ...]] = {
-    "qa": (*qa_sources.SOURCES, "a SQuAD .json file"),
-    "lm": (*lm_sources.SOURCES, "a .txt file", "a folder of them"),
-}
 
 
 def check_source(source: str, spec: ModelSpec) -> None:
@@ -30,13 +20,15 @@ def check_source(source: str, spec: ModelSpec) -> None:
         UsageError: Questions for a language model, text for one that answers questions, or a model
             that takes fewer tokens at once than the protocol has.
     """
-    meant = _meant_for(source)
-    if meant is not None and meant != spec.task:
+    kind, meant = KINDS[spec.task], takers(source)
+    if meant and spec.task not in meant:
+        readers = " or ".join(HEADS[name].models for name in meant)
         raise UsageError(
-            f"--data {source} is for {_MODELS[meant]}, and {spec.name} is {_MODELS[spec.task]}: "
-            f"it takes {', '.join(_SOURCES[spec.task])}; --model picks the models of a run"
+            f"--data {source} is for {readers}, and {spec.name} is {HEADS[spec.task].models}: "
+            f"it takes {', '.join([*kind.sources, *kind.files.values()])}; --model picks the "
+            "models of a run"
         )
-    needed = QaProtocol().limits.max_length if spec.task == "qa" else LmProtocol().block
+    needed = kind.load().needed_positions()
     if spec.structure.positions < needed:
         raise UsageError(
             f"{spec.name} takes {spec.structure.positions} tokens at most, the protocol needs "
@@ -57,13 +49,8 @@ def make_task(
         WeightsError: The hub's file is not locked, unreachable, or not the locked one.
     """
     check_source(source, loaded.spec)
-    if loaded.spec.task == "qa":
-        questions = qa_sources.load_questions(
-            source, examples=examples, data_folder=data_folder, lock=lock
-        )
-        return QuestionAnswering(questions.name, questions.rows, loaded.tokenizer)
-    text = lm_sources.load_text(source, data_folder=data_folder, lock=lock)
-    return LanguageModelling(text, loaded.tokenizer, examples=examples)
+    module = KINDS[loaded.spec.task].load()
+    return module.make_task(source, loaded, examples=examples, data_folder=data_folder, lock=lock)
 
 
 def make_generation(prompt: str, loaded: LoadedModel, texts: int | None) -> TextGeneration:
@@ -77,13 +64,3 @@ def make_generation(prompt: str, loaded: LoadedModel, texts: int | None) -> Text
             "a study of generation has no end of examples: --examples must say how many texts"
         )
     return TextGeneration(prompt, loaded.tokenizer, loaded.model, texts=texts)
-
-
-def _meant_for(source: str) -> Kind | None:
-    questions, text = source in qa_sources.SOURCES, source in lm_sources.SOURCES
-    if questions or text:
-        return None if questions and text else "qa" if questions else "lm"
-    ending = os.path.splitext(source)[1].lower()
-    if ending == ".json":
-        return "qa"
-    return "lm" if ending == ".txt" or os.path.isdir(source) else None

@@ -17,6 +17,7 @@ from msgspec import Struct
 from analog_bench.atomic_file import write_atomic
 from analog_bench.codec import DocumentError, Json, convert, layout, parse, plain, read_json
 from analog_bench.errors import BaselineError
+from analog_bench.file_lock import ExclusiveLock, HeldError
 from analog_bench.records import Result
 from analog_bench.store.baseline import (
     CaseBaseline,
@@ -28,7 +29,6 @@ from analog_bench.store.baseline import (
     merge_cases,
     merge_digital,
 )
-from analog_bench.store.file_lock import ExclusiveLock, HeldError
 from analog_bench.store.run_file import check_chips, check_version
 
 Version: TypeAlias = Literal[1]

@@ -18,8 +18,8 @@ from pathlib import Path
 from analog_bench.atomic_file import sync_folder
 from analog_bench.codec import compact, plain
 from analog_bench.errors import StoreError
+from analog_bench.file_lock import ExclusiveLock
 from analog_bench.records import Result, Scope
-from analog_bench.store.file_lock import ExclusiveLock
 from analog_bench.store.journal_file import (
     SCHEMA,
     JournalContent,

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from analog_bench.errors import StoreError
-from analog_bench.store.file_lock import ExclusiveLock, HeldError, is_held
+from analog_bench.file_lock import ExclusiveLock, HeldError, is_held
 
 # Long enough to outlast a look at whether the lock is held, or its file being deleted.
 _TIMEOUT_S = 0.5

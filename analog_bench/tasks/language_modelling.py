@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,10 +17,11 @@ from transformers import PreTrainedTokenizerFast
 from analog_bench.errors import UsageError
 from analog_bench.records import Metric
 from analog_bench.tasks.lm_metric import bits_per_byte, perplexity, token_nats, weighted_mean
-from analog_bench.tasks.lm_sources import Text
-from analog_bench.tasks.metrics import METRICS_OF
+from analog_bench.tasks.lm_sources import Text, load_text
 from analog_bench.tasks.task import fingerprint
+from analog_bench.tasks.task_kinds import KINDS
 from analog_bench.tasks.text_blocks import cut, make_batches, sample
+from analog_bench.zoo.model_loading import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,19 @@ class LmProtocol:
     batch_tokens: int = 1024
 
 
+def needed_positions() -> int:
+    """Return the tokens of a block."""
+    return LmProtocol().block
+
+
+def make_task(
+    source: str, loaded: LoadedModel, *, examples: int | None, data_folder: Path | None, lock: Path
+) -> LanguageModelling:
+    """Make a text ready for a model; see `task_kinds.TaskModule`."""
+    text = load_text(source, data_folder=data_folder, lock=lock)
+    return LanguageModelling(text, loaded.tokenizer, examples=examples)
+
+
 class LanguageModelling:
     """A text made ready for one tokeniser; turns logits into scores. See `Task`.
 
@@ -44,7 +59,7 @@ class LanguageModelling:
     block, `sizes` of the UTF-8 bytes that these spell.
     """
 
-    metrics: tuple[Metric, ...] = METRICS_OF["lm"]
+    metrics: tuple[Metric, ...] = KINDS["lm"].metrics
     by_token = False
 
     def __init__(
@@ -132,6 +147,11 @@ class LanguageModelling:
     def mean(self, per_example: Mapping[str, Sequence[float]]) -> dict[str, float]:
         """Return the scores over the whole text, from the mean cross-entropy of its tokens."""
         return self._all(weighted_mean(per_example["cross_entropy"], self.tokens))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much was scored, by what it is."""
+        return {"tokens": sum(self.tokens), "blocks": self.examples}
 
     def texts(self, reduced: Sequence[Tensor]) -> tuple[str, ...]:
         """Return nothing: texts are read here, not written."""

@@ -12,10 +12,10 @@ from analog_bench.regular_file import read_regular
 from analog_bench.tasks.data_folder import WIKITEXT_FILES, WIKITEXT_SHIPPED
 from analog_bench.tasks.parquet_file import read_columns
 from analog_bench.tasks.squad_files import EMBEDDED, read_squad
+from analog_bench.tasks.task_kinds import KINDS
 from analog_bench.zoo.hub_lock_and_fetch import WIKITEXT, fetch_dataset
 from analog_bench.zoo.lock_file import read_lock
 
-SOURCES = ("embedded", "hub", "wikitext-2", "wikitext-2-raw")
 _BETWEEN = "\n\n"
 
 _PAGE = re.compile(r"^(?= = [^=])", re.MULTILINE)
@@ -68,9 +68,8 @@ def load_text(source: str, *, data_folder: Path | None, lock: Path) -> Text:
         return Text("WikiText-2", detokenise(_wikitext(None, lock)))
     path = Path(source)
     if not path.suffix and not os.path.exists(path):
-        raise DataError(
-            f"no text called {source!r}, and no such file; {did_you_mean(source, SOURCES)}"
-        )
+        hint = did_you_mean(source, KINDS["lm"].sources)
+        raise DataError(f"no text called {source!r}, and no such file; {hint}")
     if not os.path.isdir(path):
         return Text(path.stem, _read(path))
     texts = [_read(file).strip() for file in _files_in(path)]

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Literal
-
 from analog_bench.records import Metric
 
 F1 = Metric(name="f1", unit="points", higher_is_better=True, margin=1.0)
@@ -22,17 +18,3 @@ GENERATION_PERPLEXITY = Metric(
     name="generation_perplexity", unit="", higher_is_better=False, margin=2.0
 )
 REPETITION = Metric(name="repetition", unit="", higher_is_better=False, margin=0.05)
-
-METRICS_OF: Mapping[Literal["qa", "lm", "generation"], tuple[Metric, ...]] = MappingProxyType(
-    {
-        "qa": (F1, EM),
-        "lm": (CROSS_ENTROPY, PERPLEXITY, BITS_PER_BYTE),
-        "generation": (GENERATION_PERPLEXITY, REPETITION),
-    }
-)
-"""The metrics of each kind of task, the main one first."""
-
-METRICS: Mapping[str, Metric] = MappingProxyType(
-    {metric.name: metric for metrics in METRICS_OF.values() for metric in metrics}
-)
-"""Every metric by name."""

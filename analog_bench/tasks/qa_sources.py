@@ -13,10 +13,9 @@ from analog_bench.tasks.data_folder import SQUAD_FILE
 from analog_bench.tasks.parquet_file import read_columns
 from analog_bench.tasks.squad_files import EMBEDDED, FEATURES, read_squad, squad_rows
 from analog_bench.tasks.task import draw
+from analog_bench.tasks.task_kinds import KINDS
 from analog_bench.zoo.hub_lock_and_fetch import SQUAD, fetch_dataset
 from analog_bench.zoo.lock_file import read_lock
-
-SOURCES = ("embedded", "hub", "squad")
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,8 @@ def load_questions(
     else:
         path = Path(source)
         if not path.suffix and not os.path.exists(path):
-            raise DataError(
-                f"no data called {source!r}, and no such file; {did_you_mean(source, SOURCES)}"
-            )
+            hint = did_you_mean(source, KINDS["qa"].sources)
+            raise DataError(f"no data called {source!r}, and no such file; {hint}")
         found = Questions(path.stem, read_squad(path))
     return found if examples is None else Questions(found.name, sample(found.rows, examples))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from pathlib import Path
 from statistics import fmean
 
 import numpy as np
@@ -15,11 +16,13 @@ from transformers import PreTrainedTokenizerFast
 
 from analog_bench.records import Metric
 from analog_bench.seeds import derive_seed
-from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.qa_answers import best_spans, choose_answers, exact_match, token_f1
+from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.qa_windows import WindowLimits, make_batches, make_windows
 from analog_bench.tasks.squad_files import content_hash
 from analog_bench.tasks.task import fingerprint
+from analog_bench.tasks.task_kinds import KINDS
+from analog_bench.zoo.model_loading import LoadedModel
 
 _GUESSES = 5
 
@@ -38,13 +41,26 @@ class QaProtocol:
     batch_tokens: int = 1024
 
 
+def needed_positions() -> int:
+    """Return the tokens of the longest window."""
+    return QaProtocol().limits.max_length
+
+
+def make_task(
+    source: str, loaded: LoadedModel, *, examples: int | None, data_folder: Path | None, lock: Path
+) -> QuestionAnswering:
+    """Make questions ready for a model; see `task_kinds.TaskModule`."""
+    found = load_questions(source, examples=examples, data_folder=data_folder, lock=lock)
+    return QuestionAnswering(found.name, found.rows, loaded.tokenizer)
+
+
 class QuestionAnswering:
     """SQuAD questions made ready for one tokeniser; turns logits into scores. See `Task`.
 
     Batches come longest first; the scores are F1, then EM, both in points (percent).
     """
 
-    metrics: tuple[Metric, ...] = METRICS_OF["qa"]
+    metrics: tuple[Metric, ...] = KINDS["qa"].metrics
     by_token = False
 
     def __init__(
@@ -117,6 +133,11 @@ class QuestionAnswering:
     def mean(self, per_example: Mapping[str, Sequence[float]]) -> dict[str, float]:
         """Return each metric's plain mean over the questions."""
         return {name: fmean(scores) for name, scores in per_example.items()}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much was scored, by what it is."""
+        return {"questions": self.examples}
 
     def texts(self, reduced: Sequence[Tensor]) -> tuple[str, ...]:
         """Return nothing: answers are parts of what was given."""

@@ -51,6 +51,10 @@ class Task(Protocol):
     def mean(self, per_example: Mapping[str, Sequence[float]], /) -> dict[str, float]:
         """Return each metric over all examples, weighted as the metric asks."""
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How much was scored, by what it is: `{"questions": 575}`."""
+
     def texts(self, reduced: Sequence[Tensor], /) -> tuple[str, ...]:
         """Return what was written, one an example; empty where the task is not to write."""
 

@@ -17,9 +17,9 @@ from analog_bench.records import Metric
 from analog_bench.study import MOST_TEXTS
 from analog_bench.tasks.decoding import Prompt, Sampling, draws_of, until_end, write
 from analog_bench.tasks.lm_metric import perplexity
-from analog_bench.tasks.metrics import METRICS_OF
 from analog_bench.tasks.qa_windows import unpadded
 from analog_bench.tasks.task import fingerprint
+from analog_bench.tasks.task_kinds import KINDS
 from analog_bench.tasks.text_coherence import repetition, text_nats
 from analog_bench.value_checks import whole
 
@@ -35,7 +35,7 @@ class TextGeneration:
     writes them in one reading. `chance` is empty: what random tokens would score is not known.
     """
 
-    metrics: tuple[Metric, ...] = METRICS_OF["generation"]
+    metrics: tuple[Metric, ...] = KINDS["generation"].metrics
     by_token = True
 
     def __init__(
@@ -126,6 +126,11 @@ class TextGeneration:
             "generation_perplexity": perplexity(nats),
             "repetition": fmean(per_example["repetition"]),
         }
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much was scored, by what it is."""
+        return {"texts": self.examples}
 
     def texts(self, reduced: Sequence[Tensor]) -> tuple[str, ...]:
         """Return the texts, each with the prompt before it; empty for one that is broken."""

@@ -6,15 +6,16 @@ import datetime
 import re
 from pathlib import Path
 
-from analog_bench.errors import WeightsError
+from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo.file_hashes import file_sha256, verify
-from analog_bench.zoo.hub_repository import Listing, download, listing
-from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, RepoType, read_lock, write_lock
-from analog_bench.zoo.model_builder import observe
-from analog_bench.zoo.model_config import read_config
-from analog_bench.zoo.model_specs import is_path, no_hub_id, not_locked
+from analog_bench.zoo.hub_repository import download, listing
+from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, RepoType, add_entry, read_lock
+from analog_bench.zoo.model_builder import check_fit, observe
+from analog_bench.zoo.model_config import CONFIG, read_config
+from analog_bench.zoo.model_files import WEIGHTS_FILE, needed_files, read_weights
+from analog_bench.zoo.model_specs import HUB_IDS, not_locked
 from analog_bench.zoo.model_structure import Structure
-from analog_bench.zoo.tokenizer import TOKENIZERS
+from analog_bench.zoo.own_folder import check_name
 
 SQUAD = "rajpurkar/squad"
 """The data set of SQuAD v1.1 on the hub."""
@@ -24,34 +25,46 @@ WIKITEXT = "Salesforce/wikitext"
 # What is locked of a data set that has several parts: the folder, and the split in it.
 _PARTS = {WIKITEXT: ("wikitext-2-raw-v1/", "test")}
 
-_TOKENIZER_EXTRAS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-
 
 def lock_model(
-    hub_id: str, lock_path: Path, *, revision: str = "main", cache: Path | None = None
+    hub_id: str,
+    lock_path: Path,
+    *,
+    revision: str = "main",
+    name: str | None = None,
+    cache: Path | None = None,
 ) -> Entry:
     """Pin a model: resolve its revision, download what is needed, hash it, write the lock file.
 
     Only safetensors are accepted; nothing is unpickled and no code of the repository is run. A
-    model that is locked already is locked anew. The model needs a head for questions or for
-    language modelling; a revision is a branch, tag, pull request (`refs/pr/1`) or commit.
+    model that was added already is added anew. The model needs a head for questions or for
+    language modelling; a revision is a branch, tag, pull request (`refs/pr/1`) or commit, and
+    `name` what the model may be called besides.
 
     Raises:
-        UsageError: `hub_id` is not of the form `owner/name`.
+        UsageError: `hub_id` is not of the form `owner/name`, or another model has the name.
         WeightsError: The hub cannot be reached or lacks the model or a needed file, the model is
-            not supported, or the lock file cannot be read or written.
+            not supported, its weights are not those of its configuration, or the lock file cannot
+            be read or written.
     """
-    if is_path(hub_id):
-        raise no_hub_id(hub_id)
     lock = read_lock(lock_path)
+    if name is not None:
+        check_name(name)
+        others = {x.name: x.hub_id for x in lock.models.values() if x.name} | dict(HUB_IDS)
+        if others.get(name, hub_id) != hub_id:
+            raise UsageError(f"--name {name} is that of {others[name]}; choose another")
     found = listing(hub_id, "model", revision)
-    names = _model_files(hub_id, found)
-    config = download(hub_id, "model", found.revision, "config.json", cache)
-    origin = f"{hub_id}: config.json"
+    names = needed_files(found.files, hub_id)
+    config = download(hub_id, "model", found.revision, CONFIG, cache)
+    origin = f"{hub_id}: {CONFIG}"
     # Before the weights are downloaded: an unusable model costs nothing.
-    structure = observe(read_config(config, origin), origin)
-    return _pin(lock, hub_id, "model", found.revision, names, cache, structure)
+    options = read_config(config, origin)
+    structure = observe(options, origin)
+    # Before the lock is written: a model that could not be loaded is of no use.
+    weights = download(hub_id, "model", found.revision, WEIGHTS_FILE, cache)
+    state, what = read_weights({WEIGHTS_FILE: weights}, hub_id)
+    check_fit(options, structure.task, state, what)
+    return _pin(lock_path, hub_id, "model", found.revision, names, cache, structure, name)
 
 
 def lock_dataset(
@@ -72,7 +85,7 @@ def lock_dataset(
         WeightsError: The hub cannot be reached, the data set or the one file is not there, or the
             lock file cannot be read or written.
     """
-    lock = read_lock(lock_path)
+    read_lock(lock_path)
     found = listing(hub_id, "dataset", revision)
     folder, usual = _PARTS.get(hub_id, ("", "validation"))
     split = split or usual
@@ -82,7 +95,7 @@ def lock_dataset(
         raise WeightsError(
             f"{hub_id}: one parquet file of split {split!r} is expected, found {len(names)}"
         )
-    return _pin(lock, hub_id, "dataset", found.revision, names, cache)
+    return _pin(lock_path, hub_id, "dataset", found.revision, names, cache)
 
 
 def fetch(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
@@ -120,46 +133,27 @@ def _fetched(entry: Entry, cache: Path | None) -> Path:
             file,
             locked.sha256,
             f"{name} of {entry.hub_id} is not what was locked: delete the file and try again, "
-            "or lock it anew if you trust the change",
+            "or add it again if you trust the change",
         )
         folder = file.parents[name.count("/")]
     return folder
 
 
 def _pin(
-    lock: Lock,
+    lock_path: Path,
     hub_id: str,
     repo_type: RepoType,
     revision: str,
     names: list[str],
     cache: Path | None,
     structure: Structure | None = None,
+    called: str | None = None,
 ) -> Entry:
     files = {}
     for name in names:
         file = download(hub_id, repo_type, revision, name, cache)
         files[name] = LockedFile(file.stat().st_size, file_sha256(file))
     today = datetime.date.today().isoformat()
-    entry = Entry(hub_id, repo_type, revision, today, files, structure)
-    write_lock(lock.with_entry(entry))
+    entry = Entry(hub_id, repo_type, revision, today, files, structure, called)
+    add_entry(lock_path, entry)
     return entry
-
-
-def _model_files(hub_id: str, found: Listing) -> list[str]:
-    held = set(found.files)
-    if "config.json" not in held:
-        raise WeightsError(f"{hub_id} has no config.json: it is not a transformers model")
-    if "model.safetensors" not in held:
-        pickled = sorted(name for name in held if name.endswith(_PICKLES))
-        if "model.safetensors.index.json" in held:
-            why = "splits its weights over several files, which is not supported"
-        elif pickled:
-            why = f"holds its weights only as a pickle ({pickled[0]}), which is never opened"
-        else:
-            why = "holds no weights"
-        raise WeightsError(f"{hub_id} {why}; name a model or revision with model.safetensors")
-    tokenizer = next((names for names in TOKENIZERS if held.issuperset(names)), None)
-    if tokenizer is None:
-        raise WeightsError(f"{hub_id} has no tokeniser files (tokenizer.json or a vocabulary)")
-    extras = [name for name in _TOKENIZER_EXTRAS if name in held]
-    return ["config.json", "model.safetensors", *tokenizer, *extras]

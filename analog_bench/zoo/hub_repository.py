@@ -75,7 +75,8 @@ def listing(hub_id: str, repo_type: RepoType, revision: str) -> Listing:
         UsageError: `hub_id` is not of the form `owner/name`.
         WeightsError: Unknown repository or revision, or the hub cannot be reached.
     """
-    with _one_line(f"{hub_id} at {revision}"):
+    # With its kind: `zoo add` looks for a model where `--dataset` is forgotten.
+    with _one_line(f"{repo_type} {hub_id} at {revision}"):
         validate_repo_id(hub_id)
         address = f"{constants.ENDPOINT}/api/{repo_type}s/{hub_id}/revision"
         content = b"".join(_body(f"{address}/{quote(revision, safe='')}", _LARGEST_LISTING))

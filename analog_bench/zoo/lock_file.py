@@ -1,18 +1,21 @@
-"""The lock file: what was taken from the hub, at which revision, with which hashes.
+"""The lock file: models and data that were added, with the hash of every file.
 
 A lock file is JSON with sorted keys, meant to be committed and reviewed:
 
-    {"schema": 2,
+    {"schema": 3,
      "models": {ID: {"revision", "locked_on", "files": {NAME: {"size", "sha256"}},
-                     "structure"}},
+                     "structure", "name"}},
+     "folders": {NAME: {"path", "locked_on", "files", "structure"}},
      "datasets": {ID: {"revision", "locked_on", "files"}}}
 """
 
 from __future__ import annotations
 
 import datetime
+import os
+import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -21,13 +24,18 @@ from msgspec import Meta, Struct
 from analog_bench.atomic_file import write_atomic
 from analog_bench.codec import DocumentError, Json, convert, indented, plain, read_json
 from analog_bench.errors import WeightsError
+from analog_bench.file_lock import ExclusiveLock, HeldError
 from analog_bench.zoo.model_structure import Structure
 from analog_bench.zoo.weight_record import Sha256
 
 RepoType: TypeAlias = Literal["model", "dataset"]
 Commit: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", max_length=40)]
+Day: TypeAlias = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Name: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+"""What a model may be called: it becomes part of ids and of file names."""
 FILE_NAME = "zoo.lock.json"
 """What a lock file is called by default, in the project's root."""
+_TIMEOUT_S = 60.0
 
 
 class LockedFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,39 +54,75 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
         files: The needed files, by their path in the repository.
         structure: What was observed of the model; None for data sets, and for models that were
             locked before structures were recorded (schema 1).
+        name: What users call a model, besides its id; None where nothing else.
     """
 
     hub_id: str
     repo_type: RepoType
     revision: Commit
-    locked_on: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    locked_on: Day
     files: Annotated[dict[str, LockedFile], Meta(min_length=1)]
     structure: Structure | None = None
+    name: Name | None = None
 
     def __post_init__(self) -> None:
-        datetime.date.fromisoformat(self.locked_on)
-        for name in self.files:
-            check_inside(name)
-        if self.repo_type == "dataset" and self.structure is not None:
-            raise ValueError("data sets have no structure")
+        _check_entry(self.locked_on, self.files)
+        if self.repo_type == "dataset" and (self.structure, self.name) != (None, None):
+            raise ValueError("data sets have no structure and no name")
+
+    @property
+    def add_again(self) -> str:
+        """The command that adds the same again."""
+        dataset = "--dataset " if self.repo_type == "dataset" else ""
+        name = f" --name {self.name}" if self.name else ""
+        return f"analog-bench zoo add {dataset}{self.hub_id} --revision {self.revision}{name}"
+
+
+class FolderEntry(Struct, frozen=True, forbid_unknown_fields=True):
+    """One model in a folder of the user's; its key is its name.
+
+    Attributes:
+        path: The folder, from that of the lock file where it is inside.
+        locked_on: ISO 8601.
+        files: The needed files, by their names in the folder.
+        structure: What was observed of the model.
+    """
+
+    name: Name
+    path: Annotated[str, Meta(min_length=1)]
+    locked_on: Day
+    files: Annotated[dict[str, LockedFile], Meta(min_length=1)]
+    structure: Structure
+
+    def __post_init__(self) -> None:
+        _check_entry(self.locked_on, self.files)
+
+    @property
+    def add_again(self) -> str:
+        """The command that adds the same again."""
+        return f"analog-bench zoo add {shlex.quote(self.path)} --name {self.name}"
 
 
 class _LockFile(Struct, frozen=True, forbid_unknown_fields=True):
-    schema: Literal[1, 2]
+    schema: Literal[1, 2, 3]
     models: Mapping[str, Json]
     datasets: Mapping[str, Json]
+    folders: Mapping[str, Json] = {}
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock file's content, by hub id; the file need not exist yet."""
+    """A lock file's content, by hub id, or for folders by name; the file need not exist yet."""
 
     path: Path
     models: Mapping[str, Entry]
     datasets: Mapping[str, Entry]
+    folders: Mapping[str, FolderEntry] = field(default_factory=dict)
 
-    def with_entry(self, entry: Entry) -> Lock:
+    def with_entry(self, entry: Entry | FolderEntry) -> Lock:
         """Return the lock with one entry added or replaced."""
+        if isinstance(entry, FolderEntry):
+            return replace(self, folders={**self.folders, entry.name: entry})
         if entry.repo_type == "model":
             return replace(self, models={**self.models, entry.hub_id: entry})
         return replace(self, datasets={**self.datasets, entry.hub_id: entry})
@@ -100,14 +144,37 @@ def read_lock(path: Path) -> Lock:
     try:
         content = convert(read_json(path), _LockFile)
         models = content.models if content.schema > 1 else _without_sizes(content.models)
-        return Lock(path, _entries(models, "model"), _entries(content.datasets, "dataset"))
+        folders = {n: convert(x, FolderEntry, n, name=n) for n, x in content.folders.items()}
+        datasets = _entries(content.datasets, "dataset")
+        return Lock(path, _entries(models, "model"), datasets, folders)
     except FileNotFoundError:
         return Lock(path, {}, {})
     except DocumentError as problem:
         raise WeightsError(
             f"the lock file {path} is corrupt: {problem}; restore it from version control, "
-            "or delete it and lock again"
+            "or delete it and add again what it held"
         ) from None
+
+
+def add_entry(path: Path, entry: Entry | FolderEntry) -> None:
+    """Add an entry to a lock file, or replace it; what other processes add meanwhile stays.
+
+    Raises:
+        WeightsError: The file is corrupt, or cannot be written.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        held = ExclusiveLock(target.with_name(f"{target.name}.lock"), _TIMEOUT_S)
+    except HeldError:
+        raise WeightsError(
+            f"another process has been writing the lock file {path} for {_TIMEOUT_S:.0f} s; wait "
+            "for it to end"
+        ) from None
+    except (OSError, ValueError) as problem:
+        raise _cannot_write(path, problem) from None
+    with held:
+        write_lock(read_lock(path).with_entry(entry))
 
 
 def write_lock(lock: Lock) -> None:
@@ -116,10 +183,21 @@ def write_lock(lock: Lock) -> None:
         {hub_id: plain(entry, "hub_id", "repo_type") for hub_id, entry in entries.items()}
         for entries in (lock.models, lock.datasets)
     )
+    folders = {name: plain(entry, "name") for name, entry in lock.folders.items()}
     try:
-        write_atomic(lock.path, indented(plain(_LockFile(2, models, datasets))))
+        write_atomic(lock.path, indented(plain(_LockFile(3, models, datasets, folders))))
     except (OSError, ValueError) as problem:
-        raise WeightsError(f"cannot write the lock file {lock.path}: {problem}") from None
+        raise _cannot_write(lock.path, problem) from None
+
+
+def _cannot_write(path: Path, problem: Exception) -> WeightsError:
+    return WeightsError(f"cannot write the lock file {path}: {problem}")
+
+
+def _check_entry(day: str, files: Mapping[str, LockedFile]) -> None:
+    datetime.date.fromisoformat(day)
+    for name in files:
+        check_inside(name)
 
 
 def _without_sizes(models: Mapping[str, Json]) -> dict[str, Json]:

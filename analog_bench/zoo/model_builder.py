@@ -3,69 +3,62 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from inspect import signature
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
-from transformers import (
-    AutoModelForCausalLM,
-    AutoModelForQuestionAnswering,
-    PretrainedConfig,
-    PreTrainedModel,
-)
-from transformers.models.auto.modeling_auto import (
-    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-    MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
-)
+from transformers import PretrainedConfig, PreTrainedModel
+from transformers.models.auto import modeling_auto
 
 from analog_bench.codec import DocumentError, convert, indented, one_line, plain
 from analog_bench.errors import WeightsError
 from analog_bench.zoo.layer_names import called_layers
-from analog_bench.zoo.model_config import CONFIG, blaming_fields, read_config
+from analog_bench.zoo.model_config import (
+    CONFIG,
+    blaming_fields,
+    read_config,
+    silent_transformers,
+    spelled,
+)
+from analog_bench.zoo.model_heads import HEADS
 from analog_bench.zoo.model_specs import STRUCTURE
-from analog_bench.zoo.model_structure import LayerKind, Structure, Task
+from analog_bench.zoo.model_structure import LayerKind, Structure, block_of
 
-_AUTO: Mapping[Task, Any] = MappingProxyType(
-    {"qa": AutoModelForQuestionAnswering, "lm": AutoModelForCausalLM}
-)
-_HEADS: Mapping[Task, Mapping[str, str]] = MappingProxyType(
-    {"qa": MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES, "lm": MODEL_FOR_CAUSAL_LM_MAPPING_NAMES}
-)
-OUTPUTS: Mapping[Task, tuple[str, ...]] = MappingProxyType(
-    {"qa": ("start_logits", "end_logits"), "lm": ("logits",)}
-)
-"""What a model of a task returns."""
 # Llama's largest has 1,100: a model of more would take minutes to build, even without memory.
 _MOST_PARAMETERS = 10_000
+_READABLE = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+_SPARE = 2**30
 
 
-def task_of(config: PretrainedConfig, origin: str) -> Task:
+def task_of(config: PretrainedConfig, origin: str) -> str:
     """Return a model's task, by its configuration's head; `WeightsError` for an unknown one."""
     named: object = config.architectures
-    fitting = {task: heads.get(config.model_type) for task, heads in _HEADS.items()}
-    for task, head in fitting.items():
-        if isinstance(named, list) and head in named:
+    fitting = {
+        task: getattr(modeling_auto, head.classes).get(config.model_type)
+        for task, head in HEADS.items()
+    }
+    for task, name in fitting.items():
+        if isinstance(named, list) and name in named:
             return task
-    heads = " or ".join(head for head in fitting.values() if head) or "none of this family"
+    heads = " or ".join(name for name in fitting.values() if name) or "none of this family"
     found = one_line(repr(named), 60)
     raise WeightsError(f"{origin}: architectures must name {heads}, found {found}")
 
 
-def outline(config: PretrainedConfig, task: Task) -> PreTrainedModel:
+def outline(config: PretrainedConfig, task: str) -> PreTrainedModel:
     """Build a model without memory for its weights, in evaluation mode.
 
     Raises:
         Exception: Anything: models of transformers raise whatever they come upon.
     """
     with _limited(), torch.device("meta"):
-        model: PreTrainedModel = _AUTO[task].from_config(
+        model: PreTrainedModel = getattr(modeling_auto, HEADS[task].builder).from_config(
             config, attn_implementation="sdpa", trust_remote_code=False
         )
     nn.Module.eval(model)
@@ -98,6 +91,81 @@ def observe(config: PretrainedConfig, origin: str) -> Structure:
         raise WeightsError(f"{origin}: {problem}") from None
 
 
+def build(
+    config: PretrainedConfig, task: str, state: Mapping[str, Tensor], what: str, *, exact: bool
+) -> PreTrainedModel:
+    """Build a model of given weights, float32, in evaluation mode; `what` names it in errors.
+
+    Parameters tied to others may be missing. Superfluous ones are an error where `exact`, and
+    everywhere those of a block, which are what the configuration forgets.
+
+    Raises:
+        WeightsError: The weights do not fit, or are no finite floating-point numbers.
+    """
+    expected = _outlined(config, task, state, what)
+    state = _readable(expected, state, what)
+    family: Any = type(expected)
+    try:
+        with silent_transformers():
+            model, report = family.from_pretrained(
+                None,
+                config=config,
+                state_dict=state,
+                dtype=torch.float32,
+                attn_implementation="sdpa",
+                ignore_mismatched_sizes=True,  # reported below, with our own error
+                output_loading_info=True,
+            )
+    except Exception as problem:  # transformers raises whatever it comes upon
+        raise WeightsError(
+            f"the weights of {what} cannot be loaded: {spelled(problem)}; name another model or "
+            "revision"
+        ) from problem
+    wrong = [f"{name} is missing" for name in sorted(report["missing_keys"])]
+    wrong += [
+        f"{name} has the shape {tuple(held)}, and {tuple(asked)} by its {CONFIG}"
+        for name, held, asked in sorted(report["mismatched_keys"])
+    ]
+    for name in sorted(report["unexpected_keys"]):
+        if exact or block_of(name) is not None:
+            wrong.append(f"{name} is unknown to it")
+    if wrong:
+        raise WeightsError(
+            f"the weights of {what} do not fit its architecture: {wrong[0]} ({len(wrong)} such "
+            "parameters)"
+        )
+    tied = {name for name, _ in expected.named_parameters()}
+    for name, parameter in model.named_parameters():
+        if name not in tied:
+            raise WeightsError(
+                f"the weights of {what} hold a {name} of its own, which {CONFIG} ties to another "
+                "(tie_word_embeddings); name a model or revision where the two agree"
+            )
+        if not bool(torch.isfinite(parameter).all()):
+            raise WeightsError(
+                f"the weights of {what} hold values in {name} that are not finite numbers; name "
+                "another model or revision"
+            )
+    result: PreTrainedModel = model.eval()
+    return result
+
+
+def check_fit(config: PretrainedConfig, task: str, state: Mapping[str, Tensor], what: str) -> None:
+    """Make sure that weights are of a model, by their names, types and shapes; none is read.
+
+    Raises:
+        WeightsError: As `build`, but for values.
+    """
+
+    def of_no_size(tensor: Tensor) -> Tensor:
+        # One zero, whatever the shape; a float of another type would be copied as it is cast.
+        dtype = torch.float32 if tensor.dtype in _READABLE else tensor.dtype
+        return torch.zeros((), dtype=dtype).expand(tensor.shape)
+
+    unread = {name: of_no_size(tensor) for name, tensor in state.items()}
+    build(config, task, unread, what, exact=False)
+
+
 def taken_by(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return those inputs that a model takes: no token types where it does not tell any apart."""
     names = signature(model.forward).parameters
@@ -116,7 +184,53 @@ def record_structure(folder: Path) -> Structure:
     return structure
 
 
-def _run(task: Task, config: PretrainedConfig) -> tuple[PreTrainedModel, dict[str, LayerKind]]:
+def _outlined(
+    config: PretrainedConfig, task: str, state: Mapping[str, Tensor], what: str
+) -> PreTrainedModel:
+    """Outline a model that needs little more memory than its weights hold."""
+
+    def attempt(config: PretrainedConfig) -> PreTrainedModel:
+        expected = outline(config, task)
+        needed = sum(4 * parameter.numel() for parameter in expected.parameters())
+        needed += sum(buffer.nbytes for buffer in expected.buffers())
+        if needed > held + _SPARE:
+            raise ValueError(f"a model of {needed:,} bytes, whose weights hold {held:,}")
+        return expected
+
+    held = sum(4 * tensor.numel() for tensor in state.values())
+    options = config.to_diff_dict()
+    with blaming_fields(what, options, lambda o: attempt(type(config).from_dict(o))):
+        return attempt(config)
+
+
+def _readable(
+    expected: PreTrainedModel, state: Mapping[str, Tensor], what: str
+) -> dict[str, Tensor]:
+    """Leave out whole numbers and the like, unless they are a buffer; refuse a parameter's.
+
+    Transformers would take them without the scale that they need.
+    """
+
+    def is_one_of(named: Iterable[tuple[str, Tensor]], name: str) -> bool:
+        # A file may hold the base alone, with names that begin behind the base's own.
+        return any(f".{own}".endswith(f".{name}") for own, _ in named)
+
+    kept = {name: tensor for name, tensor in state.items() if tensor.dtype in _READABLE}
+    for name, tensor in state.items():
+        if name in kept:
+            continue
+        if is_one_of(expected.named_parameters(remove_duplicate=False), name):
+            found, *known = (str(t).removeprefix("torch.") for t in (tensor.dtype, *_READABLE))
+            raise WeightsError(
+                f"the weights of {what} cannot be read: {name} is stored as {found}, and only "
+                f"{', '.join(known)} are read; name a model or revision that is not quantised"
+            )
+        if is_one_of(expected.named_buffers(), name):
+            kept[name] = tensor
+    return kept
+
+
+def _run(task: str, config: PretrainedConfig) -> tuple[PreTrainedModel, dict[str, LayerKind]]:
     model = outline(copy.deepcopy(config), task)
     # Some models would look for padding, or without a cache at positions: nothing has values here.
     model.config.use_cache = True
@@ -124,7 +238,7 @@ def _run(task: Task, config: PretrainedConfig) -> tuple[PreTrainedModel, dict[st
         vars(model.config)["pad_token_id"] = None  # past a check that it is a number
     with torch.device("meta"):
         kinds, output = called_layers(model)
-    missing = [name for name in OUTPUTS[task] if getattr(output, name, None) is None]
+    missing = [name for name in HEADS[task].outputs if getattr(output, name, None) is None]
     if missing:
         raise ValueError(f"the model returns no {missing[0]}")
     return model, kinds

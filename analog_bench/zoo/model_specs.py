@@ -6,19 +6,22 @@ and needs no network.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, get_args
 
 from analog_bench.codec import DocumentError, convert, read_json
 from analog_bench.errors import UsageError, WeightsError, did_you_mean
-from analog_bench.zoo.lock_file import Entry, Lock
-from analog_bench.zoo.model_structure import LayerName, Structure, Task
+from analog_bench.zoo.lock_file import Entry, FolderEntry, Lock
+from analog_bench.zoo.model_structure import LayerName, Structure
 from analog_bench.zoo.weight_record import RECORD, WEIGHTS
 
-Source = Literal["embedded", "hub"]
+Zoo = Literal["embedded", "hub"]
+ZOOS: tuple[Zoo, ...] = get_args(Zoo)
+"""Where a run looks for models that it is given the names of."""
+Source = Literal["embedded", "hub", "folder"]
 SOURCES: tuple[Source, ...] = get_args(Source)
 CONFIGS = WEIGHTS
 """Where each embedded model has a folder with its configuration and its structure."""
@@ -36,15 +39,37 @@ HUB_IDS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model, before it is loaded: `embedded` (carried by this project) or from the `hub`.
+    """A model, before it is loaded.
 
-    `name` is what users call it; a hub id stands for itself. `hub_id` is None for embedded ones.
+    Attributes:
+        name: What users call it; a hub id stands for itself.
+        source: `embedded` (carried by this project), from the `hub`, or a `folder` of the user's.
+        hub_id: None where it is not from the hub.
+        folder: None where it is not in a folder.
+        locked: What the lock file says of the folder's files; None where it does not know them.
     """
 
     name: str
     source: Source
     hub_id: str | None
     structure: Structure
+    folder: Path | None = None
+    locked: FolderEntry | None = None
+
+    @property
+    def stored_name(self) -> str:
+        """The name under which results are stored: `bert`, `hub-bert`, `mine`.
+
+        Results of embedded and hub weights never meet in a baseline.
+        """
+        return "hub-" + self.name.replace("/", "--") if self.source == "hub" else self.name
+
+    @property
+    def asked_name(self) -> str:
+        """What `--model` is given: its name, or a folder that is not in the lock file."""
+        if self.folder is None or self.locked is not None:
+            return self.name
+        return str(self.folder) if self.folder.is_absolute() else f"./{self.folder}"
 
     @property
     def family(self) -> str:
@@ -52,8 +77,8 @@ class ModelSpec:
         return self.structure.family
 
     @property
-    def task(self) -> Task:
-        """`qa` (extractive question answering) or `lm` (language modelling)."""
+    def task(self) -> str:
+        """Which of `model_heads.HEADS` it has: `qa`, `lm`, ..."""
         return self.structure.task
 
     @property
@@ -62,16 +87,19 @@ class ModelSpec:
         return self.structure.layers
 
 
-def find(name: str, source: str, lock: Lock) -> ModelSpec:
-    """Find a model: `bert`, `mobilebert`, `distilgpt2`, or (for `hub`) any locked model's id.
+def find(name: str, zoo: str, lock: Lock) -> ModelSpec:
+    """Find a model: an embedded one, a folder by its name, or (for `hub`) any locked model.
 
     Raises:
-        UsageError: No such source or model, or no weights of an embedded model of that name.
+        UsageError: No such zoo or model, or no weights of an embedded model of that name.
         WeightsError: A hub model that is not locked.
     """
-    if source not in SOURCES:
-        raise UsageError(f"no zoo {source!r}; {did_you_mean(source, SOURCES)}")
-    if source == "embedded":
+    if zoo not in ZOOS:
+        raise UsageError(f"no zoo {zoo!r}; {did_you_mean(zoo, ZOOS)}")
+    named = {entry.name: hub_id for hub_id, entry in lock.models.items() if entry.name}
+    if name in lock.folders and not (name in HUB_IDS or (zoo == "hub" and name in named)):
+        return _folder_spec(lock.folders[name], lock)
+    if zoo == "embedded":
         spec = find_embedded(name)
         if _is_shipped(name):
             return spec
@@ -79,14 +107,12 @@ def find(name: str, source: str, lock: Lock) -> ModelSpec:
             f"there are no weights of the embedded {name} in {WEIGHTS / name}; "
             f"`python -m training {name}` makes them, and `--zoo hub` has {HUB_IDS[name]}"
         )
-    hub_id = HUB_IDS.get(name, name)
+    hub_id = HUB_IDS.get(name) or named.get(name, name)
     entry = lock.models.get(hub_id)
     if entry is not None:
         return _hub_spec(name, entry)
-    if is_path(name):
-        raise no_hub_id(name)
     if "/" not in hub_id:
-        known = [*HUB_IDS, *lock.models]
+        known = [*HUB_IDS, *lock.models, *named, *lock.folders]
         raise UsageError(f"no model {name!r} in the hub zoo; {did_you_mean(name, known)}")
     raise not_locked(hub_id, lock)
 
@@ -95,40 +121,28 @@ def available(source: Source, lock: Lock) -> tuple[ModelSpec, ...]:
     """List the models that `find` finds now; locked ones by their short name if they have one."""
     if source == "embedded":
         return tuple(find_embedded(name) for name in sorted(HUB_IDS) if _is_shipped(name))
+    if source == "folder":
+        return tuple(_folder_spec(entry, lock) for _, entry in sorted(lock.folders.items()))
     short = {hub_id: name for name, hub_id in HUB_IDS.items()}
-    return tuple(_hub_spec(short.get(i, i), entry) for i, entry in sorted(lock.models.items()))
+    return tuple(
+        _hub_spec(entry.name or short.get(hub_id, hub_id), entry)
+        for hub_id, entry in sorted(lock.models.items())
+    )
 
 
 def not_locked(hub_id: str, lock: Lock, *, dataset: bool = False) -> WeightsError:
     """Return the error for something of the hub that is not in the lock file."""
-    verb = "analog-bench zoo lock --dataset" if dataset else "analog-bench zoo lock"
+    verb = "analog-bench zoo add --dataset" if dataset else "analog-bench zoo add"
     return WeightsError(
         f"{hub_id} is not locked in {lock.path}; run `{verb} {hub_id}` to pin its revision and "
         "hashes"
     )
 
 
-def is_path(name: str) -> bool:
-    """Return whether a name can only be that of a folder or file: hub ids are `owner/name`."""
-    parts = re.search(r"[/\\]|^[.~]", name) is not None
-    return parts and re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) is None
-
-
-def no_hub_id(name: str) -> UsageError:
-    """Return the error for a path, or anything else that no model of the hub can be called."""
-    return UsageError(
-        f"{name} is no name of a model: those of the hub have the form owner/name. A folder of "
-        "your own is measured from there: `hf upload OWNER/NAME FOLDER --private` uploads it, "
-        "`analog-bench zoo lock OWNER/NAME` pins it, `--zoo hub` finds it"
-    )
-
-
-def to_lock_again(entry: Entry, why: str) -> WeightsError:
+def to_add_again(entry: Entry | FolderEntry, why: str) -> WeightsError:
     """Return the error for a lock file's entry that is not what is needed now."""
-    return WeightsError(
-        f"{entry.hub_id} {why}; lock it again: "
-        f"`analog-bench zoo lock {entry.hub_id} --revision {entry.revision}`"
-    )
+    what = entry.path if isinstance(entry, FolderEntry) else entry.hub_id
+    return WeightsError(f"{what} {why}; add it again: `{entry.add_again}`")
 
 
 def find_embedded(name: str) -> ModelSpec:
@@ -139,11 +153,14 @@ def find_embedded(name: str) -> ModelSpec:
         WeightsError: What is recorded of it is damaged.
     """
     if name not in HUB_IDS:
-        if is_path(name):
-            raise no_hub_id(name)
         if "/" in name:
-            raise UsageError(f"{name} is a hub id; `--zoo hub` is needed for it")
-        raise UsageError(f"no embedded model {name!r}; {did_you_mean(name, sorted(HUB_IDS))}")
+            raise UsageError(
+                f"there is no folder {name}; if it is the id of a model on the hub, `--zoo hub` is "
+                "needed for it"
+            )
+        raise UsageError(
+            f"no embedded model or folder {name!r}; {did_you_mean(name, sorted(HUB_IDS))}"
+        )
     path = CONFIGS / name / STRUCTURE
     try:
         structure = convert(read_json(path), Structure)
@@ -158,5 +175,10 @@ def _is_shipped(name: str) -> bool:
 
 def _hub_spec(name: str, entry: Entry) -> ModelSpec:
     if entry.structure is None:
-        raise to_lock_again(entry, "was locked without its layers, in an older format")
+        raise to_add_again(entry, "was locked without its layers, in an older format")
     return ModelSpec(name, "hub", entry.hub_id, entry.structure)
+
+
+def _folder_spec(entry: FolderEntry, lock: Lock) -> ModelSpec:
+    folder = lock.path.parent / entry.path
+    return ModelSpec(entry.name, "folder", None, entry.structure, folder, entry)

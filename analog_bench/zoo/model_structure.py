@@ -7,7 +7,8 @@ from typing import Annotated, Literal, TypeAlias, cast
 
 from msgspec import Meta, Struct
 
-Task: TypeAlias = Literal["qa", "lm"]
+from analog_bench.zoo.model_heads import HEADS
+
 LayerKind: TypeAlias = Literal["embedding", "norm", "matmul"]
 
 
@@ -30,7 +31,7 @@ class Structure(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         family: What transformers calls its architecture (`model_type`).
-        task: `qa` (extractive question answering) or `lm` (language modelling).
+        task: Which of `model_heads.HEADS` it has: `qa`, `lm`, ...
         base: The part without the head, which public layer names leave out.
         positions: Tokens an input has at most.
         vocabulary: Number of tokens.
@@ -39,7 +40,7 @@ class Structure(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     family: str
-    task: Task
+    task: str
     base: str
     positions: Annotated[int, Meta(ge=1)]
     vocabulary: Annotated[int, Meta(ge=1)]
@@ -47,6 +48,10 @@ class Structure(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Annotated[str, Meta(pattern=r"^(embedding|norm|matmul) \S+$")], ...],
         Meta(min_length=1),
     ]
+
+    def __post_init__(self) -> None:
+        if self.task not in HEADS:
+            raise ValueError(f"task must be one of {', '.join(HEADS)}, found {self.task!r}")
 
     @property
     def layers(self) -> tuple[LayerName, ...]:

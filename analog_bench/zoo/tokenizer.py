@@ -14,6 +14,7 @@ from analog_bench.codec import DocumentError, compact, read_json
 from analog_bench.errors import WeightsError
 from analog_bench.regular_file import read_regular
 from analog_bench.zoo.model_config import blaming_fields, spelled
+from analog_bench.zoo.model_heads import HEADS
 from analog_bench.zoo.model_structure import Structure
 
 TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("vocab.txt",))
@@ -95,7 +96,7 @@ def auto_tokenizer(
             f"{hub_id}: {type(made).__name__} is no fast tokeniser, which knows where in a text "
             "its tokens are; name a model with one"
         )
-    if structure.task == "qa" and made.pad_token_id is None:
+    if HEADS[structure.task].padded and made.pad_token_id is None:
         raise WeightsError(
             f"{hub_id}: the tokeniser has no padding token, which batches need; name a model or "
             f"revision with a pad_token in its {_SETTINGS}"
@@ -117,7 +118,7 @@ def _check(path: Path, trouble: str) -> None:
 
 def _settings(files: Mapping[str, Path], hub_id: str) -> dict[str, Any]:
     if not any(files.keys() >= set(names) for names in TOKENIZERS):
-        raise WeightsError(f"{hub_id} is locked without the files of its tokeniser; lock it again")
+        raise WeightsError(f"{hub_id} is locked without the files of its tokeniser; add it again")
     try:
         settings = read_json(files[_SETTINGS]) if _SETTINGS in files else {}
     except (FileNotFoundError, DocumentError) as problem:

@@ -1,4 +1,4 @@
-"""A lock file as `zoo lock` leaves it."""
+"""A lock file as `zoo add` leaves it."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ NOTHING = Lock(Path("none"), {}, {})
 
 @pytest.fixture
 def lock(tmp_path):
-    """Write a lock file with one model, as `zoo lock` would."""
+    """Write a lock file with one model, as `zoo add` would."""
     path = tmp_path / "zoo.lock.json"
     entry = Entry(
         hub_id=HUB_IDS["bert"],

@@ -73,4 +73,4 @@ def test_a_model_that_does_not_exist_is_one_line(tmp_path, monkeypatch, capsys):
 def test_an_empty_lock_file_says_how_to_fill_it(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["zoo", "coverage", "--zoo", "hub"]) == 0
-    assert "`analog-bench zoo lock HUB_ID` does it" in capsys.readouterr().out
+    assert "`analog-bench zoo add PATH_OR_ID` adds one" in capsys.readouterr().out

@@ -140,7 +140,7 @@ def test_options_that_cannot_be_are_one_line(capsys, tiny, options, said):
     ("model", "said"),
     [
         ("bert", "bert answers questions and writes nothing"),
-        ("gpt3", "no embedded model 'gpt3'"),
+        ("gpt3", "no embedded model or folder 'gpt3'"),
     ],
 )
 def test_models_that_cannot_write_are_one_line(capsys, model, said):

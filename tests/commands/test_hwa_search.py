@@ -112,7 +112,7 @@ def test_a_missing_package_is_named_with_what_installs_it(
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["bird"], "no embedded model 'bird'"),
+        (["bird"], "no embedded model or folder 'bird'"),
         (["bert"], "no data to train on"),
         (["bert", "--weights", "w", "--zoo", "hub"], "--weights is for embedded models"),
     ],

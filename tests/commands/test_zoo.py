@@ -1,4 +1,4 @@
-"""`analog-bench zoo list`, `zoo lock` and `zoo score`."""
+"""`analog-bench zoo list`, `zoo add` and `zoo score`."""
 
 import json
 import os
@@ -15,6 +15,7 @@ from analog_bench.zoo.lock_file import Lock, read_lock
 from analog_bench.zoo.minilm_base import FOLDER_VARIABLE
 from analog_bench.zoo.model_specs import find
 from tests.hub_stand_in import HubStandIn, tiny_bert
+from tests.own_folders import saved_bert
 from tests.tiny_hub import BERT, cached_bert, with_json
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +101,10 @@ def test_list(lock, capsys):
     assert f"bert (hub)\n  family: bert\n  task: qa\n  layers: {hub['layers']}\n" in out
     lock.unlink()
     assert main(["zoo", "list", "--zoo", "hub"]) == 0
-    assert "nothing of the hub is locked in zoo.lock.json" in capsys.readouterr().out
+    assert (
+        "there is no model in zoo.lock.json; `analog-bench zoo add PATH_OR_ID`"
+        in capsys.readouterr().out
+    )
 
 
 def test_list_is_coloured_on_a_terminal_only(lock):
@@ -121,7 +125,41 @@ def test_list_is_coloured_on_a_terminal_only(lock):
     assert f"revision: {'ab' * 20}" in piped.stdout
 
 
-def test_lock(forked_client, tmp_path):
+def test_a_folder_is_added_listed_and_scored(tmp_path, data, capsys):
+    saved_bert(tmp_path / "mine")
+    capsys.readouterr()  # writing models draws bars
+    assert main(["zoo", "add", "./mine", "--name", "called"]) == 0
+    out = capsys.readouterr().out
+    entry = read_lock(Path("zoo.lock.json")).folders["called"]
+    assert out.startswith("called (folder)\n  path: mine\n  lock file: zoo.lock.json\n  task: qa\n")
+    assert entry.files["model.safetensors"].sha256 in out
+    assert main(["zoo", "list", "--zoo", "folder", "--json"]) == 0
+    (facts,) = json.loads(capsys.readouterr().out)
+    assert (facts["name"], facts["zoo"], facts["path"]) == ("called", "folder", "mine")
+    found = []
+    for word in ("called", "./mine"):
+        assert main(["zoo", "score", word, "--data", str(data), "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    assert [(x["model"], x["zoo"]) for x in found] == [("called", "folder"), ("mine", "folder")]
+    assert found[0]["weights"] == found[1]["weights"]
+    assert found[0]["f1"] == found[1]["f1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [
+        (["./none"], "none is no folder; a model has a name, or a folder"),
+        (["./mine", "--revision", "v2"], "--revision is for models of the hub, and ./mine is"),
+        (["./mine", "--name", "bert"], "--name bert is that of another model"),
+    ],
+)
+def test_what_cannot_be_added(tmp_path, words, wrong, capsys):
+    (tmp_path / "mine").mkdir()
+    assert main(["zoo", "add", *words]) == 4
+    assert wrong in error_of(capsys)
+
+
+def test_add(forked_client, tmp_path):
     code = "import sys; from analog_bench.cli import main; sys.exit(main(sys.argv[1:]))"
     path = tmp_path / "pinned.json"
     with HubStandIn() as hub:
@@ -130,14 +168,17 @@ def test_lock(forked_client, tmp_path):
         rows = {"plain/validation-00000.parquet": b"rows"}
         data = hub.add("someone/rows", rows, repo_type="dataset", name="v2")
         where = {"endpoint": hub.endpoint, "home": tmp_path / "home"}
-        done = forked_client(code, argv=["zoo", "lock", "someone/tiny", "--lock", path], **where)
+        done = forked_client(
+            code, argv=["zoo", "add", "someone/tiny", "--name", "tiny", "--lock", path], **where
+        )
         assert done.returncode == 0, done.stderr
-        words = ["zoo", "lock", "someone/rows", "--dataset", "--revision", "v2", "--lock", path]
+        words = ["zoo", "add", "someone/rows", "--dataset", "--revision", "v2", "--lock", path]
         second = forked_client(code, argv=words, **where)
         assert second.returncode == 0, second.stderr
-        missing = forked_client(code, argv=["zoo", "lock", "someone/none", "--lock", path], **where)
+        missing = forked_client(code, argv=["zoo", "add", "someone/none", "--lock", path], **where)
     lock = read_lock(path)
     assert lock.models["someone/tiny"].revision == commit
+    assert find("tiny", "hub", lock).hub_id == "someone/tiny"
     assert lock.datasets["someone/rows"].revision == data
     assert f"someone/tiny (model)\n  revision: {commit}\n" in done.stdout
     assert lock.models["someone/tiny"].files["model.safetensors"].sha256 in done.stdout
@@ -256,6 +297,6 @@ def test_score_is_that_of_the_plain_forward_pass(data, weights, capsys):
 
     assert main([*words, "--examples", "2"]) == 0
     lines = dict(re.findall(r"^  (.+?): (.+)$", capsys.readouterr().out, flags=re.M))
-    assert re.fullmatch(r"\d+\.\d\d", lines["F1"])
+    assert re.fullmatch(r"\d+\.\d\d", lines["F1 (points)"])
     assert lines["questions"] == "2"
     assert lines["protocol"] != task.protocol

@@ -6,10 +6,19 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.fuzz import user_files
+from tests.fuzz.user_files import PROSE, questions
+
 ROOT = Path(__file__).parents[2]
-GPT2, BERT = "someone/tiny-gpt2", "someone/tiny-bert"
+GPT2, BERT, MERGES = "someone/tiny-gpt2", "someone/tiny-bert", "someone/tiny-merges"
 COMMIT = "c" * 40
 LOCK = "zoo.lock.json"
+# Locks the data sets too, each a file: that of questions, that of texts.
+DATA_LOCK = "data.lock.json"
+DATASETS = {
+    "rajpurkar/squad": "plain_text/validation-00000-of-00001.parquet",
+    "Salesforce/wikitext": "wikitext-2-raw-v1/test-00000-of-00001.parquet",
+}
 # What a night would be: two runs on the tiny models, which differ.
 STUDIES = ("bench_layer_noise.py", "bench_drift.py", "bench_generation.py")
 FAST = ("-p", "no:cacheprovider", "-p", "pytest_benchmark.plugin", "--report=off")
@@ -34,51 +43,12 @@ COMPARE_RELEASES = (
     *("analog-bench", "releases", "1.1.0", "1.2.0", "--no-cases", "--turns", "0"),
     *("--out", "rel"),
 )
-PROSE = (
-    "The fox saw a red barn near the old mill, and the green pond by the blue gate. In Zürich the "
-    "trams run until one o'clock. A ticket costs 4.40 francs, about £3.90; nobody's dog barked.\n\n"
-)
-EXTENSION = '''\
-"""Noise of one's own."""
-from dataclasses import dataclass
-
-from analog_bench.noise import Noise, family
+GENERATE = ("generate", GPT2, *TINY, "--chips", "1", "--texts", "1", "--drift", "0")
 
 
-@family
-@dataclass(frozen=True)
-class Mine(Noise):
-    """Nothing at all."""
-
-    NAME = "mine"
-    WHERE = "output"
-    std: float = 0.5
-'''
-
-
-def snapshot_of(house, hub_id):
-    """Return the folder of a model's files in the hub's cache."""
-    return Path(house) / "hub" / f"models--{hub_id.replace('/', '--')}" / "snapshots" / COMMIT
-
-
-def questions(articles=12):
-    """Return questions in SQuAD form, a few to an article."""
-    names = ("Arno", "Bela", "Cora", "Dovre", "Elbe", "Fulda", "Gera", "Havel", "Isar", "Jade")
-    made = []
-    for n in range(articles):
-        first, second = names[n % 10], names[(3 * n + 1) % 10]
-        context = f"The river {first} flows to the city of {second} in {1900 + n}. " + PROSE.strip()
-        qas = [
-            {
-                "id": f"{n}-{answer}",
-                "question": "Which one is it?",
-                "answers": [{"text": answer, "answer_start": context.index(answer)}],
-            }
-            for answer in (f"{first} flows", f"{1900 + n}")
-        ]
-        paragraphs = [{"context": context, "qas": qas}]
-        made.append({"title": f"article {n}", "paragraphs": paragraphs})
-    return {"version": "1.1", "data": made}
+def snapshot_of(house, hub_id, kind="models"):
+    """Return the folder of a model's, or data set's, files in the hub's cache."""
+    return Path(house) / "hub" / f"{kind}--{hub_id.replace('/', '--')}" / "snapshots" / COMMIT
 
 
 def make_models(house):
@@ -93,6 +63,9 @@ def make_models(house):
     model_of(tokenizer, positions=256).save_pretrained(folder)
     (folder / "tokenizer.json").write_text(tokenizer.backend_tokenizer.to_str())
     (folder / "tokenizer_config.json").write_text('{"add_prefix_space": false}')
+    merged = snapshot_of(house, MERGES)
+    shutil.copytree(folder, merged, ignore=shutil.ignore_patterns("tokenizer*"))
+    tokenizer.backend_tokenizer.model.save(str(merged))
     letters = "abcdefghijklmnopqrstuvwxyz0123456789?.,'"
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]
     sizes = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 24}
@@ -100,7 +73,7 @@ def make_models(house):
         torch.manual_seed(1)
         model = BertForQuestionAnswering(
             BertConfig(
-                vocab_size=len(words), num_hidden_layers=1, max_position_embeddings=320, **sizes
+                vocab_size=len(words) + 1, num_hidden_layers=1, max_position_embeddings=320, **sizes
             )
         )
     folder = snapshot_of(house, BERT)
@@ -108,7 +81,8 @@ def make_models(house):
     (folder / "vocab.txt").write_text("\n".join(words) + "\n")
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": true, "strip_accents": null}')
     (folder / "special_tokens_map.json").write_text('{"unk_token": "[UNK]", "cls_token": "[CLS]"}')
-    for hub_id in (GPT2, BERT):
+    (folder / "added_tokens.json").write_text(json.dumps({"barn": len(words)}))
+    for hub_id in (GPT2, BERT, MERGES):
         refs = snapshot_of(house, hub_id).parents[1] / "refs"
         refs.mkdir()
         (refs / "main").write_text(COMMIT)
@@ -138,6 +112,42 @@ def lock_again(house, hub_id, *, anew=False):
     path.write_text(json.dumps(document))
 
 
+def make_datasets(house):
+    """Write data sets to the hub's cache, and the lock file that has them, too."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [
+        {
+            "id": qa["id"],
+            "title": article["title"],
+            "context": paragraph["context"],
+            "question": qa["question"],
+            "answers": {key: [one[key] for one in qa["answers"]] for key in qa["answers"][0]},
+        }
+        for article in questions()["data"]
+        for paragraph in article["paragraphs"]
+        for qa in paragraph["qas"]
+    ]
+    lines = [{"text": f"{line}\n"} for line in f" = A page = \n\n{PROSE * 8}".splitlines()]
+    shutil.copy(Path(house) / LOCK, Path(house) / DATA_LOCK)
+    for (hub_id, name), table in zip(DATASETS.items(), (rows, lines), strict=True):
+        file = snapshot_of(house, hub_id, "datasets") / name
+        file.parent.mkdir(parents=True)
+        pq.write_table(pa.Table.from_pylist(table), file)
+        lock_data(house, hub_id)
+
+
+def lock_data(house, hub_id):
+    """Lock the file of a data set as the cache holds it now."""
+    name, path = DATASETS[hub_id], Path(house) / DATA_LOCK
+    file = snapshot_of(house, hub_id, "datasets") / name
+    held = {name: {"size": file.stat().st_size, "sha256": sha256_of(file)}}
+    document = json.loads(path.read_text())
+    document["datasets"][hub_id] = {"revision": COMMIT, "locked_on": "2026-11-23", "files": held}
+    path.write_text(json.dumps(document))
+
+
 def write_texts(house):
     """Write everything that needs no model: studies, data, a file of one's own."""
     house = Path(house)
@@ -148,14 +158,19 @@ def write_texts(house):
         "[pytest]\npython_files = bench_*.py\npython_functions = bench_*\n"
         "addopts = -p analog_bench.plugin --strict-markers\n"
     )
-    (house / "extension.py").write_text(EXTENSION)
-    (house / "constraints.txt").write_text("# pinned\nnumpy==2.3.1\nscipy>=1.15  # why\n-e .\n")
     for path, text in (
+        ("extension.py", user_files.EXTENSION),
+        ("own/hardware.py", user_files.HARDWARE),
+        ("own/cells.csv", user_files.CELLS),
+        ("own/retention.csv", user_files.RETENTION),
+        ("own/bench_own.py", user_files.STUDY),
+        ("constraints.txt", "# pinned\nnumpy==2.3.1\nscipy>=1.15  # why\n-e .\n"),
         ("data/questions.json", json.dumps(questions())),
         ("data/text.txt", PROSE * 8),
         ("data/texts/a.txt", PROSE * 4),
         ("data/texts/b.txt", PROSE * 4),
         ("mine/squad/dev-v1.1.json", json.dumps(questions())),
+        ("data/shipped/wiki.test.raw", f" = A page = \n\n {PROSE * 8}"),
         ("mine/wikitext-2/test.txt", f" = A page = \n\n {PROSE * 8}"),
     ):
         (house / path).parent.mkdir(parents=True, exist_ok=True)
@@ -184,8 +199,12 @@ def make_journal(house):
     run = read_run(Path(house) / "runs" / "bench-1.json")
     scopes = {scope.study_and_model: scope for scope in run.scopes}
     with Journal.create(Path(house) / "killed.json", run.manifest) as journal:
+        journal.select((result.study, result.case_id) for result in run.results)
         for result in run.results:
             journal.append(result, scopes[result.study_and_model])
+        # As it is while the process runs, with what SQLite keeps beside it.
+        for path in Path(house).glob("killed.json.journal*"):
+            shutil.copy(path, path.with_name(path.name.replace("killed", "logged")))
 
 
 def make_history(house):
@@ -243,7 +262,7 @@ class Part:
 
 PARTS = {
     "texts": Part(
-        ("bench", "pytest.ini", "extension.py", "constraints.txt", "data", "mine"),
+        ("bench", "pytest.ini", "extension.py", "own", "constraints.txt", "data", "mine"),
         (),
         ("write_texts",),
     ),
@@ -257,7 +276,12 @@ PARTS = {
             "make_worse",
         ),
     ),
-    "journal": Part(("killed.json.journal",), ("runs",), ("make_journal",)),
+    "datasets": Part(("hub", DATA_LOCK), ("models",), ("make_datasets",)),
+    "journal": Part(
+        ("killed.json.journal", "logged.json.journal", "logged.json.journal-wal"),
+        ("runs",),
+        ("make_journal",),
+    ),
     "history": Part(("history", "lines"), ("runs",), ("make_history",)),
     "releases": Part(("cache", "rel"), (), ("make_environment", COMPARE_RELEASES)),
     "answers": Part(("answers",), (), ("make_answers",)),

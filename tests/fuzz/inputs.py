@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from tests.fuzz import mutator
+from tests.fuzz.binary_mutators import first_difference
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def of_files(files, commands, *, after=None, misplace=0.12, also=()):
         else:
             new = files[pattern](old, rng)
             path.write_bytes(new)
-            told = f"{relative}: {mutator.first_difference(old, new)}"
+            told = f"{relative}: {first_difference(old, new)}"
             sound = new == old
         if after is not None and not (chance < misplace):
             after(house, path, rng)

@@ -4,6 +4,8 @@ import re
 
 # What pytest says with a code of its own: tests failed, it was misused, or nothing was selected.
 _PYTEST = (0, 1, 4, 5)
+# What it says, with code 2, of files that it cannot collect: it names them and what they raise.
+_UNCOLLECTED = re.compile(r"^!+ Interrupted: \d+ errors? during collection !+$", re.MULTILINE)
 _SIGNS = ("Traceback (most recent call last)", "INTERNALERROR", "Fatal Python error", "panicked at")
 _SIGNS += ("Exception ignored in", "Segmentation fault", "AssertionError")
 TOO_LONG = "Timeout ("
@@ -15,7 +17,7 @@ def refusal_of(program, code, output, errors):
     if program == "pytest":
         begin = {4: "ERROR: "}.get(code)
     else:
-        begin = {2: "Error: ", 4: "analog-bench: error: "}.get(code)
+        begin = {2: ("Error: ", "analog-bench: error: "), 4: "analog-bench: error: "}.get(code)
     said = (output + errors).splitlines() if begin else []
     return [line for line in said if line.startswith(begin)]
 
@@ -30,6 +32,8 @@ def finding_in(step, code, output, errors, names):
     for sign in _SIGNS:
         if sign in said:
             return f"{sign}: {_last(said)}"
+    if code == 2 and step.program == "pytest" and _UNCOLLECTED.search(said):
+        return ""
     if code not in (_PYTEST if step.program == "pytest" else (0, 1, 2, 4)):
         return f"exit code {code}"
     if code not in (2, 4):

@@ -1,5 +1,6 @@
 """Odd words for every option there is: the options are read off the parsers themselves."""
 
+import json
 import os
 import re
 from dataclasses import fields
@@ -9,7 +10,7 @@ import typer
 from analog_bench.cli import app
 from analog_bench.noise import families
 from analog_bench.plugin import run_options
-from tests.fuzz import corpus
+from tests.fuzz import corpus, user_files
 from tests.fuzz.corpus import BERT, FAST, GPT2, LOCK, TINY
 from tests.fuzz.inputs import Input, Step, bench, pytest
 
@@ -63,7 +64,7 @@ VERBS = {
     ],
     "history": ["runs"],
     "releases": ["1.1.0", "1.2.0", "--no-cases", "--turns", "0"],
-    "zoo lock": ["someone/new"],
+    "zoo add": ["someone/new"],
     "zoo score": [GPT2, "--zoo", "hub", "--data", "data/text.txt", "--examples", "1"],
     "zoo coverage": [GPT2, "--zoo", "hub"],
     "hwa train": list(corpus.TRAIN[3:]),
@@ -78,7 +79,13 @@ from analog_bench.cli import main
 sys.executable, sys.modules["wandb"] = "/bin/false", None
 sys.exit(main({words!r}))
 """
+# Values of an ini option in TOML: wrong in kind, more often than not.
+TOML = [
+    *("1", "-1", "1.5", "nan", "inf", "true", "2026-11-27", "07:32:00", "0x10", "1_000", "9" * 30),
+    *("[]", "{}", '["a", 1]', "[[1]]", "{a = 1}", '""', "[1, 2]", "''", '["", "x"]'),
+]
 FLAGS = ("--update-baselines", "--resume", "--collect-only", "-v", "-q", "-x", "--junit-xml=j.xml")
+FLAGS += ("--setup-only", "--benchmark-json=b.json", "--maxfail=1")
 
 
 class _Options:
@@ -187,7 +194,7 @@ def options(house, rng, hub):
     return Input(
         told,
         (pytest(f"bench/{study}", *FAST[:-1], *words, *flags),),
-        (*given, *given.values(), *flags, "resume"),
+        (*given, *_names(given.values()), *flags, "resume"),
         long=_is_long(given.values()),
         where=_places(house, given.values()),
     )
@@ -198,17 +205,31 @@ def ini_values(house, rng, hub):
     make_odd_places(house)
     name = rng.choice(sorted(OPTIONS.ini))
     option = name.removeprefix("analog_bench_").replace("_", "-")
-    value = word_for(option, rng).replace("\udcff", "\\udcff").replace("\n", "\n    ")
-    with (house / "pytest.ini").open("a", encoding="utf-8") as file:
-        file.write(f"{name} = {value}\n")
+    value = word_for(option, rng).replace("\udcff", "\\udcff")
+    # A folder that has to be escaped is one that pytest's own errors of TOML do not escape.
+    if rng.random() < 0.5 or not house.name.isprintable():
+        value = value.replace("\n", "\n    ")
+        with (house / "pytest.ini").open("a", encoding="utf-8") as file:
+            file.write(f"{name} = {value}\n")
+    else:
+        value = rng.choice([json.dumps(value), f"[{json.dumps(value)}]", *TOML])
+        (house / "pytest.ini").unlink()
+        table = rng.choice(["[tool.pytest.ini_options]", "[tool.pytest]"])
+        text = f"{table}\n{user_files.TOML_SETTINGS}{name} = {value}\n"
+        (house / "pyproject.toml").write_text(text, encoding="utf-8")
     words = [f"--{other}={right}" for other, right in BASE.items() if other != option]
     return Input(
         f"{name} = {value!a}",
         (pytest("bench/bench_layer_noise.py", *FAST[:-1], *words),),
-        (f"--{option}", name, value, "pytest.ini"),
+        (f"--{option}", name, *_names([value]), "pytest.ini", "pyproject.toml"),
         long=_is_long([value]),
         where=_places(house, [value]),
     )
+
+
+# Of other makers, and read for us.
+OTHERS = ("HF_HUB_OFFLINE", "HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN")
+OTHERS += ("PYENV_ROOT", "WANDB_PROJECT", "WANDB_MODE", "XDG_CACHE_HOME", "TMPDIR", "HOME", "PATH")
 
 
 def variables(house, rng, hub):
@@ -216,7 +237,7 @@ def variables(house, rng, hub):
     make_odd_places(house)
     sources = (file.read_text() for file in (corpus.ROOT / "analog_bench").rglob("*.py"))
     named = re.findall(r'"((?:ANALOG_BENCH|GITHUB|UV)_[A-Z_]+)"', "\n".join(sources))
-    name = rng.choice(sorted({*named, "COLUMNS", "HF_HUB_OFFLINE"}))
+    name = rng.choice(sorted({*named, *OTHERS}))
     value = rng.choice(rng.choice([PATHS, PATHS, WORDS[:-20], NUMBERS])).replace("\udcff", "x")
     env = {name: value}
     commands = [
@@ -267,10 +288,15 @@ def verbs(house, rng, hub):
     return Input(
         f"{verb} {' '.join(map(ascii, given))}",
         (step,),
-        (verb, *given),
+        (verb, *_names(given)),
         long=_is_long(given),
         where=_places(house, given),
     )
+
+
+def _names(words):
+    """Return the words, and for noises their families, of which a refusal may speak alone."""
+    return [*words, *(word.partition(":")[0] for word in words)]
 
 
 def _places(house, words):

@@ -236,6 +236,9 @@ def test_a_storage_that_cannot_be_used_is_one_clear_line(tmp_path, broken):
         "UPDATE study_directions SET direction = 'UP'",
         "UPDATE trials SET state = 'GONE'",
         "UPDATE trial_user_attributes SET value_json = '[]'",
+        "UPDATE trial_params SET param_name = 'y' WHERE param_name = 'x'",
+        "DELETE FROM trial_params WHERE trial_id = 2",
+        "UPDATE trial_params SET param_value = 1e9",
     ],
 )
 def test_a_storage_with_a_damaged_row_is_one_clear_line(tmp_path, change):

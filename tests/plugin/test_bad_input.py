@@ -28,7 +28,7 @@ def assert_one_line(done, said):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (("--model", "brt"), "no embedded model 'brt'; did you mean 'bert'?"),
+        (("--model", "brt"), "no embedded model or folder 'brt'; did you mean 'bert'?"),
         (("--layer", "encoder.layer.0.output.dens"), "did you mean 'encoder.layer.0.output.dense'"),
         (("--layer", "*.99.*"), "--layer '*.99.*' fits no layer of bert"),
         (("--noise", "white_output:std=1e308"), "std must be 0 or a number from 1e-12 to 1e+12"),
@@ -178,11 +178,10 @@ def test_a_hub_model_with_one_token_type_is_measured(hub_run, results_of, tmp_pa
     assert [r["status"] for r in results_of(tmp_path / "results.json").values()] == ["measured"]
 
 
-def test_a_folder_is_told_how_it_can_be_measured(warm, tmp_path):
+def test_a_folder_without_a_model_is_one_line(warm, tmp_path):
     for zoo in ("embedded", "hub"):
         done = warm("--zoo", zoo, "--model", tmp_path, *FEW, folder=tmp_path)
-        assert_one_line(done, f"{tmp_path} is no name of a model: those of the hub have the form")
-        assert "`hf upload OWNER/NAME FOLDER --private` uploads it" in done.out
+        assert_one_line(done, f"{tmp_path} has no config.json: it is not a transformers model")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the device is there")

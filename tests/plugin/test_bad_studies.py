@@ -85,8 +85,8 @@ def test_what_cannot_be_made(run):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ('models=("brt",)', "no embedded model 'brt'; did you mean 'bert'?"),
-        ('models=("owner/name",)', "owner/name is a hub id; `--zoo hub` is needed for it"),
+        ('models=("brt",)', "no embedded model or folder 'brt'; did you mean 'bert'?"),
+        ('models=("owner/name",)', "there is no folder owner/name; if it is the id of a model"),
         (
             'budgets={"smoke": Budget(1, 4, layers=("qa_outptus",))}',
             "budgets['smoke']: the layer 'qa_outptus' fits no layer of bert; did you mean "

@@ -43,28 +43,39 @@ def test_a_digital_model_without_finite_outputs(warm, project, tmp_path, args):
     assert "2 broken of 2 cases" in (tmp_path / "results.html").read_text()
 
 
-def test_a_part_of_a_run_goes_on_where_another_ones_digital_model_regressed(
-    warm, project, tmp_path
+@pytest.mark.parametrize(
+    ("args", "poisoned", "said"),
+    [
+        (("-k", "theirs"), False, "FAILED mine::digital[bert-mine-f1] - regressed: f1 was 150"),
+        (("-k", "theirs", "-n", "1"), False, "mine::digital[bert-mine-f1] - regressed: f1 was"),
+        (("-k", "theirs"), True, "1 broken, 2 new"),
+    ],
+    ids=["one study", "with -n 1", "a broken digital model"],
+)
+def test_a_part_of_a_run_goes_on_where_another_ones_digital_model_is_not_what_it_was(
+    warm, project, tmp_path, args, poisoned, said
 ):
     """The other study has no test in this session that could fail."""
     for name in ("mine", "theirs"):
-        bench = BENCH.replace('name="mine"', f'name="{name}"').replace("bench_mine", f"b_{name}")
+        bench = POISONED if poisoned and name == "mine" else BENCH
+        bench = bench.replace('name="mine"', f'name="{name}"').replace("bench_mine", f"b_{name}")
         bench = bench.replace("def b_", "def bench_").replace("examples=2", f"examples={len(name)}")
         (project / f"bench_{name}.py").write_text(bench)
-    stored = warm(*ONE, "--update-baselines", cwd=project, folder=tmp_path)
-    assert stored.code == 0, stored.out
-    path = tmp_path / "stored/digital/bert.json"
-    content = json.loads(path.read_text())
-    digital = read_run(tmp_path / "results.json").results
-    (protocol,) = {result.protocol for result in digital if result.study == "mine"}
-    content["protocols"][protocol]["scores"]["f1"] += 50.0
-    path.write_text(json.dumps(content))
+    if not poisoned:
+        stored = warm(*ONE, "--update-baselines", cwd=project, folder=tmp_path)
+        assert stored.code == 0, stored.out
+        path = tmp_path / "stored/digital/bert.json"
+        content = json.loads(path.read_text())
+        digital = read_run(tmp_path / "results.json").results
+        (protocol,) = {result.protocol for result in digital if result.study == "mine"}
+        content["protocols"][protocol]["scores"]["f1"] += 50.0
+        path.write_text(json.dumps(content))
     again = ("--json", tmp_path / "again.json")
     killed = warm(*ONE, *again, cwd=project, folder=tmp_path, env={"HOW": "os._exit(1)"})
     assert killed.code == 1
     assert (tmp_path / "again.json.journal").exists(), killed.out
-    part = warm(*ONE, *again, "--resume", "-k", "theirs", cwd=project, folder=tmp_path)
+    part = warm(*ONE, *again, "--resume", *args, cwd=project, folder=tmp_path)
     assert part.code == 1, part.out
     assert "INTERNALERROR" not in part.out
-    assert "FAILED mine::digital[bert-mine-f1] - regressed: f1 was 150" in part.out
+    assert said in part.out
     assert len(read_run(tmp_path / "again.json").results) == 3

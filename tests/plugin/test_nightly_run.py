@@ -151,7 +151,8 @@ def test_a_night_without_results_says_why(call, words, pytest_says, said, tmp_pa
     assert done.returncode == 4
     assert pytest_says in done.stdout + done.stderr
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("analog-bench: error: no results: ")
+    left = f"analog-bench: error: no results of bench in {tmp_path / 'runs'}/bench-"
+    assert last.startswith(left)
     assert said in last
     assert said in step.read_text()
     assert step.read_text().startswith("# No results: ")
@@ -171,9 +172,11 @@ def test_a_pytest_that_was_killed(call, tmp_path):
     done = call("--history", tmp_path / "history", "--out", tmp_path / "runs", python=killed)
     assert done.returncode == 4
     assert done.stdout.endswith("half-a-line\n")
+    (journal,) = (tmp_path / "runs").iterdir()
     assert done.stderr == (
-        "analog-bench: error: no results: signal 9 killed pytest; the command above with --resume "
-        "goes on where it stopped; pytest's own words are above\n"
+        f"analog-bench: error: no results of bench in {journal.with_suffix('')}: signal 9 killed "
+        "pytest; the command above with --resume goes on where it stopped; pytest's own words are "
+        "above\n"
     )
 
 
@@ -209,7 +212,8 @@ def test_an_interrupt_lets_pytest_finish(tmp_path):
         out, err = verb.communicate(timeout=60)
     assert "!! KeyboardInterrupt !!" in out
     assert verb.returncode == 4
+    assert "analog-bench: error: no results of test_slow.py in runs/bench-" in err
     assert err.endswith(
-        "analog-bench: error: no results: pytest was interrupted, or a file could not be "
-        "collected; pytest's own words are above\n"
+        ".json: pytest was interrupted, or a file could not be collected; pytest's own words are "
+        "above\n"
     )

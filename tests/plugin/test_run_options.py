@@ -89,3 +89,33 @@ def test_the_largest_numbers(read):
     )
     assert (settings.seed, settings.chips, settings.examples) == (2**63 - 1, 1000, 2**63 - 1)
     assert settings.choice.drift_s == (1e12,)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("json", "[[1]]", "analog_bench_json must be one text in quotes, found [[1]]"),
+        ("chips", "[2]", "analog_bench_chips must be one text in quotes, found [2]"),
+        ("chips", "0", "--chips must be a whole number from 1 to 1000, found '0'"),
+        ("report", "false", "--report 'False' is unknown"),
+        ("budget", '["smoke", "full"]', "analog_bench_budget must be one text in quotes, found ["),
+        ("model", '["bert", 1]', "analog_bench_model must be texts in quotes, found ['bert', 1]"),
+        ("drift", "[[0]]", "analog_bench_drift must be texts in quotes, found [[0]]"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Passing a value that is not a string")
+def test_values_in_toml_that_are_no_texts(read, pytester, option, value, said):
+    pytester.makepyprojecttoml(f"[tool.pytest.ini_options]\nanalog_bench_{option} = {value}\n")
+    with pytest.raises(UsageError) as caught:
+        read()
+    assert str(caught.value).startswith(said)
+
+
+def test_texts_in_toml(read, pytester):
+    pytester.makepyprojecttoml(
+        '[tool.pytest.ini_options]\nanalog_bench_model = ["bert", "distilgpt2"]\n'
+        'analog_bench_chips = "2"\nanalog_bench_budget = "full"\nanalog_bench_data = ""\n'
+    )
+    found = read()
+    assert (found.choice.models, found.chips) == (("bert", "distilgpt2"), 2)
+    assert (found.budget, found.data) == ("full", "embedded")

@@ -9,9 +9,9 @@ from analog_bench.report.as_json import texts_plain
 from analog_bench.report.as_markdown import markdown
 from analog_bench.report.as_terminal import printed
 from analog_bench.report.texts_table import texts_table
-from analog_bench.tasks.metrics import METRICS_OF
+from analog_bench.tasks.task_kinds import KINDS
 
-METRICS = METRICS_OF["generation"]
+METRICS = KINDS["generation"].metrics
 DAY = 86_400.0
 
 

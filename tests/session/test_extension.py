@@ -1,10 +1,13 @@
 """A user's own file: loaded once, and every mistake in it is one line."""
 
+import os
+
 import pytest
 
 from analog_bench.errors import UsageError
 from analog_bench.noise import families, parse_noise
 from analog_bench.session.extension import load_extension
+from analog_bench.session.own_hardware import spelt_with_content
 
 NOISE = """
 from dataclasses import dataclass
@@ -62,6 +65,21 @@ def test_a_file_that_is_not_there(tmp_path):
     (tmp_path / "my_noise.py").write_text("")
     with pytest.raises(UsageError, match=r"no Python file .*; did you mean 'my_noise\.py'\?"):
         load_extension(tmp_path / "my_nois.py")
-    (tmp_path / "folder.py").mkdir()
-    with pytest.raises(UsageError, match="no Python file"):
-        load_extension(tmp_path / "folder.py")
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "endless", "huge", "nowhere", "loop"])
+def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
+    path = tmp_path / "mine.py"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "huge":
+        path.touch()
+        os.truncate(path, 5 * 2**30)
+    else:
+        targets = {"endless": "/dev/zero", "nowhere": "missing", "loop": "mine.py"}
+        path.symlink_to(targets[kind])
+    for read in (load_extension, lambda file: spelt_with_content(f"{file}:tiles")):
+        with pytest.raises(UsageError, match=r"cannot read the Python file .*mine\.py: "):
+            read(path)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from analog_bench.errors import BaselineError
+from analog_bench.file_lock import ExclusiveLock
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Result
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import (
@@ -20,7 +21,6 @@ from analog_bench.store.baseline_file import (
     update_digital,
     write_cases,
 )
-from analog_bench.store.file_lock import ExclusiveLock
 from analog_bench.store.run import Manifest
 
 THEN = Provenance("2026-01-02T03:04:05+00:00", "c" * 40, "3.11.1", "2.11.0", "1.1.0")

@@ -11,7 +11,7 @@ from analog_bench.errors import UsageError
 from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
 from analog_bench.tasks.lm_metric import bits_per_byte, perplexity, weighted_mean
 from analog_bench.tasks.lm_sources import Text
-from analog_bench.tasks.metrics import METRICS, METRICS_OF
+from analog_bench.tasks.task_kinds import KINDS, METRICS
 from tests.tiny_gpt2 import PROSE, model_of, tokenizer_of
 
 PROTOCOL = LmProtocol(block=32, stride=12, batch_tokens=100)
@@ -211,8 +211,8 @@ def test_figures_of_the_metric():
 
 
 def test_the_metrics_are_known_and_lower_is_better():
-    names = [metric.name for metric in METRICS_OF["lm"]]
+    names = [metric.name for metric in KINDS["lm"].metrics]
     assert names == ["cross_entropy", "perplexity", "bits_per_byte"]
-    assert not any(metric.higher_is_better for metric in METRICS_OF["lm"])
+    assert not any(metric.higher_is_better for metric in KINDS["lm"].metrics)
     assert METRICS["cross_entropy"].margin == 0.02
     assert {"f1", "em", *names} < set(METRICS)

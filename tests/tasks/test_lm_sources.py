@@ -174,7 +174,7 @@ def test_the_hubs_file(forked_client, tmp_path):
     assert ran.returncode == 0, ran.stderr
     unlocked, ordinary, raw, again, *wrong = map(json.loads, ran.stdout.splitlines())
     assert unlocked[0] == "WeightsError"
-    assert "analog-bench zoo lock --dataset Salesforce/wikitext" in unlocked[1]
+    assert "analog-bench zoo add --dataset Salesforce/wikitext" in unlocked[1]
     assert raw == ["WikiText-2 raw", RAW]
     # With `hub`, the data folder is not looked at: it holds no file.
     assert ordinary == again == ["WikiText-2", detokenise(RAW)]

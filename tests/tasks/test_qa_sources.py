@@ -115,7 +115,7 @@ def test_the_hubs_file(embedded, forked_client, tmp_path):
     assert ran.returncode == 0, ran.stderr
     unlocked, from_squad, from_hub, *wrong = map(json.loads, ran.stdout.splitlines())
     assert unlocked["error"] == "WeightsError"
-    assert "analog-bench zoo lock --dataset rajpurkar/squad" in unlocked["text"]
+    assert "analog-bench zoo add --dataset rajpurkar/squad" in unlocked["text"]
     # With `hub`, the data folder is not looked at: it holds no file.
     assert from_squad == from_hub == {"name": "SQuAD dev", "rows": rows.to_list()}
     assert len(wrong) == 2

@@ -7,7 +7,7 @@ import torch
 
 from analog_bench.errors import UsageError
 from analog_bench.tasks.decoding import BROKEN, Sampling
-from analog_bench.tasks.metrics import METRICS_OF
+from analog_bench.tasks.task_kinds import KINDS
 from analog_bench.tasks.text_coherence import repetition, text_nats
 from analog_bench.tasks.text_generation import TextGeneration
 from tests.tiny_gpt2 import model_of, tokenizer_of
@@ -57,8 +57,8 @@ def test_scores_and_means_by_hand(task, tokenizer, judge):
     means = task.mean(scores)
     assert means["generation_perplexity"] == pytest.approx(math.exp(sum(nats) / 3))
     assert means["repetition"] == pytest.approx(scores["repetition"][0] / 3)
-    assert tuple(means) == tuple(metric.name for metric in METRICS_OF["generation"])
-    assert not any(metric.higher_is_better for metric in METRICS_OF["generation"])
+    assert tuple(means) == tuple(metric.name for metric in KINDS["generation"].metrics)
+    assert not any(metric.higher_is_better for metric in KINDS["generation"].metrics)
 
 
 def test_texts_are_prompt_and_what_was_written(task, tokenizer):

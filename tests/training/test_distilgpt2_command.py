@@ -74,7 +74,7 @@ def test_scores_are_recorded_beside_the_weights(trained, tmp_path, capsys):
     assert results["prose_protocol"] == said["protocol"]
     assert "held_out_bits_per_byte" in results
     assert main([*call, str(tmp_path / "prose.txt"), "--examples", "1"]) == 0
-    assert "bits a byte: " in capsys.readouterr().out
+    assert "bits/byte (bits): " in capsys.readouterr().out
 
 
 def test_finish_decays_from_the_last_checkpoint(trained, capsys):

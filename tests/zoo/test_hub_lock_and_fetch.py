@@ -1,9 +1,12 @@
 """Locking and fetching from a hub: real HTTP, real client, real files."""
 
 import hashlib
+import json
 import socket
+import struct
 
 import torch
+from safetensors.torch import save_file
 from transformers import BertForQuestionAnswering
 
 from analog_bench.zoo.lock_file import read_lock
@@ -108,7 +111,7 @@ def test_a_cached_file_that_was_altered_is_refused(hub, files, client, tmp_path)
 
 def test_what_cannot_be_fetched_says_why(hub, files, client):
     hub.add(ID, files)
-    assert f"run `analog-bench zoo lock {ID}`" in error(client(FETCH)[0])
+    assert f"run `analog-bench zoo add {ID}`" in error(client(FETCH)[0])
     client(LOCK)
     hub.remove(ID, "vocab.txt")
     said = client(FETCH, home="another")
@@ -156,6 +159,39 @@ def test_models_that_cannot_be_used_are_not_locked(hub, files, client, tmp_path)
     assert not large, "no weights were downloaded to find out"
 
 
+def edited(files, **fields):
+    return {
+        "config.json": json.dumps(json.loads(files["config.json"].read_text()) | fields).encode()
+    }
+
+
+def test_weights_that_are_of_another_model_are_not_locked(hub, files, client, tmp_path):
+    tensors = {"bert.pooler.dense.weight": torch.ones(16, 16)}
+    other = tmp_path / "other.safetensors"
+    save_file(tensors, other)
+    header = b"[1]".ljust(8)
+    unfit = {
+        "bert.encoder.layer.2.attention.output.LayerNorm.bias is missing (16": edited(
+            files, num_hidden_layers=3
+        ),
+        "bert.encoder.layer.1.attention.output.LayerNorm.bias is unknown to it (16": edited(
+            files, num_hidden_layers=1
+        ),
+        "token_type_embeddings.weight has the shape (2, 16), and (3, 16)": edited(
+            files, type_vocab_size=3
+        ),
+        "intermediate_size is 1000000000000: a model of": edited(files, intermediate_size=10**12),
+        "is missing (": {"model.safetensors": other},
+        "cannot read the tensors in": {"model.safetensors": struct.pack("<Q", 8) + header},
+    }
+    for number, change in enumerate(unfit.values()):
+        hub.add(f"someone/unfit-{number}", {**files, **change})
+    lines = [f"lock_model('someone/unfit-{n}', path)" for n in range(len(unfit))]
+    for said, expected in zip(client(*lines), unfit, strict=True):
+        assert expected in error(said)
+    assert not (tmp_path / "zoo.lock.json").exists()
+
+
 def test_names_that_the_hub_does_not_know(hub, files, client):
     hub.add(ID, files)
     said = client(
@@ -166,13 +202,13 @@ def test_names_that_the_hub_does_not_know(hub, files, client):
         "lock_model('./mine', path)",
         "lock_dataset('no/body', path)",
     )
+    assert error(said[0]).startswith("model no/body at main: http")
     assert "no such repository" in error(said[0])
     assert "no such revision" in error(said[1])
     for path in said[2:5]:
         assert path["error"] == "UsageError"
-        assert "have the form owner/name" in path["text"]
-        assert "hf upload OWNER/NAME FOLDER" in path["text"]
-    assert "no such repository" in error(said[5])
+        assert "a hub id has the form owner/name" in path["text"]
+    assert error(said[5]).startswith("dataset no/body at main: http")
 
 
 def test_a_corrupt_lock_is_found_before_anything_is_downloaded(hub, files, client, tmp_path):
@@ -197,7 +233,7 @@ def test_a_data_set_is_locked_and_fetched(hub, client, tmp_path):
         fetching,
         "lock_dataset('someone/two', path)",
     )
-    assert "run `analog-bench zoo lock --dataset rajpurkar/squad`" in error(said[0])
+    assert "run `analog-bench zoo add --dataset rajpurkar/squad`" in error(said[0])
     assert said[1]["value"] == commit
     assert said[2]["value"] == "b'PAR1-validation'"
     assert "one parquet file of split 'validation' is expected, found 2" in error(said[3])

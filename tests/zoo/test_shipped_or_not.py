@@ -64,7 +64,7 @@ def test_weights_given_by_hand_need_none_in_the_package(weights, capsys, tmp_pat
     [
         ("mobilbert", "did you mean 'mobilebert'"),
         ("xyzzy", "known: bert, distilgpt2, mobilebert"),
-        ("a/b", "a/b is a hub id; `--zoo hub` is needed for it"),
+        ("a/b", "no folder a/b; if it is the id of a model on the hub, `--zoo hub` is needed"),
     ],
 )
 def test_what_no_package_carries(name, said):

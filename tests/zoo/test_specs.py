@@ -2,12 +2,17 @@
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.codec import plain
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, read_lock, write_lock
+from analog_bench.file_lock import ExclusiveLock
+from analog_bench.zoo import lock_file
+from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, add_entry, read_lock, write_lock
 from analog_bench.zoo.model_specs import HUB_IDS, available, find, find_embedded
 from analog_bench.zoo.model_structure import LayerName, Structure
 
@@ -74,19 +79,17 @@ def test_a_locked_model_has_layers_without_config_or_network(lock):
     [
         ("brt", "embedded", UsageError, "did you mean 'bert'"),
         ("xyzzy", "embedded", UsageError, "known: bert, distilgpt2, mobilebert"),
-        ("someone/tiny", "embedded", UsageError, "`--zoo hub` is needed"),
+        (
+            "someone/tiny",
+            "embedded",
+            UsageError,
+            "no folder someone/tiny; if it is the id of a model on the hub, `--zoo hub`",
+        ),
         ("bert", "hubb", UsageError, "did you mean 'hub'"),
         ("mobilbert", "hub", UsageError, "did you mean 'mobilebert'"),
-        ("mobilebert", "hub", WeightsError, "zoo lock csarron/mobilebert-uncased-squad-v1"),
-        ("some/one", "hub", WeightsError, "analog-bench zoo lock some/one"),
+        ("mobilebert", "hub", WeightsError, "zoo add csarron/mobilebert-uncased-squad-v1"),
+        ("some/one", "hub", WeightsError, "analog-bench zoo add some/one"),
         ("rajpurkar/squad", "hub", WeightsError, "rajpurkar/squad is not locked"),
-        ("/models/mine", "hub", UsageError, "hf upload OWNER/NAME FOLDER --private"),
-        ("./mine", "hub", UsageError, "those of the hub have the form owner/name"),
-        ("~/mine", "hub", UsageError, "no name of a model"),
-        ("a/b/c", "hub", UsageError, "no name of a model"),
-        ("C:\\mine", "hub", UsageError, "no name of a model"),
-        ("../mine", "embedded", UsageError, "hf upload OWNER/NAME FOLDER --private"),
-        ("mine/", "embedded", UsageError, "no name of a model"),
     ],
 )
 def test_a_name_that_is_not_there_says_what_is(lock, name, source, error, said):
@@ -117,6 +120,31 @@ def test_a_lock_that_cannot_be_written_leaves_nothing_behind(lock, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "zoo.lock.json"]
 
 
+def test_what_many_add_at_once_is_all_kept(lock):
+    """As several `zoo add` do: models and data sets, new ones and one that is added again."""
+    first = next(iter(lock.models.values()))
+    models = [replace(first, hub_id=f"someone/{n}") for n in range(8)]
+    data = [replace(model, repo_type="dataset", structure=None) for model in models]
+    again = [replace(first, locked_on=f"2027-01-{n:02d}") for n in range(1, 9)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(partial(add_entry, lock.path), [*models, *data, *again]))
+    kept = read_lock(lock.path)
+    assert kept.models.keys() == lock.models.keys() | {model.hub_id for model in models}
+    assert kept.datasets.keys() == lock.datasets.keys() | {model.hub_id for model in models}
+    assert kept.models[first.hub_id].locked_on.startswith("2027-01-")
+    assert [path.name for path in lock.path.parent.iterdir()] == ["zoo.lock.json"]
+
+
+def test_one_that_waits_too_long_says_so(lock, monkeypatch):
+    monkeypatch.setattr(lock_file, "_TIMEOUT_S", 0.1)
+    (first, *_) = lock.models.values()
+    with (
+        ExclusiveLock(lock.path.with_name("zoo.lock.json.lock"), 0.1),
+        pytest.raises(WeightsError, match="another process has been writing the lock file"),
+    ):
+        add_entry(lock.path, first)
+
+
 def altered(path, *keys, value):
     document = json.loads(path.read_text())
     node = document
@@ -135,7 +163,7 @@ TINY = ("models", "someone/tiny")
 @pytest.mark.parametrize(
     ("keys", "value", "said"),
     [
-        (("schema",), 3, "schema: invalid enum value 3"),
+        (("schema",), 4, "schema: invalid enum value 4"),
         (("models",), None, "missing required field `models`"),
         (("models",), [], "models: expected `object`, got `array`"),
         (("more",), 1, "unknown field `more`"),
@@ -150,7 +178,7 @@ TINY = ("models", "someone/tiny")
         ),
         ((*TINY, "files", "config.json", "size"), -1, "size: expected `int` >= 0"),
         ((*TINY, "structure", "positions"), "2", "structure.positions: expected `int`, got `str`"),
-        ((*TINY, "structure", "task"), "mt", "task: invalid enum value 'mt'"),
+        ((*TINY, "structure", "task"), "mt", "structure: task must be one of qa, lm, found 'mt'"),
         ((*TINY, "structure", "computed"), ["tile x"], "computed.* matching regex"),
         ((*TINY, "structure", "computed"), [], "computed: expected `array` of length >= 1"),
         ((*TINY, "architecture"), {}, "unknown field `architecture`"),
@@ -176,10 +204,10 @@ def test_a_model_of_an_older_lock_file_is_to_be_locked_again(lock):
     lock.path.write_text(json.dumps({**document, "schema": 1}))
     old = read_lock(lock.path)
     with pytest.raises(
-        WeightsError, match=r"older format; lock it again: `analog-bench zoo lock"
+        WeightsError, match=r"older format; add it again: `analog-bench zoo add"
     ) as x:
         find("someone/tiny", "hub", old)
-    assert str(x.value).endswith(f"zoo lock someone/tiny --revision {'c' * 40}`")
+    assert str(x.value).endswith(f"zoo add someone/tiny --revision {'c' * 40}`")
     write_lock(old.with_entry(entry("someone/tiny", GPT2)))
     assert find("someone/tiny", "hub", read_lock(lock.path)).task == "lm"
 

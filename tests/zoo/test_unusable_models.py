@@ -125,13 +125,13 @@ def test_a_configuration_that_its_weights_contradict(tmp_path, fields, why):
 @pytest.mark.parametrize("fields", [{"num_hidden_layers": 1}, {"max_position_embeddings": 63}])
 def test_a_configuration_that_the_lock_file_contradicts(tmp_path, fields):
     cached_bert(tmp_path, as_config(**fields))
-    assert f"lock it again: `analog-bench zoo lock {BERT} --revision {COMMIT}`" in refusal(tmp_path)
+    assert f"add it again: `analog-bench zoo add {BERT} --revision {COMMIT}`" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("name", [CONFIG, WEIGHTS, "vocab.txt"])
 def test_a_lock_file_that_lacks_a_file(tmp_path, name):
     cached_bert(tmp_path, lambda snapshot: (snapshot / name).unlink())
-    assert "lock it again" in refusal(tmp_path)
+    assert "add it again" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,126 @@
+"""The kinds of tasks: one entry each, with its metrics, its data and its module. Needs no torch.
+
+A kind's name is that of the head its models have (`zoo.model_heads`); `generation` has no data, and
+is a prompt given to a model that can write.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol, cast
+
+from analog_bench.records import Metric
+from analog_bench.tasks.metrics import (
+    BITS_PER_BYTE,
+    CROSS_ENTROPY,
+    EM,
+    F1,
+    GENERATION_PERPLEXITY,
+    PERPLEXITY,
+    REPETITION,
+)
+
+if TYPE_CHECKING:
+    from analog_bench.tasks.task import Task
+    from analog_bench.zoo.model_loading import LoadedModel
+
+_FOLDER = "/"
+
+
+class TaskModule(Protocol):
+    """What the module of a kind holds."""
+
+    def needed_positions(self) -> int:
+        """Return how many tokens a model must take at once."""
+
+    def make_task(
+        self,
+        source: str,
+        loaded: LoadedModel,
+        *,
+        examples: int | None,
+        data_folder: Path | None,
+        lock: Path,
+    ) -> Task:
+        """Load the data that `--data` names, and make it ready for a model; all where no number.
+
+        Raises:
+            DataError: The data is missing or malformed, or not for this model.
+            UsageError: Fewer examples than asked for.
+            WeightsError: The hub's file is not locked, unreachable, or not the locked one.
+        """
+
+
+@dataclass(frozen=True)
+class TaskKind:
+    """One kind of task.
+
+    Attributes:
+        metrics: The main one first.
+        module: Name of its module, a `TaskModule`; empty for generation.
+        sources: Names of data, for `--data`.
+        files: What it reads, by ending (`/` for a folder): `{".json": "a SQuAD .json file"}`.
+    """
+
+    metrics: tuple[Metric, ...]
+    module: str = ""
+    sources: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def load(self) -> TaskModule:
+        """Import the module, and torch with it."""
+        return cast(TaskModule, import_module(self.module))
+
+    def reads(self, path: str) -> bool:
+        """Return whether a path has the ending of its files."""
+        ending = _FOLDER if os.path.isdir(path) else os.path.splitext(path)[1].lower()
+        return ending in self.files
+
+
+_KINDS = {
+    "qa": TaskKind(
+        metrics=(F1, EM),
+        module="analog_bench.tasks.question_answering",
+        sources=("embedded", "hub", "squad"),
+        files={".json": "a SQuAD .json file"},
+    ),
+    "lm": TaskKind(
+        metrics=(CROSS_ENTROPY, PERPLEXITY, BITS_PER_BYTE),
+        module="analog_bench.tasks.language_modelling",
+        sources=("embedded", "hub", "wikitext-2", "wikitext-2-raw"),
+        files={".txt": "a .txt file", _FOLDER: "a folder of them"},
+    ),
+    "generation": TaskKind(metrics=(GENERATION_PERPLEXITY, REPETITION)),
+}
+KINDS: Mapping[str, TaskKind] = MappingProxyType(_KINDS)
+"""Every kind by name."""
+
+_METRICS = {metric.name: metric for kind in _KINDS.values() for metric in kind.metrics}
+METRICS: Mapping[str, Metric] = MappingProxyType(_METRICS)
+"""Every metric by name."""
+
+
+def register_task(name: str, kind: TaskKind) -> None:
+    """Add a kind of task, for models whose head has this name.
+
+    Raises:
+        ValueError: There is one of the name, or another metric of the name of one of its metrics.
+    """
+    if name in _KINDS:
+        raise ValueError(f"two kinds of tasks are called {name!r}")
+    for metric in kind.metrics:
+        if METRICS.get(metric.name, metric) != metric:
+            raise ValueError(f"two metrics are called {metric.name!r}")
+    _KINDS[name] = kind
+    _METRICS.update((metric.name, metric) for metric in kind.metrics)
+
+
+def takers(source: str) -> tuple[str, ...]:
+    """Return the kinds that take data by its name, or else by its ending; none where unknown."""
+    named = tuple(name for name, kind in KINDS.items() if source in kind.sources)
+    return named or tuple(name for name, kind in KINDS.items() if kind.reads(source))

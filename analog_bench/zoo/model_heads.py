@@ -1,0 +1,56 @@
+"""The heads that models are measured with: one entry for each kind of task. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a model ends in, and so which task it is for.
+
+    Attributes:
+        models: What models with it are called: `a language model`.
+        builder: Transformers' class that builds them: `AutoModelForCausalLM`.
+        classes: The dictionary in transformers' `modeling_auto` that names their classes by family.
+        outputs: What they return that is scored.
+        padded: Whether they read texts of several lengths at once, for which the tokeniser needs a
+            padding token; such a text may have two segments.
+        writes: Whether they can write a text on.
+    """
+
+    models: str
+    builder: str
+    classes: str
+    outputs: tuple[str, ...]
+    padded: bool = True
+    writes: bool = False
+
+
+_HEADS = {
+    "qa": Head(
+        models="a question-answering model",
+        builder="AutoModelForQuestionAnswering",
+        classes="MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES",
+        outputs=("start_logits", "end_logits"),
+    ),
+    "lm": Head(
+        models="a language model",
+        builder="AutoModelForCausalLM",
+        classes="MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
+        outputs=("logits",),
+        padded=False,
+        writes=True,
+    ),
+}
+HEADS: Mapping[str, Head] = MappingProxyType(_HEADS)
+"""Every head by the name of its task, as structures record it."""
+
+
+def register_head(task: str, head: Head) -> None:
+    """Add a head, so that models with it can be locked and loaded."""
+    if task in _HEADS:
+        raise ValueError(f"two heads are for the task {task!r}")
+    _HEADS[task] = head

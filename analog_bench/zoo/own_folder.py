@@ -1,0 +1,161 @@
+"""Models in folders of the user's own, as `save_pretrained` writes them.
+
+`--model PATH` reads such a folder for one run. `analog-bench zoo add PATH` puts it into the lock
+file, with the hash of every file: from then on it is found by its name, without looking into it,
+and its files have to be the same.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+from analog_bench.errors import UsageError, WeightsError
+from analog_bench.zoo.file_hashes import file_sha256, verify
+from analog_bench.zoo.lock_file import FolderEntry, Lock, LockedFile, add_entry, read_lock
+from analog_bench.zoo.model_specs import HUB_IDS, ModelSpec, find
+from analog_bench.zoo.model_structure import Structure
+
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_HUB = "hub-"
+
+
+def find_or_read(word: str, zoo: str, lock: Lock) -> ModelSpec:
+    """Return the model of a name, or the one in the folder that a path names.
+
+    A name that is known comes before a folder of that name; `./NAME` always is the folder.
+
+    Raises:
+        UsageError: There is neither.
+        WeightsError: A hub model that is not locked, or a folder whose model cannot be measured.
+    """
+    names = {entry.name for entry in lock.models.values()}
+    known = word in {*HUB_IDS, *lock.folders, *lock.models, *names}
+    if known or (zoo == "hub" and _HUB_ID.fullmatch(word)) or not is_folder(word):
+        return find(word, zoo, lock)
+    return read_folder(Path(word))
+
+
+def read_folder(folder: Path) -> ModelSpec:
+    """Return the model in a folder, after looking at the names of its files and its configuration.
+
+    It goes by the folder's name, made fit for ids, and by `folder-NAME` where another model goes
+    by that.
+
+    Raises:
+        UsageError: There is no such folder.
+        WeightsError: No model in it, or none that can be measured.
+    """
+    folder = folder.expanduser()
+    if not folder.is_dir():
+        what = "is a file" if folder.is_file() else "is no folder"
+        raise UsageError(
+            f"{folder} {what}; a model has a name, or a folder such as save_pretrained writes"
+        )
+    # Not at the top: these import transformers.
+    from analog_bench.zoo.model_config import CONFIG
+
+    _names_in(folder)
+    config = folder / CONFIG
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.resolve().name).strip("-.") or "model"
+    return ModelSpec(
+        name=f"folder-{name}" if _is_taken(name) else name,
+        source="folder",
+        hub_id=None,
+        structure=_structure(config, file_sha256(config)),
+        folder=folder,
+    )
+
+
+def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> FolderEntry:
+    """Put the model in a folder into the lock file, by a name; in place of another of that name.
+
+    Raises:
+        UsageError: No such folder, or a name that cannot be, or that another model goes by.
+        WeightsError: See `read_folder`, or the lock file cannot be read or written.
+    """
+    if name is not None:
+        check_name(name)
+        if _is_taken(name):
+            raise UsageError(f"--name {name} is that of another model; choose another")
+    # Not at the top: these import transformers.
+    from analog_bench.zoo.model_builder import check_fit
+    from analog_bench.zoo.model_config import CONFIG, read_config
+    from analog_bench.zoo.model_files import read_weights
+
+    read_lock(lock_path)
+    spec = read_folder(folder)
+    folder = folder.expanduser().absolute()
+    files = {
+        name: LockedFile((folder / name).stat().st_size, file_sha256(folder / name))
+        for name in _names_in(folder)
+    }
+    origin, paths = str(folder), {name: folder / name for name in files}
+    state, what = read_weights(paths, origin)
+    # Before the lock is written: a model that could not be loaded is of no use.
+    check_fit(read_config(paths[CONFIG], origin), spec.task, state, what)
+    inside = folder.is_relative_to(lock_path.absolute().parent)
+    path = folder.relative_to(lock_path.absolute().parent) if inside else folder
+    entry = FolderEntry(
+        name=name or spec.name,
+        path=path.as_posix(),
+        locked_on=datetime.date.today().isoformat(),
+        files=files,
+        structure=spec.structure,
+    )
+    add_entry(lock_path, entry)
+    return entry
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is not fit for ids and file names; `UsageError`."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"--name must be of letters, digits, _, - and ., found {name!r}")
+
+
+def folder_files(spec: ModelSpec) -> dict[str, str]:
+    """Return the names of the files of a model in a folder, with their sha256s.
+
+    Raises:
+        WeightsError: One is missing, unreadable, or not what the lock file says of it.
+    """
+    folder = spec.folder or Path()
+    if spec.locked is None:
+        return {name: file_sha256(folder / name) for name in _names_in(folder)}
+    for name, locked in spec.locked.files.items():
+        advice = f"`{spec.locked.add_again}` takes the change"
+        verify(folder / name, locked.sha256, f"it is not what was added: {advice}")
+    return {name: locked.sha256 for name, locked in spec.locked.files.items()}
+
+
+def is_folder(word: str) -> bool:
+    """Return whether a word names a folder: one that is there, or what can be nothing else."""
+    looks_like_one = re.search(r"[/\\]|^[.~]", word) is not None
+    return (looks_like_one and not _HUB_ID.fullmatch(word)) or os.path.isdir(word)
+
+
+def _is_taken(name: str) -> bool:
+    return name in HUB_IDS or name.startswith(_HUB)
+
+
+def _names_in(folder: Path) -> list[str]:
+    from analog_bench.zoo.model_files import needed_files
+
+    try:
+        return needed_files(os.listdir(folder), str(folder))
+    except OSError as problem:
+        raise WeightsError(f"cannot read {folder}: {problem.strerror}") from None
+
+
+@cache
+def _structure(config: Path, sha256: str) -> Structure:
+    """Observe the model of a configuration; `sha256` is that of the file, which may change."""
+    from analog_bench.zoo.model_builder import observe
+    from analog_bench.zoo.model_config import read_config
+
+    origin = f"{config.parent}: {config.name}"
+    return observe(read_config(config, origin), origin)
