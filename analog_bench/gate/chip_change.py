@@ -164,8 +164,8 @@ def _change(
     if exact and not effect.tested_error:
         # One chip is all there is: any other would have the same score.
         effect = Effect(effect.change, 0.0, math.inf)
-    elif effect.tested_error == 0.0 and not paired:
-        # Independent draws that agree to the last digit: so coarse a score hides their spread.
+    elif effect.tested_error == 0.0:
+        # All that is known is one score: so coarse a one hides how far chips lie apart.
         effect = replace(effect, standard_error=None)
     return ChipChange(effect, how, bool(paired), bool(paired) and not any(differences))
 

@@ -1,10 +1,12 @@
 """The fast part of `python -m tests.gate.simulation`: where the gate had been wrong, its power."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from tests.gate.simulation import Design, equivalent_at_margin, false_alarms, found
+from tests.gate.simulation import Design, equivalent_at_margin, false_alarms, found, night
 
 NIGHTS = 100
 # Where 5 nights of 100 have a false alarm, more than this many have in one run of 1,000.
@@ -29,6 +31,18 @@ COINS = Design(3, 32, paired=False, fresh=True, noise="one coin flip")
 )
 def test_nothing_changed(design):
     assert 100 * false_alarms(design, NIGHTS, seed=3) <= MOST
+
+
+@pytest.mark.parametrize("changed", [{}, {"fresh": False}, {"noise": "normal"}], ids=str)
+def test_alarms_are_those_of_the_whole_family(changed):
+    def alarms(alarms_only):
+        rng, lost = np.random.default_rng(2), np.full(20, 4.0)
+        design = replace(COINS, **changed)
+        nights = [night(design, rng, lost, alarms_only=alarms_only) for _ in range(20)]
+        return np.array(nights) == "regressed"
+
+    assert alarms(True).any()
+    assert (alarms(True) == alarms(False)).all()
 
 
 @pytest.mark.parametrize("cases", [1, 2])

@@ -332,6 +332,13 @@ def test_the_same_scores_prove_nothing_where_other_cases_moved(moved, examples, 
     assert judge_family([*others, *same], F1, {"p1": examples})[moved:] == found[: len(same)]
 
 
+def test_one_score_on_all_chips_proves_nothing_without_the_number_of_questions():
+    one = (result([60.0] * 3), entry(result([60.0] * 3)))
+    moved = [(result([x + 0.5 for x in OLD]), stored) for _, stored in quiet(9)]
+    assert judge_family([one, *moved], F1)[0].kind == "inconclusive"
+    assert judge_family([one, *quiet(9)], F1)[0].kind == "equivalent"
+
+
 def test_when_confirmation_chips_are_needed():
     stored = entry(looked_twice(OLD, OLD))
     assert needs_confirmation(result([x - 3.1 + 0.1 * (x > 61) for x in OLD]), stored, F1)
