@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 import msgspec
 
 from analog_bench.errors import printable
-from analog_bench.regular_file import read_regular
+from analog_bench.regular_file import read_regular, why_unreadable
 
 # Any JSON value. (A recursive alias would buy nothing: `convert` narrows it.)
 Json: TypeAlias = object
@@ -50,7 +50,7 @@ def read_json(path: Path, *, any_key: bool = False) -> Json:
     except FileNotFoundError:
         raise
     except OSError as problem:
-        raise DocumentError(f"cannot be read: {one_line(str(problem))}") from None
+        raise DocumentError(f"cannot be read: {why_unreadable(problem)}") from None
     return parse(content, any_key=any_key)
 
 
@@ -168,9 +168,8 @@ def indented(value: Json) -> bytes:
 
 
 def one_line(text: str, most: int = 300) -> str:
-    """Return a text fit for an error: one line, printable, cut where it is long."""
-    shown = printable(" ".join(text.split()))
-    return shown if len(shown) <= most else f"{shown[: most - 4]} ..."
+    """Return a text fit for a part of an error: `printable`, and without spaces in a row."""
+    return printable(" ".join(text.split()), most)
 
 
 def _refuse_constant(name: str) -> NoReturn:

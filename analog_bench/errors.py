@@ -58,14 +58,19 @@ class StoreError(BenchError):
     """Results that cannot be written or read."""
 
 
-def printable(text: str) -> str:
+def printable(text: str, most: int = 1200) -> str:
     """Return a text on one line, with escapes for what a terminal would not show or would obey.
 
-    Of what is quoted without a space in it, pages of it, both ends are left.
+    Of what is quoted without a space in it, pages of it, both ends are left, and so they are of a
+    text that has more than `most` characters all the same: it ends with what to do.
     """
     line = " ".join(line.strip() for line in text.splitlines())
     escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-    return _ENDLESS.sub(r"\1...\2", escaped)
+    shown = _ENDLESS.sub(r"\1...\2", escaped)
+    if len(shown) <= most:
+        return shown
+    end = most // 3
+    return f"{shown[: most - end - 5]} ... {shown[-end:]}"
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:

@@ -32,7 +32,7 @@ class ExclusiveLock:
             self._lock.acquire(poll_interval=0.01)
         except Timeout as problem:
             # Where no file can be made, such as in /proc, filelock waits for one all the same.
-            if path.exists():
+            if os.path.exists(path):
                 raise HeldError(str(path)) from None
             raise OSError(str(problem)) from None
         except NotImplementedError as problem:  # a file system without locks
@@ -58,7 +58,7 @@ class ExclusiveLock:
 
 def is_held(path: Path) -> bool:
     """Return whether some process, this one included, holds the lock that a file marks."""
-    if not path.exists():
+    if not os.path.exists(path):
         return False
     try:
         ExclusiveLock(path, timeout_s=0.05).release()

@@ -1,9 +1,10 @@
-"""Files that are read: ordinary ones only, of a size at most."""
+"""Files of the user: only ordinary ones are read, of a size at most, or added to."""
 
 from __future__ import annotations
 
 import os
 import stat
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,9 +26,11 @@ def open_regular(path: Path) -> BinaryIO:
         file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115
     except ValueError as problem:  # a path with a NUL in it
         raise OSError(str(problem)) from None
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    try:
+        _check_ordinary(file)
+    except OSError:
         file.close()
-        raise OSError("it is not an ordinary file")
+        raise
     return file
 
 
@@ -54,5 +57,34 @@ def read_regular(path: Path, most: int = MOST_BYTES) -> bytes:
     return bytes(content)
 
 
+def append_regular(path: Path, content: bytes) -> None:
+    """Add to the end of an ordinary file, which is made where there is none.
+
+    Raises:
+        OSError: It cannot be written, or is none.
+    """
+    with open(path, "ab", opener=_without_waiting) as file:
+        _check_ordinary(file)
+        file.write(content)
+
+
+def why_unreadable(problem: OSError) -> str:
+    """Return the reason alone: what an error is about says the sentence that it stands in."""
+    return problem.strerror or str(problem)
+
+
+def names_beside(path: Path, pattern: str) -> list[str]:
+    """Return which other files of a pattern are where a path leads; none where that is unknown."""
+    try:
+        return [name for name in os.listdir(path.parent) if fnmatch(name, pattern)]
+    except (OSError, ValueError):
+        return []
+
+
+def _check_ordinary(file: BinaryIO) -> None:
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        raise OSError("it is not an ordinary file")
+
+
 def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)

@@ -10,6 +10,7 @@ from analog_bench.content_name import content_name, is_content_name
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, Measured, parse_noise
 from analog_bench.simulators.registry import check_case
+from tests.odd_paths import odd_paths
 
 PLAIN = "g_us,sigma_us\n0,0.2\n25,1\n"
 
@@ -153,6 +154,13 @@ def test_a_mistake_in_a_table_is_one_line(table, text, said):
     assert said in message
     assert message.startswith(path)
     assert "\n" not in message
+
+
+def test_a_path_that_leads_to_no_file(tmp_path):
+    for path, why in odd_paths(tmp_path, ".csv").items():
+        with pytest.raises(UsageError, match=" device table") as caught:
+            parse_noise(f"measured:{path}")
+        assert why in str(caught.value)
 
 
 def test_a_table_that_is_not_there(table, tmp_path):

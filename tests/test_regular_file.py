@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from analog_bench.regular_file import check_regular, open_regular, read_regular
+from analog_bench.regular_file import (
+    append_regular,
+    check_regular,
+    names_beside,
+    open_regular,
+    read_regular,
+)
 
 
 @pytest.fixture
@@ -29,6 +35,32 @@ def test_nothing_else_is_opened(others):
             with pytest.raises(OSError, match=r".") as refusal:
                 reader(path)
             assert not isinstance(refusal.value, BlockingIOError)
+
+
+def test_nothing_else_is_added_to(others, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    for path in (*others, tmp_path / "loop", tmp_path / "none" / "some"):
+        if str(path) != "\0":  # no variable of the environment holds one
+            with pytest.raises(OSError, match=r"."):
+                append_regular(path, b"words")
+    with open(os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK), "rb") as somebody:
+        with pytest.raises(OSError, match="not an ordinary file"):
+            append_regular(tmp_path / "pipe", b"words")
+        assert not somebody.read()
+
+
+def test_what_is_added(tmp_path):
+    for content in (b"one", b"", b", two"):
+        append_regular(tmp_path / "some", content)
+    assert (tmp_path / "some").read_bytes() == b"one, two"
+
+
+def test_names_for_did_you_mean(tmp_path):
+    for name in ("a.csv", "b.csv", "c.txt"):
+        (tmp_path / name).touch()
+    assert sorted(names_beside(tmp_path / "d.csv", "*.csv")) == ["a.csv", "b.csv"]
+    for path in (tmp_path / "a.csv" / "x", tmp_path / "none" / "x", Path("x" * 5000, "x"), "\0/x"):
+        assert names_beside(Path(path), "*") == []
 
 
 def test_what_is_read(tmp_path):

@@ -32,7 +32,7 @@ FLOORS = (
     ("case",),
     ("records", "noise", "seeds"),
     ("value_checks", "content_name"),
-    ("codec", "atomic_file", "file_lock", "spelling"),
+    ("codec", "atomic_file", "cache_folder", "file_lock", "spelling"),
     ("errors", "regular_file"),
 )
 FLOOR = {room: len(FLOORS) - n for n, floor in enumerate(FLOORS) for room in floor}
@@ -120,6 +120,52 @@ def test_modules_are_nouns_not_drawers(module):
 @pytest.mark.parametrize("module", modules())
 def test_modules_stay_short(module):
     assert len(modules()[module].read_text().splitlines()) < 300
+
+
+# What opens a file by itself, and so may wait for a pipe or read /dev/zero.
+OPENING = {"open", "fdopen", "read_text", "read_bytes", "fromfile", "loadtxt", "genfromtxt"}
+# Libraries that open what they are given: `regular_file` has looked at it before.
+GIVEN_A_PATH = {"load_file", "safe_open", "ParquetFile", "read_table", "memory_map"}
+# Of the machine or of this package, and not of the user.
+OWN_FILES = {
+    ("regular_file", "open"),
+    ("atomic_file", "open"),
+    ("atomic_file", "fdopen"),
+    ("cli", "open"),
+    ("report.page.document", "read_text"),
+}
+
+
+def calls(module):
+    """Return name and node of every call in a module of a function or method."""
+    for node in ast.walk(ast.parse(modules()[module].read_text())):
+        if isinstance(node, ast.Call):
+            yield getattr(node.func, "attr", getattr(node.func, "id", "")), node
+
+
+def writes(call):
+    """Return whether a call of `open` says that it writes."""
+    words = [*call.args, *(keyword.value for keyword in call.keywords)]
+    modes = [word.value for word in words if isinstance(word, ast.Constant)]
+    return any(mode in ("w", "a", "x", "wb", "ab", "xb") for mode in modes)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_files_are_read_through_one_door(module):
+    opening = {name for name, call in calls(module) if name in OPENING and not writes(call)}
+    assert opening - {name for owner, name in OWN_FILES if owner == module} == set()
+    if any(name in GIVEN_A_PATH for name, _ in calls(module)):
+        assert "analog_bench.regular_file" in imports(module)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_asking_what_a_path_is_raises_nothing(module):
+    """As a path's methods do: its name is too long, a folder closed, a link a loop, `~x` nobody's.
+
+    What `os.path` has in their place does not.
+    """
+    asked = {name for name, call in calls(module) if not (call.args or call.keywords)}
+    assert asked.isdisjoint({"exists", "is_file", "is_dir", "resolve", "expanduser"})
 
 
 def test_collecting_storing_and_judging_load_no_torch():

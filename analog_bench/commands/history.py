@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -112,7 +113,7 @@ def history(
     from analog_bench.history.database import History
     from analog_bench.history.query import Query
 
-    opened = History(runs or [RUNS[0], *(path for path in RUNS[1:] if path.is_dir())], warn)
+    opened = History(runs or [RUNS[0], *(path for path in RUNS[1:] if os.path.isdir(path))], warn)
     if where is not None:
         opened.keep_only(where)
     if export is not None:
@@ -143,10 +144,10 @@ def write_history(history: History, target: Path) -> str:
     from analog_bench.history.history_files import HISTORY_FILES, add_runs, write_table
 
     table = history.table()
-    if target.suffix in HISTORY_FILES and not target.is_dir():
+    if target.suffix in HISTORY_FILES and not os.path.isdir(target):
         write_table(target, table)
         return f"history: {counted(table.num_rows, 'row')} to {target}"
-    if target.suffix[1:].isalpha() and not target.is_dir():
+    if target.suffix[1:].isalpha() and not os.path.isdir(target):
         raise UsageError(
             f"--export writes a .parquet or a .jsonl file, or to a folder, found {str(target)!r}; "
             "if it is to be a folder, make it first"

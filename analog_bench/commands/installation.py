@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -139,10 +140,10 @@ def _data() -> dict[str, Any]:
     folder = data_folder()
     if folder is None:
         return {"folder": None, "ok": False, "detail": f"{DATA_VARIABLE} is not set"}
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         detail = f"{DATA_VARIABLE} names {folder}, which is no folder"
         return {"folder": str(folder), "ok": False, "detail": detail}
-    files = [name for name in _DATA_FILES if (folder / name).is_file()]
+    files = [name for name in _DATA_FILES if os.path.isfile(folder / name)]
     detail = f"{folder} holds {', '.join(files) or 'none of ' + ', '.join(_DATA_FILES)}"
     return {"folder": str(folder), "ok": bool(files), "detail": detail}
 

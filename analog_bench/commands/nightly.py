@@ -18,6 +18,7 @@ from analog_bench.commands.history import write_history
 from analog_bench.commands.options import new_app, show_examples
 from analog_bench.commands.output import warn
 from analog_bench.errors import BenchError, StoreError, UsageError
+from analog_bench.regular_file import append_regular, why_unreadable
 
 FAILED = 1
 """Exit code where something regressed or is broken, or a test failed for another reason."""
@@ -82,13 +83,13 @@ def run(
     _check_history(history)
     results = _new_file(out)
     code = _measure(results, bench, words or ())
-    if not results.is_file():
+    if not os.path.isfile(results):
         print(flush=True)  # pytest may have died in the middle of a line
         raise _no_results(code, bench, results)
     summary = conclude(results, history, code)
     page = results.with_suffix(".md")
     try:
-        page.write_text(summary, encoding="utf-8")
+        page.write_text(summary, encoding="utf-8", errors="replace")
     except OSError as problem:
         raise StoreError(f"cannot write the summary to {str(page)!r}: {problem.strerror}") from None
     _add_to_job_summary(summary)
@@ -129,7 +130,7 @@ def conclude(results: Path, history: Path, code: int) -> str:
         steps_of(trends),
         run_id=run_id,
         nights=len(runs_of(nights)) if nights is not None else 0,
-        files=[path for path in beside if path.is_file()]
+        files=[path for path in beside if os.path.isfile(path)]
         + sorted(history.glob(f"*-{run_id}.parquet")),
         trouble=_trouble(code, regressed=bool(regressions_of(contents))),
     )
@@ -181,7 +182,7 @@ def _no_results(code: int, bench: str, results: Path) -> BenchError:
     from analog_bench.store.journal_file import journal_path
 
     why = _NO_RESULTS.get(code, _ending(code))
-    if journal_path(results).is_file():
+    if os.path.isfile(journal_path(results)):
         why += "; the command above with --resume goes on where it stopped"
     _add_to_job_summary(f"# No results: {why}\n")
     return StoreError(f"no results of {bench} in {results}: {why}; pytest's own words are above")
@@ -195,10 +196,10 @@ def _add_to_job_summary(summary: str) -> None:
     if not step:
         return
     try:
-        with Path(step).open("a", encoding="utf-8") as file:
-            file.write(summary)
+        append_regular(Path(step), summary.encode("utf-8", "replace"))
     except OSError as problem:
-        raise StoreError(f"cannot write the job's summary: {problem}") from None
+        # What was measured is safe, and is not to look as if it were not.
+        warn(f"cannot write the job's summary to {step}: {why_unreadable(problem)}")
 
 
 def _trouble(code: int, *, regressed: bool) -> str:

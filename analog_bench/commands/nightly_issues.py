@@ -50,7 +50,7 @@ def issues(
     """Open or update an issue for every family (model and study) that regressed."""
     from analog_bench.report.regressions import headline, issues_of
 
-    files = [newest_run(path) if path.is_dir() else path for path in runs or [RUNS]]
+    files = [newest_run(path) if os.path.isdir(path) else path for path in runs or [RUNS]]
     nights = [_judged(path, baselines) for path in files]
     needed = issues_of(nights, _job_address())
     if dry_run:
@@ -72,7 +72,7 @@ def _judged(path: Path, given: Path | None) -> Contents:
     measured = read_run(path)
     baselines = given or measured.manifest.baselines
     # Without them every case would be new, and none regressed.
-    if baselines is not None and not baselines.is_dir():
+    if baselines is not None and not os.path.isdir(baselines):
         raise UsageError(
             f"{str(path)!r} is judged by the baselines in {str(baselines)!r}, and there is no such "
             "folder here; name it with --baselines FOLDER"

@@ -126,6 +126,7 @@ def find_model(model: str, zoo: Zoo, lock: Path, weights: Path | None) -> ModelS
     """
     if weights is None:
         return find_or_read(model, zoo, read_lock(lock))
-    if zoo != "embedded":
+    spec = find_embedded(model)
+    if zoo != "embedded" or spec.source != "embedded":
         raise UsageError("--weights is for embedded models; others come with their own")
-    return find_embedded(model)
+    return spec

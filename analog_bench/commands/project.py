@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ import typer
 import analog_bench
 from analog_bench.commands.options import new_app, show_examples
 from analog_bench.errors import StoreError, UsageError, did_you_mean
+from analog_bench.regular_file import read_regular
 
 _CACHES = shutil.ignore_patterns("__pycache__", "*_cache", "runs")
 
@@ -34,8 +36,8 @@ def new(
     home = _shipped()
     studies = _pick_studies(home / "bench", study or [])
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            wrong = "is not empty" if folder.is_dir() else "is not a folder"
+        if os.path.exists(folder) and (not os.path.isdir(folder) or any(folder.iterdir())):
+            wrong = "is not empty" if os.path.isdir(folder) else "is not a folder"
             raise UsageError(f"{folder} {wrong}; name a folder that is not there yet")
         shutil.copytree(home / "starter", folder, ignore=_CACHES, dirs_exist_ok=True)
         for path in studies.values():
@@ -59,7 +61,7 @@ def _pick_studies(bench: Path, patterns: list[str]) -> dict[str, Path]:
         path.stem.removeprefix("bench_"): path
         for path in sorted(bench.glob("bench_*.py"))
         # The others examine this project itself.
-        if "\nSTUDY = Study(" in path.read_text(encoding="utf-8")
+        if "\nSTUDY = Study(" in read_regular(path).decode()
     }
     for pattern in patterns:
         if not fnmatch.filter(known, pattern):
@@ -75,4 +77,4 @@ def _shipped() -> Path:
     """Return the folder of `bench`, `baselines` and `starter`: setup.py puts them into a wheel."""
     package = Path(analog_bench.__file__).parent
     inside = package / "shipped"
-    return inside if inside.is_dir() else package.parent
+    return inside if os.path.isdir(inside) else package.parent

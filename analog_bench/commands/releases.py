@@ -259,10 +259,10 @@ def _write(path: Path, plain: Any) -> None:
 
 
 def _show_environments(*, as_json: bool) -> None:
-    from analog_bench.releases.release_environment import cache_folder, environments
+    from analog_bench.releases.release_environment import environments, environments_folder
     from analog_bench.simulators.versions import MEASURED
 
-    cache = cache_folder()
+    cache = environments_folder()
     built = environments()
     if as_json:
         pairs = [asdict(pair) for pair in MEASURED]

@@ -121,7 +121,7 @@ def report(
 
     if markdown and output is not None:
         raise UsageError("--markdown prints and writes no page; leave out --output")
-    if baselines is not None and not baselines.is_dir():
+    if baselines is not None and not os.path.isdir(baselines):
         raise UsageError(f"--baselines must name a folder, found {str(baselines)!r}")
     results = results or newest_run(RUNS)
     page = output or _page_beside(results)
@@ -157,7 +157,7 @@ def update(
     from analog_bench.codec import plain
     from analog_bench.gate.run_verdicts import StoredBaselines, judge_groups
     from analog_bench.report.run_summary import stored_changes
-    from analog_bench.session.recorder import store_baselines
+    from analog_bench.session.run_conclusion import store_baselines
     from analog_bench.store.baseline import Provenance
     from analog_bench.store.run_file import read_runs
 
@@ -197,7 +197,7 @@ def newest_run(folder: Path) -> Path:
 
 def _page_beside(results: Path) -> Path:
     """Return where the page of a file or a folder of results goes: `1.2.0` is a folder's name."""
-    if not results.is_dir():
+    if not os.path.isdir(results):
         return results.with_suffix(".html")
     named = results if results.name not in ("", "..") else _real(results)
     return named.with_name(f"{named.name}.html") if named.name else Path("report.html")

@@ -29,6 +29,7 @@ from analog_bench.tasks.data_folder import data_folder
 from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.zoo.lock_file import Entry, FolderEntry, Lock, read_lock
 from analog_bench.zoo.model_specs import SOURCES, ModelSpec, Source, available
+from analog_bench.zoo.smollm2 import PACKAGE, packaged_file
 
 if TYPE_CHECKING:
     from analog_bench.session.digital_score import DigitalScore
@@ -222,6 +223,9 @@ def _describe(spec: ModelSpec, lock: Lock) -> dict[str, Any]:
 
     folder = WEIGHTS / spec.name
     try:
+        if spec.source == "package":
+            file = packaged_file()
+            return {**facts, "package": PACKAGE, "file": file.name, "bytes": file.stat().st_size}
         record = read_record(folder)
         size = sum((folder / name).stat().st_size for name in record.files)
     except WeightsError as problem:

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from analog_bench.gate.chip_change import RESOLUTION, UNKNOWN, ChipChange, Examples
 from analog_bench.gate.decision_rule import LEVEL, Outcome
 from analog_bench.gate.family_decision import DecidedCase, decide_family, looks_changed
-from analog_bench.gate.not_compared import Uncompared, is_score, why_not_compared, why_stale
+from analog_bench.gate.not_compared import (
+    Uncompared,
+    digital_at_chance,
+    is_score,
+    why_not_compared,
+    why_stale,
+)
 from analog_bench.gate.significance import Effect, detectable, telling_interval
 from analog_bench.records import Metric, Result
 from analog_bench.spelling import counted
@@ -109,7 +115,8 @@ def judge_digital(
         broken = result.reason if result.status == "broken" and not result.digital else ""
         return _uncompared("broken", broken or f"the digital model has no finite {name}", metric)
     if entry is None:
-        return _uncompared("new", "no digital baseline is stored for this protocol", metric)
+        unknown = "no digital baseline is stored for this protocol"
+        return _uncompared("new", digital_at_chance(result, metric) or unknown, metric)
     if stale := why_stale(result, entry, examples):
         return _uncompared("stale", stale, metric)
     stored = entry.scores.get(name)
@@ -126,6 +133,8 @@ def judge_digital(
             f"{name} was {stored:.6g}, is {score:.6g}; {tolerance:.4g} {metric.unit} may lie "
             "between torch releases"
         )
+    if at_chance := digital_at_chance(result, metric):
+        reason += f"; {at_chance}"
     interval = (change, change)
     return Verdict(kind, name, change, interval, tolerance, True, reason, None, tolerance, looks=1)
 

@@ -36,7 +36,7 @@ def why_not_compared(
         return "stale", stale
     if name not in entry.chips[0].scores:
         return "new", f"the baseline holds no {name}"
-    if collapsed := _collapsed(result, entry, name):
+    if collapsed := _collapsed(result, entry, metric):
         return "broken", collapsed
     return None
 
@@ -68,6 +68,17 @@ def is_score(value: float | None) -> bool:
     return value is not None and abs(value) < _ABSURD  # false for NaN, too
 
 
+def digital_at_chance(result: Result, metric: Metric) -> str:
+    """Return the sentence where the digital model is no better than guessing; else empty."""
+    digital, chance = result.digital.get(metric.name), result.chance.get(metric.name)
+    if digital is None or chance is None or metric.loss(chance, digital) > metric.margin:
+        return ""
+    return (
+        f"the digital model itself is at chance: {metric.name} {digital:.4g} where guessing has "
+        f"{chance:.4g}"
+    )
+
+
 def _broken(result: Result, name: str) -> str:
     if result.status == "broken":
         return result.reason
@@ -82,16 +93,21 @@ def _broken(result: Result, name: str) -> str:
     return ""
 
 
-def _collapsed(result: Result, entry: CaseEntry, name: str) -> str:
+def _collapsed(result: Result, entry: CaseEntry, metric: Metric) -> str:
     """Return the reason where a case now scores like guessing, and did not before; else empty.
 
-    That is no matter of statistics: one chip is enough to see it.
+    That is no matter of statistics: one chip is enough to see it. Nor is it the chip's doing where
+    the digital model does no better.
     """
+    name = metric.name
     digital, chance = result.digital.get(name), result.chance.get(name)
     if digital is None or chance is None:
         return ""
     now = fmean(chip.scores[name] for chip in result.chips)
     before = fmean(chip.scores[name] for chip in entry.chips)
+    if at_chance := digital_at_chance(result, metric):
+        far = metric.loss(chance, before) > metric.margin
+        return f"{at_chance}, and this case had {before:.4g}" if far else ""
     stars = [a_star(score, digital, chance) for score in (now, before)]
     if stars[0] is None or stars[1] is None:
         return ""

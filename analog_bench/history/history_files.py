@@ -54,7 +54,7 @@ def sources_of(paths: Sequence[Path]) -> Sources:
             raise StoreError(
                 f"no runs at {str(path)!r}: there is no such file or folder; {_WHAT_NOW}"
             )
-    folders = [path for path in paths if path.is_dir()]
+    folders = [path for path in paths if os.path.isdir(path)]
     files = [path for path in paths if path not in folders]
 
     def matching(pattern: str) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
     path = folder / RECIPE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
+        if not os.path.exists(path):
             if any(folder.rglob("checkpoint-*")):
                 raise UsageError(
                     f"{folder} holds checkpoints but no {RECIPE}: nobody knows what they were "

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from analog_bench.content_name import content_name, is_content_name
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.regular_file import read_regular
+from analog_bench.regular_file import names_beside, read_regular, why_unreadable
 
 
 class _Range(NamedTuple):
@@ -40,6 +40,7 @@ _RETENTION = {"time_s": _Range(1e-9, 1e12), "factor": _Range(1e-6, 2.0)}
 _SMALLEST_LARGEST_US = 1e-3
 # What arithmetic in 32 bits tells apart.
 _LEAST_STEP = 1e-6
+_MOST_BYTES = 2**24
 
 
 @dataclass(frozen=True)
@@ -98,18 +99,21 @@ def load_device_table(file: str) -> str:
         UsageError: There is no such file, or it is no device table.
     """
     path = Path(file)
-    there_is_one = os.path.lexists(path)
-    if not file or (is_content_name(file) and not there_is_one):
+    if not file or (is_content_name(file) and not os.path.lexists(path)):
         return file
-    if not there_is_one:
-        there = [other.name for other in path.parent.glob("*.csv")]
-        raise UsageError(f"no device table {file!r}; {did_you_mean(path.name, there)}")
     try:
-        content = read_regular(path)
+        content = read_regular(path, _MOST_BYTES)
         name = content_name(path, content)
         if name not in _TABLES:
             _TABLES[name] = _parsed(file, name, content.decode("utf-8-sig"))
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+    except OSError as problem:
+        # A link that leads nowhere is there.
+        if isinstance(problem, FileNotFoundError) and not os.path.lexists(path):
+            hint = did_you_mean(path.name, names_beside(path, "*.csv"))
+            raise UsageError(f"no device table {file!r}; {hint}") from None
+        why = why_unreadable(problem)
+        raise UsageError(f"{file} cannot be read as a device table: {why}") from None
+    except (UnicodeDecodeError, csv.Error) as problem:
         raise UsageError(f"{file} cannot be read as a device table: {problem}") from None
     return name
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analog_bench.atomic_file import write_atomic
+from analog_bench.regular_file import read_regular
 
 if TYPE_CHECKING:
     from analog_bench.gate.case_verdicts import Verdict
@@ -34,10 +35,10 @@ class JUnit:
         if not name or judgement is None:
             return
         path = Path(os.path.expanduser(os.path.expandvars(name)))
-        if path.is_file():
+        if os.path.isfile(path):
             # pytest's file knows no protocol, of which a run has one a case.
             verdicts = {(case, study): v for (case, study, _), v in judgement.cases.items()}
-            write_atomic(path, with_verdicts(path.read_bytes(), verdicts))
+            write_atomic(path, with_verdicts(read_regular(path), verdicts))
 
 
 def with_verdicts(junit: bytes, verdicts: Mapping[tuple[str, str], Verdict]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -265,7 +266,7 @@ def _check_ini_found(config: pytest.Config, paths: Iterable[tuple[str, str | Non
     """
     here = config.invocation_params.dir
     lost = config.inipath is None and any(
-        (folder / name).is_file() for folder in (here, *here.parents) for name in _INI_FILES
+        os.path.isfile(folder / name) for folder in (here, *here.parents) for name in _INI_FILES
     )
     for name, value in paths:
         if lost and value in config.invocation_params.args:

@@ -153,7 +153,7 @@ def _measure(plan: Plan, number: int, release: Measured, runtime: Runtime, tell:
     # The number keeps names apart that are spelt alike, and from the comparison's own files.
     name = re.sub(r"[^A-Za-z0-9.+@-]+", "_", release.name).strip("_.") or "release"
     finished = plan.folder / f"{number}-{name}.json"
-    if plan.resume and finished.is_file():
+    if plan.resume and os.path.isfile(finished):
         tell(release.name, "its cases were measured before", False)
         return replace(release, run=read_run(finished))
     tell(release.name, "measuring its cases", False)
@@ -161,7 +161,7 @@ def _measure(plan: Plan, number: int, release: Measured, runtime: Runtime, tell:
     unfinished = plan.folder / "unfinished" / finished.name
     unfinished.parent.mkdir(exist_ok=True)
     words = list(plan.words)
-    if plan.resume and journal_path(unfinished).is_file():
+    if plan.resume and os.path.isfile(journal_path(unfinished)):
         words.append("--resume")
     try:
         remark = bench(

@@ -132,7 +132,7 @@ def bench(
             alone=True,
         )
     ending = f"{last_words(chr(10).join(lines), code)} (all of it: {log})"
-    if code not in (0, _TESTS_FAILED) or not run_file.is_file():
+    if code not in (0, _TESTS_FAILED) or not os.path.isfile(run_file):
         raise ReleaseFailed(f"its cases were not measured: {ending}")
     return ending if code == _TESTS_FAILED else ""
 
@@ -143,7 +143,7 @@ def check_selection(words: Sequence[str], root: Path) -> None:
     Raises:
         UsageError: There are no studies, the words select nothing, or cannot be read.
     """
-    if not (root / words[0]).exists():
+    if not os.path.exists(root / words[0]):
         raise UsageError(
             f"there are no studies at {words[0]!r} here; name their folder with --bench, or "
             "compare without cases: --no-cases"

@@ -124,8 +124,8 @@ def requirements() -> tuple[str, ...]:
     """
     file = _beside_package(_PROJECT_FILE)
     try:
-        if file.is_file():
-            texts = tomli.loads(file.read_text(encoding="utf-8"))["project"]["dependencies"]
+        if os.path.isfile(file):
+            texts = tomli.loads(read_regular(file).decode())["project"]["dependencies"]
         else:
             texts = metadata.requires(PROJECT) or []
     except (metadata.PackageNotFoundError, tomli.TOMLDecodeError, KeyError):
@@ -147,7 +147,7 @@ def _beside_package(name: str) -> Path:
 
 def _constraints(file: Path | None, names: set[str]) -> tuple[str, ...]:
     path = file or _beside_package(_CONSTRAINTS_FILE)
-    if file is None and not path.is_file():
+    if file is None and not os.path.isfile(path):
         return ()
     try:
         lines = read_regular(path).decode("utf-8").splitlines()

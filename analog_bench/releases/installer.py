@@ -140,7 +140,7 @@ def reason(lines: list[str], code: int) -> str:
 def _aihwkit(recipe: Recipe) -> Iterator[str]:
     """Yield what uv is given for aihwkit: for a folder of sources, a copy of it."""
     given = Path(recipe.aihwkit)
-    if not (recipe.built and given.is_dir()):
+    if not (recipe.built and os.path.isdir(given)):
         yield recipe.aihwkit
         return
     with TemporaryDirectory(prefix="analog-bench-") as name:

@@ -13,16 +13,15 @@ from pathlib import Path
 
 import msgspec
 from filelock import FileLock, Timeout
-from platformdirs import user_cache_path
 
 from analog_bench.atomic_file import write_atomic
+from analog_bench.cache_folder import CACHE_VARIABLE, cache_folder
 from analog_bench.codec import DocumentError, convert, layout, plain, read_json
 from analog_bench.errors import StoreError
 from analog_bench.releases.environment_recipe import FORMAT, Recipe
 from analog_bench.releases.installer import install, python_in, scripts_in
 from analog_bench.releases.subprocesses import run_captured
 
-CACHE_VARIABLE = "ANALOG_BENCH_CACHE"
 _MANIFEST = "environment.json"
 _VENV = "venv"
 
@@ -65,11 +64,9 @@ class Environment(Manifest, frozen=True, kw_only=True):
         return scripts_in(self.folder / _VENV)
 
 
-def cache_folder() -> Path:
-    """Return where environments are kept: `$ANALOG_BENCH_CACHE`, or in the user's cache folder."""
-    given = os.environ.get(CACHE_VARIABLE)
-    root = Path(given).expanduser() if given else user_cache_path("analog-bench")
-    return root / "releases"
+def environments_folder() -> Path:
+    """Return where environments are kept; it need not be there."""
+    return cache_folder("releases")
 
 
 def ensure(recipe: Recipe, label: str, tell: Tell, *, rebuild: bool = False) -> Environment:
@@ -82,7 +79,7 @@ def ensure(recipe: Recipe, label: str, tell: Tell, *, rebuild: bool = False) -> 
         ReleaseFailed: It cannot be built.
         StoreError: The cache cannot be written to.
     """
-    folder = cache_folder() / recipe.key
+    folder = environments_folder() / recipe.key
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder, tell):
@@ -101,7 +98,7 @@ def ensure(recipe: Recipe, label: str, tell: Tell, *, rebuild: bool = False) -> 
 
 def environments() -> list[Environment]:
     """Return the environments in the cache, the newest first."""
-    read = map(read_environment, cache_folder().glob("*/"))
+    read = map(read_environment, environments_folder().glob("*/"))
     return sorted(filter(None, read), key=lambda one: one.built, reverse=True)
 
 
@@ -130,7 +127,7 @@ def _build(recipe: Recipe, label: str, folder: Path, tell: Tell) -> Environment:
         label=label,
         built=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - started, 1),
-        size=sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()),
+        size=sum(path.lstat().st_size for path in folder.rglob("*") if not os.path.isdir(path)),
         versions=dict(sorted((one.metadata["Name"], one.version) for one in found)),
     )
     document = {**plain(manifest), "recipe": {**plain(recipe), "format": FORMAT}}

@@ -69,7 +69,7 @@ def _source_of(release: Release, latest: str | None) -> Source:
         return Source(f"aihwkit=={known}", known, pythons_of(known), known, False)
     if release.kind == "git":
         return _repository(release.source)
-    path = Path(release.source).resolve()
+    path = Path(os.path.realpath(release.source))
     if release.kind == "wheel":
         return _wheel(path)
     if release.kind == "archive":
@@ -79,7 +79,7 @@ def _source_of(release: Release, latest: str | None) -> Source:
             version = None
         return Source(str(path), version, PYTHONS, _file_digest(path), True)
     file = path / "src/aihwkit/VERSION.txt"
-    version = read_regular(file).decode(errors="replace").strip() if file.is_file() else None
+    version = read_regular(file).decode(errors="replace").strip() if os.path.isfile(file) else None
     return Source(str(path), version, PYTHONS, _folder_digest(path), True)
 
 

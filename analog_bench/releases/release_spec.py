@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -101,7 +102,7 @@ def parse_releases(
 def _interpreter(python: str | None) -> str | None:
     if python is None or _PYTHON.fullmatch(python):
         return python
-    if not Path(python).is_file():
+    if not os.path.isfile(python):
         raise UsageError(
             f"python {python!r} is neither a version such as 3.12 nor an interpreter's path"
         )
@@ -116,11 +117,11 @@ def _kind(source: str) -> Kind:
         return "git"
     path = Path(source)
     if source.endswith((".whl", *_ARCHIVES)):
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise UsageError(f"release {source!r}: there is no such file")
         return "wheel" if source.endswith(".whl") else "archive"
-    if path.is_dir():
-        if not any((path / name).is_file() for name in ("pyproject.toml", "setup.py")):
+    if os.path.isdir(path):
+        if not any(os.path.isfile(path / name) for name in ("pyproject.toml", "setup.py")):
             raise UsageError(
                 f"release {source!r}: the folder holds neither pyproject.toml nor setup.py; name "
                 "the top folder of aihwkit's sources"
@@ -142,7 +143,7 @@ def _name(source: str, kind: Kind) -> str:
         repository, _, ref = source.removeprefix("git+").partition("@")
         repository = repository.rstrip("/").rpartition("/")[2].removesuffix(".git")
         return f"{repository}@{ref}" if ref else repository
-    name = Path(source).resolve().name
+    name = os.path.basename(os.path.realpath(source))
     if kind == "wheel":
         return "-".join(name.split("-")[:2])
     return next((name.removesuffix(end) for end in _ARCHIVES if name.endswith(end)), name)

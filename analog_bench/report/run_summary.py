@@ -93,6 +93,8 @@ def incomplete_line(incomplete: Incomplete, results: int) -> str:
         (first, _), *more = reasons.most_common()
         failed = f"{reasons.total()} failed: {words.one_line(first)}{' ...' if more else ''}"
         text += f" ({failed})"
+    if incomplete.stuck:
+        text += "; mend what failed, or delete the journal of the run to leave it as it is"
     return f"{text}; to complete the run: {words.one_line(incomplete.command)}"
 
 

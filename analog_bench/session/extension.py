@@ -12,7 +12,9 @@ from pathlib import Path
 from types import ModuleType
 
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.regular_file import read_regular
+from analog_bench.regular_file import names_beside, read_regular, why_unreadable
+
+_MOST_BYTES = 2**24
 
 
 def load_extension(path: Path) -> None:
@@ -21,19 +23,20 @@ def load_extension(path: Path) -> None:
     Raises:
         UsageError: There is no such file, or it raises anything.
     """
-    run_file(path, f"analog_bench_extension_{_digits(os.fsencode(os.path.realpath(path)))}")
+    run_file(path, once=True)
 
 
-def run_file(path: Path, name: str = "") -> ModuleType:
-    """Run a Python file, once a process, and return it as a module of this name.
+def run_file(path: Path, *, once: bool = False) -> ModuleType:
+    """Run a Python file and return it as a module.
 
-    Without a name it is run again once its content has changed.
+    It is run again where its content has changed, unless it is to be run `once` a process.
 
     Raises:
         UsageError: There is no such file, it cannot be read, or it raises anything.
     """
     content = read_own(path)
-    name = name or f"analog_bench_own_{_digits(os.fsencode(os.path.realpath(path)) + content)}"
+    known_by = os.fsencode(os.path.realpath(path)) + (b"" if once else content)
+    name = f"analog_bench_{'extension' if once else 'own'}_{_digits(known_by)}"
     if name in sys.modules:
         return sys.modules[name]
     module = ModuleType(name)
@@ -56,13 +59,16 @@ def read_own(path: Path) -> bytes:
     Raises:
         UsageError: There is no such file, or it cannot be read.
     """
-    if not os.path.lexists(path) or path.suffix != ".py":
-        there = [other.name for other in path.parent.glob("*.py")]
-        raise UsageError(f"no Python file {path}; {did_you_mean(path.name, there)}")
     try:
-        return read_regular(path)
+        if path.suffix == ".py":
+            return read_regular(path, _MOST_BYTES)
     except OSError as problem:
-        raise UsageError(f"cannot read the Python file {path}: {problem}") from None
+        # A link that leads nowhere is there.
+        if not isinstance(problem, FileNotFoundError) or os.path.lexists(path):
+            why = why_unreadable(problem)
+            raise UsageError(f"cannot read the Python file {path}: {why}") from None
+    hint = did_you_mean(path.name, names_beside(path, "*.py"))
+    raise UsageError(f"no Python file {path}; {hint}")
 
 
 @contextmanager
@@ -70,7 +76,10 @@ def mistakes_in(path: Path) -> Iterator[None]:
     """Turn whatever code of a user's file raises into a `UsageError` that names file and line."""
     try:
         yield
-    except Exception as problem:  # a user's file may raise anything
+    except KeyboardInterrupt:
+        raise
+    # A user's file may raise anything: SystemExit, and what pytest's `skip` raises, too.
+    except BaseException as problem:
         own = [f for f in traceback.extract_tb(problem.__traceback__) if f.filename == str(path)]
         line = f", line {own[-1].lineno}" if own else ""
         text = " ".join(str(problem).split())

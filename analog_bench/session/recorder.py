@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,12 +15,12 @@ from analog_bench.codec import convert
 from analog_bench.errors import StoreError
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.settings import Settings
-from analog_bench.store.baseline import Change, DigitalEntry, Provenance
-from analog_bench.store.baseline_file import check_updatable, update_cases, update_digital
+from analog_bench.store.baseline_file import check_updatable
 from analog_bench.store.environment import checkout_commit, collect_environment, resume_conflicts
 from analog_bench.store.journal import Journal
 from analog_bench.store.journal_file import newest_interrupted
 from analog_bench.store.run import (
+    AGAIN,
     Group,
     Incomplete,
     Manifest,
@@ -28,7 +29,7 @@ from analog_bench.store.run import (
     groups_of,
     storable,
 )
-from analog_bench.store.run_file import write_run
+from analog_bench.store.run_file import read_run, write_run
 from analog_bench.tasks.task_kinds import METRICS
 
 CaseName: TypeAlias = tuple[str, str]
@@ -76,6 +77,7 @@ class Recorder:
         self._records: dict[Identity, Record] = {}
         self._selected: dict[CaseName, None] = {}
         self._settled: dict[CaseName, str] = {}
+        self._failed_before: dict[CaseName, str] = {}
         self._runs = root / "runs"
         self._journal: Journal | None = None
         self._started = Manifest(
@@ -148,6 +150,11 @@ class Recorder:
         for entry in journal.held.entries:
             self._records[entry.result.identity] = Record(entry.result, entry.scope)
         self.earlier = by_identity(self.results)
+        # Without that file the run was killed before it could say what failed.
+        with suppress(StoreError):
+            incomplete = read_run(journal.run_file).incomplete
+            for case in incomplete.cases if incomplete is not None else ():
+                self._failed_before[case.study, case.case_id] = case.reason.removeprefix(AGAIN)
         self._selected = dict.fromkeys(journal.held.selected)
 
     def select(self, cases: Iterable[CaseName]) -> None:
@@ -228,7 +235,7 @@ class Recorder:
         names = sorted({name for result in self.results for name in result.scored})
         measured = {(result.study, result.case_id) for result in self.results}
         missing = tuple(
-            Unmeasured(*case, self._settled.get(case, ""))
+            Unmeasured(*case, self._failure_of(case))
             for case in self._selected
             # Its test passed, or was skipped: there was nothing to measure.
             if case not in measured and self._settled.get(case, "nothing yet")
@@ -240,6 +247,12 @@ class Recorder:
             results=tuple(self.results),
             incomplete=Incomplete(missing, command) if missing else None,
         )
+
+    def _failure_of(self, case: CaseName) -> str:
+        """Return why the test of a case failed, and whether it did before; empty where not."""
+        failure = self._settled.get(case, "")
+        again = failure and self._failed_before.get(case) == failure
+        return f"{AGAIN}{failure}" if again else failure
 
     def close(self) -> None:
         """Let go of the journal; it stays for a resume where the run is not complete.
@@ -259,32 +272,6 @@ class Recorder:
 def _timeless(result: Result) -> Result:
     chips = tuple(replace(chip, seconds=0.0) for chip in result.chips)
     return replace(storable(result), chips=chips)
-
-
-def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path) -> list[Change]:
-    """Store what was measured as the new baselines; whatever it does not mention stays.
-
-    Skipped and broken results are left out. Returns what changed.
-
-    Raises:
-        BaselineError: A baseline file is corrupt or cannot be written.
-    """
-    changes: list[Change] = []
-    for group in groups:
-        measured = [result for result in group.results if result.status == "measured"]
-        changes += update_cases(root, measured, provenance)
-        if group.digital is None or group.main.name not in group.digital.digital:
-            # Only HWA weights were measured, or the digital model is broken.
-            continue
-        entry = DigitalEntry(
-            protocol=group.digital.protocol,
-            weights=group.digital.weights,
-            examples=group.scope.examples,
-            scores=group.digital.digital,
-            provenance=provenance,
-        )
-        changes += update_digital(root, group.scope.model, entry)
-    return changes
 
 
 def by_identity(results: Iterable[Result]) -> dict[Identity, Result]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analog_bench.errors import BenchError, StoreError
+from analog_bench.regular_file import append_regular, why_unreadable
 from analog_bench.session.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def publish(recorder: Recorder, run: Run, judgement: Judgement | None) -> tuple[
         """Write, and return what was in the way; empty where nothing was."""
         try:
             # A link may lead from one to the other, and writing follows it.
-            if results is not None and path.resolve() == results.resolve():
+            if results is not None and os.path.realpath(path) == os.path.realpath(results):
                 raise StoreError(f"{str(path)!r} is where the results are")
             from analog_bench.report.report_contents import judged_contents
 
@@ -55,7 +56,7 @@ def publish(recorder: Recorder, run: Run, judgement: Judgement | None) -> tuple[
 def _write_page(path: Path, contents: Contents) -> None:
     from analog_bench.report.page.document import is_page, write_page
 
-    if path.is_file() and path.stat().st_size and not is_page(path):
+    if os.path.isfile(path) and path.stat().st_size and not is_page(path):
         raise StoreError(f"{str(path)!r} is there and is no report")
     write_page(path, contents)
 
@@ -64,5 +65,7 @@ def _append_summary(path: Path, contents: Contents) -> None:
     from analog_bench.report.ci_summaries import step_summary
 
     # Several steps of a job, and several runs of a step, share the file.
-    with path.open("a", encoding="utf-8") as file:
-        file.write(step_summary(contents))
+    try:
+        append_regular(path, step_summary(contents).encode("utf-8", "replace"))
+    except OSError as problem:
+        raise StoreError(f"cannot add to {str(path)!r}: {why_unreadable(problem)}") from None

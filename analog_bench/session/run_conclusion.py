@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analog_bench.errors import BenchError
 from analog_bench.records import Identity
-from analog_bench.session.recorder import Recorder, store_baselines
+from analog_bench.session.recorder import Recorder
 from analog_bench.session.report_files import publish
 from analog_bench.session.settings import Settings
-from analog_bench.store.baseline import Change, Provenance
-from analog_bench.store.run import Incomplete
+from analog_bench.store.baseline import Change, DigitalEntry, Provenance
+from analog_bench.store.baseline_file import update_cases, update_digital
+from analog_bench.store.run import Group, Incomplete
 
 if TYPE_CHECKING:
     from analog_bench.gate.case_verdicts import Verdict
@@ -102,6 +104,32 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
         problem += f"; {str(recorder.journal)!r} keeps what was measured: go on with `{command}`"
     published = publish(recorder, run, judgement)
     return Conclusion(judgement, changes, published, problem, incomplete)
+
+
+def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path) -> list[Change]:
+    """Store what was measured as the new baselines; whatever it does not mention stays.
+
+    Skipped and broken results are left out. Returns what changed.
+
+    Raises:
+        BaselineError: A baseline file is corrupt or cannot be written.
+    """
+    changes: list[Change] = []
+    for group in groups:
+        measured = [result for result in group.results if result.status == "measured"]
+        changes += update_cases(root, measured, provenance)
+        if group.digital is None or group.main.name not in group.digital.digital:
+            # Only HWA weights were measured, or the digital model is broken.
+            continue
+        entry = DigitalEntry(
+            protocol=group.digital.protocol,
+            weights=group.digital.weights,
+            examples=group.scope.examples,
+            scores=group.digital.digital,
+            provenance=provenance,
+        )
+        changes += update_digital(root, group.scope.model, entry)
+    return changes
 
 
 def _gated(settings: Settings) -> bool:

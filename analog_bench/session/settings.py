@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -57,7 +58,7 @@ class Settings:
     given: dict[str, str]
 
     def __post_init__(self) -> None:
-        if self.hwa is not None and not self.hwa.is_dir():
+        if self.hwa is not None and not os.path.isdir(self.hwa):
             raise UsageError(
                 f"--hwa must be a folder with one folder a model, found {str(self.hwa)!r}"
             )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import analog_bench
 from analog_bench.codec import Json, one_line
+from analog_bench.regular_file import read_regular
 from analog_bench.store.run import Manifest
 
 PACKAGES = (
@@ -61,7 +62,7 @@ def package_version(name: str) -> str | None:
 def cpu_model() -> str:
     """Return the processor's name as the system gives it, or at least its architecture."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_regular(Path("/proc/cpuinfo")).decode(errors="replace").splitlines()
     except OSError:  # not Linux
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -74,10 +75,10 @@ def checkout_commit(package: Path | None = None) -> str | None:
     It ends in `-dirty` where tracked files were changed; it is None where the package is not the
     one in its checkout's top folder (say, installed), or git is not there.
     """
-    folder = (package or Path(analog_bench.__file__).parent).resolve()
+    folder = Path(os.path.realpath(package or Path(analog_bench.__file__).parent))
     # An installed package may lie inside somebody else's checkout; its commit says nothing of us.
     top = _git(folder, "rev-parse", "--show-toplevel")
-    if top is None or Path(top).resolve() != folder.parent:
+    if top is None or Path(os.path.realpath(top)) != folder.parent:
         return None
     commit = _git(folder, "rev-parse", "HEAD")
     changed = _git(folder, "status", "--porcelain", "--untracked-files=no")

@@ -21,6 +21,7 @@ from analog_bench.errors import StoreError
 from analog_bench.file_lock import ExclusiveLock
 from analog_bench.records import Result, Scope
 from analog_bench.store.journal_file import (
+    MANIFEST_TABLES,
     SCHEMA,
     JournalContent,
     JournalEntry,
@@ -247,10 +248,7 @@ def _discard(path: Path) -> None:
 
 
 def _opened(target: Path, mode: str, manifest: bytes | None = None) -> sqlite3.Connection:
-    """Open a journal for writing: each transaction is on the disk when it ends.
-
-    A new one gets its manifest.
-    """
+    """Open a journal for writing, each transaction synced; a new one gets its manifest."""
     with ExitStack() as stack, _writing(target):
         database = stack.enter_context(closing(connect(journal_path(target), mode)))
         if database.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
@@ -263,7 +261,8 @@ def _opened(target: Path, mode: str, manifest: bytes | None = None) -> sqlite3.C
         for statement in SCHEMA:
             database.execute(statement)
         if manifest is not None:
-            database.execute("INSERT INTO run VALUES (?)", (manifest,))
+            for table in MANIFEST_TABLES:
+                database.execute(f"INSERT INTO {table} VALUES (?)", (manifest,))
         database.execute("COMMIT")
         stack.pop_all()
         return database

@@ -1,8 +1,8 @@
 """Journals on disk: SQLite files that hold the results of a run that is under way.
 
-The table `run` has one row, the manifest; `results` has one row a result, in the order they were
-measured. Both hold JSON. `selected` names the cases that are to be measured. `PRAGMA user_version`
-is the version of the run file's schema.
+The table `run` has one row, the manifest, and so has `run_copy`; `results` has one row a result, in
+the order they were measured. They hold JSON. `selected` names the cases that are to be measured.
+`PRAGMA user_version` is the version of the run file's schema.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from msgspec import Struct
 from analog_bench.codec import DocumentError, compact, convert, one_line, parse, plain
 from analog_bench.errors import StoreError
 from analog_bench.records import Result, Scope
+from analog_bench.regular_file import open_regular
 from analog_bench.store.run import Manifest, storable
 from analog_bench.store.run_file import RUN_VERSION, check_result
 from analog_bench.store.run_lock import is_locked
@@ -29,11 +30,14 @@ _EARLIER = "it is of an earlier release, which alone can continue it"
 _DAMAGED = "it is damaged"
 # Files that SQLite keeps beside a database while it is open, or after a process was killed.
 _BESIDE = ("-wal", "-shm", "-journal")
+MANIFEST_TABLES = ("run", "run_copy")
+"""The tables that hold the manifest: two, since no result can be used without it."""
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS run (manifest BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS results (case_id TEXT, study TEXT, protocol TEXT,"
     " written REAL NOT NULL, entry BLOB NOT NULL, PRIMARY KEY (case_id, study, protocol))",
     "CREATE TABLE IF NOT EXISTS selected (study TEXT, case_id TEXT, PRIMARY KEY (study, case_id))",
+    "CREATE TABLE IF NOT EXISTS run_copy (manifest BLOB NOT NULL)",
     f"PRAGMA user_version = {RUN_VERSION}",
 )
 _VERSIONS = (4, RUN_VERSION)
@@ -184,7 +188,7 @@ def newest_interrupted(folder: Path) -> Path | None:
         for path in folder.iterdir():
             run_file = folder / path.name.removesuffix(_SUFFIX)
             # One that is held is not even opened: its run may be making it at this moment.
-            if path.suffix != _SUFFIX or not path.is_file() or is_locked(run_file):
+            if path.suffix != _SUFFIX or not os.path.isfile(path) or is_locked(run_file):
                 continue
             written = _last_written(path)
             if written is not None:
@@ -199,10 +203,9 @@ def _content(database: sqlite3.Connection) -> JournalContent | None:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version not in _VERSIONS:
         raise DocumentError(f"it is of schema version {version}, not {RUN_VERSION}")
-    manifests = database.execute("SELECT manifest FROM run").fetchall() if "run" in tables else []
-    if len(manifests) != 1 or "results" not in tables:
+    if "results" not in tables:
         raise DocumentError(_DAMAGED)
-    manifest = convert(parse(_text(manifests[0][0])), Manifest, "manifest")
+    manifest: Manifest | None = None
     lost: dict[str, None] = {}
 
     @contextmanager
@@ -215,6 +218,14 @@ def _content(database: sqlite3.Connection) -> JournalContent | None:
         except (DocumentError, sqlite3.DatabaseError) as problem:
             lost[one_line(f"{part}: {problem}")] = None
 
+    for table in MANIFEST_TABLES:
+        with whole(f"the table {table}"):
+            if manifest is None:
+                query = f"SELECT max(manifest) FROM {table}" if table in tables else "SELECT NULL"
+                ((content,),) = database.execute(query).fetchall()
+                manifest = convert(parse(_text(content)), Manifest, "manifest")
+    if manifest is None:
+        raise DocumentError(f"it does not say how its run was made: {next(iter(lost), _DAMAGED)}")
     # No result is of fewer than 200 bytes, and a page has 4,096: where the table cannot be walked
     # through, every number that a row may have is tried.
     (pages,) = database.execute("PRAGMA page_count").fetchone()
@@ -283,6 +294,6 @@ def _unusable(path: Path, why: str) -> StoreError:
 
 def _is_of_lines(path: Path) -> bool:
     # Journals were lines of JSON before they were databases.
-    with suppress(OSError), path.open("rb") as file:
+    with suppress(OSError), open_regular(path) as file:
         return file.read(1) == b"{"
     return False

@@ -46,13 +46,18 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
         return Path(str(self.options.get("baselines", "baselines")))
 
 
+AGAIN = "as before: "
+"""How the reason begins where a case failed in the same way when its run was stopped last."""
+
+
 class Unmeasured(Struct, frozen=True, forbid_unknown_fields=True):
     """A case that a run was to measure, and has no result of.
 
     Attributes:
         study: Name of the study.
         case_id: `Case.id`.
-        reason: Why its test failed; empty where the run was stopped before it.
+        reason: Why its test failed, with AGAIN before it where it did so before; empty where the
+            run was stopped before it.
     """
 
     study: str
@@ -75,6 +80,11 @@ class Incomplete(Struct, frozen=True, forbid_unknown_fields=True):
     def stopped(self) -> bool:
         """Whether the run was stopped; otherwise all its tests ran, and some failed."""
         return any(not case.reason for case in self.cases)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether all that is missing failed as it did before: to resume again is no help."""
+        return all(case.reason.startswith(AGAIN) for case in self.cases)
 
 
 class Group(Struct, frozen=True):

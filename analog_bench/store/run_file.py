@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -149,7 +150,7 @@ def check_replaceable(path: Path, manifest: Manifest) -> None:
     """
     check_writable(path)
     try:
-        if not path.exists() or not path.stat().st_size:
+        if not os.path.exists(path) or not path.stat().st_size:
             return
         run = read_run(path)
     except StoreError:
@@ -196,7 +197,7 @@ def read_run(path: Path) -> Run:
 
 def run_files(path: Path) -> list[Path]:
     """Return the run files that a path stands for: itself, or a folder's `*.json`."""
-    return sorted(path.glob("*.json")) if path.is_dir() else [path]
+    return sorted(path.glob("*.json")) if os.path.isdir(path) else [path]
 
 
 def read_runs(path: Path) -> Run:
@@ -209,7 +210,7 @@ def read_runs(path: Path) -> Run:
     Raises:
         StoreError: A file is missing or does not follow the schema, or the folder holds none.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return read_run(path)
     runs = sorted(map(read_run, run_files(path)), key=lambda run: run.manifest.created)
     if not runs:

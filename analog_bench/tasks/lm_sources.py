@@ -73,7 +73,7 @@ def load_text(source: str, *, data_folder: Path | None, lock: Path) -> Text:
     if not os.path.isdir(path):
         return Text(path.stem, _read(path))
     texts = [_read(file).strip() for file in _files_in(path)]
-    return Text(path.resolve().name, _BETWEEN.join(texts))
+    return Text(os.path.basename(os.path.realpath(path)), _BETWEEN.join(texts))
 
 
 def _files_in(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from datasets import Dataset
 from datasets import config as hub_folders
 
 from analog_bench.errors import DataError
+from analog_bench.regular_file import read_regular
 
 TOLERANCE = 1e-6
 """Points by which the two aggregates may differ: rounding only."""
@@ -72,12 +73,12 @@ def _script(module: str) -> Path | None:
         found = sorted(
             cached.glob(f"evaluate-metric--{module}/*/{module}.py"), key=os.path.getmtime
         )
-    return found[-1] if found and found[-1].is_file() else None
+    return found[-1] if found and os.path.isfile(found[-1]) else None
 
 
 def _loaded(script: Path) -> Any | None:
     # `evaluate` fetches such imports even for a script that is here, and whatever it is told.
-    if _REMOTE_IMPORT.search(script.read_text(encoding="utf-8")):
+    if _REMOTE_IMPORT.search(read_regular(script).decode()):
         return None
     # Imported here: it takes seconds, and most machines hold no metric to compare with.
     import evaluate

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -98,7 +99,7 @@ def ship_hwa(
         WeightsError: The weights do not belong together, are not finite, or the folder holds
             weights of another kind.
     """
-    if (folder / RECORD).exists() and not is_hwa(folder):
+    if os.path.exists(folder / RECORD) and not is_hwa(folder):
         raise WeightsError(f"{folder} holds weights that are not HWA weights; choose another one")
     delta = delta_between(float_state(direct.model), tuned, dtype)
     tensors = {name: tensor.contiguous() for name, tensor in delta.items()}

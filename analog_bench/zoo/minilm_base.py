@@ -90,7 +90,7 @@ def _from_hub(cache: Path | None) -> Base:
 
 def _verified(files: Mapping[str, Path], origin: str, advice: str) -> Base:
     for name, path in files.items():
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise WeightsError(f"{origin} has no {name} (looked at {path}); {advice}")
         verify(path, HASHES[name], advice)
     return Base(files["model.safetensors"], files["tokenizer.json"], files["vocab.txt"], origin)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
+from analog_bench.cache_folder import cache_folder
 from analog_bench.codec import one_line, plain
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo.devices import check_device
@@ -28,6 +29,8 @@ from analog_bench.zoo.model_files import WEIGHTS_FILE, read_weights
 from analog_bench.zoo.model_heads import HEADS
 from analog_bench.zoo.model_specs import CONFIGS, ModelSpec, to_add_again
 from analog_bench.zoo.own_folder import folder_files
+from analog_bench.zoo.smollm2 import SHA256, packaged_file
+from analog_bench.zoo.smollm2_unpacking import unpack_once
 from analog_bench.zoo.tokenizer import auto_tokenizer, read_tokenizer
 from analog_bench.zoo.weight_record import read_record
 
@@ -74,6 +77,8 @@ def load(
     check_device(device, torch.cuda.device_count())
     if spec.source == "hub":
         loaded = _from_hub(spec, lock_path, cache)
+    elif spec.source == "package":
+        loaded = _from_package(spec)
     elif spec.folder is not None:
         loaded = _from_files(spec, spec.folder, folder_files(spec), str(spec.folder))
     else:
@@ -119,6 +124,14 @@ def _from_hub(spec: ModelSpec, lock_path: Path, cache: Path | None) -> LoadedMod
     entry = lock.models[hub_id]
     hashes = {name: file.sha256 for name, file in entry.files.items()}
     return _from_files(spec, folder, hashes, hub_id, entry)
+
+
+def _from_package(spec: ModelSpec) -> LoadedModel:
+    file = packaged_file()
+    folder = cache_folder("models") / f"{spec.name}-{SHA256[:12]}"
+    loaded = _from_files(spec, folder, unpack_once(file, folder), spec.name)
+    # Other releases of transformers unpack the same weights into other bytes.
+    return replace(loaded, weights_sha256=fingerprint({f"package/{file.name}": SHA256}))
 
 
 def _from_files(

@@ -6,6 +6,7 @@ and needs no network.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Literal, get_args
 
 from analog_bench.codec import DocumentError, convert, read_json
 from analog_bench.errors import UsageError, WeightsError, did_you_mean
+from analog_bench.zoo import smollm2
 from analog_bench.zoo.lock_file import Entry, FolderEntry, Lock
 from analog_bench.zoo.model_structure import LayerName, Structure
 from analog_bench.zoo.weight_record import RECORD, WEIGHTS
@@ -21,7 +23,7 @@ from analog_bench.zoo.weight_record import RECORD, WEIGHTS
 Zoo = Literal["embedded", "hub"]
 ZOOS: tuple[Zoo, ...] = get_args(Zoo)
 """Where a run looks for models that it is given the names of."""
-Source = Literal["embedded", "hub", "folder"]
+Source = Literal["embedded", "hub", "folder", "package"]
 SOURCES: tuple[Source, ...] = get_args(Source)
 CONFIGS = WEIGHTS
 """Where each embedded model has a folder with its configuration and its structure."""
@@ -32,9 +34,10 @@ HUB_IDS: Mapping[str, str] = MappingProxyType(
         "bert": "csarron/bert-base-uncased-squad-v1",
         "mobilebert": "csarron/mobilebert-uncased-squad-v1",
         "distilgpt2": "distilbert/distilgpt2",
+        smollm2.NAME: smollm2.HUB_ID,
     }
 )
-"""Short names of models on the hub; the embedded models have the same names."""
+"""Short names of models on the hub; embedded and packaged models have the same names."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class ModelSpec:
 
     Attributes:
         name: What users call it; a hub id stands for itself.
-        source: `embedded` (carried by this project), from the `hub`, or a `folder` of the user's.
+        source: `embedded` (carried by this project), from the `hub`, a `folder` of the user's, or
+            a `package` that is installed on demand.
         hub_id: None where it is not from the hub.
         folder: None where it is not in a folder.
         locked: What the lock file says of the folder's files; None where it does not know them.
@@ -88,11 +92,11 @@ class ModelSpec:
 
 
 def find(name: str, zoo: str, lock: Lock) -> ModelSpec:
-    """Find a model: an embedded one, a folder by its name, or (for `hub`) any locked model.
+    """Find a model: an embedded or packaged one, a folder by its name, or (for `hub`) a locked one.
 
     Raises:
         UsageError: No such zoo or model, or no weights of an embedded model of that name.
-        WeightsError: A hub model that is not locked.
+        WeightsError: A hub model that is not locked, or a model whose package is not installed.
     """
     if zoo not in ZOOS:
         raise UsageError(f"no zoo {zoo!r}; {did_you_mean(zoo, ZOOS)}")
@@ -101,6 +105,9 @@ def find(name: str, zoo: str, lock: Lock) -> ModelSpec:
         return _folder_spec(lock.folders[name], lock)
     if zoo == "embedded":
         spec = find_embedded(name)
+        if spec.source == "package":
+            smollm2.check_installed()
+            return spec
         if _is_shipped(name):
             return spec
         raise UsageError(
@@ -121,6 +128,8 @@ def available(source: Source, lock: Lock) -> tuple[ModelSpec, ...]:
     """List the models that `find` finds now; locked ones by their short name if they have one."""
     if source == "embedded":
         return tuple(find_embedded(name) for name in sorted(HUB_IDS) if _is_shipped(name))
+    if source == "package":
+        return (find_embedded(smollm2.NAME),) if smollm2.is_installed() else ()
     if source == "folder":
         return tuple(_folder_spec(entry, lock) for _, entry in sorted(lock.folders.items()))
     short = {hub_id: name for name, hub_id in HUB_IDS.items()}
@@ -146,10 +155,10 @@ def to_add_again(entry: Entry | FolderEntry, why: str) -> WeightsError:
 
 
 def find_embedded(name: str) -> ModelSpec:
-    """Find an embedded model, weights or not: for training it, and for weights given by hand.
+    """Find an embedded or packaged model, weights or not: for training it, for weights by hand.
 
     Raises:
-        UsageError: No embedded model of that name.
+        UsageError: No such model.
         WeightsError: What is recorded of it is damaged.
     """
     if name not in HUB_IDS:
@@ -166,11 +175,11 @@ def find_embedded(name: str) -> ModelSpec:
         structure = convert(read_json(path), Structure)
     except (FileNotFoundError, DocumentError) as problem:
         raise WeightsError(f"cannot read {path}: {problem}") from None
-    return ModelSpec(name, "embedded", None, structure)
+    return ModelSpec(name, "package" if name == smollm2.NAME else "embedded", None, structure)
 
 
 def _is_shipped(name: str) -> bool:
-    return (WEIGHTS / name / RECORD).is_file()
+    return os.path.isfile(WEIGHTS / name / RECORD)
 
 
 def _hub_spec(name: str, entry: Entry) -> ModelSpec:

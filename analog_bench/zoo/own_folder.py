@@ -50,9 +50,9 @@ def read_folder(folder: Path) -> ModelSpec:
         UsageError: There is no such folder.
         WeightsError: No model in it, or none that can be measured.
     """
-    folder = folder.expanduser()
-    if not folder.is_dir():
-        what = "is a file" if folder.is_file() else "is no folder"
+    folder = Path(os.path.expanduser(folder))
+    if not os.path.isdir(folder):
+        what = "is a file" if os.path.isfile(folder) else "is no folder"
         raise UsageError(
             f"{folder} {what}; a model has a name, or a folder such as save_pretrained writes"
         )
@@ -61,7 +61,10 @@ def read_folder(folder: Path) -> ModelSpec:
 
     _names_in(folder)
     config = folder / CONFIG
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", folder.resolve().name).strip("-.") or "model"
+    name = (
+        re.sub(r"[^A-Za-z0-9_.-]+", "-", os.path.basename(os.path.realpath(folder))).strip("-.")
+        or "model"
+    )
     return ModelSpec(
         name=f"folder-{name}" if _is_taken(name) else name,
         source="folder",
@@ -89,7 +92,7 @@ def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> Fol
 
     read_lock(lock_path)
     spec = read_folder(folder)
-    folder = folder.expanduser().absolute()
+    folder = Path(os.path.expanduser(folder)).absolute()
     files = {
         name: LockedFile((folder / name).stat().st_size, file_sha256(folder / name))
         for name in _names_in(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -79,7 +80,7 @@ def auto_tokenizer(
         folder = Path(name)
         for file in sorted(files.keys() - {_SETTINGS}):
             _check(files[file], f"{hub_id}: cannot read {file}")
-            (folder / Path(file).name).symlink_to(files[file].resolve())
+            (folder / Path(file).name).symlink_to(os.path.realpath(files[file]))
 
         def make(settings: dict[str, Any]) -> tuple[Any, list[int]]:
             if _SETTINGS in files:
@@ -143,7 +144,8 @@ def _check_vocabulary(
         raise WeightsError(
             f"{hub_id}: the tokeniser's {tokens.get(largest, 'end of a text')!r} is number "
             f"{largest}, and the model has embeddings for {embedded} tokens (vocab_size in "
-            "config.json); name a model or revision where the two agree"
+            "config.json); name a model or revision where the two agree, as they do after "
+            f"`model.resize_token_embeddings({largest + 1})`"
         )
     # One whose class looks for other files than there are has its special tokens only.
     if 2 * len(tokens) < embedded:

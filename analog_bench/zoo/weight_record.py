@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -106,7 +107,7 @@ def write_record(
 
 def _files_in(folder: Path) -> list[str]:
     known = [name for names in FORMS.values() for name in names]
-    present = [name for name in known if (folder / name).is_file()]
+    present = [name for name in known if os.path.isfile(folder / name)]
     if set(present) not in _FILE_SETS:
         listed = ", ".join(present) or "none of them"
         raise WeightsError(f"{folder} must hold {_either()}; found {listed}")

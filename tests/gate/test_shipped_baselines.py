@@ -7,11 +7,11 @@ import pytest
 from analog_bench.gate.case_verdicts import judge_family, needs_confirmation
 from analog_bench.records import Measurement, Result
 from analog_bench.store.baseline_file import read_cases, read_digital
-from analog_bench.tasks.metrics import METRICS, METRICS_OF
+from analog_bench.tasks.task_kinds import KINDS
 
 FOLDER = Path(__file__).parents[2] / "baselines"
 FILES = sorted(FOLDER.glob("*/*/*.json"))
-MAIN = [metrics[0].name for metrics in METRICS_OF.values()]
+MAIN = [kind.metrics[0] for kind in KINDS.values()]
 
 
 def measured_again(stored, entry):
@@ -32,7 +32,7 @@ def test_every_shipped_case_is_equivalent_to_itself(path):
     variant, model, study = path.relative_to(FOLDER).with_suffix("").parts
     stored = read_cases(FOLDER, variant, model, study)
     family = [(measured_again(stored, entry), entry) for entry in stored.entries.values()]
-    (metric,) = {METRICS[n] for n in MAIN if n in family[0][1].chips[0].scores}
+    (metric,) = [metric for metric in MAIN if metric.name in family[0][1].chips[0].scores]
     digital = read_digital(FOLDER, model).entries
     examples = {entry.protocol: digital[entry.protocol].examples for _, entry in family}
     assert not any(needs_confirmation(*case, metric, examples) for case in family)

@@ -375,6 +375,32 @@ def test_collapse_to_chance_breaks_a_case_even_on_one_chip():
     assert judge(result([4.0], chance={"f1": 3.0}), low, F1).kind == "inconclusive"
 
 
+@pytest.mark.parametrize(
+    ("metric", "digital", "chance", "before", "now"),
+    [
+        (F1, 4.2, 4.0, 60.0, 4.0),  # barely better than guessing
+        (F1, 4.0, 4.0, 60.0, 4.0),
+        (F1, 1.0, 4.0, 60.0, 3.9),  # worse
+        (CE, 10.82, 10.82, 3.6, 10.9),
+        (CE, 12.0, 10.82, 3.6, 10.9),
+    ],
+)
+def test_a_digital_model_at_chance_is_told_in_place_of_the_chip(
+    metric, digital, chance, before, now
+):
+    name = metric.name
+    facts = {"metric": metric, "digital": {name: digital}, "chance": {name: chance}}
+    found = judge(result([now], **facts), entry(result([before], **facts)), metric)
+    assert (found.kind, found.fails) == ("broken", True)
+    said = f"the digital model itself is at chance: {name} {digital:.4g} where guessing has "
+    assert found.reason == f"{said}{chance:.4g}, and this case had {before:.4g}"
+    # As before: chips of a model that has learned nothing are compared like any others.
+    near = judge(result([now], **facts), entry(result([now], **facts)), metric)
+    assert near.kind == "equivalent"
+    for stored in (None, replace(DIGITAL, scores={name: digital})):
+        assert said in judge_digital(result([now], **facts), stored, metric).reason
+
+
 def test_the_minimum_detectable_effect_is_what_is_flagged_four_times_in_five():
     rng = np.random.default_rng(4)
     chips, spread, drop = 6, 1.2, 2.4

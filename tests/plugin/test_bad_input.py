@@ -40,6 +40,12 @@ def assert_one_line(done, said):
         (("-n", str(2**63)), "-n must be from 0 to 1000, found 9223372036854775808"),
         (("--hardware", "StandardHWATrainingTorch"), "would change nothing"),
         (("--zoo", "hub", "--lock", "none.json"), "is not locked in"),
+        (("--extension", "x" * 5000 + ".py"), ".py: File name too long"),
+        (("--hardware", "x" * 300 + ".py:preset", "--noise", "pcm"), ".py: File name too long"),
+        (("--noise", "measured:" + "x" * 300 + ".csv"), "a device table: File name too long"),
+        (("--noise", "preset:/dev/zero.py:preset"), "no Python file /dev/zero.py; none are known"),
+        (("--hwa", "x" * 5000), "--hwa must be a folder with one folder a model, found '/"),
+        (("--hwa", "/dev/zero/x"), "--hwa must be a folder with one folder a model, found '/"),
     ],
 )
 def test_an_option_that_cannot_be(warm, tmp_path, args, said):

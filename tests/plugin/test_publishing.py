@@ -1,5 +1,9 @@
 """What a run writes for readers, and that nothing of it can harm the results."""
 
+import os
+
+import pytest
+
 CHOICE = ("--layer", "qa_outputs", "--noise", "white_output", "--chips", "1", "--examples", "4")
 
 
@@ -17,12 +21,18 @@ def test_a_run_leaves_a_page_and_the_summary_of_the_job(warm, results_of, tmp_pa
     assert "| bert | layer_noise | F1 " in text
 
 
-def test_what_cannot_be_written_is_a_line_each(warm, results_of, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "why"), [("pipe", "No such device or address"), (".", "Is a directory")]
+)
+def test_what_cannot_be_written_is_a_line_each(warm, results_of, tmp_path, name, why):
     (tmp_path / "results.html").mkdir()
-    env = {"GITHUB_STEP_SUMMARY": str(tmp_path)}
+    os.mkfifo(tmp_path / "pipe")
+    env = {"GITHUB_STEP_SUMMARY": str(tmp_path / name)}
     done = warm(*CHOICE, "--report", "on", folder=tmp_path, env=env)
     assert done.code == 0, done.out
-    assert "summary: not written: IsADirectoryError" in done.out
+    said = " ".join(done.out.split())
+    assert "summary: not written: cannot add to '" in said
+    assert why in said
     assert "report: not written: cannot write the report to" in done.out
     assert "1 case: 1 new" in done.out
     assert len(results_of(tmp_path / "results.json")) == 1

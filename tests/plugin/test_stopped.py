@@ -160,6 +160,26 @@ def test_a_part_of_the_run_may_go_on_alone(stoppable, tmp_path):
     assert len(read_run(tmp_path / "results.json").results) == 4
 
 
+def test_a_case_that_always_fails_is_told_and_completed_when_it_no_longer_does(
+    stoppable, whole, results_of, tmp_path
+):
+    advice = "mend what failed, or delete the journal"
+    first = stoppable(FAILS)
+    assert "(1 failed: ValueError: a fault of two lines)" in first.out
+    assert advice not in first.out
+    for _ in range(2):
+        again = stoppable(FAILS, "--resume")
+        assert again.code == FAILED, again.out
+        assert "(1 failed: as before: ValueError: a fault of two lines); " + advice in again.out
+    other = stoppable("raise KeyError('other')", "--resume")
+    assert "(1 failed: KeyError: 'other')" in other.out
+    assert advice not in other.out
+    last = stoppable("", "--resume")
+    assert last.code == 0, last.out
+    assert results_of(tmp_path / "results.json") == whole
+    assert not list(tmp_path.glob("*.journal*"))
+
+
 def test_what_shares_its_chips_is_safe_with_the_first_of_them(warm, project, tmp_path):
     bench = BENCH.replace("WhiteOutput(std=std) for std in (0.5, 1.0, 2.0, 4.0)", "[Pcm()]")
     bench = bench.replace("import WhiteOutput", "import Pcm")

@@ -97,6 +97,18 @@ def test_that_nothing_can_be_written_is_found_out_first(mine, project, args):
     assert not list(project.glob("run.json*"))
 
 
+@pytest.mark.parametrize("kind", ["file", "loop"])
+def test_workers_are_not_left_measuring_what_cannot_be_written(mine, project, kind):
+    runs = project / "runs"
+    runs.write_text("a file") if kind == "file" else runs.symlink_to("runs")
+    code, out = mine("-n", "2", how="open('measuring', 'w')")
+    assert code == USAGE, out
+    (line,) = [line for line in out.splitlines() if "cannot write results to " in line]
+    assert "choose another file" in line
+    assert "passed" not in out
+    assert "INTERNALERROR" not in out
+
+
 def test_results_that_could_not_be_written_are_not_named(mine, project):
     code, out = mine("--json", "run.json", how="os.mkdir('run.json')")
     assert code == FAILED, out

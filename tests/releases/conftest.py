@@ -6,8 +6,9 @@ import pytest
 import tiny_wheels
 from packaging.requirements import Requirement
 
+from analog_bench.cache_folder import CACHE_VARIABLE
 from analog_bench.releases.environment_recipe import requirements
-from analog_bench.releases.release_environment import CACHE_VARIABLE, cache_folder
+from analog_bench.releases.release_environment import environments_folder
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def cache(alone):
         for version in versions:
             tiny_wheels.wheel(alone, name, version)
     tiny_wheels.wheel(alone, "aihwkit", "1.2.0", {"aihwkit/__init__.py": ""}, ["torch"])
-    return cache_folder()
+    return environments_folder()
 
 
 @pytest.fixture

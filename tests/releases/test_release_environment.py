@@ -14,6 +14,7 @@ import tiny_wheels
 from msgspec.structs import replace
 from uv import find_uv_bin
 
+from analog_bench.cache_folder import CACHE_VARIABLE
 from analog_bench.errors import ReleaseFailed, StoreError, UsageError
 from analog_bench.releases import environment_recipe as recipes
 from analog_bench.releases import installer
@@ -21,7 +22,6 @@ from analog_bench.releases.environment_recipe import Interpreter, Recipe, recipe
 from analog_bench.releases.installer import newest_version, reason
 from analog_bench.releases.python_and_torch import Chosen
 from analog_bench.releases.release_environment import (
-    CACHE_VARIABLE,
     ensure,
     environments,
     read_environment,

@@ -13,7 +13,7 @@ from surveys import survey
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.commands import releases
 from analog_bench.releases import comparison_run as session
-from analog_bench.releases.release_environment import cache_folder, environments
+from analog_bench.releases.release_environment import environments, environments_folder
 from analog_bench.releases.stopwatch import FEWEST_TURNS, TURNS
 from analog_bench.report.as_terminal import printed
 from analog_bench.report.release_tables import environments_table
@@ -80,7 +80,7 @@ def test_nothing_changed(small, tmp_path, capsys, monkeypatch):
     # The environments are listed: one, which both have.
     assert main(["releases", "--list"]) == 0
     listed = capsys.readouterr().out
-    assert f"1 in {cache_folder()}" in listed.replace("\n", "")
+    assert f"1 in {environments_folder()}" in listed.replace("\n", "")
     assert f"{metadata.version('torch')} " in listed
     assert main(["releases", "--list", "--json"]) == 0
     plain = json.loads(capsys.readouterr().out)

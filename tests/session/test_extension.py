@@ -6,8 +6,9 @@ import pytest
 
 from analog_bench.errors import UsageError
 from analog_bench.noise import families, parse_noise
-from analog_bench.session.extension import load_extension
+from analog_bench.session.extension import load_extension, run_file
 from analog_bench.session.own_hardware import spelt_with_content
+from tests.odd_paths import odd_paths
 
 NOISE = """
 from dataclasses import dataclass
@@ -59,6 +60,32 @@ def test_a_mistake_in_it_is_one_line(tmp_path, text, said):
             load_extension(file)
         assert said in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "raised",
+    ["SystemExit(3)", "__import__('pytest').skip.Exception('not today')", "GeneratorExit('x')"],
+)
+def test_nothing_in_it_ends_the_session(tmp_path, raised):
+    file = tmp_path / "mine.py"
+    file.write_text(f"\nraise {raised}\n")
+    with pytest.raises(UsageError, match=r"mine\.py, line 2: (SystemExit|Skipped|GeneratorExit)"):
+        load_extension(file)
+
+
+def test_a_path_that_leads_to_no_file(tmp_path):
+    for path, why in odd_paths(tmp_path, ".py").items():
+        for read in (load_extension, run_file):
+            with pytest.raises(UsageError, match="Python file ") as caught:
+                read(path)
+            assert why in str(caught.value)
+
+
+def test_a_name_of_any_bytes_is_read(tmp_path):
+    file = tmp_path / "bytes\udcff.py"
+    file.write_text("x = 5\n")
+    assert run_file(file).x == 5
+    load_extension(file)
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from analog_bench.codec import plain
 from analog_bench.errors import BenchError
 from analog_bench.records import Measurement
-from analog_bench.session.recorder import Record, Recorder, store_baselines
+from analog_bench.session.recorder import Record, Recorder
+from analog_bench.session.run_conclusion import store_baselines
 from analog_bench.session.settings import Settings
 from analog_bench.store.baseline import Provenance
 from analog_bench.store.baseline_file import read_digital

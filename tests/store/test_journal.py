@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from analog_bench.errors import StoreError
 from analog_bench.store.journal import Journal
 from analog_bench.store.journal_file import (
+    MANIFEST_TABLES,
     connect,
     journal_path,
     newest_interrupted,
@@ -250,9 +251,10 @@ def test_a_journal_of_nothing_is_replaced_by_a_new_run_and_not_resumed(tmp_path,
 @pytest.mark.parametrize(
     ("statement", "complaint"),
     [
-        ("UPDATE run SET manifest = '{}'", "manifest: "),
-        ("DELETE FROM run", "it is damaged"),
-        ("DROP TABLE results", "it is damaged"),
+        ("UPDATE {} SET manifest = '{{}}'", "how its run was made: the table run: manifest: "),
+        ("DELETE FROM {}", "how its run was made: the table run: it is no text"),
+        ("DROP TABLE {}", "how its run was made: the table run: it is no text"),
+        ("DROP TABLE IF EXISTS results", "it is damaged"),
         ("PRAGMA user_version = 3", "it is of schema version 3"),
     ],
 )
@@ -260,14 +262,42 @@ def test_a_journal_that_says_nothing_of_its_run_is_one_line_and_is_left_alone(
     tmp_path, statement, complaint
 ):
     path = interrupted(tmp_path / "run.json")
-    sql(path, statement)
+    for table in MANIFEST_TABLES:
+        sql(path, statement.format(table))
     before = path.read_bytes()
     for attempt in (read_journal, Journal.resume, lambda file: Journal.create(file, MANIFEST)):
         said = refusal(lambda: attempt(tmp_path / "run.json"))  # noqa: B023
-        assert f"{str(path)!r}: {complaint}" in said
+        assert f"{str(path)!r}: it " in said
+        assert complaint in said
         assert "delete it to start anew" in said
     assert path.read_bytes() == before
     assert names(tmp_path) == ["run.json.journal"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "complaint"),
+    [
+        ("UPDATE run SET manifest = '{}'", "manifest: "),
+        ("UPDATE run SET manifest = x'ff'", "not a text in UTF-8"),
+        ("UPDATE run SET manifest = 5", "it is no text"),
+        ("DELETE FROM run", "it is no text"),
+        ("DROP TABLE run", "it is no text"),
+        ("UPDATE run_copy SET manifest = '{}'", None),
+        ("DROP TABLE run_copy", None),  # as in journals of earlier releases
+    ],
+)
+def test_a_damaged_manifest_costs_no_result(tmp_path, statement, complaint):
+    run_file = tmp_path / "run.json"
+    sql(interrupted(run_file), statement)
+    held = read_journal(run_file)
+    assert (held.manifest, held.results, held.selected) == (MANIFEST, RESULTS, SELECTED)
+    assert len(held.lost) == (complaint is not None)
+    assert all(f"the table run: {complaint}" in line for line in held.lost)
+    with Journal.resume(run_file) as journal:
+        if held.lost:
+            journal.mend()
+        assert journal.held.results == RESULTS
+    assert read_journal(run_file) == replace(held, lost=())
 
 
 @pytest.mark.parametrize(
@@ -312,7 +342,7 @@ def test_a_damaged_result_costs_no_other(tmp_path, statement, complaints):
     assert again.results == (*whole, *(RESULTS[n] for n in complaints))
 
 
-@pytest.mark.parametrize("page", range(2, 33, 3))
+@pytest.mark.parametrize("page", [1, *range(2, 33, 3)])
 def test_a_damaged_page_costs_what_was_on_it(tmp_path, page):
     run_file = tmp_path / "run.json"
     made = [numbered_result(n) for n in range(20)]

@@ -14,6 +14,7 @@ from analog_bench.zoo.lock_file import Lock, read_lock
 from analog_bench.zoo.model_loading import load
 from analog_bench.zoo.model_specs import available, find
 from analog_bench.zoo.own_folder import add_folder, find_or_read, read_folder
+from tests.odd_paths import odd_paths
 from tests.own_folders import saved_bert, saved_gpt2
 from tests.tiny_hub import BERT, COMMIT, cached_bert, with_json
 
@@ -183,6 +184,13 @@ def test_folders_without_a_model_that_can_be_measured(mine, change, said):
     with pytest.raises((UsageError, WeightsError), match=said) as caught:
         read_folder(mine)
     assert "\n" not in str(caught.value)
+
+
+def test_a_path_that_leads_to_no_folder(tmp_path):
+    paths = [path for path in odd_paths(tmp_path, ".d") if path.name != "folder.d"]
+    for path in (*paths, Path("~nobody-of-that-name/mine")):
+        with pytest.raises(UsageError, match=r" is (no folder|a file)"):
+            find_or_read(str(path), "embedded", NOTHING)
 
 
 def test_a_file_is_no_folder(mine):

@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 from analog_bench.atomic_file import check_target, write_atomic
 from analog_bench.errors import StoreError
+from analog_bench.regular_file import open_regular
 from analog_bench.report.page.chapters import chapters
 from analog_bench.report.page.first_screen import first_screen
 from analog_bench.report.plots.figure import Figure, write_figures
@@ -72,7 +73,7 @@ def write_page(path: Path, contents: Contents) -> None:
 
 def is_page(path: Path) -> bool:
     """Return whether a file is a page of a run."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return b'<meta name="generator" content="analog_bench">' in file.read(4096)
 
 
