@@ -122,7 +122,8 @@ class Measurement(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         chip: Index of the chip; from 1000 on it is a confirmation chip.
         scores: Metric name to score over all examples; the same metrics on every chip of a case.
-        per_example: Metric name to one score an example, in the order of the data set.
+        per_example: Metric name to one score an example, in the order of the data set; `predicted`
+            to the label's number, where metrics are of the whole set.
         fingerprint: Summaries of what was programmed, layer by layer; empty where nothing is drawn
             once a chip.
         seconds: Wall-clock seconds of the measurement.

@@ -24,7 +24,7 @@ from analog_bench.value_checks import (
     text,
     whole,
 )
-from analog_bench.zoo.model_specs import HUB_IDS
+from analog_bench.zoo.model_specs import SHORT_NAMES
 
 BudgetName = Literal["smoke", "nightly", "full"]
 BUDGETS: tuple[BudgetName, ...] = get_args(BudgetName)
@@ -174,7 +174,7 @@ class Study:
         listed = {*self.noises, *(n for budget in self.budgets.values() for n in budget.noises)}
         for noise in self.tiles.keys() - listed:
             raise UsageError(f"{at} tiles name {noise}, which is none of its noises")
-        known = {*self.models, *HUB_IDS}
+        known = {*self.models, *SHORT_NAMES}
         for budget in self.budgets.values():
             for model in budget.per_model.keys() - known:
                 if "/" not in model:

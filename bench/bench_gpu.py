@@ -38,9 +38,9 @@ from analog_bench.noise import Noise, Pcm, Preset, WhiteOutput
 from analog_bench.simulators.registry import DEFAULT_TILE, find_simulator
 from analog_bench.tasks.data_folder import TRAINING_FILE, data_folder
 from analog_bench.tasks.qa_sources import load_questions
-from analog_bench.tasks.qa_windows import make_batches
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
 from analog_bench.tasks.squad_files import EMBEDDED, read_squad
+from analog_bench.tasks.token_batches import make_batches
 from analog_bench.zoo.lock_file import FILE_NAME, read_lock
 from analog_bench.zoo.model_loading import LoadedModel, load
 from analog_bench.zoo.model_specs import find

@@ -23,8 +23,9 @@ from analog_bench.noise import Ideal, Noise, Pcm, WhiteOutput, WhiteWeight
 from analog_bench.simulators import aihwkit as kit
 from analog_bench.simulators.registry import DEFAULT_TILE
 from analog_bench.tasks.qa_sources import load_questions
-from analog_bench.tasks.qa_windows import Batch, Window
+from analog_bench.tasks.qa_windows import Window
 from analog_bench.tasks.question_answering import QuestionAnswering
+from analog_bench.tasks.token_batches import Batch
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_loading import LoadedModel, load
 from analog_bench.zoo.model_specs import find

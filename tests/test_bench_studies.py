@@ -13,8 +13,8 @@ from analog_bench.zoo.model_specs import find_embedded
 
 BENCH = Path(__file__).parents[1] / "bench"
 FILES = sorted(path for path in BENCH.glob("bench_*.py") if "STUDY = " in path.read_text())
-# Questions, and blocks of text, that come with the project.
-EMBEDDED = {"qa": 575, "lm": 143}
+# Questions, blocks of text, and pairs, that come with the project.
+EMBEDDED = {"qa": 575, "lm": 143, "classification": 574}
 
 
 def study_of(path) -> Study:

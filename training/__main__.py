@@ -74,6 +74,9 @@ Rank: TypeAlias = Annotated[
         min=0, metavar="R", help="adapter's rank; 0 trains all weights (default: the recipe's)"
     ),
 ]
+AdapterRank: TypeAlias = Annotated[
+    int | None, typer.Option(min=1, metavar="R", help="adapter's rank (default: the recipe's)")
+]
 Seed: TypeAlias = Annotated[
     int | None,
     typer.Option(
@@ -108,13 +111,7 @@ def bert(
 ) -> None:
     """Fine-tune all-MiniLM-L6-v2 on SQuAD's questions."""
     rows = data or training_file()
-    for package in ("accelerate", "peft"):
-        try:
-            importlib.import_module(package)
-        except ImportError as problem:
-            raise UsageError(
-                f'training bert needs {package} ({problem}): pip install -e ".[train]"'
-            ) from None
+    _need_adapters("bert")
     from training.bert import train_and_ship
 
     _set_threads(threads)
@@ -179,6 +176,40 @@ def mobilebert(
     )
     train_and_ship(changes, rows, out, ship)
     _say_where("mobilebert", out, ship)
+
+
+@app.command("minilm-qnli")
+def minilm_qnli(
+    data: Data = None,
+    out: Out = None,
+    ship: Ship = None,
+    steps: Steps = None,
+    rank: AdapterRank = None,
+    learning_rate: Rate = None,
+    seed: Seed = None,
+    threads: Threads = None,
+) -> None:
+    """Fine-tune all-MiniLM-L6-v2 to tell whether a sentence answers a question, on SQuAD."""
+    rows = data or training_file()
+    _need_adapters("minilm-qnli")
+    from training.minilm_qnli import train_and_ship
+
+    _set_threads(threads)
+    out, ship = _folders("minilm-qnli", out, ship)
+    train_and_ship(
+        _given(steps=steps, rank=rank, learning_rate=learning_rate, seed=seed), rows, out, ship
+    )
+    _say_where("minilm-qnli", out, ship)
+
+
+def _need_adapters(model: str) -> None:
+    for package in ("accelerate", "peft"):
+        try:
+            importlib.import_module(package)
+        except ImportError as problem:
+            raise UsageError(
+                f'training {model} needs {package} ({problem}): pip install -e ".[train]"'
+            ) from None
 
 
 def _folders(model: str, out: Path | None, ship: Path | None) -> tuple[Path, Path]:

@@ -10,48 +10,33 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import torch
 from datasets import Dataset
-from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
-from transformers import (
-    BertForQuestionAnswering,
-    PretrainedConfig,
-    PreTrainedTokenizerFast,
-    Trainer,
-    TrainingArguments,
-    set_seed,
-)
+from transformers import BertForQuestionAnswering, PretrainedConfig, PreTrainedTokenizerFast
 
-from analog_bench.errors import DataError, WeightsError
+from analog_bench.errors import DataError
 from analog_bench.hwa.checkpoint_owner import claim
 from analog_bench.hwa.span_batches import unambiguous
 from analog_bench.tasks.qa_windows import WindowLimits
 from analog_bench.tasks.squad_files import content_hash, read_squad
 from analog_bench.zoo.embedded_weights import base_state
 from analog_bench.zoo.minilm_base import find_base
-from analog_bench.zoo.model_config import silent_transformers
 from analog_bench.zoo.model_loading import embedded_config
 from analog_bench.zoo.tokenizer import read_tokenizer
+from training.low_rank_tuning import TuningRecipe, fine_tune
 from training.shipping import ship_adapter, ship_delta
 from training.span_features import collate, span_features
 
 
 @dataclass(frozen=True)
-class QaRecipe:
+class QaRecipe(TuningRecipe):
     """Hyperparameters of one question-answering training.
 
     Attributes:
-        steps: Optimiser steps.
-        batch: Windows a step.
-        learning_rate: Peak of AdamW's rate; linear warm-up, then linear to zero.
-        warmup: Steps of warm-up.
-        rank: Rank of the adapter on every matrix of the blocks; 0 trains the weights themselves.
         max_length: Tokens a training window holds.
         stride: Tokens neighbouring windows share.
-        seed: Seed of the head, the adapter and the order of the data.
     """
 
     steps: int = 3600
@@ -59,9 +44,9 @@ class QaRecipe:
     learning_rate: float = 1e-3
     warmup: int = 150
     rank: int = 64
+    seed: int = 20261123
     max_length: int = 256
     stride: int = 64
-    seed: int = 20261123
 
 
 def train(
@@ -76,8 +61,6 @@ def train(
     progress: bool = False,
 ) -> nn.Module:
     """Train, or go on from the last whole checkpoint in `folder`.
-
-    Going on gives the weights that an uninterrupted training would have given.
 
     Args:
         recipe: The hyperparameters.
@@ -106,34 +89,18 @@ def train(
             "nothing to train on: in no question does the answer stand exactly once in its context"
         )
     features = span_features(usable, tokenizer, WindowLimits(recipe.max_length, recipe.stride))
-    # Right before the model is made, which draws its head and the adapter.
-    set_seed(recipe.seed)
-    trainer = Trainer(
-        model=_model(recipe, config, base),
-        args=TrainingArguments(
-            output_dir=str(folder),
-            max_steps=recipe.steps,
-            per_device_train_batch_size=recipe.batch,
-            learning_rate=recipe.learning_rate,
-            warmup_steps=recipe.warmup,
-            lr_scheduler_type="linear",
-            weight_decay=0.01,
-            bf16=True,
-            use_cpu=not torch.cuda.is_available(),
-            train_sampling_strategy="group_by_length",
-            save_steps=save_steps,
-            save_total_limit=2,
-            logging_steps=50,
-            seed=recipe.seed,
-            report_to=[],
-            disable_tqdm=not progress,
-            dataloader_pin_memory=False,
-        ),
-        train_dataset=features,
-        data_collator=collate,
+    return fine_tune(
+        recipe,
+        BertForQuestionAnswering,
+        "qa_outputs",
+        config,
+        base,
+        features,
+        collate,
+        folder,
+        save_steps=save_steps,
+        progress=progress,
     )
-    trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
-    return cast(nn.Module, trainer.model)
 
 
 def train_and_ship(changes: Mapping[str, Any], data: Path, out: Path, ship: Path) -> None:
@@ -164,46 +131,3 @@ def train_and_ship(changes: Mapping[str, Any], data: Path, out: Path, ship: Path
     else:
         tuned = {name: value.detach().cpu() for name, value in model.state_dict().items()}
         ship_delta(base, tuned, ship, asdict(recipe), {}, dtype="float16")
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    # The trainer writes its state last: without it, the process died while it was saving.
-    whole = [
-        path
-        for path in folder.glob("checkpoint-*")
-        if path.name.removeprefix("checkpoint-").isdigit()
-        and (path / "trainer_state.json").is_file()
-    ]
-    last = max(whole, key=lambda path: int(path.name.removeprefix("checkpoint-")), default=None)
-    return None if last is None else str(last)
-
-
-def _model(recipe: QaRecipe, config: PretrainedConfig, base: Mapping[str, Tensor]) -> nn.Module:
-    # The configuration has no dropout: less than one pass over the data cannot overfit it. Eager
-    # attention because its backward pass is faster than the fused one for padded batches on a CPU.
-    # Clones, since training changes parameters in place.
-    bert: Any = BertForQuestionAnswering  # its `from_pretrained` has no type for the report
-    with silent_transformers():
-        model, report = bert.from_pretrained(
-            None,
-            config=config,
-            state_dict={name: tensor.clone() for name, tensor in base.items()},
-            dtype=torch.float32,
-            attn_implementation="eager",
-            output_loading_info=True,
-        )
-    drawn = sorted(name for name in report["missing_keys"] if not name.startswith("qa_outputs."))
-    if drawn:
-        raise WeightsError(f"the base's weights lack {drawn[0]} ({len(drawn)} such parameters)")
-    # PEFT would ask the hub for a model of this name at every checkpoint.
-    model.name_or_path = None
-    if recipe.rank:
-        adapter = LoraConfig(
-            r=recipe.rank,
-            lora_alpha=recipe.rank,
-            target_modules=["query", "key", "value", "dense"],
-            modules_to_save=["qa_outputs"],
-        )
-        return cast(nn.Module, get_peft_model(model, adapter))
-    model.bert.embeddings.requires_grad_(False)
-    return cast(nn.Module, model)

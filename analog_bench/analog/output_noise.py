@@ -88,10 +88,10 @@ def rms(values: Tensor, mask: Tensor | None) -> float:
     """Return the root mean square, sqrt(mean(y²)), of (inputs, tokens, features).
 
     With a mask, (inputs, tokens), padding (0) does not count; one of another shape is a
-    `ValueError`.
+    `ValueError`. What is computed once an input, (inputs, features), has no padding.
     """
     squares = torch.linalg.vector_norm(values, dim=-1).double().square()
-    if mask is None:
+    if mask is None or squares.shape == mask.shape[:1]:
         return float((squares.mean() / values.shape[-1]).sqrt())
     if mask.shape != squares.shape:
         raise ValueError(

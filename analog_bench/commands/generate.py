@@ -150,10 +150,7 @@ def generate(
 
     cases = cases_of(study, settings)
     if not cases:
-        raise UsageError(
-            f"{model} answers questions and writes nothing; choose a language model, such as "
-            "distilgpt2"
-        )
+        raise UsageError(f"{model} writes nothing; choose a language model, such as distilgpt2")
     if threads is not None:
         torch.set_num_threads(threads)
     results = _measure(study, settings, cases)

@@ -18,7 +18,7 @@ from analog_bench.commands.history import write_history
 from analog_bench.commands.options import new_app, show_examples
 from analog_bench.commands.output import warn
 from analog_bench.errors import BenchError, StoreError, UsageError
-from analog_bench.regular_file import append_regular, why_unreadable
+from analog_bench.regular_file import append_regular, names_beside, why_unreadable
 
 FAILED = 1
 """Exit code where something regressed or is broken, or a test failed for another reason."""
@@ -158,7 +158,7 @@ def _check_history(folder: Path) -> None:
 def _new_file(folder: Path) -> Path:
     stamp = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     names = (f"bench-{stamp}{f'-{n}' if n > 1 else ''}.json" for n in count(1))
-    return next(folder / name for name in names if not any(folder.glob(f"{name}*")))
+    return next(folder / name for name in names if not names_beside(folder / name, f"{name}*"))
 
 
 def _measure(results: Path, bench: str, words: Sequence[str]) -> int:

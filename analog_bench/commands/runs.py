@@ -187,12 +187,13 @@ def newest_run(folder: Path) -> Path:
     Raises:
         StoreError: There is none.
     """
-    files = sorted(folder.glob(_PATTERN), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    # One that is none may be a link that leads nowhere.
+    files = [path for path in folder.glob(_PATTERN) if os.path.isfile(path)]
     if not files:
         raise StoreError(
             f"no results in {str(folder)!r}; run `pytest bench` first, or name a results file"
         )
-    return files[-1]
+    return max(files, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
 def _page_beside(results: Path) -> Path:

@@ -78,13 +78,16 @@ _OPTIONS = (
     _Option("drift", "SECONDS", "drift time in seconds", many=True),
     _Option("chips", "N", "chips a case, in place of the budget's number"),
     _Option(
-        "examples", "N", "questions, blocks of text, or 'all', in place of the budget's number"
+        "examples",
+        "N",
+        "questions, texts or blocks of text, or 'all', in place of the budget's number",
     ),
     _Option(
         "data",
         "SOURCE",
-        "embedded, hub, a file (.json: questions, .txt: text) or a folder of texts; squad, or for "
-        f"text wikitext-2 or wikitext-2-raw, from ${DATA_VARIABLE}, else locked from the hub",
+        "embedded, hub, a file (.json: questions, .txt: text, .csv, .tsv or .jsonl: labelled "
+        "texts) or a folder of texts; squad, or for text "
+        f"wikitext-2 or wikitext-2-raw, from ${DATA_VARIABLE}, else locked from the hub",
         default="embedded",
     ),
     _Option("prompt", "TEXT", "what studies of generation write on from"),

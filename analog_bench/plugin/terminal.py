@@ -58,6 +58,7 @@ class TerminalReporter:
         if conclusion is None:
             return
         # Not at the top: drawing needs scipy, which collecting does without.
+        from analog_bench.gate.not_compared import digital_at_chance
         from analog_bench.gate.run_verdicts import Judgement, outcomes
         from analog_bench.report.drift_table import drift_table
         from analog_bench.report.layer_table import layer_table
@@ -85,7 +86,8 @@ class TerminalReporter:
                 self._write(*texts_table(group.results, group.metrics, at_most=_TEXT_AT_MOST))
             scores = group.results[0].digital
             verdicts = judgement.digital_of(scope)
-            self._write(digital_line(scope.model, scores, verdicts, group.metrics))
+            note = digital_at_chance(group.results[0], group.main)
+            self._write(digital_line(scope.model, scores, verdicts, group.metrics, note))
         known = outcomes(groups, conclusion.judgement)
         self._write(
             run_summary(

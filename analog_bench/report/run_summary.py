@@ -21,11 +21,12 @@ def digital_line(
     scores: Mapping[str, float],
     verdicts: Mapping[str, Verdict],
     metrics: Sequence[Metric],
+    note: str = "",
 ) -> Paragraph:
     """Say in one line how the digital model's scores compare with the stored ones.
 
     For example `bert digital: F1 71.20 (stored 71.20, equivalent) · EM 60.50 (new)`; of one
-    without scores, why it has none.
+    without scores, why it has none. A note on it comes last.
     """
     pieces = [Cell(f"{words.one_line(model)} digital: ", "strong")]
     if not scores:
@@ -43,6 +44,8 @@ def digital_line(
             stored = words.amount(score - verdict.change, metric, extra=1)
             pieces.append(Cell(f" (stored {stored}, "))
         pieces += [Cell(verdict.kind, verdict.kind), Cell(")")]
+    if note:
+        pieces.append(Cell(f"; {note}"))
     return Paragraph((tuple(pieces),))
 
 

@@ -28,7 +28,8 @@ SIGNS: Mapping[Kind, str] = {
 """Verdicts in order of concern, with their signs: colour alone does not reach every reader."""
 WEIGHTS = {"direct": "direct", "hwa": "HWA"}
 
-_METRICS = {"f1": "F1", "em": "EM", "cross_entropy": "cross-entropy", "bits_per_byte": "bits/byte"}
+_METRICS = {"f1": "F1", "em": "EM", "label_f1": "label F1", "matthews": "Matthews"}
+_METRICS |= {"cross_entropy": "cross-entropy", "bits_per_byte": "bits/byte"}
 _TIMES = ((31_536_000.0, "y"), (86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
 _NUMBERED_BLOCK = re.compile(r"(?P<prefix>(?:[^.\d][^.]*\.)+)(?=\d+\.)")
 

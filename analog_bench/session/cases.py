@@ -20,7 +20,7 @@ from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.value_checks import one_of
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_heads import HEADS
-from analog_bench.zoo.model_specs import HUB_IDS, ModelSpec
+from analog_bench.zoo.model_specs import SHORT_NAMES, ModelSpec
 from analog_bench.zoo.own_folder import find_or_read
 
 _WORD = re.compile(r"[\w:+\-.\[\]\\/]+")
@@ -50,7 +50,7 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
     """List the cases of a study under the options, in their cheapest order, each checked for sense.
 
     Models that a study does not list are added by naming them; those it lists are left out where
-    others are named. Models that answer questions have no cases in a study of generation. A
+    others are named. Models that cannot write have no cases in a study of generation. A
     study without the run's budget has none at all.
 
     Raises:
@@ -144,7 +144,7 @@ def keywords(case: Case, settings: Settings, expression: str) -> set[str]:
     """
     model = case.model.removeprefix("hub-").removeprefix("folder-")
     word = f"{model}_{case.study}"
-    others = {*HUB_IDS, *(keyword_of(other, settings) for other in settings.choice.models)}
+    others = {*SHORT_NAMES, *(keyword_of(other, settings) for other in settings.choice.models)}
     shadowed = any(f"{other}_{case.study}" in word for other in others - {model})
     asked = {part.lower() for part in _WORD.findall(expression)} - {"and", "or", "not"}
     spelt_out = {

@@ -17,8 +17,8 @@ def check_source(source: str, spec: ModelSpec) -> None:
     """Refuse data that a model cannot read, before anything is loaded.
 
     Raises:
-        UsageError: Questions for a language model, text for one that answers questions, or a model
-            that takes fewer tokens at once than the protocol has.
+        UsageError: Data for another kind of model, such as text for one that answers questions, or
+            a model that takes fewer tokens at once than the protocol has.
     """
     kind, meant = KINDS[spec.task], takers(source)
     if meant and spec.task not in meant:
@@ -41,7 +41,7 @@ def make_task(
 ) -> Task:
     """Load data of a model's kind, as `--data` names it, and make it ready for that model.
 
-    Examples are questions or blocks of text; all where None.
+    All examples where None.
 
     Raises:
         DataError: The data is missing or malformed.

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from analog_bench.tasks.qa_windows import Batch, Window
+from analog_bench.tasks.qa_windows import Window
+from analog_bench.tasks.token_batches import Batch
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)

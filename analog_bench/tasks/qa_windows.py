@@ -1,19 +1,16 @@
-"""Questions and contexts as token windows a model can read, and batches of them."""
+"""Questions and contexts as token windows a model can read."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from datasets import Dataset
 from numpy.typing import NDArray
-from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
-from analog_bench.zoo.model_builder import taken_by
+from analog_bench.tasks.token_batches import Encoded
 
 
 @dataclass(frozen=True)
@@ -30,43 +27,15 @@ class WindowLimits:
 
 
 @dataclass(frozen=True, eq=False)
-class Window:
-    """One model input: a question and a stretch of its context, from a row (`example`) of the data.
+class Window(Encoded):
+    """A question and a stretch of its context, from a row (`example`) of the data.
 
-    Ids have shape (tokens,); the type is 0 for the question, 1 for the context. `offsets`, shape
-    (tokens, 2), are character spans in the context; (-1, -1) for tokens outside it.
+    The type is 0 for the question, 1 for the context. `offsets`, shape (tokens, 2), are character
+    spans in the context; (-1, -1) for tokens outside it.
     """
 
     example: int
-    input_ids: NDArray[np.int64]
-    token_type_ids: NDArray[np.int64]
     offsets: NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Windows of like length, padded to the longest only; tensors of shape (inputs, tokens).
-
-    `windows` holds each input's row in the list of windows. Token types are as those of windows, 0
-    for padding; the attention mask is 1 where there is a token.
-    """
-
-    windows: tuple[int, ...]
-    input_ids: Tensor
-    token_type_ids: Tensor
-    attention_mask: Tensor
-
-    def inputs_of(self, model: nn.Module) -> dict[str, Tensor]:
-        """Return what a model takes of the batch, by the names of its parameters, on its device."""
-        device = next(model.parameters()).device
-        names = ("input_ids", "token_type_ids", "attention_mask")
-        taken = taken_by(model, {name: getattr(self, name) for name in names})
-        return {name: tensor.to(device) for name, tensor in taken.items()}
-
-
-def unpadded(rows: Sequence[int], ids: Tensor) -> Batch:
-    """Return a batch of one segment without padding."""
-    return Batch(tuple(rows), ids, torch.zeros_like(ids), torch.ones_like(ids))
 
 
 def make_windows(
@@ -108,34 +77,6 @@ def make_windows(
     return windows
 
 
-def make_batches(windows: Sequence[Window], pad_id: int, batch_tokens: int) -> list[Batch]:
-    """Sort windows by length and cut them into batches of at most `batch_tokens`, padding included.
-
-    The cut depends on the windows alone, so every case of a run sees the same batches; a window
-    longer than that makes a batch of its own. The longest come first, and with them the largest
-    allocation.
-    """
-    return [
-        _padded([(w, windows[w]) for w in chunk], pad_id)
-        for chunk in chunks([len(w.input_ids) for w in windows], batch_tokens)
-    ]
-
-
-def chunks(
-    lengths: Sequence[int], batch_tokens: int, *, equal: bool = False
-) -> Iterator[list[int]]:
-    """Yield the rows of each batch, the longest first; `equal` keeps lengths apart."""
-    chunk: list[int] = []
-    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
-        full = chunk and (len(chunk) + 1) * lengths[chunk[0]] > batch_tokens
-        if full or (chunk and equal and lengths[row] != lengths[chunk[0]]):
-            yield chunk
-            chunk = []
-        chunk.append(row)
-    if chunk:
-        yield chunk
-
-
 def _behind_marks(context: str) -> NDArray[np.int64]:
     """Return for each place in a context, its end included, the next where no mark stands."""
     places = np.arange(len(context) + 1)
@@ -144,20 +85,6 @@ def _behind_marks(context: str) -> NDArray[np.int64]:
             if unicodedata.category(context[place]) in ("Mn", "Me"):
                 places[place] = places[place + 1]
     return places
-
-
-def _padded(members: list[tuple[int, Window]], pad_id: int) -> Batch:
-    longest = max(len(window.input_ids) for _, window in members)
-    shape = (len(members), longest)
-    ids = torch.full(shape, pad_id, dtype=torch.long)
-    types = torch.zeros(shape, dtype=torch.long)
-    mask = torch.zeros(shape, dtype=torch.long)
-    for row, (_, window) in enumerate(members):
-        length = len(window.input_ids)
-        ids[row, :length] = torch.from_numpy(window.input_ids)
-        types[row, :length] = torch.from_numpy(window.token_type_ids)
-        mask[row, :length] = 1
-    return Batch(tuple(index for index, _ in members), ids, types, mask)
 
 
 def _shortened(

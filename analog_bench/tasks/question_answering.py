@@ -18,10 +18,11 @@ from analog_bench.records import Metric
 from analog_bench.seeds import derive_seed
 from analog_bench.tasks.qa_answers import best_spans, choose_answers, exact_match, token_f1
 from analog_bench.tasks.qa_sources import load_questions
-from analog_bench.tasks.qa_windows import WindowLimits, make_batches, make_windows
+from analog_bench.tasks.qa_windows import WindowLimits, make_windows
 from analog_bench.tasks.squad_files import content_hash
 from analog_bench.tasks.task import fingerprint
 from analog_bench.tasks.task_kinds import KINDS
+from analog_bench.tasks.token_batches import make_batches
 from analog_bench.zoo.model_loading import LoadedModel
 
 _GUESSES = 5

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
 from analog_bench.records import Metric
-from analog_bench.tasks.qa_windows import Batch
+from analog_bench.tasks.token_batches import Batch
 
 
 class Task(Protocol):

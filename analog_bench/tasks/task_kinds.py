@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from analog_bench.records import Metric
 from analog_bench.tasks.metrics import (
+    ACCURACY,
     BITS_PER_BYTE,
     CROSS_ENTROPY,
     EM,
     F1,
     GENERATION_PERPLEXITY,
+    LABEL_F1,
+    MATTHEWS,
     PERPLEXITY,
     REPETITION,
 )
@@ -94,6 +97,17 @@ _KINDS = {
         module="analog_bench.tasks.language_modelling",
         sources=("embedded", "hub", "wikitext-2", "wikitext-2-raw"),
         files={".txt": "a .txt file", _FOLDER: "a folder of them"},
+    ),
+    "classification": TaskKind(
+        metrics=(ACCURACY, LABEL_F1, MATTHEWS),
+        module="analog_bench.tasks.text_classification",
+        sources=("embedded", "squad"),
+        files={
+            ".csv": "a .csv file",
+            ".tsv": "a .tsv file, as GLUE's are",
+            ".jsonl": "a .jsonl file",
+            ".json": "a SQuAD .json file",
+        },
     ),
     "generation": TaskKind(metrics=(GENERATION_PERPLEXITY, REPETITION)),
 }

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from analog_bench.errors import UsageError
-from analog_bench.tasks.qa_windows import Batch, chunks, unpadded
 from analog_bench.tasks.task import draw
+from analog_bench.tasks.token_batches import Batch, chunks, unpadded
 
 
 @dataclass(frozen=True)

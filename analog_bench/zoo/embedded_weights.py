@@ -14,16 +14,20 @@ from analog_bench.regular_file import check_regular
 from analog_bench.zoo.lora import merge_lora, read_lora_config
 from analog_bench.zoo.minilm_base import HASHES
 from analog_bench.zoo.weight_delta import apply_delta
-from analog_bench.zoo.weight_record import FORMS, Record, read_verified
+from analog_bench.zoo.weight_record import FORMS, Record, read_record, read_verified
 from analog_bench.zoo.weight_record import WEIGHTS as WEIGHTS
 
+BERT = "bert"
+"""The embedded model whose encoder others begin with."""
 
-def base_state(weights: Path) -> dict[str, Tensor]:
+
+def base_state(weights: Path, *, pooler: bool = False) -> dict[str, Tensor]:
     """Read the base's parameters under their names in `BertForQuestionAnswering`.
 
-    The pooler and the position counter, which question answering does not use, are left out.
+    The position counter is left out, and the pooler where it is not asked for: question answering
+    does not use it.
     """
-    unused = ("pooler.", "embeddings.position_ids")
+    unused = ("embeddings.position_ids", *(() if pooler else ("pooler.",)))
     return {
         f"bert.{name}": tensor
         for name, tensor in read_tensors(weights).items()
@@ -51,6 +55,29 @@ def tuned_state(
     except (FileNotFoundError, DocumentError) as problem:
         raise WeightsError(f"cannot read {config}: {problem}") from None
     return merge_lora(base, read_tensors(tensors), options), record
+
+
+def adapted_state(weights: Path, folder: Path) -> tuple[dict[str, Tensor], Record]:
+    """Apply shipped weights to what they were made for: the base, or the embedded BERT's encoder.
+
+    Raises:
+        WeightsError: As `tuned_state`.
+    """
+    if not any(name.startswith(f"{BERT}/") for name in read_record(folder).base):
+        return tuned_state(base_state(weights), folder)
+    encoder, hashes = encoder_state(weights)
+    return tuned_state(encoder, folder, hashes)
+
+
+def encoder_state(weights: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the embedded BERT without its head, and the sha256s of the files it is made of.
+
+    Its pooler, which question answering does not use, is the base's.
+    """
+    tuned, record = tuned_state(base_state(weights), WEIGHTS / BERT)
+    encoder = {name: tensor for name, tensor in tuned.items() if name.startswith("bert.")}
+    hashes = {f"{BERT}/{name}": sha for name, sha in record.files.items()}
+    return {**base_state(weights, pooler=True), **encoder}, {**HASHES, **hashes}
 
 
 def whole_state(folder: Path) -> tuple[dict[str, Tensor], Path, Record]:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.zoo.file_hashes import file_sha256, verify
+from analog_bench.zoo.file_hashes import verify
 from analog_bench.zoo.hub_repository import download, listing
 from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, RepoType, add_entry, read_lock
 from analog_bench.zoo.model_builder import check_fit, observe
@@ -152,7 +152,7 @@ def _pin(
     files = {}
     for name in names:
         file = download(hub_id, repo_type, revision, name, cache)
-        files[name] = LockedFile(file.stat().st_size, file_sha256(file))
+        files[name] = LockedFile.of(file)
     today = datetime.date.today().isoformat()
     entry = Entry(hub_id, repo_type, revision, today, files, structure, called)
     add_entry(lock_path, entry)

@@ -25,6 +25,7 @@ from analog_bench.atomic_file import write_atomic
 from analog_bench.codec import DocumentError, Json, convert, indented, plain, read_json
 from analog_bench.errors import WeightsError
 from analog_bench.file_lock import ExclusiveLock, HeldError
+from analog_bench.zoo.file_hashes import file_sha256
 from analog_bench.zoo.model_structure import Structure
 from analog_bench.zoo.weight_record import Sha256
 
@@ -43,6 +44,12 @@ class LockedFile(Struct, frozen=True, forbid_unknown_fields=True):
 
     size: Annotated[int, Meta(ge=0)]
     sha256: Sha256
+
+    @classmethod
+    def of(cls, path: Path) -> LockedFile:
+        """Take a file's size and sha256; `WeightsError` where it cannot be read."""
+        sha256 = file_sha256(path)
+        return cls(os.path.getsize(path), sha256)
 
 
 class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -44,6 +44,12 @@ _HEADS = {
         padded=False,
         writes=True,
     ),
+    "classification": Head(
+        models="a text classifier",
+        builder="AutoModelForSequenceClassification",
+        classes="MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
+        outputs=("logits",),
+    ),
 }
 HEADS: Mapping[str, Head] = MappingProxyType(_HEADS)
 """Every head by the name of its task, as structures record it."""

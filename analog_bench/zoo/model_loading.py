@@ -14,9 +14,9 @@ from analog_bench.codec import one_line, plain
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo.devices import check_device
 from analog_bench.zoo.embedded_weights import (
+    BERT,
     WEIGHTS,
-    base_state,
-    tuned_state,
+    adapted_state,
     whole_state,
 )
 from analog_bench.zoo.file_hashes import fingerprint
@@ -104,8 +104,11 @@ def _embedded(spec: ModelSpec, folder: Path, cache: Path | None) -> LoadedModel:
     else:
         base = find_base(cache=cache)
         tokens = base.tokenizer
-        state, record = tuned_state(base_state(base.weights), folder)
+        state, record = adapted_state(base.weights, folder)
         parts["base/model.safetensors"] = HASHES["model.safetensors"]
+        parts |= {
+            f"base/{name}": sha for name, sha in record.base.items() if name.startswith(f"{BERT}/")
+        }
     tokenizer = read_tokenizer(tokens, spec.structure.positions)
     if len(tokenizer) != spec.structure.vocabulary:
         raise WeightsError(

@@ -37,7 +37,11 @@ HUB_IDS: Mapping[str, str] = MappingProxyType(
         smollm2.NAME: smollm2.HUB_ID,
     }
 )
-"""Short names of models on the hub; embedded and packaged models have the same names."""
+"""Short names of models on the hub; an embedded or packaged one of its kind has the same name."""
+EMBEDDED = ("bert", "distilgpt2", "minilm-qnli", "mobilebert")
+"""Names of the embedded models."""
+SHORT_NAMES = frozenset({*HUB_IDS, *EMBEDDED})
+"""All of these: no folder may have such a name."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def find(name: str, zoo: str, lock: Lock) -> ModelSpec:
     if zoo not in ZOOS:
         raise UsageError(f"no zoo {zoo!r}; {did_you_mean(zoo, ZOOS)}")
     named = {entry.name: hub_id for hub_id, entry in lock.models.items() if entry.name}
-    if name in lock.folders and not (name in HUB_IDS or (zoo == "hub" and name in named)):
+    if name in lock.folders and not (name in SHORT_NAMES or (zoo == "hub" and name in named)):
         return _folder_spec(lock.folders[name], lock)
     if zoo == "embedded":
         spec = find_embedded(name)
@@ -110,9 +114,10 @@ def find(name: str, zoo: str, lock: Lock) -> ModelSpec:
             return spec
         if _is_shipped(name):
             return spec
+        elsewhere = f", and `--zoo hub` has {HUB_IDS[name]}" if name in HUB_IDS else ""
         raise UsageError(
             f"there are no weights of the embedded {name} in {WEIGHTS / name}; "
-            f"`python -m training {name}` makes them, and `--zoo hub` has {HUB_IDS[name]}"
+            f"`python -m training {name}` makes them{elsewhere}"
         )
     hub_id = HUB_IDS.get(name) or named.get(name, name)
     entry = lock.models.get(hub_id)
@@ -127,7 +132,7 @@ def find(name: str, zoo: str, lock: Lock) -> ModelSpec:
 def available(source: Source, lock: Lock) -> tuple[ModelSpec, ...]:
     """List the models that `find` finds now; locked ones by their short name if they have one."""
     if source == "embedded":
-        return tuple(find_embedded(name) for name in sorted(HUB_IDS) if _is_shipped(name))
+        return tuple(find_embedded(name) for name in EMBEDDED if _is_shipped(name))
     if source == "package":
         return (find_embedded(smollm2.NAME),) if smollm2.is_installed() else ()
     if source == "folder":
@@ -161,15 +166,13 @@ def find_embedded(name: str) -> ModelSpec:
         UsageError: No such model.
         WeightsError: What is recorded of it is damaged.
     """
-    if name not in HUB_IDS:
+    if name not in SHORT_NAMES:
         if "/" in name:
             raise UsageError(
                 f"there is no folder {name}; if it is the id of a model on the hub, `--zoo hub` is "
                 "needed for it"
             )
-        raise UsageError(
-            f"no embedded model or folder {name!r}; {did_you_mean(name, sorted(HUB_IDS))}"
-        )
+        raise UsageError(f"no embedded model or folder {name!r}; {did_you_mean(name, SHORT_NAMES)}")
     path = CONFIGS / name / STRUCTURE
     try:
         structure = convert(read_json(path), Structure)

@@ -16,7 +16,7 @@ from pathlib import Path
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo.file_hashes import file_sha256, verify
 from analog_bench.zoo.lock_file import FolderEntry, Lock, LockedFile, add_entry, read_lock
-from analog_bench.zoo.model_specs import HUB_IDS, ModelSpec, find
+from analog_bench.zoo.model_specs import SHORT_NAMES, ModelSpec, find
 from analog_bench.zoo.model_structure import Structure
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
@@ -34,7 +34,7 @@ def find_or_read(word: str, zoo: str, lock: Lock) -> ModelSpec:
         WeightsError: A hub model that is not locked, or a folder whose model cannot be measured.
     """
     names = {entry.name for entry in lock.models.values()}
-    known = word in {*HUB_IDS, *lock.folders, *lock.models, *names}
+    known = word in {*SHORT_NAMES, *lock.folders, *lock.models, *names}
     if known or (zoo == "hub" and _HUB_ID.fullmatch(word)) or not is_folder(word):
         return find(word, zoo, lock)
     return read_folder(Path(word))
@@ -93,10 +93,7 @@ def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> Fol
     read_lock(lock_path)
     spec = read_folder(folder)
     folder = Path(os.path.expanduser(folder)).absolute()
-    files = {
-        name: LockedFile((folder / name).stat().st_size, file_sha256(folder / name))
-        for name in _names_in(folder)
-    }
+    files = {name: LockedFile.of(folder / name) for name in _names_in(folder)}
     origin, paths = str(folder), {name: folder / name for name in files}
     state, what = read_weights(paths, origin)
     # Before the lock is written: a model that could not be loaded is of no use.
@@ -142,7 +139,7 @@ def is_folder(word: str) -> bool:
 
 
 def _is_taken(name: str) -> bool:
-    return name in HUB_IDS or name.startswith(_HUB)
+    return name in SHORT_NAMES or name.startswith(_HUB)
 
 
 def _names_in(folder: Path) -> list[str]:

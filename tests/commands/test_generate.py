@@ -139,7 +139,7 @@ def test_options_that_cannot_be_are_one_line(capsys, tiny, options, said):
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ("bert", "bert answers questions and writes nothing"),
+        ("bert", "bert writes nothing; choose a language model"),
         ("gpt3", "no embedded model or folder 'gpt3'"),
     ],
 )

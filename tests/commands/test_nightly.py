@@ -1,6 +1,7 @@
 """What a night says of its results and the history, and what it refuses before it measures."""
 
 import json
+import os
 
 import pytest
 from msgspec.structs import replace
@@ -164,6 +165,20 @@ def test_a_history_that_cannot_be_kept_is_found_out_before_measuring(tmp_path, c
         assert out == ""
         assert said in err
         assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "loop"])
+def test_a_job_summary_that_is_no_file_neither_blocks_nor_hides_anything(
+    tmp_path, monkeypatch, capsys, kind
+):
+    step = tmp_path / "step.md"
+    make = {"pipe": os.mkfifo, "folder": os.mkdir, "loop": lambda path: os.symlink(path, path)}
+    make[kind](step)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(step))
+    assert main(["nightly", "run", "--bench", "none"]) == BENCH_ERROR
+    told, why = capsys.readouterr().err.splitlines()[-2:]
+    assert told.startswith(f"analog-bench: cannot write the job's summary to {step}: ")
+    assert why.startswith("analog-bench: error: no results of none in runs/bench-")
 
 
 def test_a_night_that_was_stopped_says_so_and_is_added_when_it_is_complete(nights, tmp_path):

@@ -28,6 +28,9 @@ def runs(tmp_path, monkeypatch):
 
 
 def test_the_newest_run_is_reported_beside_its_results(runs, capsys):
+    for name in ("gone", "loop"):
+        (runs / f"bench-{name}.json").symlink_to(f"bench-{name if name == 'loop' else 'none'}.json")
+    (runs / "bench-folder.json").mkdir()
     assert main(["report"]) == 0
     page = runs / "bench-20260101-000000.html"
     assert capsys.readouterr().out == f"report: {page.relative_to(runs.parent)}\n"

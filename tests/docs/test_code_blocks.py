@@ -145,7 +145,12 @@ def test_links_lead_somewhere(page):
 def test_additions_are_short():
     """What a study, a noise, a simulator and a model take, in lines of one file each."""
     blocks = blocks_of(ROOT / "docs" / "extending.md")
-    limits = {"bench/bench_pcm_day.py": 30, "dead_weight.py": 30, "toy_crossbar.py": 60}
+    limits = {
+        "bench/bench_pcm_day.py": 30,
+        "dead_weight.py": 30,
+        "toy_crossbar.py": 60,
+        "masked_words.py": 80,
+    }
     for name, limit in limits.items():
         (block,) = [b for b in blocks if b.rest == name and b.kind == "file"]
         assert len(block.text.splitlines()) < limit, block.place

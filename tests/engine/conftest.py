@@ -17,8 +17,8 @@ from analog_bench.engine.runner import Runner
 from analog_bench.noise import Noise
 from analog_bench.records import Metric, Result
 from analog_bench.tasks.qa_sources import load_questions
-from analog_bench.tasks.qa_windows import Batch
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
+from analog_bench.tasks.token_batches import Batch
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_loading import LoadedModel, load
 from analog_bench.zoo.model_specs import find

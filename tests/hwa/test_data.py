@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from analog_bench.errors import UsageError
 from analog_bench.hwa.loss import LossWeights, divergence, state_error
 from analog_bench.hwa.training_data import make_data
 from tests.hwa.conftest import LM_RECIPE, QA_RECIPE
+from tests.tiny_classifier import classifier
 
 PLAIN = LossWeights(0.0, 1.0, 0.0)
 
@@ -77,3 +79,9 @@ def test_the_state_error_is_a_share_of_the_variance_of_real_tokens():
     assert float(state_error([mean], [taught], real)) == pytest.approx(1.0)
     wrong = taught.masked_fill(~real[..., None], 1e6)
     assert float(state_error([wrong], [taught], real)) == 0.0
+
+
+def test_a_kind_of_model_that_there_is_no_training_for_is_refused(questions):
+    said = "tiny is a text classifier: hardware-aware training is there for a question-answering"
+    with pytest.raises(UsageError, match=said):
+        make_data(classifier(), questions, QA_RECIPE)

@@ -78,7 +78,7 @@ def test_cases_of_both_are_measured(zoo, warm, tmp_path):
         (
             "distilgpt2",
             "squad",
-            "--data squad is for a question-answering model, and distilgpt2 is",
+            "is for a question-answering model or a text classifier, and distilgpt2 is",
         ),
         ("distilgpt2", "mine.json", "it takes embedded, hub, wikitext-2, wikitext-2-raw, a .txt"),
         ("bert", "wikitext-2", "--data wikitext-2 is for a language model, and bert is"),

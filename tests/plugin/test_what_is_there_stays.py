@@ -101,7 +101,7 @@ def test_that_nothing_can_be_written_is_found_out_first(mine, project, args):
 def test_workers_are_not_left_measuring_what_cannot_be_written(mine, project, kind):
     runs = project / "runs"
     runs.write_text("a file") if kind == "file" else runs.symlink_to("runs")
-    code, out = mine("-n", "2", how="open('measuring', 'w')")
+    code, out = mine("-n", "2")
     assert code == USAGE, out
     (line,) = [line for line in out.splitlines() if "cannot write results to " in line]
     assert "choose another file" in line

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from analog_bench.gate.case_verdicts import Verdict, judge, judge_digital
 from analog_bench.report.run_summary import digital_line, incomplete_line, run_summary
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
-from analog_bench.store.run import Incomplete, Unmeasured
+from analog_bench.store.run import AGAIN, Incomplete, Unmeasured
 
 WHEN = Provenance("2026-01-02T03:04:05+00:00", None, None, None, None)
 
@@ -108,6 +108,20 @@ def test_digital_line(bert, metrics):
     line = line_of("bert", scores, verdicts, metrics)
     assert line == "bert digital: F1 71.20 (stored 72.00, regressed) · EM 60.50 (new)"
     assert line_of("bert", scores, {}, metrics[:1]) == "bert digital: F1 71.20"
+    assert line_of("bert", scores, {}, metrics[:1], "so") == "bert digital: F1 71.20; so"
+
+
+def test_a_run_that_fails_as_before_is_not_just_to_be_resumed():
+    failed = tuple(Unmeasured("drift", f"bert/{n}", f"{AGAIN}no") for n in range(2))
+    said = incomplete_line(Incomplete(failed, "pytest --resume"), 0)
+    assert said == (
+        "incomplete: 2 of 2 cases not measured (2 failed: as before: no); mend what failed, or "
+        "delete the journal of the run to leave it as it is; to complete the run: pytest --resume"
+    )
+    others = (Unmeasured("drift", "bert/2"), Unmeasured("drift", "bert/2", "no"))
+    for other in others:
+        said = incomplete_line(Incomplete((*failed, other), "pytest --resume"), 0)
+        assert "mend what failed" not in said
 
 
 def test_what_is_missing_is_a_line_with_the_command_that_measures_it():

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analog_bench.tasks.qa_answers import Span, best_spans, choose_answers
-from analog_bench.tasks.qa_windows import Window, make_batches
+from analog_bench.tasks.qa_windows import Window
+from analog_bench.tasks.token_batches import make_batches
 
 LOGITS = st.sampled_from([-3.0, -1.0, 0.0, 0.5, 2.0]) | st.floats(-20, 20, width=32)
 
@@ -18,7 +19,7 @@ def window(question, context, example=0, tail=1):
     offsets = np.full((before + context + tail, 2), -1)
     offsets[before : before + context] = [(3 * n, 3 * n + 2) for n in range(context)]
     ids = np.arange(1, len(offsets) + 1)
-    return Window(example, ids, (offsets[:, 0] >= 0).astype(np.int64), offsets)
+    return Window(ids, (offsets[:, 0] >= 0).astype(np.int64), example, offsets)
 
 
 def by_brute_force(starts, ends, offsets, most):

@@ -11,7 +11,9 @@ from analog_bench.zoo.model_heads import HEADS, register_head
     ("source", "kinds"),
     [
         ("wikitext-2", {"lm"}),
-        ("mine.JSON", {"qa"}),
+        ("mine.JSON", {"qa", "classification"}),
+        ("mine.csv", {"classification"}),
+        ("squad", {"qa", "classification"}),
         ("there/mine.txt", {"lm"}),
         (".", {"lm"}),
         ("mine.doc", set()),

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from analog_bench.hwa.span_batches import token_span
 from analog_bench.tasks.qa_answers import exact_match
-from analog_bench.tasks.qa_windows import Batch, Window, WindowLimits, make_batches, make_windows
+from analog_bench.tasks.qa_windows import Window, WindowLimits, make_windows
+from analog_bench.tasks.token_batches import Batch, make_batches
 from tests.architectures import model_of
 
 SHORT = WindowLimits(max_length=40, stride=12, max_question=10)
@@ -120,7 +121,7 @@ def test_long_questions_lose_their_end(tokenizer):
 
 def of_length(length):
     ids = np.arange(1, length + 1)
-    return Window(0, ids, np.ones(length, np.int64), np.zeros((length, 2), np.int64))
+    return Window(ids, np.ones(length, np.int64), 0, np.zeros((length, 2), np.int64))
 
 
 @given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 100))

@@ -54,7 +54,7 @@ def test_a_line_that_cannot_be_read(words, wrong, capsys):
     assert wrong in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("model", ["bert", "distilgpt2", "mobilebert"])
+@pytest.mark.parametrize("model", ["bert", "distilgpt2", "minilm-qnli", "mobilebert"])
 def test_no_data_to_train_on(model, capsys):
     assert run(model) == 4
     err = capsys.readouterr().err
@@ -62,9 +62,10 @@ def test_no_data_to_train_on(model, capsys):
     assert err.count("\n") == 1
 
 
-def test_training_without_its_packages(data, monkeypatch, capsys):
+@pytest.mark.parametrize("model", ["bert", "minilm-qnli"])
+def test_training_without_its_packages(model, data, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "accelerate", None)
-    assert run("bert", "--data", data) == 4
+    assert run(model, "--data", data) == 4
     assert 'pip install -e ".[train]"' in capsys.readouterr().err
     assert not Path("runs").exists()
 

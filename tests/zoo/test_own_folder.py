@@ -193,6 +193,20 @@ def test_a_path_that_leads_to_no_folder(tmp_path):
             find_or_read(str(path), "embedded", NOTHING)
 
 
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "vocab.txt"])
+@pytest.mark.parametrize("kind", ["nowhere", "loop", "endless", "pipe", "folder"])
+def test_a_folder_in_which_a_file_is_none(mine, tmp_path, name, kind):
+    (mine / name).unlink()
+    if kind in ("pipe", "folder"):
+        (os.mkfifo if kind == "pipe" else os.mkdir)(mine / name)
+    else:
+        targets = {"nowhere": "missing", "loop": name, "endless": "/dev/zero"}
+        (mine / name).symlink_to(targets[kind])
+    with pytest.raises(WeightsError, match=f"cannot read .*mine/{name}: "):
+        add_folder(mine, tmp_path / "zoo.lock.json")
+    assert not (tmp_path / "zoo.lock.json").exists()
+
+
 def test_a_file_is_no_folder(mine):
     with pytest.raises(UsageError, match=r"config\.json is a file; a model has a name, or"):
         read_folder(mine / "config.json")

@@ -63,7 +63,7 @@ def test_weights_given_by_hand_need_none_in_the_package(weights, capsys, tmp_pat
     ("name", "said"),
     [
         ("mobilbert", "did you mean 'mobilebert'"),
-        ("xyzzy", "known: bert, distilgpt2, mobilebert"),
+        ("xyzzy", "known: bert, distilgpt2, minilm-qnli, mobilebert"),
         ("a/b", "no folder a/b; if it is the id of a model on the hub, `--zoo hub` is needed"),
     ],
 )

@@ -17,7 +17,7 @@ from analog_bench.errors import WeightsError
 from analog_bench.zoo.model_builder import observe
 from analog_bench.zoo.model_config import CONFIG, read_config
 from analog_bench.zoo.model_loading import load
-from analog_bench.zoo.model_specs import find_embedded
+from analog_bench.zoo.model_specs import EMBEDDED, find_embedded
 from analog_bench.zoo.model_structure import Structure
 from analog_bench.zoo.weight_record import WEIGHTS
 from tests.architectures import DECODERS, ENCODERS, NAMES, config_of, model_of
@@ -97,7 +97,7 @@ def test_positions_are_the_tokens_that_a_model_takes(name):
         model(input_ids=torch.ones(1, structure.positions + 1, dtype=torch.long))
 
 
-@pytest.mark.parametrize("name", ["bert", "distilgpt2", "mobilebert"])
+@pytest.mark.parametrize("name", EMBEDDED)
 def test_what_is_recorded_of_embedded_models_is_what_they_are(name):
     spec = find_embedded(name)
     config = read_config(WEIGHTS / name / CONFIG, name)

@@ -1,0 +1,169 @@
+"""Files of labelled texts: CSV, TSV and JSON lines, and GLUE's own as they are published."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from analog_bench.codec import DocumentError, one_line, parse
+from analog_bench.errors import DataError
+from analog_bench.regular_file import read_regular
+from analog_bench.tasks.labelled_text import LabelledText
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Which columns hold the text, a second one, and the label."""
+
+    text: str
+    second: str | None
+    label: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name in (self.text, self.second, self.label) if name is not None)
+
+
+# The first that a file has all of. Pairs come before single texts, which are a part of some.
+_KNOWN = (
+    _Columns("text", "text_pair", "label"),
+    _Columns("question", "sentence", "label"),  # QNLI
+    _Columns("sentence1", "sentence2", "label"),  # RTE, WNLI
+    _Columns("sentence1", "sentence2", "gold_label"),  # MNLI
+    _Columns("#1 String", "#2 String", "Quality"),  # MRPC
+    _Columns("question1", "question2", "is_duplicate"),  # QQP
+    _Columns("premise", "hypothesis", "label"),
+    _Columns("text", None, "label"),
+    _Columns("sentence", None, "label"),  # SST-2
+)
+_COLA = ("source", "label", "original_label", "sentence")
+"""CoLA's columns, which its files do not name."""
+_WHAT_NOW = "columns text, label and perhaps text_pair are expected, or those of a GLUE task"
+_Rows = Iterator[tuple[int, Sequence[str]]]
+
+
+def read_labelled(path: Path) -> list[LabelledText]:
+    """Read a `.csv`, `.tsv` or `.jsonl` file with a text, perhaps a second one, and a label.
+
+    CSV is quoted as in RFC 4180. In TSV, as GLUE has it, a quotation mark is a character like any
+    other. The first line names the columns, except in CoLA's files. Every line of JSON lines is an
+    object with them.
+
+    Raises:
+        DataError: The file is missing, cannot be read or holds no texts; or a line that does not
+            have what it should, which is named.
+    """
+    content = _content(path)
+    rows = _objects(content, path) if path.suffix.lower() == ".jsonl" else _lines(content, path)
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{path} holds no texts; {_WHAT_NOW}")
+    header = first[1]
+    columns = next((known for known in _KNOWN if {*known.names} <= {*header}), None)
+    if columns is None:
+        nameless = path.suffix.lower() == ".tsv" and len(header) == len(_COLA)
+        if not nameless or header[1] not in ("0", "1"):
+            raise DataError(f"{path}: {_no_columns(header)}")
+        columns = _Columns("sentence", None, "label")
+        rows, header = _with_first(first, rows), _COLA
+    for name in columns.names:
+        if list(header).count(name) > 1:
+            raise DataError(f"{path}: two columns are called {name!r}")
+    texts = [_labelled(number, row, header, columns, path) for number, row in rows]
+    if not texts:
+        raise DataError(f"{path} names its columns and holds no texts")
+    return texts
+
+
+def _content(path: Path) -> str:
+    try:
+        content = read_regular(path).decode("utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"no data file at {path}; {_WHAT_NOW}") from None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise DataError(f"cannot read {path}: {problem}") from None
+    if "\0" in content:
+        raise DataError(f"{path} holds NUL characters: it is no text in UTF-8")
+    return content
+
+
+def _lines(content: str, path: Path) -> _Rows:
+    """Yield the number of a line and its fields."""
+    text = io.StringIO(content, newline="")
+    if path.suffix.lower() == ".tsv":
+        reader = csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
+    else:
+        reader = csv.reader(text, strict=True)
+    while True:
+        began = reader.line_num + 1
+        try:
+            row = next(reader, None)
+        except csv.Error as problem:
+            raise DataError(f"{path}, line {began}: {problem}") from None
+        if row is None:
+            return
+        if row:
+            yield began, row
+
+
+def _objects(content: str, path: Path) -> _Rows:
+    """Yield the first object's names as a line of their own, then the values of every object."""
+    names: list[str] = []
+    for number, line in enumerate(content.split("\n"), 1):
+        if not line.strip():
+            continue
+        at = f"{path}, line {number}"
+        try:
+            found = parse(line.encode())
+        except DocumentError as problem:
+            raise DataError(f"{at}: {problem}") from None
+        if not isinstance(found, dict):
+            raise DataError(f"{at}: every line must be an object")
+        if not names:
+            names = list(found)
+            yield number, names
+        if missing := [name for name in names if name not in found]:
+            raise DataError(f"{at}: it has no {missing[0]!r}, which the first line has")
+        yield number, [_spelt(found[name]) for name in names]
+
+
+def _spelt(value: object) -> str:
+    """Return a text or a whole number as text, and nothing for what may stand in other columns."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _with_first(first: tuple[int, Sequence[str]], rows: _Rows) -> _Rows:
+    yield first
+    yield from rows
+
+
+def _labelled(
+    number: int, row: Sequence[str], header: Sequence[str], columns: _Columns, path: Path
+) -> LabelledText:
+    at = f"{path}, line {number}"
+    if len(row) != len(header):
+        raise DataError(f"{at}: {len(row)} fields, where {len(header)} columns are named")
+    fields: Mapping[str, str] = dict(zip(header, row, strict=True))
+    for name in columns.names:
+        if not fields[name].strip():
+            raise DataError(f"{at}: its {name} is missing or blank")
+    return LabelledText(
+        key=str(number),
+        text=fields[columns.text].strip(),
+        second=None if columns.second is None else fields[columns.second].strip(),
+        label=fields[columns.label].strip(),
+    )
+
+
+def _no_columns(header: Sequence[str]) -> str:
+    found = one_line(", ".join(header) or "none", 80)
+    texts = {known.text for known in _KNOWN} & {*header}
+    if texts and not {known.label for known in _KNOWN} & {*header}:
+        return (
+            f"no column of labels among {found}: GLUE's test files have none, its dev files have; "
+            f"{_WHAT_NOW}"
+        )
+    return f"its columns are {found}; {_WHAT_NOW}"

@@ -1,0 +1,89 @@
+"""Texts as tokens that a model can read, in batches of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from analog_bench.zoo.model_builder import taken_by
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """One model input: ids and types of its tokens, shape (tokens,) each."""
+
+    input_ids: NDArray[np.int64]
+    token_type_ids: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Inputs of like length, padded to the longest only; tensors of shape (inputs, tokens).
+
+    `windows` holds each one's row in the list of inputs. Token types are as given, 0 for padding;
+    the attention mask is 1 where there is a token.
+    """
+
+    windows: tuple[int, ...]
+    input_ids: Tensor
+    token_type_ids: Tensor
+    attention_mask: Tensor
+
+    def inputs_of(self, model: nn.Module) -> dict[str, Tensor]:
+        """Return what a model takes of the batch, by the names of its parameters, on its device."""
+        device = next(model.parameters()).device
+        names = ("input_ids", "token_type_ids", "attention_mask")
+        taken = taken_by(model, {name: getattr(self, name) for name in names})
+        return {name: tensor.to(device) for name, tensor in taken.items()}
+
+
+def unpadded(rows: Sequence[int], ids: Tensor) -> Batch:
+    """Return a batch of one segment without padding."""
+    return Batch(tuple(rows), ids, torch.zeros_like(ids), torch.ones_like(ids))
+
+
+def make_batches(inputs: Sequence[Encoded], pad_id: int, batch_tokens: int) -> list[Batch]:
+    """Sort inputs by length and cut them into batches of at most `batch_tokens`, padding included.
+
+    The cut depends on the inputs alone, so every case of a run sees the same batches; one longer
+    than that makes a batch of its own. The longest come first, and with them the largest
+    allocation.
+    """
+    return [
+        _padded([(row, inputs[row]) for row in chunk], pad_id)
+        for chunk in chunks([len(one.input_ids) for one in inputs], batch_tokens)
+    ]
+
+
+def chunks(
+    lengths: Sequence[int], batch_tokens: int, *, equal: bool = False
+) -> Iterator[list[int]]:
+    """Yield the rows of each batch, the longest first; `equal` keeps lengths apart."""
+    chunk: list[int] = []
+    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
+        full = chunk and (len(chunk) + 1) * lengths[chunk[0]] > batch_tokens
+        if full or (chunk and equal and lengths[row] != lengths[chunk[0]]):
+            yield chunk
+            chunk = []
+        chunk.append(row)
+    if chunk:
+        yield chunk
+
+
+def _padded(members: Sequence[tuple[int, Encoded]], pad_id: int) -> Batch:
+    longest = max(len(one.input_ids) for _, one in members)
+    shape = (len(members), longest)
+    ids = torch.full(shape, pad_id, dtype=torch.long)
+    types = torch.zeros(shape, dtype=torch.long)
+    mask = torch.zeros(shape, dtype=torch.long)
+    for row, (_, one) in enumerate(members):
+        length = len(one.input_ids)
+        ids[row, :length] = torch.from_numpy(one.input_ids)
+        types[row, :length] = torch.from_numpy(one.token_type_ids)
+        mask[row, :length] = 1
+    return Batch(tuple(index for index, _ in members), ids, types, mask)
