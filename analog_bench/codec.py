@@ -54,19 +54,18 @@ def read_json(path: Path, *, any_key: bool = False) -> Json:
     return parse(content, any_key=any_key)
 
 
-def parse(content: bytes, *, any_key: bool = False, finite: bool = True) -> Json:
+def parse(content: bytes, *, any_key: bool = False) -> Json:
     """Read a JSON text, UTF-8 without a byte order mark.
 
     Raises:
-        DocumentError: It is not UTF-8 or not JSON, holds an absurdly long number, half a surrogate
-            pair or (where all must be `finite`) NaN or infinity, has a key twice in one object or
-            (unless it may be `any_key`) one that is empty or not printable, or is nested absurdly
-            deep.
+        DocumentError: It is not UTF-8 or not JSON, holds NaN, infinity, an absurdly long number or
+            half a surrogate pair, has a key twice in one object or (unless it may be `any_key`) one
+            that is empty or not printable, or is nested absurdly deep.
     """
     try:
         value: Json = json.loads(
             content.decode("utf-8"),
-            parse_constant=_refuse_constant if finite else float,
+            parse_constant=_refuse_constant,
             parse_float=_finite,
             parse_int=_whole,
             object_pairs_hook=_members if any_key else _named_members,

@@ -27,7 +27,8 @@ class Layer:
     Attributes:
         block: Index of the block it belongs to; None outside of blocks.
         weights: Number of weights, without the bias.
-        macs: Multiply-accumulates a token: outputs times inputs; 0 unless a `matmul`.
+        macs: Multiply-accumulates a token: outputs times inputs; 0 unless a `matmul`. What is
+            computed once a text, as a classifier's head is, counts as much.
         tileable: Whether it can be put on tiles as the model stands now.
         tied_to: Public name of the layer it shares its weight with by design. Where `prepare` has
             untied them, this one holds a copy of its own, and the other stays digital.

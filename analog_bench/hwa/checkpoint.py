@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -9,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from analog_bench.codec import DocumentError, parse
+from analog_bench.codec import DocumentError
 from analog_bench.errors import UsageError
 from analog_bench.regular_file import check_regular
 
-_FACTS = "facts"
+_FACTS, _DIGEST = "facts", "sha256"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,8 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".part")
     tensors = {name: tensor.detach().contiguous() for name, tensor in checkpoint.tensors.items()}
-    save_file(tensors, draft, {_FACTS: json.dumps(dict(checkpoint.facts))})
+    facts = json.dumps(dict(checkpoint.facts))
+    save_file(tensors, draft, {_FACTS: facts, _DIGEST: _digest(tensors, facts)})
     os.replace(draft, path)
 
 
@@ -42,15 +45,27 @@ def read(path: Path) -> Checkpoint:
     try:
         check_regular(path)
         with safe_open(path, framework="pt") as file:
-            facts = parse((file.metadata() or {})[_FACTS].encode(), finite=False)
-            if not isinstance(facts, dict):
-                raise DocumentError("its facts are no object")
-            return Checkpoint({name: file.get_tensor(name) for name in file.keys()}, facts)  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, ValueError) as problem:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        facts = about.get(_FACTS, "")
+        # A training would go on from other weights without a word, or fail where none expects it.
+        if about.get(_DIGEST) != _digest(tensors, facts):
+            raise DocumentError("it is damaged, or of an earlier release: its sha256 does not fit")
+        return Checkpoint(tensors, json.loads(facts))
+    except (OSError, SafetensorError, RuntimeError, ValueError) as problem:
         first = str(problem).partition("\n")[0]
         raise UsageError(
             f"cannot read {path} ({first}); delete it to go on from the one before"
         ) from None
+
+
+def _digest(tensors: Mapping[str, Tensor], facts: str) -> str:
+    """Return a sha256 of all that a checkpoint holds."""
+    digest = hashlib.sha256(facts.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.cpu().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def save_step(folder: Path, step: int, checkpoint: Checkpoint) -> None:

@@ -86,7 +86,10 @@ def open_study(
         try:
             # The URL only names the dialect: in it, a path with ?, % or braces would be another.
             connect = partial(sqlite3.connect, folder / STORAGE, check_same_thread=False)
-            storage = RDBStorage(f"sqlite:///{STORAGE}", engine_kwargs={"creator": connect})
+            try:
+                storage = RDBStorage(f"sqlite:///{STORAGE}", engine_kwargs={"creator": connect})
+            except RuntimeError as problem:  # it is of another optuna, says this one
+                raise optuna.exceptions.StorageInternalError(str(problem)) from None
             stack.callback(storage.engine.dispose)
             study = _study_in(storage, plan)
             _claim(study, plan, made_with, folder)

@@ -12,10 +12,11 @@ import pytest
 
 from analog_bench.case import Variant
 from analog_bench.codec import LARGEST_WHOLE
+from analog_bench.content_name import fingerprint
 from analog_bench.errors import UsageError
 from analog_bench.gate.max_drop import parse_requirement
 from analog_bench.noise import parse_noise
-from analog_bench.session.extension import load_extension
+from analog_bench.session.extension import load_extension, read_own
 from analog_bench.session.own_hardware import read_hardware, spelt_with_content
 from analog_bench.session.settings import GateMode, Settings
 from analog_bench.simulators.registry import DEFAULT_TILE, simulators
@@ -212,7 +213,9 @@ def read_settings(config: pytest.Config) -> Settings:
         # The page is written beside it, with `.html`: the same name would replace the results.
         raise UsageError(f"--json must name a file that ends in .json, found {json_file!r}")
     noises = tuple(parse_noise(text) for text in given["noise"])
+    extensions = [(file, read_own(config.rootpath / file)) for file in given["extension"]]
     contents = {
+        "extension": [f"{file}@{fingerprint(content)}" for file, content in extensions],
         "noise": list(map(spelt_with_content, given["noise"], noises)),
         "hardware": [spelt_with_content(must("hardware"))],
     }

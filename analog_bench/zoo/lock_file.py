@@ -32,8 +32,9 @@ from analog_bench.zoo.weight_record import Sha256
 RepoType: TypeAlias = Literal["model", "dataset"]
 Commit: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", max_length=40)]
 Day: TypeAlias = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-Name: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
-"""What a model may be called: it becomes part of ids and of file names."""
+NAME = r"(?!.*--)[A-Za-z0-9_][A-Za-z0-9_.-]*"
+"""What a model may be called: it becomes part of ids and of file names, in which -- is a slash."""
+Name: TypeAlias = Annotated[str, Meta(pattern=f"^{NAME}$")]
 FILE_NAME = "zoo.lock.json"
 """What a lock file is called by default, in the project's root."""
 _TIMEOUT_S = 60.0

@@ -15,12 +15,11 @@ from pathlib import Path
 
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo.file_hashes import file_sha256, verify
-from analog_bench.zoo.lock_file import FolderEntry, Lock, LockedFile, add_entry, read_lock
+from analog_bench.zoo.lock_file import NAME, FolderEntry, Lock, LockedFile, add_entry, read_lock
 from analog_bench.zoo.model_specs import SHORT_NAMES, ModelSpec, find
 from analog_bench.zoo.model_structure import Structure
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _HUB = "hub-"
 
 
@@ -61,10 +60,8 @@ def read_folder(folder: Path) -> ModelSpec:
 
     _names_in(folder)
     config = folder / CONFIG
-    name = (
-        re.sub(r"[^A-Za-z0-9_.-]+", "-", os.path.basename(os.path.realpath(folder))).strip("-.")
-        or "model"
-    )
+    known_as = os.path.basename(os.path.realpath(folder))
+    name = re.sub(r"[^A-Za-z0-9_.]+", "-", known_as).strip("-.") or "model"
     return ModelSpec(
         name=f"folder-{name}" if _is_taken(name) else name,
         source="folder",
@@ -113,8 +110,10 @@ def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> Fol
 
 def check_name(name: str) -> None:
     """Refuse a name that is not fit for ids and file names; `UsageError`."""
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"--name must be of letters, digits, _, - and ., found {name!r}")
+    if not re.fullmatch(NAME, name):
+        raise UsageError(
+            f"--name must be of letters, digits, _, - and ., without --, found {name!r}"
+        )
 
 
 def folder_files(spec: ModelSpec) -> dict[str, str]:

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 GPT2, BERT, MERGES = "someone/tiny-gpt2", "someone/tiny-bert", "someone/tiny-merges"
 COMMIT = "c" * 40
 LOCK = "zoo.lock.json"
+# A model in a folder of one's own, and a lock file that has it, too.
+OWN, OWN_LOCK = "saved/bert", "own.lock.json"
 # Locks the data sets too, each a file: that of questions, that of texts.
 DATA_LOCK = "data.lock.json"
 DATASETS = {
@@ -82,6 +84,7 @@ def make_models(house):
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": true, "strip_accents": null}')
     (folder / "special_tokens_map.json").write_text('{"unk_token": "[UNK]", "cls_token": "[CLS]"}')
     (folder / "added_tokens.json").write_text(json.dumps({"barn": len(words)}))
+    shutil.copytree(folder, Path(house) / OWN)
     for hub_id in (GPT2, BERT, MERGES):
         refs = snapshot_of(house, hub_id).parents[1] / "refs"
         refs.mkdir()
@@ -266,7 +269,12 @@ PARTS = {
         (),
         ("write_texts",),
     ),
-    "models": Part(("hub", LOCK), (), ("make_models",)),
+    "models": Part(("hub", LOCK, OWN), (), ("make_models",)),
+    "own model": Part(
+        (OWN_LOCK,),
+        ("models",),
+        (("analog-bench", "zoo", "add", OWN, "--lock", OWN_LOCK, "--name", "saved"),),
+    ),
     "runs": Part(
         ("runs", "baselines", "worse"),
         ("texts", "models"),

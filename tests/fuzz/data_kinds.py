@@ -69,7 +69,7 @@ def datasets(house, rng, hub):
         (pytest(*study, f"--model={model}", f"--layer={layer}", f"--data={data}"),),
         (bench("zoo", "list", "--lock", DATA_LOCK),),
     ]
-    return of_files(files, commands, after=after, also=(hub_id, "SQuAD", "WikiText"))(
+    return of_files(files, commands, after=after, also=(hub_id, "SQuAD", "WikiText", model))(
         house, rng, hub
     )
 

@@ -7,7 +7,20 @@ import shutil
 
 from tests.fuzz import corpus, mutator
 from tests.fuzz.binary_mutators import first_difference, mutated_tensors
-from tests.fuzz.corpus import BERT, FAST, GENERATE, GPT2, HUB, LOCK, MERGES, RUN, TINY, snapshot_of
+from tests.fuzz.corpus import (
+    BERT,
+    FAST,
+    GENERATE,
+    GPT2,
+    HUB,
+    LOCK,
+    MERGES,
+    OWN,
+    OWN_LOCK,
+    RUN,
+    TINY,
+    snapshot_of,
+)
 from tests.fuzz.inputs import Input, bench, of_files, pytest, python
 
 LOCKS = of_files(
@@ -68,6 +81,26 @@ MODEL_FILES = {
     },
     MERGES: {"vocab.json": mutator.mutated, "merges.txt": mutator.mutated_text},
 }
+
+
+def own_model(house, rng, hub):
+    """Damage a file of a model in a folder of one's own, or the lock file it was added to."""
+    run = ("bench/bench_layer_noise.py", *FAST, "--layer=qa_outputs", "--chips=1", "--examples=2")
+    lock = ("--lock", OWN_LOCK)
+    commands = [
+        (bench("zoo", "score", OWN, "--data", "data/questions.json", "--examples", "2"),),
+        (bench("zoo", "coverage", f"./{OWN}"),),
+        (bench("zoo", "add", OWN, "--lock", "new.lock.json"),
+         bench("zoo", "list", "--lock", "new.lock.json")),
+        (pytest(*run, f"--model={OWN}", "--json=new.json"),),
+        (pytest(*run, "--model=saved", f"--lock={OWN_LOCK}", "--json=new.json"),),
+        (bench("zoo", "score", "saved", *lock, "--data", "data/questions.json"),),
+        (bench("zoo", "list", *lock),),
+    ]  # fmt: skip
+    files = {f"{OWN}/{name}": damage for name, damage in MODEL_FILES[BERT].items()}
+    if rng.random() < 0.3:
+        files = {OWN_LOCK: mutator.mutated}
+    return of_files(files, commands, also=(OWN, "saved", "tokeniser"))(house, rng, hub)
 
 
 def locked_model(house, rng, hub):

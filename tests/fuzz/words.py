@@ -36,14 +36,15 @@ PATHS = [
     *("odd/endless.txt", "odd/page.html", "odd/trend.svg", "odd/é\u202e.json", "-x.json"),
     *("odd/[*?%#&'\"] {0}.json", "odd/new\nline.json", f"odd/{'a' * 300}.json", "page.html"),
     *("data/questions.json", "data/text.txt", "runs/bench-1.json", "runs", "pytest.ini"),
-    *("trained", "trained/ship", "zoo.lock.json"),
+    *("trained", "trained/ship", "zoo.lock.json", "saved/bert", "./own/cells.csv"),
+    *("~nobody", "~nobody/x.json", "~", "a" * 300, f"./{'a' * 300}", "odd/closed/x"),
 ]
 # Words that are right, for each option of a name, whoever has it; they are varied, too.
 RIGHT = {
     "layer": ["lm_head", "*.c_fc", "encoder.layer.0.*"],
     "noise": ["pcm:prog=1", "white_output:std=1", "preset:StandardHWATrainingTorch", "equal_error"],
     "drift": ["0", "86400"],
-    "model": [GPT2, BERT],
+    "model": [GPT2, BERT, "saved/bert", "./own/../saved/bert/"],
     "max-drop": ["f1=5", "cross_entropy=0.1"],
     "data": ["data/text.txt", "data/questions.json", "embedded", "squad", "wikitext-2"],
     "case": ["*", "*lm_head*"],
@@ -164,9 +165,9 @@ def word_for(name, rng, also=()):
 
 
 def _is_long(words):
-    # What is counted in millions takes long, and rightly.
+    # What is counted in hundreds takes long, and rightly.
     numbers = re.findall(r"[\d_]+(?:e\d+)?", " ".join(w for w in words if len(w) < 400))
-    return any(float(n.replace("_", "") or 0) > 1000 for n in numbers if n.strip("_"))
+    return any(float(n.replace("_", "") or 0) > 50 for n in numbers if n.strip("_"))
 
 
 def options(house, rng, hub):
@@ -288,7 +289,8 @@ def verbs(house, rng, hub):
     return Input(
         f"{verb} {' '.join(map(ascii, given))}",
         (step,),
-        (verb, *_names(given)),
+        # The words that were right, too; and of what was not said, the pytest that was started.
+        (verb, *_names([*words, *given]), "pytest's own words"),
         long=_is_long(given),
         where=_places(house, given),
     )

@@ -239,6 +239,7 @@ def test_a_storage_that_cannot_be_used_is_one_clear_line(tmp_path, broken):
         "UPDATE trial_params SET param_name = 'y' WHERE param_name = 'x'",
         "DELETE FROM trial_params WHERE trial_id = 2",
         "UPDATE trial_params SET param_value = 1e9",
+        "UPDATE alembic_version SET version_num = 'v99'",
     ],
 )
 def test_a_storage_with_a_damaged_row_is_one_clear_line(tmp_path, change):

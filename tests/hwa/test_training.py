@@ -146,9 +146,16 @@ def test_another_recipe_model_or_damage_is_refused(whole, qa, data, tmp_path):
     with pytest.raises(UsageError, match="weights was"):
         train(QA_RECIPE, other, data, folder)
     last = folder / "checkpoint-6.safetensors"
-    last.write_bytes(last.read_bytes()[:-100])
-    with pytest.raises(UsageError, match=r"cannot read .*checkpoint-6.*delete it"):
-        train(QA_RECIPE, qa, data, folder)
+    content = last.read_bytes()
+    for damaged in (
+        content[:-100],
+        content[:-100] + bytes([content[-100] ^ 1]) + content[-99:],
+        content.replace(b'\\"step\\": 6', b'\\"step\\": 5'),
+    ):
+        assert damaged != content
+        last.write_bytes(damaged)
+        with pytest.raises(UsageError, match=r"cannot read .*checkpoint-6.*delete it"):
+            train(QA_RECIPE, qa, data, folder)
     assert {p.name for p in whole[0].iterdir()} == {
         *("recipe.json", BEST, "checkpoint-4.safetensors", "checkpoint-6.safetensors")
     }

@@ -87,6 +87,24 @@ def test_a_run_is_not_resumed_on_changed_files(warm, tmp_path, files, changed):
     assert len(run_of(tmp_path)["results"]) == 2
 
 
+def test_nor_on_a_changed_extension(warm, tmp_path):
+    """What a noise of one's own does is said in its file alone, and not in the names of cases."""
+    extension = tmp_path / "my noise.py"
+    given = ("--extension", extension, "--noise", "white_output", "--layer", "*0.output.dense")
+    given = (*given, *FEW[2:-2], "--noise", "white_output:2")
+    extension.write_text("STRENGTH = 1\n")
+    (tmp_path / "stopper.py").write_text(STOPPER)
+    assert warm(*given, "-p", "stopper", folder=tmp_path, first_on_path=[tmp_path]).code == 9
+    extension.write_text("STRENGTH = 2\n")
+    done = warm(*given, "--resume", folder=tmp_path)
+    assert done.code == 4, done.out
+    assert "its numbers would not go together: --extension was" in done.out, done.out
+    extension.write_text("STRENGTH = 1\n")
+    done = warm(*given, "--resume", folder=tmp_path)
+    assert done.code == 0, done.out
+    assert len(run_of(tmp_path)["results"]) == 2
+
+
 def test_a_mistake_is_one_line_before_anything_is_measured(warm, tmp_path, files):
     hardware = files()[1].removeprefix("preset:")
     for given, said in (

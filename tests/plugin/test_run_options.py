@@ -47,6 +47,7 @@ def read(pytester):
         (("--hardware", "Ideal"), "--hardware 'Ideal' is unknown; did you mean 'ideal'?"),
         (("--variant", "hw"), "--variant 'hw' is unknown; did you mean 'hwa'?"),
         (("--hwa", "nowhere"), "--hwa must be a folder with one folder a model, found "),
+        (("--hwa", "x" * 300), "--hwa must be a folder with one folder a model, found "),
         (("--seed=-1",), "--seed must be a whole number of at least 0, found '-1'"),
         (("--seed", str(2**63)), "--seed must be a whole number from 0 to 2^63 - 1, found '9223"),
         (("--seed", "nan"), "--seed must be a whole number of at least 0, found 'nan'"),

@@ -49,6 +49,7 @@ def test_a_folder_is_a_model_by_its_path(mine, monkeypatch):
     ("folder", "name"),
     [
         ("My model (v2)", "My-model-v2"),
+        ("a--b - c", "a-b-c"),
         ("modèle", "mod-le"),
         ("checkpoint-1000", "checkpoint-1000"),
         ("bert", "folder-bert"),
@@ -151,7 +152,8 @@ def test_a_configuration_that_changed_is_another_model_at_once(mine):
     [
         ("bert", "--name bert is that of another model"),
         ("hub-x", "--name hub-x is that of another model"),
-        ("a/b", "--name must be of letters, digits, _, - and ., found 'a/b'"),
+        ("a/b", "--name must be of letters, digits, _, - and ., without --, found 'a/b'"),
+        ("a--b", "--name must be of letters, digits, _, - and ., without --, found 'a--b'"),
         ("-x", "--name must be of letters"),
         ("", "--name must be of letters"),
     ],
@@ -244,3 +246,12 @@ def test_a_corrupt_entry_is_one_clear_line(mine, tmp_path, keys, value, said):
     lock_path.write_text(json.dumps(document))
     with pytest.raises(WeightsError, match=said):
         read_lock(lock_path)
+
+
+@pytest.mark.parametrize("word", ["~nobody", "~nobody/model", f"./{'x' * 300}", "./loop"])
+def test_a_path_that_leads_nowhere(tmp_path, monkeypatch, word):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    for read in (read_folder, lambda folder: add_folder(folder, tmp_path / "zoo.lock.json")):
+        with pytest.raises(UsageError, match="is no folder; a model has a name, or a folder such"):
+            read(Path(word))
