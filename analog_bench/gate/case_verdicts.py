@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analog_bench.gate.chip_change import RESOLUTION, UNKNOWN, ChipChange, Examples
 from analog_bench.gate.decision_rule import LEVEL, Outcome
+from analog_bench.gate.detectable_effect import detectable
 from analog_bench.gate.family_decision import DecidedCase, decide_family, looks_changed
 from analog_bench.gate.not_compared import (
     Uncompared,
@@ -15,7 +16,7 @@ from analog_bench.gate.not_compared import (
     why_not_compared,
     why_stale,
 )
-from analog_bench.gate.significance import Effect, detectable, telling_interval
+from analog_bench.gate.significance import Effect, telling_interval
 from analog_bench.records import Metric, Result
 from analog_bench.spelling import counted
 from analog_bench.store.baseline import CaseEntry, DigitalEntry
