@@ -60,7 +60,7 @@ class FamilyComparison:
     Attributes:
         metrics: The main one first, with the margins that counted.
         judged: Every result of the new run with its verdict.
-        digital: Metric name to the verdict on the digital model; empty for HWA weights.
+        digital: Metric name to the verdict on the digital model; `direct` has it alone.
     """
 
     scope: Scope
@@ -105,7 +105,7 @@ def compare_runs(old: Run, new: Run) -> Comparison:
             judged=tuple(
                 (r, judgement.cases[r.identity]) for r in group.results if r.variant == variant
             ),
-            # Results of HWA weights name other weights than the digital model's.
+            # Results of other variants name other weights than the digital model's.
             digital=judgement.digital_of(group.scope) if variant == "direct" else {},
         )
         for group in new.groups

@@ -78,21 +78,22 @@ def test_json_holds_every_text_and_score(printed):
     assert len(said["digital"]["texts"]) == 2
     assert [(c["variant"], c["drift_s"], c["status"]) for c in said["cases"]] == [
         ("direct", 0.0, "measured"),
+        ("calibrated", 0.0, "measured"),
         ("hwa", 0.0, "measured"),
     ]
     written = [text for case in said["cases"] for text in case["chips"][0]["texts"]]
-    assert len({*written, *said["digital"]["texts"]}) == 6
+    assert len({*written, *said["digital"]["texts"]}) == 8
     assert all(text.startswith(PROMPT) for text in written)
     assert all(case["coverage"] == 1.0 for case in said["cases"])
 
 
 def test_the_table_shows_what_was_written_as_it_is(printed):
     rows = [line.split("│") for line in printed["table"].splitlines() if "│" in line]
-    header = rows[0]
-    assert [cell.strip() for cell in header[1:-1]] == ["time", "digital", "direct", "HWA"]
-    columns = ["".join(row[n] for row in rows).replace(" ", "") for n in range(2, 5)]
+    header = [cell.strip() for cell in rows[0][1:-1]]
+    assert header == ["time", "digital", "direct", "calibrated", "HWA"]
+    columns = ["".join(row[n] for row in rows).replace(" ", "") for n in range(2, 6)]
     shown = r"The[red]fox[/red]|<b>\x1b[31m"
-    assert [column.count(shown) for column in columns] == [1, 2, 2]
+    assert [column.count(shown) for column in columns] == [1, 2, 2, 2]
     assert "\x1b" not in printed["table"]
     assert "asabove" in columns[0]
     assert "The first of 2 texts, of the one chip" in " ".join(printed["table"].split())

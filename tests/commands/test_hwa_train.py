@@ -17,7 +17,7 @@ SENTENCES = (
 NAMES = ("Arno", "Bela", "Cora", "Dovre", "Elbe", "Fulda", "Gera", "Havel", "Isar", "Jade", "Kura")
 SMALL = (
     *("--steps", "1", "--batch", "2", "--chips", "1", "--held-out", "1", "--max-length", "64"),
-    *("--validation-examples", "1", "--first-ranges", "observed", "--threads", "1"),
+    *("--validation-examples", "1", "--first-ranges", "sigma", "--threads", "1"),
 )
 
 
