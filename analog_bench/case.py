@@ -7,7 +7,7 @@ from typing import Literal
 
 from analog_bench.noise import Noise
 
-Variant = Literal["direct", "hwa"]
+Variant = Literal["direct", "calibrated", "hwa"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Case:
         drift_s: Seconds since programming.
         tile: The simulator, for noises that act on tiles.
         hardware: Name of the hardware preset the tiles start from; `ideal` adds nothing.
-        variant: Which weights: `direct` (digital weights as they are) or `hwa`.
+        variant: What is put on tiles: `direct` (digital weights as they are), `calibrated` (the
+            same, with input ranges fitted to the hardware) or `hwa` (hardware-aware training).
         group: Short name for `layers` in ids and tables: the layer itself where there is one.
         version: Raised when the meaning of the case changes, so that old results are not compared.
     """

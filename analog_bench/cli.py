@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from analog_bench.codec import one_line
 from analog_bench.commands import (
+    calibrate,
     generate,
     history,
     hwa,
@@ -67,6 +68,7 @@ app = new_app(
     "Robustness of language models on analog in-memory hardware. pytest measures: `pytest bench "
     "-k bert_layer_noise`, with the options in `pytest bench --help`. The verbs here work on what "
     "it measured, on models and on installations.",
+    "calibrate bert",
     "doctor",
     "compare runs/before.json runs/after.json",
     'generate --prompt "Once upon a time"',
@@ -81,7 +83,7 @@ app = new_app(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (project, runs, installation, generate, history, releases):
+for module in (project, runs, installation, generate, calibrate, history, releases):
     app.add_typer(module.app)
 zoo.app.add_typer(zoo_coverage.app)
 app.add_typer(zoo.app, name="zoo")

@@ -121,7 +121,7 @@ class Study:
             times only (`Noise.TIMES`), and not at all of these, is measured at its own.
         layers: `each` makes a case of every layer alone, `blocks` one case of all layers in the
             transformer's blocks, `all` one case of all that the noise can act on; or several.
-        variants: Which weights: `direct`, `hwa`.
+        variants: What is put on tiles; see `Case`.
         tiles: Noise to the simulator it is measured on, where that is not the usual one.
         version: Raised when the meaning of its cases changes; old baselines then are stale.
         margins: Metric name to a margin that differs from the metric's own here, and why.

@@ -111,7 +111,7 @@ def training(device: torch.device, models: Sequence[str]) -> None:
         half = 30 if device.type != "cpu" else 1
         asked = {
             **{"batch": 32, "steps": 2 * half, "warmup": 0, "validate_every": 2 * half},
-            **{"chips": 1, "validation_examples": 8, "first_ranges": "observed"},
+            **{"chips": 1, "validation_examples": 8, "first_ranges": "sigma"},
         }
         recipe = recipe_for(loaded.spec, asked)
         data = make_data(loaded, _rows(), recipe)

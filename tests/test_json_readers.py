@@ -27,6 +27,7 @@ from analog_bench.zoo.hwa_folder import is_hwa, read_hwa_record
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_config import read_config
 from analog_bench.zoo.model_structure import Structure
+from analog_bench.zoo.range_folder import read_ranges
 from analog_bench.zoo.tokenizer import auto_tokenizer, read_tokenizer
 from analog_bench.zoo.weight_record import read_record
 
@@ -87,6 +88,7 @@ READERS = {
     "digital": ("digital/bert.json", lambda at: read_digital(at, "bert")),
     "record": ("record.json", read_record),
     "HWA record": ("record.json", read_hwa_record),
+    "input ranges": ("ranges.json", read_ranges),
     "adapter": ("adapter_config.json", adapter),
     "questions": ("dev.json", lambda at: read_squad(at / "dev.json")),
     "history": ("some.jsonl", lambda at: History([at / "some.jsonl"], pytest.fail)),

@@ -1,4 +1,4 @@
-"""Static input ranges of tiles: observed by the presets' rule, or fitted to tiles and inputs.
+"""Static input ranges of tiles, from what enters a layer: by rules, or fitted to the tiles.
 
 The presets' rule takes three standard deviations in every layer. Activations of transformers
 have a few large channels that many tokens depend on: on the embedded BERT that rule alone costs
@@ -15,13 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.layers import find, weight_of
+from analog_bench.zoo.range_folder import RangeMethod
 
 # aihwkit's defaults of `InputRangeParameter.init_std_alpha` and `init_from_data`, which the
 # presets keep; a test compares.
 STD_ALPHA = 3.0
 BATCHES = 100
 
-_TOKENS_A_PASS = 256
+QUANTILE = 0.999
+_TOKENS, _TOKENS_A_PASS = 2048, 256
 _SHRINK = 0.87
 _CANDIDATES = 70
 
@@ -72,6 +74,44 @@ def fit_input_ranges(
     over tokens.
     """
     names = list(layer_names)
+    seen = _inputs(model, names, run)
+    return {
+        name: _fitted(weight_of(place.module).detach(), seen[name], converters)
+        for name, place in zip(names, find(model, names), strict=True)
+    }
+
+
+def calibrate(
+    model: nn.Module,
+    layer_names: Iterable[str],
+    run: Callable[[], object],
+    method: RangeMethod,
+    converters: Converters,
+) -> dict[str, tuple[float, ...]]:
+    """Return the input ranges of some layers' tiles by a method; see `observe_input_ranges`.
+
+    `sigma` is the presets' own rule, `max` the largest magnitude that enters the layer, `quantile`
+    one that 99.9 % of the magnitudes do not exceed; all tiles of a layer then have the same. `fit`
+    is `fit_input_ranges`, which alone asks what the converters do.
+    """
+    names = list(layer_names)
+    if method == "fit":
+        return fit_input_ranges(model, names, run, converters)
+    if method == "sigma":
+        ranges = observe_input_ranges(model, names, run)
+    else:
+        share = 1.0 if method == "max" else QUANTILE
+        ranges = {n: _magnitude(rows, share) for n, rows in _inputs(model, names, run).items()}
+    return {
+        # Where nothing but 0 enters, any range will do but 0, which is divided by.
+        name: (ranges[name] or 1.0,)
+        * len(_split(weight_of(place.module).shape[1], converters.tile_inputs))
+        for name, place in zip(names, find(model, names), strict=True)
+    }
+
+
+def _inputs(model: nn.Module, names: Sequence[str], run: Callable[[], object]) -> dict[str, Tensor]:
+    """Return tokens that enter each layer, shape (tokens, inputs), some of every forward pass."""
     seen: list[list[Tensor]] = [[] for _ in names]
 
     def keeping(rows: list[Tensor]) -> Callable[[Tensor], None]:
@@ -84,10 +124,8 @@ def fit_input_ranges(
 
     _observe(model, names, [keeping(rows) for rows in seen], run)
     _check_all_seen({name: len(rows) for name, rows in zip(names, seen, strict=True)})
-    return {
-        name: _fitted(weight_of(place.module).detach(), torch.cat(rows), converters)
-        for name, place, rows in zip(names, find(model, names), seen, strict=True)
-    }
+    tokens = {name: torch.cat(rows) for name, rows in zip(names, seen, strict=True)}
+    return {name: rows[:: -(-len(rows) // _TOKENS)] for name, rows in tokens.items()}
 
 
 def _observe(
@@ -125,6 +163,12 @@ class _RunningMean:
         if self.count < BATCHES and std > 0:
             self.value = (self.value * self.count + STD_ALPHA * std) / (self.count + 1)
             self.count += 1
+
+
+def _magnitude(inputs: Tensor, share: float) -> float:
+    """Return the magnitude that this share of the values does not exceed."""
+    magnitudes = inputs.abs().flatten()
+    return float(magnitudes.kthvalue(max(1, round(share * len(magnitudes)))).values)
 
 
 def _fitted(weight: Tensor, rows: Tensor, converters: Converters) -> tuple[float, ...]:

@@ -26,9 +26,10 @@ from analog_bench.commands.options import (
 from analog_bench.commands.output import print_blocks, print_json
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Preset, parse_noise
-from analog_bench.session.settings import Settings
+from analog_bench.session.settings import Settings, read_calibration
 from analog_bench.simulators.registry import DEFAULT_TILE
 from analog_bench.study import MOST_CHIPS, MOST_TEXTS, Budget, Choice, Study
+from analog_bench.zoo.range_folder import DEFAULT_METHOD, RangeMethod
 
 if TYPE_CHECKING:
     from analog_bench.case import Case
@@ -68,7 +69,7 @@ def generate(
         list[str] | None,
         typer.Option(
             metavar="|".join(get_args(Variant)),
-            help="weights on the tiles; may be repeated (default: both)",
+            help="what is on the tiles; may be repeated (default: each)",
         ),
     ] = None,
     chips: Annotated[int, whole_number("chips a case", most=MOST_CHIPS)] = 3,
@@ -93,13 +94,21 @@ def generate(
         Path | None,
         typer.Option(metavar="FOLDER", help="folder of HWA weights, one folder a model"),
     ] = None,
+    calibration: Annotated[
+        str,
+        typer.Option(
+            metavar="METHOD",
+            help="how input ranges of the variant calibrated are found: "
+            f"{', '.join(get_args(RangeMethod))}, or a folder of `analog-bench calibrate`",
+        ),
+    ] = DEFAULT_METHOD,
     lock: LockOption = LOCK_FILE,
     device: DeviceOption = "cpu",
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
     markdown: MarkdownOption = False,
 ) -> None:
-    """Write texts: digital, on chips, and on chips with HWA weights, side by side."""
+    """Write texts: digital, and on chips direct, calibrated and with HWA weights, side by side."""
     refuse_together(json=as_json, markdown=markdown)
     variants = get_args(Variant)
     for name in variant or ():
@@ -117,13 +126,14 @@ def generate(
         prompt=prompt,
     )
     settings = Settings(
-        choice=Choice(models=study.models, tile=tile),
+        choice=Choice(models=study.models, tile=tile, variants=study.variants if variant else ()),
         budget="smoke",
         chips=None,
         examples=None,
         data="embedded",
         zoo=zoo,
         hwa=hwa,
+        calibration=read_calibration(calibration, Path()),
         lock=lock,
         device=device,
         seed=seed,

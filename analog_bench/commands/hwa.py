@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -22,24 +21,24 @@ from analog_bench.commands.options import (
     WeightsOption,
     ZooOption,
     find_model,
+    load_prepared,
     new_app,
     show_examples,
     whole_number,
 )
-from analog_bench.commands.output import Line, print_blocks, print_json, print_sheet
+from analog_bench.commands.output import print_blocks, print_json, print_sheet
 from analog_bench.errors import UsageError
 from analog_bench.hwa.hyperparameters import HwaRecipe, recipe_for
-from analog_bench.spelling import rounded
 from analog_bench.study import MOST_CHIPS
 from analog_bench.tasks.data_folder import training_file
 from analog_bench.zoo.model_specs import ModelSpec
+from analog_bench.zoo.range_folder import read_ranges
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
     from analog_bench.hwa.search import SearchResult
     from analog_bench.hwa.search_conclusion import Conclusion
-    from analog_bench.hwa.shipping import Shipped
     from analog_bench.zoo.model_loading import LoadedModel
 
 _USUAL = HwaRecipe()
@@ -74,6 +73,14 @@ def train(
     ship: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="the HWA weights (default: OUT/ship)")
     ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="folder of `analog-bench calibrate` with the input ranges to start from, in place "
+            "of --first-ranges",
+        ),
+    ] = None,
     finish: Annotated[
         bool,
         typer.Option(
@@ -95,20 +102,27 @@ def train(
     data = data or training_file()
     out = out or Path("runs") / "hwa" / spec.name.replace("/", "--")
     ship = ship or out / "ship"
+    first, folder = None, (calibration or Path()) / spec.name.replace("/", "--")
+    if calibration is not None:
+        first = read_ranges(folder)
+        first.check_hardware(recipe.tile, recipe.preset, folder)
     loaded, rows = _load(spec, data, weights, lock, device, threads)
-    from analog_bench.commands.hwa_progress import show_training
+    from analog_bench.commands.hwa_progress import outcome_lines, show_training
     from analog_bench.hwa.shipping import ship_outcome
     from analog_bench.hwa.training_data import make_data
     from analog_bench.hwa.training_loop import train
+    from analog_bench.session.calibrated_ranges import check_ranges
 
+    if first is not None:
+        check_ranges(loaded, first, folder)
     made = make_data(loaded, rows, recipe)
     with show_training(made.metric.name) as tell:
-        outcome = train(recipe, loaded, made, out, tell=tell, finish=finish)
+        outcome = train(recipe, loaded, made, out, tell=tell, finish=finish, first=first)
     shipped = ship_outcome(loaded, recipe, made, outcome, ship)
     if as_json:
         print_json(shipped.as_dict())
     else:
-        print_sheet({f"{spec.name} (HWA, {recipe.preset})": _lines(shipped, out, ship)})
+        print_sheet({f"{spec.name} (HWA, {recipe.preset})": outcome_lines(shipped, out, ship)})
 
 
 @app.command(
@@ -244,40 +258,13 @@ def _load(
     """Return the digital model, prepared, and the rows to train on."""
     # Not at the top, since importing them takes seconds: a wrong option is refused before that.
     import datasets
-    import torch
 
-    from analog_bench.analog.layer_manifest import prepare
     from analog_bench.tasks.squad_files import read_squad
-    from analog_bench.zoo.model_loading import load
 
-    if threads is not None:
-        torch.set_num_threads(threads)
     # Its bars would come and go between the lines of our own.
     datasets.disable_progress_bars()
     rows = read_squad(data)
-    loaded = load(spec, lock_path=lock, device=device, shipped=weights)
-    prepare(loaded.model)
-    return loaded, rows
-
-
-def _lines(shipped: Shipped, out: Path, ship: Path) -> list[Line]:
-    outcome, closed = shipped.outcome, shipped.closed
-    name = outcome.metric
-    chips = ", ".join(f"{score:.3f}" for score in shipped.hwa.chips)
-    return [
-        Line("steps", f"{outcome.steps} ({outcome.ended}), best at {outcome.best_step}"),
-        Line(f"digital {name}", f"{outcome.digital:.3f}"),
-        Line(f"direct {name}", f"{outcome.direct:.3f} on chips after {shipped.drift_s:g} s"),
-        Line(f"untrained {name}", f"{outcome.start:.3f}, with the first input ranges alone"),
-        Line(f"HWA {name}", f"{shipped.hwa.mean:.3f} on chips: {chips}"),
-        Line(
-            "gap closed",
-            f"{rounded(100 * closed, 0)} %" if math.isfinite(closed) else "there is none",
-        ),
-        Line("minutes", f"{outcome.minutes:.1f} on {', '.join(outcome.devices)}"),
-        Line("checkpoints", str(out)),
-        Line("weights", str(ship)),
-    ]
+    return load_prepared(spec, weights, lock, device, threads), rows
 
 
 def _document(

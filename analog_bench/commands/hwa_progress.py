@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -17,13 +19,16 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from analog_bench.commands.output import Line
 from analog_bench.hwa.training_loop import Progress
+from analog_bench.spelling import rounded
 
 if TYPE_CHECKING:
     # A training needs no optuna.
     from optuna.trial import FrozenTrial
 
     from analog_bench.hwa.search import Setting
+    from analog_bench.hwa.shipping import Shipped
 
 
 @contextmanager
@@ -126,3 +131,25 @@ class SearchDisplay:
 
 def _spell(setting: Setting) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in setting.items())
+
+
+def outcome_lines(shipped: Shipped, out: Path, ship: Path) -> list[Line]:
+    """Say what a training has come to."""
+    outcome = shipped.outcome
+    name = outcome.metric
+    chips = ", ".join(f"{score:.3f}" for score in shipped.hwa.chips)
+    return [
+        Line("steps", f"{outcome.steps} ({outcome.ended}), best at {outcome.best_step}"),
+        Line(f"digital {name}", f"{outcome.digital:.3f}"),
+        Line(f"direct {name}", f"{outcome.direct:.3f} on chips after {shipped.drift_s:g} s"),
+        Line(f"calibrated {name}", f"{outcome.start:.3f}, with the first input ranges alone"),
+        Line(f"HWA {name}", f"{shipped.hwa.mean:.3f} on chips: {chips}"),
+        Line("gap closed", f"{_share(shipped.closed)} beyond calibration"),
+        Line("minutes", f"{outcome.minutes:.1f} on {', '.join(outcome.devices)}"),
+        Line("checkpoints", str(out)),
+        Line("weights", str(ship)),
+    ]
+
+
+def _share(closed: float) -> str:
+    return f"{rounded(100 * closed, 0)} %" if math.isfinite(closed) else "there is none"

@@ -19,6 +19,8 @@ from analog_bench.zoo.model_specs import ModelSpec, Zoo, find_embedded
 from analog_bench.zoo.own_folder import find_or_read
 
 if TYPE_CHECKING:
+    from analog_bench.zoo.model_loading import LoadedModel
+
     TileName = str
 else:
     TileName = Literal[tuple(simulators())]  # typer makes choices of it
@@ -130,3 +132,24 @@ def find_model(model: str, zoo: Zoo, lock: Path, weights: Path | None) -> ModelS
     if zoo != "embedded" or spec.source != "embedded":
         raise UsageError("--weights is for embedded models; others come with their own")
     return spec
+
+
+def load_prepared(
+    spec: ModelSpec, weights: Path | None, lock: Path, device: str, threads: int | None
+) -> LoadedModel:
+    """Load a digital model, ready for tiles, with so many threads to compute with from now on.
+
+    Raises:
+        BenchError: See `zoo.model_loading.load`.
+    """
+    # Not at the top, since importing them takes seconds: a wrong option is refused before that.
+    import torch
+
+    from analog_bench.analog.layer_manifest import prepare
+    from analog_bench.zoo.model_loading import load
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    loaded = load(spec, lock_path=lock, device=device, shipped=weights)
+    prepare(loaded.model)
+    return loaded

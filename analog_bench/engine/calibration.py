@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from torch import nn
 
 from analog_bench.analog.clean_inputs import BATCHES, CleanInputs, Pass, observe_inputs, spread
-from analog_bench.analog.compatibility import needs_input_ranges
 from analog_bench.analog.input_ranges import observe_input_ranges
 from analog_bench.analog.severity_solver import solve_severity
 from analog_bench.case import Case
 from analog_bench.engine.replay import Replay
 from analog_bench.noise import EqualError
-from analog_bench.simulators.registry import find_simulator
+from analog_bench.simulators.registry import find_simulator, has_input_ranges
 from analog_bench.tasks.task import Task
 
 Range = float | tuple[float, ...]
@@ -37,7 +36,7 @@ class Calibration:
 
     Everything is taken from the clean model, so that it does not depend on which other layers a
     case has. The replay must have moved to a case's layers, and the model must be clean. Input
-    ranges that training has `learned`, by module path, hold in place of observed ones.
+    ranges that are `given` for a case, by module path, hold in place of observed ones.
     """
 
     def __init__(
@@ -47,19 +46,20 @@ class Calibration:
         task: Task,
         *,
         seed: int,
-        learned: Mapping[str, Range],
+        given: Callable[[Case], Mapping[str, Range]],
     ) -> None:
         self._model = model
         self._replay = replay
         self._task = task
         self._seed = seed
-        self._ranges: dict[str, Range] = dict(learned)
+        self._given = given
+        self._observed: dict[str, float] = {}
         self._inputs: dict[str, CleanInputs] = {}
         self._severities: dict[tuple[object, ...], float] = {}
 
     def needed(self, case: Case) -> bool:
         """Return whether a case needs anything observed."""
-        return isinstance(case.noise, EqualError) or _needs_ranges(case)
+        return isinstance(case.noise, EqualError) or has_input_ranges(case)
 
     def of(self, case: Case, paths: Sequence[str]) -> Known:
         """Return what a case's chips need to know; `UsageError` where an error is out of reach."""
@@ -67,15 +67,16 @@ class Calibration:
         return Known(ranges, self._all_severities(case, paths, ranges))
 
     def _input_ranges(self, case: Case, paths: Sequence[str]) -> dict[str, Range] | None:
-        if not _needs_ranges(case):
+        if not has_input_ranges(case):
             return None
-        unknown = [path for path in paths if path not in self._ranges]
+        given = self._given(case)
+        unknown = [path for path in paths if path not in given and path not in self._observed]
         if unknown:
             # No output is kept: those of a language model over a whole text would fill the memory.
-            self._ranges |= observe_input_ranges(
+            self._observed |= observe_input_ranges(
                 self._model, unknown, lambda: deque(self._replay.outputs(), maxlen=0)
             )
-        return {path: self._ranges[path] for path in paths}
+        return {path: given[path] if path in given else self._observed[path] for path in paths}
 
     def _all_severities(
         self, case: Case, paths: Sequence[str], ranges: Mapping[str, Range] | None
@@ -113,8 +114,3 @@ class Calibration:
             found = {path: kept for path, kept in self._inputs.items() if path in paths}
             self._inputs = found | observe_inputs(self._model, unknown, passes)
         return {path: self._inputs[path] for path in paths}
-
-
-def _needs_ranges(case: Case) -> bool:
-    on_tiles = case.noise.WHERE == "tile"
-    return on_tiles and needs_input_ranges(case.noise, case.hardware, find_simulator(case.tile))

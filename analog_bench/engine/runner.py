@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from types import MappingProxyType
 
 import torch
 from msgspec import structs
@@ -54,7 +53,7 @@ class Runner:
         replay: bool = True,
         per_example: bool = False,
         digital: Scores | None = None,
-        input_ranges: Mapping[str, tuple[float, ...]] = MappingProxyType({}),
+        input_ranges: Callable[[Case], Mapping[str, tuple[float, ...]]] = lambda case: {},
     ) -> None:
         """Prepare; nothing is computed yet.
 
@@ -62,9 +61,9 @@ class Runner:
         itself again afterwards. Everything random derives from the run's seed; `weights` is the
         fingerprint of the weights, for the results. `replay` keeps clean activations between cases,
         which changes no number; `per_example` keeps every example's score in results. `digital` are
-        the digital model's scores to compare with, where the weights are others. `input_ranges`, by
-        public layer name, are those of its tiles that training has learned; for all other layers
-        they are observed.
+        the digital model's scores to compare with, where the weights are others. `input_ranges` are
+        those of a case's tiles, by public layer name, that training has learned or calibration
+        found; it is asked while the model is clean. For all other layers they are observed.
         """
         self.model = model
         self.task = task
@@ -83,7 +82,7 @@ class Runner:
             self._replay,
             task,
             seed=seed,
-            learned=dict(zip(self._paths(input_ranges), input_ranges.values(), strict=True)),
+            given=lambda case: self._by_path(input_ranges(case)),
         )
         self._digital = digital
 
@@ -216,6 +215,9 @@ class Runner:
             texts=scores.texts,
             seconds=reading.seconds + time.perf_counter() - began,
         )
+
+    def _by_path(self, ranges: Mapping[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
+        return dict(zip(self._paths(ranges), ranges.values(), strict=True))
 
     def _paths(self, layers: Iterable[str]) -> list[str]:
         return [place.path for place in find(self.model, layers)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analog_bench.gate.case_verdicts import Verdict
+from analog_bench.gate.chip_change import Examples
 from analog_bench.gate.run_verdicts import judge_groups
 from analog_bench.records import Metric, Result, Scope
 from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance, case_entry
@@ -38,6 +39,15 @@ class EarlierRun:
         same = (entry for entry in entries if entry.protocol == protocol)
         return next(same, next(iter(entries), None))
 
+    def examples(self, scope: Scope) -> Examples:
+        """Return how many examples there are under each protocol of a study on a model."""
+        counts = {s.study_and_model: s.examples for s in self.run.scopes}
+        return {
+            result.protocol: counts[scope.study_and_model]
+            for result in self.run.results
+            if result.study_and_model == scope.study_and_model
+        }
+
     def _results(self, scope: Scope, variant: str) -> list[Result]:
         own = (r for r in self.run.results if r.study_and_model == scope.study_and_model)
         return [result for result in own if result.variant == variant]
@@ -50,7 +60,7 @@ class FamilyComparison:
     Attributes:
         metrics: The main one first, with the margins that counted.
         judged: Every result of the new run with its verdict.
-        digital: Metric name to the verdict on the digital model; empty for HWA weights.
+        digital: Metric name to the verdict on the digital model; `direct` has it alone.
     """
 
     scope: Scope
@@ -95,7 +105,7 @@ def compare_runs(old: Run, new: Run) -> Comparison:
             judged=tuple(
                 (r, judgement.cases[r.identity]) for r in group.results if r.variant == variant
             ),
-            # Results of HWA weights name other weights than the digital model's.
+            # Results of other variants name other weights than the digital model's.
             digital=judgement.digital_of(group.scope) if variant == "direct" else {},
         )
         for group in new.groups

@@ -60,7 +60,7 @@ COLUMNS = (
     Column("budget", "VARCHAR", "name of the budget"),
     Column("study", "VARCHAR", "name of the study"),
     Column("model", "VARCHAR", "name of the model"),
-    Column("variant", "VARCHAR", "whose weights: `direct` or `hwa`"),
+    Column("variant", "VARCHAR", "what is on tiles: `direct`, `calibrated` or `hwa`"),
     Column(
         "case_id",
         "VARCHAR",

@@ -17,6 +17,7 @@ from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
 from analog_bench.simulators.protocol import Simulator
 from analog_bench.value_checks import LARGEST, SMALLEST
 from analog_bench.zoo.model_specs import ModelSpec
+from analog_bench.zoo.range_folder import RangeMethod
 
 _Natural: TypeAlias = Annotated[int, Meta(ge=0, le=LARGEST_WHOLE)]
 _Count: TypeAlias = Annotated[int, Meta(ge=1, le=LARGEST_WHOLE)]
@@ -40,9 +41,9 @@ class HwaRecipe:
     The modifier's noise is drawn for every batch (C++ tile: every step). Weights are clipped after
     each step (aihwkit's `LAYER_GAUSSIAN`). With `adam` the learning rate is about the change a
     step, relative to the largest weight of an output; `sgd` has momentum 0.9. Input ranges learn in
-    units of the layer's input, from those `fitted` to the layers' inputs (`analog.input_ranges`) or
-    `observed` by the presets' rule, as direct weights have them. `bfloat16` rounds far below the
-    converters; those, noise, norms, losses, updates and every validation are in float32.
+    units of the layer's input, from those that calibration finds on training data
+    (`analog.input_ranges.calibrate`). `bfloat16` rounds far below the converters; those, noise,
+    norms, losses, updates and every validation are in float32.
     """
 
     preset: Annotated[
@@ -63,7 +64,7 @@ class HwaRecipe:
     )
     digital_rate: Annotated[_Positive, "peak rate of norms and biases"] = 2e-4
     range_rate: Annotated[_Amount, "peak rate of input ranges; 0 keeps the first ones"] = 1e-2
-    first_ranges: Annotated[Literal["fitted", "observed"], "input ranges to start from"] = "fitted"
+    first_ranges: Annotated[RangeMethod, "how input ranges to start from are found"] = "fit"
     weight_decay: Annotated[_Amount, "of the weights on tiles"] = 0.0
     batch: Annotated[_Count, "windows, or rows of text, a batch"] = 8
     accumulation: Annotated[_Count, "batches a step"] = 1

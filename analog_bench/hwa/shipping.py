@@ -41,7 +41,7 @@ class Shipped:
 
     @property
     def closed(self) -> float:
-        """Share of the gap between direct and digital that is closed."""
+        """Share of the gap between calibrated and digital that is closed: what training adds."""
         return self.outcome.closed_by(self.hwa.mean)
 
     def as_dict(self) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-import analog_bench.simulators.aihwkit as kit
-from analog_bench.analog.input_ranges import fit_input_ranges, observe_input_ranges
+from analog_bench.analog.compatibility import IDEAL
+from analog_bench.analog.input_ranges import calibrate
 from analog_bench.analog.random_draws import reproducible
 from analog_bench.errors import UsageError
 from analog_bench.hwa import checkpoint
@@ -27,9 +27,11 @@ from analog_bench.hwa.training_report import Ending
 from analog_bench.hwa.training_report import Outcome as Outcome
 from analog_bench.hwa.training_report import Progress as Progress
 from analog_bench.hwa.validation import Ranges, Validation, digital_score, validate
+from analog_bench.noise import Preset
 from analog_bench.simulators.registry import find_simulator
 from analog_bench.zoo.hwa_weights import float_state
 from analog_bench.zoo.model_loading import LoadedModel
+from analog_bench.zoo.range_folder import RangeMethod, RangeRecord
 
 BEST = "best.safetensors"
 """The file beside the checkpoints with the parameters that validated best."""
@@ -55,6 +57,7 @@ def train(
     stop: Callable[[Progress], bool] = lambda progress: False,
     finish: bool = False,
     save_steps: int = 50,
+    first: RangeRecord | None = None,
 ) -> Outcome:
     """Train, or go on from the last checkpoint in `out`.
 
@@ -66,7 +69,8 @@ def train(
     the teacher, and left as it is. The data is of `training_data.make_data` with the same recipe.
     `tell` is called before the first step and after every step (on a GPU some together), `stop`
     after every validation: True ends the training there. To `finish` is to make no further steps,
-    and return the best of what the folder holds.
+    and return the best of what the folder holds. The `first` input ranges, of the recipe's hardware
+    and these weights, are in place of those that the recipe finds on the training data.
 
     Raises:
         TileUnavailable: The recipe's tile engine does not work here.
@@ -76,13 +80,15 @@ def train(
     find_simulator(recipe.tile).require(str(next(loaded.model.parameters()).device))
     tile_config(recipe)  # refused before anything is computed
     made_with = {**recipe.described(), "weights": loaded.weights_sha256, "data": data.fingerprint}
+    if first is not None:
+        made_with["first_ranges"] = first.fingerprint
     claim(out, made_with)
     saved = checkpoint.last(out)
     if finish and saved is None:
         raise UsageError(f"{out} holds no checkpoint to finish from; train first")
     model = copy.deepcopy(loaded.model)
     nn.Module.eval(model)
-    loop = _TrainingLoop(recipe, loaded, data, out, model, tell)
+    loop = _TrainingLoop(recipe, loaded, data, out, model, tell, first)
     if saved is None:
         loop.start()
     else:
@@ -131,6 +137,7 @@ class _TrainingLoop:
     out: Path
     model: nn.Module
     tell: Callable[[Progress], None]
+    first: RangeRecord | None
     layers: tuple[str, ...] = field(init=False)
     standing: _Standing = field(init=False)
     device: torch.device = field(init=False)
@@ -258,16 +265,19 @@ class _TrainingLoop:
         recipe = self.recipe
         if not recipe.has_ranges:
             return {}, {}
+        converters = find_simulator(recipe.tile).converters(Preset(recipe.preset), IDEAL)
 
         def run_batches() -> None:
             for number in range(_OBSERVED_BATCHES):
                 self.data.run_batch(self.model, number)
 
-        observed = observe_input_ranges(self.model, self.layers, run_batches)
-        if recipe.first_ranges == "observed":
-            return observed, observed
-        converters = kit.converters(kit.base_config(recipe.tile, recipe.preset))
-        return observed, fit_input_ranges(self.model, self.layers, run_batches, converters)
+        def found(method: RangeMethod) -> Ranges:
+            return calibrate(self.model, self.layers, run_batches, method, converters)
+
+        direct = found("sigma")
+        if self.first is not None:
+            return direct, {name: self.first.input_ranges[name] for name in self.layers}
+        return direct, direct if recipe.first_ranges == "sigma" else found(recipe.first_ranges)
 
     def _report(self, loss: float, scores: Validation | None = None) -> Progress:
         now = self.standing

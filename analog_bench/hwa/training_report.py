@@ -66,6 +66,10 @@ class Outcome:
     devices: tuple[str, ...] = ()
 
     def closed_by(self, score: float) -> float:
-        """Return the share of the gap that a score closes: 0 as direct, 1 as digital, else NaN."""
-        gap = self.digital - self.direct
-        return (score - self.direct) / gap if gap else math.nan
+        """Return what a score closes of the gap that calibration leaves.
+
+        0 is as good as the start, which training gets from calibration, 1 as digital; NaN where
+        there is no gap.
+        """
+        gap = self.digital - self.start
+        return (score - self.start) / gap if gap else math.nan

@@ -18,7 +18,7 @@ from analog_bench.gate.max_drop import parse_requirement
 from analog_bench.noise import parse_noise
 from analog_bench.session.extension import load_extension, read_own
 from analog_bench.session.own_hardware import read_hardware, spelt_with_content
-from analog_bench.session.settings import GateMode, Settings
+from analog_bench.session.settings import GateMode, Settings, read_calibration
 from analog_bench.simulators.registry import DEFAULT_TILE, simulators
 from analog_bench.study import BUDGETS, MOST_CHIPS, Choice
 from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
@@ -26,6 +26,7 @@ from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.value_checks import one_of, read_amount, read_whole, shown
 from analog_bench.zoo.devices import device_type
 from analog_bench.zoo.model_specs import ZOOS
+from analog_bench.zoo.range_folder import DEFAULT_METHOD, RangeMethod
 
 _INI_FILES = ("pytest.toml", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 _MOST_WORKERS = 1000
@@ -71,9 +72,9 @@ _OPTIONS = (
     ),
     _Option(
         "variant",
-        "WEIGHTS",
-        "direct (digital weights as they are) or hwa (from hardware-aware training), in place of "
-        "the study's own",
+        "VARIANT",
+        "direct (digital weights as they are), calibrated (the same, with input ranges fitted to "
+        "the hardware) or hwa (weights of hardware-aware training), in place of the study's own",
         many=True,
     ),
     _Option("drift", "SECONDS", "drift time in seconds", many=True),
@@ -100,6 +101,14 @@ _OPTIONS = (
         "FOLDER",
         "folder of HWA weights, with one folder a model, such as runs/hwa where training leaves "
         "them; those that come along by default",
+    ),
+    _Option(
+        "calibration",
+        "METHOD",
+        "how input ranges of the variant calibrated are found: "
+        f"{', '.join(get_args(RangeMethod))}; or a folder, with one folder a model, that "
+        "`analog-bench calibrate` has written",
+        default=DEFAULT_METHOD,
     ),
     _Option("lock", "FILE", "the file that pins hub downloads", default="zoo.lock.json"),
     _Option(
@@ -203,7 +212,7 @@ def read_settings(config: pytest.Config) -> Settings:
 
     for file in given["extension"]:
         load_extension(config.rootpath / file)
-    paths = ("data", "hwa", "lock", "json", "baselines")
+    paths = ("data", "hwa", "calibration", "lock", "json", "baselines")
     named = [(name, one(name)) for name in paths] + [("model", word) for word in given["model"]]
     _check_ini_found(config, named)
     root, device = config.rootpath, must("device")
@@ -238,6 +247,7 @@ def read_settings(config: pytest.Config) -> Settings:
         data=must("data"),
         zoo=one_of("--zoo", must("zoo"), ZOOS),
         hwa=root / hwa if hwa else None,
+        calibration=read_calibration(must("calibration"), root),
         lock=root / must("lock"),
         device=device,
         seed=read_whole("--seed", must("seed")),

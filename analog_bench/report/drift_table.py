@@ -35,10 +35,10 @@ class _Row:
 def drift_table(results: Sequence[Result], metric: Metric, *, title: str = "") -> tuple[Block, ...]:
     """Return the table of what drift does to each case of one study on one model.
 
-    One row for whatever was measured at several drift times, by depth; the weights of one case
-    (`direct`, `hwa`) next to one another; columns for noise, tile, hardware and weights where they
-    vary. Each time's A*, the score after one day and what a month changes, means over chips.
-    Nothing where nothing was measured at several drift times, or none of these scores is known.
+    One row for whatever was measured at several drift times, by depth; the variants of one case
+    next to one another; columns for noise, tile, hardware and weights where they vary. Each time's
+    A*, the score after one day and what a month changes, means over chips. Nothing where nothing
+    was measured at several drift times, or none of these scores is known.
 
     Raises:
         ValueError: Two results of the same case.
@@ -72,10 +72,11 @@ def _rows(results: Sequence[Result], metric: Metric) -> list[_Row]:
     # A variant may lack the facts that another has: a group has one depth.
     depths = {result.group: result.facts.depth for result in results if result.facts}
 
-    def order(row: _Row) -> tuple[bool, int, str, str, str, str, str]:
+    def order(row: _Row) -> tuple[object, ...]:
         of = row.result
         depth = depths.get(of.group)
-        return depth is None, depth or 0, of.group, of.noise, of.tile, of.hardware, of.variant
+        conditions = (of.group, of.noise, of.tile, of.hardware, words.weights_order(of.variant))
+        return depth is None, depth or 0, *conditions
 
     return sorted(rows, key=order)
 

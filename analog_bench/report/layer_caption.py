@@ -135,7 +135,7 @@ def _correlation(rows: Sequence[Result], metric: Metric) -> str:
         return ""
     # Other weights spread otherwise: say which where that is not plain.
     several = len({row.variant for row in rows}) > 1 or spread.variant != "direct"
-    weights = f" with {words.WEIGHTS.get(spread.variant, words.one_line(spread.variant))} weights"
+    weights = f" with {words.with_weights(spread.variant)}"
     return (
         f"Spearman correlation of the drop with the spread of the weights: {', '.join(parts)} "
         f"({spread.layers} layers{weights if several else ''}; in brackets the 95 % interval)."

@@ -63,7 +63,7 @@ def _table(family: FamilyComparison, everything: bool) -> Table:
 
 def _heading(family: FamilyComparison) -> str:
     scope = family.scope
-    weights = "" if family.variant == "direct" else f", {family.variant} weights"
+    weights = "" if family.variant == "direct" else f", {words.with_weights(family.variant)}"
     named = words.one_line(f"{scope.study}: {scope.model}{weights}")
     return f"{named}, {examples_label(scope)}"
 

@@ -35,7 +35,7 @@ def texts_by_noise(
     at_most: int | None = None,
     link: Link | None = None,
 ) -> dict[str, Table]:
-    """Return noises with their texts: digital, direct, HWA, and one row a drift time.
+    """Return noises with their texts: digital, then each variant, and one row a drift time.
 
     Of each case the first text of its first chip is shown, with the scores over all texts and
     chips, and its address by `link`. Nothing where nothing was written.

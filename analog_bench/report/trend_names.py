@@ -13,7 +13,8 @@ from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, simulators
 
 _KINDS = {
     **{name: one.label for name, one in simulators().items()},
-    **{"hwa": "HWA weights", "direct": "", DEFAULT_TILE: "", NO_TILE: ""},
+    **{variant: words.with_weights(variant) for variant in words.WEIGHTS},
+    **{"direct": "", DEFAULT_TILE: "", NO_TILE: ""},
 }
 _DIGITS = {"protocol": 8, "weights": 8}
 # What may tell apart trends of one case, in the order of what a reader would look for.

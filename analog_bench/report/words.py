@@ -9,6 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from analog_bench.gate.case_verdicts import Kind, Verdict
 from analog_bench.gate.significance import Interval
 from analog_bench.records import Metric, Result
+from analog_bench.report.variant_order import WEIGHTS as WEIGHTS
+from analog_bench.report.variant_order import weights_order as weights_order
+from analog_bench.report.variant_order import with_weights as with_weights
 from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
 from analog_bench.spelling import counted as counted
 from analog_bench.spelling import rounded
@@ -26,7 +29,6 @@ SIGNS: Mapping[Kind, str] = {
     "skipped": ABSENT,
 }
 """Verdicts in order of concern, with their signs: colour alone does not reach every reader."""
-WEIGHTS = {"direct": "direct", "hwa": "HWA"}
 
 _METRICS = {"f1": "F1", "em": "EM", "label_f1": "label F1", "matthews": "Matthews"}
 _METRICS |= {"cross_entropy": "cross-entropy", "bits_per_byte": "bits/byte"}
@@ -267,7 +269,7 @@ _TRAITS: dict[str, Callable[[Result], str]] = {
     "time": lambda result: time_label(result.drift_s) if result.drift_s else "",
     "tile": lambda result: "" if result.tile in (NO_TILE, DEFAULT_TILE) else label_of(result.tile),
     "hardware": lambda result: "" if result.hardware == "ideal" else one_line(result.hardware),
-    "weights": lambda r: "" if r.variant == "direct" else f"{weights_label(r)} weights",
+    "weights": lambda r: "" if r.variant == "direct" else with_weights(r.variant),
 }
 
 

@@ -14,7 +14,7 @@ from analog_bench.errors import StudyError, UsageError
 from analog_bench.session.case_grid import check_budget_layers, list_cases
 from analog_bench.session.own_hardware import try_own, with_hardware
 from analog_bench.session.settings import Settings
-from analog_bench.simulators.registry import DEFAULT_TILE, check_case
+from analog_bench.simulators.registry import DEFAULT_TILE, check_case, has_input_ranges
 from analog_bench.study import Study
 from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.value_checks import one_of
@@ -51,7 +51,8 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
 
     Models that a study does not list are added by naming them; those it lists are left out where
     others are named. Models that cannot write have no cases in a study of generation. A
-    study without the run's budget has none at all.
+    study without the run's budget has none at all, and hardware without static input ranges none of
+    the variant `calibrated`, unless that is asked for.
 
     Raises:
         LayerError: A layer pattern that fits no layer of the study's models.
@@ -92,6 +93,9 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
         for case in cases:
             check_case(case.noise, case.drift_s, case.tile, case.hardware)
         try_own(cases)
+    if not choice.variants:
+        # Without static input ranges, calibrated tiles are those of the direct weights.
+        cases = [case for case in cases if case.variant != "calibrated" or has_input_ranges(case)]
     return [replace(case, model=specs[case.model].stored_name) for case in cases]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,11 @@ from analog_bench.codec import Json
 from analog_bench.engine.runner import Runner
 from analog_bench.engine.scores import Scores
 from analog_bench.records import Metric
+from analog_bench.session.calibrated_ranges import (
+    CalibratedRanges,
+    fit_while_running,
+    read_from,
+)
 from analog_bench.session.cases import name_in_study, spec_of_case
 from analog_bench.session.run_data import check_source, make_generation, make_task
 from analog_bench.session.settings import Settings
@@ -26,6 +32,7 @@ from analog_bench.zoo.hwa_folder import is_hwa, shipped_hwa
 from analog_bench.zoo.hwa_weights import load_hwa
 from analog_bench.zoo.model_loading import LoadedModel, load
 from analog_bench.zoo.model_specs import ModelSpec
+from analog_bench.zoo.range_folder import RANGES
 
 _Key = tuple[str, int | None, str | None]
 """Name of a model in cases, number of examples, prompt: what makes a task."""
@@ -37,6 +44,7 @@ class ModelCache:
     def __init__(self, settings: Settings, workers: int) -> None:
         self.settings = settings
         self._loaded: dict[tuple[str, Variant], LoadedModel] = {}
+        self._calibrated: dict[str, CalibratedRanges] = {}
         self._tasks: dict[_Key, Task] = {}
         self._runners: dict[tuple[_Key, Variant], Runner] = {}
         self._scores: dict[_Key, Scores] = {}
@@ -56,7 +64,12 @@ class ModelCache:
             if variant == "hwa":
                 self._loaded[key] = load_hwa(self.loaded(model), self._hwa_folder(model))
                 return self._loaded[key]
-            for kept in (self._loaded, self._tasks, self._runners, self._scores):
+            if variant == "calibrated":
+                direct = self.loaded(model)
+                self._loaded[key] = replace(direct, weights_sha256=self._ranges(model).weights)
+                return self._loaded[key]
+            everything = (self._loaded, self._tasks, self._runners, self._scores, self._calibrated)
+            for kept in everything:
                 kept.clear()
             lock, device = self.settings.lock, self.settings.device
             loaded = load(self._spec(model), lock_path=lock, device=device)
@@ -65,19 +78,24 @@ class ModelCache:
         return self._loaded[key]
 
     def missing_weights(self, case: Case) -> str:
-        """Say why a case cannot be measured for want of HWA weights; empty where it can."""
-        if case.variant == "direct":
-            return ""
-        folder = self._hwa_folder(case.model)
-        if is_hwa(folder):
-            return ""
+        """Say which HWA weights or input ranges a case lacks; empty where it can be measured."""
         spec = self._spec(case.model)
-        train = f"analog-bench hwa train {spec.asked_name}"
-        train += " --zoo hub" if spec.source == "hub" else ""
-        return (
-            f"{case.model} has no HWA weights in {folder}; `{train}` makes them, and "
-            "--hwa runs/hwa then finds them"
-        )
+        words = spec.asked_name + (" --zoo hub" if spec.source == "hub" else "")
+        if case.variant == "hwa":
+            folder = self._hwa_folder(case.model)
+            if not is_hwa(folder):
+                return (
+                    f"{case.model} has no HWA weights in {folder}; `analog-bench hwa train "
+                    f"{words}` makes them, and --hwa runs/hwa then finds them"
+                )
+        elif case.variant == "calibrated" and isinstance(self.settings.calibration, Path):
+            folder = self.settings.calibration / _folder_name(case.model)
+            if not os.path.exists(folder / RANGES):
+                return (
+                    f"{case.model} has no input ranges in {folder}; `analog-bench calibrate "
+                    f"{words} -o {self.settings.calibration}` makes them"
+                )
+        return ""
 
     def task(self, study: Study, model: str) -> Task:
         """Return what a study measures a model on: the run's data, or a prompt to write on from.
@@ -113,7 +131,7 @@ class ModelCache:
         key = self._key(study, model)
         if (key, variant) not in self._runners:
             # Its digital scores come first: the runner that computes them is not kept beside this.
-            digital = self._digital_scores(study, model) if variant == "hwa" else None
+            digital = None if variant == "direct" else self._digital_scores(study, model)
             self._runners = {k: runner for k, runner in self._runners.items() if k[1] == variant}
             loaded = self.loaded(model, variant)
             self._runners[key, variant] = Runner(
@@ -124,7 +142,11 @@ class ModelCache:
                 replay=self.settings.replay,
                 per_example=self.settings.per_example,
                 digital=digital,
-                input_ranges=loaded.input_ranges,
+                input_ranges=(
+                    self._ranges(model).of_case
+                    if variant == "calibrated"
+                    else lambda case: loaded.input_ranges
+                ),
             )
         return self._runners[key, variant]
 
@@ -157,10 +179,20 @@ class ModelCache:
             self._scores[key] = self.runner(study, model).digital()
         return self._scores[key]
 
+    def _ranges(self, model: str) -> CalibratedRanges:
+        if model not in self._calibrated:
+            loaded, asked = self.loaded(model), self.settings.calibration
+            self._calibrated[model] = (
+                read_from(loaded, asked / _folder_name(model))
+                if isinstance(asked, Path)
+                else fit_while_running(loaded, asked)
+            )
+        return self._calibrated[model]
+
     def _hwa_folder(self, model: str) -> Path:
         if self.settings.hwa is None:
             return shipped_hwa(model)
-        folder = self.settings.hwa / model.removeprefix("hub-")
+        folder = self.settings.hwa / _folder_name(model)
         # Training leaves them beside its checkpoints.
         return folder / "ship" if is_hwa(folder / "ship") else folder
 
@@ -168,6 +200,11 @@ class ModelCache:
         if (model, "direct") in self._loaded:
             return self._loaded[model, "direct"].spec
         return spec_of_case(self.settings, model)
+
+
+def _folder_name(model: str) -> str:
+    """Return what a model's folder is called, of HWA weights and of input ranges."""
+    return model.removeprefix("hub-")
 
 
 def environment_facts(device: str) -> dict[str, Json]:

@@ -119,7 +119,7 @@ def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path)
         measured = [result for result in group.results if result.status == "measured"]
         changes += update_cases(root, measured, provenance)
         if group.digital is None or group.main.name not in group.digital.digital:
-            # Only HWA weights were measured, or the digital model is broken.
+            # Only other variants were measured, or the digital model is broken.
             continue
         entry = DigitalEntry(
             protocol=group.digital.protocol,

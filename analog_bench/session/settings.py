@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.gate.max_drop import Requirement
 from analog_bench.study import Budget, BudgetName, Choice, Study
+from analog_bench.zoo.range_folder import RangeMethod
 
 GateMode = Literal["off", "warn", "fail"]
 
@@ -23,6 +24,8 @@ class Settings:
         chips: Chips a case; None for the budget's number.
         examples: Examples; None for the budget's number, 0 for all.
         hwa: Folder of HWA weights, with one folder a model; None for those that come along.
+        calibration: How input ranges of the variant `calibrated` are fitted, or the folder of
+            ranges with one folder a model.
         lock: The file that pins hub downloads.
         replay: Whether clean activations are kept between cases.
         json: Where results go; None for a new file.
@@ -42,6 +45,7 @@ class Settings:
     data: str
     zoo: str
     hwa: Path | None
+    calibration: RangeMethod | Path
     lock: Path
     device: str
     seed: int
@@ -84,3 +88,22 @@ class Settings:
         if study.prompt is None or self.choice.prompt is None:
             return study.prompt
         return self.choice.prompt
+
+
+def read_calibration(text: str, root: Path) -> RangeMethod | Path:
+    """Read what `--calibration` says: a method, or a folder below `root`.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    methods: tuple[RangeMethod, ...] = get_args(RangeMethod)
+    for method in methods:
+        if text == method:
+            return method
+    folder = root / text
+    if not os.path.isdir(folder):
+        raise UsageError(
+            f"--calibration names no folder and no method, found {text!r}; "
+            f"{did_you_mean(text, methods)}"
+        )
+    return folder

@@ -37,6 +37,7 @@ from analog_bench.zoo.devices import CPU
 if TYPE_CHECKING:
     from torch import nn
 
+    from analog_bench.analog.input_ranges import Converters
     from analog_bench.analog.tile_protocol import Tiles
 
 Handler = Callable[[Any, Any, Any], Any]
@@ -74,13 +75,21 @@ class AihwkitEngine(Simulator):
         input_range: float | tuple[float, ...] | None,
     ) -> Tiles:
         """Map a layer onto tiles; see `TileSimulator.build`."""
+        import analog_bench.simulators.aihwkit as kit
+
+        return kit.AihwkitTiles(linear, self._config(noise, hardware, kit), input_range)
+
+    def converters(self, noise: Noise, hardware: str) -> Converters:
+        """Return what inputs and outputs of these tiles go through; see `Simulator.converters`."""
+        import analog_bench.simulators.aihwkit as kit
+
+        return kit.converters(self._config(noise, hardware, kit))
+
+    def _config(self, noise: Noise, hardware: str, kit: Any) -> Any:
         handler, preset = self.handlers.get(type(noise)), preset_name(noise, hardware)
         if handler is None or not (preset is None or preset in self.presets):
             raise UsageError(f"{noise} on {hardware} cannot be had on the {self.label}")
-        import analog_bench.simulators.aihwkit as kit
-
-        config = handler(noise, kit.base_config(self.name, preset or IDEAL), kit)
-        return kit.AihwkitTiles(linear, config, input_range)
+        return handler(noise, kit.base_config(self.name, preset or IDEAL), kit)
 
 
 class TorchTile(AihwkitEngine):

@@ -10,13 +10,16 @@ import functools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from analog_bench.analog.tile_protocol import TileSimulator
-from analog_bench.errors import TileUnavailable
+from analog_bench.errors import TileUnavailable, UsageError
 from analog_bench.noise import Noise, Pcm
 from analog_bench.simulators.versions import versions
 from analog_bench.zoo.devices import CPU, CUDA, device_type
+
+if TYPE_CHECKING:
+    from analog_bench.analog.input_ranges import Converters
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,17 @@ class Simulator(TileSimulator, Protocol):
     def cost(self, noise: Noise, hardware: str) -> Cost:
         """Estimate what a noise on this hardware costs, for forecasts."""
         return Cost(passes=2.0, programming=1e4)
+
+    def converters(self, noise: Noise, hardware: str) -> Converters:
+        """Return what inputs and outputs of these tiles go through, to fit input ranges to.
+
+        Raises:
+            UsageError: This simulator does not say.
+        """
+        raise UsageError(
+            f"the {self.label} does not say what its converters do, so no input ranges can be "
+            "fitted to them; measure the variant direct"
+        )
 
     @property
     def installed(self) -> bool:

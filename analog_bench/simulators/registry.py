@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analog_bench.analog.compatibility import IDEAL, check_drift, family_of, preset_name
+from analog_bench.analog.compatibility import (
+    IDEAL,
+    check_drift,
+    family_of,
+    needs_input_ranges,
+    preset_name,
+)
+from analog_bench.case import Case
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Ideal, Noise, Preset
 from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
@@ -55,6 +62,12 @@ def why_unpaired(tile: str) -> str:
         return f"the simulator {tile!r} is not registered here"
     simulator = _SIMULATORS[tile]
     return "" if simulator.seeded else f"the {simulator.label} seeds itself from the clock"
+
+
+def has_input_ranges(case: Case) -> bool:
+    """Return whether a case's tiles have static input ranges, to be observed or fitted."""
+    on_tiles = case.noise.WHERE == "tile"
+    return on_tiles and needs_input_ranges(case.noise, case.hardware, find_simulator(case.tile))
 
 
 def check_case(noise: Noise, drift_s: float, tile: str, hardware: str) -> None:

@@ -1,4 +1,4 @@
-"""Baseline files: `baselines/digital/MODEL.json`, `baselines/{direct,hwa}/MODEL/STUDY.json`.
+"""Baseline files: `baselines/digital/MODEL.json`, `baselines/VARIANT/MODEL/STUDY.json`.
 
 docs/schema.md describes each field.
 """
@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 from msgspec import Struct
 
 from analog_bench.atomic_file import write_atomic
+from analog_bench.case import Variant
 from analog_bench.codec import DocumentError, Json, convert, layout, parse, plain, read_json
 from analog_bench.errors import BaselineError
 from analog_bench.file_lock import ExclusiveLock, HeldError
@@ -43,11 +44,11 @@ _LOCK_TIMEOUT_S = 60.0
 
 
 class CaseDocument(Struct, frozen=True, forbid_unknown_fields=True):
-    """The JSON of `baselines/{direct,hwa}/MODEL/STUDY.json`.
+    """The JSON of `baselines/VARIANT/MODEL/STUDY.json`.
 
     Attributes:
         schema_version: 1.
-        variant: `direct` or `hwa`, as in the file's path.
+        variant: As in the file's path.
         model: Name of the model, as in the file's path.
         study: Name of the study, as in the file's path.
         cases: Case id to an object of protocol to entry, both sorted.
@@ -80,10 +81,11 @@ def case_path(root: Path, variant: str, model: str, study: str) -> Path:
     """Return where the baseline of a model in a study is kept: `root/VARIANT/MODEL/STUDY.json`.
 
     Raises:
-        BaselineError: The variant is not `direct` or `hwa`, or a name cannot be a file's.
+        BaselineError: There is no such variant, or a name cannot be a file's.
     """
-    if variant not in ("direct", "hwa"):
-        raise BaselineError(f"a baseline is of variant direct or hwa, found {variant!a}")
+    if variant not in get_args(Variant):
+        known = ", ".join(get_args(Variant))
+        raise BaselineError(f"a baseline is of variant {known}, found {variant!a}")
     return root / variant / _name(model, "model") / f"{_name(study, 'study')}.json"
 
 

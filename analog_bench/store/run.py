@@ -106,7 +106,7 @@ class Group(Struct, frozen=True):
     def digital(self) -> Result | None:
         """A result that speaks for the digital model: its weights are that model's.
 
-        None where only HWA weights were measured: their results name other weights.
+        None where only other variants were measured: their results name other weights.
         """
         return next(iter(self.digital_by_protocol.values()), None)
 

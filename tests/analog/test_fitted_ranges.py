@@ -6,7 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from analog_bench.analog.input_ranges import Converters, fit_input_ranges, observe_input_ranges
+from analog_bench.analog.input_ranges import (
+    Converters,
+    calibrate,
+    fit_input_ranges,
+    observe_input_ranges,
+)
 from analog_bench.simulators.versions import TORCH_VARIANT
 
 kit = pytest.importorskip("analog_bench.simulators.aihwkit")
@@ -73,3 +78,37 @@ def test_silent_inputs_have_a_range_and_unseen_layers_none() -> None:
     assert fit(model, torch.zeros(4, 8)) == (1.0,)
     with pytest.raises(ValueError, match="no input of 0"):
         fit_input_ranges(model, ["0"], lambda: None, Converters(0, 0.0, 0.0))
+
+
+def test_each_method_is_what_its_name_says() -> None:
+    model = layer_of(1100)
+    x = torch.randn(100, 1100, generator=torch.Generator().manual_seed(1))
+    x[0, 0] = -50.0
+
+    def found(method: str) -> tuple[float, ...]:
+        return calibrate(model, ["0"], lambda: model(x), method, kit.converters(CONFIG))["0"]
+
+    assert found("max") == (50.0,) * 3
+    assert found("sigma") == (pytest.approx(3 * float(x.std())),) * 3
+    assert found("fit") == fit(model, x)
+    (quantile,) = set(found("quantile"))
+    assert float((x.abs() <= quantile).float().mean()) == pytest.approx(0.999, abs=1e-5)
+
+
+@pytest.mark.parametrize("method", ["max", "quantile"])
+def test_a_range_is_never_zero(method: str) -> None:
+    model = layer_of(8)
+    ranges = calibrate(
+        model, ["0"], lambda: model(torch.zeros(4, 8)), method, Converters(0, 0.0, 0.0)
+    )
+    assert ranges == {"0": (1.0,)}
+
+
+def test_many_inputs_are_thinned_and_still_from_every_pass() -> None:
+    model = layer_of(4)
+
+    def run() -> None:
+        for number in range(40):
+            model(torch.full((100, 4), float(number)))
+
+    assert calibrate(model, ["0"], run, "max", Converters(0, 0.0, 0.0))["0"] == (39.0,)

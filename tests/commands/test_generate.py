@@ -5,6 +5,7 @@ import json
 import pytest
 
 from analog_bench.cli import main
+from tests.own_folders import saved_gpt2
 from tests.tiny_hub import GPT2, STORED, cached_gpt2
 
 PROMPT = "The [red]fox[/red] | <b>\x1b[31m"
@@ -78,21 +79,22 @@ def test_json_holds_every_text_and_score(printed):
     assert len(said["digital"]["texts"]) == 2
     assert [(c["variant"], c["drift_s"], c["status"]) for c in said["cases"]] == [
         ("direct", 0.0, "measured"),
+        ("calibrated", 0.0, "measured"),
         ("hwa", 0.0, "measured"),
     ]
     written = [text for case in said["cases"] for text in case["chips"][0]["texts"]]
-    assert len({*written, *said["digital"]["texts"]}) == 6
+    assert len({*written, *said["digital"]["texts"]}) == 8
     assert all(text.startswith(PROMPT) for text in written)
     assert all(case["coverage"] == 1.0 for case in said["cases"])
 
 
 def test_the_table_shows_what_was_written_as_it_is(printed):
     rows = [line.split("│") for line in printed["table"].splitlines() if "│" in line]
-    header = rows[0]
-    assert [cell.strip() for cell in header[1:-1]] == ["time", "digital", "direct", "HWA"]
-    columns = ["".join(row[n] for row in rows).replace(" ", "") for n in range(2, 5)]
+    header = [cell.strip() for cell in rows[0][1:-1]]
+    assert header == ["time", "digital", "direct", "calibrated", "HWA"]
+    columns = ["".join(row[n] for row in rows).replace(" ", "") for n in range(2, 6)]
     shown = r"The[red]fox[/red]|<b>\x1b[31m"
-    assert [column.count(shown) for column in columns] == [1, 2, 2]
+    assert [column.count(shown) for column in columns] == [1, 2, 2, 2]
     assert "\x1b" not in printed["table"]
     assert "asabove" in columns[0]
     assert "The first of 2 texts, of the one chip" in " ".join(printed["table"].split())
@@ -148,3 +150,13 @@ def test_models_that_cannot_write_are_one_line(capsys, model, said):
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_a_model_in_a_folder_writes(tmp_path, capsys):
+    saved_gpt2(tmp_path / "mine")
+    capsys.readouterr()  # writing models draws bars
+    few = ["--chips", "1", "--texts", "1", "--noise", "ideal", "--variant", "direct"]
+    assert main(["generate", str(tmp_path / "mine"), *few, "--json"]) == 0
+    written = json.loads(capsys.readouterr().out)
+    assert "mine" in json.dumps(written)
+    assert written["prompt"] == "Once upon a time"

@@ -109,7 +109,7 @@ def tokens() -> MeanLogits:
 def case() -> Callable[..., Case]:
     """Make a case of one or several layers."""
 
-    def make(noise: Noise, *layers: str, drift_s: float = 0.0) -> Case:
+    def make(noise: Noise, *layers: str, drift_s: float = 0.0, hardware: str = "ideal") -> Case:
         return Case(
             study="test",
             model="bert",
@@ -117,7 +117,7 @@ def case() -> Callable[..., Case]:
             noise=noise,
             drift_s=drift_s,
             tile="torch",
-            hardware="ideal",
+            hardware=hardware,
             variant="direct",
             group=layers[0] if len(layers) == 1 else "several",
         )

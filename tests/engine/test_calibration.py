@@ -1,4 +1,4 @@
-"""What chips are told of clean inputs: ranges that were learned or seen, severities solved for."""
+"""What chips are told of clean inputs: ranges that were given or seen, severities solved for."""
 
 import pytest
 
@@ -20,14 +20,14 @@ def observed(tiny, tokens):
     return observe_input_ranges(tiny, [WIDEN], run)[WIDEN]
 
 
-def test_learned_ranges_hold_in_place_of_observed_ones(tiny, runner_of, case, numbers, observed):
+def test_given_ranges_hold_in_place_of_observed_ones(tiny, runner_of, case, numbers, observed):
     c = case(Preset(), WIDEN)
     seen = numbers(runner_of(tiny).measure(c, [0]))
-    same = runner_of(tiny, input_ranges={WIDEN: (observed,)})
+    same = runner_of(tiny, input_ranges=lambda case: {WIDEN: (observed,)})
     assert numbers(same.measure(c, [0])) == seen
-    narrow = runner_of(tiny, input_ranges={WIDEN: (observed / 20,)})
+    narrow = runner_of(tiny, input_ranges=lambda case: {WIDEN: (observed / 20,)})
     assert numbers(narrow.measure(c, [0])) != seen
-    # Nothing that has no ranges is touched by them; what was not learned is observed.
+    # Nothing that has no ranges is touched by them; what was not given is observed.
     pcm = case(Pcm(), WIDEN)
     assert numbers(narrow.measure(pcm, [0])) == numbers(runner_of(tiny).measure(pcm, [0]))
     other = case(Preset(), QUERY)

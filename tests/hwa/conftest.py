@@ -36,7 +36,7 @@ LM_RECIPE = HwaRecipe(
     block=63,
     learning_rate=1e-2,
     digital_rate=2e-3,
-    first_ranges="observed",
+    first_ranges="sigma",
     seed=7,
 )
 STORY = (

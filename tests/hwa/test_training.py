@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from msgspec import structs
 
 from analog_bench.analog.chip import install
 from analog_bench.errors import UsageError
 from analog_bench.hwa import training_loop
 from analog_bench.hwa.loss import LossWeights
+from analog_bench.hwa.trainable_model import layers_on_tiles
 from analog_bench.hwa.training_data import make_data
 from analog_bench.hwa.training_loop import BEST, train
 from analog_bench.hwa.validation import digital_score, validate
@@ -17,6 +19,7 @@ from analog_bench.noise import Preset
 from analog_bench.simulators.registry import find_simulator
 from analog_bench.zoo.hwa_weights import float_state, load_hwa, ship_hwa
 from analog_bench.zoo.model_loading import LoadedModel
+from analog_bench.zoo.range_folder import RangeRecord
 from tests.hwa.conftest import LM_RECIPE, QA_RECIPE
 
 
@@ -224,6 +227,25 @@ def test_ranges_are_learned_and_reach_the_chips(lm, hardened, prose_data):
         layer = lm.model.transformer.h[0].mlp.c_fc
         on_tiles = [float(tile.input_range) for tile in layer.analog_tiles()]
     assert on_tiles == pytest.approx(hardened.input_ranges["h.0.mlp.c_fc"])
+
+
+def test_given_ranges_are_what_training_starts_from(qa, data, tmp_path):
+    recipe = replace(QA_RECIPE, steps=1, warmup=0, range_rate=0.0, chips=1)
+    layers = layers_on_tiles(qa.model, recipe)
+    record = RangeRecord(
+        direct=qa.weights_sha256,
+        tile=recipe.tile,
+        hardware=recipe.preset,
+        input_ranges={layer: (0.25 + n,) for n, layer in enumerate(layers)},
+        recipe={},
+    )
+    found = train(recipe, qa, data, tmp_path, first=record)
+    assert found.input_ranges == record.input_ranges
+    assert found.start != found.direct
+    other = structs.replace(record, input_ranges=dict.fromkeys(layers, (1.0,)))
+    for first in (None, other):
+        with pytest.raises(UsageError, match="first_ranges"):
+            train(recipe, qa, data, tmp_path, first=first)
 
 
 def test_text_and_windows_must_fit(qa, lm, questions, prose):

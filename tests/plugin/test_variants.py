@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from analog_bench.analog.layer_manifest import prepare
+from analog_bench.cli import main
 from analog_bench.zoo.hwa_weights import float_state, load_hwa, ship_hwa
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_loading import load
@@ -16,7 +17,7 @@ from analog_bench.zoo.model_specs import find
 LOCK = Path("zoo.lock.json")
 NOISE = "preset:name=StandardHWATrainingTorch"
 DIRECT = f"bert/qa_outputs/{NOISE}/1s/torch"
-HWA = f"{DIRECT}/hwa"
+HWA, CALIBRATED = f"{DIRECT}/hwa", f"{DIRECT}/calibrated"
 CHOICE = ("--layer", "qa_outputs", "--noise", "preset", "--drift", "1", "--chips", "2")
 CHOICE += ("--examples", "8")
 BOTH = (*CHOICE, "--variant", "hwa", "--variant", "direct")
@@ -126,3 +127,54 @@ def test_weights_of_another_model_are_one_line(warm, trained, tmp_path):
     (error,) = done.errors
     assert "were trained from other weights of bert" in error
     assert "Traceback" not in done.out
+
+
+def test_calibrated_has_ranges_of_its_own_and_a_baseline_that_knows_the_method(
+    warm, results_of, tmp_path
+):
+    options = (*CHOICE, "--variant", "calibrated", "--variant", "direct")
+    done = warm(*options, "--update-baselines", folder=tmp_path)
+    assert done.code == 0, done.out
+    calibrated, direct = (results_of(tmp_path / "results.json")[n] for n in (CALIBRATED, DIRECT))
+    assert calibrated["weights"] != direct["weights"]
+    assert calibrated["digital"] == direct["digital"]
+    # The same chips, as the weights are the same; other ranges, and so other scores.
+    both = zip(calibrated["chips"], direct["chips"], strict=True)
+    assert all(
+        one["fingerprint"] == other["fingerprint"] and one["scores"] != other["scores"]
+        for one, other in both
+    )
+    kept = ("--baselines", tmp_path / "stored")
+    again = warm(*options, *kept, folder=tmp_path / "again")
+    assert "2 cases: 2 equivalent" in again.out
+    other = warm(*options, *kept, "--calibration", "max", folder=tmp_path / "max")
+    assert "2 cases: 1 equivalent, 1 stale" in " ".join(other.out.split())
+
+
+def test_ranges_come_from_a_folder_where_one_is_given(warm, results_of, tmp_path):
+    options = (*CHOICE, "--variant", "calibrated", "--gate", "off")
+    empty = tmp_path / "none"
+    empty.mkdir()
+    done = warm("-rs", *options, "--calibration", empty, folder=tmp_path)
+    assert done.code == 0, done.out
+    said = " ".join(done.out.split())
+    assert "bert has no input ranges in" in said
+    assert "`analog-bench calibrate bert -o" in said
+    assert main(["calibrate", "bert", "-o", str(empty), "--threads", "1"]) == 0
+    done = warm(*options, "--calibration", empty, folder=tmp_path / "read")
+    assert done.code == 0, done.out
+    read = results_of(tmp_path / "read" / "results.json")[CALIBRATED]
+    fitted = warm(*options, folder=tmp_path / "fitted")
+    assert fitted.code == 0, fitted.out
+    itself = results_of(tmp_path / "fitted" / "results.json")[CALIBRATED]
+    assert [chip["scores"] for chip in read["chips"]] == [c["scores"] for c in itself["chips"]]
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("quantil", "did you mean 'quantile'?"), ("nowhere", "names no folder")]
+)
+def test_a_method_that_is_none_is_one_line(warm, tmp_path, word, said):
+    done = warm(*CHOICE, "--variant", "calibrated", "--calibration", word, folder=tmp_path)
+    assert done.code == 4
+    (error,) = done.errors
+    assert said in error

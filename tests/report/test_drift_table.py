@@ -103,7 +103,11 @@ def test_no_number_is_cut(bert, width, ascii_only):
 def test_the_weights_of_a_case_stand_together_by_depth(bert):
     results = [
         r
-        for variant, factor, facts in (("hwa", 0.5, None), ("direct", 1.0, "its own"))
+        for variant, factor, facts in (
+            ("hwa", 0.5, None),
+            ("calibrated", 0.75, None),
+            ("direct", 1.0, "its own"),
+        )
         for one in reversed(bert[:4])
         for noise in ("pcm:prog=1,read=0", "pcm:prog=1,read=1")
         for r in drifting(
@@ -114,15 +118,15 @@ def test_the_weights_of_a_case_stand_together_by_depth(bert):
     text = drawn(120, shuffled)
     assert text == drawn(120, results)
     assert heads(120, results)[:3] == ["layer", "noise", "weights"]
-    rows = [cells(text, n)[:3] for n in range(16)]
+    rows = [cells(text, n)[:3] for n in range(24)]
     assert rows == [
         [one.group, noise, variant]
         for one in bert[:4]
         for noise in ("pcm:read=0", "pcm:read=1")
-        for variant in ("direct", "hwa")
+        for variant in ("direct", "calibrated", "hwa")
     ]
     at_a_day = heads(120, results).index("A* 1 d")
-    assert [cells(text, n)[at_a_day] for n in (0, 1)] == ["0.76", "0.88"]
+    assert [cells(text, n)[at_a_day] for n in (0, 2)] == ["0.76", "0.88"]
 
 
 def test_tile_and_hardware_where_they_vary(bert):

@@ -11,6 +11,8 @@ from analog_bench.report.words import (
     short_noises,
     time_label,
     visible,
+    weights_order,
+    with_weights,
 )
 
 
@@ -70,3 +72,11 @@ def test_spellings():
         "8.z": "8.z",
     }
     assert short_layers(["a.0.x", "b.0.x"]) == {"a.0.x": "a.0.x", "b.0.x": "b.0.x"}
+
+
+def test_variants_have_an_order_and_a_noun():
+    listed = ["a_new_one", "hwa", "calibrated", "direct"]
+    assert sorted(listed, key=weights_order) == ["direct", "calibrated", "hwa", "a_new_one"]
+    assert [with_weights(variant) for variant in reversed(listed)] == [
+        *("direct weights", "calibrated ranges", "HWA weights", "a_new_one weights"),
+    ]

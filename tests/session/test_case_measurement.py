@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from analog_bench.noise import Pcm, PcmRead, SShape
+from analog_bench.noise import Pcm, PcmRead, Preset, SShape
 from analog_bench.session.case_measurement import measure_case
 from analog_bench.session.cases import cases_of
 from analog_bench.session.model_cache import ModelCache
@@ -29,6 +29,7 @@ SETTINGS = Settings(
     data="embedded",
     zoo="embedded",
     hwa=None,
+    calibration="fit",
     lock=Path("zoo.lock.json"),
     device="cpu",
     seed=1,
@@ -60,3 +61,21 @@ def test_cases_of_the_cpp_tile_are_skipped_on_a_gpu(on_a_gpu, case):
     result = measure_case(on_a_gpu, STUDY, case)[0].result
     assert (result.status, result.chips) == ("skipped", ())
     assert result.reason.startswith("the C++ tile computes on cpu only, and the model is on cuda;")
+
+
+def test_calibrated_is_left_out_where_the_hardware_has_no_ranges_unless_asked_for():
+    study = replace(
+        STUDY,
+        noises=(Pcm(), Preset()),
+        tiles={},
+        layers="all",
+        variants=("direct", "calibrated"),
+        budgets={"smoke": Budget(1, 2)},
+    )
+
+    def listed(*variants):
+        chosen = replace(SETTINGS, choice=Choice(models=("bert",), variants=variants))
+        return [(case.noise.NAME, case.variant) for case in cases_of(study, chosen)]
+
+    assert listed() == [("pcm", "direct"), ("preset", "direct"), ("preset", "calibrated")]
+    assert listed("calibrated") == [("pcm", "calibrated"), ("preset", "calibrated")]

@@ -35,6 +35,7 @@ def settings(root, **options):
         data="embedded",
         zoo="embedded",
         hwa=None,
+        calibration="fit",
         lock=root / "zoo.lock.json",
         device="cpu",
         seed=1,

@@ -316,8 +316,8 @@ def test_devices_of_windows_name_no_file(name):
 
 
 @pytest.mark.parametrize("variant", ["digital", "..", "", "Direct"])
-def test_variants_are_two(variant):
-    with pytest.raises(BaselineError, match="direct or hwa"):
+def test_variants_are_three(variant):
+    with pytest.raises(BaselineError, match="of variant direct, calibrated, hwa"):
         case_path(Path("baselines"), variant, "bert", "s")
 
 

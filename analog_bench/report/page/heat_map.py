@@ -215,13 +215,13 @@ def _cell(result: Result | None, study: Judged, most: float, contents: Contents)
 def _message(conditions: Sequence[_Condition]) -> str:
     by_weights: dict[str, list[_Condition]] = {}
     # Direct weights first: what hardware-aware training keeps is seen beside what is lost without.
-    for condition in sorted(conditions, key=lambda one: one.first.variant != "direct"):
+    for condition in sorted(conditions, key=lambda one: words.weights_order(one.first.variant)):
         if condition.losses():
-            by_weights.setdefault(words.weights_label(condition.first), []).append(condition)
+            by_weights.setdefault(words.with_weights(condition.first.variant), []).append(condition)
     if len(by_weights) == 1:
         return words.capitalised(_beyond_margin(conditions)) + "."
     return " ".join(
-        f"With {weights} weights {_beyond_margin(of_weights)}."
+        f"With {weights} {_beyond_margin(of_weights)}."
         for weights, of_weights in by_weights.items()
     )
 

@@ -1,7 +1,7 @@
 """Pieces of Vega-Lite specifications: axes, marks, colours and type of all plots.
 
 Colours have names, which the page's style sheet gives their values, for light and for dark;
-`for_file` puts fixed ones in their place. The three colours of weights are of Okabe and Ito's set
+`for_file` puts fixed ones in their place. The four colours of weights are of Okabe and Ito's set
 ("Color Universal Design", 2008), which readers with any kind of colour vision tell apart; shapes
 and labels say the same again.
 """
@@ -22,6 +22,7 @@ IN_FILES: Mapping[str, str] = {
     "paper": "#ffffff",
     "digital": "#57606a",
     "direct": "#0072b2",
+    "calibrated": "#009e73",
     "hwa": "#d55e00",
     "embedding": "#d55e00",
     "norm": "#009e73",
@@ -59,7 +60,7 @@ def points(size: int, opacity: float = 1.0) -> Spec:
 
 
 def by_weights(weights: Sequence[str], **more: Any) -> Spec:
-    """Return the channel that colours values by their weights: `digital`, `direct`, `HWA`."""
+    """Return the channel that colours values by their weights: `direct`, `HWA`, and so on."""
     scale = {"domain": list(weights), "range": [colour(name.lower()) for name in weights]}
     return axis("weights", kind="nominal", scale=scale, **more)
 

@@ -1,4 +1,4 @@
-"""Drift curves: what is left of a model as its devices age, under digital and HWA weights."""
+"""Drift curves: what is left of a model as its devices age, by what is on tiles."""
 
 from __future__ import annotations
 
@@ -28,8 +28,13 @@ _NEITHER = ("time", "weights")
 class _Curve:
     """One kind of weights: its results by time."""
 
-    weights: str
+    variant: str
     results: tuple[Result, ...]
+
+    @property
+    def weights(self) -> str:
+        """Their name, as the legend has it."""
+        return words.weights_label(self.results[0])
 
     def bands(self, metric: Metric) -> list[tuple[float, float] | None]:
         """Return the 95 % band of the mean at each time, from whole trajectories where it can."""
@@ -56,7 +61,7 @@ def drift_plots(contents: Contents, model: str) -> Selection:
             if score(result, study.main) is not None:
                 same = replace(conditions_of(result), variant="", weights="")
                 of_weights = members.setdefault(same, {})
-                of_weights.setdefault(words.weights_label(result), []).append(result)
+                of_weights.setdefault(result.variant, []).append(result)
         several = [own for own in members.values() if any(len(some) > 1 for some in own.values())]
         # Layers one by one have columns in the heat map; their curves come where nothing else does.
         whole = [curves for curves in several if not is_single(next(iter(curves.values()))[0])]
@@ -70,8 +75,8 @@ def _figure(
     contents: Contents, study: Judged, results: Mapping[str, list[Result]], among: Sequence[Result]
 ) -> Figure:
     curves = [
-        _Curve(weights, tuple(sorted(results[weights], key=lambda result: result.drift_s)))
-        for weights in sorted(results, key=lambda weights: weights != "direct")
+        _Curve(variant, tuple(sorted(results[variant], key=lambda result: result.drift_s)))
+        for variant in sorted(results, key=words.weights_order)
     ]
     first, scope = curves[0].results[0], study.scope
     condition = words.condition_label(first, leaving_out=_NEITHER)
@@ -180,7 +185,7 @@ def _table(contents: Contents, curves: Sequence[_Curve], metrics: Sequence[Metri
 def _message(curves: Sequence[_Curve], what: str, metric: Metric) -> str:
     last = curves[0].results[-1]
     scores = [
-        f"{words.amount(mean.centre, metric)} with {curve.weights} weights"
+        f"{words.amount(mean.centre, metric)} with {words.with_weights(curve.variant)}"
         for curve in curves
         for result in curve.results
         if result.drift_s == last.drift_s and (mean := score(result, metric)) is not None

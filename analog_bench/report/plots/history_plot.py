@@ -111,7 +111,8 @@ def _plot(name: str, trend: Trend, steps: Sequence[Step], *, by_release: bool) -
         scale = {"zero": False, "nice": True, "padding": 6}
         return axis(field, f"{score_name(trend)}{unit}", scale=scale, axis={"tickCount": 5})
 
-    own = colour("hwa" if trend.key["variant"] == "hwa" else "direct")
+    variant = str(trend.key["variant"])
+    own = colour(variant if variant in words.WEIGHTS else "direct")
     band = {"type": "area", "opacity": 0.18, "color": own}
     circles = {"type": "point", "size": 12, "opacity": 0.45, "color": own}
     line = {"type": "line", "color": own, "strokeWidth": 2, "point": {"color": own, "size": 28}}

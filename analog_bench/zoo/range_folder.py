@@ -1,0 +1,72 @@
+"""Input ranges of one model on one hardware, kept in a folder. Needs no torch.
+
+`analog-bench calibrate` writes them; runs of the variant `calibrated` and hardware-aware training
+can start from them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from analog_bench.atomic_file import write_atomic
+from analog_bench.codec import DocumentError, convert, indented, plain, read_json
+from analog_bench.errors import UsageError, WeightsError
+from analog_bench.zoo.weight_record import Scalar, Sha256
+
+RangeMethod = Literal["sigma", "quantile", "fit", "max"]
+"""How input ranges are found; `analog.input_ranges.calibrate` says what each does."""
+DEFAULT_METHOD: RangeMethod = "fit"
+RANGES = "ranges.json"
+
+
+class RangeRecord(Struct, frozen=True, forbid_unknown_fields=True):
+    """What `ranges.json` holds.
+
+    Attributes:
+        direct: Fingerprint of the digital weights that the ranges are for.
+        tile: The simulator.
+        hardware: The preset that the tiles are of.
+        input_ranges: Layer name to the static input range of each of its tiles, in aihwkit's order.
+        recipe: How they were found: the method and the data.
+    """
+
+    direct: Sha256
+    tile: str
+    hardware: str
+    input_ranges: dict[str, Annotated[tuple[Annotated[float, Meta(gt=0)], ...], Meta(min_length=1)]]
+    recipe: dict[str, Scalar]
+
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 of the ranges themselves."""
+        ranges = json.dumps(plain(self)["input_ranges"], sort_keys=True)
+        return hashlib.sha256(ranges.encode()).hexdigest()
+
+    def check_hardware(self, tile: str, hardware: str | None, folder: Path) -> None:
+        """Refuse other hardware than the ranges were fitted to, with a `UsageError`."""
+        if (tile, hardware) != (self.tile, self.hardware):
+            raise UsageError(
+                f"the input ranges in {folder} were fitted to {self.hardware} (tile {self.tile}), "
+                f"not to {hardware} (tile {tile}); calibrate for that into another folder"
+            )
+
+
+def read_ranges(folder: Path) -> RangeRecord:
+    """Read `ranges.json`; `WeightsError` where it is missing or does not hold ranges."""
+    path = folder / RANGES
+    try:
+        return convert(read_json(path), RangeRecord)
+    except FileNotFoundError:
+        raise WeightsError(f"no input ranges in {folder}: there is no {RANGES}") from None
+    except DocumentError as problem:
+        raise WeightsError(f"cannot read {path} as input ranges: {problem}") from None
+
+
+def write_ranges(folder: Path, record: RangeRecord) -> None:
+    """Write `ranges.json`, in place of the one that is there."""
+    write_atomic(folder / RANGES, indented(plain(record)))
