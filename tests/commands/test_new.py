@@ -14,6 +14,7 @@ from tests.conftest import clean_environment
 
 ROOT = Path(__file__).parents[2]
 STUDIES = {
+    "classification",
     "drift",
     "equal_error",
     "exact_preset",
