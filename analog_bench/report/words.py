@@ -262,9 +262,7 @@ def what_varies(results: Sequence[Result]) -> dict[str, Callable[[Result], str]]
         "hardware": lambda result: one_line(result.hardware),
         "weights": lambda result: one_line(result.variant),
     }
-    return {
-        header: spell for header, spell in spellings.items() if len({spell(r) for r in results}) > 1
-    }
+    return {head: of for head, of in spellings.items() if len({of(r) for r in results}) > 1}
 
 
 # The torch tile, ideal hardware, no drift and digital weights go without saying.

@@ -199,11 +199,7 @@ class Journal:
         self._close(delete=True)
 
     def close(self) -> None:
-        """Let go of the journal; it stays for a resume if it holds a result, or a run file does.
-
-        That is incomplete then, of results that could not be journalled, and stands in the way of
-        any other run.
-        """
+        """Let go of the journal; it stays if it or the (incomplete) run file holds a result."""
         self._close(delete=False)
 
     def __enter__(self) -> Journal:
