@@ -19,7 +19,6 @@ from analog_bench.history.history_files import (
 from analog_bench.history.rows import COLUMNS
 
 _TYPES = {column.name: column.type for column in COLUMNS}
-_MOST = 1e100
 _NAMES = ", ".join(_TYPES)
 # Without these a file of something else would become rows of nothing.
 _ALWAYS = ("run", "run_id", "created", "study", "model", "variant", "case_id", "status")
@@ -158,10 +157,7 @@ def _scores_table() -> str:
     complete = " and ".join(f"{name} is not null" for name in _WITH_VALUE)
     return (
         f"create table scores ({columns}, "
-        # NaN is larger than any number. Squares of scores are taken, of which 64 bits have to hold
-        # the sums.
-        f"check (abs(value) <= {_MOST} and abs(digital) <= {_MOST}), "
-        f"check (status <> 'measured' or {complete}))"
+        f"check (status <> 'measured' or (isfinite(value) and {complete})))"
     )
 
 
