@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -37,6 +38,8 @@ UNREADABLE = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 """What a shell reports of a program whose reader went away."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What the system says of standard output that takes no more."""
 
 
 class _Verbs(TyperGroup):
@@ -52,9 +55,7 @@ class _Verbs(TyperGroup):
             print("analog-bench: interrupted", file=sys.stderr)
             code = INTERRUPTED
         except BrokenPipeError:
-            # `analog-bench ... | head` has seen enough; what is left must not be flushed at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = BROKEN_PIPE
+            code = _stop_writing()
         except OSError as problem:
             # What the system says of a file is the user's to mend; of anything else, ours.
             if problem.filename is None:
@@ -98,6 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     That is 0, what the verb's help says, 2 for a line that cannot be read, 4 for a `BenchError` or
     a file that the system refuses, 130 when interrupted, 141 where the reader of a pipe has gone.
     """
+    # Python has None for what the shell closed, as `>&-` does, and Rich asks it for its width.
+    sys.stdout, sys.stderr = (x or io.StringIO() for x in (sys.stdout, sys.stderr))
     for stream in (sys.stdout, sys.stderr):
         # A character that a terminal does not have becomes a question mark, not a traceback.
         if isinstance(stream, io.TextIOWrapper):
@@ -107,6 +110,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     if missing:
         print(f"analog-bench: error: {missing}", file=sys.stderr)
         return UNREADABLE
+    try:
+        code = _run(words)
+        # Not left to the exit, which would put a traceback of its own on what cannot be written.
+        sys.stdout.flush()
+    except OSError as problem:
+        if problem.errno not in (errno.EPIPE, *_FULL):
+            raise
+        code = _stop_writing()
+        if problem.errno in _FULL:
+            print(f"analog-bench: error: cannot write: {problem.strerror}", file=sys.stderr)
+            code = BENCH_ERROR
+    return code
+
+
+def _stop_writing() -> int:
+    """Return the exit code of `analog-bench ... | head`, which has seen enough."""
+    # What is left must not be flushed at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE
+
+
+def _run(words: list[str]) -> int:
     try:
         app(words, prog_name="analog-bench")
     except SystemExit as end:

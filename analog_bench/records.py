@@ -179,8 +179,9 @@ class LayerFacts(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def reach(self) -> float | None:
-        """Largest weight in standard deviations; None where all weights are equal."""
-        return self.weight_max / self.weight_std if self.weight_std > 0 else None
+        """Largest weight in standard deviations; None where all weights are all but equal."""
+        reach = self.weight_max / self.weight_std if self.weight_std > 0 else math.inf
+        return reach if math.isfinite(reach) else None
 
 
 class Result(Struct, frozen=True, forbid_unknown_fields=True):

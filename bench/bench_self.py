@@ -9,6 +9,8 @@ an hour on two cores; name the file to run it:
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rich.console import Console
 from rich.table import Table
@@ -27,13 +29,19 @@ SENSITIVE, STD, REPEATS = "encoder.layer.2.output.dense", 0.4, 10
 pytestmark = pytest.mark.on_demand
 
 
+def asked(budget: Budget, settings: Settings) -> Budget:
+    """Return a budget with the number of questions that the run was given, if any."""
+    return replace(budget, examples=settings.examples or budget.examples)
+
+
 def bench_equal_hardware_stays_silent(settings: Settings) -> None:
     import self_sides as sides
 
-    runner = sides.runner_of(settings.examples or SMOKE.examples or 0, settings.seed)
+    budget = asked(SMOKE, settings)
+    runner = sides.runner_of(budget.examples or 0, settings.seed)
     measured = sides.pool(runner, Pcm(), POOL, sides.LAYERS)
     loud = fixed = cases_loud = cases_fixed = again = 0
-    for samples in sides.equal_hardware(measured, SMOKE, COMPARISONS, settings.seed):
+    for samples in sides.equal_hardware(measured, budget, COMPARISONS, settings.seed):
         regressed = sum(verdict.kind == "regressed" for verdict in sides.judged(samples))
         alarms = sum(map(sides.fixed_rule, samples))
         loud, cases_loud = loud + bool(regressed), cases_loud + regressed
@@ -57,7 +65,7 @@ def bench_equal_hardware_stays_silent(settings: Settings) -> None:
 def bench_more_noise_is_caught(settings: Settings) -> None:
     import self_sides as sides
 
-    runner = sides.runner_of(settings.examples or SMOKE.examples or 0, settings.seed)
+    runner = sides.runner_of(asked(SMOKE, settings).examples or 0, settings.seed)
     chips = REPEATS * (len(SMOKE.initial_chips) + len(SMOKE.confirmation_chips))
     before, after = (
         sides.pool(runner, OutNoise(std=std), chips, [SENSITIVE])[0] for std in (STD, 1.1 * STD)
@@ -73,6 +81,7 @@ def bench_more_noise_is_caught(settings: Settings) -> None:
         table.add_column(column, justify="left" if column == "chips" else "right")
     caught = {}
     for budget, paired in ((SMOKE, True), (SMOKE, False), (MORE, False)):
+        budget = asked(budget, settings)
         samples = sides.worse_hardware(after, before, budget, REPEATS, paired, settings.seed)
         verdicts = [sides.judged([sample])[0] for sample in samples]
         caught[budget.chips, paired] = sum(verdict.kind == "regressed" for verdict in verdicts)

@@ -41,16 +41,19 @@ class Sample:
     Attributes:
         new: What is judged; its confirmation chips are there whether they are needed or not.
         old: What it is judged against.
+        examples: Questions that every score is over.
     """
 
     new: Result
     old: CaseEntry
+    examples: int
 
     @property
     def seen(self) -> Result:
         """The new result with its confirmation chips only where a run would have measured them."""
         initial = replace(self.new, chips=self.new.initial_chips)
-        return self.new if needs_confirmation(initial, self.old, F1) else initial
+        again = needs_confirmation(initial, self.old, F1, {self.old.protocol: self.examples})
+        return self.new if again else initial
 
 
 def runner_of(examples: int, seed: int) -> Runner:
@@ -82,7 +85,7 @@ def drawn(
     Args:
         new: The pool that the judged run takes from.
         old: The pool of the baseline.
-        budget: How many chips each set has.
+        budget: How many chips each set has, and how many questions were asked.
         chips: Indices of the new run's, initial chips first.
         others: Indices of the baseline's; the same ones are paired.
 
@@ -100,12 +103,13 @@ def drawn(
         return replace(result, chips=measured, seed=seed)
 
     stored = case_entry(taken(old, others, 0), _NOW)
-    return Sample(taken(new, chips, 0 if paired else 1), stored)
+    return Sample(taken(new, chips, 0 if paired else 1), stored, budget.examples or 0)
 
 
 def judged(samples: Sequence[Sample]) -> list[Verdict]:
     """Judge samples as one family."""
-    return judge_family([(sample.seen, sample.old) for sample in samples], F1)
+    family = [(sample.seen, sample.old) for sample in samples]
+    return judge_family(family, F1, {one.old.protocol: one.examples for one in samples})
 
 
 def fixed_rule(sample: Sample) -> bool:

@@ -23,6 +23,7 @@ _ENCODER = {
     "initializer_range": 0.3,
 }
 _DECODER = {"vocab_size": 60, "bos_token_id": 0, "eos_token_id": 0, "pad_token_id": None}
+_GROUPED = {**_ENCODER, **_DECODER, "num_key_value_heads": 1}
 ENCODERS: dict[str, dict[str, Any]] = {
     "bert": _ENCODER,
     "roberta": {**_ENCODER, "type_vocab_size": 2, "pad_token_id": 0},
@@ -43,6 +44,16 @@ ENCODERS: dict[str, dict[str, Any]] = {
         "intra_bottleneck_size": 12,
         "num_feedforward_networks": 2,
     },
+    "deberta-v2": {
+        **_ENCODER,
+        "type_vocab_size": 0,
+        "position_biased_input": False,
+        "relative_attention": True,
+        "position_buckets": 8,
+        "pos_att_type": ["p2c", "c2p"],
+        "norm_rel_ebd": "layer_norm",
+        "share_att_key": True,
+    },
 }
 DECODERS: dict[str, dict[str, Any]] = {
     "gpt2": {
@@ -53,7 +64,12 @@ DECODERS: dict[str, dict[str, Any]] = {
         "n_positions": 40,
         "initializer_range": 0.3,
     },
-    "llama": {**_ENCODER, **_DECODER, "num_key_value_heads": 1},
+    "gpt_neox": {**_ENCODER, **_DECODER},
+    "llama": _GROUPED,
+    "mistral": _GROUPED,
+    "phi3": _GROUPED,
+    "qwen2": {**_GROUPED, "tie_word_embeddings": True},
+    "qwen3": {**_GROUPED, "head_dim": 8},
     "opt": {
         **_DECODER,
         "hidden_size": 24,
@@ -83,5 +99,5 @@ def model_of(name: str, **changes: Any) -> nn.Module:
     head = AutoModelForQuestionAnswering if name in ENCODERS else AutoModelForCausalLM
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
-        model: nn.Module = head.from_config(config, attn_implementation="sdpa").eval()
+        model: nn.Module = head.from_config(config).eval()
     return model

@@ -151,10 +151,49 @@ def test_an_interrupt_ends_with_130(monkeypatch, capsys):
     assert capsys.readouterr().err == "analog-bench: interrupted\n"
 
 
-def test_a_terminal_without_the_signs_gets_question_marks(tmp_path):
+def run_of_one_study():
     run = example_run()
     of_one = tuple(result for result in run.results if result.study == "noise_types")
-    write_run(tmp_path / "run.json", replace(run, results=of_one))
+    return replace(run, results=of_one)
+
+
+@pytest.fixture
+def _results(tmp_path):
+    """Write a run into the folder that the test stands in, as a name and a history have it."""
+    (tmp_path / "runs").mkdir()
+    write_run(tmp_path / "runs" / "bench-a.json", run_of_one_study())
+
+
+WRITING = {
+    "by click": ["--help"],
+    "by print": ["report", "runs/bench-a.json", "--markdown"],
+    "JSON": ["history", "--json"],
+    "by Rich": ["compare", "runs/bench-a.json", "runs/bench-a.json"],
+    "as a table": ["history"],
+    "few characters, at the end": ["zoo", "list", "--zoo", "hub"],
+}
+
+
+@pytest.mark.usefixtures("_results")
+@pytest.mark.parametrize("words", WRITING.values(), ids=WRITING)
+def test_a_full_disk_behind_the_output_is_one_line(words):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*MODULE, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 4
+    assert done.stderr == "analog-bench: error: cannot write: No space left on device\n"
+
+
+@pytest.mark.usefixtures("_results")
+@pytest.mark.parametrize("words", WRITING.values(), ids=WRITING)
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_a_closed_output_is_no_error(words, closed):
+    line = f"exec {shlex.join([*MODULE, *words])} {closed}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_without_the_signs_gets_question_marks(tmp_path):
+    write_run(tmp_path / "run.json", run_of_one_study())
     done = subprocess.run(
         [*MODULE, "report", "run.json", "--markdown"],
         capture_output=True,

@@ -67,8 +67,12 @@ class OutputNoise(Effect):
             raise RuntimeError(
                 f"{self._site.place.name} was computed outside of chip.reading(batch=...)"
             )
-        output = _one_an_input(output, self._mask)
-        return add_normal(output, self._std_of(output, self._mask), self._generator)
+        mask = self._mask
+        if mask is not None and output.dim() == 3 and output.shape[1] != mask.shape[1]:
+            # Its rows are no tokens, but relative positions, as in DeBERTa: all inputs share them.
+            mask = None
+        output = _one_an_input(output, mask)
+        return add_normal(output, self._std_of(output, mask), self._generator)
 
 
 def add_normal(values: Tensor, std: float | Tensor, generator: torch.Generator) -> Tensor:

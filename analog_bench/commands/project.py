@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import shlex
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -51,7 +52,9 @@ def new(
             shutil.copyfile(path, target)
     except OSError as problem:
         raise StoreError(f"cannot write {folder}: {problem}") from problem
-    print(f"{folder} is ready; next:\n  cd {folder}\n  pytest bench")
+    # To be copied into a shell, to which `cd -x` would be an option.
+    place = f"./{folder}" if str(folder).startswith("-") else str(folder)
+    print(f"{folder} is ready; next:\n  cd {shlex.quote(place)}\n  pytest bench")
     return 0
 
 

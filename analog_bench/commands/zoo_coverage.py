@@ -100,11 +100,12 @@ def _macs(model: Any, tokens: int) -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    usual = model.config._attn_implementation
     # The fused attention is one operation; this one is made of matrix products.
     model.set_attn_implementation("eager")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(input_ids=torch.zeros(1, tokens, dtype=torch.long))
-    model.set_attn_implementation("sdpa")
+    model.set_attn_implementation(usual)
     return int(counter.get_total_flops()) // 2 // tokens
 
 

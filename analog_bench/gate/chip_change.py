@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from types import MappingProxyType
+from typing import TypeAlias
 
 from msgspec import structs
 
@@ -21,43 +24,75 @@ RESOLUTION = 10.0**-SCORE_DECIMALS
 FINGERPRINT_TOLERANCE = 1e-5
 _FINGERPRINT_ZERO = 1e-9
 
+Examples: TypeAlias = Mapping[str, int]
+"""Protocol to its number of examples, as far as that is known."""
+UNKNOWN: Examples = MappingProxyType({})
+
+# Scores in points are percentages of the examples.
+_POINTS = 100.0
+
 
 @dataclass(frozen=True)
 class ChipChange:
     """One set of chips compared with the baseline's.
 
-    `effect` is new score − stored score, mean over chips, in the metric's unit; `how` says which
-    chips are compared: `3 chips, paired`.
+    Attributes:
+        effect: New score − stored score, mean over chips, in the metric's unit.
+        how: Which chips are compared: `3 chips, paired`.
+        identical: Whether these are the baseline's own chips, each with the score that is stored.
     """
 
     effect: Effect
     how: str
     paired: bool
+    identical: bool
 
     def gain(self, metric: Metric) -> Effect:
         """Return the effect with up for better."""
         return replace(self.effect, change=metric.gain(self.effect.change))
 
+    def reproduced(self) -> ChipChange:
+        """Return an identical change as one that is known, not estimated."""
+        return replace(self, effect=Effect(0.0, 0.0, math.inf)) if self.identical else self
 
-def initial_change(result: Result, entry: CaseEntry, metric: Metric) -> ChipChange:
+
+def score_step(metric: Metric, examples: int) -> float:
+    """Return how far one example can move a score: 100 / examples for points.
+
+    0 where that is not known: a number of examples of 0, or a metric in another unit.
+    """
+    return _POINTS / examples if metric.unit == "points" and examples else 0.0
+
+
+def initial_change(
+    result: Result, entry: CaseEntry, metric: Metric, examples: Examples = UNKNOWN
+) -> ChipChange:
     """Compare the initial chips, which every run measures.
 
     The entry is of the same protocol, case version and weights, and every chip has a score in the
-    metric.
+    metric. The number of examples says in which steps scores can move; where it is not known, or
+    says nothing about this metric, the step is the smallest difference between two of the scores.
     """
-    return _change(result, result.initial_chips, entry, entry.initial_chips, metric)
+    return _change(result, result.initial_chips, entry, entry.initial_chips, metric, examples)
 
 
-def confirmation_change(result: Result, entry: CaseEntry, metric: Metric) -> ChipChange | None:
+def confirmation_change(
+    result: Result, entry: CaseEntry, metric: Metric, examples: Examples = UNKNOWN
+) -> ChipChange | None:
     """Compare the chips measured to confirm a suspicion; None where there are none.
 
-    A baseline without confirmation chips lends its initial ones: the new chips are fresh all the
-    same, but cannot be paired. Otherwise as `initial_change`.
+    A baseline without confirmation chips lends its initial ones. They cannot be paired, so this
+    tells less than the initial chips do where those are paired: None there, too. Otherwise as
+    `initial_change`.
     """
     if not result.confirmation_chips:
         return None
-    stored = entry.confirmation_chips or entry.initial_chips
-    return _change(result, result.confirmation_chips, entry, stored, metric)
+    stored = entry.confirmation_chips
+    if not stored:
+        if pair_chips(*_only(result, result.initial_chips, entry, entry.initial_chips))[0]:
+            return None
+        stored = entry.initial_chips
+    return _change(result, result.confirmation_chips, entry, stored, metric, examples)
 
 
 def pair_chips(result: Result, entry: CaseEntry) -> tuple[tuple[int, ...], str]:
@@ -109,22 +144,47 @@ def _change(
     entry: CaseEntry,
     stored: Sequence[StoredChip],
     metric: Metric,
+    examples: Examples,
 ) -> ChipChange:
     new = {chip.chip: chip.scores[metric.name] for chip in measured}
     old = {chip.chip: chip.scores[metric.name] for chip in stored}
-    paired, why_not = pair_chips(
-        structs.replace(result, chips=tuple(measured)), structs.replace(entry, chips=tuple(stored))
-    )
+    exact = draws_nothing(result)
+    step = 0.0
+    if not exact:
+        known = score_step(metric, examples.get(result.protocol, 0))
+        step = known or _smallest_gap([*new.values(), *old.values()])
+    paired, why_not = pair_chips(*_only(result, measured, entry, stored))
+    differences = [without_rounding(new[chip] - old[chip]) for chip in paired]
     if paired:
-        effect = paired_effect([without_rounding(new[chip] - old[chip]) for chip in paired])
+        effect = paired_effect(differences, step)
         how = f"{counted(len(paired), 'chip')}, paired"
     else:
-        effect = welch_effect(list(new.values()), list(old.values()))
+        effect = welch_effect(list(new.values()), list(old.values()), step)
         how = f"{counted(len(new), 'chip')} against {len(old)}, unpaired: {why_not}"
-    same = bool(paired) and abs(effect.change) <= RESOLUTION
-    if effect.standard_error is None and (draws_nothing(result) or same):
+    if exact and not effect.tested_error:
+        # One chip is all there is: any other would have the same score.
         effect = Effect(effect.change, 0.0, math.inf)
-    return ChipChange(effect, how, bool(paired))
+    elif effect.tested_error == 0.0:
+        # All that is known is one score: so coarse a one hides how far chips lie apart.
+        effect = replace(effect, standard_error=None)
+    return ChipChange(effect, how, bool(paired), bool(paired) and not any(differences))
+
+
+def _only(
+    result: Result,
+    measured: Sequence[Measurement],
+    entry: CaseEntry,
+    stored: Sequence[StoredChip],
+) -> tuple[Result, CaseEntry]:
+    """Return both sides with these chips alone."""
+    measured_only = structs.replace(result, chips=tuple(measured))
+    return measured_only, structs.replace(entry, chips=tuple(stored))
+
+
+def _smallest_gap(scores: Iterable[float]) -> float:
+    """Return the smallest difference between two scores that differ; 0 where none do."""
+    gaps = (after - before for before, after in pairwise(sorted(scores)))
+    return min((gap for gap in gaps if gap > RESOLUTION), default=0.0)
 
 
 def without_rounding(difference: float) -> float:

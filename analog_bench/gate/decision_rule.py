@@ -25,16 +25,30 @@ Outcome = Literal["regressed", "equivalent", "improved", "inconclusive"]
 
 @dataclass(frozen=True)
 class Gains:
-    """The changes measured for one case, up is better; the margin is above 0, in their unit."""
+    """The changes measured for one case, up is better.
+
+    Attributes:
+        initial: On the initial chips.
+        confirmation: On the confirmation chips; None where there are none.
+        margin: Above 0, in the unit of the changes.
+        independent: Whether the two share no chip. They do where the baseline has no confirmation
+            chips and compares its initial ones twice.
+    """
 
     initial: Effect
     confirmation: Effect | None
     margin: float
+    independent: bool = True
 
     @property
     def deciding(self) -> Effect:
         """The change that the outcome is about: that of the last chips measured."""
         return self.initial if self.confirmation is None else self.confirmation
+
+    @property
+    def confirmable(self) -> bool:
+        """Whether there are new data on both sides, which the selection does not bias."""
+        return self.confirmation is not None and self.independent
 
 
 @dataclass(frozen=True)
@@ -72,8 +86,11 @@ def decide(family: Sequence[Gains]) -> list[Decision]:
        Benjamini–Hochberg among all cases that were measured again for this direction. Otherwise
        rule 1 is applied to the confirmation chips. They are none of the initial chips, so the
        selection by those does not bias them.
-    3. A suspicious case without confirmation chips is `regressed` (`improved`) where its p-value is
-       at most 5 % after Benjamini–Hochberg among all cases of the family, else `inconclusive`.
+    3. A suspicious case without confirmation chips of its own on both sides was picked by the chips
+       that judge it. It is `regressed` (`improved`) where its p-value is at most 5 % after
+       Benjamini–Hochberg among all cases of the family, else `inconclusive`. Cases that are not
+       suspicious count with a p of 1: then each case's p is at most x with a probability of at most
+       x, whatever the two sets of chips have in common.
     """
     suspicions = [suspicion(gains.initial, gains.margin) for gains in family]
     adjusted = _adjusted(family, suspicions, direction=-1)
@@ -89,13 +106,14 @@ def _adjusted(
 ) -> dict[int, float]:
     """Return the corrected p-values of the suspicious cases of one direction, by position."""
     test = p_below if direction < 0 else p_above
-    suspects = [n for n, sign in enumerate(suspicions) if sign == direction]
-    remeasured = {n: gain for n in suspects if (gain := family[n].confirmation) is not None}
-    corrected = benjamini_hochberg([test(gain, 0.0) for gain in remeasured.values()])
-    adjusted = dict(zip(remeasured, corrected, strict=True))
-    if len(remeasured) < len(suspects):
-        everywhere = benjamini_hochberg([test(gains.initial, 0.0) for gains in family])
-        adjusted |= {n: everywhere[n] for n in suspects if n not in remeasured}
+    suspects = {
+        n: test(family[n].deciding, 0.0) for n, sign in enumerate(suspicions) if sign == direction
+    }
+    confirmed = {n: p for n, p in suspects.items() if family[n].confirmable}
+    adjusted = dict(zip(confirmed, benjamini_hochberg(list(confirmed.values())), strict=True))
+    if len(confirmed) < len(suspects):
+        everywhere = benjamini_hochberg([suspects.get(n, 1.0) for n in range(len(family))])
+        adjusted |= {n: everywhere[n] for n in suspects if n not in confirmed}
     return adjusted
 
 
@@ -103,7 +121,7 @@ def _decide_case(gains: Gains, sign: int, p: float | None) -> Decision:
     deciding = gains.deciding
     if sign and p is not None and p <= LEVEL and sign * deciding.change > gains.margin:
         return Decision("improved" if sign > 0 else "regressed", p)
-    unconfirmed = bool(sign) and gains.confirmation is None
-    if not unconfirmed and tost(deciding, gains.margin) <= EQUIVALENCE_LEVEL:
+    picked = bool(sign) and not gains.confirmable
+    if not picked and tost(deciding, gains.margin) <= EQUIVALENCE_LEVEL:
         return Decision("equivalent", p)
     return Decision("inconclusive", p)

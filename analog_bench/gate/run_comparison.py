@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analog_bench.gate.case_verdicts import Verdict
+from analog_bench.gate.chip_change import Examples
 from analog_bench.gate.run_verdicts import judge_groups
 from analog_bench.records import Metric, Result, Scope
 from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance, case_entry
@@ -37,6 +38,15 @@ class EarlierRun:
         ]
         same = (entry for entry in entries if entry.protocol == protocol)
         return next(same, next(iter(entries), None))
+
+    def examples(self, scope: Scope) -> Examples:
+        """Return how many examples there are under each protocol of a study on a model."""
+        counts = {s.study_and_model: s.examples for s in self.run.scopes}
+        return {
+            result.protocol: counts[scope.study_and_model]
+            for result in self.run.results
+            if result.study_and_model == scope.study_and_model
+        }
 
     def _results(self, scope: Scope, variant: str) -> list[Result]:
         own = (r for r in self.run.results if r.study_and_model == scope.study_and_model)

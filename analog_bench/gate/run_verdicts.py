@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from analog_bench.gate.case_verdicts import Verdict, judge_digital, judge_family, outcome
+from analog_bench.gate.chip_change import Examples
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import read_cases, read_digital
@@ -26,6 +27,9 @@ class Baselines(Protocol):
     def digital(self, scope: Scope, protocol: str) -> DigitalEntry | None:
         """Return the digital baseline of this protocol."""
 
+    def examples(self, scope: Scope) -> Examples:
+        """Return how many examples there are under each protocol of a model that is stored."""
+
 
 @dataclass(frozen=True)
 class StoredBaselines:
@@ -40,6 +44,11 @@ class StoredBaselines:
     def digital(self, scope: Scope, protocol: str) -> DigitalEntry | None:
         """Return the digital baseline of exactly this protocol."""
         return read_digital(self.folder, scope.model).entries.get(protocol)
+
+    def examples(self, scope: Scope) -> Examples:
+        """Return how many examples there are under each protocol with a digital baseline."""
+        entries = read_digital(self.folder, scope.model).entries
+        return {protocol: entry.examples for protocol, entry in entries.items()}
 
 
 @dataclass(frozen=True)
@@ -69,12 +78,13 @@ def judge_groups(groups: Sequence[Group], baselines: Baselines) -> Judgement:
     digital: dict[tuple[str, str], Mapping[str, Verdict]] = {}
     provenances: set[Provenance] = set()
     for group in groups:
+        examples = _examples(group, baselines)
         for variant in sorted({result.variant for result in group.results}):
             stored = baselines.cases(group.scope, variant)
             family = [result for result in group.results if result.variant == variant]
             entries = [stored.find(result.case_id, result.protocol) for result in family]
             provenances.update(entry.provenance for entry in entries if entry is not None)
-            verdicts = judge_family(list(zip(family, entries, strict=True)), group.main)
+            verdicts = judge_family(list(zip(family, entries, strict=True)), group.main, examples)
             cases.update(zip((result.identity for result in family), verdicts, strict=True))
         if group.digital is not None:
             digital[group.scope.study_and_model] = _judge_digital(group, baselines)
@@ -86,12 +96,19 @@ def judge_run(run: Run, baselines: Path | None) -> Judgement | None:
     return None if baselines is None else judge_groups(run.groups, StoredBaselines(baselines))
 
 
+def _examples(group: Group, baselines: Baselines) -> Examples:
+    # A group of several runs may hold protocols that its scope, which is one run's, is not about.
+    own = {result.protocol: group.scope.examples for result in group.results}
+    return {**own, **baselines.examples(group.scope)}
+
+
 def _judge_digital(group: Group, baselines: Baselines) -> dict[str, Verdict]:
     worst: dict[str, Verdict] = {}
+    examples = _examples(group, baselines)
     for protocol, result in group.digital_by_protocol.items():
         entry = baselines.digital(group.scope, protocol)
         for metric in group.metrics:
-            verdict = judge_digital(result, entry, metric)
+            verdict = judge_digital(result, entry, metric, examples)
             # Several runs may hold several protocols: none that is fine hides one that fails.
             if metric.name not in worst or (verdict.fails and not worst[metric.name].fails):
                 worst[metric.name] = verdict

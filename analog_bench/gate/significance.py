@@ -1,4 +1,4 @@
-"""Student's and Welch's t tests over chips: effects, p-values, intervals, power, corrections.
+"""Student's and Welch's t tests over chips: effects, p-values, intervals, corrections.
 
 The chip is the sampling unit.
 """
@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from scipy import optimize, stats
+from scipy import special, stats
 
 CONFIDENCE = 0.95
 FEWEST_CHIPS = 3
 """Chips that an interval needs: that of two reaches 12.7 standard errors, and says nothing."""
-POWER = 0.8
 
-# From here on a noncentrality is far: scipy's series is slow there, and its limit close to 1e-6.
-_FAR = 1e3
+# The chance that a change of the mean stays unseen beyond an interval's end: half of 1 − 95 %.
+_UNSEEN = (1.0 - CONFIDENCE) / 2.0
 
 
 @dataclass(frozen=True)
@@ -29,19 +28,23 @@ class Effect:
         standard_error: In the same unit; 0.0 where the chips show no spread at all,
             None where a single chip cannot show one.
         freedom: Degrees of freedom of the standard error, positive unless that is None.
+        step_error: What scores that move in steps may hide, as a standard error: see `step_error`.
 
     Raises:
-        ValueError: A number that is not finite, a negative standard error, or a standard error
-            without degrees of freedom.
+        ValueError: A number that is not finite, a negative error, or a standard error without
+            degrees of freedom.
     """
 
     change: float
     standard_error: float | None
     freedom: float
+    step_error: float = 0.0
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.change):
             raise ValueError(f"a change must be a finite number, not {self.change}")
+        if not 0.0 <= self.step_error < math.inf:
+            raise ValueError(f"an error must be finite and not negative, not {self.step_error}")
         error = self.standard_error
         if error is None:
             return
@@ -50,31 +53,43 @@ class Effect:
         if not self.freedom > 0.0:
             raise ValueError(f"a standard error needs degrees of freedom, not {self.freedom}")
 
+    @property
+    def tested_error(self) -> float | None:
+        """The standard error of tests for a change: never below what steps may hide."""
+        return None if self.standard_error is None else max(self.standard_error, self.step_error)
 
-def paired_effect(differences: Sequence[float]) -> Effect:
+    @property
+    def interval_error(self) -> float | None:
+        """The standard error of intervals and claims of equality: what steps may hide is added."""
+        error = self.standard_error
+        return None if error is None else math.hypot(error, self.step_error)
+
+
+def paired_effect(differences: Sequence[float], step: float = 0.0) -> Effect:
     """Estimate a change from the same chips, measured before and after.
 
     The mean difference d̄, its standard error s / √n and n − 1 degrees of freedom, where s is the
     standard deviation of the differences with n − 1 in the denominator (Student, "The probable
     error of a mean", Biometrika 6, 1908). The standard error is exactly 0 where all differences are
-    equal. The order of the chips does not matter, not even to rounding.
+    equal; scores that move in steps have a step error beside it. The order of the chips does not
+    matter, not even to rounding.
 
     Raises:
         ValueError: No difference at all, or one that is not finite.
     """
     mean, error = _mean_and_error(differences)
-    return Effect(mean, error, float(len(differences) - 1))
+    return Effect(mean, error, float(len(differences) - 1), step_error(len(differences), step))
 
 
-def welch_effect(new: Sequence[float], old: Sequence[float]) -> Effect:
+def welch_effect(new: Sequence[float], old: Sequence[float], step: float = 0.0) -> Effect:
     """Estimate a change from independent chips, whose spreads may differ.
 
     The difference of the means, its standard error √(e₁² + e₂²) with eᵢ = sᵢ / √nᵢ, and the degrees
     of freedom ν = (e₁² + e₂²)² / (e₁⁴/(n₁−1) + e₂⁴/(n₂−1)) (Welch, "The generalization of
     'Student's' problem when several different population variances are involved", Biometrika 34,
     1947; Satterthwaite, Biometrics Bulletin 2, 1946). The standard error is exactly 0 where neither
-    side shows a spread, and None where a side has one chip. The order of the chips does not matter,
-    not even to rounding.
+    side shows a spread, and None where a side has one chip; the step errors of the sides add up as
+    their standard errors do. The order of the chips does not matter, not even to rounding.
 
     Raises:
         ValueError: A side without a score, or a score that is not finite.
@@ -86,31 +101,56 @@ def welch_effect(new: Sequence[float], old: Sequence[float]) -> Effect:
     if new_error is None or old_error is None:
         return Effect(change, None, most)
     error = math.hypot(new_error, old_error)
+    hidden = math.hypot(step_error(len(new), step), step_error(len(old), step))
     if error == 0.0:
-        return Effect(change, 0.0, most)
+        return Effect(change, 0.0, most, hidden)
     new_share, old_share = (new_error / error) ** 2, (old_error / error) ** 2
     freedom = 1.0 / (new_share**2 / (len(new) - 1) + old_share**2 / (len(old) - 1))
-    return Effect(change, error, freedom)
+    return Effect(change, error, freedom, hidden)
+
+
+def step_error(chips: int, step: float) -> float:
+    """Return what a mean over chips may hide where scores move in steps, as a standard error.
+
+    Such chips agree by accident: where one question in 32 is answered right or wrong by the toss of
+    a coin, three chips agree in one case of four, and their spread is 0. What has not been seen may
+    still be there: where answers flip λ times a chip, none of n chips shows a flip with probability
+    exp(−nλ), which is 2.5 % at λ = 3.69 / n ("rule of three", two-sided here: Hanley and
+    Lippman-Hand, "If nothing goes wrong, is everything all right?", JAMA 249, 1983). It is exact
+    where many questions may flip, each rarely, and the more cautious the fewer there are. As a flip
+    moves a chip's score by up to one step, a mean without any spread has a 95 % interval of
+    λ steps either way: t(n−1) · step error = step · 3.69 / n. One chip has no error at all: 0.
+
+    Raises:
+        ValueError: A step that is negative or not finite.
+    """
+    if not 0.0 <= step < math.inf:
+        raise ValueError(f"a step must be finite and not negative, found {step}")
+    if chips < 2:
+        return 0.0
+    unseen_flips = -math.log(_UNSEEN) / chips
+    return step * unseen_flips / float(special.stdtrit(chips - 1, 1.0 - _UNSEEN))
 
 
 def p_below(effect: Effect, bound: float) -> float:
     """Return the one-sided p of H₀ "true change ≥ bound".
 
-    P(T ≤ (change − bound) / standard error), T of Student's distribution with the effect's degrees
-    of freedom. Without a spread (standard error 0) 0.0 for a change below the bound, else 1.0; 1.0
-    where the standard error is None.
+    P(T ≤ (change − bound) / error), T of Student's distribution with the effect's degrees of
+    freedom, and its `tested_error`. Without any error (0) 0.0 for a change below the bound, else
+    1.0; 1.0 where the standard error is None.
     """
-    if effect.standard_error is None:
+    error = effect.tested_error
+    if error is None:
         return 1.0
     distance = effect.change - bound
-    if effect.standard_error == 0.0:
+    if error == 0.0:
         return 0.0 if distance < 0.0 else 1.0
-    return float(stats.t.cdf(distance / effect.standard_error, effect.freedom))
+    return float(special.stdtr(effect.freedom, distance / error))
 
 
 def p_above(effect: Effect, bound: float) -> float:
     """Return the one-sided p of H₀ "true change ≤ bound": the mirror of `p_below`."""
-    return p_below(Effect(-effect.change, effect.standard_error, effect.freedom), -bound)
+    return p_below(replace(effect, change=-effect.change), -bound)
 
 
 def tost(effect: Effect, margin: float) -> float:
@@ -126,21 +166,22 @@ def tost(effect: Effect, margin: float) -> float:
     """
     if not margin >= 0.0:
         raise ValueError(f"a margin must not be negative, found {margin}")
-    return max(p_above(effect, -margin), p_below(effect, margin))
+    cautious = replace(effect, standard_error=effect.interval_error)
+    return max(p_above(cautious, -margin), p_below(cautious, margin))
 
 
 def interval_of(effect: Effect, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
-    """Return the confidence interval of a change: change ± t(ν) · standard error.
+    """Return the confidence interval of a change: change ± t(ν) · its `interval_error`.
 
     t(ν) is the (1 + confidence) / 2 quantile of Student's distribution. None where the standard
     error is None.
     """
-    if effect.standard_error is None:
+    error = effect.interval_error
+    if error is None:
         return None
-    if effect.standard_error == 0.0:
+    if error == 0.0:
         return effect.change, effect.change
-    quantile = float(stats.t.ppf((1.0 + confidence) / 2.0, effect.freedom))
-    half_width = quantile * effect.standard_error
+    half_width = float(stats.t.ppf((1.0 + confidence) / 2.0, effect.freedom)) * error
     return effect.change - half_width, effect.change + half_width
 
 
@@ -200,33 +241,6 @@ def benjamini_hochberg(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(map(float, stats.false_discovery_control(list(p_values), method="bh")))
 
 
-def detectable(effect: Effect, alpha: float, power: float = POWER) -> float | None:
-    """Return the minimum detectable effect of a one-sided t test.
-
-    The smallest shift δ ≥ 0 of the true change that the test finds with the given power, where it
-    compares the change with a bound at level α: P(T′ > t(1−α, ν)) = power, T′ of the noncentral t
-    distribution with ν degrees of freedom and noncentrality δ / standard error (Johnson and Welch,
-    "Applications of the non-central t-distribution", Biometrika 31, 1940; Cohen, "Statistical power
-    analysis for the behavioral sciences", 1988, chapter 2). The shift counts from the bound: a test
-    of "worse by more than the margin" finds a true worsening of margin + δ.
-
-    The standard error is itself an estimate, and so is δ: at 10 paired chips a 95 % interval of it
-    reaches from 0.7 to 1.8 times its value. It is 0.0 where the chips show no spread, or where a
-    test that lax has the power without any shift; None where there is no standard error.
-
-    Raises:
-        ValueError: A level or power that is not between 0 and 1.
-    """
-    for name, value in (("alpha", alpha), ("power", power)):
-        if not 0.0 < value < 1.0:
-            raise ValueError(f"{name} must lie between 0 and 1, found {value}")
-    if effect.standard_error is None:
-        return None
-    if effect.standard_error == 0.0 or power <= alpha:
-        return 0.0
-    return effect.standard_error * _noncentrality(effect.freedom, alpha, power)
-
-
 def _mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
     if not values:
         raise ValueError("an effect needs at least one chip")
@@ -243,20 +257,3 @@ def _mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
     unit = max(map(abs, deviations))
     variance = math.fsum((deviation / unit) ** 2 for deviation in deviations) / (number - 1)
     return mean, unit * math.sqrt(variance / number)
-
-
-def _noncentrality(freedom: float, alpha: float, power: float) -> float:
-    """Return the noncentrality at which a one-sided t test has this power."""
-    critical = float(stats.t.isf(alpha, freedom))
-    # T′ = (Z + δ) / √(V / ν) for a large δ, beside which Z is nothing: two chips, small alpha.
-    limit = critical * math.sqrt(float(stats.chi2.ppf(power, freedom)) / freedom)
-    if limit > _FAR:
-        return limit
-
-    def lacking(noncentrality: float) -> float:
-        return power - float(stats.nct.sf(critical, freedom, noncentrality))
-
-    enough = max(1.0, critical)
-    while lacking(enough) > 0.0:
-        enough *= 2.0
-    return float(optimize.brentq(lacking, 0.0, enough))

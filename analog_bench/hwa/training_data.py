@@ -19,7 +19,7 @@ from analog_bench.hwa.prose_corpus import Article, Rows, articles, corpus_hash, 
 from analog_bench.hwa.span_batches import SpanBatches, sent, unambiguous
 from analog_bench.records import Metric
 from analog_bench.seeds import derive_seed
-from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
+from analog_bench.tasks.language_modelling import LanguageModelling, protocol_for
 from analog_bench.tasks.lm_sources import Text
 from analog_bench.tasks.qa_windows import WindowLimits
 from analog_bench.tasks.question_answering import QaProtocol, QuestionAnswering
@@ -159,8 +159,7 @@ class LmData(TrainingData):
         stream = torch.from_numpy(token_stream(training, loaded.tokenizer))
         self._rows = Rows(stream, recipe.block, recipe.batch, derive_seed(recipe.seed, "order"))
         text = Text("held out", "\n\n".join(article.text for article in held))
-        usual, count = LmProtocol(), recipe.validation_examples
-        protocol = LmProtocol(min(usual.block, positions), min(usual.stride, positions // 2))
+        protocol, count = protocol_for(positions), recipe.validation_examples
         task = LanguageModelling(text, loaded.tokenizer, protocol)
         if task.examples > count:
             task = LanguageModelling(text, loaded.tokenizer, protocol, examples=count)

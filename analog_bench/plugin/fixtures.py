@@ -91,7 +91,9 @@ class Baseline:
         from analog_bench.gate.case_verdicts import judge
 
         entry = self._models.case_baseline(self._case).find(result.case_id, result.protocol)
-        return judge(result, entry, self._models.metric(self._study, self._case.model))
+        model = self._case.model
+        examples = {result.protocol: self._models.task(self._study, model).examples}
+        return judge(result, entry, self._models.metric(self._study, model), examples)
 
     def check(self, result: Result) -> None:
         """Fail the test where its result alone is reason enough; skip it where it is `skipped`.

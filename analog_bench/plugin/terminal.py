@@ -58,7 +58,7 @@ class TerminalReporter:
         if conclusion is None:
             return
         # Not at the top: drawing needs scipy, which collecting does without.
-        from analog_bench.gate.case_verdicts import digital_at_chance
+        from analog_bench.gate.not_compared import digital_at_chance
         from analog_bench.gate.run_verdicts import Judgement, outcomes
         from analog_bench.report.drift_table import drift_table
         from analog_bench.report.layer_table import layer_table

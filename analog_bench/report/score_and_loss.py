@@ -18,11 +18,16 @@ def score(result: Result, metric: Metric) -> Interval | None:
 
 
 def loss(result: Result, metric: Metric) -> float | None:
-    """Return what was lost against digital: positive is worse, whatever the metric's direction."""
+    """Return what was lost against digital: positive is worse, whatever the metric's direction.
+
+    None where a chip or the digital model has no such score, or they lie further apart than a float
+    reaches.
+    """
     measured, digital = score(result, metric), result.digital.get(metric.name)
     if measured is None or digital is None:
         return None
-    return metric.loss(measured.centre, digital)
+    lost = metric.loss(measured.centre, digital)
+    return lost if math.isfinite(lost) else None
 
 
 def bounds_cut(interval: Interval, metric: Metric) -> tuple[float, float]:

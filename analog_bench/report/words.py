@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from analog_bench.gate.case_verdicts import Kind, Verdict
-from analog_bench.gate.significance import Interval
 from analog_bench.records import Metric, Result
 from analog_bench.report.variant_order import WEIGHTS as WEIGHTS
 from analog_bench.report.variant_order import weights_order as weights_order
@@ -15,6 +14,10 @@ from analog_bench.report.variant_order import with_weights as with_weights
 from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
 from analog_bench.spelling import counted as counted
 from analog_bench.spelling import rounded
+
+if TYPE_CHECKING:  # they import scipy, and `--help` does without
+    from analog_bench.gate.case_verdicts import Kind, Verdict
+    from analog_bench.gate.significance import Interval
 
 ABSENT = "–"
 MINUS = "−"  # in sentences; scores keep the hyphen, which can be copied
@@ -259,9 +262,7 @@ def what_varies(results: Sequence[Result]) -> dict[str, Callable[[Result], str]]
         "hardware": lambda result: one_line(result.hardware),
         "weights": lambda result: one_line(result.variant),
     }
-    return {
-        header: spell for header, spell in spellings.items() if len({spell(r) for r in results}) > 1
-    }
+    return {head: of for head, of in spellings.items() if len({of(r) for r in results}) > 1}
 
 
 # The torch tile, ideal hardware, no drift and digital weights go without saying.

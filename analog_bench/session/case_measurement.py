@@ -88,21 +88,26 @@ def _measured(
         find_simulator(case.tile).require(models.settings.device)
     measured = runner.measure_together(group, _initial_chips(case, budget))
     results = dict(zip(group, measured, strict=True))
-    suspicious = {c: r for c, r in results.items() if _needs_confirmation(models, study, c, r)}
+    suspicious = {
+        c: r for c, r in results.items() if _needs_confirmation(models, study, c, r, runner)
+    }
     if suspicious:
         confirmed = runner.measure_more(suspicious, budget.confirmation_chips)
         results |= dict(zip(suspicious, confirmed, strict=True))
     return list(results.values())
 
 
-def _needs_confirmation(models: ModelCache, study: Study, case: Case, result: Result) -> bool:
+def _needs_confirmation(
+    models: ModelCache, study: Study, case: Case, result: Result, runner: Runner
+) -> bool:
     settings = models.settings
     if not case.draws or result.status != "measured":
         return False
     if settings.update_baselines or settings.gate == "off":
         return settings.update_baselines
     entry = models.case_baseline(case).find(result.case_id, result.protocol)
-    return needs_confirmation(result, entry, models.metric(study, case.model))
+    metric = models.metric(study, case.model)
+    return needs_confirmation(result, entry, metric, {result.protocol: runner.task.examples})
 
 
 def _resumed(

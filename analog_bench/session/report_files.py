@@ -54,10 +54,8 @@ def publish(recorder: Recorder, run: Run, judgement: Judgement | None) -> tuple[
 
 
 def _write_page(path: Path, contents: Contents) -> None:
-    from analog_bench.report.page.document import is_page, write_page
+    from analog_bench.report.page.document import write_page
 
-    if os.path.isfile(path) and path.stat().st_size and not is_page(path):
-        raise StoreError(f"{str(path)!r} is there and is no report")
     write_page(path, contents)
 
 

@@ -34,7 +34,7 @@ from analog_bench.store.journal_file import (
     rename_journal,
 )
 from analog_bench.store.run import Manifest
-from analog_bench.store.run_file import check_replaceable, check_writable
+from analog_bench.store.run_file import check_replaceable, check_writable, holds_anything
 from analog_bench.store.run_lock import RunHeldError, lock_run, target_of
 
 _MOST_NAMES = 1000
@@ -199,7 +199,7 @@ class Journal:
         self._close(delete=True)
 
     def close(self) -> None:
-        """Let go of the journal; it stays for a resume if it holds a result."""
+        """Let go of the journal; it stays if it or the (incomplete) run file holds a result."""
         self._close(delete=False)
 
     def __enter__(self) -> Journal:
@@ -217,7 +217,7 @@ class Journal:
             with closing(database):
                 (count,) = database.execute("SELECT count(*) FROM results").fetchone()
             # Before the lock goes: the next run may begin a journal of this name at once.
-            if delete or not count:
+            if delete or not (count or holds_anything(self.run_file)):
                 delete_journal(self.path)
                 sync_folder(self.path.parent)
         except (OSError, sqlite3.Error) as problem:

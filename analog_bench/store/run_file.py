@@ -150,7 +150,7 @@ def check_replaceable(path: Path, manifest: Manifest) -> None:
     """
     check_writable(path)
     try:
-        if not os.path.exists(path) or not path.stat().st_size:
+        if not holds_anything(path):
             return
         run = read_run(path)
     except StoreError:
@@ -165,6 +165,11 @@ def check_replaceable(path: Path, manifest: Manifest) -> None:
             f"{run.manifest.created[:60]}), which stay as they are: choose another file, or move "
             "that one away"
         )
+
+
+def holds_anything(path: Path) -> bool:
+    """Return whether there is a file that is not empty."""
+    return os.path.exists(path) and path.stat().st_size > 0
 
 
 def write_run(path: Path, run: Run) -> None:

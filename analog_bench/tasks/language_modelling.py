@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,15 @@ class LmProtocol:
     batch_tokens: int = 1024
 
 
+def protocol_for(positions: int) -> LmProtocol:
+    """Return the protocol of a model that takes so many tokens: shorter blocks where it must be."""
+    usual = LmProtocol()
+    return LmProtocol(min(usual.block, positions), min(usual.stride, positions // 2))
+
+
 def needed_positions() -> int:
-    """Return the tokens of a block."""
-    return LmProtocol().block
+    """Return the tokens of the shortest block from which a sentence can be told."""
+    return 64
 
 
 def make_task(
@@ -48,7 +55,8 @@ def make_task(
 ) -> LanguageModelling:
     """Make a text ready for a model; see `task_kinds.TaskModule`."""
     text = load_text(source, data_folder=data_folder, lock=lock)
-    return LanguageModelling(text, loaded.tokenizer, examples=examples)
+    protocol = protocol_for(loaded.spec.structure.positions)
+    return LanguageModelling(text, loaded.tokenizer, protocol, examples=examples)
 
 
 class LanguageModelling:
@@ -77,8 +85,7 @@ class LanguageModelling:
                 tokeniser that does not work on bytes.
         """
         used = protocol or LmProtocol()
-        ids = _encoded(text.content, tokenizer)
-        sizes = _token_sizes(ids, text.content, tokenizer)
+        ids, sizes = _tokens(text.content, tokenizer)
         blocks = cut(len(ids), used.block, used.stride)
         self.name = text.name
         self.data = f"{text.name} blocks"
@@ -165,20 +172,24 @@ class LanguageModelling:
         }
 
 
-def _encoded(content: str, tokenizer: PreTrainedTokenizerFast) -> Tensor:
+def _tokens(content: str, tokenizer: PreTrainedTokenizerFast) -> tuple[Tensor, Tensor]:
+    """Return the tokens of a text, and how many of its UTF-8 bytes each spells."""
     backend: Any = tokenizer.backend_tokenizer
-    return torch.tensor(backend.encode(content, add_special_tokens=False).ids, dtype=torch.long)
-
-
-def _token_sizes(ids: Tensor, content: str, tokenizer: PreTrainedTokenizerFast) -> Tensor:
+    encoded = backend.encode(content, add_special_tokens=False)
+    ids = torch.tensor(encoded.ids, dtype=torch.long)
     # Byte-level tokenisers spell each byte as one character, so a token's length is its size.
-    backend: Any = tokenizer.backend_tokenizer
-    spelled = [backend.id_to_token(number) for number in ids.tolist()]
-    sizes = torch.tensor([len(token) for token in spelled], dtype=torch.long)
-    found, wanted = int(sizes.sum()), len(content.encode())
-    if found != wanted:
+    sizes = torch.tensor([len(token) for token in encoded.tokens], dtype=torch.long)
+    wanted = len(content.encode())
+    if int(sizes.sum()) == wanted:
+        return ids, sizes
+    spelt = backend.decode(encoded.ids, skip_special_tokens=False)
+    if spelt != content:
         raise UsageError(
-            f"bits a byte need a byte-level tokeniser that adds nothing, such as a space in front: "
-            f"its tokens spell {found} bytes, the text has {wanted}"
+            "bits a byte need a tokeniser that adds nothing, such as a space in front, and leaves "
+            f"nothing out: its tokens spell {len(spelt.encode())} bytes, the text has {wanted}"
         )
-    return sizes
+    # Others know where in the text a token ends: it spells what has not been spelt until there.
+    bytes_before = [0, *accumulate(len(character.encode()) for character in content)]
+    ends = accumulate((end for _, end in encoded.offsets), max)
+    reached = torch.tensor([0, *(bytes_before[end] for end in ends)])
+    return ids, reached.diff()

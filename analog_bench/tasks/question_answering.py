@@ -42,9 +42,21 @@ class QaProtocol:
     batch_tokens: int = 1024
 
 
+def protocol_for(positions: int) -> QaProtocol:
+    """Return the protocol of a model that takes so many tokens: shorter windows where it must be.
+
+    Their parts are in the usual proportion.
+    """
+    usual = QaProtocol()
+    length = min(positions, usual.limits.max_length)
+    if length == usual.limits.max_length:
+        return usual
+    return QaProtocol(WindowLimits(length, 2 * length // 5, length // 5))
+
+
 def needed_positions() -> int:
-    """Return the tokens of the longest window."""
-    return QaProtocol().limits.max_length
+    """Return the tokens of the shortest window that holds a short question and a sentence."""
+    return 64
 
 
 def make_task(
@@ -52,7 +64,8 @@ def make_task(
 ) -> QuestionAnswering:
     """Make questions ready for a model; see `task_kinds.TaskModule`."""
     found = load_questions(source, examples=examples, data_folder=data_folder, lock=lock)
-    return QuestionAnswering(found.name, found.rows, loaded.tokenizer)
+    protocol = protocol_for(loaded.spec.structure.positions)
+    return QuestionAnswering(found.name, found.rows, loaded.tokenizer, protocol)
 
 
 class QuestionAnswering:

@@ -12,10 +12,9 @@ from analog_bench.zoo.hub_repository import download, listing
 from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, RepoType, add_entry, read_lock
 from analog_bench.zoo.model_builder import check_fit, observe
 from analog_bench.zoo.model_config import CONFIG, read_config
-from analog_bench.zoo.model_files import WEIGHTS_FILE, needed_files, read_weights
-from analog_bench.zoo.model_specs import HUB_IDS, not_locked
+from analog_bench.zoo.model_files import needed_files, read_weights, weight_files
+from analog_bench.zoo.model_specs import HUB_IDS, check_name, not_locked
 from analog_bench.zoo.model_structure import Structure
-from analog_bench.zoo.own_folder import check_name
 
 SQUAD = "rajpurkar/squad"
 """The data set of SQuAD v1.1 on the hub."""
@@ -54,15 +53,17 @@ def lock_model(
         if others.get(name, hub_id) != hub_id:
             raise UsageError(f"--name {name} is that of {others[name]}; choose another")
     found = listing(hub_id, "model", revision)
-    names = needed_files(found.files, hub_id)
-    config = download(hub_id, "model", found.revision, CONFIG, cache)
+
+    def get(file: str) -> Path:
+        return download(hub_id, "model", found.revision, file, cache)
+
+    names = needed_files(found.files, hub_id, get)
     origin = f"{hub_id}: {CONFIG}"
     # Before the weights are downloaded: an unusable model costs nothing.
-    options = read_config(config, origin)
+    options = read_config(get(CONFIG), origin)
     structure = observe(options, origin)
     # Before the lock is written: a model that could not be loaded is of no use.
-    weights = download(hub_id, "model", found.revision, WEIGHTS_FILE, cache)
-    state, what = read_weights({WEIGHTS_FILE: weights}, hub_id)
+    state, what = read_weights({name: get(name) for name in weight_files(names)}, hub_id)
     check_fit(options, structure.task, state, what)
     return _pin(lock_path, hub_id, "model", found.revision, names, cache, structure, name)
 

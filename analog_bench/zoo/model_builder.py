@@ -57,9 +57,12 @@ def outline(config: PretrainedConfig, task: str) -> PreTrainedModel:
     Raises:
         Exception: Anything: models of transformers raise whatever they come upon.
     """
+    builder = getattr(modeling_auto, HEADS[task].builder)
+    # The fused one, unless the architecture has another only, as DeBERTa's.
+    fused = builder._model_mapping[type(config)]._supports_sdpa
     with _limited(), torch.device("meta"):
-        model: PreTrainedModel = getattr(modeling_auto, HEADS[task].builder).from_config(
-            config, attn_implementation="sdpa", trust_remote_code=False
+        model: PreTrainedModel = builder.from_config(
+            config, attn_implementation="sdpa" if fused else "eager", trust_remote_code=False
         )
     nn.Module.eval(model)
     return model
@@ -112,7 +115,7 @@ def build(
                 config=config,
                 state_dict=state,
                 dtype=torch.float32,
-                attn_implementation="sdpa",
+                attn_implementation=expected.config._attn_implementation,
                 ignore_mismatched_sizes=True,  # reported below, with our own error
                 output_loading_info=True,
             )

@@ -30,6 +30,11 @@ _FIXED: Mapping[str, tuple[object, str]] = MappingProxyType(
         "compression_config": (None, _QUANTISED),
         "transformers_weights": (None, "only model.safetensors is read"),
         "fusion_config": (None, "layers are measured one by one"),
+        "auto_map": (
+            None,
+            "it names code beside the weights, which is never run; where transformers has this "
+            "architecture of its own, load the model with that and save_pretrained it",
+        ),
         "return_dict": (True, _ONE_FORM),
         "output_hidden_states": (False, _ONE_FORM),
         "output_attentions": (False, _ONE_FORM),

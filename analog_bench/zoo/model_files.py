@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Annotated
 
+from msgspec import Meta, Struct
 from torch import Tensor
 
+from analog_bench.codec import DocumentError, convert, one_line, read_json
 from analog_bench.errors import WeightsError
 from analog_bench.zoo.embedded_weights import read_tensors
+from analog_bench.zoo.file_hashes import file_sha256, verify
+from analog_bench.zoo.lock_file import check_inside
 from analog_bench.zoo.model_config import CONFIG
+from analog_bench.zoo.model_specs import ModelSpec
 from analog_bench.zoo.tokenizer import TOKENIZERS
 
 WEIGHTS_FILE = "model.safetensors"
 """A model's weights, as transformers writes them."""
+INDEX = f"{WEIGHTS_FILE}.index.json"
+"""Of weights in several files: which tensor is in which."""
 
+_SAFE = ".safetensors"
 _TOKENIZER_EXTRAS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_WAY_OUT = (
+    "load it where it is trusted, and `save_pretrained` into a new folder: that writes safetensors"
+)
 
 
-def needed_files(held: Iterable[str], origin: str) -> list[str]:
+class _Index(Struct, frozen=True):
+    weight_map: Annotated[dict[str, str], Meta(min_length=1)]
+
+
+def needed_files(held: Iterable[str], origin: str, get: Callable[[str], Path]) -> list[str]:
     """Pick from the names of a model's files those that it is made of.
 
-    `origin` is what the model is called in errors: an id or a folder.
+    `origin` is what the model is called in errors: an id or a folder; `get` returns the place of a
+    file that has to be read to find out.
 
     Raises:
         WeightsError: Something is missing, or there in forms only that are never opened.
@@ -30,26 +48,84 @@ def needed_files(held: Iterable[str], origin: str) -> list[str]:
     names = set(held)
     if CONFIG not in names:
         raise WeightsError(f"{origin} has no {CONFIG}: it is not a transformers model")
-    if WEIGHTS_FILE not in names:
-        pickled = sorted(name for name in names if name.endswith(_PICKLES))
-        if f"{WEIGHTS_FILE}.index.json" in names:
-            why = "splits its weights over several files, which is not supported"
-        elif pickled:
-            why = f"holds its weights only as a pickle ({pickled[0]}), which is never opened"
-        else:
-            why = "holds no weights"
-        raise WeightsError(f"{origin} {why}; name a model or revision with {WEIGHTS_FILE}")
+    if WEIGHTS_FILE in names:
+        weights = [WEIGHTS_FILE]
+    elif INDEX in names:
+        weights = _shards(get(INDEX), names, origin)
+    else:
+        unread = sorted(name for name in names if name.endswith((*_PICKLES, ".gguf", _SAFE)))
+        why = f"has no {WEIGHTS_FILE}, only {unread[0]}" if unread else "holds no weights"
+        if unread and unread[0].endswith(_PICKLES):
+            why = f"holds its weights only as a pickle ({unread[0]}), which is never opened"
+        raise WeightsError(f"{origin} {why}; {_WAY_OUT}")
     tokenizer = next((files for files in TOKENIZERS if names.issuperset(files)), None)
     if tokenizer is None:
         raise WeightsError(f"{origin} has no tokeniser files (tokenizer.json or a vocabulary)")
     extras = [name for name in _TOKENIZER_EXTRAS if name in names]
-    return [CONFIG, WEIGHTS_FILE, *tokenizer, *extras]
+    return [CONFIG, *weights, *tokenizer, *extras]
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return `needed_files` of a folder; `WeightsError` where it cannot be read, too."""
+    try:
+        held = os.listdir(folder)
+    except OSError as problem:
+        raise WeightsError(f"cannot read {folder}: {problem.strerror}") from None
+    return needed_files(held, str(folder), lambda name: folder / name)
+
+
+def weight_files(files: Iterable[str]) -> list[str]:
+    """Pick those with weights from the names of a model's files."""
+    return sorted(name for name in files if name.endswith(_SAFE))
 
 
 def read_weights(files: Mapping[str, Path], origin: str) -> tuple[dict[str, Tensor], str]:
     """Read the weights among a model's files; return them, and what to call them in errors.
 
     Raises:
-        WeightsError: They cannot be read, or are not in that format.
+        WeightsError: They cannot be read, are not in that format, or hold a tensor twice.
     """
-    return read_tensors(files[WEIGHTS_FILE]), f"{origin} ({WEIGHTS_FILE})"
+    names = weight_files(files)
+    state: dict[str, Tensor] = {}
+    for name in names:
+        tensors = read_tensors(files[name])
+        twice = sorted(tensors.keys() & state.keys())
+        if twice:
+            raise WeightsError(f"{origin}: {name} holds {twice[0]}, which another file holds, too")
+        state |= tensors
+    return state, f"{origin} ({names[0] if len(names) == 1 else f'{len(names)} files'})"
+
+
+def folder_files(spec: ModelSpec) -> dict[str, str]:
+    """Return the names of the files of a model in a folder, with their sha256s.
+
+    Raises:
+        WeightsError: One is missing, unreadable, or not what the lock file says of it.
+    """
+    folder = spec.folder or Path()
+    if spec.locked is None:
+        return {name: file_sha256(folder / name) for name in names_in(folder)}
+    for name, locked in spec.locked.files.items():
+        advice = f"it is not what was added: `{spec.locked.add_again}` takes the change"
+        verify(folder / name, locked.sha256, advice)
+    return {name: locked.sha256 for name, locked in spec.locked.files.items()}
+
+
+def _shards(path: Path, held: set[str], origin: str) -> list[str]:
+    try:
+        shards = sorted(set(convert(read_json(path, any_key=True), _Index).weight_map.values()))
+    except (FileNotFoundError, DocumentError) as problem:
+        raise WeightsError(f"{origin}: cannot read {INDEX}: {problem}") from None
+    for name in shards:
+        try:
+            check_inside(name)
+        except ValueError as problem:
+            raise WeightsError(f"{origin}: {INDEX} names a file outside: {problem}") from None
+        shown = one_line(name, 80)
+        if not name.endswith(_SAFE):
+            raise WeightsError(f"{origin}: {INDEX} names {shown}, and only safetensors are read")
+        if name not in held:
+            raise WeightsError(
+                f"{origin} lacks {shown}, which its {INDEX} names; copy all its files"
+            )
+    return shards

@@ -25,10 +25,9 @@ from analog_bench.zoo.lock_file import Entry, FolderEntry, read_lock
 from analog_bench.zoo.minilm_base import HASHES, find_base
 from analog_bench.zoo.model_builder import build, observe, taken_by
 from analog_bench.zoo.model_config import CONFIG, read_config, spelled
-from analog_bench.zoo.model_files import WEIGHTS_FILE, read_weights
+from analog_bench.zoo.model_files import folder_files, read_weights, weight_files
 from analog_bench.zoo.model_heads import HEADS
 from analog_bench.zoo.model_specs import CONFIGS, ModelSpec, to_add_again
-from analog_bench.zoo.own_folder import folder_files
 from analog_bench.zoo.smollm2 import SHA256, packaged_file
 from analog_bench.zoo.smollm2_unpacking import unpack_once
 from analog_bench.zoo.tokenizer import auto_tokenizer, read_tokenizer
@@ -40,7 +39,7 @@ _LONGEST = 320
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A digital model in evaluation mode, float32, with the fused (`sdpa`) attention.
+    """A digital model in evaluation mode, float32, with the fused attention where it has one.
 
     Attributes:
         tokenizer: Neither truncates nor pads unless told to.
@@ -150,8 +149,9 @@ def _from_files(
     """
     entry = entry or spec.locked
     files = {name: folder / name for name in hashes}
-    if entry is not None and not files.keys() >= {CONFIG, WEIGHTS_FILE}:
-        raise to_add_again(entry, f"is locked without {CONFIG} or {WEIGHTS_FILE}")
+    weights = weight_files(files)
+    if entry is not None and not (CONFIG in files and weights):
+        raise to_add_again(entry, f"is locked without {CONFIG} or weights")
     config = read_config(files[CONFIG], f"{origin}: {CONFIG}")
     observed, locked = plain(observe(config, f"{origin}: {CONFIG}")), plain(spec.structure)
     for fact in observed:
@@ -160,13 +160,13 @@ def _from_files(
             why = f"has {fact} {here} by its {CONFIG}, {there} in the lock file"
             raise to_add_again(entry, why)
     state, what = read_weights(files, origin)
-    files.pop(WEIGHTS_FILE)
-    tokenizer = auto_tokenizer(files, spec.structure, origin)
+    others = {name: path for name, path in files.items() if name not in weights}
+    tokenizer = auto_tokenizer(others, spec.structure, origin)
     # Files often hold what the head in use does not need, such as a pooler.
     model = build(config, spec.task, state, what, exact=False)
     _try_out(model, tokenizer, spec, origin)
     # The same of a hub model and a copy of its files in a folder.
-    parts = {f"hub/{name}": hashes[name] for name in (CONFIG, WEIGHTS_FILE)}
+    parts = {f"hub/{name}": hashes[name] for name in (CONFIG, *weights)}
     return LoadedModel(spec, model, tokenizer, fingerprint(parts))
 
 

@@ -7,6 +7,7 @@ and needs no network.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Literal, get_args
 from analog_bench.codec import DocumentError, convert, read_json
 from analog_bench.errors import UsageError, WeightsError, did_you_mean
 from analog_bench.zoo import smollm2
-from analog_bench.zoo.lock_file import Entry, FolderEntry, Lock
+from analog_bench.zoo.lock_file import NAME, Entry, FolderEntry, Lock
 from analog_bench.zoo.model_structure import LayerName, Structure
 from analog_bench.zoo.weight_record import RECORD, WEIGHTS
 
@@ -151,6 +152,14 @@ def not_locked(hub_id: str, lock: Lock, *, dataset: bool = False) -> WeightsErro
         f"{hub_id} is not locked in {lock.path}; run `{verb} {hub_id}` to pin its revision and "
         "hashes"
     )
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is not fit for ids and file names; `UsageError`."""
+    if not re.fullmatch(NAME, name):
+        raise UsageError(
+            f"--name must be of letters, digits, _, - and ., without --, found {name!r}"
+        )
 
 
 def to_add_again(entry: Entry | FolderEntry, why: str) -> WeightsError:

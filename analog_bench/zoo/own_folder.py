@@ -13,10 +13,10 @@ import re
 from functools import cache
 from pathlib import Path
 
-from analog_bench.errors import UsageError, WeightsError
-from analog_bench.zoo.file_hashes import file_sha256, verify
-from analog_bench.zoo.lock_file import NAME, FolderEntry, Lock, LockedFile, add_entry, read_lock
-from analog_bench.zoo.model_specs import SHORT_NAMES, ModelSpec, find
+from analog_bench.errors import UsageError
+from analog_bench.zoo.file_hashes import file_sha256
+from analog_bench.zoo.lock_file import FolderEntry, Lock, LockedFile, add_entry, read_lock
+from analog_bench.zoo.model_specs import SHORT_NAMES, ModelSpec, check_name, find
 from analog_bench.zoo.model_structure import Structure
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
@@ -57,8 +57,9 @@ def read_folder(folder: Path) -> ModelSpec:
         )
     # Not at the top: these import transformers.
     from analog_bench.zoo.model_config import CONFIG
+    from analog_bench.zoo.model_files import names_in
 
-    _names_in(folder)
+    names_in(folder)
     config = folder / CONFIG
     known_as = os.path.basename(os.path.realpath(folder))
     name = re.sub(r"[^A-Za-z0-9_.]+", "-", known_as).strip("-.") or "model"
@@ -74,61 +75,36 @@ def read_folder(folder: Path) -> ModelSpec:
 def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> FolderEntry:
     """Put the model in a folder into the lock file, by a name; in place of another of that name.
 
+    It is loaded once: what could not be measured is of no use there.
+
     Raises:
         UsageError: No such folder, or a name that cannot be, or that another model goes by.
-        WeightsError: See `read_folder`, or the lock file cannot be read or written.
+        WeightsError: See `read_folder` and `model_loading.load`, or the lock file cannot be read or
+            written.
     """
     if name is not None:
         check_name(name)
         if _is_taken(name):
             raise UsageError(f"--name {name} is that of another model; choose another")
     # Not at the top: these import transformers.
-    from analog_bench.zoo.model_builder import check_fit
-    from analog_bench.zoo.model_config import CONFIG, read_config
-    from analog_bench.zoo.model_files import read_weights
+    from analog_bench.zoo.model_files import names_in
+    from analog_bench.zoo.model_loading import load
 
     read_lock(lock_path)
     spec = read_folder(folder)
+    load(spec, lock_path=lock_path)
     folder = Path(os.path.expanduser(folder)).absolute()
-    files = {name: LockedFile.of(folder / name) for name in _names_in(folder)}
-    origin, paths = str(folder), {name: folder / name for name in files}
-    state, what = read_weights(paths, origin)
-    # Before the lock is written: a model that could not be loaded is of no use.
-    check_fit(read_config(paths[CONFIG], origin), spec.task, state, what)
-    inside = folder.is_relative_to(lock_path.absolute().parent)
-    path = folder.relative_to(lock_path.absolute().parent) if inside else folder
+    project = lock_path.absolute().parent
+    path = folder.relative_to(project) if folder.is_relative_to(project) else folder
     entry = FolderEntry(
         name=name or spec.name,
         path=path.as_posix(),
         locked_on=datetime.date.today().isoformat(),
-        files=files,
+        files={file: LockedFile.of(folder / file) for file in names_in(folder)},
         structure=spec.structure,
     )
     add_entry(lock_path, entry)
     return entry
-
-
-def check_name(name: str) -> None:
-    """Refuse a name that is not fit for ids and file names; `UsageError`."""
-    if not re.fullmatch(NAME, name):
-        raise UsageError(
-            f"--name must be of letters, digits, _, - and ., without --, found {name!r}"
-        )
-
-
-def folder_files(spec: ModelSpec) -> dict[str, str]:
-    """Return the names of the files of a model in a folder, with their sha256s.
-
-    Raises:
-        WeightsError: One is missing, unreadable, or not what the lock file says of it.
-    """
-    folder = spec.folder or Path()
-    if spec.locked is None:
-        return {name: file_sha256(folder / name) for name in _names_in(folder)}
-    for name, locked in spec.locked.files.items():
-        advice = f"`{spec.locked.add_again}` takes the change"
-        verify(folder / name, locked.sha256, f"it is not what was added: {advice}")
-    return {name: locked.sha256 for name, locked in spec.locked.files.items()}
 
 
 def is_folder(word: str) -> bool:
@@ -139,15 +115,6 @@ def is_folder(word: str) -> bool:
 
 def _is_taken(name: str) -> bool:
     return name in SHORT_NAMES or name.startswith(_HUB)
-
-
-def _names_in(folder: Path) -> list[str]:
-    from analog_bench.zoo.model_files import needed_files
-
-    try:
-        return needed_files(os.listdir(folder), str(folder))
-    except OSError as problem:
-        raise WeightsError(f"cannot read {folder}: {problem.strerror}") from None
 
 
 @cache

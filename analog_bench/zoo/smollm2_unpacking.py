@@ -23,7 +23,7 @@ from analog_bench.errors import WeightsError
 from analog_bench.file_lock import ExclusiveLock, HeldError
 from analog_bench.zoo.file_hashes import file_sha256, verify
 from analog_bench.zoo.model_config import silent_transformers
-from analog_bench.zoo.model_files import WEIGHTS_FILE, needed_files
+from analog_bench.zoo.model_files import WEIGHTS_FILE, names_in
 from analog_bench.zoo.weight_record import Sha256
 
 END_OF_TEXT = "<|endoftext|>"
@@ -104,6 +104,6 @@ def unpack(gguf: Path, folder: Path) -> None:
     # Not model.save_pretrained, which refuses a model that was quantised in its file.
     state = {name: tensor.detach() for name, tensor in model.named_parameters()}
     save_file(state, folder / WEIGHTS_FILE, {"format": "pt"})
-    names = needed_files(os.listdir(folder), str(folder))
+    names = names_in(folder)
     record = Unpacked({name: file_sha256(folder / name) for name in names})
     (folder / _RECORD).write_bytes(indented(plain(record)))

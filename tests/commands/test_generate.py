@@ -5,6 +5,7 @@ import json
 import pytest
 
 from analog_bench.cli import main
+from tests.own_folders import saved_gpt2
 from tests.tiny_hub import GPT2, STORED, cached_gpt2
 
 PROMPT = "The [red]fox[/red] | <b>\x1b[31m"
@@ -149,3 +150,13 @@ def test_models_that_cannot_write_are_one_line(capsys, model, said):
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_a_model_in_a_folder_writes(tmp_path, capsys):
+    saved_gpt2(tmp_path / "mine")
+    capsys.readouterr()  # writing models draws bars
+    few = ["--chips", "1", "--texts", "1", "--noise", "ideal", "--variant", "direct"]
+    assert main(["generate", str(tmp_path / "mine"), *few, "--json"]) == 0
+    written = json.loads(capsys.readouterr().out)
+    assert "mine" in json.dumps(written)
+    assert written["prompt"] == "Once upon a time"

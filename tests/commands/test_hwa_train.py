@@ -9,6 +9,7 @@ import pytest
 from analog_bench.cli import main
 from analog_bench.zoo.hwa_folder import read_hwa_record
 from analog_bench.zoo.hwa_weights import is_hwa
+from tests.own_folders import saved_bert
 
 SENTENCES = (
     "The river {0} flows from lake {1} to the city of {2}.",
@@ -129,3 +130,13 @@ def test_it_trains_for_hardware_of_the_users_own(data, tmp_path, capsys):
     ):
         assert main([*call, "--preset", f"{file}:{function}"]) == 4
         assert told in capsys.readouterr().err
+
+
+def test_a_model_in_a_folder_is_trained_by_its_path(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    saved_bert(tmp_path / "mine")
+    capsys.readouterr()  # writing models draws bars
+    call = ["hwa", "train", "./mine", "--data", str(data), *SMALL, "--max-length", "128"]
+    assert main([*call, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["model"] == "mine"
+    assert is_hwa(tmp_path / "runs" / "hwa" / "mine" / "ship")

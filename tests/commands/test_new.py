@@ -14,6 +14,7 @@ from tests.conftest import clean_environment
 
 ROOT = Path(__file__).parents[2]
 STUDIES = {
+    "classification",
     "drift",
     "equal_error",
     "exact_preset",
@@ -159,3 +160,13 @@ def test_what_is_built_first_holds_the_same_folders():
     """A wheel may be made from a source archive, which has what MANIFEST.in lists."""
     listed = (ROOT / "MANIFEST.in").read_text().splitlines()
     assert {"graft bench", "graft baselines", "graft starter"} <= set(listed)
+
+
+@pytest.mark.parametrize(
+    "name", ["demo", "a b", "-x", "--help", "it's", "$HOME", "[ab]*", "two\nlines"]
+)
+def test_the_next_step_can_be_copied_into_a_shell(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "--", name]) == 0
+    step = capsys.readouterr().out.partition("next:\n")[2].rpartition("\n  pytest bench\n")[0]
+    subprocess.run(["sh", "-ec", f"{step}\ntest -f pytest.ini"], check=True)

@@ -111,6 +111,27 @@ def test_a_page_never_replaces_results(runs, capsys):
     assert (runs / "named.html").read_bytes() == before
 
 
+@pytest.mark.parametrize("content", [b"precious", b"<!doctype html><p>another's", b"\x00" * 9000])
+@pytest.mark.parametrize("options", [[], ["-o", "runs/bench-20260101-000000.html"]])
+@pytest.mark.parametrize("reached", ["itself", "by a link"])
+def test_a_page_replaces_no_other_file(runs, capsys, content, options, reached):
+    page, other = runs / "bench-20260101-000000.html", runs / "other"
+    other.write_bytes(content)
+    page.symlink_to(other) if reached == "by a link" else other.rename(page)
+    assert main(["report", str(page.with_suffix(".json")), *options]) == BENCH_ERROR
+    assert "is there and is no report; it stays as it is" in capsys.readouterr().err
+    assert page.read_bytes() == content
+
+
+@pytest.mark.parametrize("earlier", ["page", "empty"])
+def test_a_page_replaces_an_earlier_one(runs, earlier):
+    page = runs / "bench-20260101-000000.html"
+    page.touch()
+    for _ in range(2 if earlier == "page" else 1):
+        assert main(["report", str(page.with_suffix(".json"))]) == 0
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+
+
 def test_folders_keep_their_whole_name(runs, tmp_path, monkeypatch):
     runs.rename(tmp_path / "1.2.0")
     assert main(["report", "1.2.0"]) == 0

@@ -227,16 +227,7 @@ def add_token(snapshot):
 @pytest.mark.parametrize(
     ("change", "sizes", "wrong"),
     [
-        (
-            None,
-            {"max_position_embeddings": 128},
-            "takes 128 tokens at most, the protocol needs 320",
-        ),
-        (
-            None,
-            {"max_position_embeddings": 319},
-            "takes 319 tokens at most, the protocol needs 320",
-        ),
+        (None, {"max_position_embeddings": 63}, "takes 63 tokens at most, the protocol needs 64"),
         (add_token, {}, "tokeniser's 'mara' is number 81, and the model has embeddings for 81"),
         (
             with_json("config.json", quantization_config={"quant_method": "bitsandbytes"}),

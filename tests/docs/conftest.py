@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import clean_environment
 from tests.history.nights import result, skipped, write_night
 from tests.hub_stand_in import HubStandIn, client_environment
+from tests.own_folders import saved_bert
 
 ROOT = Path(__file__).parents[2]
 TAKEN_ALONG = ("pyproject.toml", "Makefile", "constraints.txt", "conftest.py")
@@ -65,6 +66,7 @@ def clone(tmp_path):
         )
     for name in ("before.json", "after.json"):
         shutil.copy(path, runs / name)
+    saved_bert(tmp_path / "my_model")
     qas = [
         {
             "id": "q",

@@ -169,8 +169,10 @@ def test_line_breaks_in_names_start_no_line_of_their_own(tmp_path):
 def test_a_studys_own_margin_counts(files, capsys):
     mild = run(drops=[(LAYERS[1], 0.8)])
     assert main(["compare", *files(old=run(), new=mild)]) == 0
-    own = replace(SCOPE, margins={"f1": Margin(0.5, "answers are short here")})
-    assert main(["compare", *files(old=run(), new=replace(mild, scopes=(own,)))]) == 1
+    # Of 96 questions three chips could not tell it from one that flips now and then.
+    own = replace(SCOPE, examples=960, margins={"f1": Margin(0.5, "answers are short here")})
+    old, new = (replace(made, scopes=(own,)) for made in (run(), mild))
+    assert main(["compare", *files(old=old, new=new)]) == 1
     out = " ".join(capsys.readouterr().out.split())
     assert "0.5 points matters (answers are short here)" in out
 

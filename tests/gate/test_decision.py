@@ -153,3 +153,22 @@ def test_what_is_regressed_is_beyond_its_margin_and_significant(family):
             assert p_below(gains.deciding, 0.0) <= LEVEL
         if decision.outcome == "equivalent":
             assert abs(gains.deciding.change) < gains.margin
+
+
+def test_what_shares_chips_with_the_first_look_counts_all_cases():
+    """A stored set that came out high by luck is as high when it is compared again."""
+    lost = Effect(-3.0, 0.9, 8.0)
+    still = Gains(Effect(0.1, 0.9, 4.0), None, 1.0)
+    independent = Gains(Effect(-3.0, 0.9, 4.0), lost, 1.0)
+    family = [still] * 19
+    fresh = decide([independent, *family])[0]
+    shared = decide([replace(independent, independent=False), *family])[0]
+    assert (fresh.outcome, shared.outcome) == ("regressed", "inconclusive")
+    assert fresh.p == pytest.approx(p_below(lost, 0.0))
+    assert shared.p == pytest.approx(20 * fresh.p)
+
+
+def test_what_was_picked_by_its_own_chips_is_not_called_equivalent():
+    inside = Gains(Effect(-1.5, 0.3, 9.0), Effect(0.0, 0.1, 9.0), 1.0)
+    assert decide([inside])[0].outcome == "equivalent"
+    assert decide([replace(inside, independent=False)])[0].outcome == "inconclusive"

@@ -97,3 +97,11 @@ def test_what_is_broken_or_skipped_is_so_without_a_baseline():
     others = [replace(DIRECT, case_id=k, status=k, reason="why", chips=()) for k in kinds]
     found = outcomes([group(DIRECT, *others)], None)
     assert [(r.case_id, v.kind, v.reason) for r, v in found] == [(k, k, "why") for k in kinds]
+
+
+def test_stale_cases_and_digital_scores_say_how_many_examples_there_were(stored):
+    fewer = replace(SCOPE, examples=8)
+    other = [replace(DIRECT, protocol="p2")]
+    found = judge_groups([Group(fewer, tuple(other), (F1,))], StoredBaselines(stored))
+    (verdict,) = found.cases.values()
+    assert verdict.reason == "the baseline is of another protocol: 96 examples then, 8 now"

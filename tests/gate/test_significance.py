@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from analog_bench.gate.significance import (
     p_above,
     p_below,
     paired_effect,
+    step_error,
     tost,
     welch_effect,
 )
@@ -223,3 +225,45 @@ def test_pooling_examples_over_chips_raises_false_alarms():
     assert expected == pytest.approx(0.098, abs=0.002)
     assert close_to(pooled, trials, expected)
     assert pooled > 1.4 * per_chip
+
+
+def test_the_step_error_is_that_of_flips_that_no_chip_shows():
+    for chips in (2, 3, 6, 10, 40):
+        half_width = stats.t.ppf(0.975, chips - 1) * step_error(chips, 2.0)
+        # Flips at this rate would have shown on one of the chips 39 times in 40.
+        unseen = stats.poisson.pmf(0, half_width / 2.0) ** chips
+        assert unseen == pytest.approx(0.025)
+        low, high = interval_of(paired_effect([1.0] * chips, 2.0))
+        assert (high - low) / 2 == pytest.approx(half_width)
+    assert step_error(3, 0.0) == step_error(1, 5.0) == 0.0
+
+
+@given(SEVERAL, SEVERAL, st.floats(0.01, 50), st.floats(0.5, 50))
+def test_steps_take_from_what_chips_can_claim(new, old, step, margin):
+    pairs = [
+        (paired_effect(new), paired_effect(new, step)),
+        (welch_effect(new, old), welch_effect(new, old, step)),
+    ]
+    for fine, coarse in pairs:
+        assert coarse.change == fine.change
+        assert coarse.tested_error == max(fine.standard_error, coarse.step_error)
+        assert coarse.interval_error >= coarse.tested_error
+        assert tost(coarse, margin) >= min(tost(fine, margin), 0.5) - 1e-12
+        away = replace(coarse, change=-1.0)
+        assert p_below(away, 0.0) >= p_below(replace(fine, change=-1.0), 0.0)
+        assert not (p_below(away, 0.0) == 0.0 and coarse.step_error > 0.01)
+
+
+def test_steps_far_below_the_spread_are_nothing():
+    chips = [-1000.0, 0.0, 1000.0]
+    fine, coarse = paired_effect(chips), paired_effect(chips, 1.0)
+    assert p_below(coarse, 500.0) == p_below(fine, 500.0)
+    assert interval_of(coarse) == pytest.approx(interval_of(fine), rel=1e-6)
+
+
+@pytest.mark.parametrize("step", [-1.0, math.nan, math.inf])
+def test_no_step_is_negative_or_without_end(step):
+    with pytest.raises(ValueError, match="step"):
+        step_error(3, step)
+    with pytest.raises(ValueError, match="not negative"):
+        Effect(0.0, 1.0, 3.0, step)

@@ -156,20 +156,45 @@ def test_scores_that_are_none_break_the_case(bad):
     assert judge(result((), status="broken", reason="why"), None, F1).reason == "why"
 
 
+@pytest.mark.parametrize("stored", [None, entry(result(OLD))])
+@pytest.mark.parametrize("digital", [{}, {"f1": 60.0}, {"f1": 5.0}])
+def test_a_broken_case_needs_no_reason(stored, digital):
+    """As in results of another program: that a reason is told, no schema asks for."""
+    broken = result((), status="broken", reason="", digital=digital, chance={"f1": 5.0})
+    found = judge(broken, stored, F1)
+    assert (found.kind, found.reason) == ("broken", "it has no finite score")
+
+
+STALE = "the baseline is of "
+
+
 @pytest.mark.parametrize(
-    ("field", "value", "word"),
+    ("changed", "examples", "said"),
     [
-        ("protocol", "p2", "protocol"),
-        ("case_version", 2, "case version"),
-        ("weights", "w2", "weights"),
+        ({"protocol": "p2"}, {"p1": 96, "p2": 8}, "another protocol: 96 examples then, 8 now"),
+        ({"protocol": "p2"}, {"p1": 1, "p2": 8}, "another protocol: 1 example then, 8 now"),
+        (
+            {"protocol": "p2"},
+            {"p1": 8, "p2": 8},
+            "another protocol: as many examples (8), but other data, tokeniser, lengths or metric "
+            "versions",
+        ),
+        (
+            {"protocol": "p2"},
+            {"p2": 8},
+            "another protocol: other data, tokeniser, lengths or metric versions",
+        ),
+        ({"case_version": 2}, {}, "another case version: 1 then, 2 now"),
+        ({"weights": "w2"}, {}, "other weights: w1 then, w2 now"),
     ],
 )
-def test_a_baseline_of_something_else_is_stale(field, value, word):
-    found = judge(result([1.0, 2.0], **{field: value}), entry(result(OLD)), F1)
-    assert found.kind == "stale"
+def test_a_stale_baseline_says_what_differs(changed, examples, said):
+    stored = entry(result(OLD))
+    found = judge(result([1.0, 2.0], **changed), stored, F1, examples)
+    assert (found.kind, found.reason) == ("stale", STALE + said)
     assert not found.fails
-    assert word in found.reason
     assert found.change is None
+    assert not needs_confirmation(result([1.0, 2.0], **changed), stored, F1, examples)
 
 
 @given(SCORES, st.booleans(), st.floats(0, 5))
@@ -241,13 +266,90 @@ def test_confirmation_chips_nobody_asked_for_do_not_count():
 
 
 def test_a_baseline_without_confirmation_chips_lends_its_initial_ones():
-    found = judge(looked_twice([x - 9 for x in OLD], [x - 9 for x in OLD]), entry(result(OLD)), F1)
+    worse = looked_twice([x - 9 for x in OLD], [x - 9 for x in OLD], seed=8)
+    found = judge(worse, entry(result(OLD)), F1)
     assert (found.kind, found.looks, found.paired) == ("regressed", 2, False)
-    assert "unpaired: other chips were measured" in found.reason
+    assert "unpaired: the seed was 7, now 8" in found.reason
+    assert "the baseline has no confirmation chips, so p counts 1 case" in found.reason
+    # The stored chips made the case suspicious, and judge it again: all cases count.
+    among = judge_family([(worse, entry(result(OLD))), *quiet(50)], F1)[0]
+    assert among.p == pytest.approx(51 * found.p)
+    assert "so p counts all 51 cases" in among.reason
+    confirmed = entry(looked_twice(OLD, OLD))
+    alone = judge_family([(worse, confirmed), *quiet(50)], F1)[0]
+    assert alone.p == found.p
+
+
+def test_paired_chips_tell_more_than_fresh_ones_without_a_counterpart():
+    stored = entry(result(OLD))
+    worse = looked_twice([x - 9 for x in OLD], OLD)
+    assert not needs_confirmation(result([x - 9 for x in OLD]), stored, F1)
+    found = judge(worse, stored, F1)
+    assert (found.kind, found.looks, found.paired) == ("regressed", 1, True)
+    assert "not confirmed on fresh chips, so p counts 1 case" in found.reason
+
+
+def quiet(number):
+    """Return cases that nobody suspects."""
+    return [
+        (result(OLD, case_id=f"c{n}"), entry(result(OLD, case_id=f"c{n}"))) for n in range(number)
+    ]
+
+
+def test_chips_that_agree_by_accident_alarm_nobody():
+    """One question in 32 is a coin flip: three heads, three tails, and no spread at all."""
+    heads, tails = [60.0 + 100 / 32] * 3, [60.0] * 3
+    stored = entry(looked_twice(heads, heads * 2))
+    first = result(tails, seed=8)
+    # With the number of questions, and where scores alone tell what a step is.
+    for examples in ({"p1": 32}, {}):
+        among = [(first, stored), *quiet(52)]
+        assert judge_family(among, F1, examples)[0].kind == "inconclusive"
+        assert needs_confirmation(first, stored, F1, examples)
+        low, high = judge(first, stored, F1, examples).interval
+        assert low < -100 / 32 < 0 < high
+    refuted = looked_twice(tails, [*tails, *heads], seed=8)
+    assert judge(refuted, stored, F1, {"p1": 32}).kind == "inconclusive"
+
+
+@pytest.mark.parametrize(("examples", "kind"), [(32, "inconclusive"), (1000, "equivalent")])
+def test_other_chips_that_agree_are_as_sure_as_the_questions_are_many(examples, kind):
+    found = judge(result([60.0] * 3, seed=8), entry(result([60.0] * 3)), F1, {"p1": examples})
+    assert (found.kind, found.change, found.paired) == (kind, 0.0, False)
+    # Without questions and without a difference nothing says how coarse the score is.
+    unknown = judge(result([60.0] * 3, seed=8), entry(result([60.0] * 3)), F1)
+    assert (unknown.kind, unknown.interval) == ("inconclusive", None)
+
+
+@pytest.mark.parametrize(
+    ("moved", "examples", "kind"),
+    [
+        (0, 24, "equivalent"),
+        (1, 24, "equivalent"),
+        (2, 24, "equivalent"),
+        (3, 24, "inconclusive"),
+        (20, 24, "inconclusive"),
+        (20, 1000, "equivalent"),
+    ],
+)
+def test_the_same_scores_prove_nothing_where_other_cases_moved(moved, examples, kind):
+    """A change that shows in other cases may be there and flip no answer on three chips."""
+    same = [(measured, stored) for measured, stored in quiet(21 - moved)]
+    others = [(result([x + 0.5 for x in OLD]), stored) for _, stored in quiet(moved)]
+    found = judge_family([*same, *others], F1, {"p1": examples})
+    assert {verdict.kind for verdict in found[: len(same)]} == {kind}
+    assert judge_family([*others, *same], F1, {"p1": examples})[moved:] == found[: len(same)]
+
+
+def test_one_score_on_all_chips_proves_nothing_without_the_number_of_questions():
+    one = (result([60.0] * 3), entry(result([60.0] * 3)))
+    moved = [(result([x + 0.5 for x in OLD]), stored) for _, stored in quiet(9)]
+    assert judge_family([one, *moved], F1)[0].kind == "inconclusive"
+    assert judge_family([one, *quiet(9)], F1)[0].kind == "equivalent"
 
 
 def test_when_confirmation_chips_are_needed():
-    stored = entry(result(OLD))
+    stored = entry(looked_twice(OLD, OLD))
     assert needs_confirmation(result([x - 3.1 + 0.1 * (x > 61) for x in OLD]), stored, F1)
     assert needs_confirmation(result([x + 3.1 - 0.1 * (x > 61) for x in OLD]), stored, F1)
     assert not needs_confirmation(result(OLD), stored, F1)

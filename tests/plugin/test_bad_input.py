@@ -160,8 +160,8 @@ def too_many_tokens(snapshot):
     [
         (
             None,
-            {"max_position_embeddings": 128},
-            "takes 128 tokens at most, the protocol needs 320",
+            {"max_position_embeddings": 60},
+            "takes 60 tokens at most, the protocol needs 64",
         ),
         (
             too_many_tokens,

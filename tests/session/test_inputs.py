@@ -10,7 +10,7 @@ from analog_bench.zoo.model_structure import Structure
 from tests.tiny_gpt2 import model_of, spec_of, tokenizer_of
 
 
-@pytest.mark.parametrize(("task", "needed"), [("qa", 320), ("lm", 256)])
+@pytest.mark.parametrize(("task", "needed"), [("qa", 64), ("lm", 64)])
 def test_a_model_that_takes_fewer_tokens_than_the_protocol_is_refused(task, needed):
     def spec(positions):
         layers = ("matmul head",)

@@ -177,6 +177,31 @@ def test_a_journal_without_results_does_not_stay(tmp_path):
     assert names(tmp_path) == []
 
 
+def test_a_journal_without_results_stays_beside_the_run_file_of_its_run(tmp_path):
+    """As where the disk was full from the first result on: that file names the resume."""
+    run_file = tmp_path / "run.json"
+    for attempt in (Journal.create, lambda *_: Journal.resume(run_file)):
+        with attempt(run_file, MANIFEST) as journal:
+            journal.select(SELECTED)
+            write_run(run_file, STOPPED)
+        assert names(tmp_path) == ["run.json", "run.json.journal"]
+    with Journal.resume(run_file) as journal:
+        assert (journal.held.results, journal.held.selected) == ((), SELECTED)
+        journal.append(RESULTS[0], SCOPE)
+        write_run(run_file, example_run(1))
+        journal.finish()
+    assert names(tmp_path) == ["run.json"]
+
+
+@pytest.mark.parametrize("kind", ["none", "empty"])
+def test_a_journal_without_results_stays_beside_no_other_file(tmp_path, kind):
+    if kind == "empty":
+        (tmp_path / "run.json").touch()
+    with Journal.create(tmp_path / "run.json", MANIFEST) as journal:
+        journal.select(SELECTED)
+    assert names(tmp_path) == (["run.json"] if kind == "empty" else [])
+
+
 def test_a_journal_of_a_killed_run_is_not_overwritten(tmp_path):
     path = interrupted(tmp_path / "run.json")
     said = refusal(lambda: Journal.create(tmp_path / "run.json", MANIFEST))

@@ -12,6 +12,7 @@ from analog_bench.tasks.language_modelling import LanguageModelling, LmProtocol
 from analog_bench.tasks.lm_metric import bits_per_byte, perplexity, weighted_mean
 from analog_bench.tasks.lm_sources import Text
 from analog_bench.tasks.task_kinds import KINDS, METRICS
+from tests.own_folders import tokenizer_of as tokenizer_like
 from tests.tiny_gpt2 import PROSE, model_of, tokenizer_of
 
 PROTOCOL = LmProtocol(block=32, stride=12, batch_tokens=100)
@@ -187,10 +188,20 @@ def test_a_tokeniser_that_drops_bytes_is_refused(tokenizer):
             def encode(text, **_):
                 return tokenizer.backend_tokenizer.encode(text.lower().replace("é", "e")[1:])
 
-            id_to_token = staticmethod(tokenizer.backend_tokenizer.id_to_token)
+            decode = staticmethod(tokenizer.backend_tokenizer.decode)
 
-    with pytest.raises(UsageError, match="byte-level tokeniser"):
+    with pytest.raises(UsageError, match="a tokeniser that adds nothing, such as a space in fr"):
         LanguageModelling(Text("prose", PROSE), Lossy(), PROTOCOL)
+
+
+def test_a_tokeniser_of_pieces_knows_the_bytes_that_its_tokens_spell():
+    """SentencePiece's: a space is part of a token, and unknown characters are tokens of bytes."""
+    pieces = tokenizer_like("llama")
+    text = "the bees — Zürich, 日本\n\nof the\tmill" * 3
+    task = LanguageModelling(Text("t", text), pieces, LmProtocol(16, 8, 64))
+    first = pieces.backend_tokenizer.encode(text, add_special_tokens=False).tokens[0]
+    assert first == "▁the"
+    assert sum(task.sizes) == len(text.encode()) - len("the")
 
 
 def test_every_byte_is_counted_whatever_the_text(tokenizer):

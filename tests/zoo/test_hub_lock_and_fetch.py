@@ -12,6 +12,8 @@ from transformers import BertForQuestionAnswering
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_loading import load
 from analog_bench.zoo.model_specs import find
+from analog_bench.zoo.own_folder import read_folder
+from tests.own_folders import saved
 
 ID = "someone/tiny-squad"
 LOCK = f"lock_model({ID!r}, path).revision"
@@ -58,6 +60,21 @@ def test_lock_then_load_then_load_offline(hub, files, client, tmp_path, capfd):
         ours, theirs = loaded.model(**encoded), original(**encoded)
     assert torch.allclose(ours.start_logits, theirs.start_logits, atol=1e-6)
     assert torch.allclose(ours.end_logits, theirs.end_logits, atol=1e-6)
+
+
+def test_weights_in_several_files_are_locked_fetched_and_loaded(hub, client, tmp_path):
+    folder = saved("llama", tmp_path / "split", shard="30KB")
+    hub.add(ID, {path.name: path for path in folder.iterdir()})
+    assert "value" in client(LOCK)[0]
+    lock_path = tmp_path / "zoo.lock.json"
+    entry = read_lock(lock_path).models[ID]
+    assert sum(name.endswith(".safetensors") for name in entry.files) > 2
+    of_hub = load(
+        find(ID, "hub", read_lock(lock_path)),
+        lock_path=lock_path,
+        cache=tmp_path / "home" / "hub",
+    )
+    assert of_hub.weights_sha256 == load(read_folder(folder), lock_path=lock_path).weights_sha256
 
 
 def test_fetch_takes_the_locked_revision_when_main_has_moved(hub, files, client):
@@ -136,7 +153,18 @@ UNUSABLE = {
         "model.safetensors": None,
         "pytorch_model.bin": b"\x80",
     },
-    "several files": {"model.safetensors": None, "model.safetensors.index.json": b"{}"},
+    "index.json: the top level: object missing required field `weight_map`": {
+        "model.safetensors": None,
+        "model.safetensors.index.json": b"{}",
+    },
+    "names a file outside: '../x.safetensors' is no path": {
+        "model.safetensors": None,
+        "model.safetensors.index.json": b'{"weight_map": {"a": "../x.safetensors"}}',
+    },
+    "lacks model-2.safetensors, which its": {
+        "model.safetensors": None,
+        "model.safetensors.index.json": b'{"weight_map": {"a": "model-2.safetensors"}}',
+    },
     "holds no weights": {"model.safetensors": None},
     "has no config.json": {"config.json": None},
     "has no tokeniser files": {"vocab.txt": None},

@@ -15,7 +15,7 @@ from analog_bench.zoo.model_loading import load
 from analog_bench.zoo.model_specs import available, find
 from analog_bench.zoo.own_folder import add_folder, find_or_read, read_folder
 from tests.odd_paths import odd_paths
-from tests.own_folders import saved_bert, saved_gpt2
+from tests.own_folders import saved, saved_bert, saved_gpt2
 from tests.tiny_hub import BERT, COMMIT, cached_bert, with_json
 
 NOTHING = Lock(Path("none"), {}, {})
@@ -255,3 +255,37 @@ def test_a_path_that_leads_nowhere(tmp_path, monkeypatch, word):
     for read in (read_folder, lambda folder: add_folder(folder, tmp_path / "zoo.lock.json")):
         with pytest.raises(UsageError, match="is no folder; a model has a name, or a folder such"):
             read(Path(word))
+
+
+def test_weights_in_several_files_are_those_of_one(tmp_path):
+    whole, split = saved("llama", tmp_path / "whole"), tmp_path / "split"
+    saved("llama", split, shard="30KB")
+    shards = sorted(split.glob("model-*.safetensors"))
+    assert len(shards) > 2
+    ours, wanted = (load(read_folder(folder), lock_path=NOWHERE) for folder in (split, whole))
+    for name, parameter in wanted.model.named_parameters():
+        assert torch.equal(ours.model.get_parameter(name), parameter), name
+    lock_path = tmp_path / "zoo.lock.json"
+    entry = add_folder(split, lock_path)
+    assert {path.name for path in shards} < entry.files.keys()
+    found = load(find("split", "embedded", read_lock(lock_path)), lock_path=lock_path)
+    assert found.weights_sha256 == ours.weights_sha256
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", ["gpt2", "qwen2", "roberta"])
+def test_half_precision_is_computed_in_single(tmp_path, name, dtype):
+    """Tied heads, `Conv1D` and one row of token types among them."""
+    changes = {"type_vocab_size": 1} if name == "roberta" else {}
+    folder = saved(name, tmp_path / "half", **changes)
+    family = type(load(read_folder(folder), lock_path=NOWHERE).model)
+    family.from_pretrained(folder, dtype=dtype).save_pretrained(folder)
+    assert str(dtype) == f"torch.{json.loads((folder / 'config.json').read_text())['dtype']}"
+    model = load(read_folder(folder), lock_path=NOWHERE).model
+    theirs = family.from_pretrained(folder, dtype=torch.float32).eval()
+    ids = torch.arange(20)[None]
+    with torch.no_grad():
+        ours, wanted = model(input_ids=ids)[0], theirs(input_ids=ids)[0]
+    assert ours.dtype == torch.float32
+    assert torch.allclose(ours, wanted, atol=1e-5)
+    assert {p.dtype for p in model.parameters()} == {torch.float32}

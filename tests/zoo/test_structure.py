@@ -8,8 +8,12 @@ import torch
 from torch import nn
 from transformers import AutoConfig
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
+from transformers.models.mistral.modeling_mistral import MistralRMSNorm
 from transformers.models.mobilebert.modeling_mobilebert import NoNorm
 from transformers.models.opt.modeling_opt import OPTLearnedPositionalEmbedding
+from transformers.models.phi3.modeling_phi3 import Phi3RMSNorm
+from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
+from transformers.models.qwen3.modeling_qwen3 import Qwen3RMSNorm
 from transformers.pytorch_utils import Conv1D
 
 from analog_bench.codec import convert, indented, parse, plain
@@ -26,7 +30,9 @@ KINDS = {
     nn.Embedding: "embedding",
     OPTLearnedPositionalEmbedding: "embedding",
     nn.LayerNorm: "norm",
-    LlamaRMSNorm: "norm",
+    **dict.fromkeys(
+        (LlamaRMSNorm, MistralRMSNorm, Phi3RMSNorm, Qwen2RMSNorm, Qwen3RMSNorm), "norm"
+    ),
     NoNorm: "norm",
     nn.Linear: "matmul",
     Conv1D: "matmul",
@@ -88,7 +94,11 @@ def test_what_a_configuration_says_of_padding_and_caches_changes_nothing(name):
         assert config.to_dict() == before
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "llama"])
+# Others compute any number of tokens: their positions are relative.
+LEARNT = [*(name for name in ENCODERS if name != "deberta-v2"), "gpt2", "opt"]
+
+
+@pytest.mark.parametrize("name", LEARNT)
 def test_positions_are_the_tokens_that_a_model_takes(name):
     structure, model = observe(config_of(name), name), model_of(name)
     assert structure.vocabulary == 60
@@ -119,7 +129,7 @@ def test_what_is_recorded_of_embedded_models_is_what_they_are(name):
             r"id2label is \{.*too many values",
         ),
         ("bert", {"hidden_size": 25}, "hidden_size is 25: The hidden size"),
-        ("bloom", {"architectures": ["BloomForCausalLM"]}, "does not support an attention"),
+        ("bloom", {"architectures": ["BloomForCausalLM"]}, "max_position_embeddings must be"),
         ("t5", T5, "max_position_embeddings must be a number above 0, found None"),
     ],
 )

@@ -77,7 +77,7 @@ def changed_gpt2(folder, change):
         ({"pad_token_id": 10**6}, "pad_token_id is 1000000: "),
         ({"dtype": "float33"}, 'dtype is "float33": '),
         ({"dtype": "load"}, 'dtype is "load": '),
-        ({"auto_map": 5}, "auto_map is 5: "),
+        ({"auto_map": 5}, "auto_map is 5, and must be left out: it names code beside"),
         ({"to_dict": 5}, "to_dict is 5: "),
         ({"architectures": 5}, "architectures must name BertForQuestionAnswering or"),
         ({"architectures": [["BertForQuestionAnswering"]]}, "architectures must name"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,18 +61,24 @@ def page(contents: Contents) -> str:
 def write_page(path: Path, contents: Contents) -> None:
     """Write a run's page; the file is either the old one or the whole new one.
 
+    It takes the place of an earlier page, and of no other file, unless that is empty.
+
     Raises:
         StoreError: It cannot be written.
     """
     # Before anything is drawn, which takes longer.
     with _writing("the report", path):
         check_target(path)
+        if os.path.isfile(path) and path.stat().st_size and not _is_page(path):
+            raise StoreError(
+                f"{str(path)!r} is there and is no report; it stays as it is: choose another file"
+            )
     html = page(contents)
     with _writing("the report", path):
         write_atomic(path, html.encode("utf-8", "replace"))
 
 
-def is_page(path: Path) -> bool:
+def _is_page(path: Path) -> bool:
     """Return whether a file is a page of a run."""
     with open_regular(path) as file:
         return b'<meta name="generator" content="analog_bench">' in file.read(4096)

@@ -207,7 +207,7 @@ def _cell(result: Result | None, study: Judged, most: float, contents: Contents)
         verdict.kind if verdict is not None and verdict.kind in _SHOWN_VERDICTS else "",
         f"{words.metric_label(study.main)} {words.interval_text(scored, study.main)}",
         href=href,
-        heat=math.sqrt(min(1.0, max(0.0, lost / most))),
+        heat=math.sqrt(lost / most) if lost > 0.0 else 0.0,
         value=lost,
     )
 

@@ -319,6 +319,63 @@ def test_results_without_histograms_or_scores_make_a_page():
     assert html.count('class="case"') == len(nothing)
 
 
+def _margin_of_nothing(run):
+    return replace(run, metrics={n: replace(m, margin=0.0) for n, m in run.metrics.items()})
+
+
+def _nothing_lost(run):
+    """Return a run whose chips score as the digital model, where that is what matters exactly."""
+    same = (
+        replace(r, chips=tuple(replace(chip, scores=r.digital) for chip in r.chips))
+        for r in run.results
+    )
+    return replace(_margin_of_nothing(run), results=tuple(same))
+
+
+def _facts(**changed):
+    def extreme(run):
+        results = (
+            r if r.facts is None else replace(r, facts=replace(r.facts, **changed))
+            for r in run.results
+        )
+        return replace(run, results=tuple(results))
+
+    return extreme
+
+
+def _scored(chip, digital):
+    def extreme(run):
+        def of(result):
+            scores = dict.fromkeys(result.digital, chip)
+            chips = tuple(replace(one, scores=scores) for one in result.chips)
+            return replace(result, chips=chips, digital=dict.fromkeys(result.digital, digital))
+
+        return replace(run, results=tuple(map(of, run.results)))
+
+    return extreme
+
+
+@pytest.mark.parametrize(
+    "extreme",
+    [
+        _margin_of_nothing,
+        _nothing_lost,
+        _scored(1e308, -1e308),
+        _scored(-1e308, 1e308),
+        _scored(5e-324, -5e-324),
+        _facts(weight_std=1e-320, weight_max=1e308),
+        _facts(weight_std=0.0),
+        _facts(weight_max=0.0),
+    ],
+    ids=["margin", "no loss", "up", "down", "tiny", "reach", "no spread", "no weight"],
+)
+def test_numbers_at_the_edges_make_a_page(extreme):
+    run = example_run()
+    some = tuple(r for r in run.results if r.study == "layer_noise")
+    html = page(contents_of(extreme(replace(run, results=some)), {}, {}))
+    assert html.count('class="case"') == len(some)
+
+
 def test_a_page_that_cannot_be_written_is_one_line(tmp_path, contents):
     (tmp_path / "taken.html").mkdir()
     with pytest.raises(StoreError, match=r"cannot write the report to .*taken\.html"):

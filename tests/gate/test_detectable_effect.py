@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import special, stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
-from analog_bench.gate.significance import Effect, detectable, p_below, paired_effect, welch_effect
+from analog_bench.gate.detectable_effect import detectable
+from analog_bench.gate.significance import Effect, p_below, paired_effect, welch_effect
 
 
 @pytest.mark.parametrize("chips", [3, 4, 5, 10, 50, 1000])

@@ -1,0 +1,118 @@
+"""Why a result is not compared with its baseline: skipped, broken, new or stale."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Literal, TypeAlias
+
+from analog_bench.gate.chip_change import Examples
+from analog_bench.gate.robustness_scores import a_star
+from analog_bench.records import Metric, Result
+from analog_bench.spelling import counted
+from analog_bench.store.baseline import CaseEntry, DigitalEntry
+
+Uncompared: TypeAlias = Literal["new", "stale", "skipped", "broken"]
+
+# No metric is on such a scale; its square would leave the range of floats.
+_ABSURD = 1e100
+
+# A* below the one where the baseline's is above the other: the case has collapsed to chance.
+_AT_CHANCE = 0.05
+_FAR_FROM_CHANCE = 0.25
+
+
+def why_not_compared(
+    result: Result, entry: CaseEntry | None, metric: Metric, examples: Examples
+) -> tuple[Uncompared, str] | None:
+    """Return what a case is without a comparison, and the reason; None where it can be compared."""
+    name = metric.name
+    if result.status == "skipped":
+        return "skipped", result.reason
+    if broken := _broken(result, name):
+        return "broken", broken
+    if entry is None:
+        return "new", "no baseline is stored for this case"
+    if stale := why_stale(result, entry, examples):
+        return "stale", stale
+    if name not in entry.chips[0].scores:
+        return "new", f"the baseline holds no {name}"
+    if collapsed := _collapsed(result, entry, metric):
+        return "broken", collapsed
+    return None
+
+
+def why_stale(result: Result, entry: CaseEntry | DigitalEntry, examples: Examples) -> str:
+    """Return in what a baseline is of something else, as `96 examples then, 8 now`; empty for none.
+
+    What is known of a protocol beyond its fingerprint is its number of examples.
+    """
+    if entry.protocol != result.protocol:
+        then, now = examples.get(entry.protocol), examples.get(result.protocol)
+        if then is not None and now is not None and then != now:
+            differs = f"{counted(then, 'example')} then, {now} now"
+        else:
+            same = f"as many examples ({now}), but " if now is not None and then == now else ""
+            differs = f"{same}other data, tokeniser, lengths or metric versions"
+        return f"the baseline is of another protocol: {differs}"
+    if isinstance(entry, CaseEntry) and entry.case_version != result.case_version:
+        versions = f"{entry.case_version} then, {result.case_version} now"
+        return f"the baseline is of another case version: {versions}"
+    if entry.weights != result.weights:
+        weights = f"{entry.weights[:12]} then, {result.weights[:12]} now"
+        return f"the baseline is of other weights: {weights}"
+    return ""
+
+
+def is_score(value: float | None) -> bool:
+    """Return whether this is a finite score on the scale of any metric."""
+    return value is not None and abs(value) < _ABSURD  # false for NaN, too
+
+
+def digital_at_chance(result: Result, metric: Metric) -> str:
+    """Return the sentence where the digital model is no better than guessing; else empty."""
+    digital, chance = result.digital.get(metric.name), result.chance.get(metric.name)
+    if digital is None or chance is None or metric.loss(chance, digital) > metric.margin:
+        return ""
+    return (
+        f"the digital model itself is at chance: {metric.name} {digital:.4g} where guessing has "
+        f"{chance:.4g}"
+    )
+
+
+def _broken(result: Result, name: str) -> str:
+    if result.status == "broken":
+        return result.reason or "it has no finite score"
+    if not result.initial_chips:
+        return "no chip was measured"
+    for chip in result.chips:
+        score = chip.scores.get(name)
+        if score is None:
+            return f"chip {chip.chip} has no {name}"
+        if not is_score(score):
+            return f"chip {chip.chip} scored {score:g} for {name}"
+    return ""
+
+
+def _collapsed(result: Result, entry: CaseEntry, metric: Metric) -> str:
+    """Return the reason where a case now scores like guessing, and did not before; else empty.
+
+    That is no matter of statistics: one chip is enough to see it. Nor is it the chip's doing where
+    the digital model does no better.
+    """
+    name = metric.name
+    digital, chance = result.digital.get(name), result.chance.get(name)
+    if digital is None or chance is None:
+        return ""
+    now = fmean(chip.scores[name] for chip in result.chips)
+    before = fmean(chip.scores[name] for chip in entry.chips)
+    if at_chance := digital_at_chance(result, metric):
+        far = metric.loss(chance, before) > metric.margin
+        return f"{at_chance}, and this case had {before:.4g}" if far else ""
+    stars = [a_star(score, digital, chance) for score in (now, before)]
+    if stars[0] is None or stars[1] is None:
+        return ""
+    if stars[0] > _AT_CHANCE or stars[1] < _FAR_FROM_CHANCE:
+        return ""
+    return (
+        f"{name} collapsed to chance: {now:.4g} where guessing has {chance:.4g}, was {before:.4g}"
+    )
