@@ -122,7 +122,8 @@ def locked_model(house, rng, hub):
         ),
     )
     told = f"{name}: {first_difference(old, served[name])}"
-    return Input(told, steps, ("someone/new", "someone--new", name), served[name] == old)
+    names = ("someone/new", "someone--new", name, "tokeniser")
+    return Input(told, steps, names, served[name] == old)
 
 
 STATUSES = (200, 204, 302, 307, 400, 401, 403, 404, 416, 429, 500, 503)

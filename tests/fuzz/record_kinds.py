@@ -125,7 +125,7 @@ TURNS = of_files(
     {"answers/turn.json": mutator.mutated_lines},
     [
         (python(_ASK.format(
-            command="echo '{{ }}'; while read line; do cat answers/turn.json; done",
+            command="echo '{ }'; while read line; do cat answers/turn.json; done",
             call="t = stopwatch.take_turns(dict(one=Runtime(), two=Runtime()), 6);"
             "stopwatch.compare_timings(t['one'].turns, t['two'].turns)",
         )),)
@@ -137,5 +137,6 @@ _ISSUES = bench("nightly", "issues", "worse/bench-1.json", "--baselines", "basel
 GITHUB = of_files(
     {"answers/gh.json": mutator.mutated},
     [(Step(_ISSUES.program, _ISSUES.args, {"GH_ANSWER": "answers/gh.json"}),)],
+    misplace=0,
     also=("gh ",),
 )

@@ -7,7 +7,7 @@ _PYTEST = (0, 1, 4, 5)
 # What it says, with code 2, of files that it cannot collect: it names them and what they raise.
 _UNCOLLECTED = re.compile(r"^!+ Interrupted: \d+ errors? during collection !+$", re.MULTILINE)
 _SIGNS = ("Traceback (most recent call last)", "INTERNALERROR", "Fatal Python error", "panicked at")
-_SIGNS += ("Exception ignored in", "Segmentation fault", "AssertionError")
+_SIGNS += ("Exception ignored in", "Segmentation fault")
 TOO_LONG = "Timeout ("
 LONGEST_LINE = 1500
 
