@@ -110,6 +110,8 @@ def change_text(verdict: Verdict, metric: Metric) -> str:
 
 def estimate_text(change: float, bounds: tuple[float, float] | None, metric: Metric) -> str:
     """Spell a change and its interval, given by its bounds: `-1.2 ±0.3`."""
+    from analog_bench.gate.significance import Interval
+
     half_width = None if bounds is None else (bounds[1] - bounds[0]) / 2
     return interval_text(Interval(change, half_width), metric, signed=True)
 

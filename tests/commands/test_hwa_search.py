@@ -60,7 +60,7 @@ def cached(forked_client, tmp_path_factory):
     lock = folder / "lock.json"
     with HubStandIn() as hub:
         hub.add("someone/tiny", tiny_bert(folder / "tiny"))
-        call = ["zoo", "lock", "someone/tiny", "--lock", lock]
+        call = ["zoo", "add", "someone/tiny", "--lock", lock]
         done = forked_client(CLIENT, endpoint=hub.endpoint, home=folder / "home", argv=call)
     assert done.returncode == 0, done.stderr
     return lock, folder / "home" / "hub"

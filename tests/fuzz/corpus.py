@@ -34,7 +34,7 @@ QUESTIONS = ("--data", "data/questions.json")
 TRAIN = (
     *("analog-bench", "hwa", "train", GPT2, *TINY, *QUESTIONS, "--steps", "1", "--batch", "2"),
     *("--chips", "1", "--held-out", "1", "--block", "16", "--validation-examples", "1"),
-    *("--first-ranges", "observed", "--out", "trained"),
+    *("--first-ranges", "sigma", "--out", "trained"),
 )
 SEARCH = (
     *("analog-bench", "hwa", "search", GPT2, *TINY, *QUESTIONS, "--steps", "1", "--chips", "1"),
