@@ -24,6 +24,9 @@ Identity: TypeAlias = tuple[str, str, str]
 Whole: TypeAlias = Annotated[int, Meta(ge=0, le=LARGEST_WHOLE)]
 Seed: TypeAlias = Annotated[int, Meta(ge=-LARGEST_WHOLE, le=LARGEST_WHOLE)]
 NotNegative: TypeAlias = Annotated[float, Meta(ge=0)]
+LARGEST_SCORE = 1e100
+"""No metric is on such a scale, and squares of scores must not leave the range of floats."""
+Score: TypeAlias = Annotated[float, Meta(ge=-LARGEST_SCORE, le=LARGEST_SCORE)]
 
 # Chips below this index are initial chips; those from it on are confirmation chips, measured only
 # where the initial ones look changed from the baseline.
@@ -116,6 +119,11 @@ class Scope(Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
+def is_score(value: float) -> bool:
+    """Return whether this is a finite number on the scale of any metric."""
+    return abs(value) <= LARGEST_SCORE  # false for NaN, too
+
+
 class Measurement(Struct, frozen=True, forbid_unknown_fields=True):
     """One chip's scores.
 
@@ -132,8 +140,8 @@ class Measurement(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     chip: Whole
-    scores: dict[str, float]
-    per_example: dict[str, tuple[float, ...]]
+    scores: dict[str, Score]
+    per_example: dict[str, tuple[Score, ...]]
     fingerprint: tuple[float, ...]
     seconds: float
     texts: tuple[str, ...] = ()
@@ -225,8 +233,8 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
     seed: Seed
     status: Status
     reason: str
-    digital: dict[str, float]
-    chance: dict[str, float]
+    digital: dict[str, Score]
+    chance: dict[str, Score]
     chips: tuple[Measurement, ...]
     facts: LayerFacts | None = None
     digital_texts: tuple[str, ...] = ()

@@ -12,12 +12,11 @@ from analog_bench.gate.family_decision import DecidedCase, decide_family, looks_
 from analog_bench.gate.not_compared import (
     Uncompared,
     digital_at_chance,
-    is_score,
     why_not_compared,
     why_stale,
 )
 from analog_bench.gate.significance import Effect, telling_interval
-from analog_bench.records import Metric, Result
+from analog_bench.records import Metric, Result, is_score
 from analog_bench.spelling import counted
 from analog_bench.store.baseline import CaseEntry, DigitalEntry
 

@@ -7,14 +7,11 @@ from typing import Literal, TypeAlias
 
 from analog_bench.gate.chip_change import Examples
 from analog_bench.gate.robustness_scores import a_star
-from analog_bench.records import Metric, Result
+from analog_bench.records import Metric, Result, is_score
 from analog_bench.spelling import counted
 from analog_bench.store.baseline import CaseEntry, DigitalEntry
 
 Uncompared: TypeAlias = Literal["new", "stale", "skipped", "broken"]
-
-# No metric is on such a scale; its square would leave the range of floats.
-_ABSURD = 1e100
 
 # A* below the one where the baseline's is above the other: the case has collapsed to chance.
 _AT_CHANCE = 0.05
@@ -61,11 +58,6 @@ def why_stale(result: Result, entry: CaseEntry | DigitalEntry, examples: Example
         weights = f"{entry.weights[:12]} then, {result.weights[:12]} now"
         return f"the baseline is of other weights: {weights}"
     return ""
-
-
-def is_score(value: float | None) -> bool:
-    """Return whether this is a finite score on the scale of any metric."""
-    return value is not None and abs(value) < _ABSURD  # false for NaN, too
 
 
 def digital_at_chance(result: Result, metric: Metric) -> str:

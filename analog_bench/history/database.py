@@ -17,6 +17,7 @@ from analog_bench.history.history_files import (
     sources_of,
 )
 from analog_bench.history.rows import COLUMNS
+from analog_bench.records import LARGEST_SCORE
 
 _TYPES = {column.name: column.type for column in COLUMNS}
 _NAMES = ", ".join(_TYPES)
@@ -157,7 +158,7 @@ def _scores_table() -> str:
     complete = " and ".join(f"{name} is not null" for name in _WITH_VALUE)
     return (
         f"create table scores ({columns}, "
-        f"check (status <> 'measured' or (isfinite(value) and {complete})))"
+        f"check (status <> 'measured' or (abs(value) <= {LARGEST_SCORE} and {complete})))"
     )
 
 

@@ -108,12 +108,11 @@ def change_text(verdict: Verdict, metric: Metric) -> str:
     return "" if change is None else estimate_text(change, verdict.interval, metric)
 
 
-def estimate_text(change: float, bounds: tuple[float, float] | None, metric: Metric) -> str:
-    """Spell a change and its interval, given by its bounds: `-1.2 ±0.3`."""
+def estimate_text(change: float, ends: tuple[float, float] | None, metric: Metric) -> str:
+    """Spell a change and its interval, given by its ends: `-1.2 ±0.3`."""
     from analog_bench.gate.significance import Interval
 
-    half_width = None if bounds is None else (bounds[1] - bounds[0]) / 2
-    return interval_text(Interval(change, half_width), metric, signed=True)
+    return interval_text(Interval(change, ends and (ends[1] - ends[0]) / 2), metric, signed=True)
 
 
 def detectable_text(verdict: Verdict, metric: Metric) -> str:

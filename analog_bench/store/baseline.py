@@ -8,7 +8,7 @@ from statistics import fmean
 from msgspec import Struct
 from msgspec.structs import replace
 
-from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Result, Seed, Whole
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Result, Score, Seed, Whole
 from analog_bench.store.run import Manifest, storable
 
 SCORE_DECIMALS = 6
@@ -50,7 +50,7 @@ class StoredChip(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     chip: Whole
-    scores: Mapping[str, float]
+    scores: Mapping[str, Score]
     fingerprint: tuple[float, ...]
 
 
@@ -74,7 +74,7 @@ class CaseEntry(Struct, frozen=True, forbid_unknown_fields=True):
     weights: str
     seed: Seed
     provenance: Provenance
-    digital: Mapping[str, float]
+    digital: Mapping[str, Score]
     chips: tuple[StoredChip, ...]
 
     @property
@@ -123,7 +123,7 @@ class DigitalEntry(Struct, frozen=True, forbid_unknown_fields=True):
     protocol: str
     weights: str
     examples: Whole
-    scores: Mapping[str, float]
+    scores: Mapping[str, Score]
     provenance: Provenance
 
 

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from analog_bench.codec import Json, check_plain
-from analog_bench.records import LayerFacts, Metric, Result, Scope, Seed
+from analog_bench.records import LayerFacts, Metric, Result, Scope, Seed, is_score
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -187,14 +187,14 @@ def _not_finite(result: Result) -> str:
     if not result.initial_chips:
         return "no chip was measured"
     for name, score in result.digital.items():
-        if not math.isfinite(score):
+        if not is_score(score):
             return f"the digital model scored {score} for {name}"
     for chip in result.chips:
         for name, score in chip.scores.items():
-            if not math.isfinite(score):
+            if not is_score(score):
                 return f"chip {chip.chip} scored {score} for {name}"
         for name, scores in chip.per_example.items():
-            if not all(map(math.isfinite, scores)):
+            if not all(map(is_score, scores)):
                 return f"chip {chip.chip} scored an example of {name} with no finite number"
         if not all(map(math.isfinite, chip.fingerprint)):
             return f"chip {chip.chip} was programmed with weights that are not finite"
@@ -202,7 +202,7 @@ def _not_finite(result: Result) -> str:
 
 
 def _finite(scores: Mapping[str, float]) -> dict[str, float]:
-    return {name: score for name, score in scores.items() if math.isfinite(score)}
+    return {name: score for name, score in scores.items() if is_score(score)}
 
 
 def _facts_numbers(facts: LayerFacts) -> tuple[float, ...]:

@@ -2,13 +2,20 @@
 
 from hypothesis import strategies as st
 
-from analog_bench.records import FIRST_CONFIRMATION_CHIP, Histogram, LayerFacts, Measurement, Result
+from analog_bench.records import (
+    FIRST_CONFIRMATION_CHIP,
+    LARGEST_SCORE,
+    Histogram,
+    LayerFacts,
+    Measurement,
+    Result,
+)
 from analog_bench.store.run import Incomplete, Manifest, Run, Unmeasured
 from tests.store.examples import METRICS, scopes_of
 
 NAMES = st.text("abcdefgh.:=/_é", min_size=1, max_size=20)
 WRITTEN = st.lists(st.text(st.characters(codec="utf-8")), max_size=2).map(tuple)
-FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+FLOATS = st.floats(-LARGEST_SCORE, LARGEST_SCORE)
 TEXTS = ["case_id", "study", "model", "group", "noise", "tile", "hardware", "variant"]
 TEXTS += ["protocol", "weights"]
 SCORES = st.dictionaries(st.sampled_from(sorted(METRICS)), FLOATS)

@@ -81,6 +81,27 @@ def test_nothing_but_finite_numbers_is_stored(tmp_path, where, bad):
     assert "Infinity" not in text
 
 
+@pytest.mark.parametrize("bad", [1.01e100, -1e200, 1e308])
+def test_scores_that_no_metric_has_are_neither_stored_nor_read(tmp_path, bad):
+    run = example_run(1)
+    (result,) = run.results
+    chip = result.chips[0]
+    odd = replace(chip, scores=dict.fromkeys(chip.scores, bad))
+    stored = storable(replace(result, chips=(odd,)))
+    assert (stored.status, stored.chips) == ("broken", ())
+    assert "chip 0 scored" in stored.reason
+    path = tmp_path / "run.json"
+    write_run(path, run)
+    document = json.loads(path.read_bytes())
+    for node in (document["results"][0], document["results"][0]["chips"][0]):
+        name = "digital" if "digital" in node else "scores"
+        kept, node[name] = node[name], dict.fromkeys(node[name], bad)
+        path.write_text(json.dumps(document))
+        with pytest.raises(StoreError, match=name):
+            read_run(path)
+        node[name] = kept
+
+
 def test_scores_of_guessing_that_are_not_finite_are_left_out():
     (result,) = example_run(1).results
     mixed = replace(result, chance={"f1": float("nan"), "em": 0.0})
