@@ -68,7 +68,8 @@ class OutputNoise(Effect):
                 f"{self._site.place.name} was computed outside of chip.reading(batch=...)"
             )
         mask = self._mask
-        if mask is not None and output.dim() == 3 and output.shape[1] != mask.shape[1]:
+        shared = output.dim() == 3 and len(output) == 1
+        if mask is not None and shared and output.shape[:2] != mask.shape:
             # Its rows are no tokens, but relative positions, as in DeBERTa: all inputs share them.
             mask = None
         output = _one_an_input(output, mask)

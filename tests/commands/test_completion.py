@@ -52,7 +52,7 @@ def test_the_shell_can_read_its_script(shell, program):
         (("nigh",), {"nightly"}),
         (("nightly", ""), {"run", "issues"}),
         (("nightly", "run", "--hi"), {"--history"}),
-        (("zoo", "list", "--zoo", ""), {"embedded", "hub", "folder"}),
+        (("zoo", "list", "--zoo", ""), {"embedded", "hub", "folder", "package"}),
         # Nothing of ours: bash falls back to files.
         (("report", "run"), set()),
     ],

@@ -168,7 +168,7 @@ UNUSABLE = {
     "holds no weights": {"model.safetensors": None},
     "has no config.json": {"config.json": None},
     "has no tokeniser files": {"vocab.txt": None},
-    "cannot read someone/unusable-5: config.json: not JSON": {"config.json": b"{"},
+    ": config.json: not JSON": {"config.json": b"{"},
     "config.json is not an object": {"config.json": b"[]"},
     "architectures must name T5ForQuestionAnswering": {"config.json": b'{"model_type": "t5"}'},
     "transformers has no model_type 'brt'": {"config.json": b'{"model_type": "brt"}'},
