@@ -69,7 +69,7 @@ class OutputNoise(Effect):
             )
         mask = self._mask
         shared = output.dim() == 3 and len(output) == 1
-        if mask is not None and shared and output.shape[:2] != mask.shape:
+        if mask is not None and shared and output.shape[1] != mask.shape[1]:
             # Its rows are no tokens, but relative positions, as in DeBERTa: all inputs share them.
             mask = None
         output = _one_an_input(output, mask)
