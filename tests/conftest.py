@@ -10,11 +10,15 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.hub_stand_in import run_client
 from tests.warm_process import PROGRAM
 
 ROOT = Path(__file__).parents[1]
+# How long an example takes is the machine's doing, and none is wrong for it.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 SERVER = Path(__file__).with_name("warm_process.py")
 
 

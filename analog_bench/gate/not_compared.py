@@ -98,8 +98,9 @@ def _collapsed(result: Result, entry: CaseEntry, metric: Metric) -> str:
     now = fmean(chip.scores[name] for chip in result.chips)
     before = fmean(chip.scores[name] for chip in entry.chips)
     if at_chance := digital_at_chance(result, metric):
-        far = metric.loss(chance, before) > metric.margin
-        return f"{at_chance}, and this case had {before:.4g}" if far else ""
+        was_far, is_far = (metric.loss(chance, score) > metric.margin for score in (before, now))
+        lost = was_far and not is_far
+        return f"{at_chance}, and this case had {before:.4g}" if lost else ""
     stars = [a_star(score, digital, chance) for score in (now, before)]
     if stars[0] is None or stars[1] is None:
         return ""

@@ -60,7 +60,7 @@ def test_levels_lie_between_0_and_1(bad):
             detectable(Effect(0.0, 1.0, 9.0), *levels)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.floats(0.01, 100), st.floats(1, 1000), st.floats(1e-5, 0.2), st.floats(0.3, 0.95))
 def test_what_makes_it_larger(error, freedom, alpha, power):
     found = detectable(Effect(-3.0, error, freedom), alpha, power)

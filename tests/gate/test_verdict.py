@@ -384,6 +384,12 @@ def test_collapse_to_chance_breaks_a_case_even_on_one_chip():
     assert judge(result([4.0], chance={"f1": 3.0}), low, F1).kind == "inconclusive"
 
 
+@pytest.mark.parametrize("score", [9.0, 4.7, 60.0])
+def test_unchanged_cases_of_a_digital_model_at_chance_are_not_broken(score):
+    same = result([score, score + 0.1], digital={"f1": 5.2}, chance={"f1": 4.7})
+    assert judge(same, entry(same), F1).kind == "equivalent"
+
+
 @pytest.mark.parametrize(
     ("metric", "digital", "chance", "before", "now"),
     [

@@ -55,7 +55,7 @@ def refusal(attempt):
     return str(refused.value)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     manifest=MANIFESTS,
     kept=st.lists(results(), max_size=4, unique_by=lambda r: (r.case_id, r.study, r.protocol)),

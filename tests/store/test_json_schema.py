@@ -80,7 +80,7 @@ def test_the_versions_are_in_the_names():
     assert json_schema("baseline")["$id"] == "urn:analog-bench:baseline:1"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(run=RUNS)
 def test_real_run_files_and_journals_follow_the_schema(tmp_path_factory, run):
     path = tmp_path_factory.mktemp("runs") / "run.json"

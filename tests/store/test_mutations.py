@@ -217,7 +217,7 @@ def test_a_mutated_journal_is_refused_in_one_line_or_read_rightly(house):
     assert 100 < refused < 195
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_whatever_hypothesis_puts_into_a_file(built, data):
     house = built

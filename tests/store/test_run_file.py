@@ -20,7 +20,7 @@ from tests.store.examples import METRICS, example_run
 from tests.store.strategies import RUNS
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(run=RUNS, order=st.randoms(use_true_random=False))
 def test_runs_round_trip(tmp_path_factory, run, order):
     path = tmp_path_factory.mktemp("runs") / "run.json"
