@@ -39,6 +39,7 @@ from analog_bench.zoo.model_loading import embedded_config
 from analog_bench.zoo.tokenizer import read_tokenizer
 from training.low_rank_tuning import TuningRecipe, fine_tune
 from training.shipping import ship_adapter
+from training.span_features import padded_pairs
 
 NAME = "minilm-qnli"
 # A question gives two pairs, and about one in twenty none; each pair is to come once.
@@ -158,15 +159,5 @@ def pair_features(
 
 
 def collate(rows: list[dict[str, Any]]) -> dict[str, Tensor]:
-    """Pad rows of `pair_features` to the longest of them (token id 0, masked)."""
-    longest = max(len(row["input_ids"]) for row in rows)
-
-    def padded(values: list[list[int]]) -> Tensor:
-        return torch.tensor([v + [0] * (longest - len(v)) for v in values])
-
-    return {
-        "input_ids": padded([row["input_ids"] for row in rows]),
-        "token_type_ids": padded([row["token_type_ids"] for row in rows]),
-        "attention_mask": padded([[1] * len(row["input_ids"]) for row in rows]),
-        "labels": torch.tensor([row["labels"] for row in rows]),
-    }
+    """Pad rows of `pair_features` to the longest of them, beside their labels."""
+    return {**padded_pairs(rows), "labels": torch.tensor([row["labels"] for row in rows])}

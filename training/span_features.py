@@ -34,7 +34,16 @@ def span_features(
 
 
 def collate(rows: list[dict[str, Any]]) -> dict[str, Tensor]:
-    """Pad rows of `span_features` to the longest of them (token id 0, masked)."""
+    """Pad rows of `span_features` to the longest of them, beside their answers' places."""
+    return {
+        **padded_pairs(rows),
+        "start_positions": torch.tensor([row["start_positions"] for row in rows]),
+        "end_positions": torch.tensor([row["end_positions"] for row in rows]),
+    }
+
+
+def padded_pairs(rows: list[dict[str, Any]]) -> dict[str, Tensor]:
+    """Pad tokenised pairs of texts to the longest of them (token id 0, masked)."""
     longest = max(len(row["input_ids"]) for row in rows)
 
     def padded(values: list[list[int]]) -> Tensor:
@@ -44,8 +53,6 @@ def collate(rows: list[dict[str, Any]]) -> dict[str, Tensor]:
         "input_ids": padded([row["input_ids"] for row in rows]),
         "token_type_ids": padded([row["token_type_ids"] for row in rows]),
         "attention_mask": padded([[1] * len(row["input_ids"]) for row in rows]),
-        "start_positions": torch.tensor([row["start_positions"] for row in rows]),
-        "end_positions": torch.tensor([row["end_positions"] for row in rows]),
     }
 
 

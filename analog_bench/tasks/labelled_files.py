@@ -10,8 +10,8 @@ from pathlib import Path
 
 from analog_bench.codec import DocumentError, one_line, parse
 from analog_bench.errors import DataError
-from analog_bench.regular_file import read_regular
 from analog_bench.tasks.labelled_text import LabelledText
+from analog_bench.tasks.text_file import read_text_file
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def read_labelled(path: Path) -> list[LabelledText]:
         DataError: The file is missing, cannot be read or holds no texts; or a line that does not
             have what it should, which is named.
     """
-    content = _content(path)
+    content = read_text_file(path, f"no data file at {path}; {_WHAT_NOW}")
     rows = _objects(content, path) if path.suffix.lower() == ".jsonl" else _lines(content, path)
     first = next(rows, None)
     if first is None:
@@ -76,18 +76,6 @@ def read_labelled(path: Path) -> list[LabelledText]:
     if not texts:
         raise DataError(f"{path} names its columns and holds no texts")
     return texts
-
-
-def _content(path: Path) -> str:
-    try:
-        content = read_regular(path).decode("utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"no data file at {path}; {_WHAT_NOW}") from None
-    except (OSError, UnicodeDecodeError) as problem:
-        raise DataError(f"cannot read {path}: {problem}") from None
-    if "\0" in content:
-        raise DataError(f"{path} holds NUL characters: it is no text in UTF-8")
-    return content
 
 
 def _lines(content: str, path: Path) -> _Rows:

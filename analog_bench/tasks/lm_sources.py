@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analog_bench.errors import DataError, did_you_mean
-from analog_bench.regular_file import read_regular
 from analog_bench.tasks.data_folder import WIKITEXT_FILES, WIKITEXT_SHIPPED
 from analog_bench.tasks.parquet_file import read_columns
 from analog_bench.tasks.squad_files import EMBEDDED, read_squad
 from analog_bench.tasks.task_kinds import KINDS
+from analog_bench.tasks.text_file import read_text_file
 from analog_bench.zoo.hub_lock_and_fetch import WIKITEXT, fetch_dataset
 from analog_bench.zoo.lock_file import read_lock
 
@@ -107,15 +107,9 @@ def _lines(file: Path) -> list[str]:
 
 
 def _read(path: Path) -> str:
-    try:
-        # Line ends as they are: bytes are counted. A byte order mark is no part of the text.
-        content = read_regular(path).decode("utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"no text file at {path}; give --data a .txt file or a folder") from None
-    except (OSError, UnicodeDecodeError) as problem:
-        raise DataError(f"cannot read {path}: {problem}") from None
-    if "\0" in content:
-        raise DataError(f"{path} holds NUL characters: it is no text in UTF-8")
+    missing = f"no text file at {path}; give --data a .txt file or a folder"
+    # Its line ends as they are: bytes are counted.
+    content = read_text_file(path, missing)
     if not content.strip():
         raise DataError(f"{path} holds no text")
     return content
