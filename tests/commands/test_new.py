@@ -22,6 +22,7 @@ STUDIES = {
     "hardware",
     "layer_noise",
     "noise_types",
+    "waterfall",
 }
 
 

@@ -8,7 +8,7 @@ from analog_bench.gate.hardware_steps import Waterfall, waterfalls
 from analog_bench.records import Metric
 from analog_bench.report import words
 from analog_bench.report.measured_on import examples_label
-from analog_bench.report.plots.chart import Spec, axis, by_weights, layer
+from analog_bench.report.plots.chart import Spec, axis, by_weights, colour, layer
 from analog_bench.report.plots.figure import Figure, file_name
 from analog_bench.report.report_contents import Contents, Judged
 from analog_bench.report.waterfall_table import waterfall_table
@@ -74,7 +74,7 @@ def _spec(
     x = axis("from", words.loss_label(metric))
     offset = {"field": "weights", "type": "nominal", "sort": labels}
     color, href = by_weights(labels), {"field": "href"}
-    rule = {"type": "rule", "strokeWidth": 1.5}
+    rule = {"type": "rule", "strokeWidth": 1.5, "color": colour("ink")}
     return {
         "layer": [
             layer(
