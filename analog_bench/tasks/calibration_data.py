@@ -92,6 +92,6 @@ def _alone(
     passages: Sequence[Passage], tokenizer: PreTrainedTokenizerFast, longest: int
 ) -> Iterator[Batch]:
     for passage in passages:
-        # Cut here: the tokeniser would keep the limit, and with it be another in fingerprints of tasks.
+        # Cut here: the tokeniser would keep the limit, and have another fingerprint with it.
         ids = tokenizer(passage.context, verbose=False)["input_ids"][:longest]
         yield unpadded([0], torch.tensor([ids]))
