@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from analog_bench.codec import one_line
 from analog_bench.commands import (
     calibrate,
+    energy,
     generate,
     history,
     hwa,
@@ -71,6 +72,7 @@ app = new_app(
     "it measured, on models and on installations.",
     "calibrate bert",
     "doctor",
+    "energy bert",
     "compare runs/before.json runs/after.json",
     'generate --prompt "Once upon a time"',
     "history --score one_day",
@@ -84,7 +86,7 @@ app = new_app(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (project, runs, installation, generate, calibrate, history, releases):
+for module in (project, runs, installation, generate, calibrate, energy, history, releases):
     app.add_typer(module.app)
 zoo.app.add_typer(zoo_coverage.app)
 app.add_typer(zoo.app, name="zoo")
