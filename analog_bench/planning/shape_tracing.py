@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch import Size, Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import PreTrainedModel
 
 from analog_bench.analog.layers import Place, places, weight_of
 from analog_bench.zoo.model_shape import LayerShape, ModelShape
 from analog_bench.zoo.model_structure import block_of
-
-_BATCHED_PRODUCTS = {torch.ops.aten.bmm.default: 0, torch.ops.aten.baddbmm.default: 1}
-_SOFTMAXES = (torch.ops.aten._softmax.default, torch.ops.aten._safe_softmax.default)
 
 
 def trace(model: PreTrainedModel, tokens: int) -> ModelShape:
@@ -30,12 +28,12 @@ def trace(model: PreTrainedModel, tokens: int) -> ModelShape:
     # The fused attention is one operation; this one is made of products and softmaxes.
     model.set_attn_implementation("eager")
     known = {place.path: place for place in places(model)}
-    counter, vectors = _AttentionCounter(), Counter[str]()
+    attention, vectors = _Attention(), Counter[str]()
     with ExitStack() as stack, torch.device("meta"):
         for place in known.values():
             enter = partial(_count_vectors, vectors, place)
             stack.callback(place.module.register_forward_pre_hook(enter).remove)
-        with counter, torch.no_grad():
+        with attention.mode, torch.no_grad():
             model(input_ids=torch.zeros(1, tokens, dtype=torch.long))
         paths = list(vectors)
     # Keys and values that several heads share are repeated for each of them before a product.
@@ -45,28 +43,33 @@ def trace(model: PreTrainedModel, tokens: int) -> ModelShape:
     return ModelShape(
         tokens=tokens,
         layers=tuple(_shape(known[path], vectors[path]) for path in paths),
-        attention_macs=counter.macs,
-        exponentials=counter.exponentials,
-        cached=counter.operands * own // heads,
+        attention_macs=attention.macs,
+        exponentials=attention.exponentials,
+        cached=attention.operands * own // heads,
     )
 
 
-class _AttentionCounter(TorchDispatchMode):
+class _Attention:
     """Counts products of activations with each other, and exponentials."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.macs = self.operands = self.exponentials = 0
+        aten = torch.ops.aten
+        softmaxes = dict.fromkeys((aten._softmax, aten._safe_softmax), self._softmax)
+        formulas = {aten.bmm: self._product, aten.baddbmm: self._added_product, **softmaxes}
+        self.mode = FlopCounterMode(display=False, custom_mapping=formulas)
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if func in _BATCHED_PRODUCTS:
-            first, second = args[_BATCHED_PRODUCTS[func] :][:2]
-            self.macs += first.numel() * second.shape[-1]
-            self.operands += second.numel()
-        elif func in _SOFTMAXES:
-            self.exponentials += result.numel()
-        return result
+    def _product(self, first: Size, second: Size, *_: Any, **__: Any) -> int:
+        self.macs += math.prod(first) * second[-1]
+        self.operands += math.prod(second)
+        return 0
+
+    def _added_product(self, _: Size, first: Size, second: Size, *__: Any, **___: Any) -> int:
+        return self._product(first, second)
+
+    def _softmax(self, values: Size, *_: Any, **__: Any) -> int:
+        self.exponentials += math.prod(values)
+        return 0
 
 
 def _count_vectors(vectors: Counter[str], place: Place, module: nn.Module, inputs: Any) -> None:
