@@ -126,7 +126,8 @@ class Results:
     def _select(self, cases: Iterable[Chosen]) -> None:
         named = {case.nodeid: (case.study, case.case_id) for case in cases}
         self._cases |= named
-        self._recorder.select(named.values())
+        files = dict.fromkeys(nodeid.partition("::")[0] for nodeid in named)
+        self._recorder.select(named.values(), [self._config.rootpath / file for file in files])
 
     def _take(self, sent: Iterable[Mapping[str, Any]]) -> list[Record]:
         with _stopping():
