@@ -172,7 +172,7 @@ def test_the_repository_of_the_bench_files_is_recorded(mine, project, tmp_path):
         "a file that is not tracked and not of the run": (
             lambda: (project / "notes.txt").write_text("n"), ""
         ),
-        "edited": (lambda: (project / "bench" / "conftest.py").write_text("# x\n"), "-dirty"),
+        "a conftest edited": (lambda: (project / "bench" / "conftest.py").write_text("# x\n"), "-dirty"),
     }  # fmt: skip
     for change, dirty in states.values():
         change()
