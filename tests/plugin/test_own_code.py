@@ -167,14 +167,12 @@ def test_the_repository_of_the_bench_files_is_recorded(mine, project, tmp_path):
     git(project, "add", ".")
     git(project, "commit", "-qm", "first")
     commit = git(project, "rev-parse", "HEAD")
-    states = {
-        "clean": (lambda: None, ""),
-        "a file that is not tracked and not of the run": (
-            lambda: (project / "notes.txt").write_text("n"), ""
-        ),
-        "a conftest edited": (lambda: (project / "bench" / "conftest.py").write_text("# x\n"), "-dirty"),
-    }  # fmt: skip
-    for change, dirty in states.values():
+    bench = project / "bench"
+    changes = {
+        "": lambda: (project / "not of the run, nor tracked.txt").write_text("n"),
+        "-dirty": lambda: (bench / "conftest.py").write_text("# edited\n"),
+    }
+    for dirty, change in changes.items():
         change()
         forget(tmp_path)
         assert mine(*one).code == 0
@@ -182,7 +180,7 @@ def test_the_repository_of_the_bench_files_is_recorded(mine, project, tmp_path):
         assert sources["repository"] == {"folder": "project", "commits": [commit + dirty]}
         assert f"project at {commit[:9]}{dirty}" in (tmp_path / "results.html").read_text()
     assert sources["files"] == [
-        {"role": role, "file": f"bench/{name}", "sha256": sha256(project / "bench" / name)}
+        {"role": role, "file": f"bench/{name}", "sha256": sha256(bench / name)}
         for role, name in (("bench", "bench_mine.py"), ("conftest", "conftest.py"))
     ]
     # A bench file that no commit holds.
