@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from analog_bench.analog.compatibility import IDEAL, preset_name
+from analog_bench.defining_files import note_code
 from analog_bench.errors import UsageError
 from analog_bench.noise import (
     Hermes,
@@ -31,7 +32,7 @@ from analog_bench.noise import (
     SShape,
     Stuck,
 )
-from analog_bench.simulators.protocol import Cost, Simulator
+from analog_bench.simulators.protocol import Cost, Periphery, Simulator
 from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT, versions, working_pair
 from analog_bench.zoo.devices import CPU
 
@@ -89,6 +90,12 @@ class AihwkitEngine(Simulator):
         noise = replace(noise, terms="") if isinstance(noise, Preset) else noise
         return kit.converters(self._config(noise, hardware, kit))
 
+    def periphery(self, hardware: str) -> Periphery:
+        """Return sizes and resolutions; see `Simulator.periphery`."""
+        import analog_bench.simulators.aihwkit as kit
+
+        return kit.periphery(self._config(Preset(hardware), IDEAL, kit), hardware)
+
     def _config(self, noise: Noise, hardware: str, kit: Any) -> Any:
         handler, preset = self.handlers.get(type(noise)), preset_name(noise, hardware)
         if handler is None or not (preset is None or preset in self.presets):
@@ -131,6 +138,7 @@ def configures(family: type[Noise], *engines: AihwkitEngine) -> Callable[[H], H]
             if family in engine.handlers:
                 raise ValueError(f"two handlers for {family.__name__} on the {engine.label}")
             engine.handlers[family] = handler
+        note_code(family, handler)
         return handler
 
     return register
