@@ -108,10 +108,7 @@ class TorchTile(AihwkitEngine):
 
     name, label, seeded = TORCH, "torch tile", True
     # Kept by hand so that collection needs no aihwkit; a test compares it with what aihwkit offers.
-    terms = {  # noqa: RUF012
-        "FloatingPointPreset": _CELLS,
-        TORCH_VARIANT: (*_CELLS, *_INPUTS, *_OUTPUTS),
-    }
+    terms = {"FloatingPointPreset": _CELLS, TORCH_VARIANT: (*_CELLS, *_INPUTS, *_OUTPUTS)}  # noqa: RUF012
     presets = {name: "input_range" in own for name, own in terms.items()}  # noqa: RUF012
     _devices, _reads = Cost(1.3, 6e3), Cost(2.3, 6e3)
 
@@ -145,15 +142,11 @@ def configures(family: type[Noise], *engines: AihwkitEngine) -> Callable[[H], H]
 
 
 @configures(Ideal)
-def _unchanged(noise: Ideal, config: Any, kit: Any) -> Any:
-    """Ideal hardware computes y = W x."""
-    return config
-
-
 @configures(Preset)
-def _preset(noise: Preset, config: Any, kit: Any) -> Any:
-    """A preset is exactly as it is defined, but for terms that are switched off."""
-    return kit.with_terms(config, noise.named_terms) if noise.terms else config
+def _hardware(noise: Ideal | Preset, config: Any, kit: Any) -> Any:
+    """Ideal hardware computes y = W x; a preset is as it is defined, but for terms left out."""
+    terms = noise.named_terms if isinstance(noise, Preset) else ()
+    return kit.with_terms(config, terms) if terms else config
 
 
 @configures(OutNoise)
