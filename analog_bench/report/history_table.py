@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from analog_bench.gate.step_detection import Step
 from analog_bench.history.score_series import Point, RunFacts, Trend
-from analog_bench.report import words
+from analog_bench.report import estimates, words
 from analog_bench.report.table import (
     Block,
     Blocks,
@@ -105,7 +105,7 @@ def _one_trend(trend: Trend, steps: Sequence[Step]) -> Blocks:
         *((column, of_run(spell)) for column, spell in _run_columns(runs)),
         number("chips", lambda point: str(len(point.scores))),
         number("digital", digital),
-        number(score_name(trend), lambda point: words.interval_text(point.mean, metric)),
+        number(score_name(trend), lambda point: estimates.interval_text(point.mean, metric)),
         (Column("step", folds=True), step),
     ]
     return Heading(name), tabulate(trend.points, columns)
@@ -118,8 +118,8 @@ def _side_by_side(trends: Sequence[Trend]) -> Blocks:
         (Column("case", folds=True), lambda trend: names[id(trend)]),
         *([(Column("score"), score_name)] if len(scores) > 1 else []),
         number("runs", lambda trend: str(len(trend.points))),
-        number("first", lambda t: words.interval_text(t.points[0].mean, t.metric)),
-        number("last", lambda t: words.interval_text(t.points[-1].mean, t.metric)),
+        number("first", lambda t: estimates.interval_text(t.points[0].mean, t.metric)),
+        number("last", lambda t: estimates.interval_text(t.points[-1].mean, t.metric)),
         (Column("trend", folds=True), lambda t: _spark([p.mean.centre for p in t.points])),
     ]
     table = tabulate(trends, columns)

@@ -4,7 +4,7 @@ import pytest
 
 from analog_bench.records import Scope
 from analog_bench.report.measured_on import examples_label, interval_note
-from tests.report.example_report import result
+from tests.report.example_report import METRICS, result
 
 
 def scope(examples, data):
@@ -33,9 +33,10 @@ def test_one_example_is_no_plural(examples, data, said):
         ((1,), ""),
         ((2,), "2 chips: too few for an interval."),
         ((1, 2), "2 chips: too few for an interval."),
-        ((3,), "± is half the 95 % interval over chips."),
-        ((2, 10), "± is half the 95 % interval over chips."),
+        ((3,), "± is half the 95 % interval over chips, for these very examples."),
+        ((2, 10), "± is half the 95 % interval over chips, for these very examples."),
     ],
 )
 def test_what_is_said_of_intervals(chips, said):
-    assert interval_note([result("drift", "all", [70.0] * number) for number in chips]) == said
+    results = [result("drift", "all", [70.0] * number) for number in chips]
+    assert interval_note(results, [METRICS["f1"]]) == said
