@@ -131,7 +131,7 @@ _OPTIONS = (
     _Option(
         "per-example",
         "VALUE",
-        "on or off: keep each example's score, for intervals over examples; auto where they are few",
+        "on or off: keep each example's score, for intervals over examples; auto keeps few",
         default="auto",
     ),
     _Option("json", "FILE", "where results go; a new file in runs/ by default"),

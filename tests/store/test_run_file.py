@@ -134,7 +134,7 @@ def test_facts_that_are_not_finite_are_left_out():
     assert storable(replace(result, facts=facts)) == replace(result, facts=None)
 
 
-@pytest.mark.parametrize("version", [0, 1, 2, 6, 10**30, "4", None, 4.0, True])
+@pytest.mark.parametrize("version", [0, 1, 2, 7, 10**30, "4", None, 4.0, True])
 def test_another_schema_version_is_refused(tmp_path, version):
     path = tmp_path / "run.json"
     write_run(path, example_run())
@@ -150,6 +150,7 @@ def test_files_of_the_version_before_are_read_they_have_no_histograms(tmp_path):
     write_run(path, run)
     document = json.loads(path.read_bytes())
     for result in document["results"]:
+        del result["digital_per_example"]
         assert result["facts"].pop("histogram")["counts"] == [1, 98, 1]
     path.write_text(json.dumps({**document, "schema_version": 3}))
     for result, now in zip(read_run(path).results, run.results, strict=True):
