@@ -237,8 +237,10 @@ def test_one_chip_drifts(tiny, runner_of, case):
 
 def test_scores_of_examples_are_kept_on_request(tiny, runner_of, case, tokens):
     c = case(WhiteWeight(), WIDEN)
-    with_them = runner_of(tiny, per_example=True).measure(c, [0]).chips[0]
-    without = runner_of(tiny).measure(c, [0]).chips[0]
+    kept, plain = (runner_of(tiny, per_example=on).measure(c, [0]) for on in (True, False))
+    with_them, without = kept.chips[0], plain.chips[0]
+    assert kept.digital["mean"] == pytest.approx(sum(kept.digital_per_example["mean"]) / 6)
+    assert plain.digital_per_example == {}
     assert len(with_them.per_example["mean"]) == tokens.examples == 6
     assert without.per_example == {}
     mean = sum(with_them.per_example["mean"]) / 6

@@ -1,6 +1,7 @@
 """What results rest on: examples, and chips enough for an interval or not."""
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.records import Scope
 from analog_bench.report.measured_on import examples_label, interval_note
@@ -40,3 +41,17 @@ def test_one_example_is_no_plural(examples, data, said):
 def test_what_is_said_of_intervals(chips, said):
     results = [result("drift", "all", [70.0] * number) for number in chips]
     assert interval_note(results, [METRICS["f1"]]) == said
+
+
+def test_what_is_no_mean_over_examples_is_named():
+    one = result("drift", "all", [60.0, 62.0, 64.0])
+    chips = tuple(
+        replace(c, per_example={"f1": (c.scores["f1"] - 1,) * 2 + (c.scores["f1"] + 2,)})
+        for c in one.chips
+    )
+    both = "± is half the 95 % interval over chips (in brackets over chips and examples)."
+    known = replace(one, chips=chips)
+    assert interval_note([known], [METRICS["f1"]]) == both
+    assert interval_note([known], [METRICS["f1"], METRICS["cross_entropy"]]) == both
+    every = [METRICS["f1"], METRICS["em"]]
+    assert interval_note([known], every) == f"{both} EM is no mean over examples: over chips alone."
