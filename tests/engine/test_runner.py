@@ -12,6 +12,8 @@ from analog_bench.errors import UsageError
 from analog_bench.noise import (
     Ideal,
     InpNoise,
+    IrDrop,
+    IrDropShipped,
     Pcm,
     Preset,
     WhiteOutput,
@@ -245,6 +247,14 @@ def test_scores_of_examples_are_kept_on_request(tiny, runner_of, case, tokens):
     assert without.per_example == {}
     mean = sum(with_them.per_example["mean"]) / 6
     assert with_them.scores["mean"] == without.scores["mean"] == pytest.approx(mean)
+
+
+def test_ir_drop_as_shipped_is_measured_in_a_layer_like_any_noise(tiny, runner_of, case):
+    runner = runner_of(tiny)
+    noises = (Ideal(), IrDrop(), IrDropShipped())
+    ideal, wires, shipped = (runner.measure(case(noise, WIDEN), [0]) for noise in noises)
+    assert shipped.status == "measured"
+    assert len({result.score("mean") for result in (ideal, wires, shipped)}) == 3
 
 
 def test_a_skipped_case_says_why(tiny, runner_of, case):
