@@ -19,6 +19,7 @@ from analog_bench.noise import (
     Ideal,
     InpNoise,
     IrDrop,
+    IrDropShipped,
     Measured,
     Noise,
     OutNoise,
@@ -46,6 +47,7 @@ Handler = Callable[[Any, Any, Any], Any]
 H = TypeVar("H", bound=Handler)
 _READING = (Preset, OutNoise, InpNoise, Quantise, PcmRead, SShape)
 _S_SHAPE_BOUND = 10.0
+_EVERY_DEVICE = Cost(passes=4e4, programming=6e3)
 
 
 class AihwkitEngine(Simulator):
@@ -66,6 +68,8 @@ class AihwkitEngine(Simulator):
 
     def cost(self, noise: Noise, hardware: str) -> Cost:
         """Return what was measured on two cores (docs/method.md): more with converters or noise."""
+        if isinstance(noise, IrDropShipped):
+            return _EVERY_DEVICE
         return self._reads if isinstance(noise, _READING) or hardware != IDEAL else self._devices
 
     def build(
@@ -242,6 +246,12 @@ def _fast_ir_drop(noise: IrDrop, config: Any, kit: Any) -> Any:
 def _timed_ir_drop(noise: IrDrop, config: Any, kit: Any) -> Any:
     """Voltage drop along the columns over time: see `ir_drop` and `with_timed_ir_drop`."""
     return kit.with_timed_ir_drop(config, noise.scale)
+
+
+@configures(IrDropShipped, TORCH_TILE)
+def _shipped_ir_drop(noise: IrDropShipped, config: Any, kit: Any) -> Any:
+    """Voltage drop along the columns over time, with all that aihwkit computes beside it."""
+    return kit.with_shipped_ir_drop(config, noise.scale)
 
 
 @configures(PcmRead, CPP_TILE)

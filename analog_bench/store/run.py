@@ -198,7 +198,7 @@ def storable(result: Result) -> Result:
 
     A result with a score that is not finite becomes `broken`, with a reason that says which; a
     broken or skipped result keeps no chips. Digital scores, scores of guessing and facts that are
-    not finite are left out.
+    not finite are left out, and so are a metric's digital scores of examples where one is not.
     """
     status, reason = result.status, result.reason
     problem = _not_finite(result) if status == "measured" else ""
@@ -216,6 +216,11 @@ def storable(result: Result) -> Result:
         chance=_finite(result.chance),
         chips=tuple(chips),
         facts=facts,
+        digital_per_example={
+            name: scores
+            for name, scores in result.digital_per_example.items()
+            if all(map(is_score, scores))
+        },
     )
 
 

@@ -20,6 +20,7 @@ FLOATS = st.floats(-LARGEST_SCORE, LARGEST_SCORE)
 TEXTS = ["case_id", "study", "model", "group", "noise", "tile", "hardware", "variant"]
 TEXTS += ["protocol", "weights"]
 SCORES = st.dictionaries(st.sampled_from(sorted(METRICS)), FLOATS)
+EXAMPLES = st.lists(FLOATS, max_size=3).map(tuple)
 COUNTS = st.lists(st.integers(0, 10**9), max_size=3).map(tuple)
 FACTS = st.builds(
     LayerFacts,
@@ -38,13 +39,12 @@ SOURCES = st.lists(st.builds(SourceFile, NAMES, NAMES, NAMES), max_size=2).map(t
 @st.composite
 def measurements(draw):
     metrics = draw(st.lists(st.sampled_from(sorted(METRICS)), min_size=1, unique=True))
-    examples = st.lists(FLOATS, max_size=3).map(tuple)
     return tuple(
         Measurement(
             chip=chip,
             scores={name: draw(FLOATS) for name in metrics},
-            per_example={name: draw(examples) for name in metrics},
-            fingerprint=draw(examples),
+            per_example={name: draw(EXAMPLES) for name in metrics},
+            fingerprint=draw(EXAMPLES),
             seconds=draw(st.floats(0, 1e6)),
             texts=draw(WRITTEN),
         )
@@ -68,6 +68,7 @@ def results(draw):
         facts=draw(st.none() | FACTS),
         digital_texts=draw(WRITTEN),
         sources=draw(SOURCES),
+        digital_per_example=draw(st.dictionaries(st.sampled_from(sorted(METRICS)), EXAMPLES)),
     )
 
 

@@ -89,7 +89,7 @@ def _texts(contents: Contents, model: str) -> Section:
     studies = [study for study in contents.of_model(model) if study.writes]
     written = (texts_by_noise(s.results, s.metrics, link=contents.link) for s in studies)
     tables = (table for by_noise in written for table in by_noise.items())
-    notes = dict.fromkeys(texts_note(study.results) for study in studies)
+    notes = dict.fromkeys(texts_note(study.results, study.metrics) for study in studies)
     pale = "What the digital model wrote the same is pale."
     return Section("What it writes", " ".join([*notes, pale]), texts=tuple(tables))
 

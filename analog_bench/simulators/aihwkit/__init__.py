@@ -25,6 +25,7 @@ from analog_bench.simulators.aihwkit.layer import AihwkitTiles, build, release
 from analog_bench.simulators.aihwkit.timed_ir_drop import (
     ClosedFormIrDrop,
     timed_ir_drop,
+    with_shipped_ir_drop,
     with_timed_ir_drop,
 )
 
@@ -56,5 +57,6 @@ __all__ = [
     "timed_ir_drop",
     "torch_variant",
     "unfit",
+    "with_shipped_ir_drop",
     "with_timed_ir_drop",
 ]
