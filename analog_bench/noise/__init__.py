@@ -9,9 +9,7 @@ from analog_bench.noise.equal_error import EqualError
 from analog_bench.noise.measured import Measured
 from analog_bench.noise.memory_cells import (
     Hermes,
-    Ideal,
     Pcm,
-    Preset,
     ReramCmo,
     ReramWan2022,
     Stuck,
@@ -34,6 +32,7 @@ from analog_bench.noise.periphery import (
     SShape,
 )
 from analog_bench.noise.white import WhiteOutput, WhiteOutputRel, WhiteWeight
+from analog_bench.noise.whole_hardware import Ideal, Preset
 
 __all__ = [
     "EqualError",

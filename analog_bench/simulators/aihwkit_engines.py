@@ -9,6 +9,7 @@ and the largest input of a vector are 1.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from analog_bench.analog.compatibility import IDEAL, preset_name
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 Handler = Callable[[Any, Any, Any], Any]
 """From a noise, the base configuration and `kit` to the configuration of the tiles."""
 H = TypeVar("H", bound=Handler)
+_CELLS = ("mapping", "programming", "drift", "read")
+_INPUTS, _OUTPUTS = ("input_range", "dac"), ("out_bound", "adc", "out_noise")
 _READING = (Preset, OutNoise, InpNoise, Quantise, PcmRead, SShape)
 _S_SHAPE_BOUND = 10.0
 _EVERY_DEVICE = Cost(passes=4e4, programming=6e3)
@@ -85,9 +88,10 @@ class AihwkitEngine(Simulator):
         return kit.AihwkitTiles(linear, self._config(noise, hardware, kit), input_range)
 
     def converters(self, noise: Noise, hardware: str) -> Converters:
-        """Return what inputs and outputs of these tiles go through; see `Simulator.converters`."""
+        """Return what inputs and outputs go through, in the whole preset where terms are off."""
         import analog_bench.simulators.aihwkit as kit
 
+        noise = replace(noise, terms="") if isinstance(noise, Preset) else noise
         return kit.converters(self._config(noise, hardware, kit))
 
     def _config(self, noise: Noise, hardware: str, kit: Any) -> Any:
@@ -102,7 +106,11 @@ class TorchTile(AihwkitEngine):
 
     name, label, seeded = TORCH, "torch tile", True
     # Kept by hand so that collection needs no aihwkit; a test compares it with what aihwkit offers.
-    presets = {"FloatingPointPreset": False, TORCH_VARIANT: True}  # noqa: RUF012
+    terms = {  # noqa: RUF012
+        "FloatingPointPreset": _CELLS,
+        TORCH_VARIANT: (*_CELLS, *_INPUTS, *_OUTPUTS),
+    }
+    presets = {name: "input_range" in own for name, own in terms.items()}  # noqa: RUF012
     _devices, _reads = Cost(1.3, 6e3), Cost(2.3, 6e3)
 
 
@@ -111,7 +119,8 @@ class CppTile(AihwkitEngine):
 
     name, label, seeded = CPP, "C++ tile", False
     devices = (CPU,)
-    presets = {"StandardHWATrainingPreset": True}  # noqa: RUF012
+    terms = {"StandardHWATrainingPreset": (*_CELLS, *_INPUTS, "pcm_read", "ir_drop", *_OUTPUTS)}  # noqa: RUF012
+    presets = {name: "input_range" in own for name, own in terms.items()}  # noqa: RUF012
     # The second is a preset's.
     _devices, _reads = Cost(5.5, 9e4), Cost(100.0, 9e4)
 
@@ -134,10 +143,15 @@ def configures(family: type[Noise], *engines: AihwkitEngine) -> Callable[[H], H]
 
 
 @configures(Ideal)
-@configures(Preset)
-def _unchanged(noise: Ideal | Preset, config: Any, kit: Any) -> Any:
-    """Ideal hardware computes y = W x; a preset is exactly as it is defined."""
+def _unchanged(noise: Ideal, config: Any, kit: Any) -> Any:
+    """Ideal hardware computes y = W x."""
     return config
+
+
+@configures(Preset)
+def _preset(noise: Preset, config: Any, kit: Any) -> Any:
+    """A preset is exactly as it is defined, but for terms that are switched off."""
+    return kit.with_terms(config, noise.named_terms) if noise.terms else config
 
 
 @configures(OutNoise)
