@@ -17,6 +17,7 @@ from analog_bench.codec import one_line
 from analog_bench.commands import (
     calibrate,
     catalogue,
+    energy,
     generate,
     history,
     hwa,
@@ -72,6 +73,7 @@ app = new_app(
     "it measured, on models and on installations.",
     "calibrate bert",
     "doctor",
+    "energy bert",
     "compare runs/before.json runs/after.json",
     'generate --prompt "Once upon a time"',
     "history --score one_day",
@@ -86,7 +88,9 @@ app = new_app(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (project, runs, catalogue, installation, generate, calibrate, history, releases):
+for module in (
+    project, runs, catalogue, installation, generate, calibrate, energy, history, releases
+):
     app.add_typer(module.app)
 zoo.app.add_typer(zoo_coverage.app)
 app.add_typer(zoo.app, name="zoo")
