@@ -86,13 +86,15 @@ def _measured(
     case = group[0]
     if case.noise.WHERE == "tile":
         find_simulator(case.tile).require(models.settings.device)
-    measured = runner.measure_together(group, _initial_chips(case, budget))
+    follow = study.propagation
+    measured = runner.measure_together(group, _initial_chips(case, budget), propagation=follow)
     results = dict(zip(group, measured, strict=True))
     suspicious = {
         c: r for c, r in results.items() if _needs_confirmation(models, study, c, r, runner)
     }
     if suspicious:
-        confirmed = runner.measure_more(suspicious, budget.confirmation_chips)
+        chips = budget.confirmation_chips
+        confirmed = runner.measure_more(suspicious, chips, propagation=follow)
         results |= dict(zip(suspicious, confirmed, strict=True))
     return list(results.values())
 

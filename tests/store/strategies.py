@@ -5,9 +5,12 @@ from hypothesis import strategies as st
 from analog_bench.records import (
     FIRST_CONFIRMATION_CHIP,
     LARGEST_SCORE,
+    BlockNoise,
     Histogram,
     LayerFacts,
     Measurement,
+    Propagation,
+    Quantiles,
     Result,
 )
 from analog_bench.store.run import Incomplete, Manifest, Run, Unmeasured
@@ -24,6 +27,15 @@ FACTS = st.builds(
     LayerFacts,
     *(st.integers(0, 99), NAMES, st.integers(0, 10**9), FLOATS, FLOATS, FLOATS, FLOATS),
     st.none() | st.builds(Histogram, FLOATS, FLOATS, COUNTS),
+)
+SPREADS = st.builds(Quantiles, FLOATS, FLOATS, FLOATS)
+PROPAGATIONS = st.builds(
+    Propagation,
+    SPREADS,
+    st.lists(st.builds(BlockNoise, *[SPREADS] * 4, *[st.none() | SPREADS] * 5), max_size=2).map(
+        tuple
+    ),
+    st.sampled_from(["forward", "difference", ""]),
 )
 INITIAL_CHIPS = st.sets(st.integers(0, 50), min_size=1, max_size=3)
 CONFIRMATION_CHIPS = st.sets(
@@ -43,6 +55,7 @@ def measurements(draw):
             fingerprint=draw(examples),
             seconds=draw(st.floats(0, 1e6)),
             texts=draw(WRITTEN),
+            propagation=draw(st.none() | PROPAGATIONS),
         )
         for chip in sorted(draw(INITIAL_CHIPS) | draw(CONFIRMATION_CHIPS))
     )

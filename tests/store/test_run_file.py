@@ -134,7 +134,7 @@ def test_facts_that_are_not_finite_are_left_out():
     assert storable(replace(result, facts=facts)) == replace(result, facts=None)
 
 
-@pytest.mark.parametrize("version", [0, 1, 2, 6, 10**30, "4", None, 4.0, True])
+@pytest.mark.parametrize("version", [0, 1, 2, 7, 10**30, "4", None, 4.0, True])
 def test_another_schema_version_is_refused(tmp_path, version):
     path = tmp_path / "run.json"
     write_run(path, example_run())
