@@ -129,8 +129,7 @@ class Study:
         margins: Metric name to a margin that differs from the metric's own here, and why.
         prompt: What language models write on from, in a study of generation: an example then is a
             text. None where models read the run's data.
-        propagation: Whether results also say how noise travels from block to block. It makes a chip
-            about five times as slow.
+        propagation: Whether results also say how noise travels from block to block.
 
     Raises:
         UsageError: A value that cannot be.

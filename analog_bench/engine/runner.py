@@ -21,7 +21,7 @@ from analog_bench.engine.broken_outputs import first_not_finite
 from analog_bench.engine.calibration import Calibration, Known
 from analog_bench.engine.case_duration import Pace, measure_pace
 from analog_bench.engine.layer_facts import Facts
-from analog_bench.engine.noise_following import PASSES, Follower
+from analog_bench.engine.noise_following import PASSES, FollowedChip, Follower
 from analog_bench.engine.replay import Replay
 from analog_bench.engine.scores import Scores, finite, score
 from analog_bench.records import Measurement, Propagation, Result, Status
@@ -149,7 +149,8 @@ class Runner:
                 for case in sorted(cases, key=lambda case: case.drift_s):
                     if case not in broken:
                         chip.drift_to(case.drift_s)
-                        readings[case] = self._read(chip, began, follower)
+                        followed = follower.chip(index) if follower else None
+                        readings[case] = self._read(chip, began, followed)
                         began = time.perf_counter()
             # Not before the model is itself again: it may be the judge of what was written.
             for case, reading in readings.items():
@@ -237,20 +238,16 @@ class Runner:
     def _follower(self) -> Follower:
         return Follower(self.model, self.task, seed=self._seed)
 
-    def _read(self, chip: Chip, began: float, follower: Follower | None) -> _Reading:
+    def _read(self, chip: Chip, began: float, followed: FollowedChip | None) -> _Reading:
         outputs, broken = [], ""
-        tracer = follower.tracer() if follower else None
         for index, batch in enumerate(self.task.batches):
             mask = None if self.task.by_token else batch.attention_mask
-            with (
-                chip.reading(index, mask),
-                follower.following(tracer, index) if follower and tracer else nullcontext(),
-            ):
+            with chip.reading(index, mask), followed.reading(index) if followed else nullcontext():
                 outputs.append(self._reduced(index))
             if not broken and not finite(outputs[-1]):
                 with chip.reading(index, mask):
                     broken = self._first_broken(index)
-        propagation = tracer.result() if tracer and not broken else None
+        propagation = followed.result() if followed and not broken else None
         return _Reading(outputs, time.perf_counter() - began, broken, propagation)
 
     def _first_broken(self, batch: int) -> str:
