@@ -22,7 +22,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_map_only
 
 from analog_bench.analog.block_calls import BlockCall
-from analog_bench.records import BlockNoise, Propagation, Quantiles
+from analog_bench.propagation_record import BlockNoise, Propagation, Quantiles
 from analog_bench.seeds import derive_seed
 
 Jacobian = Literal["forward", "difference", ""]

@@ -11,7 +11,7 @@ from torch import nn
 from analog_bench.analog.block_calls import BlockCall, CleanBlocks
 from analog_bench.analog.clean_inputs import spread
 from analog_bench.analog.propagation import Tracer
-from analog_bench.records import Propagation
+from analog_bench.propagation_record import Propagation
 from analog_bench.tasks.task import Task
 
 PASSES = 1.5

@@ -24,7 +24,8 @@ from analog_bench.engine.layer_facts import Facts
 from analog_bench.engine.noise_following import PASSES, FollowedChip, Follower
 from analog_bench.engine.replay import Replay
 from analog_bench.engine.scores import Scores, finite, score
-from analog_bench.records import Measurement, Propagation, Result, Status
+from analog_bench.propagation_record import Propagation
+from analog_bench.records import Measurement, Result, Status
 from analog_bench.simulators.registry import NO_TILE, find_simulator
 from analog_bench.tasks.task import Task
 

@@ -11,15 +11,8 @@ from msgspec import Meta, Struct
 from msgspec.structs import astuple, replace
 
 from analog_bench.codec import Json, check_plain
-from analog_bench.records import (
-    LayerFacts,
-    Metric,
-    Propagation,
-    Result,
-    Scope,
-    Seed,
-    is_score,
-)
+from analog_bench.propagation_record import Propagation
+from analog_bench.records import LayerFacts, Metric, Result, Scope, Seed, is_score
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True):

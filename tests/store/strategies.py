@@ -2,15 +2,13 @@
 
 from hypothesis import strategies as st
 
+from analog_bench.propagation_record import BlockNoise, Propagation, Quantiles
 from analog_bench.records import (
     FIRST_CONFIRMATION_CHIP,
     LARGEST_SCORE,
-    BlockNoise,
     Histogram,
     LayerFacts,
     Measurement,
-    Propagation,
-    Quantiles,
     Result,
 )
 from analog_bench.store.run import Incomplete, Manifest, Run, Unmeasured

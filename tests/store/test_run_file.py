@@ -12,14 +12,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from analog_bench.errors import StoreError
+from analog_bench.propagation_record import BlockNoise, Propagation, Quantiles
 from analog_bench.records import (
     FIRST_CONFIRMATION_CHIP,
-    BlockNoise,
     LayerFacts,
     Measurement,
     Metric,
-    Propagation,
-    Quantiles,
     Result,
 )
 from analog_bench.store.baseline import CaseEntry, DigitalEntry, Provenance
