@@ -35,7 +35,6 @@ SIGNS: Mapping[Kind, str] = {
 
 _METRICS = {"f1": "F1", "em": "EM", "label_f1": "label F1", "matthews": "Matthews"}
 _METRICS |= {"cross_entropy": "cross-entropy", "bits_per_byte": "bits/byte"}
-_GROUPS = {"all": "whole model", "blocks": "all blocks", "products": "products of all blocks"}
 _TIMES = ((31_536_000.0, "y"), (86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
 _NUMBERED_BLOCK = re.compile(r"(?P<prefix>(?:[^.\d][^.]*\.)+)(?=\d+\.)")
 
@@ -245,8 +244,8 @@ def short_layers(names: Collection[str]) -> dict[str, str]:
 
 
 def group_label(name: str) -> str:
-    """Name a group of layers: `whole model`, `all blocks`, `block 3`, or the layer itself."""
-    return _GROUPS.get(name) or re.sub(r"^block\.(?=\d)", "block ", one_line(name))
+    """Name a group of layers: `whole model`, `all blocks`, or the layer itself."""
+    return {"all": "whole model", "blocks": "all blocks"}.get(name, one_line(name))
 
 
 def weights_label(result: Result) -> str:

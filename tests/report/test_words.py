@@ -5,7 +5,6 @@ from analog_bench.records import Metric
 from analog_bench.report.words import (
     amount,
     correlation_text,
-    group_label,
     margin_label,
     percent,
     short_layers,
@@ -72,9 +71,6 @@ def test_spellings():
         "head": "head",
         "8.z": "8.z",
     }
-    assert [group_label(name) for name in ("products", "block.3", "h.3")] == [
-        "products of all blocks", "block 3", "h.3",
-    ]  # fmt: skip
     assert short_layers(["a.0.x", "b.0.x"]) == {"a.0.x": "a.0.x", "b.0.x": "b.0.x"}
 
 
