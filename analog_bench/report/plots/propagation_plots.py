@@ -168,7 +168,7 @@ def _gain_plot(contents: Contents, study: Judged, results: Sequence[Result]) -> 
     y = axis("gain", "gain", scale={"zero": True})
     range_ = [colour("direct"), colour("hwa"), colour("muted")]
     scale = {"domain": list(_GAINS.values()), "range": range_}
-    legend = {"columns": 1, "symbolType": "stroke", "symbolStrokeWidth": 3}
+    legend = {"columns": 1, "symbolType": "stroke", "symbolStrokeWidth": 3, "symbolOpacity": 1}
     color = axis("name", kind="nominal", scale=scale, legend=legend)
     band = {"type": "area", "opacity": 0.16}
     one = {"type": "rule", "strokeDash": DASHES, "color": colour("muted")}
