@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+LARGEST_FIGURE = 1e30
+"""No length is that many times another, and powers of figures must not leave the range of floats."""
+Figure: TypeAlias = Annotated[float, Meta(ge=-LARGEST_FIGURE, le=LARGEST_FIGURE)]
 
 
 class Quantiles(Struct, frozen=True, forbid_unknown_fields=True):
@@ -16,9 +20,9 @@ class Quantiles(Struct, frozen=True, forbid_unknown_fields=True):
         high: What nine tenths lie below.
     """
 
-    low: float
-    median: float
-    high: float
+    low: Figure
+    median: Figure
+    high: Figure
 
 
 class BlockNoise(Struct, frozen=True, forbid_unknown_fields=True):

@@ -91,7 +91,7 @@ def _interval(row: Result) -> str:
 
 def _share(row: Result) -> str:
     parts = parts_at(row, block_count(row) - 1)
-    return f"{parts.made_here / parts.error.centre:.0%}" if parts.error.centre > 0 else ""
+    return f"{100 * parts.made_here / parts.error.centre:.0f} %" if parts.error.centre > 0 else ""
 
 
 def _gain(row: Result) -> str:

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import astuple, replace
 
 from analog_bench.codec import Json, check_plain
-from analog_bench.propagation_record import Propagation
+from analog_bench.propagation_record import LARGEST_FIGURE, Propagation
 from analog_bench.records import LayerFacts, Metric, Result, Scope, Seed, is_score
 
 
@@ -199,7 +199,9 @@ def _not_finite(result: Result) -> str:
                 return f"chip {chip.chip} scored an example of {name} with no finite number"
         if not all(map(math.isfinite, chip.fingerprint)):
             return f"chip {chip.chip} was programmed with weights that are not finite"
-        if chip.propagation and not all(map(math.isfinite, _figures(chip.propagation))):
+        if chip.propagation and not all(
+            abs(figure) <= LARGEST_FIGURE for figure in _figures(chip.propagation)
+        ):
             return f"chip {chip.chip} has noise along its blocks that is no finite number"
     return ""
 

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from analog_bench.propagation_record import BlockNoise, Propagation, Quantiles
+from analog_bench.propagation_record import LARGEST_FIGURE, BlockNoise, Propagation, Quantiles
 from analog_bench.records import (
     FIRST_CONFIRMATION_CHIP,
     LARGEST_SCORE,
@@ -26,7 +26,7 @@ FACTS = st.builds(
     *(st.integers(0, 99), NAMES, st.integers(0, 10**9), FLOATS, FLOATS, FLOATS, FLOATS),
     st.none() | st.builds(Histogram, FLOATS, FLOATS, COUNTS),
 )
-SPREADS = st.builds(Quantiles, FLOATS, FLOATS, FLOATS)
+SPREADS = st.builds(Quantiles, *[st.floats(-LARGEST_FIGURE, LARGEST_FIGURE)] * 3)
 PROPAGATIONS = st.builds(
     Propagation,
     SPREADS,

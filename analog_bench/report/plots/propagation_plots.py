@@ -112,7 +112,7 @@ def _stack(contents: Contents, study: Judged, result: Result) -> Figure:
         name=file_name(study.scope.model, study.scope.study, "blocks", travel_label(result)),
         message=(
             f"{travel_label(result)}: the error is {100 * first:.3g} % after the first block and "
-            f"{100 * last:.3g} % after the last, which made {share:.0%} of it."
+            f"{100 * last:.3g} % after the last, which made {100 * share:.0f} % of it."
         ),
         note=(
             f"Noise in {words.group_label(result.group)}, median token, parts measured along the "

@@ -37,7 +37,7 @@ def test_parts_are_stacked_to_the_error(figures):
     assert sum(last) == pytest.approx(20 * (1 + 0.25 + 0.0625) ** 0.5)
     interval = values(figure, 1)[-1]
     assert interval["low"] < sum(last) < interval["high"]
-    assert "20 % after the first block and 22.9 % after the last, which made 76%" in figure.message
+    assert "20 % after the first block and 22.9 % after the last, which made 76 %" in figure.message
 
 
 def test_gains_coherence_and_sources(figures):
