@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 LARGEST_FIGURE = 1e30
-"""No length is that many times another, and powers of figures must not leave the range of floats."""
+"""No length is that many times another, and powers must not leave the range of floats."""
 Figure: TypeAlias = Annotated[float, Meta(ge=-LARGEST_FIGURE, le=LARGEST_FIGURE)]
 
 
