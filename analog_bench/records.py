@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from analog_bench.codec import LARGEST_WHOLE
 from analog_bench.defining_files import SourceFile
 from analog_bench.errors import UsageError
+from analog_bench.propagation_record import Propagation
 from analog_bench.value_checks import shown
 
 Status: TypeAlias = Literal["measured", "skipped", "broken"]
@@ -141,6 +142,7 @@ class Measurement(Struct, frozen=True, forbid_unknown_fields=True):
         seconds: Wall-clock seconds of the measurement.
         texts: The texts that the chip wrote, one an example, each with its prompt; empty where the
             task is not to write.
+        propagation: How noise travelled from block to block; None where the study does not ask.
     """
 
     chip: Whole
@@ -149,6 +151,7 @@ class Measurement(Struct, frozen=True, forbid_unknown_fields=True):
     fingerprint: tuple[float, ...]
     seconds: float
     texts: tuple[str, ...] = ()
+    propagation: Propagation | None = None
 
 
 class Histogram(Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from analog_bench.codec import Json, check_plain
 from analog_bench.defining_files import SourceFile
-from analog_bench.records import (
-    LayerFacts,
-    Metric,
-    Result,
-    Scope,
-    Seed,
-    is_score,
-)
+from analog_bench.propagation_record import LARGEST_FIGURE, Propagation
+from analog_bench.records import LayerFacts, Metric, Result, Scope, Seed, is_score
 
 
 class Repository(Struct, frozen=True, forbid_unknown_fields=True):
@@ -239,7 +233,19 @@ def _not_finite(result: Result) -> str:
                 return f"chip {chip.chip} scored an example of {name} with no finite number"
         if not all(map(math.isfinite, chip.fingerprint)):
             return f"chip {chip.chip} was programmed with weights that are not finite"
+        if chip.propagation and not all(
+            abs(figure) <= LARGEST_FIGURE for figure in _figures(chip.propagation)
+        ):
+            return f"chip {chip.chip} has noise along its blocks that is no finite number"
     return ""
+
+
+def _figures(propagation: Propagation) -> Iterator[float]:
+    spreads = [propagation.entering]
+    for block in propagation.blocks:
+        spreads += [spread for spread in astuple(block) if spread is not None]
+    for spread in spreads:
+        yield from astuple(spread)
 
 
 def _finite(scores: Mapping[str, float]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from analog_bench.defining_files import SourceFile
+from analog_bench.propagation_record import LARGEST_FIGURE, BlockNoise, Propagation, Quantiles
 from analog_bench.records import (
     FIRST_CONFIRMATION_CHIP,
     LARGEST_SCORE,
@@ -27,6 +28,15 @@ FACTS = st.builds(
     *(st.integers(0, 99), NAMES, st.integers(0, 10**9), FLOATS, FLOATS, FLOATS, FLOATS),
     st.none() | st.builds(Histogram, FLOATS, FLOATS, COUNTS),
 )
+SPREADS = st.builds(Quantiles, *[st.floats(-LARGEST_FIGURE, LARGEST_FIGURE)] * 3)
+PROPAGATIONS = st.builds(
+    Propagation,
+    SPREADS,
+    st.lists(st.builds(BlockNoise, *[SPREADS] * 4, *[st.none() | SPREADS] * 5), max_size=2).map(
+        tuple
+    ),
+    st.sampled_from(["forward", "difference", ""]),
+)
 INITIAL_CHIPS = st.sets(st.integers(0, 50), min_size=1, max_size=3)
 CONFIRMATION_CHIPS = st.sets(
     st.integers(FIRST_CONFIRMATION_CHIP, FIRST_CONFIRMATION_CHIP + 9), max_size=2
@@ -47,6 +57,7 @@ def measurements(draw):
             fingerprint=draw(EXAMPLES),
             seconds=draw(st.floats(0, 1e6)),
             texts=draw(WRITTEN),
+            propagation=draw(st.none() | PROPAGATIONS),
         )
         for chip in sorted(draw(INITIAL_CHIPS) | draw(CONFIRMATION_CHIPS))
     )

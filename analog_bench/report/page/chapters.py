@@ -12,6 +12,7 @@ from analog_bench.report.plots.condition_plot import noise_plots
 from analog_bench.report.plots.depth_plot import depth_plots
 from analog_bench.report.plots.drift_plot import drift_plots
 from analog_bench.report.plots.figure import Figure
+from analog_bench.report.plots.propagation_plots import propagation_plots
 from analog_bench.report.plots.waterfall_plot import waterfall_plots
 from analog_bench.report.plots.weight_plots import distribution_plots, spread_plots
 from analog_bench.report.report_contents import Contents
@@ -82,6 +83,7 @@ def _sections(contents: Contents, model: str) -> tuple[Section, ...]:
             figures=(*drift.figures, *noise_plots(contents, model)),
         ),
         Section("What each term of the hardware costs", figures=waterfall_plots(contents, model)),
+        Section("How noise travels through the blocks", figures=propagation_plots(contents, model)),
         _texts(contents, model),
     )
     return tuple(one for one in sections if one.heat_map or one.figures or one.texts)
