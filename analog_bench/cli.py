@@ -89,7 +89,15 @@ app = new_app(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    project, runs, catalogue, installation, generate, calibrate, energy, history, releases
+    project,
+    runs,
+    catalogue,
+    installation,
+    generate,
+    calibrate,
+    energy,
+    history,
+    releases,
 ):
     app.add_typer(module.app)
 zoo.app.add_typer(zoo_coverage.app)

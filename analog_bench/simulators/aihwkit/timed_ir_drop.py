@@ -91,7 +91,7 @@ class ShippedIrDrop(AnalogMVMIRDropT):  # type: ignore[misc]
         numbers = how["phys_input_size"] * len(even) // 2 * how["time_steps"]
         parts = [
             super(ShippedIrDrop, cls)._matmul_irdrop(even, part, False, io_pars, **how)
-            for part in vectors.split(max(1, _AT_ONCE // numbers))
+            for part in torch.split(vectors, max(1, _AT_ONCE // numbers))
         ]
         return torch.cat(parts)[:, :outputs].reshape(*input_.shape[:-1], outputs)
 
