@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from analog_bench.codec import LARGEST_WHOLE
+from analog_bench.defining_files import SourceFile
 from analog_bench.errors import UsageError
 from analog_bench.value_checks import shown
 
@@ -221,6 +222,8 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
         digital_texts: The texts that the digital model wrote, as in `Measurement.texts`.
         digital_per_example: The digital model's scores of single examples, as in
             `Measurement.per_example`; empty where those of chips are not kept.
+        sources: The user's own files that define the case's noise, simulator, hardware or devices;
+            empty where all of these came along.
     """
 
     case_id: str
@@ -244,6 +247,7 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
     facts: LayerFacts | None = None
     digital_texts: tuple[str, ...] = ()
     digital_per_example: dict[str, tuple[Score, ...]] = {}
+    sources: tuple[SourceFile, ...] = ()
 
     @property
     def identity(self) -> Identity:

@@ -16,8 +16,9 @@ from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Metric, Resu
 from analog_bench.store.run import Incomplete, Manifest, Run, Unmeasured, storable
 
 Version: TypeAlias = Literal[3, 4, 5, 6]
-"""Files of version 3 have no histograms of weights, those before 5 do not say what is missing, and
-those before 6 hold nothing of the digital model on single examples."""
+"""Files of version 3 have no histograms of weights; those before 5 do not say what is missing, and
+those before 6 neither what code of the user's own they were made with, nor what the digital model
+scores on single examples."""
 RUN_VERSION: Literal[6] = 6
 
 
@@ -26,7 +27,7 @@ class RunDocument(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         schema_version: 6; files of version 3, which has no `histogram` under `facts`, 4, which has
-            no `incomplete`, and 5, whose results have no `digital_per_example`, are read.
+            no `incomplete`, and 5, which has no `sources` and no `digital_per_example`, are read.
         manifest: Where, when and how.
         metrics: Metric name to its record; every metric that a result mentions.
         scopes: What the results of a study on a model share; one for every result.
