@@ -220,10 +220,10 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
         chips: One measurement a chip, none twice; empty unless measured.
         facts: What is known of the layers.
         digital_texts: The texts that the digital model wrote, as in `Measurement.texts`.
-        digital_per_example: The digital model's scores of single examples, as in
-            `Measurement.per_example`; empty where those of chips are not kept.
         sources: The user's own files that define the case's noise, simulator, hardware or devices;
             empty where all of these came along.
+        digital_per_example: The digital model's scores of single examples, as in
+            `Measurement.per_example`; empty where those of chips are not kept.
     """
 
     case_id: str
@@ -246,8 +246,8 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
     chips: tuple[Measurement, ...]
     facts: LayerFacts | None = None
     digital_texts: tuple[str, ...] = ()
-    digital_per_example: dict[str, tuple[Score, ...]] = {}
     sources: tuple[SourceFile, ...] = ()
+    digital_per_example: dict[str, tuple[Score, ...]] = {}
 
     @property
     def identity(self) -> Identity:
