@@ -89,9 +89,12 @@ class ShippedIrDrop(AnalogMVMIRDropT):  # type: ignore[misc]
         even = nn.functional.pad(columns, (0, 0, 0, outputs % 2))
         vectors = input_.reshape(-1, input_.shape[-1])
         numbers = how["phys_input_size"] * len(even) // 2 * how["time_steps"]
+        some = max(1, _AT_ONCE // numbers)
         parts = [
-            super(ShippedIrDrop, cls)._matmul_irdrop(even, part, False, io_pars, **how)
-            for part in torch.split(vectors, max(1, _AT_ONCE // numbers))
+            super(ShippedIrDrop, cls)._matmul_irdrop(
+                even, vectors[n : n + some], False, io_pars, **how
+            )
+            for n in range(0, len(vectors), some)
         ]
         return torch.cat(parts)[:, :outputs].reshape(*input_.shape[:-1], outputs)
 
