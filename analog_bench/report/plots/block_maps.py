@@ -33,7 +33,8 @@ def caption(study: Judged, results: Sequence[Result]) -> str:
     chips = words.counted(max(len(result.initial_chips) for result in results), "chip")
     parts = [study.scope.model, examples_label(study.scope), chips]
     parts += [words.one_line(first.hardware)] if first.hardware != "ideal" else []
-    parts += [words.time_label(first.drift_s)] if first.drift_s else []
+    if first.drift_s:
+        parts.append(f"{words.time_label(first.drift_s)} after programming")
     parts += [words.with_weights(first.variant)] if first.variant != "direct" else []
     return f"{', '.join(parts)}."
 
@@ -49,7 +50,7 @@ def coherence_map(contents: Contents, study: Judged, results: Sequence[Result]) 
                 value = {"block": str(block), "noise": travel_label(result), "text": spelt}
                 values.append({**value, "coherence": found.centre})
     means = {travel_label(r): fmean(along(r, "coherence") or [0.0]) for r in results}
-    most = max(means, key=lambda label: means[label])
+    most = max(means, key=lambda label: abs(means[label]))
     scale = {"scheme": "blueorange", "domain": [-1, 1], "domainMid": 0}
     color = axis("coherence", "cosine", scale=scale, legend={"gradientLength": 160})
     order = sorted(means, key=lambda label: -means[label])
