@@ -11,6 +11,7 @@ from analog_bench.report.page.heat_map import HeatMap, heat_map, heat_picture
 from analog_bench.report.plots.condition_plot import noise_plots
 from analog_bench.report.plots.depth_plot import depth_plots
 from analog_bench.report.plots.drift_plot import drift_plots
+from analog_bench.report.plots.energy_plot import energy_plots
 from analog_bench.report.plots.figure import Figure
 from analog_bench.report.plots.weight_plots import distribution_plots, spread_plots
 from analog_bench.report.report_contents import Contents
@@ -80,6 +81,7 @@ def _sections(contents: Contents, model: str) -> tuple[Section, ...]:
             lead=drift.note("drift plot", "drift plots"),
             figures=(*drift.figures, *noise_plots(contents, model)),
         ),
+        Section("Accuracy and energy", figures=energy_plots(contents, model)),
         _texts(contents, model),
     )
     return tuple(one for one in sections if one.heat_map or one.figures or one.texts)
