@@ -236,6 +236,8 @@ def tables():
 DESCRIBED = [
     *(
         "RunDocument",
+        "ModelShape",
+        "LayerShape",
         "Incomplete",
         "Unmeasured",
         "Manifest",
