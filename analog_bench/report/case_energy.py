@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from analog_bench.planning.energy import ModelEnergy, model_energy
 from analog_bench.planning.scenarios import DEFAULT_SCENARIO, SCENARIOS
 from analog_bench.records import Result
 from analog_bench.report.energy_table import energy_text
-from analog_bench.report.table import Column, number
+from analog_bench.report.table import Column, Spelling, number
 from analog_bench.simulators.registry import NO_TILE
 from analog_bench.zoo.model_shape import ModelShape
 
@@ -35,7 +35,7 @@ def energy_of(result: Result, shapes: Mapping[str, ModelShape]) -> ModelEnergy |
 
 def energy_columns(
     results: Iterable[Result], shapes: Mapping[str, ModelShape]
-) -> list[tuple[Column, Callable[[Result], str]]]:
+) -> list[tuple[Column, Spelling[Result]]]:
     """Return the column of energies a token under the usual scenario; none where none is known."""
 
     def spell(result: Result) -> str:

@@ -90,7 +90,7 @@ def _figure(contents: Contents, study: Judged, found: Sequence[_Point]) -> Figur
     machine = {"energy": int8, "score": digital, "weights": "digital"}
     reference = [] if digital is None else [machine]
     known = [w for w in words.WEIGHTS.values() if any(v["weights"] == w for v in values)]
-    costs = [value["energy"] for value in (*reference, *values)]
+    costs = [int8, *(point.nj_per_token for point in found)]
     domain = [min(costs) / _ROOM, max(costs) * _ROOM]
     x = axis("energy", "nJ a token", scale={"type": "log", "domain": domain})
     y = axis("score", words.unit_label(metric), scale={"zero": False, "nice": True})
