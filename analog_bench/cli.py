@@ -16,11 +16,11 @@ from typer.core import TyperGroup
 from analog_bench.codec import one_line
 from analog_bench.commands import (
     calibrate,
-    energy,
     generate,
     history,
     hwa,
     installation,
+    model_energy,
     nightly,
     nightly_issues,
     project,
@@ -86,8 +86,9 @@ app = new_app(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (project, runs, installation, generate, calibrate, energy, history, releases):
+for module in (project, runs, installation, generate, calibrate, history, releases):
     app.add_typer(module.app)
+app.add_typer(model_energy.app)
 zoo.app.add_typer(zoo_coverage.app)
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(hwa.app, name="hwa")
