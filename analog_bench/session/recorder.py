@@ -33,6 +33,7 @@ from analog_bench.store.run import (
 )
 from analog_bench.store.run_file import read_run, write_run
 from analog_bench.tasks.task_kinds import METRICS
+from analog_bench.zoo.model_shape import ModelShape
 
 CaseName: TypeAlias = tuple[str, str]
 """Study and id of a case."""
@@ -68,6 +69,7 @@ class Recorder:
         notes: What the user is to know of the results that came, a line each.
         results_file: The results file, once it is written.
         earlier: What the run that is resumed had measured.
+        shapes: What the models compute that energies are worked out of, by their names.
     """
 
     def __init__(self, settings: Settings, root: Path, command: str) -> None:
@@ -76,6 +78,7 @@ class Recorder:
         self.notes: list[str] = []
         self.results_file: Path | None = None
         self.earlier: Mapping[Identity, Result] = {}
+        self.shapes: Mapping[str, ModelShape] = {}
         self._records: dict[Identity, Record] = {}
         self._selected: dict[CaseName, None] = {}
         self._settled: dict[CaseName, str] = {}
@@ -264,6 +267,7 @@ class Recorder:
             scopes=tuple(group.scope for group in self.groups()),
             results=tuple(self.results),
             incomplete=Incomplete(missing, command) if missing else None,
+            shapes=self.shapes,
         )
 
     def _failure_of(self, case: CaseName) -> str:

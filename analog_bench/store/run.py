@@ -14,6 +14,7 @@ from analog_bench.codec import Json, check_plain
 from analog_bench.defining_files import SourceFile
 from analog_bench.propagation_record import LARGEST_FIGURE, Propagation
 from analog_bench.records import LayerFacts, Metric, Result, Scope, Seed, is_score
+from analog_bench.zoo.model_shape import ModelShape
 
 
 class Repository(Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,7 +173,8 @@ def groups_of(
 class Run(Struct, frozen=True):
     """All that a run leaves behind; there is a scope for every result.
 
-    `incomplete` says what is missing; it is None where every case has a result.
+    `incomplete` says what is missing; it is None where every case has a result. `shapes` are what
+    the models compute that were on tiles as a whole, by the names that they have in results.
     """
 
     manifest: Manifest
@@ -180,6 +182,7 @@ class Run(Struct, frozen=True):
     scopes: tuple[Scope, ...]
     results: tuple[Result, ...]
     incomplete: Incomplete | None = None
+    shapes: Mapping[str, ModelShape] = {}
 
     @property
     def groups(self) -> tuple[Group, ...]:

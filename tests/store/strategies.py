@@ -13,6 +13,7 @@ from analog_bench.records import (
     Result,
 )
 from analog_bench.store.run import Incomplete, Manifest, Repository, Run, Sources, Unmeasured
+from analog_bench.zoo.model_shape import LayerShape, ModelShape
 from tests.store.examples import METRICS, scopes_of
 
 NAMES = st.text("abcdefgh.:=/_é", min_size=1, max_size=20)
@@ -104,9 +105,18 @@ INCOMPLETE = st.builds(
     cases=st.lists(st.builds(Unmeasured, NAMES, NAMES, st.just("") | NAMES), min_size=1).map(tuple),
     command=NAMES,
 )
+SIZES, COUNTS = st.integers(1, 2**63 - 1), st.integers(0, 2**63 - 1)
+KINDS = st.sampled_from(("embedding", "norm", "matmul"))
+LAYERS = st.builds(LayerShape, NAMES, KINDS, st.none() | COUNTS, SIZES, SIZES, SIZES)
+SHAPES = st.builds(
+    ModelShape, SIZES, st.lists(LAYERS, min_size=1).map(tuple), COUNTS, COUNTS, COUNTS
+)
 RUNS = st.builds(
-    lambda manifest, made, missing: Run(manifest, METRICS, scopes_of(made), tuple(made), missing),
+    lambda manifest, made, missing, shapes: Run(
+        manifest, METRICS, scopes_of(made), tuple(made), missing, shapes
+    ),
     MANIFESTS,
     RESULTS,
     st.none() | INCOMPLETE,
+    st.dictionaries(NAMES, SHAPES, max_size=2),
 )

@@ -11,6 +11,7 @@ from analog_bench.report.page.heat_map import HeatMap, heat_map, heat_picture
 from analog_bench.report.plots.condition_plot import noise_plots
 from analog_bench.report.plots.depth_plot import depth_plots
 from analog_bench.report.plots.drift_plot import drift_plots
+from analog_bench.report.plots.energy_plot import energy_plots
 from analog_bench.report.plots.figure import Figure
 from analog_bench.report.plots.propagation_plots import propagation_plots
 from analog_bench.report.plots.waterfall_plot import waterfall_plots
@@ -84,6 +85,7 @@ def _sections(contents: Contents, model: str) -> tuple[Section, ...]:
         ),
         Section("What each term of the hardware costs", figures=waterfall_plots(contents, model)),
         Section("How noise travels through the blocks", figures=propagation_plots(contents, model)),
+        Section("Accuracy and energy", figures=energy_plots(contents, model)),
         _texts(contents, model),
     )
     return tuple(one for one in sections if one.heat_map or one.figures or one.texts)
