@@ -22,7 +22,15 @@ from analog_bench.noise.noise_family import (
     family,
     parse_noise,
 )
-from analog_bench.noise.periphery import InpNoise, IrDrop, OutNoise, PcmRead, Quantise, SShape
+from analog_bench.noise.periphery import (
+    InpNoise,
+    IrDrop,
+    IrDropShipped,
+    OutNoise,
+    PcmRead,
+    Quantise,
+    SShape,
+)
 from analog_bench.noise.white import WhiteOutput, WhiteOutputRel, WhiteWeight
 from analog_bench.noise.whole_hardware import Ideal, Preset
 
@@ -32,6 +40,7 @@ __all__ = [
     "Ideal",
     "InpNoise",
     "IrDrop",
+    "IrDropShipped",
     "Measured",
     "Noise",
     "OutNoise",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from analog_bench.gate.hardware_steps import Step, Waterfall, waterfalls
 from analog_bench.records import Metric, Result
-from analog_bench.report import words
+from analog_bench.report import estimates, words
 from analog_bench.report.measured_on import interval_note
 from analog_bench.report.table import (
     Block,
@@ -45,7 +45,7 @@ def waterfall_table(waterfall: Waterfall, metric: Metric, link: Link = lambda re
     verb = "drop" if metric.higher_is_better else "rise"
     note = (
         f"{verb} of {words.unit_label(metric)} against digital, with this term and all above; "
-        f"step: what this term adds, chip by chip. {interval_note(waterfall.measured)}".rstrip()
+        f"step: what this term adds, chip by chip. {interval_note(waterfall.measured, ())}".rstrip()
     )
     columns: list[tuple[Column, Spelling[int]]] = [
         (Column("term", names_rows=True), lambda n: f"+ {words.one_line(waterfall.terms[n])}")
@@ -73,7 +73,7 @@ def _heading(waterfall: Waterfall) -> str:
 def _loss(steps: Sequence[Step | None], metric: Metric, link: Link) -> Callable[[int], Cell]:
     def cell(n: int) -> Cell:
         step = steps[n]
-        text = "" if step is None else words.interval_text(step.loss, metric)
+        text = "" if step is None else estimates.interval_text(step.loss, metric)
         return linked(text, link(step.result) if step else "")
 
     return cell
@@ -82,6 +82,6 @@ def _loss(steps: Sequence[Step | None], metric: Metric, link: Link) -> Callable[
 def _added(steps: Sequence[Step | None], metric: Metric) -> Callable[[int], str]:
     def text(n: int) -> str:
         step = steps[n]
-        return "" if step is None else words.interval_text(step.added, metric, signed=True)
+        return "" if step is None else estimates.interval_text(step.added, metric, signed=True)
 
     return text

@@ -16,6 +16,7 @@ from analog_bench.defining_files import note_code
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Ideal, Noise, Preset
 from analog_bench.noise.whole_hardware import STEPS_IN
+from analog_bench.simulators import aihwkit_noises  # noqa: F401  its handlers register
 from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
 from analog_bench.simulators.lightning import Lightning
 from analog_bench.simulators.protocol import Simulator

@@ -22,6 +22,8 @@ STUDIES = {
     "hardware",
     "layer_noise",
     "noise_types",
+    "one_block",
+    "propagation",
     "waterfall",
 }
 

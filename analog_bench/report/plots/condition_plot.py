@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from analog_bench.gate.hardware_steps import waterfalls
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
+from analog_bench.report.case_energy import energy_columns
 from analog_bench.report.measured_on import examples_label
 from analog_bench.report.plots.chart import DASHES, axis, by_weights, layer, points
 from analog_bench.report.plots.figure import Figure, file_name, loss_column, score_column
@@ -81,6 +82,7 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
                 (Column("condition"), words.condition_label),
                 score_column(contents, metric, words.unit_label(metric)),
                 loss_column(contents, metric),
+                *energy_columns(results, contents.shapes),
             ],
         ),
         height=110 + _ROW_PIXELS * len(values),

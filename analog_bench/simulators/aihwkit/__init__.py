@@ -12,7 +12,6 @@ from analog_bench.simulators.aihwkit.config import (
     any_preset,
     base_config,
     converters,
-    has_input_range,
     periphery,
     presets,
     set_forward,
@@ -27,6 +26,7 @@ from analog_bench.simulators.aihwkit.preset_terms import terms_of, with_terms
 from analog_bench.simulators.aihwkit.timed_ir_drop import (
     ClosedFormIrDrop,
     timed_ir_drop,
+    with_shipped_ir_drop,
     with_timed_ir_drop,
 )
 
@@ -49,7 +49,6 @@ __all__ = [
     "build",
     "content_fingerprint",
     "converters",
-    "has_input_range",
     "periphery",
     "presets",
     "release",
@@ -60,6 +59,7 @@ __all__ = [
     "timed_ir_drop",
     "torch_variant",
     "unfit",
+    "with_shipped_ir_drop",
     "with_terms",
     "with_timed_ir_drop",
 ]
