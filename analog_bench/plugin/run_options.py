@@ -262,6 +262,8 @@ def read_settings(config: pytest.Config) -> Settings:
         report=one_of("--report", must("report"), ("on", "off")) == "on",
         resume=bool(config.getoption("analog_bench_resume")),
         given={name: ", ".join(words) for name, words in {**given, **contents}.items() if words},
+        root=root,
+        extensions=tuple(root / file for file in given["extension"]),
     )
 
 

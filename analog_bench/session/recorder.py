@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from analog_bench.codec import convert
 from analog_bench.errors import StoreError
 from analog_bench.records import Identity, Result, Scope
+from analog_bench.session.own_code import sources_of_run
 from analog_bench.session.settings import Settings
 from analog_bench.store.baseline_file import check_updatable
 from analog_bench.store.environment import checkout_commit, collect_environment, resume_conflicts
@@ -25,6 +26,7 @@ from analog_bench.store.run import (
     Incomplete,
     Manifest,
     Run,
+    Sources,
     Unmeasured,
     groups_of,
     storable,
@@ -78,6 +80,8 @@ class Recorder:
         self._selected: dict[CaseName, None] = {}
         self._settled: dict[CaseName, str] = {}
         self._failed_before: dict[CaseName, str] = {}
+        self._benches: frozenset[Path] = frozenset()
+        self._sources_before: Sources | None = None
         self._runs = root / "runs"
         self._journal: Journal | None = None
         self._started = Manifest(
@@ -146,7 +150,10 @@ class Recorder:
             raise
         self._journal = journal
         first = journal.held.manifest
-        self._started = replace(self._started, created=first.created, command=first.command)
+        self._started = replace(
+            self._started, created=first.created, command=first.command, sources=first.sources
+        )
+        self._sources_before = first.sources
         for entry in journal.held.entries:
             self._records[entry.result.identity] = Record(entry.result, entry.scope)
         self.earlier = by_identity(self.results)
@@ -157,8 +164,10 @@ class Recorder:
                 self._failed_before[case.study, case.case_id] = case.reason.removeprefix(AGAIN)
         self._selected = dict.fromkeys(journal.held.selected)
 
-    def select(self, cases: Iterable[CaseName]) -> None:
+    def select(self, cases: Iterable[CaseName], benches: Iterable[Path] = ()) -> None:
         """Note which cases are to be measured, so that a run that is stopped knows what it lacks.
+
+        The bench files that list them are read now.
 
         Raises:
             BenchError: As in `begin`.
@@ -170,6 +179,15 @@ class Recorder:
         if self._journal is not None and not named.keys() <= self._selected.keys():
             self._journal.select(named)
             self._selected |= named
+        self._describe(frozenset(benches))
+
+    def _describe(self, benches: frozenset[Path]) -> None:
+        if self._journal is None or benches <= self._benches:
+            return
+        self._benches |= benches
+        sources = sources_of_run(self._benches, self.settings, self._sources_before)
+        self._started = replace(self._started, sources=sources)
+        self._journal.describe(self._started)
 
     def settle(self, case: CaseName, failure: str) -> None:
         """Note that the test of a case is over, and why it failed; empty where it did not.

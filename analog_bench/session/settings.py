@@ -33,6 +33,8 @@ class Settings:
         requirements: What is demanded instead.
         resume: Whether to continue the interrupted run that writes to `json`, or the newest one.
         given: The options as they were given, for the run's manifest.
+        root: Pytest's root folder, from which results name files.
+        extensions: The files of `--extension`.
 
     Raises:
         UsageError: There is no such folder of HWA weights.
@@ -60,6 +62,8 @@ class Settings:
     report: bool
     resume: bool
     given: dict[str, str]
+    root: Path
+    extensions: tuple[Path, ...]
 
     def __post_init__(self) -> None:
         if self.hwa is not None and not os.path.isdir(self.hwa):

@@ -17,7 +17,7 @@ from analog_bench.store.run import Incomplete, Manifest, Run, Unmeasured, storab
 
 Version: TypeAlias = Literal[3, 4, 5, 6]
 """Files of version 3 have no histograms of weights; those before 5 do not say what is missing, and
-those before 6 not how noise travelled."""
+those before 6 neither how noise travelled nor what code of the user's own they were made with."""
 RUN_VERSION: Literal[6] = 6
 
 
@@ -26,7 +26,7 @@ class RunDocument(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         schema_version: 6; files of version 3, which has no `histogram` under `facts`, 4, which has
-            no `incomplete`, and 5, which has no `propagation` under `chips`, are read.
+            no `incomplete`, and 5, which has neither `sources` nor `propagation`, are read.
         manifest: Where, when and how.
         metrics: Metric name to its record; every metric that a result mentions.
         scopes: What the results of a study on a model share; one for every result.

@@ -167,6 +167,20 @@ def test_files_of_the_version_before_are_read_they_have_no_histograms(tmp_path):
         assert result == replace(now, facts=replace(now.facts, histogram=None))
 
 
+def test_files_of_version_5_are_read_they_do_not_know_whose_code_it_was(tmp_path):
+    path = tmp_path / "run.json"
+    run = example_run()
+    write_run(path, run)
+    document = json.loads(path.read_bytes())
+    assert document["manifest"].pop("sources")["repository"]["folder"] == "mine"
+    for result in document["results"]:
+        assert result.pop("sources")[0]["file"] == "bench/mine.py"
+    path.write_text(json.dumps({**document, "schema_version": 5}))
+    old = read_run(path)
+    assert old.manifest == replace(run.manifest, sources=None)
+    assert old.results == tuple(replace(result, sources=()) for result in run.results)
+
+
 def test_a_missing_file_says_so(tmp_path):
     with pytest.raises(StoreError, match="no run file at"):
         read_run(tmp_path / "none.json")
