@@ -20,6 +20,7 @@ from analog_bench.commands import (
     history,
     hwa,
     installation,
+    model_energy,
     nightly,
     nightly_issues,
     project,
@@ -71,6 +72,7 @@ app = new_app(
     "it measured, on models and on installations.",
     "calibrate bert",
     "doctor",
+    "energy bert",
     "compare runs/before.json runs/after.json",
     'generate --prompt "Once upon a time"',
     "history --score one_day",
@@ -86,6 +88,7 @@ app = new_app(
 )
 for module in (project, runs, installation, generate, calibrate, history, releases):
     app.add_typer(module.app)
+app.add_typer(model_energy.app)
 zoo.app.add_typer(zoo_coverage.app)
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(hwa.app, name="hwa")

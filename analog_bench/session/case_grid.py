@@ -75,6 +75,27 @@ def check_budget_layers(study: Study, layers_of: Mapping[str, Sequence[LayerName
                 _check_patterns(at, own.layers, {model: layers_of[model]}, UsageError)
 
 
+def pick_products(model: str, layers: Sequence[LayerName], words: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the matrix multiplications that words of `--layers` choose.
+
+    A word is `all`, `blocks`, or a pattern of layer names.
+
+    Raises:
+        LayerError: A pattern that fits none.
+    """
+    products = [layer for layer in layers if layer.kind == "matmul"]
+    picked: dict[str, None] = {}
+    for word in words:
+        if word == "blocks":
+            fitting = [layer for layer in products if layer.block is not None]
+        else:
+            patterns = [] if word == "all" else [word]
+            _check_patterns("--layers", patterns, {model: products}, LayerError)
+            fitting = _matching(products, patterns)
+        picked |= dict.fromkeys(layer.name for layer in fitting)
+    return tuple(layer.name for layer in products if layer.name in picked)
+
+
 def acts_on(noise: Noise, layer: LayerName) -> bool:
     """Whether a noise can act on a layer: only matrix multiplications go on tiles."""
     return noise.WHERE != "tile" or layer.kind == "matmul"

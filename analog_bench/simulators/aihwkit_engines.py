@@ -31,7 +31,7 @@ from analog_bench.noise import (
     SShape,
     Stuck,
 )
-from analog_bench.simulators.protocol import Cost, Simulator
+from analog_bench.simulators.protocol import Cost, Periphery, Simulator
 from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT, versions, working_pair
 from analog_bench.zoo.devices import CPU
 
@@ -85,6 +85,12 @@ class AihwkitEngine(Simulator):
         import analog_bench.simulators.aihwkit as kit
 
         return kit.converters(self._config(noise, hardware, kit))
+
+    def periphery(self, hardware: str) -> Periphery:
+        """Return sizes and resolutions; see `Simulator.periphery`."""
+        import analog_bench.simulators.aihwkit as kit
+
+        return kit.periphery(self._config(Preset(hardware), IDEAL, kit), hardware)
 
     def _config(self, noise: Noise, hardware: str, kit: Any) -> Any:
         handler, preset = self.handlers.get(type(noise)), preset_name(noise, hardware)

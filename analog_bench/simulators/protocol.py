@@ -40,6 +40,15 @@ class Cost(NamedTuple):
     programming: float
 
 
+class Periphery(NamedTuple):
+    """A tile's largest numbers of inputs and outputs, 0 for any, and its converters' bits."""
+
+    inputs: int
+    outputs: int
+    input_bits: int
+    output_bits: int
+
+
 class Simulator(TileSimulator, Protocol):
     """A simulator: build, program, drift, read (`analog.tiles.Tiles`); what it supports and costs.
 
@@ -75,6 +84,14 @@ class Simulator(TileSimulator, Protocol):
             f"the {self.label} does not say what its converters do, so no input ranges can be "
             "fitted to them; measure the variant direct"
         )
+
+    def periphery(self, hardware: str) -> Periphery:
+        """Return how large the tiles of some hardware are, and how fine their converters.
+
+        Raises:
+            UsageError: This simulator does not say, or converters are perfect.
+        """
+        raise UsageError(f"the {self.label} does not say what converters {hardware} has")
 
     @property
     def installed(self) -> bool:
