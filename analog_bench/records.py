@@ -33,6 +33,8 @@ Score: TypeAlias = Annotated[float, Meta(ge=-LARGEST_SCORE, le=LARGEST_SCORE)]
 # Chips below this index are initial chips; those from it on are confirmation chips, measured only
 # where the initial ones look changed from the baseline.
 FIRST_CONFIRMATION_CHIP = 1000
+WEIGHTS_OF_EXAMPLES = "tokens"
+"""The key under `per_example` of how much each example counts in a mean; all the same without."""
 SEVERAL = "several"
 """The kind of a case's layers where it has more than one."""
 
@@ -133,7 +135,8 @@ class Measurement(Struct, frozen=True, forbid_unknown_fields=True):
         chip: Index of the chip; from 1000 on it is a confirmation chip.
         scores: Metric name to score over all examples; the same metrics on every chip of a case.
         per_example: Metric name to one score an example, in the order of the data set; `predicted`
-            to the label's number, where metrics are of the whole set.
+            to the label's number, where metrics are of the whole set; `tokens` to how many were
+            scored, where examples count by them.
         fingerprint: Summaries of what was programmed, layer by layer; empty where nothing is drawn
             once a chip.
         seconds: Wall-clock seconds of the measurement.
@@ -222,6 +225,8 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
         digital_texts: The texts that the digital model wrote, as in `Measurement.texts`.
         sources: The user's own files that define the case's noise, simulator, hardware or devices;
             empty where all of these came along.
+        digital_per_example: The digital model's scores of single examples, as in
+            `Measurement.per_example`; empty where those of chips are not kept.
     """
 
     case_id: str
@@ -245,6 +250,7 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
     facts: LayerFacts | None = None
     digital_texts: tuple[str, ...] = ()
     sources: tuple[SourceFile, ...] = ()
+    digital_per_example: dict[str, tuple[Score, ...]] = {}
 
     @property
     def identity(self) -> Identity:

@@ -19,9 +19,8 @@ from analog_bench.commands.options import (
 from analog_bench.commands.output import print_blocks, print_json
 from analog_bench.errors import UsageError
 from analog_bench.zoo.lock_file import read_lock
+from analog_bench.zoo.model_shape import USUAL_TOKENS
 from analog_bench.zoo.own_folder import find_or_read
-
-_TOKENS = 128
 
 app = new_app()
 
@@ -57,7 +56,9 @@ def energy(
     ] = None,
     tokens: Annotated[
         int | None,
-        whole_number(f"tokens of an inference (default: {_TOKENS}, or all that the model takes)"),
+        whole_number(
+            f"tokens of an inference (default: {USUAL_TOKENS}, or all that the model takes)"
+        ),
     ] = None,
     tokens_per_fetch: Annotated[
         int | None,
@@ -98,7 +99,7 @@ def energy(
     from analog_bench.report.table import Heading
     from analog_bench.zoo.model_loading import read_outline
 
-    shape = trace(read_outline(spec, lock_path=lock), tokens or min(_TOKENS, most))
+    shape = trace(read_outline(spec, lock_path=lock), tokens or min(USUAL_TOKENS, most))
     found = [
         model_energy(shape, one, analog, per_fetch=tokens_per_fetch, replicas=replicas)
         for one in scenarios

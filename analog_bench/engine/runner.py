@@ -289,6 +289,7 @@ class Runner:
             reason=reason,
             digital=self.digital().mean,
             digital_texts=self.digital().texts,
+            digital_per_example=self.digital().per_example if chips and self._per_example else {},
             chance=dict(self.task.chance),
             chips=chips,
             facts=self._facts.of(paths, covered),

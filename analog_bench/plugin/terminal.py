@@ -66,6 +66,7 @@ class TerminalReporter:
         from analog_bench.report.propagation_table import propagation_table
         from analog_bench.report.run_summary import digital_line, incomplete_line, run_summary
         from analog_bench.report.texts_table import texts_table
+        from analog_bench.report.waterfall_table import waterfall_tables
 
         self._reporter.ensure_newline()
         judgement = conclusion.judgement or Judgement({}, {})
@@ -84,6 +85,7 @@ class TerminalReporter:
                     )
                 )
                 self._write(*drift_table(group.results, group.metrics[0]))
+                self._write(*waterfall_tables(measured, group.metrics[0]))
                 self._write(*propagation_table(group.results, group.main))
                 self._write(*texts_table(group.results, group.metrics, at_most=_TEXT_AT_MOST))
             scores = group.results[0].digital

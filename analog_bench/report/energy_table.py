@@ -61,8 +61,8 @@ def scenario_table(energies: Sequence[ModelEnergy]) -> Block:
         [
             (Column("scenario", names_rows=True), lambda e: _named(e)),
             (Column("level", priority=2), lambda e: e.scenario.level),
-            number("nJ/token", lambda e: _amount(e.pj_per_token / 1e3)),
-            number("µJ/inference", lambda e: _amount(e.pj / 1e6), priority=5),
+            number("nJ/token", lambda e: energy_text(e.pj_per_token / 1e3)),
+            number("µJ/inference", lambda e: energy_text(e.pj / 1e6), priority=5),
             number("analog", lambda e: f"{e.analog_share:.0%}".replace("%", " %"), priority=4),
             number("TOPS/W", lambda e: words.significant(e.tops_per_watt)),
             number("time", lambda e: time_text(e.latency_ns), priority=1),
@@ -122,14 +122,14 @@ def energy_as_plain(energy: ModelEnergy) -> dict[str, Any]:
     }
 
 
-def _amount(value: float) -> str:
+def energy_text(value: float) -> str:
     """Spell a number with three digits and no exponent: `0.0521`, `13,200`."""
     spelt = words.significant(value)
     return f"{float(spelt):,.0f}" if abs(value) >= 1000 else spelt
 
 
 def _times(ratio: float) -> str:
-    return f"{_amount(ratio)}x"
+    return f"{energy_text(ratio)}x"
 
 
 def _layer_table(energy: ModelEnergy, *, all_layers: bool) -> Block:
@@ -142,7 +142,7 @@ def _layer_table(energy: ModelEnergy, *, all_layers: bool) -> Block:
             number("in x out", lambda row: _size(row), priority=2),
             number("tiles", lambda row: str(_tiles(row) or "")),
             number("used", lambda row: _used(row), priority=1),
-            number("nJ/token", lambda row: _amount(row.pj / tokens / 1e3)),
+            number("nJ/token", lambda row: energy_text(row.pj / tokens / 1e3)),
             number("share", lambda row: f"{100 * row.pj / energy.pj:.1f} %"),
         ],
         frame="rule",

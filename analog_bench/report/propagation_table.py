@@ -49,7 +49,7 @@ def propagation_table(results: Sequence[Result], metric: Metric) -> tuple[Block,
                 words.loss_label(metric), lambda row: words.loss_amount(loss(row, metric), metric)
             ),
         ],
-        notes=[f"{NOTE} {interval_note(rows)}".rstrip(), *_law(rows, metric)],
+        notes=[f"{NOTE} {interval_note(rows, ())}".rstrip(), *_law(rows, metric)],
         frame="rule",
     )
     return Heading(f"{rows[0].study}, how noise travels: {rows[0].model}"), table

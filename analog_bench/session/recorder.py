@@ -33,6 +33,7 @@ from analog_bench.store.run import (
 )
 from analog_bench.store.run_file import read_run, write_run
 from analog_bench.tasks.task_kinds import METRICS
+from analog_bench.zoo.model_shape import ModelShape
 
 CaseName: TypeAlias = tuple[str, str]
 """Study and id of a case."""
@@ -68,6 +69,7 @@ class Recorder:
         notes: What the user is to know of the results that came, a line each.
         results_file: The results file, once it is written.
         earlier: What the run that is resumed had measured.
+        shapes: What the models compute that energies are worked out of, by their names.
     """
 
     def __init__(self, settings: Settings, root: Path, command: str) -> None:
@@ -76,6 +78,7 @@ class Recorder:
         self.notes: list[str] = []
         self.results_file: Path | None = None
         self.earlier: Mapping[Identity, Result] = {}
+        self.shapes: Mapping[str, ModelShape] = {}
         self._records: dict[Identity, Record] = {}
         self._selected: dict[CaseName, None] = {}
         self._settled: dict[CaseName, str] = {}
@@ -264,13 +267,13 @@ class Recorder:
             scopes=tuple(group.scope for group in self.groups()),
             results=tuple(self.results),
             incomplete=Incomplete(missing, command) if missing else None,
+            shapes=self.shapes,
         )
 
     def _failure_of(self, case: CaseName) -> str:
         """Return why the test of a case failed, and whether it did before; empty where not."""
         failure = self._settled.get(case, "")
-        again = failure and self._failed_before.get(case) == failure
-        return f"{AGAIN}{failure}" if again else failure
+        return AGAIN * (self._failed_before.get(case) == failure != "") + failure
 
     def close(self) -> None:
         """Let go of the journal; it stays for a resume where the run is not complete.
@@ -288,8 +291,7 @@ class Recorder:
 
 
 def _timeless(result: Result) -> Result:
-    chips = tuple(replace(chip, seconds=0.0) for chip in result.chips)
-    return replace(storable(result), chips=chips)
+    return replace(storable(result), chips=tuple(replace(c, seconds=0.0) for c in result.chips))
 
 
 def by_identity(results: Iterable[Result]) -> dict[Identity, Result]:

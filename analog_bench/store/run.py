@@ -14,6 +14,7 @@ from analog_bench.codec import Json, check_plain
 from analog_bench.defining_files import SourceFile
 from analog_bench.propagation_record import LARGEST_FIGURE, Propagation
 from analog_bench.records import LayerFacts, Metric, Result, Scope, Seed, is_score
+from analog_bench.zoo.model_shape import ModelShape
 
 
 class Repository(Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,7 +173,8 @@ def groups_of(
 class Run(Struct, frozen=True):
     """All that a run leaves behind; there is a scope for every result.
 
-    `incomplete` says what is missing; it is None where every case has a result.
+    `incomplete` says what is missing; it is None where every case has a result. `shapes` are what
+    the models compute that were on tiles as a whole, by the names that they have in results.
     """
 
     manifest: Manifest
@@ -180,6 +182,7 @@ class Run(Struct, frozen=True):
     scopes: tuple[Scope, ...]
     results: tuple[Result, ...]
     incomplete: Incomplete | None = None
+    shapes: Mapping[str, ModelShape] = {}
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -192,7 +195,7 @@ def storable(result: Result) -> Result:
 
     A result with a score that is not finite becomes `broken`, with a reason that says which; a
     broken or skipped result keeps no chips. Digital scores, scores of guessing and facts that are
-    not finite are left out.
+    not finite are left out, and so are a metric's digital scores of examples where one is not.
     """
     status, reason = result.status, result.reason
     problem = _not_finite(result) if status == "measured" else ""
@@ -210,6 +213,11 @@ def storable(result: Result) -> Result:
         chance=_finite(result.chance),
         chips=tuple(chips),
         facts=facts,
+        digital_per_example={
+            name: scores
+            for name, scores in result.digital_per_example.items()
+            if all(map(is_score, scores))
+        },
     )
 
 

@@ -6,9 +6,13 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from analog_bench.codec import LARGEST_WHOLE
+from analog_bench.records import Whole
 from analog_bench.zoo.model_structure import LayerKind
 
-Count = Annotated[int, Meta(ge=0)]
+Size = Annotated[int, Meta(ge=1, le=LARGEST_WHOLE)]
+USUAL_TOKENS = 128
+"""Tokens of an inference where nothing else is said, or all that a model takes."""
 
 
 class LayerShape(Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,10 +30,10 @@ class LayerShape(Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     kind: LayerKind
-    block: int | None
-    inputs: Count
-    outputs: Count
-    vectors: Count
+    block: Whole | None
+    inputs: Size
+    outputs: Size
+    vectors: Size
 
     @property
     def weights(self) -> int:
@@ -47,18 +51,18 @@ class ModelShape(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         tokens: Tokens of the inference.
-        layers: In the order of computation.
+        layers: In the order of computation, at least one.
         attention_macs: Multiply-accumulates of tokens with each other, all heads and blocks; all
             pairs are counted, also those that a mask leaves out.
         exponentials: Exponentials of all softmaxes.
         cached: Keys and values that all heads hold together.
     """
 
-    tokens: Count
-    layers: tuple[LayerShape, ...]
-    attention_macs: Count
-    exponentials: Count
-    cached: Count
+    tokens: Size
+    layers: Annotated[tuple[LayerShape, ...], Meta(min_length=1)]
+    attention_macs: Whole
+    exponentials: Whole
+    cached: Whole
 
     @property
     def macs(self) -> int:

@@ -161,6 +161,7 @@ def test_files_of_the_version_before_are_read_they_have_no_histograms(tmp_path):
     write_run(path, run)
     document = json.loads(path.read_bytes())
     for result in document["results"]:
+        del result["digital_per_example"]
         assert result["facts"].pop("histogram")["counts"] == [1, 98, 1]
     path.write_text(json.dumps({**document, "schema_version": 3}))
     for result, now in zip(read_run(path).results, run.results, strict=True):
