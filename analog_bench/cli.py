@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from analog_bench.codec import one_line
 from analog_bench.commands import (
     calibrate,
+    catalogue,
     generate,
     history,
     hwa,
@@ -78,6 +79,7 @@ app = new_app(
     "history --score one_day",
     "hwa train bert --threads 1",
     "new my_project",
+    "noises pcm",
     "physics",
     "releases 1.1.0 1.2.0 -k bert_layer_noise",
     "report runs/after.json -o report.html",
@@ -86,7 +88,7 @@ app = new_app(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (project, runs, installation, generate, calibrate, history, releases):
+for module in (project, runs, catalogue, installation, generate, calibrate, history, releases):
     app.add_typer(module.app)
 app.add_typer(model_energy.app)
 zoo.app.add_typer(zoo_coverage.app)

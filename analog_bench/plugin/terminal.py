@@ -63,8 +63,10 @@ class TerminalReporter:
         from analog_bench.report.drift_table import drift_table
         from analog_bench.report.layer_table import layer_table
         from analog_bench.report.measured_on import examples_label
+        from analog_bench.report.propagation_table import propagation_table
         from analog_bench.report.run_summary import digital_line, incomplete_line, run_summary
         from analog_bench.report.texts_table import texts_table
+        from analog_bench.report.waterfall_table import waterfall_tables
 
         self._reporter.ensure_newline()
         judgement = conclusion.judgement or Judgement({}, {})
@@ -83,6 +85,8 @@ class TerminalReporter:
                     )
                 )
                 self._write(*drift_table(group.results, group.metrics[0]))
+                self._write(*waterfall_tables(measured, group.metrics[0]))
+                self._write(*propagation_table(group.results, group.main))
                 self._write(*texts_table(group.results, group.metrics, at_most=_TEXT_AT_MOST))
             scores = group.results[0].digital
             verdicts = judgement.digital_of(scope)

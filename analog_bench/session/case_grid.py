@@ -111,14 +111,15 @@ def _cells(
     picked = _matching(layers, patterns)
     cells: dict[tuple[tuple[str, ...], Noise], str] = {}
     for grouping in groupings:
-        for group, members in _groups(grouping, picked):
+        for whole, members in _groups(grouping, picked):
+            group = whole
+            if grouping != "each" and len(picked) < len(layers):
+                # Part of a model must not go by the name of the whole: ids would agree.
+                group = f"{whole}:{','.join(patterns)}"
             for noise in noises:
                 fitting = tuple(layer.name for layer in members if acts_on(noise, layer))
                 if not fitting:
                     continue
-                if grouping != "each" and len(picked) < len(layers):
-                    # Part of a model must not go by the name of the whole: ids would agree.
-                    group = f"{grouping}:{','.join(patterns)}"
                 # Two groupings may pick the same layers, as where a pattern leaves out the head.
                 cells.setdefault((fitting, noise), group)
     return cells
@@ -129,8 +130,15 @@ def _groups(
 ) -> list[tuple[str, Sequence[LayerName]]]:
     if grouping == "each":
         return [(layer.name, [layer]) for layer in picked]
+    in_blocks = [layer for layer in picked if layer.block is not None]
+    products = [layer for layer in in_blocks if layer.kind == "matmul"]
+    if grouping == "each_block":
+        blocks = dict.fromkeys(layer.block for layer in products)
+        return [(f"block.{n}", [one for one in products if one.block == n]) for n in blocks]
+    if grouping == "products":
+        return [(grouping, products)]
     if grouping == "blocks":
-        return [(grouping, [layer for layer in picked if layer.block is not None])]
+        return [(grouping, in_blocks)]
     return [(grouping, picked)]
 
 

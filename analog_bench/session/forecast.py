@@ -36,7 +36,8 @@ class Forecast:
         if self._models.settings.update_baselines:
             chips += len(budget.confirmation_chips)
         for case in cases:
-            self._seconds += (chips if case.draws else 1) * runner.seconds(case, self._paces[key])
+            a_chip = runner.seconds(case, self._paces[key], propagation=study.propagation)
+            self._seconds += (chips if case.draws else 1) * a_chip
         self._cases += len(cases)
 
     def __str__(self) -> str:

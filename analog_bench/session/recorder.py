@@ -273,8 +273,7 @@ class Recorder:
     def _failure_of(self, case: CaseName) -> str:
         """Return why the test of a case failed, and whether it did before; empty where not."""
         failure = self._settled.get(case, "")
-        again = failure and self._failed_before.get(case) == failure
-        return f"{AGAIN}{failure}" if again else failure
+        return AGAIN * (self._failed_before.get(case) == failure != "") + failure
 
     def close(self) -> None:
         """Let go of the journal; it stays for a resume where the run is not complete.
@@ -292,8 +291,7 @@ class Recorder:
 
 
 def _timeless(result: Result) -> Result:
-    chips = tuple(replace(chip, seconds=0.0) for chip in result.chips)
-    return replace(storable(result), chips=chips)
+    return replace(storable(result), chips=tuple(replace(c, seconds=0.0) for c in result.chips))
 
 
 def by_identity(results: Iterable[Result]) -> dict[Identity, Result]:

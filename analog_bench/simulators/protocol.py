@@ -52,14 +52,16 @@ class Periphery(NamedTuple):
 class Simulator(TileSimulator, Protocol):
     """A simulator: build, program, drift, read (`analog.tiles.Tiles`); what it supports and costs.
 
-    `noises` always holds `Ideal`. `devices` are the types of those that it can compute on.
-    `package` is the distribution that must be installed, if any; an `optional` one is left out of
-    reports of the environment where it is not installed.
+    `noises` always holds `Ideal`. `terms` are those of `noise.whole_hardware.TERMS` that a preset
+    has and that can be switched on and off one by one, by the preset's name. `devices` are the
+    types of those that it can compute on. `package` is the distribution that must be installed, if
+    any; an `optional` one is left out of reports of the environment where it is not installed.
     """
 
     name: str
     noises: Collection[type[Noise]]
     presets: Mapping[str, bool] = MappingProxyType({})
+    terms: Mapping[str, Collection[str]] = MappingProxyType({})
     seeded: bool = True
     devices: Collection[str] = (CPU, CUDA)
     package: str = ""

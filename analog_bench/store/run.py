@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from analog_bench.codec import Json, check_plain
 from analog_bench.defining_files import SourceFile
-from analog_bench.records import (
-    LayerFacts,
-    Metric,
-    Result,
-    Scope,
-    Seed,
-    is_score,
-)
+from analog_bench.propagation_record import LARGEST_FIGURE, Propagation
+from analog_bench.records import LayerFacts, Metric, Result, Scope, Seed, is_score
 from analog_bench.zoo.model_shape import ModelShape
 
 
@@ -201,7 +195,7 @@ def storable(result: Result) -> Result:
 
     A result with a score that is not finite becomes `broken`, with a reason that says which; a
     broken or skipped result keeps no chips. Digital scores, scores of guessing and facts that are
-    not finite are left out.
+    not finite are left out, and so are a metric's digital scores of examples where one is not.
     """
     status, reason = result.status, result.reason
     problem = _not_finite(result) if status == "measured" else ""
@@ -219,6 +213,11 @@ def storable(result: Result) -> Result:
         chance=_finite(result.chance),
         chips=tuple(chips),
         facts=facts,
+        digital_per_example={
+            name: scores
+            for name, scores in result.digital_per_example.items()
+            if all(map(is_score, scores))
+        },
     )
 
 
@@ -237,7 +236,19 @@ def _not_finite(result: Result) -> str:
                 return f"chip {chip.chip} scored an example of {name} with no finite number"
         if not all(map(math.isfinite, chip.fingerprint)):
             return f"chip {chip.chip} was programmed with weights that are not finite"
+        if chip.propagation and not all(
+            abs(figure) <= LARGEST_FIGURE for figure in _figures(chip.propagation)
+        ):
+            return f"chip {chip.chip} has noise along its blocks that is no finite number"
     return ""
+
+
+def _figures(propagation: Propagation) -> Iterator[float]:
+    spreads = [propagation.entering]
+    for block in propagation.blocks:
+        spreads += [spread for spread in astuple(block) if spread is not None]
+    for spread in spreads:
+        yield from astuple(spread)
 
 
 def _finite(scores: Mapping[str, float]) -> dict[str, float]:

@@ -18,7 +18,8 @@ from analog_bench.zoo.model_shape import ModelShape
 
 Version: TypeAlias = Literal[3, 4, 5, 6]
 """Files of version 3 have no histograms of weights; those before 5 do not say what is missing, and
-those before 6 not what code of the user's own they were made with."""
+those before 6 nothing of the user's own code, of the digital model on single examples, or of how
+noise travelled."""
 RUN_VERSION: Literal[6] = 6
 
 
@@ -27,7 +28,8 @@ class RunDocument(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         schema_version: 6; files of version 3, which has no `histogram` under `facts`, 4, which has
-            no `incomplete`, and 5, which has no `sources`, are read.
+            no `incomplete`, and 5, which has no `sources`, no `digital_per_example` and no
+            `propagation` under `chips`, are read.
         manifest: Where, when and how.
         metrics: Metric name to its record; every metric that a result mentions.
         scopes: What the results of a study on a model share; one for every result.

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from analog_bench.defining_files import SourceFile
+from analog_bench.propagation_record import LARGEST_FIGURE, BlockNoise, Propagation, Quantiles
 from analog_bench.records import (
     FIRST_CONFIRMATION_CHIP,
     LARGEST_SCORE,
@@ -21,11 +22,21 @@ FLOATS = st.floats(-LARGEST_SCORE, LARGEST_SCORE)
 TEXTS = ["case_id", "study", "model", "group", "noise", "tile", "hardware", "variant"]
 TEXTS += ["protocol", "weights"]
 SCORES = st.dictionaries(st.sampled_from(sorted(METRICS)), FLOATS)
+EXAMPLES = st.lists(FLOATS, max_size=3).map(tuple)
 COUNTS = st.lists(st.integers(0, 10**9), max_size=3).map(tuple)
 FACTS = st.builds(
     LayerFacts,
     *(st.integers(0, 99), NAMES, st.integers(0, 10**9), FLOATS, FLOATS, FLOATS, FLOATS),
     st.none() | st.builds(Histogram, FLOATS, FLOATS, COUNTS),
+)
+SPREADS = st.builds(Quantiles, *[st.floats(-LARGEST_FIGURE, LARGEST_FIGURE)] * 3)
+PROPAGATIONS = st.builds(
+    Propagation,
+    SPREADS,
+    st.lists(st.builds(BlockNoise, *[SPREADS] * 4, *[st.none() | SPREADS] * 5), max_size=2).map(
+        tuple
+    ),
+    st.sampled_from(["forward", "difference", ""]),
 )
 INITIAL_CHIPS = st.sets(st.integers(0, 50), min_size=1, max_size=3)
 CONFIRMATION_CHIPS = st.sets(
@@ -39,15 +50,15 @@ SOURCES = st.lists(st.builds(SourceFile, NAMES, NAMES, NAMES), max_size=2).map(t
 @st.composite
 def measurements(draw):
     metrics = draw(st.lists(st.sampled_from(sorted(METRICS)), min_size=1, unique=True))
-    examples = st.lists(FLOATS, max_size=3).map(tuple)
     return tuple(
         Measurement(
             chip=chip,
             scores={name: draw(FLOATS) for name in metrics},
-            per_example={name: draw(examples) for name in metrics},
-            fingerprint=draw(examples),
+            per_example={name: draw(EXAMPLES) for name in metrics},
+            fingerprint=draw(EXAMPLES),
             seconds=draw(st.floats(0, 1e6)),
             texts=draw(WRITTEN),
+            propagation=draw(st.none() | PROPAGATIONS),
         )
         for chip in sorted(draw(INITIAL_CHIPS) | draw(CONFIRMATION_CHIPS))
     )
@@ -69,6 +80,7 @@ def results(draw):
         facts=draw(st.none() | FACTS),
         digital_texts=draw(WRITTEN),
         sources=draw(SOURCES),
+        digital_per_example=draw(st.dictionaries(st.sampled_from(sorted(METRICS)), EXAMPLES)),
     )
 
 

@@ -250,7 +250,17 @@ DESCRIBED = [
         "Result",
         "LayerFacts",
     ),
-    *("Histogram", "Measurement", "JournalEntry", "CaseDocument", "CaseEntry", "StoredChip"),
+    *(
+        "Histogram",
+        "Measurement",
+        "Propagation",
+        "BlockNoise",
+        "Quantiles",
+        "JournalEntry",
+        "CaseDocument",
+        "CaseEntry",
+        "StoredChip",
+    ),
     *("DigitalDocument", "DigitalEntry", "Provenance"),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from analog_bench.gate.hardware_steps import waterfalls
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.case_energy import energy_columns
@@ -20,11 +21,21 @@ _ROW_PIXELS = 24
 
 
 def noise_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
-    """Return the scores of each study of several layers at once under two conditions or more."""
+    """Return the scores of each study of several layers at once under two conditions or more.
+
+    Results that a waterfall shows are not among them.
+    """
     figures = []
     for study in contents.of_model(model):
         metric = study.main
-        results = [r for r in study.measured if not is_single(r) and loss(r, metric) is not None]
+        steps = {r.identity for w in waterfalls(study.measured, metric) for r in w.measured}
+        results = [
+            result
+            for result in study.measured
+            if not is_single(result)
+            and loss(result, metric) is not None
+            and result.identity not in steps
+        ]
         times = {result.drift_s for result in results}
         if len(results) > 1 and len(times) <= _TIMES_AT_MOST and not study.writes:
             results.sort(key=lambda result: -(loss(result, metric) or 0.0))
