@@ -161,8 +161,8 @@ class HwaRecipe:
 _OF_EMBEDDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "bert": {
-            **{"steps": 300, "warmup": 15},
-            **{"validate_every": 150, "chips": 3, "validation_examples": 60},
+            **{"steps": 1600, "warmup": 40, "patience": 0, "precision": "float32"},
+            **{"validate_every": 400, "chips": 3, "validation_examples": 96},
         },
         "distilgpt2": {"clip_sigma": 2.0},
         # Its 144-wide stream loses most of all to noise. First its answers turn vague, and score
