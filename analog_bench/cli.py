@@ -20,6 +20,7 @@ from analog_bench.commands import (
     history,
     hwa,
     installation,
+    merge,
     nightly,
     nightly_issues,
     project,
@@ -75,6 +76,7 @@ app = new_app(
     'generate --prompt "Once upon a time"',
     "history --score one_day",
     "hwa train bert --threads 1",
+    "merge shards -o merged.json",
     "new my_project",
     "physics",
     "releases 1.1.0 1.2.0 -k bert_layer_noise",
@@ -84,7 +86,7 @@ app = new_app(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (project, runs, installation, generate, calibrate, history, releases):
+for module in (project, runs, merge, installation, generate, calibrate, history, releases):
     app.add_typer(module.app)
 zoo.app.add_typer(zoo_coverage.app)
 app.add_typer(zoo.app, name="zoo")

@@ -19,8 +19,9 @@ from analog_bench.analog.layers import find
 from analog_bench.case import Case
 from analog_bench.engine.broken_outputs import first_not_finite
 from analog_bench.engine.calibration import Calibration, Known
-from analog_bench.engine.case_duration import Pace, measure_pace
 from analog_bench.engine.layer_facts import Facts
+from analog_bench.engine.pace import Pace
+from analog_bench.engine.pace_measurement import measure_pace
 from analog_bench.engine.replay import Replay
 from analog_bench.engine.scores import Scores, finite, score
 from analog_bench.records import Measurement, Result, Status

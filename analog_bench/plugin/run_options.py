@@ -20,6 +20,7 @@ from analog_bench.session.extension import load_extension, read_own
 from analog_bench.session.own_hardware import read_hardware, spelt_with_content
 from analog_bench.session.settings import GateMode, Settings, read_calibration
 from analog_bench.simulators.registry import DEFAULT_TILE, simulators
+from analog_bench.store.shard import parse_shard
 from analog_bench.study import BUDGETS, MOST_CHIPS, Choice
 from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
 from analog_bench.tasks.task_kinds import METRICS
@@ -130,6 +131,11 @@ _OPTIONS = (
     _Option("replay", "VALUE", "on, or off to compute every case from the inputs", default="on"),
     _Option(
         "per-example", "VALUE", "on to keep every example's score in the results", default="off"
+    ),
+    _Option(
+        "shard",
+        "K/N",
+        "the K-th of N parts, from 1, for many machines; `analog-bench merge` joins and judges",
     ),
     _Option("json", "FILE", "where results go; a new file in runs/ by default"),
     _Option("report", "MODE", "on, or off: write no HTML report beside the results", default="on"),
@@ -261,6 +267,7 @@ def read_settings(config: pytest.Config) -> Settings:
         update_baselines=bool(config.getoption("analog_bench_update_baselines")),
         report=one_of("--report", must("report"), ("on", "off")) == "on",
         resume=bool(config.getoption("analog_bench_resume")),
+        shard=parse_shard(must("shard")) if given["shard"] else None,
         given={name: ", ".join(words) for name, words in {**given, **contents}.items() if words},
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from analog_bench.case import Case
-from analog_bench.engine.case_duration import Pace
+from analog_bench.engine.pace import Pace
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.spelling import counted
 from analog_bench.study import Study
@@ -32,11 +32,9 @@ class Forecast:
         key = (model, study.prompt)
         if key not in self._paces:
             self._paces[key] = runner.pace()
-        chips = len(budget.initial_chips)
-        if self._models.settings.update_baselines:
-            chips += len(budget.confirmation_chips)
         for case in cases:
-            self._seconds += (chips if case.draws else 1) * runner.seconds(case, self._paces[key])
+            chips = self._models.settings.chips_of(case, budget)
+            self._seconds += chips * runner.seconds(case, self._paces[key])
         self._cases += len(cases)
 
     def __str__(self) -> str:

@@ -15,6 +15,7 @@ from analog_bench.codec import convert
 from analog_bench.errors import StoreError
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.settings import Settings
+from analog_bench.session.shard_resume import finished_shard, is_new_shard
 from analog_bench.store.baseline_file import check_updatable
 from analog_bench.store.environment import checkout_commit, collect_environment, resume_conflicts
 from analog_bench.store.journal import Journal
@@ -27,9 +28,10 @@ from analog_bench.store.run import (
     Run,
     Unmeasured,
     groups_of,
-    storable,
+    timeless,
 )
 from analog_bench.store.run_file import read_run, write_run
+from analog_bench.store.shard import OPTION
 from analog_bench.tasks.task_kinds import METRICS
 
 CaseName: TypeAlias = tuple[str, str]
@@ -66,6 +68,7 @@ class Recorder:
         notes: What the user is to know of the results that came, a line each.
         results_file: The results file, once it is written.
         earlier: What the run that is resumed had measured.
+        selection: Of a shard, the fingerprint of what was selected in all.
     """
 
     def __init__(self, settings: Settings, root: Path, command: str) -> None:
@@ -74,6 +77,7 @@ class Recorder:
         self.notes: list[str] = []
         self.results_file: Path | None = None
         self.earlier: Mapping[Identity, Result] = {}
+        self.selection = ""
         self._records: dict[Identity, Record] = {}
         self._selected: dict[CaseName, None] = {}
         self._settled: dict[CaseName, str] = {}
@@ -115,13 +119,17 @@ class Recorder:
             return
         if self.settings.update_baselines:
             check_updatable(self.settings.baselines)
-        if self.settings.resume:
+        if self.settings.resume and not is_new_shard(self.settings):
             self._resume()
         elif self.settings.json is not None:
             self._journal = Journal.create(self.settings.json, self._started)
         else:
             created = datetime.fromisoformat(self._started.created)
             self._journal = Journal.create_in(self._runs, created, self._started)
+
+    def finished_shard(self) -> str:
+        """Say that the shard to resume has been measured; see `shard_resume.finished_shard`."""
+        return finished_shard(self.settings, self._started)
 
     def _resume(self) -> None:
         run_file = self.settings.json or newest_interrupted(self._runs)
@@ -196,7 +204,7 @@ class Recorder:
             self.begin()
             if self._journal is not None:
                 self._journal.append(record.result, record.scope)
-        elif _timeless(first.result) != _timeless(record.result):
+        elif timeless(first.result) != timeless(record.result):
             note = (
                 f"{which[1]} {which[0]} came again, {record.result.status} with other values: the "
                 "first result counts"
@@ -214,7 +222,11 @@ class Recorder:
 
     def manifest(self) -> Manifest:
         """Return where, when and how this run is made."""
-        return replace(self._started, environment=collect_environment(self.environment))
+        options = dict(self._started.options)
+        if self.settings.shard is not None:
+            options[OPTION] = self.settings.shard.spelt_with(self.selection)
+        environment = collect_environment(self.environment)
+        return replace(self._started, environment=environment, options=options)
 
     def write(self, run: Run) -> None:
         """Write the results file; nothing else is needed to judge the run.
@@ -267,11 +279,6 @@ class Recorder:
         """Return the results by study and model."""
         scopes = {record.scope.study_and_model: record.scope for record in self._records.values()}
         return groups_of(scopes.values(), self.results, METRICS)
-
-
-def _timeless(result: Result) -> Result:
-    chips = tuple(replace(chip, seconds=0.0) for chip in result.chips)
-    return replace(storable(result), chips=chips)
 
 
 def by_identity(results: Iterable[Result]) -> dict[Identity, Result]:

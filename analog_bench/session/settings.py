@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from analog_bench.case import Case
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.gate.max_drop import Requirement
+from analog_bench.store.shard import Shard
 from analog_bench.study import Budget, BudgetName, Choice, Study
 from analog_bench.zoo.range_folder import RangeMethod
 
@@ -33,6 +35,7 @@ class Settings:
         requirements: What is demanded instead.
         resume: Whether to continue the interrupted run that writes to `json`, or the newest one.
         given: The options as they were given, for the run's manifest.
+        shard: Which part of the run this is; None for the whole of it. A shard is not judged.
 
     Raises:
         UsageError: There is no such folder of HWA weights.
@@ -60,6 +63,7 @@ class Settings:
     report: bool
     resume: bool
     given: dict[str, str]
+    shard: Shard | None = None
 
     def __post_init__(self) -> None:
         if self.hwa is not None and not os.path.isdir(self.hwa):
@@ -82,6 +86,13 @@ class Settings:
         chips = own.chips if self.chips is None else self.chips
         examples = own.examples if self.examples is None else (self.examples or None)
         return replace(own, chips=chips, examples=examples)
+
+    def chips_of(self, case: Case, budget: Budget) -> int:
+        """Return how many chips of a case are measured in any event: others confirm a suspicion."""
+        if not case.draws:
+            return 1
+        fresh = len(budget.confirmation_chips) if self.update_baselines else 0
+        return len(budget.initial_chips) + fresh
 
     def prompt_of(self, study: Study) -> str | None:
         """Return what models write on from in a study; None where they read the run's data."""

@@ -40,8 +40,11 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def baselines(self) -> Path | None:
-        """The folder of baselines that the run was compared with; None where with nothing."""
-        if self.options.get("gate") == "off":
+        """The folder of baselines that the run was compared with; None where with nothing.
+
+        A shard is not compared by itself.
+        """
+        if self.options.get("gate") == "off" or "shard" in self.options:
             return None
         return Path(str(self.options.get("baselines", "baselines")))
 
@@ -181,6 +184,12 @@ def storable(result: Result) -> Result:
         chips=tuple(chips),
         facts=facts,
     )
+
+
+def timeless(result: Result) -> Result:
+    """Return the result as it may be stored, without what the clock says."""
+    chips = tuple(replace(chip, seconds=0.0) for chip in result.chips)
+    return storable(replace(result, chips=chips))
 
 
 def _not_finite(result: Result) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from analog_bench.analog.layer_manifest import manifest
-from analog_bench.engine.case_duration import Pace
+from analog_bench.engine.pace import Pace
 from analog_bench.noise import OutNoise, Pcm, WhiteOutput
 
 FIRST, LAST = "embeddings.word_embeddings", "qa_outputs"
