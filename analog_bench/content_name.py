@@ -10,6 +10,8 @@ from analog_bench.errors import UsageError
 
 _IN_IDS = re.compile(r"[\w. -]+")
 _NAMED = re.compile(r".+@[0-9a-f]{8}")
+# Of hardware, the function's name and a second fingerprint, of what it returned, follow.
+_IN_TEXT = re.compile(r"([\w. -]+(?::\w+)?)@([0-9a-f]{8}(?:-[0-9a-f]{8})?)(?![0-9a-f])")
 
 
 def content_name(path: Path, content: bytes) -> str:
@@ -37,3 +39,13 @@ def fingerprint(content: bytes) -> str:
 def is_content_name(text: str) -> bool:
     """Return whether a text has the form that `content_name` returns."""
     return _NAMED.fullmatch(text) is not None
+
+
+def names_in(text: str) -> dict[str, str]:
+    """Return the files, and functions in files, that an id names, with their fingerprints."""
+    return dict(_IN_TEXT.findall(text))
+
+
+def without_fingerprints(text: str) -> str:
+    """Return an id as it is whatever the content of the files that it names."""
+    return _IN_TEXT.sub(r"\1", text)

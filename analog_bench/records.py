@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from analog_bench.codec import LARGEST_WHOLE
+from analog_bench.defining_files import SourceFile
 from analog_bench.errors import UsageError
 from analog_bench.value_checks import shown
 
@@ -216,6 +217,8 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
         chips: One measurement a chip, none twice; empty unless measured.
         facts: What is known of the layers.
         digital_texts: The texts that the digital model wrote, as in `Measurement.texts`.
+        sources: The user's own files that define the case's noise, simulator, hardware or devices;
+            empty where all of these came along.
     """
 
     case_id: str
@@ -238,6 +241,7 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
     chips: tuple[Measurement, ...]
     facts: LayerFacts | None = None
     digital_texts: tuple[str, ...] = ()
+    sources: tuple[SourceFile, ...] = ()
 
     @property
     def identity(self) -> Identity:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 MOST_BYTES = 2**30
 """What is read at once: no text that this project is given is longer."""
 _AT_ONCE = 2**20
+_BEGINNING = 2**12
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -66,6 +67,21 @@ def append_regular(path: Path, content: bytes) -> None:
     with open(path, "ab", opener=_without_waiting) as file:
         _check_ordinary(file)
         file.write(content)
+
+
+def is_free_for(path: Path, mark: bytes) -> bool:
+    """Return whether a file may be replaced by one of a kind that has a mark near its beginning.
+
+    That is one that is empty or not there, or of the same kind.
+
+    Raises:
+        OSError: It cannot be read, or is no ordinary file.
+    """
+    if not os.path.exists(path):
+        return True
+    with open_regular(path) as file:
+        beginning = file.read(_BEGINNING)
+    return not beginning or mark in beginning
 
 
 def why_unreadable(problem: OSError) -> str:

@@ -32,7 +32,7 @@ FLOORS = (
     ("case",),
     ("records", "noise", "seeds"),
     ("value_checks", "content_name"),
-    ("codec", "atomic_file", "cache_folder", "file_lock", "spelling"),
+    ("codec", "atomic_file", "cache_folder", "defining_files", "file_lock", "spelling"),
     ("errors", "regular_file"),
 )
 FLOOR = {room: len(FLOORS) - n for n, floor in enumerate(FLOORS) for room in floor}

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from analog_bench.analog.layers import Place
 from analog_bench.analog.tile_protocol import TileSimulator
+from analog_bench.defining_files import note_code
 from analog_bench.noise import Noise
 from analog_bench.seeds import derive_seed
 
@@ -90,6 +91,7 @@ def handles(family: type[Noise]) -> Callable[[H], H]:
         if family in _HANDLERS:
             raise ValueError(f"two handlers for {family.__name__}")
         _HANDLERS[family] = handler
+        note_code(family, handler)
         return handler
 
     return register

@@ -148,6 +148,8 @@ def generate(
         report=False,
         resume=False,
         given={},
+        root=Path.cwd(),
+        extensions=(),
     )
     # Not at the top: these import torch.
     import torch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 from typing import Literal, TypeAlias
 
+from analog_bench.content_name import names_in
 from analog_bench.gate.chip_change import Examples
 from analog_bench.gate.robustness_scores import a_star
 from analog_bench.records import Metric, Result, is_score
@@ -43,6 +44,8 @@ def why_stale(result: Result, entry: CaseEntry | DigitalEntry, examples: Example
 
     What is known of a protocol beyond its fingerprint is its number of examples.
     """
+    if isinstance(entry, CaseEntry) and (changed := _changed_files(result, entry)):
+        return f"{changed} changed since the baseline"
     if entry.protocol != result.protocol:
         then, now = examples.get(entry.protocol), examples.get(result.protocol)
         if then is not None and now is not None and then != now:
@@ -58,6 +61,26 @@ def why_stale(result: Result, entry: CaseEntry | DigitalEntry, examples: Example
         weights = f"{entry.weights[:12]} then, {result.weights[:12]} now"
         return f"the baseline is of other weights: {weights}"
     return ""
+
+
+def _changed_files(result: Result, entry: CaseEntry) -> str:
+    """Return what the baseline knew with another content, as `noise in my.py has`; empty for none.
+
+    A baseline that does not say which files it was made with is taken for one of the same.
+    """
+    then, now = names_in(entry.case_id), names_in(result.case_id)
+    changed = [name for name in now if now[name] != then.get(name)]
+    if not changed:
+        known = {source.sha256 for source in entry.sources}
+        roles = {source.role for source in entry.sources}
+        changed = [
+            f"{source.role} in {source.file}"
+            for source in result.sources
+            if source.role in roles and source.sha256 not in known
+        ]
+    if not changed:
+        return ""
+    return f"{' and '.join(changed)} {'has' if len(changed) == 1 else 'have'}"
 
 
 def digital_at_chance(result: Result, metric: Metric) -> str:

@@ -119,11 +119,29 @@ def compare_runs(old: Run, new: Run) -> Comparison:
 
 def _changed(old: Run, new: Run) -> dict[str, tuple[str, str]]:
     before, after = (
-        {**manifest.environment, "commit": manifest.commit, "seed": manifest.seed}
-        for manifest in (old.manifest, new.manifest)
+        {
+            **run.manifest.environment,
+            **_own_code(run),
+            "commit": run.manifest.commit,
+            "seed": run.manifest.seed,
+        }
+        for run in (old, new)
     )
     pairs = {name: (before.get(name), after.get(name)) for name in sorted({*before, *after})}
     return {name: (_text(was), _text(now)) for name, (was, now) in pairs.items() if was != now}
+
+
+def _own_code(run: Run) -> dict[str, str]:
+    """Return the user's repository and files, and in which state they were."""
+    sources = run.manifest.sources
+    files = dict.fromkeys(source for result in run.results for source in result.sources)
+    known: dict[str, dict[str, None]] = {}
+    for file in (*(sources.files if sources is not None else ()), *files):
+        known.setdefault(file.file, {})[f"sha256 {file.sha256[:8]}"] = None
+    if sources is not None:
+        commits = sources.repository.commits if sources.repository is not None else ("none",)
+        known["repository"] = dict.fromkeys(commits)
+    return {name: " and ".join(states) for name, states in known.items()}
 
 
 def _text(value: object) -> str:

@@ -60,6 +60,10 @@ class History:
         self._load_histories(sources.histories)
         self._load_runs(sources, warn)
         self._connection.execute(_RUNS)
+        # Whatever a user's SQL says: it neither writes files nor reads others, and has no way back.
+        self._connection.execute("set enable_external_access = false")
+        self._connection.execute("set python_enable_replacements = false")
+        self._connection.execute("set lock_configuration = true")
         if self._empty():
             where = ", ".join(repr(str(path)) for path in paths)
             raise StoreError(

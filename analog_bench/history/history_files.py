@@ -15,7 +15,7 @@ from analog_bench.atomic_file import write_atomic
 from analog_bench.codec import DocumentError, compact, convert, parse, read_json
 from analog_bench.errors import StoreError
 from analog_bench.history.rows import COLUMNS, Row, SqlType, rows_of, run_id_of
-from analog_bench.regular_file import open_regular, read_regular
+from analog_bench.regular_file import is_free_for, open_regular, read_regular
 from analog_bench.store.run import Manifest
 from analog_bench.store.run_file import run_from_json
 from analog_bench.store.shard import shard_of
@@ -150,12 +150,17 @@ def write_table(path: Path, table: Table) -> None:
     """Write a history, whole or not at all: Parquet, or JSON lines for a `.jsonl` file.
 
     Raises:
-        StoreError: It cannot be written.
+        StoreError: It cannot be written, or what is there is no history.
     """
     import pyarrow.parquet as pq
 
     buffer = io.BytesIO()
+    mark = b'"run_id"' if path.suffix == ".jsonl" else b"PAR1"
     try:
+        if not is_free_for(path, mark):
+            raise StoreError(
+                f"{str(path)!r} is there and is no history; it stays as it is: choose another file"
+            )
         if path.suffix == ".jsonl":
             buffer.writelines(map(compact, table.to_pylist()))
         else:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from analog_bench.content_name import content_name, is_content_name
+from analog_bench.defining_files import note_file
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.regular_file import names_beside, read_regular, why_unreadable
 
@@ -106,6 +107,7 @@ def load_device_table(file: str) -> str:
         name = content_name(path, content)
         if name not in _TABLES:
             _TABLES[name] = _parsed(file, name, content.decode("utf-8-sig"))
+            note_file(name, path, content)
     except OSError as problem:
         # A link that leads nowhere is there.
         if isinstance(problem, FileNotFoundError) and not os.path.lexists(path):

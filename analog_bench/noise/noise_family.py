@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, fields
 from typing import ClassVar, Literal, TypeVar
 
+from analog_bench.defining_files import note_code
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.value_checks import (
     amount,
@@ -69,6 +70,9 @@ def family(cls: N) -> N:
         if field.default is MISSING:
             raise ValueError(f"the noise family {cls.NAME!r} has no default for {field.name!r}")
     _FAMILIES[cls.NAME] = cls
+    for base in cls.__mro__:
+        if issubclass(base, Noise):
+            note_code(cls, base)
     return cls
 
 

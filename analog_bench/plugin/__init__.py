@@ -50,10 +50,11 @@ from analog_bench.plugin.selection import (  # noqa: F401  (hooks, found by name
 )
 from analog_bench.plugin.shard_selection import SELECTION, keep_shard, shard_line
 from analog_bench.plugin.terminal import TerminalReporter
-from analog_bench.session.recorder import Recorder, by_identity
+from analog_bench.session.recorder import Recorder
 from analog_bench.simulators.registry import label_of
 from analog_bench.simulators.versions import versions
 from analog_bench.store.journal_file import read_journal
+from analog_bench.store.run import by_identity
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,10 +5,12 @@ Registered where results come together: in the one process, or on xdist's contro
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -104,7 +106,9 @@ class Results:
                 self._select(chosen(session.items))
             except BenchError as problem:
                 raise pytest.UsageError(str(problem)) from None
-        done = yield
+        # Other sessions are none of ours; which tests xdist's workers have is not known here.
+        with _heeding_sigterm() if self._cases or not session.items else nullcontext():
+            done = yield
         if self._recorder.results or self._is_empty_shard():
             self._fail_regressed(self._conclude())
         return done
@@ -143,7 +147,8 @@ class Results:
     def _select(self, cases: Iterable[Chosen]) -> None:
         named = {case.nodeid: (case.study, case.case_id) for case in cases}
         self._cases |= named
-        self._recorder.select(named.values())
+        files = dict.fromkeys(nodeid.partition("::")[0] for nodeid in named)
+        self._recorder.select(named.values(), [self._config.rootpath / file for file in files])
 
     def _take(self, sent: Iterable[Mapping[str, Any]]) -> list[Record]:
         with _stopping():
@@ -197,6 +202,24 @@ def _stopping() -> Iterator[None]:
         yield
     except BenchError as problem:
         pytest.exit(str(problem), pytest.ExitCode.USAGE_ERROR)
+
+
+@contextmanager
+def _heeding_sigterm() -> Iterator[None]:
+    """Let SIGTERM stop the run as Ctrl-C does, unless something else heeds it."""
+
+    def stop(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    alone = threading.current_thread() is threading.main_thread()
+    if not alone or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _failure(report: pytest.TestReport) -> str:

@@ -132,11 +132,7 @@ _OPTIONS = (
     _Option(
         "per-example", "VALUE", "on to keep every example's score in the results", default="off"
     ),
-    _Option(
-        "shard",
-        "K/N",
-        "the K-th of N parts, from 1, for many machines; `analog-bench merge` joins and judges",
-    ),
+    _Option("shard", "K/N", "the K-th of N parts only; `analog-bench merge` joins and judges them"),
     _Option("json", "FILE", "where results go; a new file in runs/ by default"),
     _Option("report", "MODE", "on, or off: write no HTML report beside the results", default="on"),
     _Option("baselines", "FOLDER", "folder of baselines", default="baselines"),
@@ -269,6 +265,8 @@ def read_settings(config: pytest.Config) -> Settings:
         resume=bool(config.getoption("analog_bench_resume")),
         shard=parse_shard(must("shard")) if given["shard"] else None,
         given={name: ", ".join(words) for name, words in {**given, **contents}.items() if words},
+        root=root,
+        extensions=tuple(root / file for file in given["extension"]),
     )
 
 

@@ -15,6 +15,7 @@ from analog_bench.report.regressions import cases_table, headline, regressions_o
 from analog_bench.report.report_contents import Contents, Judged, JudgedCase
 from analog_bench.report.run_summary import incomplete_line
 from analog_bench.report.score_and_loss import loss
+from analog_bench.report.source_files import repository_label
 from analog_bench.report.table import (
     Block,
     Cell,
@@ -139,7 +140,8 @@ def _made(contents: Contents) -> str:
     parts = [*versions, f"seed {contents.manifest.seed}"]
     if contents.manifest.commit:
         parts.append(f"commit {words.commit_label(contents.manifest.commit)}")
-    return words.one_line(", ".join([*parts, *filter(None, [contents.source])]))
+    parts.append(repository_label(contents.manifest))
+    return words.one_line(", ".join(filter(None, [*parts, contents.source])))
 
 
 def _history(

@@ -6,13 +6,17 @@ from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from msgspec import structs
+
 from analog_bench.case import Case
+from analog_bench.defining_files import SourceFile
 from analog_bench.engine.runner import Runner
-from analog_bench.errors import TileUnavailable
+from analog_bench.errors import TileUnavailable, UsageError
 from analog_bench.gate.case_verdicts import needs_confirmation
 from analog_bench.noise import EqualError
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.model_cache import ModelCache
+from analog_bench.session.own_code import sources_of_case
 from analog_bench.session.recorder import Record
 from analog_bench.simulators.registry import find_simulator
 from analog_bench.study import Budget, Study
@@ -36,20 +40,25 @@ def measure_case(
     one's is taken out, and those of others that share its chips are put in.
 
     Raises:
-        BenchError: Weights, data or the baseline cannot be used.
+        BenchError: Weights, data or the baseline cannot be used, or are not those that the resumed
+            run began with.
     """
     ahead = {} if ahead is None else ahead
     missing, budget = models.missing_weights(case), models.budget(study, case.model)
     runner = models.runner(study, case.model, "direct" if missing else case.variant)
-    result = _resumed(earlier, case, runner, budget) or ahead.pop(case, None)
+    if not missing:
+        check_unchanged(earlier, case, runner.task.protocol, runner.weights)
+
+    def resumed(one: Case) -> Result | None:
+        return _resumed(earlier, one, runner, budget, sources_of_case(one, models.settings.root))
+
+    result = resumed(case) or ahead.pop(case, None)
     others: list[Result] = []
     if result is None:
         group = [case] + [
             other
             for other in upcoming
-            if other != case
-            and share_chips(case, other)
-            and _resumed(earlier, other, runner, budget) is None
+            if other != case and share_chips(case, other) and resumed(other) is None
         ]
         try:
             if missing:
@@ -71,6 +80,32 @@ def measure_case(
     return tuple(Record(one, scope) for one in (result, *others))
 
 
+def check_unchanged(
+    earlier: Mapping[Identity, Result], case: Case, protocol: str, weights: str
+) -> None:
+    """Refuse to go on with a run that measured such cases on other data, or with other weights.
+
+    The files of the resumed run's options may have changed: a model's folder, data, HWA weights.
+
+    Raises:
+        UsageError: They have.
+    """
+    family = case.study, case.model, case.variant
+    for result in earlier.values():
+        if (result.study, result.model, result.variant) != family or result.status != "measured":
+            continue
+        what = ""
+        if result.weights != weights:
+            what = f"weights {result.weights[:12]} then, {weights[:12]} now"
+        elif result.protocol != protocol:
+            what = "the tokeniser or the data"
+        if what:
+            raise UsageError(
+                f"cannot resume: {result.model} ({result.variant}) is not what the run began with: "
+                f"{what}; put the files back, or start anew without --resume"
+            )
+
+
 def share_chips(one: Case, other: Case) -> bool:
     """Return whether two cases differ in their drift time only, so that one chip serves both.
 
@@ -87,12 +122,15 @@ def _measured(
     if case.noise.WHERE == "tile":
         find_simulator(case.tile).require(models.settings.device)
     measured = runner.measure_together(group, _initial_chips(case, budget))
+    sources = sources_of_case(case, models.settings.root)  # of all: they differ in time alone
+    measured = [structs.replace(result, sources=sources) for result in measured]
     results = dict(zip(group, measured, strict=True))
     suspicious = {
         c: r for c, r in results.items() if _needs_confirmation(models, study, c, r, runner)
     }
     if suspicious:
         confirmed = runner.measure_more(suspicious, budget.confirmation_chips)
+        confirmed = [structs.replace(result, sources=sources) for result in confirmed]
         results |= dict(zip(suspicious, confirmed, strict=True))
     return list(results.values())
 
@@ -111,13 +149,18 @@ def _needs_confirmation(
 
 
 def _resumed(
-    earlier: Mapping[Identity, Result], case: Case, runner: Runner, budget: Budget
+    earlier: Mapping[Identity, Result],
+    case: Case,
+    runner: Runner,
+    budget: Budget,
+    sources: tuple[SourceFile, ...],
 ) -> Result | None:
     """Return what the run to resume measured of a case; None where it has to be measured."""
     result = earlier.get((case.id, case.study, runner.task.protocol))
     if result is None or result.status != "measured":
         return None
-    same = (result.case_version, result.weights) == (case.version, runner.weights)
+    held = result.case_version, result.weights, result.sources
+    same = held == (case.version, runner.weights, sources)
     complete = len(result.initial_chips) == len(_initial_chips(case, budget))
     return result if same and complete else None
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from analog_bench.analog.compatibility import IDEAL, family_of, preset_name
 from analog_bench.case import Case
 from analog_bench.content_name import content_name
+from analog_bench.defining_files import note_file
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Noise, Preset
 from analog_bench.session.extension import mistakes_in, read_own, run_file
@@ -62,6 +63,7 @@ def load_hardware(hardware: str) -> str:
             config = getattr(module, function)()
         name = f"{path.name}:{function}{_stamp(path)}"
         _LOADED[key] = add_hardware(name, config, fingerprint=True)
+        note_file(_LOADED[key], path, read_own(path))
     return _LOADED[key]
 
 

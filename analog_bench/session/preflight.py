@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from analog_bench.case import Case
 from analog_bench.errors import UsageError
 from analog_bench.records import Identity, Result
+from analog_bench.session.case_measurement import check_unchanged
 from analog_bench.session.forecast import Forecast
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.store.baseline_file import read_digital
@@ -26,7 +27,7 @@ def preflight(
     cases will take which the resumed run (`earlier`) does not hold; an empty one otherwise.
 
     Raises:
-        BenchError: Something is missing or malformed.
+        BenchError: Something is missing or malformed, or not what the resumed run began with.
     """
     families: dict[tuple[str, str, str], tuple[Study, list[Case]]] = {}
     for study, case in selected:
@@ -42,9 +43,10 @@ def preflight(
     for (model, _, _), (study, cases) in sorted(families.items(), key=lambda item: item[0]):
         models.case_baseline(cases[0])
         read_digital(models.settings.baselines, model)
-        models.task(study, model)
+        task = models.task(study, model)
         if not models.missing_weights(cases[0]):
-            models.loaded(model, cases[0].variant)
+            weights = models.loaded(model, cases[0].variant).weights_sha256
+            check_unchanged(earlier, cases[0], task.protocol, weights)
             if forecast:
                 expected.add(study, [c for c in cases if (c.id, c.study) not in measured])
     return str(expected)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from analog_bench.codec import convert
 from analog_bench.errors import StoreError
 from analog_bench.records import Identity, Result, Scope
+from analog_bench.session.own_code import sources_of_run
 from analog_bench.session.settings import Settings
 from analog_bench.session.shard_resume import finished_shard, is_new_shard
 from analog_bench.store.baseline_file import check_updatable
@@ -26,7 +27,9 @@ from analog_bench.store.run import (
     Incomplete,
     Manifest,
     Run,
+    Sources,
     Unmeasured,
+    by_identity,
     groups_of,
     timeless,
 )
@@ -82,6 +85,8 @@ class Recorder:
         self._selected: dict[CaseName, None] = {}
         self._settled: dict[CaseName, str] = {}
         self._failed_before: dict[CaseName, str] = {}
+        self._benches: frozenset[Path] = frozenset()
+        self._sources_before: Sources | None = None
         self._runs = root / "runs"
         self._journal: Journal | None = None
         self._started = Manifest(
@@ -128,7 +133,7 @@ class Recorder:
             self._journal = Journal.create_in(self._runs, created, self._started)
 
     def finished_shard(self) -> str:
-        """Say that the shard to resume has been measured; see `shard_resume.finished_shard`."""
+        """Say that the shard to resume is complete; see `shard_resume`."""
         return finished_shard(self.settings, self._started)
 
     def _resume(self) -> None:
@@ -154,7 +159,10 @@ class Recorder:
             raise
         self._journal = journal
         first = journal.held.manifest
-        self._started = replace(self._started, created=first.created, command=first.command)
+        self._started = replace(
+            self._started, created=first.created, command=first.command, sources=first.sources
+        )
+        self._sources_before = first.sources
         for entry in journal.held.entries:
             self._records[entry.result.identity] = Record(entry.result, entry.scope)
         self.earlier = by_identity(self.results)
@@ -165,8 +173,10 @@ class Recorder:
                 self._failed_before[case.study, case.case_id] = case.reason.removeprefix(AGAIN)
         self._selected = dict.fromkeys(journal.held.selected)
 
-    def select(self, cases: Iterable[CaseName]) -> None:
+    def select(self, cases: Iterable[CaseName], benches: Iterable[Path] = ()) -> None:
         """Note which cases are to be measured, so that a run that is stopped knows what it lacks.
+
+        The bench files that list them are read now.
 
         Raises:
             BenchError: As in `begin`.
@@ -178,6 +188,15 @@ class Recorder:
         if self._journal is not None and not named.keys() <= self._selected.keys():
             self._journal.select(named)
             self._selected |= named
+        self._describe(frozenset(benches))
+
+    def _describe(self, benches: frozenset[Path]) -> None:
+        if self._journal is None or benches <= self._benches:
+            return
+        self._benches |= benches
+        sources = sources_of_run(self._benches, self.settings, self._sources_before)
+        self._started = replace(self._started, sources=sources)
+        self._journal.describe(self._started)
 
     def settle(self, case: CaseName, failure: str) -> None:
         """Note that the test of a case is over, and why it failed; empty where it did not.
@@ -205,10 +224,8 @@ class Recorder:
             if self._journal is not None:
                 self._journal.append(record.result, record.scope)
         elif timeless(first.result) != timeless(record.result):
-            note = (
-                f"{which[1]} {which[0]} came again, {record.result.status} with other values: the "
-                "first result counts"
-            )
+            again = f"{which[1]} {which[0]} came again, {record.result.status}"
+            note = f"{again} with other values: the first result counts"
             self.notes += [note] if note not in self.notes else []
         return record
 
@@ -225,8 +242,8 @@ class Recorder:
         options = dict(self._started.options)
         if self.settings.shard is not None:
             options[OPTION] = self.settings.shard.spelt_with(self.selection)
-        environment = collect_environment(self.environment)
-        return replace(self._started, environment=environment, options=options)
+        known = collect_environment(self.environment)
+        return replace(self._started, environment=known, options=options)
 
     def write(self, run: Run) -> None:
         """Write the results file; nothing else is needed to judge the run.
@@ -272,15 +289,10 @@ class Recorder:
         Raises:
             StoreError: It should not stay, and cannot be deleted.
         """
-        if self._journal is not None:
+        if self._journal:
             self._journal.close()
 
     def groups(self) -> tuple[Group, ...]:
         """Return the results by study and model."""
         scopes = {record.scope.study_and_model: record.scope for record in self._records.values()}
         return groups_of(scopes.values(), self.results, METRICS)
-
-
-def by_identity(results: Iterable[Result]) -> dict[Identity, Result]:
-    """Return results by what tells them apart."""
-    return {result.identity: result for result in results}

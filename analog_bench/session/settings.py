@@ -35,6 +35,8 @@ class Settings:
         requirements: What is demanded instead.
         resume: Whether to continue the interrupted run that writes to `json`, or the newest one.
         given: The options as they were given, for the run's manifest.
+        root: Pytest's root folder, from which results name files.
+        extensions: The files of `--extension`.
         shard: Which part of the run this is; None for the whole of it. A shard is not judged.
 
     Raises:
@@ -63,6 +65,8 @@ class Settings:
     report: bool
     resume: bool
     given: dict[str, str]
+    root: Path
+    extensions: tuple[Path, ...]
     shard: Shard | None = None
 
     def __post_init__(self) -> None:

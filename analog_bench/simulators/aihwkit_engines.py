@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from analog_bench.analog.compatibility import IDEAL, preset_name
+from analog_bench.defining_files import note_code
 from analog_bench.errors import UsageError
 from analog_bench.noise import (
     Hermes,
@@ -122,6 +123,7 @@ def configures(family: type[Noise], *engines: AihwkitEngine) -> Callable[[H], H]
             if family in engine.handlers:
                 raise ValueError(f"two handlers for {family.__name__} on the {engine.label}")
             engine.handlers[family] = handler
+        note_code(family, handler)
         return handler
 
     return register

@@ -12,6 +12,7 @@ from analog_bench.analog.compatibility import (
     preset_name,
 )
 from analog_bench.case import Case
+from analog_bench.defining_files import note_code
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Ideal, Noise, Preset
 from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
@@ -35,6 +36,7 @@ def register(simulator: Simulator) -> None:
     if simulator.name in _SIMULATORS:
         raise ValueError(f"two simulators are called {simulator.name!r}")
     _SIMULATORS[simulator.name] = simulator
+    note_code(simulator.name, type(simulator))
 
 
 def find_simulator(name: str) -> Simulator:

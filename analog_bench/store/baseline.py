@@ -8,7 +8,16 @@ from statistics import fmean
 from msgspec import Struct
 from msgspec.structs import replace
 
-from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Result, Score, Seed, Whole
+from analog_bench.content_name import names_in, without_fingerprints
+from analog_bench.defining_files import SourceFile
+from analog_bench.records import (
+    FIRST_CONFIRMATION_CHIP,
+    Identity,
+    Result,
+    Score,
+    Seed,
+    Whole,
+)
 from analog_bench.store.run import Manifest, storable
 
 SCORE_DECIMALS = 6
@@ -54,7 +63,7 @@ class StoredChip(Struct, frozen=True, forbid_unknown_fields=True):
     fingerprint: tuple[float, ...]
 
 
-class CaseEntry(Struct, frozen=True, forbid_unknown_fields=True):
+class CaseEntry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is stored for one case under one protocol.
 
     Attributes:
@@ -66,6 +75,7 @@ class CaseEntry(Struct, frozen=True, forbid_unknown_fields=True):
         provenance: Where the numbers come from.
         digital: Scores of the digital model on the same examples.
         chips: Raw values, one record a chip, by index; confirmation chips included.
+        sources: As in `Result`; left out of the file where empty.
     """
 
     case_id: str
@@ -76,6 +86,7 @@ class CaseEntry(Struct, frozen=True, forbid_unknown_fields=True):
     provenance: Provenance
     digital: Mapping[str, Score]
     chips: tuple[StoredChip, ...]
+    sources: tuple[SourceFile, ...] = ()
 
     @property
     def initial_chips(self) -> tuple[StoredChip, ...]:
@@ -99,13 +110,20 @@ class CaseBaseline(Struct, frozen=True):
     def find(self, case_id: str, protocol: str) -> CaseEntry | None:
         """Return what is stored for a case; None where it is not stored at all.
 
-        Where there is no entry of that protocol, it is the newest of another, which the gate calls
-        stale.
+        Where there is no entry of that protocol, it is the newest of another, or of the same case
+        but for what is in the user's files that its id names: the gate calls these stale.
         """
         exact = self.entries.get((case_id, protocol))
         if exact is not None:
             return exact
         others = [entry for (case, _), entry in self.entries.items() if case == case_id]
+        if not others and names_in(case_id):
+            bare = without_fingerprints(case_id)
+            others = [
+                entry
+                for (case, _), entry in self.entries.items()
+                if without_fingerprints(case) == bare
+            ]
         return max(others, key=lambda e: (e.provenance.created, e.protocol), default=None)
 
 
@@ -236,6 +254,7 @@ def case_entry(result: Result, provenance: Provenance) -> CaseEntry:
             for chip in sorted(result.chips, key=lambda chip: chip.chip)
         ),
         provenance=provenance,
+        sources=result.sources,
     )
 
 

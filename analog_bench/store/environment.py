@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
 import analog_bench
 from analog_bench.codec import Json, one_line
 from analog_bench.regular_file import read_regular
-from analog_bench.store.run import Manifest
+from analog_bench.store.run import Manifest, Repository
 
 PACKAGES = (
     "aihwkit",
@@ -84,6 +84,25 @@ def checkout_commit(package: Path | None = None) -> str | None:
     commit = _git(folder, "rev-parse", "HEAD")
     changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return f"{commit}-dirty" if commit and changed else commit
+
+
+def repository_of(folder: Path, files: Sequence[Path]) -> Repository | None:
+    """Return the git repository that a folder is in; None where in none, or git is not there.
+
+    Its commit ends in `-dirty` where tracked files were changed, or one of these is not tracked.
+    """
+    top = _git(folder, "rev-parse", "--show-toplevel")
+    if top is None:
+        return None
+    real = [Path(os.path.realpath(file)) for file in files]
+    inside = [str(file) for file in real if file.is_relative_to(os.path.realpath(top))]
+    commit = _git(folder, "rev-parse", "HEAD")
+    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    untracked = inside and _git(
+        Path(top), "--literal-pathspecs", "ls-files", "--others", "--", *inside
+    )
+    dirty = "-dirty" if changed or untracked else ""
+    return Repository(Path(top).name, (commit + dirty,) if commit else ())
 
 
 def resume_conflicts(stored: Manifest, present: Manifest) -> str:

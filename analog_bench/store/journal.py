@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -40,7 +40,7 @@ from analog_bench.store.run_lock import RunHeldError, lock_run, target_of
 _MOST_NAMES = 1000
 
 
-class Journal:
+class Journal(AbstractContextManager["Journal"]):
     """The journal of a run that is under way, and the right to write its run file.
 
     A context manager: leaving it without `finish` keeps what was journalled, for a resume.
@@ -161,6 +161,11 @@ class Journal:
         """
         self._write("INSERT OR IGNORE INTO selected VALUES (?, ?)", cases)
 
+    def describe(self, manifest: Manifest) -> None:
+        """Write down what is known by now of how the run is made; raises StoreError."""
+        for table in MANIFEST_TABLES:
+            self._write(f"UPDATE {table} SET manifest = ?", [(compact(plain(manifest)),)])
+
     def append(self, result: Result, scope: Scope) -> None:
         """Write a result and its scope down; they are on the disk when this returns.
 
@@ -201,9 +206,6 @@ class Journal:
     def close(self) -> None:
         """Let go of the journal; it stays if it or the (incomplete) run file holds a result."""
         self._close(delete=False)
-
-    def __enter__(self) -> Journal:
-        return self
 
     def __exit__(self, *problem: object) -> None:
         self.close()

@@ -40,7 +40,7 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS run_copy (manifest BLOB NOT NULL)",
     f"PRAGMA user_version = {RUN_VERSION}",
 )
-_VERSIONS = (4, RUN_VERSION)
+_VERSIONS = (4, 5, RUN_VERSION)
 """Journals of version 4 do not name the cases that are to be measured."""
 
 

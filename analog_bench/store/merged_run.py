@@ -15,7 +15,7 @@ from analog_bench.errors import StoreError, UsageError
 from analog_bench.records import Identity, Metric, Result, Scope
 from analog_bench.spelling import counted
 from analog_bench.store.environment import run_conflicts
-from analog_bench.store.run import Incomplete, Manifest, Run, timeless
+from analog_bench.store.run import Incomplete, Manifest, Run, Sources, timeless
 from analog_bench.store.shard import OPTION, Shard, shard_of, without_shard
 
 _ONE_SHARDS = ("--shard", "--json", "--resume")
@@ -44,6 +44,7 @@ def merge_shards(files: Iterable[ShardFile]) -> Run:
     """
     shards = _in_order(files)
     scopes = _agreeing(shards, _scopes, "the scope of")
+    _agreeing(shards, _files, "the file")
     _agreeing(shards, lambda run: {r.study_and_model: r.protocol for r in run.results}, "data of")
     _agreeing(
         shards, lambda run: {(r.model, r.variant): r.weights for r in run.results}, "weights of"
@@ -136,6 +137,23 @@ def _scopes(run: Run) -> dict[tuple[str, str], Scope]:
     return {scope.study_and_model: scope for scope in run.scopes}
 
 
+def _files(run: Run) -> dict[tuple[str, str], str]:
+    """Return the user's own files; what a shard had no case of, it need not have seen."""
+    sources = run.manifest.sources
+    return {(f.role, f.file): f.sha256 for f in sources.files} if sources is not None else {}
+
+
+def _sources(manifests: Iterable[Manifest]) -> Sources | None:
+    known = [manifest.sources for manifest in manifests if manifest.sources is not None]
+    if not known:
+        return None
+    files = {file for sources in known for file in sources.files}
+    repositories = (one.repository for one in known if one.repository is not None)
+    return Sources(
+        next(repositories, None), tuple(sorted(files, key=lambda file: (file.role, file.file)))
+    )
+
+
 def _incomplete(runs: Sequence[Run], known: Mapping[Identity, object]) -> Incomplete | None:
     parts = [run.incomplete for run in runs if run.incomplete is not None]
     measured = {(study, case_id) for case_id, study, _ in known}
@@ -155,6 +173,7 @@ def _manifest(runs: Sequence[Run]) -> Manifest:
         commit=max((m.commit for m in manifests if m.commit), key=len, default=None),
         environment=_environment([manifest.environment for manifest in manifests]),
         options=options,
+        sources=_sources(manifests),
     )
 
 

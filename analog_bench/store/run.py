@@ -11,7 +11,42 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from analog_bench.codec import Json, check_plain
-from analog_bench.records import LayerFacts, Metric, Result, Scope, Seed, is_score
+from analog_bench.defining_files import SourceFile
+from analog_bench.records import (
+    Identity,
+    LayerFacts,
+    Metric,
+    Result,
+    Scope,
+    Seed,
+    is_score,
+)
+
+
+class Repository(Struct, frozen=True, forbid_unknown_fields=True):
+    """The git repository that the bench files are in.
+
+    Attributes:
+        folder: Name of its top folder.
+        commits: The commit that it was at when the run began, and the others when it was resumed;
+            `-dirty` is appended where tracked files were changed, or a file of the run is none.
+    """
+
+    folder: str
+    commits: tuple[str, ...]
+
+
+class Sources(Struct, frozen=True, forbid_unknown_fields=True):
+    """The user's own code that a run was made with.
+
+    Attributes:
+        repository: Where the bench files are kept; None where in no git repository.
+        files: The bench files, the conftest files that apply to them, and extensions. One that was
+            changed before the run was resumed is there with every content.
+    """
+
+    repository: Repository | None
+    files: tuple[SourceFile, ...]
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,6 +60,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
         commit: Commit of the checkout the project ran from, `-dirty` appended where tracked files
             were changed; None where there is none.
         options: What was chosen on the command line, by name.
+        sources: The user's own code; None where unknown, as in files before version 6.
     """
 
     created: str
@@ -33,6 +69,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     environment: Mapping[str, Json]
     commit: str | None
     options: Mapping[str, Json]
+    sources: Sources | None = None
 
     def __post_init__(self) -> None:
         check_plain(self.environment)
@@ -184,6 +221,11 @@ def storable(result: Result) -> Result:
         chips=tuple(chips),
         facts=facts,
     )
+
+
+def by_identity(results: Iterable[Result]) -> dict[Identity, Result]:
+    """Return results by what tells them apart."""
+    return {result.identity: result for result in results}
 
 
 def timeless(result: Result) -> Result:

@@ -15,17 +15,18 @@ from analog_bench.errors import StoreError
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Metric, Result, Scope
 from analog_bench.store.run import Incomplete, Manifest, Run, Unmeasured, storable
 
-Version: TypeAlias = Literal[3, 4, 5]
-"""Files of version 3 have no histograms of weights; those before 5 do not say what is missing."""
-RUN_VERSION: Literal[5] = 5
+Version: TypeAlias = Literal[3, 4, 5, 6]
+"""Files of version 3 have no histograms of weights; those before 5 do not say what is missing, and
+those before 6 not what code of the user's own they were made with."""
+RUN_VERSION: Literal[6] = 6
 
 
 class RunDocument(Struct, frozen=True, forbid_unknown_fields=True):
     """The JSON of a run file.
 
     Attributes:
-        schema_version: 5; files of version 3, which has no `histogram` under `facts`, and 4, which
-            has no `incomplete`, are read.
+        schema_version: 6; files of version 3, which has no `histogram` under `facts`, 4, which has
+            no `incomplete`, and 5, which has no `sources`, are read.
         manifest: Where, when and how.
         metrics: Metric name to its record; every metric that a result mentions.
         scopes: What the results of a study on a model share; one for every result.

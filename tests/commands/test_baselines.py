@@ -55,6 +55,23 @@ def test_what_changed_is_said_with_its_verdict(run, capsys):
     assert line.endswith("(-20) regressed")
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_run_whose_digital_model_has_no_finite_score_stores_nothing(run, tmp_path, capsys, bad):
+    poisoned = tuple(replace(r, digital={**r.digital, "f1": bad}) for r in RUN.results)
+    write_run(run, replace(RUN, results=poisoned))
+    assert main(["baselines", "update", str(run)]) == 0
+    assert capsys.readouterr().out == "baselines: nothing changed\n"
+    assert not list((tmp_path / "baselines").rglob("*.json"))
+    # And takes nothing away.
+    write_run(run, RUN)
+    assert main(["baselines", "update", str(run)]) == 0
+    files = {path: path.read_bytes() for path in (tmp_path / "baselines").rglob("*.json")}
+    assert files
+    write_run(run, replace(RUN, results=poisoned))
+    assert main(["baselines", "update", str(run)]) == 0
+    assert {path: path.read_bytes() for path in files} == files
+
+
 def test_an_id_of_two_studies_is_told_of_each_with_its_own_verdict(run, capsys):
     first = RUN.results[0]
     chips = tuple(replace(chip, scores={"f1": 60.0, "em": 50.0}) for chip in first.chips)

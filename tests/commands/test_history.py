@@ -197,6 +197,29 @@ def test_a_mistake_is_one_line_and_nothing_is_written(runs, refused, words, said
     assert snapshot(Path()) == before
 
 
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        (("--export",), "notes.parquet"),
+        (("--export",), "log.jsonl"),
+        (("--case", CASE, "--plot"), "notes.svg"),
+        (("--case", CASE, "--plot"), "notes.png"),
+    ],
+)
+def test_what_is_of_another_kind_is_not_replaced(runs, refused, say, words, file):
+    path = Path(file)
+    path.write_text('{"step": 1, "loss": 2.5}\n')
+    said = refused("runs", *words, file)
+    assert said.startswith(f"'{file}' is there and is no ")
+    assert said.endswith("it stays as it is: choose another file")
+    assert path.read_text() == '{"step": 1, "loss": 2.5}\n'
+    # An empty file is nobody's, and one of the kind is drawn or written anew.
+    path.write_bytes(b"")
+    for _ in range(2):
+        assert say("runs", *words, file)[0] == 0
+        assert path.stat().st_size > 100
+
+
 def test_without_what_a_history_needs(runs, refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "duckdb", None)
     said = refused()

@@ -69,6 +69,18 @@ def test_equal_runs_are_equivalent(files, capsys):
     assert "6 cases: 6 equivalent" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e200])
+def test_a_digital_model_without_a_finite_score_fails(files, capsys, bad):
+    poisoned = tuple(replace(result, digital={"f1": bad, "em": 70.0}) for result in run().results)
+    assert main(["compare", *files(old=run(), new=run(results=poisoned))]) == 1
+    said = capsys.readouterr().out
+    assert "digital: F1 broken: the digital model has no finite f1" in said
+    assert "6 cases: 6 broken" in said
+    # Nor is it a baseline: its cases have no scores to compare with.
+    assert main(["compare", *files(old=run(results=poisoned), new=run())]) == 0
+    assert "6 cases: 6 new" in capsys.readouterr().out
+
+
 def test_the_digital_model_is_judged_by_the_direct_weights_alone(files, capsys):
     def both(trained):
         direct = run()

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from scipy.stats import ttest_rel
 
+from analog_bench.defining_files import SourceFile
 from analog_bench.gate.case_verdicts import judge, judge_digital, judge_family, needs_confirmation
 from analog_bench.gate.chip_change import pair_chips, same_fingerprint
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Metric, Result
@@ -195,6 +196,75 @@ def test_a_stale_baseline_says_what_differs(changed, examples, said):
     assert not found.fails
     assert found.change is None
     assert not needs_confirmation(result([1.0, 2.0], **changed), stored, F1, examples)
+
+
+MINE = (SourceFile("noise", "bench/mine.py", "a" * 64),)
+EDITED = (SourceFile("noise", "bench/mine.py", "b" * 64),)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "changed"),
+    [
+        (MINE, MINE, ""),
+        (MINE, EDITED, "noise in bench/mine.py has"),
+        # Elsewhere, and the same.
+        (MINE, (replace(MINE[0], file="noises/mine.py"),), ""),
+        (MINE, (replace(EDITED[0], file="noises/mine.py"),), "noise in noises/mine.py has"),
+        # The baseline is of a release that did not say.
+        ((), MINE, ""),
+        # The noise comes along by now.
+        (MINE, (), ""),
+        (
+            (*MINE, SourceFile("simulator", "tiles.py", "c" * 64)),
+            (*EDITED, SourceFile("simulator", "tiles.py", "d" * 64)),
+            "noise in bench/mine.py and simulator in tiles.py have",
+        ),
+    ],
+)
+def test_a_case_of_code_that_was_edited_is_stale_and_says_where(then, now, changed):
+    found = judge(result((50.0,) * 4, sources=now), entry(result(OLD, sources=then)), F1)
+    kind, reason = ("stale", f"{changed} changed since the baseline") if changed else (
+        "regressed", found.reason
+    )  # fmt: skip
+    assert (found.kind, found.reason) == (kind, reason)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "changed"),
+    [
+        (
+            "pcm:prog=1/torch/my hw.py:six@0123abcd-4567cdef",
+            "pcm:prog=1/torch/my hw.py:six@1123abcd-4567cdef",
+            "my hw.py:six has",
+        ),
+        (
+            "measured:file=dev.csv@0123abcd,prog=1/torch",
+            "measured:file=dev.csv@0123abce,prog=1/torch",
+            "dev.csv has",
+        ),
+        (
+            "equal_error:family=measured:file=d.csv@0123abcd,error=0.1",
+            "equal_error:family=measured:file=d.csv@9123abcd,error=0.1",
+            "d.csv has",
+        ),
+        (
+            "measured:file=a.csv@0123abcd/b.py:f@0123abcd",
+            "measured:file=a.csv@1123abcd/b.py:f@1123abcd",
+            "a.csv and b.py:f have",
+        ),
+        # Another file, and another value.
+        ("measured:file=a.csv@0123abcd", "measured:file=b.csv@0123abcd", ""),
+        ("measured:file=a.csv@0123abcd,prog=1", "measured:file=a.csv@1123abcd,prog=2", ""),
+        ("measured:file=a.csv", "measured:file=a.csv@1123abcd,prog=2", ""),
+    ],
+)
+def test_hardware_and_devices_that_were_edited_are_stale(then, now, changed):
+    stored, new = result(OLD, case_id=f"bert/{then}"), result((50.0,) * 4, case_id=f"bert/{now}")
+    empty = CaseBaseline(stored.variant, stored.model, stored.study, {})
+    baseline, _ = merge_cases(empty, [stored], WHEN)
+    found = judge(new, baseline.find(new.case_id, new.protocol), F1)
+    assert found.kind == ("stale" if changed else "new")
+    assert not changed or found.reason == f"{changed} changed since the baseline"
 
 
 @given(SCORES, st.booleans(), st.floats(0, 5))

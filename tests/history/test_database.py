@@ -60,6 +60,36 @@ def test_anything_can_be_asked(runs):
 
 
 @pytest.mark.parametrize(
+    "sql",
+    [
+        "copy scores to 'out.csv'",
+        "copy scores to 'out.parquet'",
+        "export database 'out'",
+        "attach 'out.db'",
+        "select * from read_text('secret.txt')",
+        "from 'secret.txt'",
+        "set enable_external_access = true; copy scores to 'out.csv'",
+        "select 1; copy scores to 'out.csv'; select 2",
+        "install sqlite",
+        "load sqlite",
+        "from runs_of_python",
+    ],
+)
+def test_a_query_reads_and_writes_no_file(runs, tmp_path, monkeypatch, sql):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "secret.txt").write_text("1\n")
+    runs_of_python = history_of(runs).table()
+    assert runs_of_python.num_rows
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UsageError) as caught:
+        history_of(runs).ask(sql)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UsageError, match="--where"):
+        history_of(runs).keep_only("run in (select content from read_text('secret.txt'))")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
     ("sql", "said"),
     [
         ("selec 1", 'syntax error at or near "selec"'),

@@ -81,6 +81,7 @@ STEPWISE = ("-p", "cacheprovider", "-p", "stepwise", "--sw")
 # How: what the third case does, pytest's options, its exit code, the results there are then.
 STOPS = {
     "Ctrl-C": ("raise KeyboardInterrupt", (), INTERRUPTED, 2),
+    "SIGTERM": ("os.kill(os.getpid(), signal.SIGTERM)", (), INTERRUPTED, 2),
     "pytest.exit": ("pytest.exit('enough', 0)", (), 0, 2),
     "-x": (FAILS, ("-x",), FAILED, 2),
     "--sw": (FAILS, STEPWISE, INTERRUPTED, 2),
@@ -117,7 +118,7 @@ def test_a_run_that_is_stopped_goes_on(
     assert not list(tmp_path.glob("*.journal*"))
 
 
-@pytest.mark.parametrize("how", ["os.kill(os.getpid(), signal.SIGTERM)", "os._exit(1)"])
+@pytest.mark.parametrize("how", ["os.kill(os.getpid(), signal.SIGKILL)", "os._exit(1)"])
 def test_a_run_that_is_killed_leaves_its_journal(stoppable, whole, results_of, tmp_path, how):
     """As a timeout plugin may end it, or a system that goes down."""
     done = stoppable(how)

@@ -44,6 +44,8 @@ SETTINGS = Settings(
     report=False,
     resume=False,
     given={},
+    root=Path(),
+    extensions=(),
 )
 
 

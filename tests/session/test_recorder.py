@@ -50,6 +50,8 @@ def settings(root, **options):
         report=False,
         resume=False,
         given={},
+        root=root,
+        extensions=(),
     )
     return changed(common, **options)
 

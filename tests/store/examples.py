@@ -5,8 +5,9 @@ import stat
 
 from msgspec.structs import replace
 
+from analog_bench.defining_files import SourceFile
 from analog_bench.records import Histogram, LayerFacts, Margin, Measurement, Metric, Result, Scope
-from analog_bench.store.run import Manifest, Run
+from analog_bench.store.run import Manifest, Repository, Run, Sources
 
 METRICS = {
     "f1": Metric("f1", "points", True, 1.0),
@@ -24,9 +25,15 @@ def example_run(n=3):
         "none", "ideal", "direct", 1, "p" * 64, "w" * 64, 7, "measured", "",
         {"f1": 70.0, "em": 60.0}, {"f1": 3.5}, (chip, replace(chip, chip=1)),
         LayerFacts(0, "matmul", 100, 0.02, 0.1, 0.5, 0.6, Histogram(-0.1, 0.08, (1, 98, 1))),
-        ("She said: “yes”.", ""),
+        ("She said: “yes”.", ""), (SourceFile("noise", "bench/mine.py", "a" * 64),),
     )  # fmt: skip
-    manifest = Manifest("2026-01-02T03:04:05+00:00", 7, "pytest", {"torch": "2"}, None, {"k": "v"})
+    manifest = Manifest(
+        "2026-01-02T03:04:05+00:00", 7, "pytest", {"torch": "2"}, None, {"k": "v"},
+        Sources(
+            Repository("mine", ("c" * 40, "d" * 40 + "-dirty")),
+            (SourceFile("bench", "bench/bench_mine.py", "b" * 64),),
+        ),
+    )  # fmt: skip
     results = tuple(replace(result, case_id=f"bert/c{i}") for i in range(n))
     return Run(manifest, METRICS, scopes_of([result]), results)
 

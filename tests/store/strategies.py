@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from analog_bench.defining_files import SourceFile
 from analog_bench.records import (
     FIRST_CONFIRMATION_CHIP,
     LARGEST_SCORE,
@@ -10,7 +11,7 @@ from analog_bench.records import (
     Measurement,
     Result,
 )
-from analog_bench.store.run import Incomplete, Manifest, Run, Unmeasured
+from analog_bench.store.run import Incomplete, Manifest, Repository, Run, Sources, Unmeasured
 from tests.store.examples import METRICS, scopes_of
 
 NAMES = st.text("abcdefgh.:=/_é", min_size=1, max_size=20)
@@ -29,6 +30,9 @@ INITIAL_CHIPS = st.sets(st.integers(0, 50), min_size=1, max_size=3)
 CONFIRMATION_CHIPS = st.sets(
     st.integers(FIRST_CONFIRMATION_CHIP, FIRST_CONFIRMATION_CHIP + 9), max_size=2
 )
+
+
+SOURCES = st.lists(st.builds(SourceFile, NAMES, NAMES, NAMES), max_size=2).map(tuple)
 
 
 @st.composite
@@ -63,6 +67,7 @@ def results(draw):
         chips=draw(measurements()) if status == "measured" else (),
         facts=draw(st.none() | FACTS),
         digital_texts=draw(WRITTEN),
+        sources=draw(SOURCES),
     )
 
 
@@ -74,6 +79,12 @@ MANIFESTS = st.builds(
     environment=st.dictionaries(NAMES, st.none() | NAMES | FLOATS | st.lists(NAMES)),
     commit=st.none() | NAMES,
     options=st.dictionaries(NAMES, st.booleans() | st.integers(0, 9)),
+    sources=st.none()
+    | st.builds(
+        Sources,
+        st.none() | st.builds(Repository, NAMES, st.lists(NAMES, max_size=2).map(tuple)),
+        SOURCES,
+    ),
 )
 RESULTS = st.lists(results(), max_size=3, unique_by=lambda r: (r.case_id, r.study, r.protocol))
 INCOMPLETE = st.builds(

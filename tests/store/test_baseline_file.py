@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from analog_bench.defining_files import SourceFile
 from analog_bench.errors import BaselineError
 from analog_bench.file_lock import ExclusiveLock
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Result
@@ -88,6 +89,20 @@ def test_an_update_merges_and_says_what_changed(tmp_path):
     stored = read_cases(tmp_path, "direct", "bert", "layer_noise")
     assert stored.find("bert/a", "p1").provenance == THEN
     assert stored.find("bert/b", "p1").provenance == LATER
+
+
+def test_the_files_of_a_noise_are_stored_with_it_alone(tmp_path):
+    own = (SourceFile("noise", "bench/mine.py", "a" * 64),)
+    update_cases(tmp_path, [result("bert/c0"), result("bert/c1", sources=own)], THEN)
+    stored = read_cases(tmp_path, "direct", "bert", "layer_noise")
+    assert [stored.find(f"bert/c{n}", "p1").sources for n in (0, 1)] == [(), own]
+    assert (tmp_path / "direct" / "bert" / "layer_noise.json").read_text().count("sources") == 1
+    # An edit that changes no number is stored all the same: the next run compares with it.
+    edited = (replace(own[0], sha256="b" * 64),)
+    changes = update_cases(tmp_path, [result("bert/c1", sources=edited)], THEN)
+    assert not any(change.moves for change in changes)
+    stored = read_cases(tmp_path, "direct", "bert", "layer_noise")
+    assert stored.find("bert/c1", "p1").sources == edited
 
 
 def test_measuring_the_same_again_leaves_the_file_alone(tmp_path):

@@ -76,7 +76,7 @@ def test_the_schemas_are_schemas(kind):
 
 
 def test_the_versions_are_in_the_names():
-    assert json_schema("run")["$id"] == "urn:analog-bench:run:5"
+    assert json_schema("run")["$id"] == "urn:analog-bench:run:6"
     assert json_schema("baseline")["$id"] == "urn:analog-bench:baseline:1"
 
 
@@ -239,6 +239,9 @@ DESCRIBED = [
         "Incomplete",
         "Unmeasured",
         "Manifest",
+        "Sources",
+        "Repository",
+        "SourceFile",
         "Metric",
         "Scope",
         "Margin",

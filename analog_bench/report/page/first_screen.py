@@ -12,6 +12,7 @@ from analog_bench.report import words
 from analog_bench.report.report_contents import Contents, Judged, JudgedCase
 from analog_bench.report.run_summary import incomplete_line, unmeasured_reasons
 from analog_bench.report.score_and_loss import loss, score
+from analog_bench.report.source_files import files_label, repository_label
 from analog_bench.report.table import Cell, Column, Table, linked
 
 _CHANGES_AT_MOST = 12
@@ -207,6 +208,8 @@ def _facts(contents: Contents) -> tuple[tuple[str, str], ...]:
         "started": manifest.created.replace("T", " ").replace("+00:00", " UTC"),
         "command": manifest.command,
         "commit": words.commit_label(manifest.commit),
+        "repository": repository_label(manifest),
+        "bench files": files_label(manifest, (result for _, result in contents.pairs)),
         "results file": contents.source,
         "versions": ", ".join(packages),
         "device": known.get("device"),

@@ -12,6 +12,7 @@ from analog_bench.atomic_file import write_atomic
 from analog_bench.errors import StoreError, UsageError
 from analog_bench.gate.step_detection import Step
 from analog_bench.history.score_series import Point, RunFacts, Trend
+from analog_bench.regular_file import is_free_for
 from analog_bench.report import words
 from analog_bench.report.plots.chart import (
     DASHES,
@@ -56,7 +57,7 @@ def write_plot(
 
     Raises:
         UsageError: Another kind of picture, no trend, or too many.
-        StoreError: The file cannot be written.
+        StoreError: The file cannot be written, or what is there is no picture.
     """
     if path.suffix not in (".svg", ".png"):
         raise UsageError(f"--plot writes .svg or .png, found {path.name!r}")
@@ -70,6 +71,11 @@ def write_plot(
     spec = specification(trends, steps, by_release=by_release)
     content = svg(spec).encode("utf-8") if path.suffix == ".svg" else png(spec)
     try:
+        if not is_free_for(path, b"<svg" if path.suffix == ".svg" else b"\x89PNG"):
+            raise StoreError(
+                f"{str(path)!r} is there and is no {path.suffix[1:].upper()}; it stays as it is: "
+                "choose another file"
+            )
         write_atomic(path, content)
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or str(problem)
