@@ -16,11 +16,13 @@ from typer.core import TyperGroup
 from analog_bench.codec import one_line
 from analog_bench.commands import (
     calibrate,
+    catalogue,
     generate,
     history,
     hwa,
     installation,
     merge,
+    model_energy,
     nightly,
     nightly_issues,
     project,
@@ -72,12 +74,14 @@ app = new_app(
     "it measured, on models and on installations.",
     "calibrate bert",
     "doctor",
+    "energy bert",
     "compare runs/before.json runs/after.json",
     'generate --prompt "Once upon a time"',
     "history --score one_day",
     "hwa train bert --threads 1",
     "merge shards -o merged.json",
     "new my_project",
+    "noises pcm",
     "physics",
     "releases 1.1.0 1.2.0 -k bert_layer_noise",
     "report runs/after.json -o report.html",
@@ -86,8 +90,11 @@ app = new_app(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (project, runs, merge, installation, generate, calibrate, history, releases):
+for module in (
+    *(project, runs, merge, catalogue, installation, generate, calibrate, history, releases),
+):
     app.add_typer(module.app)
+app.add_typer(model_energy.app)
 zoo.app.add_typer(zoo_coverage.app)
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(hwa.app, name="hwa")

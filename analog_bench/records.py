@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from analog_bench.codec import LARGEST_WHOLE
 from analog_bench.defining_files import SourceFile
 from analog_bench.errors import UsageError
+from analog_bench.propagation_record import Propagation
 from analog_bench.value_checks import shown
 
 Status: TypeAlias = Literal["measured", "skipped", "broken"]
@@ -32,6 +33,8 @@ Score: TypeAlias = Annotated[float, Meta(ge=-LARGEST_SCORE, le=LARGEST_SCORE)]
 # Chips below this index are initial chips; those from it on are confirmation chips, measured only
 # where the initial ones look changed from the baseline.
 FIRST_CONFIRMATION_CHIP = 1000
+WEIGHTS_OF_EXAMPLES = "tokens"
+"""The key under `per_example` of how much each example counts in a mean; all the same without."""
 SEVERAL = "several"
 """The kind of a case's layers where it has more than one."""
 
@@ -132,12 +135,14 @@ class Measurement(Struct, frozen=True, forbid_unknown_fields=True):
         chip: Index of the chip; from 1000 on it is a confirmation chip.
         scores: Metric name to score over all examples; the same metrics on every chip of a case.
         per_example: Metric name to one score an example, in the order of the data set; `predicted`
-            to the label's number, where metrics are of the whole set.
+            to the label's number, where metrics are of the whole set; `tokens` to how many were
+            scored, where examples count by them.
         fingerprint: Summaries of what was programmed, layer by layer; empty where nothing is drawn
             once a chip.
         seconds: Wall-clock seconds of the measurement.
         texts: The texts that the chip wrote, one an example, each with its prompt; empty where the
             task is not to write.
+        propagation: How noise travelled from block to block; None where the study does not ask.
     """
 
     chip: Whole
@@ -146,6 +151,7 @@ class Measurement(Struct, frozen=True, forbid_unknown_fields=True):
     fingerprint: tuple[float, ...]
     seconds: float
     texts: tuple[str, ...] = ()
+    propagation: Propagation | None = None
 
 
 class Histogram(Struct, frozen=True, forbid_unknown_fields=True):
@@ -219,6 +225,8 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
         digital_texts: The texts that the digital model wrote, as in `Measurement.texts`.
         sources: The user's own files that define the case's noise, simulator, hardware or devices;
             empty where all of these came along.
+        digital_per_example: The digital model's scores of single examples, as in
+            `Measurement.per_example`; empty where those of chips are not kept.
     """
 
     case_id: str
@@ -242,6 +250,7 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
     facts: LayerFacts | None = None
     digital_texts: tuple[str, ...] = ()
     sources: tuple[SourceFile, ...] = ()
+    digital_per_example: dict[str, tuple[Score, ...]] = {}
 
     @property
     def identity(self) -> Identity:

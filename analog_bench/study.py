@@ -28,7 +28,7 @@ from analog_bench.zoo.model_specs import SHORT_NAMES
 
 BudgetName = Literal["smoke", "nightly", "full"]
 BUDGETS: tuple[BudgetName, ...] = get_args(BudgetName)
-Grouping = Literal["each", "blocks", "all"]
+Grouping = Literal["each", "each_block", "products", "blocks", "all"]
 MOST_CHIPS = FIRST_CONFIRMATION_CHIP
 """Chips a case at most: beyond these, the indices are those of confirmation chips."""
 MOST_TEXTS = 10_000
@@ -119,14 +119,17 @@ class Study:
         budgets: What each budget affords; under one that is not there, nothing is measured.
         drift_s: Drift times in seconds, for noises that drift. A noise that has values at certain
             times only (`Noise.TIMES`), and not at all of these, is measured at its own.
-        layers: `each` makes a case of every layer alone, `blocks` one case of all layers in the
-            transformer's blocks, `all` one case of all that the noise can act on; or several.
+        layers: `each` makes a case of every layer alone, `each_block` one of the matrix
+            multiplications in each of the transformer's blocks, `products` one of those in all of
+            its blocks, `blocks` one of all layers there, `all` one of all that the noise can act
+            on; or several.
         variants: What is put on tiles; see `Case`.
         tiles: Noise to the simulator it is measured on, where that is not the usual one.
         version: Raised when the meaning of its cases changes; old baselines then are stale.
         margins: Metric name to a margin that differs from the metric's own here, and why.
         prompt: What language models write on from, in a study of generation: an example then is a
             text. None where models read the run's data.
+        propagation: Whether results also say how noise travels from block to block.
 
     Raises:
         UsageError: A value that cannot be.
@@ -144,6 +147,7 @@ class Study:
     version: int = 1
     margins: Mapping[str, Margin] = field(default_factory=dict)
     prompt: str | None = None
+    propagation: bool = False
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"\w[\w.-]*", self.name)):
@@ -168,7 +172,13 @@ class Study:
             version=whole(f"{at} version", self.version, 1),
             margins=mapping(f"{at} margins", self.margins, text, instance(Margin)),
             prompt=None if self.prompt is None else text(f"{at} prompt", self.prompt),
+            propagation=instance(bool)(f"{at} propagation", self.propagation),
         )
+        if self.propagation and self.prompt is not None:
+            raise UsageError(
+                f"{at} propagation needs a clean model that reads the same tokens, and with a "
+                "prompt each writes its own; leave out one of them"
+            )
         if not self.budgets:
             raise UsageError(f"{at} budgets must not be empty; {did_you_mean('', BUDGETS)}")
         listed = {*self.noises, *(n for budget in self.budgets.values() for n in budget.noises)}

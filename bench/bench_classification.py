@@ -1,7 +1,8 @@
 """The whole classifier on tiles: does it still tell which sentence answers a question?
 
 A label is all that is asked of the model, where the other studies ask for words or numbers of each
-token. Try
+token. There are no weights of hardware-aware training for it, so fitted input ranges are the most
+that can be done before the hardware. Try
 
     pytest bench -k classification
     pytest bench -k minilm-qnli_layer_noise --model minilm-qnli
@@ -28,6 +29,7 @@ STUDY = Study(
     noises=(HARDWARE, Pcm(), Hermes()),
     drift_s=(1.0, DAY_S, YEAR_S),
     layers="all",
+    variants=("direct", "calibrated"),
     budgets={
         "smoke": Budget(chips=3, examples=96, noises=(HARDWARE,), drift_s=(1.0, DAY_S)),
         "nightly": Budget(chips=10, examples=None),

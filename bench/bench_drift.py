@@ -1,8 +1,9 @@
 """The whole model on tiles, from a second to ten years after programming: what is left of it?
 
-Digital weights as they are, and those of hardware-aware training; devices alone, and a complete
-preset with converters and noise at every read; with global drift compensation and without. Of
-DistilGPT2 also the blocks alone: its head then stays digital. Try
+Digital weights as they are, with input ranges fitted to the hardware, and those of hardware-aware
+training; devices alone, which have no input ranges to fit, and a complete preset with converters
+and noise at every read; with global drift compensation and without. Of DistilGPT2 also the blocks
+alone: its head then stays digital. Try
 
     pytest bench -k bert_drift
     pytest bench -k distilgpt2_drift --variant direct --noise pcm:compensate=no --drift 31536000
@@ -32,7 +33,7 @@ STUDY = Study(
     ),
     drift_s=(0.0, 1.0, 3600.0, DAY_S, 30 * DAY_S, YEAR_S, 10 * YEAR_S),
     layers=("all", "blocks"),
-    variants=("direct", "hwa"),
+    variants=("direct", "calibrated", "hwa"),
     budgets={
         "smoke": Budget(
             chips=3,

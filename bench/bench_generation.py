@@ -1,9 +1,10 @@
 """Text that a language model writes on analog hardware: does it still make sense?
 
-The whole model is on tiles, with digital weights and with those of hardware-aware training, at
-several times after programming. Every chip writes on from the same prompt, picking by the same
-numbers as the digital model. How likely its texts are under the digital model, and how much of them
-is repetition, says in numbers how coherent they are. Try
+The whole model is on tiles, with digital weights, with these and input ranges fitted to the
+hardware, and with weights of hardware-aware training, at several times after programming. Every
+chip writes on from the same prompt, picking by the same numbers as the digital model. How likely
+its texts are under the digital model, and how much of them is repetition, says in numbers how
+coherent they are. Try
 
     pytest bench -k distilgpt2_generation
     pytest bench -k distilgpt2_generation --prompt "The city of Zurich" --noise pcm --drift 86400
@@ -26,7 +27,7 @@ STUDY = Study(
     noises=(Preset("StandardHWATrainingTorch"),),
     drift_s=(1.0, 86_400.0, 2_592_000.0, 31_536_000.0),
     layers="all",
-    variants=("direct", "hwa"),
+    variants=("direct", "calibrated", "hwa"),
     prompt="Once upon a time",
     # An example is a text.
     budgets={

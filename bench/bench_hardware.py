@@ -31,6 +31,7 @@ STUDY = Study(
     noises=(Ideal(), Preset("FloatingPointPreset"), Preset("StandardHWATrainingTorch")),
     drift_s=(0.0, DAY_S),
     layers="all",
+    variants=("direct", "calibrated"),
     budgets={
         "smoke": Budget(3, 24, drift_s=(DAY_S,), per_model={"distilgpt2": Budget(3, 12)}),
         "nightly": Budget(10, 192, per_model={"distilgpt2": Budget(10, 48)}),

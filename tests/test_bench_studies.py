@@ -65,7 +65,7 @@ def test_the_drift_study_has_what_its_scores_need():
     layers = {model: find_embedded(model).layers for model in study.models}
     for name, budget in study.budgets.items():
         cases = list_cases(study, Choice(), layers, budget, usual_tile=DEFAULT_TILE)
-        assert {case.variant for case in cases} == {"direct", "hwa"}
+        assert {case.variant for case in cases} == {"direct", "calibrated", "hwa"}
         # One-day accuracy, and AVM from a second to a month.
         preset = {c.drift_s for c in cases if isinstance(c.noise, Preset)}
         assert preset >= {1.0, 86_400.0, 2_592_000.0}

@@ -31,6 +31,7 @@ UNLIKE_OTHERS = {
     # Of the default family, one parameter alone can be solved for: the same as none named.
     (EqualError, "parameter"): None,
     (Measured, "file"): "device.csv@0123abcd",
+    (Preset, "terms"): "mapping+read",
 }
 
 
@@ -161,6 +162,17 @@ def test_a_parameter_needs_a_default():
 def test_what_is_no_noise(value, said):
     with pytest.raises(UsageError, match=said):
         check_noise("noises", value)
+
+
+def test_terms_of_a_preset_have_one_spelling():
+    some = parse_noise("preset:terms=read+programming+read")
+    assert some == Preset(terms="mapping+programming+read")
+    assert str(some) == f"preset:name={Preset.name},terms=mapping+programming+read"
+    assert parse_noise(str(some)) == some
+    assert str(Preset()) == f"preset:name={Preset.name}"
+    assert (some.has("read"), some.has("dac"), Preset().has("dac")) == (True, False, True)
+    with pytest.raises(UsageError, match="there is no term 'adcs'; did you mean 'adc'"):
+        parse_noise("preset:terms=mapping+adcs")
 
 
 def test_noises_are_values():

@@ -63,6 +63,7 @@ STUDY = Study(
         ("margins", {"f1": 0.5}, "margins['f1'] must be Margin(...), found 0.5"),
         ("margins", [Margin(0.5, "short answers")], "margins must be a dictionary"),
         ("prompt", "", "prompt must be a text"),
+        ("propagation", "yes", "propagation must be bool"),
     ],
 )
 def test_a_study_that_cannot_be(field, value, said):
@@ -71,6 +72,11 @@ def test_a_study_that_cannot_be(field, value, said):
     assert said in str(caught.value)
     assert str(caught.value).startswith("Study")
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_written_cannot_be_followed():
+    with pytest.raises(UsageError, match="propagation needs a clean model that reads the same"):
+        replace(STUDY, prompt="Once", propagation=True)
 
 
 @pytest.mark.parametrize(

@@ -54,4 +54,6 @@ def preset_name(noise: Noise, hardware: str) -> str | None:
 def needs_input_ranges(noise: Noise, hardware: str, simulator: TileSimulator) -> bool:
     """Return whether the tiles have static input ranges, which must be observed beforehand."""
     preset = preset_name(noise, hardware)
+    if isinstance(noise, Preset) and not noise.has("input_range"):
+        return False
     return preset is not None and simulator.presets.get(preset, False)

@@ -138,7 +138,7 @@ def generate(
         device=device,
         seed=seed,
         replay=True,
-        per_example=False,
+        per_example="on",
         json=None,
         baselines=Path("baselines"),
         data_folder=None,

@@ -60,16 +60,16 @@ def _measure(spec: ModelSpec, lock_path: Path) -> dict[str, Any]:
     from analog_bench.analog.chip import install
     from analog_bench.analog.layer_manifest import coverage, manifest, prepare
     from analog_bench.noise import Ideal
+    from analog_bench.planning.shape_tracing import trace
     from analog_bench.simulators.registry import DEFAULT_TILE, find_simulator
-    from analog_bench.zoo.model_loading import load
+    from analog_bench.zoo.model_loading import load, read_outline
 
     model = load(spec, lock_path=lock_path).model
     parameters = sum(parameter.numel() for parameter in model.parameters())
     prepare(model)
     layers = manifest(model)
     tokens = min(_TOKENS, spec.structure.positions)
-    macs = _macs(model, tokens)
-    attention_macs = macs - sum(layer.macs for layer in layers)
+    attention_macs = trace(read_outline(spec, lock_path=lock_path), tokens).attention_macs // tokens
     products = [layer for layer in layers if layer.kind == "matmul"]
     facts: dict[str, Any] = {
         "name": spec.name,
@@ -93,20 +93,6 @@ def _measure(spec: ModelSpec, lock_path: Path) -> dict[str, Any]:
             "digital": list(covered.digital),
         }
     return facts
-
-
-def _macs(model: Any, tokens: int) -> int:
-    """Return the multiply-accumulates a token of a whole model, with every product counted."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    usual = model.config._attn_implementation
-    # The fused attention is one operation; this one is made of matrix products.
-    model.set_attn_implementation("eager")
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(input_ids=torch.zeros(1, tokens, dtype=torch.long))
-    model.set_attn_implementation(usual)
-    return int(counter.get_total_flops()) // 2 // tokens
 
 
 def _lines(facts: dict[str, Any]) -> list[Line]:

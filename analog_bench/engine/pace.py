@@ -9,6 +9,9 @@ from analog_bench.case import Case
 from analog_bench.simulators.registry import find_simulator
 from analog_bench.zoo.model_structure import LayerName
 
+# Forward passes that following noise from block to block takes besides the chip's own, about.
+_FOLLOWING = 1.5
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -25,15 +28,23 @@ class Pace:
     writes: bool = False
 
     def seconds(
-        self, case: Case, layers: Sequence[str], *, replayed: bool, share: float, tokens: int
+        self,
+        case: Case,
+        layers: Sequence[str],
+        *,
+        replayed: bool,
+        share: float,
+        tokens: int,
+        propagation: bool = False,
     ) -> float:
         """Return the seconds that one chip of a case takes, about.
 
         `layers` are the case's own, as `begins` names them, and `share` is theirs in the model's
-        matrix multiplication.
+        matrix multiplication. `propagation` asks for how noise travels from block to block, too.
         """
         skipped = min(self.begins[layer] for layer in layers) if replayed else 0.0
-        clean = (self.forward - skipped + self.scoring) * tokens
+        passes = 1.0 + _FOLLOWING * propagation
+        clean = (passes * self.forward - skipped + self.scoring) * tokens
         if case.noise.WHERE != "tile":
             return clean
         cost = find_simulator(case.tile).cost(case.noise, case.hardware)

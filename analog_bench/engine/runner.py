@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 
 import torch
@@ -20,10 +20,12 @@ from analog_bench.case import Case
 from analog_bench.engine.broken_outputs import first_not_finite
 from analog_bench.engine.calibration import Calibration, Known
 from analog_bench.engine.layer_facts import Facts
+from analog_bench.engine.noise_following import FollowedChip, Follower
 from analog_bench.engine.pace import Pace
 from analog_bench.engine.pace_measurement import measure_pace
 from analog_bench.engine.replay import Replay
 from analog_bench.engine.scores import Scores, finite, score
+from analog_bench.propagation_record import Propagation
 from analog_bench.records import Measurement, Result, Status
 from analog_bench.simulators.registry import NO_TILE, find_simulator
 from analog_bench.tasks.task import Task
@@ -39,6 +41,7 @@ class _Reading:
     outputs: list[Tensor]
     seconds: float
     broken: str
+    propagation: Propagation | None
 
 
 class Runner:
@@ -101,24 +104,29 @@ class Runner:
         """Find out, in a fraction of a second, how fast the clean model runs here."""
         return measure_pace(self.model, self.task)
 
-    def seconds(self, case: Case, pace: Pace) -> float:
+    def seconds(self, case: Case, pace: Pace, *, propagation: bool = False) -> float:
         """Return the seconds that one chip of a case will take, about."""
         paths = self._paths(case.layers)
+        tokens = sum(batch.input_ids.numel() for batch in self.task.batches)
         return pace.seconds(
             case,
             paths,
             replayed=self._replays,
             share=self._facts.share(paths),
-            tokens=sum(batch.input_ids.numel() for batch in self.task.batches),
+            tokens=tokens,
+            propagation=propagation,
         )
 
-    def measure(self, case: Case, chips: Sequence[int]) -> Result:
+    def measure(self, case: Case, chips: Sequence[int], *, propagation: bool = False) -> Result:
         """Measure a case on each chip; see `measure_together`."""
-        return self.measure_together([case], chips)[0]
+        return self.measure_together([case], chips, propagation=propagation)[0]
 
-    def measure_together(self, cases: Sequence[Case], chips: Sequence[int]) -> list[Result]:
+    def measure_together(
+        self, cases: Sequence[Case], chips: Sequence[int], *, propagation: bool = False
+    ) -> list[Result]:
         """Measure cases that differ only in drift time on the same chips, each programmed once.
 
+        `propagation` asks for how noise travels from block to block, too; it changes no score.
         Results are the same as one by one: equal chip indices are equal chips in every run. A
         measurement's seconds hold the programming at the shortest time only. There is a result a
         case: `broken` where a chip's outputs or scores are not finite numbers, or those of the
@@ -131,6 +139,7 @@ class Runner:
         if problem:
             return [self._result(case, paths, "broken", problem, (), None) for case in cases]
         known = self._calibration.of(first, paths)
+        follower = self._follower if propagation else None
         measured: dict[Case, list[Measurement]] = {case: [] for case in cases}
         broken: dict[Case, str] = {}
         covered: Coverage | None = None
@@ -142,7 +151,8 @@ class Runner:
                 for case in sorted(cases, key=lambda case: case.drift_s):
                     if case not in broken:
                         chip.drift_to(case.drift_s)
-                        readings[case] = self._read(chip, began)
+                        followed = follower.chip(index) if follower else None
+                        readings[case] = self._read(chip, began, followed)
                         began = time.perf_counter()
             # Not before the model is itself again: it may be the judge of what was written.
             for case, reading in readings.items():
@@ -158,12 +168,14 @@ class Runner:
             for case in cases
         ]
 
-    def measure_more(self, results: Mapping[Case, Result], chips: Sequence[int]) -> list[Result]:
+    def measure_more(
+        self, results: Mapping[Case, Result], chips: Sequence[int], *, propagation: bool = False
+    ) -> list[Result]:
         """Measure further chips of cases that were just measured together.
 
         Returns the results with all chips; `broken` where a further one's outputs are not finite.
         """
-        more = self.measure_together(list(results), chips)
+        more = self.measure_together(list(results), chips, propagation=propagation)
         return [
             new
             if new.status != "measured"
@@ -214,6 +226,7 @@ class Runner:
             per_example=scores.per_example if self._per_example else {},
             fingerprint=fingerprint,
             texts=scores.texts,
+            propagation=reading.propagation,
             seconds=reading.seconds + time.perf_counter() - began,
         )
 
@@ -223,16 +236,21 @@ class Runner:
     def _paths(self, layers: Iterable[str]) -> list[str]:
         return [place.path for place in find(self.model, layers)]
 
-    def _read(self, chip: Chip, began: float) -> _Reading:
+    @cached_property
+    def _follower(self) -> Follower:
+        return Follower(self.model, self.task, seed=self._seed)
+
+    def _read(self, chip: Chip, began: float, followed: FollowedChip | None) -> _Reading:
         outputs, broken = [], ""
         for index, batch in enumerate(self.task.batches):
             mask = None if self.task.by_token else batch.attention_mask
-            with chip.reading(index, mask):
+            with chip.reading(index, mask), followed.reading(index) if followed else nullcontext():
                 outputs.append(self._reduced(index))
             if not broken and not finite(outputs[-1]):
                 with chip.reading(index, mask):
                     broken = self._first_broken(index)
-        return _Reading(outputs, time.perf_counter() - began, broken)
+        propagation = followed.result() if followed and not broken else None
+        return _Reading(outputs, time.perf_counter() - began, broken, propagation)
 
     def _first_broken(self, batch: int) -> str:
         """Say which layer of the model, as it is now, has the first outputs that are not finite."""
@@ -272,6 +290,7 @@ class Runner:
             reason=reason,
             digital=self.digital().mean,
             digital_texts=self.digital().texts,
+            digital_per_example=self.digital().per_example if chips and self._per_example else {},
             chance=dict(self.task.chance),
             chips=chips,
             facts=self._facts.of(paths, covered),

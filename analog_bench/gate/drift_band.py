@@ -85,13 +85,14 @@ def trajectory_band(
     return np.where(defined, low, plain_low), np.where(defined, high, plain_high)
 
 
-def small_sample_level(confidence: float, chips: int) -> float:
+def small_sample_level(confidence: float, chips: int, drawn: int | None = None) -> float:
     """Return the nominal level at which a bootstrap of few chips covers about what is asked.
 
-    2 Φ(√(n / (n − 1)) · t) − 1, where t is the (1 + confidence) / 2 quantile of Student's
-    distribution with n − 1 degrees of freedom: resamples of n chips spread too little by
-    √((n − 1) / n), and their quantiles are those of a normal distribution where Student's are due
-    (Hesterberg, "What teachers should know about the bootstrap", Am. Stat. 69, 2015).
+    2 Φ(√(d / (n − 1)) · t) − 1, where t is the (1 + confidence) / 2 quantile of Student's
+    distribution with n − 1 degrees of freedom, and d the number of chips that are drawn each time,
+    all n by default: the means of such draws spread too little by √((n − 1) / d), and their
+    quantiles are those of a normal distribution where Student's are due (Hesterberg, "What teachers
+    should know about the bootstrap", Am. Stat. 69, 2015).
     0.983 for 0.95 and 10 chips.
 
     Raises:
@@ -102,5 +103,5 @@ def small_sample_level(confidence: float, chips: int) -> float:
     if chips < 2:
         raise ValueError(f"a bootstrap needs at least two chips, found {chips}")
     quantile = float(stats.t.ppf((1.0 + confidence) / 2.0, chips - 1))
-    level = 2.0 * float(special.ndtr(math.sqrt(chips / (chips - 1)) * quantile)) - 1.0
+    level = 2.0 * float(special.ndtr(math.sqrt((drawn or chips) / (chips - 1)) * quantile)) - 1.0
     return min(level, _HIGHEST_LEVEL)

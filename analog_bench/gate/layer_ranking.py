@@ -23,13 +23,15 @@ class RankedLayer:
     """One layer's rank: 1 for the layer that loses most, by its mean drop over chips.
 
     Layers of equal drop share the mean of their ranks. `interval` is the bootstrap interval of the
-    rank over chips; None for one chip.
+    rank over chips; None for one chip. `with_examples` is that over chips and examples; None where
+    nothing is known of single examples.
     """
 
     layer: str
     drop: float
     rank: float
     interval: tuple[float, float] | None
+    with_examples: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def rank_layers(
     confidence: float = CONFIDENCE,
     resamples: int = RESAMPLES,
     seed: int,
+    drawn: Mapping[str, Array] | None = None,
 ) -> Ranking:
     """Rank layers by mean drop and say how stable the order is over chips.
 
@@ -78,6 +81,11 @@ def rank_layers(
     Tⱼ = Σ (t³ − t) over the groups of t tied layers on chip j (Kendall and Babington Smith, "The
     problem of m rankings", Ann. Math. Stat. 10, 1939).
 
+    `drawn` holds each layer's mean drop in draws of chips and examples, the same draws for all
+    layers and of one chip fewer than there are (`pigeonhole_bootstrap.resample`): ranks in these
+    draws give the interval over both, at `small_sample_level` as well: with few chips it is wide,
+    however small their share.
+
     Drops, of which larger is worse, are by chip index, or in the order of the chips, which then
     count from 0. Chips that some layer lacks are left out. Layers of equal drop stay in the order
     given; the order of the chips does not matter, not even to rounding.
@@ -90,8 +98,17 @@ def rank_layers(
     table = _table(drops)
     means = [math.fsum(row) / table.shape[1] for row in table]
     ranks = stats.rankdata(np.negative(means))
-    intervals = _rank_intervals(table, ranks, confidence, resamples, seed)
-    layers = map(RankedLayer, drops, means, map(float, ranks), intervals)
+    over_chips: list[tuple[float, float] | None] = [None] * len(means)
+    over_both = over_chips
+    chips = table.shape[1]
+    if chips > 1:
+        resampled = _resampled_means(table, resamples, seed)
+        over_chips = _rank_intervals(resampled, ranks, small_sample_level(confidence, chips))
+        if drawn is not None:
+            both = np.array([drawn[layer] for layer in drops])
+            level = small_sample_level(confidence, chips, chips - 1)
+            over_both = _rank_intervals(both, ranks, level)
+    layers = map(RankedLayer, drops, means, map(float, ranks), over_chips, over_both)
     ordered = tuple(sorted(layers, key=lambda ranked: ranked.rank))
     return Ranking(ordered, table.shape[1], _concordance(table))
 
@@ -149,17 +166,17 @@ def _table(drops: Mapping[str, Sequence[float] | Mapping[int, float]]) -> Array:
     return np.ascontiguousarray(table[:, np.lexsort(table[::-1])])
 
 
-def _rank_intervals(
-    table: Array, ranks: Array, confidence: float, resamples: int, seed: int
-) -> list[tuple[float, float] | None]:
-    layers, chips = table.shape
-    if chips < 2:
-        return [None] * layers
+def _resampled_means(table: Array, resamples: int, seed: int) -> Array:
+    """Return the means of drawn chips, shape (layers, resamples)."""
+    chips = table.shape[1]
     drawn = np.random.default_rng(seed).integers(chips, size=(resamples, chips))
     # A layer at a time: all at once would hold layers × resamples × chips numbers.
-    means = np.array([row[drawn].mean(axis=1) for row in table])
+    return np.array([row[drawn].mean(axis=1) for row in table])
+
+
+def _rank_intervals(means: Array, ranks: Array, level: float) -> list[tuple[float, float] | None]:
     resampled = stats.rankdata(-means, axis=0)
-    tail = (1.0 - small_sample_level(confidence, chips)) / 2.0
+    tail = (1.0 - level) / 2.0
     low = np.quantile(resampled, tail, axis=1, method="lower")
     high = np.quantile(resampled, 1.0 - tail, axis=1, method="higher")
     # Equal drops on every chip may be told apart by rounding; the rank itself is always inside.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from analog_bench.gate.chip_change import same_fingerprint
-from analog_bench.gate.significance import Interval, mean_interval
+from analog_bench.gate.drift_band import Array
+from analog_bench.gate.example_scores import ExampleScores, example_scores, interval
+from analog_bench.gate.pigeonhole_bootstrap import Resamples
+from analog_bench.gate.significance import Interval
 from analog_bench.records import Metric, Result
 
 SECOND_S = 1.0
@@ -44,7 +47,9 @@ def conditions_of(result: Result) -> Conditions:
 class Robustness:
     """The scores of one noise on one group of layers, over its drift times.
 
-    Each is a mean over chips with Student's 95 % interval.
+    Each is a mean over chips with its 95 % intervals: Student's over chips, and where results hold
+    scores of single examples that over chips and examples. The latter is for other examples that
+    chips and the digital model, at all times, would meet together; what guessing scores is fixed.
 
     Attributes:
         a_star: Drift time in seconds to A* at that time, in ascending order: 1 is digital, 0 is
@@ -72,7 +77,11 @@ def a_star(score: float, digital: float, chance: float) -> float | None:
     return None if digital == chance else (score - chance) / (digital - chance)
 
 
-def month_change(scores: Mapping[float, Mapping[int, float]]) -> Interval | None:
+def month_change(
+    scores: Mapping[float, Mapping[int, float]],
+    examples: Mapping[float, ExampleScores | None] | None = None,
+    seed: int = 0,
+) -> Interval | None:
     """Return the accuracy variation over one month: AVM = score(30 d) − score(1 s).
 
     The difference is taken chip by chip, as a chip is programmed once and then drifts; its interval
@@ -80,11 +89,22 @@ def month_change(scores: Mapping[float, Mapping[int, float]]) -> Interval | None
     (Benmeziane et al., "AnalogNAS: A neural network design framework for accurate inference with
     analog in-memory computing", IEEE EDGE 2023.)
 
-    The scores are by drift time in seconds and chip. Chips that lack one of the two times are left
-    out; without any that has both there is no change (None).
+    The scores are by drift time in seconds and chip, those of single examples by drift time. Chips
+    that lack one of the two times are left out; without any that has both there is no change
+    (None). Examples are resampled by the seed, for both times together.
     """
     first, last = scores.get(SECOND_S, {}), scores.get(MONTH_S, {})
-    return _mean(last[chip] - first[chip] for chip in first.keys() & last.keys())
+    chips = sorted(first.keys() & last.keys())
+    before, after = ((examples or {}).get(at) for at in (SECOND_S, MONTH_S))
+    same = before is not None and after is not None and before.same_examples(after)
+
+    def change(resamples: Resamples) -> Array | None:
+        if before is None or after is None:
+            return None
+        return after.only(chips).of_chips(resamples) - before.only(chips).of_chips(resamples)
+
+    changes = {chip: last[chip] - first[chip] for chip in chips}
+    return interval(changes, before if same else None, seed, change)
 
 
 def robustness_of(results: Sequence[Result], metric: Metric) -> list[Robustness]:
@@ -115,25 +135,37 @@ def _robustness(
     conditions: Conditions, times: Mapping[float, Result], metric: Metric
 ) -> Robustness:
     scores = {drift_s: _scores(result, metric) for drift_s, result in sorted(times.items())}
+    examples = {at: example_scores(times[at], metric.name) for at in scores}
     normalised = {
-        drift_s: _a_stars(times[drift_s], list(chips.values()), metric)
-        for drift_s, chips in scores.items()
+        at: _a_stars(times[at], chips, examples[at], metric) for at, chips in scores.items()
     }
+    seed = conditions.seed
     return Robustness(
         conditions=conditions,
         metric=metric.name,
         a_star={drift_s: stars for drift_s, stars in normalised.items() if stars is not None},
-        one_day=_mean(scores.get(DAY_S, {}).values()),
-        avm=month_change(scores) if _same_hardware(times) else None,
+        one_day=interval(scores.get(DAY_S, {}), examples.get(DAY_S), seed),
+        avm=month_change(scores, examples, seed) if _same_hardware(times) else None,
     )
 
 
-def _a_stars(result: Result, scores: Sequence[float], metric: Metric) -> Interval | None:
+def _a_stars(
+    result: Result, scores: Mapping[int, float], of: ExampleScores | None, metric: Metric
+) -> Interval | None:
     digital, chance = result.digital.get(metric.name), result.chance.get(metric.name)
     if digital is None or chance is None or metric.loss(chance, digital) <= 0:
         return None
-    stars = [a_star(score, digital, chance) for score in scores]
-    return _mean(star for star in stars if star is not None)
+    above = digital - chance
+
+    def placed(resamples: Resamples) -> Array | None:
+        drawn = None if of is None else of.of_digital(resamples)
+        # Where digital is no better than guessing on some draw's examples, A* may be anything.
+        if of is None or drawn is None or not ((drawn - chance) * above > 0.0).all():
+            return None
+        return (of.of_chips(resamples) - chance) / (drawn - chance)
+
+    stars = {chip: (score - chance) / above for chip, score in scores.items()}
+    return interval(stars, of, result.seed, placed)
 
 
 def _scores(result: Result, metric: Metric) -> dict[int, float]:
@@ -150,8 +182,3 @@ def _same_hardware(times: Mapping[float, Result]) -> bool:
         for at in (SECOND_S, MONTH_S)
     )
     return all(same_fingerprint(first[chip], last[chip]) for chip in first.keys() & last.keys())
-
-
-def _mean(values: Iterable[float]) -> Interval | None:
-    listed = list(values)
-    return mean_interval(listed) if listed else None

@@ -195,10 +195,15 @@ def telling_interval(effect: Effect) -> tuple[float, float] | None:
 
 @dataclass(frozen=True)
 class Interval:
-    """A symmetric confidence interval; without a half width where chips are too few for one."""
+    """A symmetric confidence interval; without a half width where chips are too few for one.
+
+    `half_width` is over chips, on the examples that were measured; `with_examples` over chips and
+    examples, None where nothing is known of single examples.
+    """
 
     centre: float
     half_width: float | None
+    with_examples: float | None = None
 
     @property
     def bounds(self) -> tuple[float, float] | None:

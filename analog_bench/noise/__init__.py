@@ -9,9 +9,7 @@ from analog_bench.noise.equal_error import EqualError
 from analog_bench.noise.measured import Measured
 from analog_bench.noise.memory_cells import (
     Hermes,
-    Ideal,
     Pcm,
-    Preset,
     ReramCmo,
     ReramWan2022,
     Stuck,
@@ -24,8 +22,17 @@ from analog_bench.noise.noise_family import (
     family,
     parse_noise,
 )
-from analog_bench.noise.periphery import InpNoise, IrDrop, OutNoise, PcmRead, Quantise, SShape
+from analog_bench.noise.periphery import (
+    InpNoise,
+    IrDrop,
+    IrDropShipped,
+    OutNoise,
+    PcmRead,
+    Quantise,
+    SShape,
+)
 from analog_bench.noise.white import WhiteOutput, WhiteOutputRel, WhiteWeight
+from analog_bench.noise.whole_hardware import Ideal, Preset
 
 __all__ = [
     "EqualError",
@@ -33,6 +40,7 @@ __all__ = [
     "Ideal",
     "InpNoise",
     "IrDrop",
+    "IrDropShipped",
     "Measured",
     "Noise",
     "OutNoise",

@@ -1,4 +1,4 @@
-"""Hardware as a whole, and what happens in the memory cells: programming, drift, faults."""
+"""What happens in the memory cells: programming, drift, faults."""
 
 from __future__ import annotations
 
@@ -6,29 +6,6 @@ from dataclasses import dataclass
 
 from analog_bench.errors import UsageError
 from analog_bench.noise.noise_family import Noise, family
-
-
-@family
-@dataclass(frozen=True)
-class Ideal(Noise):
-    """Everything perfect: the layer sits on a tile that computes exactly. Must equal digital."""
-
-    NAME, WHERE = "ideal", "tile"
-    RANDOM = False
-
-
-@family
-@dataclass(frozen=True)
-class Preset(Noise):
-    """A complete hardware preset, exactly as aihwkit (or this project's variant of it) defines it.
-
-    `StandardHWATrainingTorch` is aihwkit's `StandardHWATrainingPreset` without the two terms that
-    the torch tile refuses.
-    """
-
-    NAME, WHERE = "preset", "tile"
-    DRIFTS = DRAWN_ONCE = True
-    name: str = "StandardHWATrainingTorch"
 
 
 @family

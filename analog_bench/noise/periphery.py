@@ -76,6 +76,23 @@ class IrDrop(Noise):
 
 @family
 @dataclass(frozen=True)
+class IrDropShipped(Noise):
+    """aihwkit's time-dependent IR drop as it is shipped: `TorchInferenceRPUConfigIRDropT`.
+
+    Beside the wires' resistance, `scale` times aihwkit's default of 0.15 ohms a cell, it has the
+    rounding of its counting converter, the half time slice of its trapezoidal rule, and the 0.5 mV
+    by which its converter reads beside the idle level. These are there at any scale above 0 (at 0
+    aihwkit leaves them out, too), so no scale makes a given error; `ir_drop` is the wires alone.
+    Every device is computed in every time slice: docs/method.md says how slow that is.
+    """
+
+    NAME, WHERE = "ir_drop_shipped", "tile"
+    RANDOM = False
+    scale: float = 1.0
+
+
+@family
+@dataclass(frozen=True)
 class PcmRead(Noise):
     """PCM read noise drawn at every matrix-vector product: `forward.w_noise` of type PCM_READ.
 

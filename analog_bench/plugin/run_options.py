@@ -18,7 +18,7 @@ from analog_bench.gate.max_drop import parse_requirement
 from analog_bench.noise import parse_noise
 from analog_bench.session.extension import load_extension, read_own
 from analog_bench.session.own_hardware import read_hardware, spelt_with_content
-from analog_bench.session.settings import GateMode, Settings, read_calibration
+from analog_bench.session.settings import GateMode, KeptExamples, Settings, read_calibration
 from analog_bench.simulators.registry import DEFAULT_TILE, simulators
 from analog_bench.store.shard import parse_shard
 from analog_bench.study import BUDGETS, MOST_CHIPS, Choice
@@ -94,9 +94,7 @@ _OPTIONS = (
         default="embedded",
     ),
     _Option("prompt", "TEXT", "what studies of generation write on from"),
-    _Option(
-        "zoo", "ZOO", "where models with a name come from: embedded or hub", default="embedded"
-    ),
+    _Option("zoo", "ZOO", "where named models come from: embedded or hub", default="embedded"),
     _Option(
         "hwa",
         "FOLDER",
@@ -130,7 +128,10 @@ _OPTIONS = (
     _Option("seed", "N", "the run's one seed", default="1"),
     _Option("replay", "VALUE", "on, or off to compute every case from the inputs", default="on"),
     _Option(
-        "per-example", "VALUE", "on to keep every example's score in the results", default="off"
+        "per-example",
+        "VALUE",
+        "on or off: keep each example's score, for intervals over examples; auto keeps few",
+        default="auto",
     ),
     _Option("shard", "K/N", "the K-th of N parts only; `analog-bench merge` joins and judges them"),
     _Option("json", "FILE", "where results go; a new file in runs/ by default"),
@@ -254,7 +255,7 @@ def read_settings(config: pytest.Config) -> Settings:
         device=device,
         seed=read_whole("--seed", must("seed")),
         replay=one_of("--replay", must("replay"), ("on", "off")) == "on",
-        per_example=one_of("--per-example", must("per-example"), ("on", "off")) == "on",
+        per_example=one_of("--per-example", must("per-example"), get_args(KeptExamples)),
         json=Path(json_file) if json_file else None,
         baselines=root / must("baselines"),
         data_folder=data_folder(),

@@ -49,7 +49,7 @@ _IN_ASCII = str.maketrans(
         **dict(zip("▁▂▃▄▅▆▇█", "_.-~=+*#", strict=True)),
     }
 )
-_BAR_CELLS = 10
+_BAR_CELLS = 6
 _BAR_STEPS = "▏▎▍▌▋▊▉█"
 _ASCII_RULE = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _GAP = 2
@@ -96,7 +96,7 @@ def in_ascii(text: str) -> str:
 
 
 def bar(share: float, *, ascii_only: bool = False) -> str:
-    """Draw a horizontal bar of ten cells at most; of any share above 0 the thinnest piece shows."""
+    """Draw a horizontal bar of six cells at most; of any share above 0 the thinnest piece shows."""
     if not share > 0:
         return ""
     steps = "#" if ascii_only else _BAR_STEPS

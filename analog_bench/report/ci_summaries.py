@@ -30,6 +30,7 @@ from analog_bench.report.table import (
     tabulate,
 )
 from analog_bench.report.trend_names import changes_text, score_name, step_text, steps_named
+from analog_bench.report.waterfall_table import waterfall_tables
 
 _OLDER_AT_MOST = 10
 _WORST_NAMED = 3
@@ -83,6 +84,8 @@ def _run(contents: Contents, *, failures: bool) -> Iterator[Block]:
     yield from _cases("Improved", [case for case in judged if case[2].kind == "improved"])
     if contents.studies:
         yield _losses(contents)
+    for study in contents.studies:
+        yield from waterfall_tables(study.measured, study.main)
     yield paragraph(_made(contents))
 
 

@@ -15,7 +15,7 @@ from analog_bench.gate.robustness_scores import (
     robustness_of,
 )
 from analog_bench.records import Metric, Result
-from analog_bench.report import words
+from analog_bench.report import estimates, words
 from analog_bench.report.layer_table import a_star_note, layer_column, varying_columns
 from analog_bench.report.measured_on import interval_note
 from analog_bench.report.table import Block, Column, Heading, Spelling, tabulate
@@ -37,7 +37,8 @@ def drift_table(results: Sequence[Result], metric: Metric, *, title: str = "") -
 
     One row for whatever was measured at several drift times, by depth; the variants of one case
     next to one another; columns for noise, tile, hardware and weights where they vary. Each time's
-    A*, the score after one day and what a month changes, means over chips. Nothing where nothing
+    A*, the score after one day and what a month changes, means over chips with their intervals over
+    chips, and over chips and examples where single examples are known. Nothing where nothing
     was measured at several drift times, or none of these scores is known.
 
     Raises:
@@ -94,16 +95,15 @@ def _score_columns(
         f"AVM: what a month changes, {label} at {words.time_label(MONTH_S)} − at "
         f"{words.time_label(SECOND_S)}, chip by chip."
     )
-    interval = tuple(filter(None, [interval_note(row.result for row in rows)]))
+    interval = tuple(filter(None, [interval_note((row.result for row in rows), [metric])]))
 
     def a_star_at(time: float) -> Callable[[_Row], str]:
         def spell(row: _Row) -> str:
-            placed = row.robustness.a_star.get(time)
-            return "" if placed is None else words.share_text(placed.centre)
+            return estimates.a_star_text(row.robustness.a_star.get(time))
 
         return spell
 
-    notes = (a_star_note(metric),)
+    notes = (a_star_note(metric), *interval)
     possible: list[tuple[Column, Callable[[_Row], str]]] = [
         (
             Column(f"A* {words.time_label(time)}", True, priorities[time], notes=notes),
@@ -114,11 +114,11 @@ def _score_columns(
     possible += [
         (
             Column(f"{label} {words.time_label(DAY_S)}", True, 1, notes=interval),
-            lambda row: words.interval_text(row.robustness.one_day, metric),
+            lambda row: estimates.interval_text(row.robustness.one_day, metric),
         ),
         (
             Column("AVM", True, 2, notes=(month, *interval)),
-            lambda row: words.interval_text(row.robustness.avm, metric, signed=True),
+            lambda row: estimates.interval_text(row.robustness.avm, metric, signed=True),
         ),
     ]
     known = [(column, spell) for column, spell in possible if any(map(spell, rows))]

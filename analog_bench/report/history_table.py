@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from analog_bench.gate.step_detection import Step
 from analog_bench.history.score_series import Point, RunFacts, Trend
-from analog_bench.report import words
+from analog_bench.report import estimates, words
 from analog_bench.report.table import (
     Block,
     Blocks,
@@ -105,7 +105,11 @@ def _one_trend(trend: Trend, steps: Sequence[Step]) -> Blocks:
         *((column, of_run(spell)) for column, spell in _run_columns(runs)),
         number("chips", lambda point: str(len(point.scores))),
         number("digital", digital),
-        number(score_name(trend), lambda point: words.interval_text(point.mean, metric)),
+        number(
+            score_name(trend),
+            lambda point: estimates.interval_text(point.mean, metric),
+            notes=_over_chips([trend]),
+        ),
         (Column("step", folds=True), step),
     ]
     return Heading(name), tabulate(trend.points, columns)
@@ -118,12 +122,23 @@ def _side_by_side(trends: Sequence[Trend]) -> Blocks:
         (Column("case", folds=True), lambda trend: names[id(trend)]),
         *([(Column("score"), score_name)] if len(scores) > 1 else []),
         number("runs", lambda trend: str(len(trend.points))),
-        number("first", lambda t: words.interval_text(t.points[0].mean, t.metric)),
-        number("last", lambda t: words.interval_text(t.points[-1].mean, t.metric)),
+        number("first", lambda t: estimates.interval_text(t.points[0].mean, t.metric)),
+        number(
+            "last",
+            lambda t: estimates.interval_text(t.points[-1].mean, t.metric),
+            notes=_over_chips(trends),
+        ),
         (Column("trend", folds=True), lambda t: _spark([p.mean.centre for p in t.points])),
     ]
     table = tabulate(trends, columns)
     return (Heading(scores.pop()), table) if len(scores) == 1 else (table,)
+
+
+def _over_chips(trends: Sequence[Trend]) -> tuple[str, ...]:
+    known = (point.mean.half_width for trend in trends for point in trend.points)
+    if all(half_width is None for half_width in known):
+        return ()
+    return ("± is half the 95 % interval over chips, for the very examples of the runs.",)
 
 
 def _steps(trends: Sequence[Trend], steps: Steps) -> list[Block]:

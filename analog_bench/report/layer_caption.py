@@ -52,7 +52,7 @@ def _method(rows: Sequence[Result], metrics: Sequence[Metric], data: str) -> str
     models = _listed(sorted({row.model for row in rows}), "model")
     sentence = f"Each row perturbs only what it names: {', '.join(parts)}. Model {models}"
     sentence += f", digital {digital}." if digital else "."
-    return f"{sentence} {interval_note(measured)}".rstrip()
+    return f"{sentence} {interval_note(measured, metrics)}".rstrip()
 
 
 def _coverage(rows: Sequence[Result]) -> str:
@@ -109,11 +109,13 @@ def _order(order: ConditionRanking, rows: Sequence[Result], metric: Metric) -> s
     ranking, details = order.ranking, _details(order.result, rows)
     first = ranking.layers[0]
     low, high = first.interval or (first.rank, first.rank)
+    both = "" if first.with_examples is None else ", over chips and examples {:g} to {:g}"
     where = f" ({details})" if details else ""
     return (
         f"Ranking of {len(ranking.layers)} layers over {ranking.chips} chips{where}: "
         f"{words.one_line(first.layer)} {words.change_verb(metric)} most (95 % interval of its "
-        f"rank: {low:g} to {high:g}); Kendall's W "
+        f"rank over chips {low:g} to {high:g}{both.format(*(first.with_examples or ()))}); "
+        "Kendall's W "
         f"{words.concordance_text(ranking.concordance or 0.0)} (1: every chip gives the same "
         "order)."
     )

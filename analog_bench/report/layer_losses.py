@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from analog_bench.gate.example_scores import drawn_losses
 from analog_bench.gate.layer_ranking import (
     RankCorrelation,
     Ranking,
@@ -110,10 +111,12 @@ def rankings(results: Iterable[Result], metric: Metric) -> list[ConditionRanking
         drops = {result.group: _chip_losses(result, metric) for result in members}
         chips = set.intersection(*(set(of_layer) for of_layer in drops.values()))
         if 2 <= len(drops) == len(members) and len(chips) >= 2:
-            ranked.append((members[0], drops))
+            ranked.append((members, drops))
     if len(ranked) > RANKINGS_AT_MOST:
         return []
-    orders = (ConditionRanking(one, rank_layers(drops, seed=one.seed)) for one, drops in ranked)
+    orders = (
+        ConditionRanking(members[0], _ranking(members, drops, metric)) for members, drops in ranked
+    )
     return [order for order in orders if order.ranking.concordance is not None]
 
 
@@ -152,6 +155,16 @@ def spread_correlation(results: Iterable[Result], metric: Metric) -> SpreadCorre
         layers=len(layers),
         variant=layers[0].result.variant,
     )
+
+
+def _ranking(
+    members: Sequence[Result], drops: Mapping[str, Mapping[int, float]], metric: Metric
+) -> Ranking:
+    chips = sorted(set.intersection(*(set(of_layer) for of_layer in drops.values())))
+    drawn = {result.group: drawn_losses(result, metric, chips) for result in members}
+    known = {layer: losses for layer, losses in drawn.items() if losses is not None}
+    together = known if len(known) == len(drops) else None
+    return rank_layers(drops, seed=members[0].seed, drawn=together)
 
 
 def _chip_losses(result: Result, metric: Metric) -> dict[int, float]:

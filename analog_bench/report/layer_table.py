@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from analog_bench.gate.case_verdicts import Verdict
 from analog_bench.gate.robustness_scores import robustness_of
 from analog_bench.records import Identity, Metric, Result
-from analog_bench.report import words
+from analog_bench.report import estimates, words
 from analog_bench.report.layer_caption import caption
 from analog_bench.report.layer_losses import by_depth, of_facts, reach, weight_std, worst
 from analog_bench.report.report_contents import is_several
-from analog_bench.report.score_and_loss import loss, score
+from analog_bench.report.score_and_loss import loss, loss_interval, score
 from analog_bench.report.table import (
     Block,
     Cell,
@@ -106,7 +106,7 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
     longest = max([main.margin, *(loss(result, main) or 0.0 for result in rows)])
 
     def scores_in(metric: Metric) -> Callable[[Result], str]:
-        return lambda result: words.interval_text(score(result, metric), metric)
+        return lambda result: estimates.interval_text(score(result, metric), metric)
 
     def digital(result: Result) -> str:
         value = result.digital.get(main.name)
@@ -115,7 +115,7 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
     def a_star(result: Result) -> str:
         for robustness in robustness_of([result], main):
             if placed := robustness.a_star.get(result.drift_s):
-                return words.share_text(placed.centre)
+                return estimates.a_star_text(placed)
         return ""
 
     def drop(result: Result) -> Cell | str:
@@ -126,21 +126,31 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
             return Cell(f"▼ {words.amount(lost, main)}", "worst")
         return Cell(words.amount(lost, main), "" if lost > main.margin else "muted")
 
+    def drop_over_both(result: Result) -> str:
+        return estimates.both_text(loss_interval(result, main), main)
+
     def bar(result: Result) -> Cell:
         share = (loss(result, main) or 0.0) / longest if longest > 0 else 0.0
         return Cell("", "bad" if result.case_id in marked else "", bar=share)
 
+    lost_head = "drop" if main.higher_is_better else "rise"
     columns: list[_Pair] = [
         number("digital", digital, priority=8),
         *(
             number(words.metric_label(metric), scores_in(metric), priority=0 if n == 0 else 3)
             for n, metric in enumerate(metrics)
         ),
-        number("drop" if main.higher_is_better else "rise", drop),
+        number(lost_head, drop),
         (Column("", priority=1), bar),
     ]
+    if any(map(drop_over_both, rows)):
+        head = f"{lost_head} ±"
+        note = f"{head}: over chips and examples, the same for digital."
+        columns.insert(-1, number(head, drop_over_both, priority=3, notes=(note,)))
     if any(map(a_star, rows)):
-        columns.insert(-2, number("A*", a_star, priority=6, notes=(a_star_note(main),)))
+        columns.insert(
+            len(metrics) + 1, number("A*", a_star, priority=6, notes=(a_star_note(main),))
+        )
     if not all(map(is_several, rows)):
         columns += [number("w std", weight_std, priority=5), number("max/std", reach, priority=4)]
     return columns
@@ -160,7 +170,7 @@ def _change_columns(verdicts: Mapping[Identity, Verdict], metric: Metric) -> lis
         f"{words.metric_label(metric)} matters; detects: the smallest true loss that would "
         "have been suspected four times in five."
     )
-    change = spelt_by(lambda verdict: words.change_text(verdict, metric))
+    change = spelt_by(lambda verdict: estimates.change_text(verdict, metric))
     detects = spelt_by(lambda verdict: words.detectable_text(verdict, metric))
     chips = spelt_by(lambda verdict: "paired" if verdict.paired else "unpaired")
     return [

@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from analog_bench.gate.example_scores import example_scores
+from analog_bench.gate.pigeonhole_bootstrap import FEWEST_EXAMPLES
 from analog_bench.gate.significance import FEWEST_CHIPS
-from analog_bench.records import Result, Scope
-from analog_bench.report.words import one_line
+from analog_bench.records import Metric, Result, Scope
+from analog_bench.report.words import metric_label, one_line
 
 _PLURALS = re.compile(r"^texts\b|\b(?:questions|blocks)$")
 
 
-def interval_note(results: Iterable[Result]) -> str:
-    """Say what ± is, or that there is none for too few chips; empty for one chip each."""
-    chips = {len(result.initial_chips) for result in results}
-    if max(chips, default=0) >= FEWEST_CHIPS:
-        return "± is half the 95 % interval over chips."
-    return "2 chips: too few for an interval." if 2 in chips else ""
+OVER_BOTH = "± over chips (± over chips and examples)"
+"""What stands in a column's heading where no sentence says it."""
+
+
+def interval_note(results: Iterable[Result], metrics: Sequence[Metric]) -> str:
+    """Say what ± is, of scores in these metrics, and which of them have it over chips alone.
+
+    Or that there is none, for too few chips; empty for one chip each.
+    """
+    known = list(results)
+    several = [result for result in known if len(result.initial_chips) >= FEWEST_CHIPS]
+    if not several:
+        two = any(len(result.initial_chips) == 2 for result in known)
+        return "2 chips: too few for an interval." if two else ""
+    shown = [metric for metric in metrics if any(metric.name in r.scored for r in several)]
+    with_examples = [m for m in shown if any(_has_examples(result, m) for result in several)]
+    if not with_examples:
+        return "± is half the 95 % interval over chips, for these very examples."
+    note = "± is half the 95 % interval over chips (in brackets over chips and examples)."
+    lacking = [metric_label(metric) for metric in shown if metric not in with_examples]
+    if lacking:
+        verb = "is no mean" if len(lacking) == 1 else "are no means"
+        note += f" {' and '.join(lacking)} {verb} over examples: over chips alone."
+    return note
 
 
 def examples_label(scope: Scope) -> str:
@@ -26,3 +46,8 @@ def examples_label(scope: Scope) -> str:
     if scope.examples == 1:
         data = _PLURALS.sub(lambda plural: plural[0][:-1], data)
     return f"{scope.examples} {data}"
+
+
+def _has_examples(result: Result, metric: Metric) -> bool:
+    of = example_scores(result, metric.name)
+    return of is not None and of.examples >= FEWEST_EXAMPLES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from analog_bench.gate.case_verdicts import Verdict, outcome
@@ -11,6 +11,7 @@ from analog_bench.gate.run_verdicts import Judgement
 from analog_bench.records import SEVERAL, Identity, Metric, Result, Scope
 from analog_bench.store.baseline import Provenance
 from analog_bench.store.run import Incomplete, Manifest, Run
+from analog_bench.zoo.model_shape import ModelShape
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Contents:
     """All that a report shows: a run, study by study, and the baselines, the newest first.
 
     `source` names the results file, where there is one; `anchors` are places on a page.
-    `incomplete` says what is missing of the run.
+    `incomplete` says what is missing of the run, `shapes` what its models compute.
     """
 
     manifest: Manifest
@@ -70,6 +71,7 @@ class Contents:
     baselines: tuple[Provenance, ...]
     anchors: Mapping[Identity, str]
     incomplete: Incomplete | None = None
+    shapes: Mapping[str, ModelShape] = field(default_factory=dict)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -131,6 +133,7 @@ def contents_of(
         baselines=tuple(sorted(set(baselines), key=lambda b: b.created, reverse=True)),
         anchors={result.identity: f"case-{n}" for n, result in enumerate(ordered, start=1)},
         incomplete=run.incomplete,
+        shapes=run.shapes,
     )
 
 

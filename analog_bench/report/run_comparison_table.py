@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from analog_bench.gate.case_verdicts import Kind, Verdict
 from analog_bench.gate.run_comparison import Comparison, FamilyComparison
 from analog_bench.records import Result
-from analog_bench.report import words
+from analog_bench.report import estimates, words
 from analog_bench.report.measured_on import examples_label
 from analog_bench.report.table import Block, Cell, Column, Heading, Table, paragraph, tabulate
 
@@ -47,7 +47,7 @@ def _table(family: FamilyComparison, everything: bool) -> Table:
         [pair for pair in ranked if everything or pair[1].kind not in _SILENT],
         [
             (Column("case", folds=True), lambda pair: words.one_line(pair[0].case_id)),
-            (Column("change", right=True), lambda pair: words.change_text(pair[1], metric)),
+            (Column("change", right=True), lambda pair: estimates.change_text(pair[1], metric)),
             (Column("detects", right=True), lambda pair: words.detectable_text(pair[1], metric)),
             (Column("chips", folds=True), chips),
             (Column("verdict"), lambda pair: Cell(pair[1].kind, pair[1].kind)),

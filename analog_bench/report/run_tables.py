@@ -9,9 +9,11 @@ from analog_bench.gate.run_verdicts import Judgement
 from analog_bench.report.drift_table import drift_table
 from analog_bench.report.layer_table import layer_table
 from analog_bench.report.measured_on import examples_label
+from analog_bench.report.propagation_table import propagation_table
 from analog_bench.report.run_summary import digital_line
 from analog_bench.report.table import Block
 from analog_bench.report.texts_table import texts_table
+from analog_bench.report.waterfall_table import waterfall_tables
 from analog_bench.store.run import Group
 
 _TEXT_AT_MOST = 160  # characters of a text that a table shows; the results file holds all
@@ -33,6 +35,8 @@ def run_tables(groups: Iterable[Group], judgement: Judgement | None) -> Iterator
                 title=f"{scope.study}: {scope.model}, {scope.question}",
             )
             tables += drift_table(group.results, group.metrics[0])
+            tables += waterfall_tables(measured, group.metrics[0])
+            tables += propagation_table(group.results, group.main)
             tables += texts_table(group.results, group.metrics, at_most=_TEXT_AT_MOST)
         scores = group.results[0].digital
         verdicts = judgement.digital_of(scope)

@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from analog_bench.gate.drift_band import Array
+from analog_bench.gate.example_scores import example_scores, interval
+from analog_bench.gate.pigeonhole_bootstrap import Resamples
 from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.records import Metric, Result
 
 
 def score(result: Result, metric: Metric) -> Interval | None:
-    """Return a result's mean over the initial chips, with its 95 % interval, in the metric's unit.
+    """Return a result's mean over the initial chips, with its 95 % intervals, in the metric's unit.
 
     None where a chip has no such score.
     """
-    scores = result.scores(metric.name)
-    return mean_interval(scores) if scores else None
+    scores = _by_chip(result, result.scores(metric.name))
+    return interval(scores, example_scores(result, metric.name), result.seed)
+
+
+def loss_interval(result: Result, metric: Metric) -> Interval | None:
+    """Return what was lost against digital, as `loss` has it, with its 95 % intervals.
+
+    Chips and the digital model meet the same examples, so what is hard for both makes no difference
+    to it. None where there is no loss.
+    """
+    if loss(result, metric) is None:
+        return None
+    of = example_scores(result, metric.name)
+    sign = -1.0 if metric.higher_is_better else 1.0
+
+    def lost(resamples: Resamples) -> Array | None:
+        digital = None if of is None else of.of_digital(resamples)
+        if of is None or digital is None:
+            return None
+        return sign * (of.of_chips(resamples) - digital)
+
+    return interval(_by_chip(result, result.losses(metric)), of, result.seed, lost)
 
 
 def loss(result: Result, metric: Metric) -> float | None:
@@ -23,10 +47,10 @@ def loss(result: Result, metric: Metric) -> float | None:
     None where a chip or the digital model has no such score, or they lie further apart than a float
     reaches.
     """
-    measured, digital = score(result, metric), result.digital.get(metric.name)
-    if measured is None or digital is None:
+    scores, digital = result.scores(metric.name), result.digital.get(metric.name)
+    if not scores or digital is None:
         return None
-    lost = metric.loss(measured.centre, digital)
+    lost = metric.loss(mean_interval(scores).centre, digital)
     return lost if math.isfinite(lost) else None
 
 
@@ -38,3 +62,7 @@ def bounds_cut(interval: Interval, metric: Metric) -> tuple[float, float]:
     low, high = interval.bounds or (interval.centre, interval.centre)
     most = max(100.0, interval.centre) if metric.unit == "points" else math.inf
     return max(min(0.0, interval.centre), low), min(most, high)
+
+
+def _by_chip(result: Result, values: Sequence[float]) -> dict[int, float]:
+    return dict(zip((chip.chip for chip in result.initial_chips), values, strict=False))

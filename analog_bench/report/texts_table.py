@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from analog_bench.records import Metric, Result
-from analog_bench.report import words
+from analog_bench.report import estimates, words
 from analog_bench.report.measured_on import interval_note
 from analog_bench.report.score_and_loss import score
 from analog_bench.report.table import Block, Cell, Column, Heading, Table, absent, paragraph
@@ -25,7 +25,7 @@ def texts_table(
     if not tables:
         return ()
     blocks = (block for noise, table in tables.items() for block in (Heading(noise), table))
-    return *blocks, paragraph(texts_note(results), role="muted")
+    return *blocks, paragraph(texts_note(results, metrics), role="muted")
 
 
 def texts_by_noise(
@@ -50,7 +50,7 @@ def texts_by_noise(
     }
 
 
-def texts_note(results: Sequence[Result]) -> str:
+def texts_note(results: Sequence[Result], metrics: Sequence[Metric]) -> str:
     """Say which texts are shown, and what their scores are."""
     chips = max((len(result.initial_chips) for result in results if result.chips), default=0)
     texts = max(len(result.digital_texts) for result in results)
@@ -62,7 +62,7 @@ def texts_note(results: Sequence[Result]) -> str:
         "Perplexity is that of the texts under the digital model, repetition the share of their "
         "4-grams of tokens that came before."
     )
-    return f"{note} {interval_note(results)}".rstrip()
+    return f"{note} {interval_note(results, metrics)}".rstrip()
 
 
 def _table(
@@ -104,7 +104,7 @@ def _written(result: Result, metrics: Sequence[Metric], at_most: int | None, lin
     if result.status != "measured" or not chips or not chips[0].texts:
         return Cell("", note=words.one_line(f"{result.status}: {result.reason}"))
     scores = [
-        f"{words.metric_label(metric)} {words.interval_text(score(result, metric), metric)}"
+        f"{words.metric_label(metric)} {estimates.interval_text(score(result, metric), metric)}"
         for metric in metrics
         if metric.name in chips[0].scores
     ]

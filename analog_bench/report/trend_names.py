@@ -8,7 +8,7 @@ from analog_bench.gate.significance import telling_interval
 from analog_bench.gate.step_detection import Step
 from analog_bench.history.score_series import RunFacts, Trend
 from analog_bench.records import Metric
-from analog_bench.report import words
+from analog_bench.report import estimates, words
 from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, simulators
 
 _KINDS = {
@@ -65,7 +65,7 @@ def direction(step: Step, metric: Metric) -> str:
 
 def step_text(step: Step, metric: Metric) -> str:
     """Spell a step's change with half its 95 % interval, and its direction: `-2.3 ±0.4 worse`."""
-    change = words.estimate_text(step.effect.change, telling_interval(step.effect), metric)
+    change = estimates.estimate_text(step.effect.change, telling_interval(step.effect), metric)
     return f"{change} {direction(step, metric)}"
 
 

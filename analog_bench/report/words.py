@@ -17,7 +17,6 @@ from analog_bench.spelling import rounded
 
 if TYPE_CHECKING:  # they import scipy, and `--help` does without
     from analog_bench.gate.case_verdicts import Kind, Verdict
-    from analog_bench.gate.significance import Interval
 
 ABSENT = "–"
 MINUS = "−"  # in sentences; scores keep the hyphen, which can be copied
@@ -90,31 +89,6 @@ def loss_amount(loss: float | None, metric: Metric) -> str:
     return spelt if float(spelt) == 0 else f"{sign}{spelt}"
 
 
-def interval_text(interval: Interval | None, metric: Metric, *, signed: bool = False) -> str:
-    """Spell an estimate with half its interval, where it has one: `54.3 ±1.2`, `+0.3 ±0.1`."""
-    if interval is None:
-        return ""
-    centre = amount(interval.centre, metric)
-    if signed and not centre.startswith("-"):
-        centre = f"+{centre}"
-    if interval.half_width is None:
-        return centre
-    return f"{centre} ±{amount(interval.half_width, metric)}"
-
-
-def change_text(verdict: Verdict, metric: Metric) -> str:
-    """Spell the change that a verdict rests on: `-1.2 ±0.3`; empty without a comparison."""
-    change = verdict.change
-    return "" if change is None else estimate_text(change, verdict.interval, metric)
-
-
-def estimate_text(change: float, ends: tuple[float, float] | None, metric: Metric) -> str:
-    """Spell a change and its interval, given by its ends: `-1.2 ±0.3`."""
-    from analog_bench.gate.significance import Interval
-
-    return interval_text(Interval(change, ends and (ends[1] - ends[0]) / 2), metric, signed=True)
-
-
 def detectable_text(verdict: Verdict, metric: Metric) -> str:
     """Spell the smallest loss that would have been suspected; empty where it is not known."""
     return "" if verdict.detectable is None else amount(verdict.detectable, metric)
@@ -133,11 +107,6 @@ def digital_scores(scores: Mapping[str, float], metrics: Iterable[Metric], extra
         for metric in metrics
         if metric.name in scores
     )
-
-
-def share_text(share: float) -> str:
-    """Spell a score without a unit, such as A*, with two decimals; never `-0.00`."""
-    return rounded(share, 2)
 
 
 def correlation_text(value: float) -> str:

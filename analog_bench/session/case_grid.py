@@ -75,6 +75,27 @@ def check_budget_layers(study: Study, layers_of: Mapping[str, Sequence[LayerName
                 _check_patterns(at, own.layers, {model: layers_of[model]}, UsageError)
 
 
+def pick_products(model: str, layers: Sequence[LayerName], words: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the matrix multiplications that words of `--layers` choose.
+
+    A word is `all`, `blocks`, or a pattern of layer names.
+
+    Raises:
+        LayerError: A pattern that fits none.
+    """
+    products = [layer for layer in layers if layer.kind == "matmul"]
+    picked: dict[str, None] = {}
+    for word in words:
+        if word == "blocks":
+            fitting = [layer for layer in products if layer.block is not None]
+        else:
+            patterns = [] if word == "all" else [word]
+            _check_patterns("--layers", patterns, {model: products}, LayerError)
+            fitting = _matching(products, patterns)
+        picked |= dict.fromkeys(layer.name for layer in fitting)
+    return tuple(layer.name for layer in products if layer.name in picked)
+
+
 def acts_on(noise: Noise, layer: LayerName) -> bool:
     """Whether a noise can act on a layer: only matrix multiplications go on tiles."""
     return noise.WHERE != "tile" or layer.kind == "matmul"
@@ -90,14 +111,15 @@ def _cells(
     picked = _matching(layers, patterns)
     cells: dict[tuple[tuple[str, ...], Noise], str] = {}
     for grouping in groupings:
-        for group, members in _groups(grouping, picked):
+        for whole, members in _groups(grouping, picked):
+            group = whole
+            if grouping != "each" and len(picked) < len(layers):
+                # Part of a model must not go by the name of the whole: ids would agree.
+                group = f"{whole}:{','.join(patterns)}"
             for noise in noises:
                 fitting = tuple(layer.name for layer in members if acts_on(noise, layer))
                 if not fitting:
                     continue
-                if grouping != "each" and len(picked) < len(layers):
-                    # Part of a model must not go by the name of the whole: ids would agree.
-                    group = f"{grouping}:{','.join(patterns)}"
                 # Two groupings may pick the same layers, as where a pattern leaves out the head.
                 cells.setdefault((fitting, noise), group)
     return cells
@@ -108,8 +130,15 @@ def _groups(
 ) -> list[tuple[str, Sequence[LayerName]]]:
     if grouping == "each":
         return [(layer.name, [layer]) for layer in picked]
+    in_blocks = [layer for layer in picked if layer.block is not None]
+    products = [layer for layer in in_blocks if layer.kind == "matmul"]
+    if grouping == "each_block":
+        blocks = dict.fromkeys(layer.block for layer in products)
+        return [(f"block.{n}", [one for one in products if one.block == n]) for n in blocks]
+    if grouping == "products":
+        return [(grouping, products)]
     if grouping == "blocks":
-        return [(grouping, [layer for layer in picked if layer.block is not None])]
+        return [(grouping, in_blocks)]
     return [(grouping, picked)]
 
 

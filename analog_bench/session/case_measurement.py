@@ -121,7 +121,8 @@ def _measured(
     case = group[0]
     if case.noise.WHERE == "tile":
         find_simulator(case.tile).require(models.settings.device)
-    measured = runner.measure_together(group, _initial_chips(case, budget))
+    follow = study.propagation
+    measured = runner.measure_together(group, _initial_chips(case, budget), propagation=follow)
     sources = sources_of_case(case, models.settings.root)  # of all: they differ in time alone
     measured = [structs.replace(result, sources=sources) for result in measured]
     results = dict(zip(group, measured, strict=True))
@@ -129,7 +130,8 @@ def _measured(
         c: r for c, r in results.items() if _needs_confirmation(models, study, c, r, runner)
     }
     if suspicious:
-        confirmed = runner.measure_more(suspicious, budget.confirmation_chips)
+        chips = budget.confirmation_chips
+        confirmed = runner.measure_more(suspicious, chips, propagation=follow)
         confirmed = [structs.replace(result, sources=sources) for result in confirmed]
         results |= dict(zip(suspicious, confirmed, strict=True))
     return list(results.values())

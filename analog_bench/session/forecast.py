@@ -34,7 +34,8 @@ class Forecast:
             self._paces[key] = runner.pace()
         for case in cases:
             chips = self._models.settings.chips_of(case, budget)
-            self._seconds += chips * runner.seconds(case, self._paces[key])
+            a_chip = runner.seconds(case, self._paces[key], propagation=study.propagation)
+            self._seconds += chips * a_chip
         self._cases += len(cases)
 
     def __str__(self) -> str:

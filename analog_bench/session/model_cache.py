@@ -140,7 +140,7 @@ class ModelCache:
                 seed=self.settings.seed,
                 weights=loaded.weights_sha256,
                 replay=self.settings.replay,
-                per_example=self.settings.per_example,
+                per_example=self.settings.keeps_examples(task.examples),
                 digital=digital,
                 input_ranges=(
                     self._ranges(model).of_case

@@ -11,6 +11,7 @@ function returned, so that changed hardware is other hardware.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from analog_bench.content_name import content_name
 from analog_bench.defining_files import note_file
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Noise, Preset
+from analog_bench.planning.scenarios import COMPONENTS, SCENARIOS, Scenario, on_periphery
 from analog_bench.session.extension import mistakes_in, read_own, run_file
 from analog_bench.simulators.added_hardware import add_hardware, add_preset
 from analog_bench.simulators.registry import find_simulator, presets
@@ -94,6 +96,24 @@ def with_hardware(case: Case, *, tile: bool) -> Case:
     case = replace(case, noise=noise, hardware=load_hardware(case.hardware))
     engine = presets().get(preset_name(noise, case.hardware) or IDEAL)
     return case if tile or engine is None else replace(case, tile=engine.name)
+
+
+def with_periphery(scenarios: Sequence[Scenario], hardware: str) -> tuple[Scenario, ...]:
+    """Return scenarios of energy with the component tile as this hardware has it.
+
+    Raises:
+        UsageError: No such hardware, none of the scenarios is of components, or the hardware has
+            no size or converters that their energy is known of.
+    """
+    if not any(scenario.name == COMPONENTS for scenario in scenarios):
+        raise UsageError(
+            f"--hardware is for the scenario {COMPONENTS}; measured chips have tiles of their own"
+        )
+    name = read_hardware(hardware) if not _is_own(hardware) else load_hardware(hardware)
+    if name == IDEAL:
+        raise UsageError(f"hardware {IDEAL} has perfect converters, whose energy is not known")
+    tile = on_periphery(SCENARIOS[COMPONENTS], presets()[name].periphery(name))
+    return tuple(tile if one.name == COMPONENTS else one for one in scenarios)
 
 
 def try_own(cases: list[Case]) -> None:

@@ -8,8 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec import Struct, structs
 
 from analog_bench.codec import convert
 from analog_bench.errors import StoreError
@@ -36,6 +35,7 @@ from analog_bench.store.run import (
 from analog_bench.store.run_file import read_run, write_run
 from analog_bench.store.shard import OPTION
 from analog_bench.tasks.task_kinds import METRICS
+from analog_bench.zoo.model_shape import ModelShape
 
 CaseName: TypeAlias = tuple[str, str]
 """Study and id of a case."""
@@ -72,6 +72,7 @@ class Recorder:
         results_file: The results file, once it is written.
         earlier: What the run that is resumed had measured.
         selection: Of a shard, the fingerprint of what was selected in all.
+        shapes: What the models compute that energies are worked out of, by their names.
     """
 
     def __init__(self, settings: Settings, root: Path, command: str) -> None:
@@ -81,6 +82,7 @@ class Recorder:
         self.results_file: Path | None = None
         self.earlier: Mapping[Identity, Result] = {}
         self.selection = ""
+        self.shapes: Mapping[str, ModelShape] = {}
         self._records: dict[Identity, Record] = {}
         self._selected: dict[CaseName, None] = {}
         self._settled: dict[CaseName, str] = {}
@@ -159,7 +161,7 @@ class Recorder:
             raise
         self._journal = journal
         first = journal.held.manifest
-        self._started = replace(
+        self._started = structs.replace(
             self._started, created=first.created, command=first.command, sources=first.sources
         )
         self._sources_before = first.sources
@@ -188,14 +190,12 @@ class Recorder:
         if self._journal is not None and not named.keys() <= self._selected.keys():
             self._journal.select(named)
             self._selected |= named
-        self._describe(frozenset(benches))
-
-    def _describe(self, benches: frozenset[Path]) -> None:
-        if self._journal is None or benches <= self._benches:
+        read = frozenset(benches)
+        if self._journal is None or read <= self._benches:
             return
-        self._benches |= benches
+        self._benches |= read
         sources = sources_of_run(self._benches, self.settings, self._sources_before)
-        self._started = replace(self._started, sources=sources)
+        self._started = structs.replace(self._started, sources=sources)
         self._journal.describe(self._started)
 
     def settle(self, case: CaseName, failure: str) -> None:
@@ -243,7 +243,7 @@ class Recorder:
         if self.settings.shard is not None:
             options[OPTION] = self.settings.shard.spelt_with(self.selection)
         known = collect_environment(self.environment)
-        return replace(self._started, environment=known, options=options)
+        return structs.replace(self._started, environment=known, options=options)
 
     def write(self, run: Run) -> None:
         """Write the results file; nothing else is needed to judge the run.
@@ -275,6 +275,7 @@ class Recorder:
             scopes=tuple(group.scope for group in self.groups()),
             results=tuple(self.results),
             incomplete=Incomplete(missing, command) if missing else None,
+            shapes=self.shapes,
         )
 
     def _failure_of(self, case: CaseName) -> str:

@@ -82,10 +82,12 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
     # Not at the top: these import scipy and torch, which collecting cases does without.
     from analog_bench.gate.run_verdicts import StoredBaselines, judge_groups
     from analog_bench.session.model_cache import environment_facts
+    from analog_bench.session.model_shapes import shapes_of
 
     settings = recorder.settings
     if not recorder.environment:
         recorder.environment.update(environment_facts(settings.device))
+    recorder.shapes = shapes_of(recorder.results, settings, recorder.notes)
     run = recorder.run(command)
     incomplete = run.incomplete
     stopped = incomplete is not None and incomplete.stopped

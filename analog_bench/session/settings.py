@@ -15,6 +15,9 @@ from analog_bench.study import Budget, BudgetName, Choice, Study
 from analog_bench.zoo.range_folder import RangeMethod
 
 GateMode = Literal["off", "warn", "fail"]
+KeptExamples = Literal["auto", "on", "off"]
+MOST_KEPT = 1000
+"""Examples up to which results keep each one's scores unless told otherwise: files stay small."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Settings:
         calibration: How input ranges of the variant `calibrated` are fitted, or the folder of
             ranges with one folder a model.
         lock: The file that pins hub downloads.
+        per_example: Whether results keep the scores of single examples; `auto` by their number.
         replay: Whether clean activations are kept between cases.
         json: Where results go; None for a new file.
         gate: What becomes of a case that regressed from its baseline.
@@ -55,7 +59,7 @@ class Settings:
     device: str
     seed: int
     replay: bool
-    per_example: bool
+    per_example: KeptExamples
     json: Path | None
     baselines: Path
     data_folder: Path | None
@@ -97,6 +101,12 @@ class Settings:
             return 1
         fresh = len(budget.confirmation_chips) if self.update_baselines else 0
         return len(budget.initial_chips) + fresh
+
+    def keeps_examples(self, examples: int) -> bool:
+        """Return whether results keep the scores of so many examples one by one."""
+        if self.per_example == "auto":
+            return examples <= MOST_KEPT
+        return self.per_example == "on"
 
     def prompt_of(self, study: Study) -> str | None:
         """Return what models write on from in a study; None where they read the run's data."""

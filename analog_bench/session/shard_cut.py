@@ -90,5 +90,6 @@ class _Costs:
             replayed=self._settings.replay and not writes,
             share=len(products.intersection(case.layers)) / max(1, len(products)),
             tokens=(_WRITTEN if writes else _READ) * (budget.examples or _ALL),
+            propagation=study.propagation,
         )
         return chip * self._settings.chips_of(case, budget)

@@ -24,7 +24,8 @@ def add_hardware(name: str, config: Any, *, fingerprint: bool) -> str:
     name = f"{name}-{kit.content_fingerprint(config)}" if fingerprint else name
     engine = TORCH_TILE if kit.tile_of(config) == TORCH_TILE.name else CPP_TILE
     kit.ADDED[name] = config
-    engine.presets[name] = kit.has_input_range(config)
+    engine.terms[name] = kit.terms_of(config)
+    engine.presets[name] = "input_range" in engine.terms[name]
     return name
 
 

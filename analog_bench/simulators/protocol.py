@@ -40,17 +40,28 @@ class Cost(NamedTuple):
     programming: float
 
 
+class Periphery(NamedTuple):
+    """A tile's largest numbers of inputs and outputs, 0 for any, and its converters' bits."""
+
+    inputs: int
+    outputs: int
+    input_bits: int
+    output_bits: int
+
+
 class Simulator(TileSimulator, Protocol):
     """A simulator: build, program, drift, read (`analog.tiles.Tiles`); what it supports and costs.
 
-    `noises` always holds `Ideal`. `devices` are the types of those that it can compute on.
-    `package` is the distribution that must be installed, if any; an `optional` one is left out of
-    reports of the environment where it is not installed.
+    `noises` always holds `Ideal`. `terms` are those of `noise.whole_hardware.TERMS` that a preset
+    has and that can be switched on and off one by one, by the preset's name. `devices` are the
+    types of those that it can compute on. `package` is the distribution that must be installed, if
+    any; an `optional` one is left out of reports of the environment where it is not installed.
     """
 
     name: str
     noises: Collection[type[Noise]]
     presets: Mapping[str, bool] = MappingProxyType({})
+    terms: Mapping[str, Collection[str]] = MappingProxyType({})
     seeded: bool = True
     devices: Collection[str] = (CPU, CUDA)
     package: str = ""
@@ -75,6 +86,14 @@ class Simulator(TileSimulator, Protocol):
             f"the {self.label} does not say what its converters do, so no input ranges can be "
             "fitted to them; measure the variant direct"
         )
+
+    def periphery(self, hardware: str) -> Periphery:
+        """Return how large the tiles of some hardware are, and how fine their converters.
+
+        Raises:
+            UsageError: This simulator does not say, or converters are perfect.
+        """
+        raise UsageError(f"the {self.label} does not say what converters {hardware} has")
 
     @property
     def installed(self) -> bool:

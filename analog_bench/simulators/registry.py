@@ -15,6 +15,8 @@ from analog_bench.case import Case
 from analog_bench.defining_files import note_code
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Ideal, Noise, Preset
+from analog_bench.noise.whole_hardware import STEPS_IN
+from analog_bench.simulators import aihwkit_noises  # noqa: F401  its handlers register
 from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
 from analog_bench.simulators.lightning import Lightning
 from analog_bench.simulators.protocol import Simulator
@@ -101,6 +103,8 @@ def _check_tile(noise: Noise, simulator: Simulator, hardware: str) -> None:
             f"leave hardware at {IDEAL!r}"
         )
     preset = preset_name(noise, hardware)
+    if isinstance(noise, Preset) and preset in simulator.presets:
+        _check_terms(noise, simulator)
     if preset is None or preset in simulator.presets:
         return
     known = presets()
@@ -111,3 +115,17 @@ def _check_tile(noise: Noise, simulator: Simulator, hardware: str) -> None:
         f"preset {preset} needs the {known[preset].label}; use --tile {known[preset].name}"
         + (own if simulator.presets else "")
     )
+
+
+def _check_terms(noise: Preset, simulator: Simulator) -> None:
+    has = simulator.terms.get(noise.name, ())
+    for term in noise.named_terms:
+        if term not in has:
+            what = f"it has {', '.join(has)}" if has else "none of its terms can be switched"
+            raise UsageError(f"preset {noise.name} has no term {term}; {what}")
+        range_ = STEPS_IN.get(term)
+        if range_ in has and range_ not in noise.named_terms:
+            raise UsageError(
+                f"{noise.NAME}: the term {term} needs {range_}, which its steps are shares of; "
+                f"write terms={noise.terms}+{range_}"
+            )

@@ -15,12 +15,14 @@ from analog_bench.errors import StoreError, UsageError
 from analog_bench.records import Identity, Metric, Result, Scope
 from analog_bench.spelling import counted
 from analog_bench.store.environment import run_conflicts
-from analog_bench.store.run import Incomplete, Manifest, Run, Sources, timeless
+from analog_bench.store.run import Incomplete, Manifest, Repository, Run, Sources, timeless
 from analog_bench.store.shard import OPTION, Shard, shard_of, without_shard
+from analog_bench.zoo.model_shape import ModelShape
 
 _ONE_SHARDS = ("--shard", "--json", "--resume")
 """Options of a shard's command line that the run's would not have, in one."""
 _NAMED_AT_MOST = 9
+K = TypeVar("K", bound=tuple[str, ...])
 V = TypeVar("V")
 
 
@@ -44,6 +46,7 @@ def merge_shards(files: Iterable[ShardFile]) -> Run:
     """
     shards = _in_order(files)
     scopes = _agreeing(shards, _scopes, "the scope of")
+    shapes = _agreeing(shards, _shapes, "the shape of")
     _agreeing(shards, _files, "the file")
     _agreeing(shards, lambda run: {r.study_and_model: r.protocol for r in run.results}, "data of")
     _agreeing(
@@ -65,6 +68,7 @@ def merge_shards(files: Iterable[ShardFile]) -> Run:
         scopes=tuple(scopes[name] for name in sorted(scopes)),
         results=tuple(results),
         incomplete=_incomplete([shard.run for shard in shards], known),
+        shapes={model: shapes[model,] for (model,) in sorted(shapes)},
     )
 
 
@@ -121,10 +125,10 @@ def _shard(file: ShardFile) -> Shard:
 
 
 def _agreeing(
-    shards: Sequence[ShardFile], facts: Callable[[Run], Mapping[tuple[str, str], V]], what: str
-) -> dict[tuple[str, str], V]:
-    """Return facts of all shards by study and model, or the like; no two may differ."""
-    known: dict[tuple[str, str], tuple[ShardFile, V]] = {}
+    shards: Sequence[ShardFile], facts: Callable[[Run], Mapping[K, V]], what: str
+) -> dict[K, V]:
+    """Return facts of all shards by name, such as study and model; no two may differ."""
+    known: dict[K, tuple[ShardFile, V]] = {}
     for shard in shards:
         for name, fact in facts(shard.run).items():
             there, same = known.setdefault(name, (shard, fact))
@@ -135,6 +139,10 @@ def _agreeing(
 
 def _scopes(run: Run) -> dict[tuple[str, str], Scope]:
     return {scope.study_and_model: scope for scope in run.scopes}
+
+
+def _shapes(run: Run) -> dict[tuple[str], ModelShape]:
+    return {(model,): shape for model, shape in run.shapes.items()}
 
 
 def _files(run: Run) -> dict[tuple[str, str], str]:
@@ -148,10 +156,11 @@ def _sources(manifests: Iterable[Manifest]) -> Sources | None:
     if not known:
         return None
     files = {file for sources in known for file in sources.files}
-    repositories = (one.repository for one in known if one.repository is not None)
-    return Sources(
-        next(repositories, None), tuple(sorted(files, key=lambda file: (file.role, file.file)))
-    )
+    repositories = [one.repository for one in known if one.repository is not None]
+    commits = dict.fromkeys(commit for one in repositories for commit in one.commits)
+    # Machines may name the folder of the checkout differently; the files are the same.
+    repository = Repository(repositories[0].folder, tuple(commits)) if repositories else None
+    return Sources(repository, tuple(sorted(files, key=lambda file: (file.role, file.file))))
 
 
 def _incomplete(runs: Sequence[Run], known: Mapping[Identity, object]) -> Incomplete | None:

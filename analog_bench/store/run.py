@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, Struct
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from analog_bench.codec import Json, check_plain
 from analog_bench.defining_files import SourceFile
+from analog_bench.propagation_record import LARGEST_FIGURE, Propagation
 from analog_bench.records import (
     Identity,
     LayerFacts,
@@ -21,6 +22,7 @@ from analog_bench.records import (
     Seed,
     is_score,
 )
+from analog_bench.zoo.model_shape import ModelShape
 
 
 class Repository(Struct, frozen=True, forbid_unknown_fields=True):
@@ -182,7 +184,8 @@ def groups_of(
 class Run(Struct, frozen=True):
     """All that a run leaves behind; there is a scope for every result.
 
-    `incomplete` says what is missing; it is None where every case has a result.
+    `incomplete` says what is missing; it is None where every case has a result. `shapes` are what
+    the models compute that were on tiles as a whole, by the names that they have in results.
     """
 
     manifest: Manifest
@@ -190,6 +193,7 @@ class Run(Struct, frozen=True):
     scopes: tuple[Scope, ...]
     results: tuple[Result, ...]
     incomplete: Incomplete | None = None
+    shapes: Mapping[str, ModelShape] = {}
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -202,7 +206,7 @@ def storable(result: Result) -> Result:
 
     A result with a score that is not finite becomes `broken`, with a reason that says which; a
     broken or skipped result keeps no chips. Digital scores, scores of guessing and facts that are
-    not finite are left out.
+    not finite are left out, and so are a metric's digital scores of examples where one is not.
     """
     status, reason = result.status, result.reason
     problem = _not_finite(result) if status == "measured" else ""
@@ -220,6 +224,11 @@ def storable(result: Result) -> Result:
         chance=_finite(result.chance),
         chips=tuple(chips),
         facts=facts,
+        digital_per_example={
+            name: scores
+            for name, scores in result.digital_per_example.items()
+            if all(map(is_score, scores))
+        },
     )
 
 
@@ -249,7 +258,19 @@ def _not_finite(result: Result) -> str:
                 return f"chip {chip.chip} scored an example of {name} with no finite number"
         if not all(map(math.isfinite, chip.fingerprint)):
             return f"chip {chip.chip} was programmed with weights that are not finite"
+        if chip.propagation and not all(
+            abs(figure) <= LARGEST_FIGURE for figure in _figures(chip.propagation)
+        ):
+            return f"chip {chip.chip} has noise along its blocks that is no finite number"
     return ""
+
+
+def _figures(propagation: Propagation) -> Iterator[float]:
+    spreads = [propagation.entering]
+    for block in propagation.blocks:
+        spreads += [spread for spread in astuple(block) if spread is not None]
+    for spread in spreads:
+        yield from astuple(spread)
 
 
 def _finite(scores: Mapping[str, float]) -> dict[str, float]:

@@ -14,10 +14,12 @@ from analog_bench.codec import DocumentError, Json, convert, layout, plain, read
 from analog_bench.errors import StoreError
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Metric, Result, Scope
 from analog_bench.store.run import Incomplete, Manifest, Run, Unmeasured, storable
+from analog_bench.zoo.model_shape import ModelShape
 
 Version: TypeAlias = Literal[3, 4, 5, 6]
 """Files of version 3 have no histograms of weights; those before 5 do not say what is missing, and
-those before 6 not what code of the user's own they were made with."""
+those before 6 nothing of the user's own code, of the digital model on single examples, or of how
+noise travelled."""
 RUN_VERSION: Literal[6] = 6
 
 
@@ -26,12 +28,15 @@ class RunDocument(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         schema_version: 6; files of version 3, which has no `histogram` under `facts`, 4, which has
-            no `incomplete`, and 5, which has no `sources`, are read.
+            no `incomplete`, and 5, which has no `sources`, no `digital_per_example` and no
+            `propagation` under `chips`, are read.
         manifest: Where, when and how.
         metrics: Metric name to its record; every metric that a result mentions.
         scopes: What the results of a study on a model share; one for every result.
         results: One record a case, sorted by case id, study and protocol; none twice.
         incomplete: What is missing; null where every case of the run has a result.
+        shapes: Name of a model to what an inference of it computes; of the models that were on
+            tiles as a whole.
     """
 
     schema_version: Version
@@ -40,6 +45,7 @@ class RunDocument(Struct, frozen=True, forbid_unknown_fields=True):
     scopes: tuple[Scope, ...]
     results: tuple[Result, ...]
     incomplete: Incomplete | None = None
+    shapes: Mapping[str, ModelShape] = {}
 
 
 def run_to_json(run: Run) -> dict[str, Any]:
@@ -52,6 +58,7 @@ def run_to_json(run: Run) -> dict[str, Any]:
             tuple(sorted(run.scopes, key=lambda scope: scope.study_and_model)),
             tuple(sorted(map(storable, run.results), key=lambda result: result.identity)),
             run.incomplete,
+            run.shapes,
         )
     )
 
@@ -81,7 +88,14 @@ def run_from_json(document: Json) -> Run:
         if result.study_and_model not in scopes:
             raise DocumentError(f"{at}: no scope is of its study and model")
         seen.add(result.identity)
-    return Run(content.manifest, metrics, content.scopes, content.results, content.incomplete)
+    return Run(
+        content.manifest,
+        metrics,
+        content.scopes,
+        content.results,
+        content.incomplete,
+        content.shapes,
+    )
 
 
 def check_version(document: Json, *known: int) -> None:
@@ -222,12 +236,14 @@ def read_runs(path: Path) -> Run:
     if not runs:
         raise StoreError(f"no run file in the folder {str(path)!r}; a finished run writes one")
     metrics: dict[str, Metric] = {}
+    shapes: dict[str, ModelShape] = {}
     scopes: dict[tuple[str, str], Scope] = {}
     results: dict[Identity, Result] = {}
     missing: dict[tuple[str, str], Unmeasured] = {}
     command = ""
     for run in runs:
         metrics |= run.metrics
+        shapes |= run.shapes
         scopes |= {scope.study_and_model: scope for scope in run.scopes}
         own = {result.identity: result for result in run.results}
         # First: what speaks for the digital model is then of the protocol the scope is about.
@@ -243,6 +259,7 @@ def read_runs(path: Path) -> Run:
         scopes=tuple(scopes.values()),
         results=tuple(results.values()),
         incomplete=Incomplete(cases, command) if cases else None,
+        shapes=shapes,
     )
 
 

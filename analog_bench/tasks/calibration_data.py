@@ -92,5 +92,6 @@ def _alone(
     passages: Sequence[Passage], tokenizer: PreTrainedTokenizerFast, longest: int
 ) -> Iterator[Batch]:
     for passage in passages:
-        ids = tokenizer(passage.context, truncation=True, max_length=longest)["input_ids"]
+        # Cut here: the tokeniser would keep the limit, and have another fingerprint with it.
+        ids = tokenizer(passage.context, verbose=False)["input_ids"][:longest]
         yield unpadded([0], torch.tensor([ids]))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
-from analog_bench.records import Metric
+from analog_bench.records import WEIGHTS_OF_EXAMPLES, Metric
 from analog_bench.tasks.lm_metric import bits_per_byte, perplexity, token_nats, weighted_mean
 from analog_bench.tasks.lm_sources import Text, load_text
 from analog_bench.tasks.task import fingerprint
@@ -137,7 +137,10 @@ class LanguageModelling:
         return torch.stack(means)
 
     def score(self, reduced: Sequence[Tensor]) -> dict[str, tuple[float, ...]]:
-        """Return each block's nats a token, perplexity and bits a byte, in the text's order."""
+        """Return each block's nats a token, perplexity and bits a byte, in the text's order.
+
+        Beside them how many tokens were scored, which is each block's weight in means.
+        """
         nats = [0.0] * self.examples
         for batch, values in zip(self.batches, reduced, strict=True):
             for row, value in zip(batch.windows, values.tolist(), strict=True):
@@ -149,6 +152,7 @@ class LanguageModelling:
                 bits_per_byte(value, tokens, size)
                 for value, tokens, size in zip(nats, self.tokens, self.sizes, strict=True)
             ),
+            WEIGHTS_OF_EXAMPLES: tuple(map(float, self.tokens)),
         }
 
     def mean(self, per_example: Mapping[str, Sequence[float]]) -> dict[str, float]:

@@ -68,6 +68,16 @@ def outline(config: PretrainedConfig, task: str) -> PreTrainedModel:
     return model
 
 
+def runnable_outline(config: PretrainedConfig, task: str) -> PreTrainedModel:
+    """Build a model without memory, as `outline` does, that can be run on `meta` tokens."""
+    model = outline(copy.deepcopy(config), task)
+    # Some models would look for padding, or without a cache at positions: nothing has values here.
+    model.config.use_cache = True
+    if not model.config.is_encoder_decoder:  # these begin with it
+        vars(model.config)["pad_token_id"] = None  # past a check that it is a number
+    return model
+
+
 def observe(config: PretrainedConfig, origin: str) -> Structure:
     """Build a model, run it once on the shapes alone, and say what it is made of.
 
@@ -234,11 +244,7 @@ def _readable(
 
 
 def _run(task: str, config: PretrainedConfig) -> tuple[PreTrainedModel, dict[str, LayerKind]]:
-    model = outline(copy.deepcopy(config), task)
-    # Some models would look for padding, or without a cache at positions: nothing has values here.
-    model.config.use_cache = True
-    if not model.config.is_encoder_decoder:  # these begin with it
-        vars(model.config)["pad_token_id"] = None  # past a check that it is a number
+    model = runnable_outline(config, task)
     with torch.device("meta"):
         kinds, output = called_layers(model)
     missing = [name for name in HEADS[task].outputs if getattr(output, name, None) is None]

@@ -19,11 +19,11 @@ from analog_bench.zoo.embedded_weights import (
     adapted_state,
     whole_state,
 )
-from analog_bench.zoo.file_hashes import fingerprint
+from analog_bench.zoo.file_hashes import fingerprint, verify
 from analog_bench.zoo.hub_lock_and_fetch import fetch
 from analog_bench.zoo.lock_file import Entry, FolderEntry, read_lock
 from analog_bench.zoo.minilm_base import HASHES, find_base
-from analog_bench.zoo.model_builder import build, observe, taken_by
+from analog_bench.zoo.model_builder import build, observe, runnable_outline, taken_by
 from analog_bench.zoo.model_config import CONFIG, read_config, spelled
 from analog_bench.zoo.model_files import folder_files, read_weights, weight_files
 from analog_bench.zoo.model_heads import HEADS
@@ -90,6 +90,29 @@ def load(
     return loaded
 
 
+def read_outline(spec: ModelSpec, *, lock_path: Path, cache: Path | None = None) -> PreTrainedModel:
+    """Build a model without its weights, on the device `meta`, as its configuration has it.
+
+    Raises:
+        WeightsError: The configuration is missing, or is not what it should be.
+    """
+    if spec.source == "embedded":
+        config = embedded_config(spec.name)
+    elif spec.source == "hub":
+        folder = fetch(spec.hub_id or spec.name, read_lock(lock_path), cache=cache)
+        config = read_config(folder / CONFIG, f"{spec.hub_id}: {CONFIG}")
+    elif spec.folder is not None:
+        if spec.locked is not None:
+            advice = f"it is not what was added: `{spec.locked.add_again}` takes the change"
+            verify(spec.folder / CONFIG, spec.locked.files[CONFIG].sha256, advice)
+        config = read_config(spec.folder / CONFIG, f"{spec.folder}: {CONFIG}")
+    else:
+        folder = _package_folder(spec)
+        unpack_once(packaged_file(), folder)
+        config = read_config(folder / CONFIG, f"{spec.name}: {CONFIG}")
+    return runnable_outline(config, spec.task)
+
+
 def embedded_config(name: str) -> PretrainedConfig:
     """Return the configuration of an embedded model."""
     path = CONFIGS / name / CONFIG
@@ -130,10 +153,14 @@ def _from_hub(spec: ModelSpec, lock_path: Path, cache: Path | None) -> LoadedMod
 
 def _from_package(spec: ModelSpec) -> LoadedModel:
     file = packaged_file()
-    folder = cache_folder("models") / f"{spec.name}-{SHA256[:12]}"
+    folder = _package_folder(spec)
     loaded = _from_files(spec, folder, unpack_once(file, folder), spec.name)
     # Other releases of transformers unpack the same weights into other bytes.
     return replace(loaded, weights_sha256=fingerprint({f"package/{file.name}": SHA256}))
+
+
+def _package_folder(spec: ModelSpec) -> Path:
+    return cache_folder("models") / f"{spec.name}-{SHA256[:12]}"
 
 
 def _from_files(

@@ -70,4 +70,12 @@ def public_name(path: str, base: str) -> str:
 
 def block_of(path: str) -> int | None:
     """Return the index of the transformer block that a module belongs to: its path's first."""
-    return next((int(part) for part in path.split(".") if part.isdigit()), None)
+    block = block_path(path)
+    return None if block is None else int(block.rpartition(".")[2])
+
+
+def block_path(path: str) -> str | None:
+    """Return the path of the transformer block that a module belongs to: up to its first number."""
+    parts = path.split(".")
+    first = next((n for n, part in enumerate(parts) if part.isdigit()), None)
+    return None if first is None else ".".join(parts[: first + 1])

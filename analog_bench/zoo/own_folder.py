@@ -23,10 +23,11 @@ _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 _HUB = "hub-"
 
 
-def find_or_read(word: str, zoo: str, lock: Lock) -> ModelSpec:
+def find_or_read(word: str, zoo: str, lock: Lock, *, weights: bool = True) -> ModelSpec:
     """Return the model of a name, or the one in the folder that a path names.
 
-    A name that is known comes before a folder of that name; `./NAME` always is the folder.
+    A name that is known comes before a folder of that name; `./NAME` always is the folder. Where no
+    `weights` are needed, a folder with a configuration will do.
 
     Raises:
         UsageError: There is neither.
@@ -36,14 +37,14 @@ def find_or_read(word: str, zoo: str, lock: Lock) -> ModelSpec:
     known = word in {*SHORT_NAMES, *lock.folders, *lock.models, *names}
     if known or (zoo == "hub" and _HUB_ID.fullmatch(word)) or not is_folder(word):
         return find(word, zoo, lock)
-    return read_folder(Path(word))
+    return read_folder(Path(word), weights=weights)
 
 
-def read_folder(folder: Path) -> ModelSpec:
+def read_folder(folder: Path, *, weights: bool = True) -> ModelSpec:
     """Return the model in a folder, after looking at the names of its files and its configuration.
 
     It goes by the folder's name, made fit for ids, and by `folder-NAME` where another model goes
-    by that.
+    by that. Without `weights`, only the configuration has to be there.
 
     Raises:
         UsageError: There is no such folder.
@@ -59,7 +60,8 @@ def read_folder(folder: Path) -> ModelSpec:
     from analog_bench.zoo.model_config import CONFIG
     from analog_bench.zoo.model_files import names_in
 
-    names_in(folder)
+    if weights:
+        names_in(folder)
     config = folder / CONFIG
     known_as = os.path.basename(os.path.realpath(folder))
     name = re.sub(r"[^A-Za-z0-9_.]+", "-", known_as).strip("-.") or "model"

@@ -22,6 +22,9 @@ STUDIES = {
     "hardware",
     "layer_noise",
     "noise_types",
+    "one_block",
+    "propagation",
+    "waterfall",
 }
 
 
@@ -86,6 +89,7 @@ def test_studies_come_along_with_their_baselines(tmp_path):
         "digital/bert",
         "direct/bert/layer_noise",
         "direct/mobilebert/drift",
+        "calibrated/bert/drift",
         "hwa/bert/drift",
     ):
         stored = Path(f"baselines/{name}.json")

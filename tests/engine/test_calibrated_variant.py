@@ -46,6 +46,12 @@ def test_at_equal_error_they_are_those_of_the_family_at_its_start(tiny, tokens, 
     assert ranges(equal) == ranges(case(Preset(), WIDEN))
 
 
+def test_of_single_terms_they_are_those_of_the_whole_preset(tiny, tokens, case):
+    ranges = fitted(tiny, tokens)
+    alone = case(Preset(terms="input_range"), WIDEN)
+    assert ranges(alone) is ranges(case(Preset(), WIDEN))
+
+
 def test_a_runner_measures_with_them(tiny, tokens, runner_of, case, numbers):
     one = case(Preset(), WIDEN, OUT)
     scores = {

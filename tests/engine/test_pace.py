@@ -37,6 +37,13 @@ def test_a_case_costs_what_is_not_replayed(tiny, tokens, runner_of, case, pace):
     assert without.seconds(last, pace) == without.seconds(first, pace)
 
 
+def test_noise_that_is_followed_costs_more_passes(tiny, tokens, runner_of, case, pace):
+    count = sum(batch.input_ids.numel() for batch in tokens.batches)
+    runner, last = runner_of(tiny), case(WhiteOutput(), LAST)
+    more = runner.seconds(last, pace, propagation=True) - runner.seconds(last, pace)
+    assert more == 1.5 * pace.forward * count
+
+
 def test_tiles_cost_more_the_more_they_compute(tiny, runner_of, case, pace):
     runner = runner_of(tiny)
 

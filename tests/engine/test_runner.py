@@ -12,6 +12,8 @@ from analog_bench.errors import UsageError
 from analog_bench.noise import (
     Ideal,
     InpNoise,
+    IrDrop,
+    IrDropShipped,
     Pcm,
     Preset,
     WhiteOutput,
@@ -237,12 +239,22 @@ def test_one_chip_drifts(tiny, runner_of, case):
 
 def test_scores_of_examples_are_kept_on_request(tiny, runner_of, case, tokens):
     c = case(WhiteWeight(), WIDEN)
-    with_them = runner_of(tiny, per_example=True).measure(c, [0]).chips[0]
-    without = runner_of(tiny).measure(c, [0]).chips[0]
+    kept, plain = (runner_of(tiny, per_example=on).measure(c, [0]) for on in (True, False))
+    with_them, without = kept.chips[0], plain.chips[0]
+    assert kept.digital["mean"] == pytest.approx(sum(kept.digital_per_example["mean"]) / 6)
+    assert plain.digital_per_example == {}
     assert len(with_them.per_example["mean"]) == tokens.examples == 6
     assert without.per_example == {}
     mean = sum(with_them.per_example["mean"]) / 6
     assert with_them.scores["mean"] == without.scores["mean"] == pytest.approx(mean)
+
+
+def test_ir_drop_as_shipped_is_measured_in_a_layer_like_any_noise(tiny, runner_of, case):
+    runner = runner_of(tiny)
+    noises = (Ideal(), IrDrop(), IrDropShipped())
+    ideal, wires, shipped = (runner.measure(case(noise, WIDEN), [0]) for noise in noises)
+    assert shipped.status == "measured"
+    assert len({result.score("mean") for result in (ideal, wires, shipped)}) == 3
 
 
 def test_a_skipped_case_says_why(tiny, runner_of, case):

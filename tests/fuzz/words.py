@@ -42,6 +42,8 @@ PATHS = [
 # Words that are right, for each option of a name, whoever has it; they are varied, too.
 RIGHT = {
     "layer": ["lm_head", "*.c_fc", "encoder.layer.0.*"],
+    "layers": ["all", "blocks", "lm_head", "*.c_fc"],
+    "scenario": ["hermes-4phase", "components"],
     "noise": ["pcm:prog=1", "white_output:std=1", "preset:StandardHWATrainingTorch", "equal_error"],
     "drift": ["0", "86400"],
     "model": [GPT2, BERT, "saved/bert", "./own/../saved/bert/"],
@@ -59,6 +61,7 @@ VERBS = {
     "compare": ["runs/bench-1.json", "runs/bench-2.json"],
     "report": ["runs/bench-1.json"],
     "baselines update": ["runs/bench-1.json"],
+    "energy": [GPT2, "--zoo", "hub", "--tokens", "4"],
     "generate": [
         *(GPT2, "--zoo", "hub", "--chips", "1", "--texts", "1", "--drift", "0"),
         *("--variant", "direct"),

@@ -119,7 +119,7 @@ def test_one_chip_cannot_show_a_spread():
     assert verdict([60.0], [60.0], seed=8).kind == "inconclusive"
 
 
-EXACT = ("ideal", "quantise:dac_bits=8", "ir_drop:scale=1", "s_shape")
+EXACT = ("ideal", "quantise:dac_bits=8", "ir_drop:scale=1", "ir_drop_shipped", "s_shape")
 
 
 @pytest.mark.parametrize("noise", [*EXACT, "equal_error:family=ir_drop,error=0.1"])

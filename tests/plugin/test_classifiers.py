@@ -28,17 +28,17 @@ def test_a_run_with_labelled_texts(warm, moods, tmp_path):
         tmp_path / "mine.csv",
         "--examples",
         "all",
-        "--per-example",
-        "on",
     )
     done = warm(*FEW, *given, folder=tmp_path)
     assert done.code == 0, done.out
     run = json.loads((tmp_path / "results.json").read_text())
     assert [r["status"] for r in run["results"]] == ["measured"] * 2
     for result in run["results"]:
+        assert set(result["digital_per_example"]) == {"accuracy", "predicted"}
         assert result["chance"] == {"accuracy": 50.0, "label_f1": 0.0, "matthews": 0.0}
         for chip in result["chips"]:
             assert set(chip["scores"]) == {"accuracy", "label_f1", "matthews"}
+            # Few examples are kept without being asked for.
             assert set(chip["per_example"]) == {"accuracy", "predicted"}
             assert chip["scores"]["accuracy"] == sum(chip["per_example"]["accuracy"]) / 4
     (scope,) = run["scopes"]

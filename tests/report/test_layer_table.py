@@ -2,6 +2,7 @@ import dataclasses
 import random
 import re
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 from scipy import stats
@@ -66,7 +67,7 @@ def test_scores_drops_and_marks_are_right(bert, metrics, width):
     half = stats.t.ppf(0.975, 4) * stats.tstd([-1, -0.5, 0, 0.5, 1]) / 5**0.5
     assert f"16.2 ±{half:.1f}" in row_of(text, "word_embeddings")
     assert "▼ 45.0" in row_of(text, "word_embeddings")
-    assert "██████████" in row_of(text, "word_embeddings")
+    assert "██████" in row_of(text, "word_embeddings")
     assert " 0.5 " in row_of(text, "0.attention.self.query")
     table = text[: text.index("Each row")]
     assert table.count("▼") == 5
@@ -78,7 +79,7 @@ def test_columns_of_less_importance_go_first(bert, metrics):
         return drawn(width, bert, {}, metrics).splitlines()[1].split()
 
     assert heads(80) == ["#", "layer", "F1", "drop", "verdict"]
-    assert heads(100) == ["#", "layer", "F1", "EM", "drop", "max/std", "verdict"]
+    assert heads(95) == ["#", "layer", "F1", "EM", "drop", "max/std", "verdict"]
     wide = ["#", "layer", "kind", "digital", "F1", "EM", "drop", "w", "std", "max/std", "verdict"]
     assert heads(140) == wide
     assert heads(50) == ["layer", "F1", "drop", "verdict"]
@@ -263,3 +264,35 @@ def test_a_table_of_nothing_is_refused(bert, metrics):
         layer_table([], {}, metrics)
     with pytest.raises(ValueError, match="needs results and metrics"):
         layer_table(bert, {}, [])
+
+
+def with_examples(result, seed):
+    """The same result with 96 questions that differ by 20 points, for digital, too."""
+    hard = 20 * np.random.default_rng(seed).normal(size=96)
+    hard -= hard.mean()
+
+    def around(score):
+        return tuple(map(float, score + hard))
+
+    chips = tuple(
+        replace(c, per_example={name: around(score) for name, score in c.scores.items()})
+        for c in result.chips
+    )
+    digital = {name: around(score) for name, score in result.digital.items()}
+    return replace(result, chips=chips, digital_per_example=digital)
+
+
+def test_both_intervals_stand_in_80_columns_with_the_bars(bert, metrics):
+    results = [with_examples(result, seed=3) for result in bert]
+    text = drawn(80, results, verdicts_of(bert, metrics[0]), metrics)
+    assert max(map(len, text.splitlines())) <= 80
+    # 1.99 standard errors of 20 / √96 points, and a little for the chips.
+    assert re.search(r" 16\.2 ±1\.0 \(±4\.[1-5]\)  ▼ 45\.0  ██████  equivalent", text)
+    said = caption_of(text)
+    assert "± is half the 95 % interval over chips (in brackets over chips and examples)." in said
+    assert "over chips, for these very examples" not in said
+    assert re.search(r"rank over chips 1 to 1, over chips and examples 1 to \d", said)
+    # What is hard for digital, too, takes nothing from the drop: chips alone make it unsure.
+    wide = drawn(180, results, {}, metrics)
+    assert re.search(r"16\.2 ±1\.0 \(±4\.\d\)  13\.0 .* ▼ 45\.0 +±1\.[01]  ██████", wide)
+    assert "drop ±: over chips and examples, the same for digital." in " ".join(wide.split())

@@ -261,3 +261,15 @@ def test_ids_are_unique_over_a_real_model_and_many_settings():
     assert len(cases) == 2 * (3 * len(layers) + matmuls * (1 + 2 * 4))
     assert len({case.id for case in cases}) == len(cases)
     assert len(set(cases)) == len(cases)
+
+
+def test_products_are_those_of_all_blocks_or_of_one_each():
+    study = replace(STUDY, layers=("products", "each_block"), noises=(WhiteOutput(),))
+    cases = list_cases(study, Choice(), {"bert": (*BERT, Layer("head", "matmul"))})
+    assert [(c.group, c.layers) for c in cases] == [
+        ("products", ("encoder.0.dense", "encoder.1.dense")),
+        ("block.0", ("encoder.0.dense",)),
+        ("block.1", ("encoder.1.dense",)),
+    ]
+    picked = list_cases(study, Choice(layers=("*.1.*",)), {"bert": BERT})
+    assert [c.group for c in picked] == ["products:*.1.*"]

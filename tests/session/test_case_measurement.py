@@ -34,7 +34,7 @@ SETTINGS = Settings(
     device="cpu",
     seed=1,
     replay=True,
-    per_example=False,
+    per_example="off",
     json=None,
     baselines=Path("baselines"),
     data_folder=None,
@@ -68,7 +68,7 @@ def test_cases_of_the_cpp_tile_are_skipped_on_a_gpu(on_a_gpu, case):
 def test_calibrated_is_left_out_where_the_hardware_has_no_ranges_unless_asked_for():
     study = replace(
         STUDY,
-        noises=(Pcm(), Preset()),
+        noises=(Pcm(), Preset(terms="drift"), Preset()),
         tiles={},
         layers="all",
         variants=("direct", "calibrated"),
@@ -77,7 +77,11 @@ def test_calibrated_is_left_out_where_the_hardware_has_no_ranges_unless_asked_fo
 
     def listed(*variants):
         chosen = replace(SETTINGS, choice=Choice(models=("bert",), variants=variants))
-        return [(case.noise.NAME, case.variant) for case in cases_of(study, chosen)]
+        return [(str(case.noise), case.variant) for case in cases_of(study, chosen)]
 
-    assert listed() == [("pcm", "direct"), ("preset", "direct"), ("preset", "calibrated")]
-    assert listed("calibrated") == [("pcm", "calibrated"), ("preset", "calibrated")]
+    presets = [f"preset:name={Preset().name}{terms}" for terms in (",terms=mapping+drift", "")]
+    assert listed() == [
+        *((str(noise), "direct") for noise in (Pcm(), *presets)),
+        (presets[1], "calibrated"),
+    ]
+    assert listed("calibrated") == [(str(noise), "calibrated") for noise in (Pcm(), *presets)]

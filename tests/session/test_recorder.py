@@ -40,7 +40,7 @@ def settings(root, **options):
         device="cpu",
         seed=1,
         replay=True,
-        per_example=False,
+        per_example="off",
         json=root / "run.json",
         baselines=root / "baselines",
         data_folder=None,

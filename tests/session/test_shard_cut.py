@@ -85,6 +85,15 @@ def test_late_layers_cost_less_unless_nothing_is_replayed():
     assert replayed < computed
 
 
+def test_noise_that_is_followed_is_paid_for():
+    plain = replace(LAYERS, models=("bert",), noises=(WhiteOutput(),))
+    followed = replace(plain, name="followed", propagation=True)
+    number = cut(selected(plain, followed), SETTINGS, 2).number
+    # By count they would be halved between the studies.
+    assert {number[key] for key in number if key[0] == "layers"} == {1}
+    assert {number[key] for key in number if key[0] == "followed"} == {1, 2}
+
+
 @pytest.mark.parametrize(
     "text", ["", "3", "0/4", "5/4", "1/0", "-1/4", "1/4/2", "1 / 4", "a/b", "²/4", "1/9999999"]
 )

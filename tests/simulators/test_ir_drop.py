@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import install
-from analog_bench.noise import IrDrop
+from analog_bench.noise import IrDrop, IrDropShipped, Noise
 from analog_bench.simulators import ir_drop
 from analog_bench.simulators.ir_drop import Wire, charges, pulse_lengths
 from analog_bench.simulators.registry import find_simulator
@@ -100,14 +100,18 @@ def test_the_closed_form_solves_the_circuit(ohm: float) -> None:
     np.testing.assert_allclose(got.numpy(), expected, rtol=1e-6)
 
 
-def deviation(model: nn.Module, scale: float, x: Tensor, digital: Tensor) -> float:
+def computed(model: nn.Module, noise: Noise, x: Tensor) -> Tensor:
     setup = {"layers": ("dense",), "chip": 0, "seed": 1, "simulator": find_simulator("torch")}
     with (
-        install(model, noise=IrDrop(scale), **setup) as chip,
+        install(model, noise=noise, **setup) as chip,
         torch.inference_mode(),
         chip.reading(batch=0),
     ):
-        return float((model(x) - digital).norm() / digital.norm())
+        return model(x)
+
+
+def deviation(model: nn.Module, scale: float, x: Tensor, digital: Tensor) -> float:
+    return float((computed(model, IrDrop(scale), x) - digital).norm() / digital.norm())
 
 
 @pytest.mark.parametrize("outputs", [7, 40])
@@ -143,3 +147,61 @@ def test_pulse_lengths_count_slices() -> None:
     rule = pulse_lengths(x, 1.0, STEPS, trapezoidal=True)
     assert rule.tolist() == [0, 1.5, -3.5, 127.5, -127.5]
     assert ir_drop.IDLE_V == 0.4
+
+
+def as_users_get_it(weight: Tensor, x: Tensor, scale: float) -> Tensor:
+    """aihwkit's own layer, by its own defaults but for noise, drift and converters of inputs."""
+    from aihwkit.nn import AnalogLinear
+    from aihwkit.simulator.configs import TorchInferenceRPUConfigIRDropT
+    from aihwkit.simulator.parameters.enums import BoundManagementType, NoiseManagementType
+
+    config = TorchInferenceRPUConfigIRDropT()
+    config.mapping.weight_scaling_omega = 1.0
+    config.mapping.weight_scaling_columnwise = True
+    config.drift_compensation = None
+    forward = config.forward
+    forward.ir_drop = scale
+    forward.inp_res, forward.out_res, forward.out_noise = 1 / 254, -1.0, 0.0
+    forward.inp_bound, forward.out_bound = 1.0, 0.0
+    forward.noise_management = NoiseManagementType.ABS_MAX
+    forward.bound_management = BoundManagementType.NONE
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+    layer.weight.data = weight.clone()
+    with torch.inference_mode():
+        return AnalogLinear.from_digital(layer, config).eval()(x)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
+def test_shipped_is_what_users_of_aihwkit_get(one_layer: type, scale: float) -> None:
+    pytest.importorskip("aihwkit")
+    torch.manual_seed(3)
+    weight, x = torch.randn(6, 40), torch.randn(8, 40)
+    model = one_layer(weight).eval()
+    theirs = as_users_get_it(weight, x, scale)
+    found = computed(model, IrDropShipped(scale), x)
+    torch.testing.assert_close(found, theirs, rtol=1e-5, atol=1e-5)
+    # The wires alone are something else.
+    wires = computed(model, IrDrop(scale), x)
+    assert float((wires - found).norm() / found.norm()) > 0.01
+
+
+def test_shipped_takes_vectors_and_outputs_of_any_number(one_layer: type) -> None:
+    torch.manual_seed(4)
+    weight, x = torch.randn(7, 24), torch.randn(2, 5, 24)
+    found = computed(one_layer(weight).eval(), IrDropShipped(), x)
+    assert found.shape == (2, 5, 7)
+    # Columns do not feel each other, but for which end they are read at: the first six, in turn.
+    six = computed(one_layer(weight[:6]).eval(), IrDropShipped(), x.reshape(10, 24))
+    torch.testing.assert_close(found.reshape(10, 7)[:, :6], six, rtol=1e-5, atol=1e-5)
+
+
+def test_shipped_has_an_error_without_wires(one_layer: type) -> None:
+    torch.manual_seed(1)
+    weight = torch.randn(8, 64)
+    x = (torch.rand(4, 64) * 254 - 127).round() / 127
+    x[..., 0] = 1.0
+    model, digital = one_layer(weight).eval(), (x @ weight.T).detach()
+    found = computed(model, IrDropShipped(1e-6), x)
+    # The converter's offset, its rounding and the time slices, of which `ir_drop` has none.
+    assert float((found - digital).norm() / digital.norm()) > 0.02
+    assert deviation(model, 1e-6, x, digital) < 1e-5

@@ -84,7 +84,7 @@ def test_the_rest_is_one_clear_line(
 def test_input_ranges_are_needed_exactly_where_aihwkit_enables_them() -> None:
     kit = pytest.importorskip("analog_bench.simulators.aihwkit")
     for name, simulator in presets().items():
-        enabled = kit.has_input_range(kit.base_config(simulator.name, name))
+        enabled = "input_range" in kit.terms_of(kit.base_config(simulator.name, name))
         assert needs_input_ranges(parse_noise(f"preset:{name}"), "ideal", simulator) == enabled
         assert needs_input_ranges(parse_noise("pcm"), name, simulator) == enabled
     assert not needs_input_ranges(parse_noise("pcm"), "ideal", find_simulator("torch"))

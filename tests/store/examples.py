@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from analog_bench.defining_files import SourceFile
 from analog_bench.records import Histogram, LayerFacts, Margin, Measurement, Metric, Result, Scope
 from analog_bench.store.run import Manifest, Repository, Run, Sources
+from analog_bench.zoo.model_shape import LayerShape, ModelShape
 
 METRICS = {
     "f1": Metric("f1", "points", True, 1.0),
@@ -35,7 +36,9 @@ def example_run(n=3):
         ),
     )  # fmt: skip
     results = tuple(replace(result, case_id=f"bert/c{i}") for i in range(n))
-    return Run(manifest, METRICS, scopes_of([result]), results)
+    layer = LayerShape("c0", "matmul", 0, 10, 10, 8)
+    shapes = {"bert": ModelShape(8, (layer, replace(layer, name="head", block=None)), 640, 64, 160)}
+    return Run(manifest, METRICS, scopes_of([result]), results, shapes=shapes)
 
 
 def scopes_of(results):

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from analog_bench.defining_files import SourceFile
+from analog_bench.propagation_record import LARGEST_FIGURE, BlockNoise, Propagation, Quantiles
 from analog_bench.records import (
     FIRST_CONFIRMATION_CHIP,
     LARGEST_SCORE,
@@ -12,6 +13,7 @@ from analog_bench.records import (
     Result,
 )
 from analog_bench.store.run import Incomplete, Manifest, Repository, Run, Sources, Unmeasured
+from analog_bench.zoo.model_shape import LayerShape, ModelShape
 from tests.store.examples import METRICS, scopes_of
 
 NAMES = st.text("abcdefgh.:=/_é", min_size=1, max_size=20)
@@ -20,11 +22,21 @@ FLOATS = st.floats(-LARGEST_SCORE, LARGEST_SCORE)
 TEXTS = ["case_id", "study", "model", "group", "noise", "tile", "hardware", "variant"]
 TEXTS += ["protocol", "weights"]
 SCORES = st.dictionaries(st.sampled_from(sorted(METRICS)), FLOATS)
+EXAMPLES = st.lists(FLOATS, max_size=3).map(tuple)
 COUNTS = st.lists(st.integers(0, 10**9), max_size=3).map(tuple)
 FACTS = st.builds(
     LayerFacts,
     *(st.integers(0, 99), NAMES, st.integers(0, 10**9), FLOATS, FLOATS, FLOATS, FLOATS),
     st.none() | st.builds(Histogram, FLOATS, FLOATS, COUNTS),
+)
+SPREADS = st.builds(Quantiles, *[st.floats(-LARGEST_FIGURE, LARGEST_FIGURE)] * 3)
+PROPAGATIONS = st.builds(
+    Propagation,
+    SPREADS,
+    st.lists(st.builds(BlockNoise, *[SPREADS] * 4, *[st.none() | SPREADS] * 5), max_size=2).map(
+        tuple
+    ),
+    st.sampled_from(["forward", "difference", ""]),
 )
 INITIAL_CHIPS = st.sets(st.integers(0, 50), min_size=1, max_size=3)
 CONFIRMATION_CHIPS = st.sets(
@@ -38,15 +50,15 @@ SOURCES = st.lists(st.builds(SourceFile, NAMES, NAMES, NAMES), max_size=2).map(t
 @st.composite
 def measurements(draw):
     metrics = draw(st.lists(st.sampled_from(sorted(METRICS)), min_size=1, unique=True))
-    examples = st.lists(FLOATS, max_size=3).map(tuple)
     return tuple(
         Measurement(
             chip=chip,
             scores={name: draw(FLOATS) for name in metrics},
-            per_example={name: draw(examples) for name in metrics},
-            fingerprint=draw(examples),
+            per_example={name: draw(EXAMPLES) for name in metrics},
+            fingerprint=draw(EXAMPLES),
             seconds=draw(st.floats(0, 1e6)),
             texts=draw(WRITTEN),
+            propagation=draw(st.none() | PROPAGATIONS),
         )
         for chip in sorted(draw(INITIAL_CHIPS) | draw(CONFIRMATION_CHIPS))
     )
@@ -68,6 +80,7 @@ def results(draw):
         facts=draw(st.none() | FACTS),
         digital_texts=draw(WRITTEN),
         sources=draw(SOURCES),
+        digital_per_example=draw(st.dictionaries(st.sampled_from(sorted(METRICS)), EXAMPLES)),
     )
 
 
@@ -92,9 +105,18 @@ INCOMPLETE = st.builds(
     cases=st.lists(st.builds(Unmeasured, NAMES, NAMES, st.just("") | NAMES), min_size=1).map(tuple),
     command=NAMES,
 )
+SIZES, COUNTS = st.integers(1, 2**63 - 1), st.integers(0, 2**63 - 1)
+KINDS = st.sampled_from(("embedding", "norm", "matmul"))
+LAYERS = st.builds(LayerShape, NAMES, KINDS, st.none() | COUNTS, SIZES, SIZES, SIZES)
+SHAPES = st.builds(
+    ModelShape, SIZES, st.lists(LAYERS, min_size=1).map(tuple), COUNTS, COUNTS, COUNTS
+)
 RUNS = st.builds(
-    lambda manifest, made, missing: Run(manifest, METRICS, scopes_of(made), tuple(made), missing),
+    lambda manifest, made, missing, shapes: Run(
+        manifest, METRICS, scopes_of(made), tuple(made), missing, shapes
+    ),
     MANIFESTS,
     RESULTS,
     st.none() | INCOMPLETE,
+    st.dictionaries(NAMES, SHAPES, max_size=2),
 )

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from analog_bench.errors import StoreError
 from analog_bench.store.merged_run import ShardFile, merge_shards
-from analog_bench.store.run import Incomplete, Run, Unmeasured
+from analog_bench.store.run import Incomplete, Repository, Run, Sources, Unmeasured
 from analog_bench.store.run_file import run_to_json
 from tests.store.examples import example_run
 
@@ -29,8 +29,10 @@ def shard(number, results=None, **changes):
     )
     results = PARTS[number - 1] if results is None else results
     scopes, metrics = (WHOLE.scopes, WHOLE.metrics) if results else ((), {})
+    shapes = WHOLE.shapes if results else {}
     return ShardFile(
-        Path(f"{number}.json"), Run(replace(manifest, **changes), metrics, scopes, results)
+        Path(f"{number}.json"),
+        Run(replace(manifest, **changes), metrics, scopes, results, shapes=shapes),
     )
 
 
@@ -146,3 +148,26 @@ def test_another_scope_is_refused():
     files[3] = changed_run(files[3], scopes=tuple(replace(s, examples=8) for s in WHOLE.scopes))
     with pytest.raises(StoreError, match="they differ in the scope of layer_noise bert"):
         merge_shards(files)
+
+
+def test_shapes_are_joined_unless_they_differ():
+    bert = WHOLE.shapes["bert"]
+    files = shards()
+    files[2] = changed_run(files[2], shapes={"albert": bert})
+    assert merge_shards(files).shapes == {"albert": bert, "bert": bert}
+    files[3] = changed_run(files[3], shapes={"bert": replace(bert, tokens=9)})
+    with pytest.raises(StoreError, match=r"'1.json' and '4.json'.*differ in the shape of bert"):
+        merge_shards(files)
+
+
+def test_own_code_is_joined_unless_a_file_differs():
+    sources = WHOLE.manifest.sources
+    more = replace(sources.files[0], role="conftest", file="conftest.py")
+    repository = Repository("clone", ("d" * 40 + "-dirty", "e" * 40))
+    own = Sources(repository, (*sources.files, more))
+    joined = merge_shards(shards(sources=own)).manifest.sources
+    assert joined.repository == Repository("mine", (*sources.repository.commits, "e" * 40))
+    assert joined.files == (*sources.files, more)
+    changed = Sources(repository, (replace(sources.files[0], sha256="f" * 64),))
+    with pytest.raises(StoreError, match=r"differ in the file bench bench/bench_mine\.py"):
+        merge_shards(shards(sources=changed))

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from analog_bench.errors import StoreError
-from analog_bench.records import FIRST_CONFIRMATION_CHIP, LayerFacts, Measurement, Metric, Result
+from analog_bench.propagation_record import BlockNoise, Propagation, Quantiles
+from analog_bench.records import (
+    FIRST_CONFIRMATION_CHIP,
+    LayerFacts,
+    Measurement,
+    Metric,
+    Result,
+)
 from analog_bench.store.baseline import CaseEntry, DigitalEntry, Provenance
 from analog_bench.store.run import Manifest, Run, storable
 from analog_bench.store.run_file import check_writable, read_run, write_run
@@ -51,11 +58,14 @@ def test_every_field_of_the_records_is_in_the_file(tmp_path):
 def test_every_field_is_described():
     described = (Path(__file__).parents[2] / "docs" / "schema.md").read_text(encoding="utf-8")
     records = (Run, Manifest, Result, LayerFacts, Measurement, Provenance, CaseEntry, DigitalEntry)
+    records += (Propagation, BlockNoise, Quantiles)
     for field in {field for record in records for field in record.__struct_fields__}:
         assert f"`{field}`" in described
 
 
-@pytest.mark.parametrize("where", ["scores", "per_example", "fingerprint", "digital"])
+@pytest.mark.parametrize(
+    "where", ["scores", "per_example", "fingerprint", "propagation", "digital"]
+)
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
 def test_nothing_but_finite_numbers_is_stored(tmp_path, where, bad):
     run = example_run(1)
@@ -65,6 +75,7 @@ def test_nothing_but_finite_numbers_is_stored(tmp_path, where, bad):
         "scores": replace(chip, scores={"f1": bad, "em": 1.0}),
         "per_example": replace(chip, per_example={"f1": (1.0, bad)}),
         "fingerprint": replace(chip, fingerprint=(bad,)),
+        "propagation": replace(chip, propagation=Propagation(Quantiles(0.0, bad, 1.0), ())),
         "digital": chip,
     }[where]
     digital = {"f1": bad, "em": 60.0} if where == "digital" else result.digital
@@ -150,6 +161,7 @@ def test_files_of_the_version_before_are_read_they_have_no_histograms(tmp_path):
     write_run(path, run)
     document = json.loads(path.read_bytes())
     for result in document["results"]:
+        del result["digital_per_example"]
         assert result["facts"].pop("histogram")["counts"] == [1, 98, 1]
     path.write_text(json.dumps({**document, "schema_version": 3}))
     for result, now in zip(read_run(path).results, run.results, strict=True):

@@ -90,6 +90,14 @@ def test_other_models_get_the_passage_alone_and_what_is_too_long_loses_its_end(t
         assert [batch.input_ids.shape for batch in short] == [(1, 40)] * 3
 
 
+def test_a_language_models_tokeniser_stays_as_it_was(tokenizer):
+    # It is part of what a study of generation is known by, which may come later in the same run.
+    tokenizer("Anything.", truncation=False)
+    before = tokenizer.backend_tokenizer.to_str()
+    calibration_inputs(embedded_passages()[:2], tokenizer, "lm", 40)
+    assert tokenizer.backend_tokenizer.to_str() == before
+
+
 def test_the_fingerprint_is_of_the_texts_and_the_kind_of_model(tokenizer):
     passages = embedded_passages()[:2]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from analog_bench.records import Metric, Result
-from analog_bench.report import words
+from analog_bench.report import estimates, words
 from analog_bench.report.measured_on import examples_label
 from analog_bench.report.report_contents import Contents, Judged
 from analog_bench.report.score_and_loss import loss, score
@@ -64,7 +64,7 @@ def _case(contents: Contents, study: Judged, result: Result) -> CaseValues:
         anchor=contents.anchors[result.identity],
         layers=words.group_label(result.group),
         condition=words.condition_label(result),
-        score=words.interval_text(score(result, study.main), study.main),
+        score=estimates.interval_text(score(result, study.main), study.main),
         loss=words.loss_amount(loss(result, study.main), study.main),
         verdict=Cell(kind, kind),
         lines=tuple(_lines(study, result)),
@@ -80,7 +80,7 @@ def _lines(study: Judged, result: Result) -> Iterator[tuple[str, str]]:
         yield result.status, words.one_line(result.reason)
     if verdict is not None:
         yield "verdict", f"{verdict.kind}: {words.one_line(verdict.reason)}"
-        change = words.change_text(verdict, metric)
+        change = estimates.change_text(verdict, metric)
         if change:
             yield "change", f"{f'{change} {metric.unit}'.rstrip()}, {words.chips_compared(verdict)}"
         if verdict.detectable is not None:

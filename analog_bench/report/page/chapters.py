@@ -11,7 +11,10 @@ from analog_bench.report.page.heat_map import HeatMap, heat_map, heat_picture
 from analog_bench.report.plots.condition_plot import noise_plots
 from analog_bench.report.plots.depth_plot import depth_plots
 from analog_bench.report.plots.drift_plot import drift_plots
+from analog_bench.report.plots.energy_plot import energy_plots
 from analog_bench.report.plots.figure import Figure
+from analog_bench.report.plots.propagation_plots import propagation_plots
+from analog_bench.report.plots.waterfall_plot import waterfall_plots
 from analog_bench.report.plots.weight_plots import distribution_plots, spread_plots
 from analog_bench.report.report_contents import Contents
 from analog_bench.report.table import Table
@@ -80,6 +83,9 @@ def _sections(contents: Contents, model: str) -> tuple[Section, ...]:
             lead=drift.note("drift plot", "drift plots"),
             figures=(*drift.figures, *noise_plots(contents, model)),
         ),
+        Section("What each term of the hardware costs", figures=waterfall_plots(contents, model)),
+        Section("How noise travels through the blocks", figures=propagation_plots(contents, model)),
+        Section("Accuracy and energy", figures=energy_plots(contents, model)),
         _texts(contents, model),
     )
     return tuple(one for one in sections if one.heat_map or one.figures or one.texts)
@@ -89,7 +95,7 @@ def _texts(contents: Contents, model: str) -> Section:
     studies = [study for study in contents.of_model(model) if study.writes]
     written = (texts_by_noise(s.results, s.metrics, link=contents.link) for s in studies)
     tables = (table for by_noise in written for table in by_noise.items())
-    notes = dict.fromkeys(texts_note(study.results) for study in studies)
+    notes = dict.fromkeys(texts_note(study.results, study.metrics) for study in studies)
     pale = "What the digital model wrote the same is pale."
     return Section("What it writes", " ".join([*notes, pale]), texts=tuple(tables))
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from analog_bench.gate.case_verdicts import FAILING, Kind
 from analog_bench.records import Result
-from analog_bench.report import words
+from analog_bench.report import estimates, words
+from analog_bench.report.measured_on import OVER_BOTH
 from analog_bench.report.report_contents import Contents, Judged, JudgedCase
 from analog_bench.report.run_summary import incomplete_line, unmeasured_reasons
 from analog_bench.report.score_and_loss import loss, score
@@ -132,14 +133,15 @@ def _worst_table(
     contents: Contents, rows: Sequence[tuple[float, Judged, Result]], *, several: bool
 ) -> Table:
     columns = [Column("case"), Column("")]
-    columns += [Column(header, right=True) for header in ("loss", "score", "digital")]
+    headers = ("loss", f"score {OVER_BOTH}", "digital")
+    columns += [Column(header, right=True) for header in headers]
     cells = []
     for lost, study, result in rows:
         metric, href = study.main, contents.link(result)
         name = words.names_among(study.measured)(result)
         prefix = f"{words.one_line(study.scope.study)} · " if several else ""
         digital = words.amount(result.digital[metric.name], metric)
-        scored = words.interval_text(score(result, metric), metric)
+        scored = estimates.interval_text(score(result, metric), metric)
         numbers = (words.loss_amount(lost, metric), scored, digital)
         bar = Cell("", bar=max(0.0, lost / rows[0][0]))
         cells.append((linked(f"{prefix}{name}", href), bar, *(linked(n, href) for n in numbers)))
@@ -148,7 +150,7 @@ def _worst_table(
 
 def _change(contents: Contents, case: JudgedCase) -> tuple[Cell, str, Cell]:
     study, result, verdict = case
-    change = words.change_text(verdict, study.main).replace("-", words.MINUS)
+    change = estimates.change_text(verdict, study.main).replace("-", words.MINUS)
     amount = words.amount_of(change, study.main) if change else words.one_line(verdict.reason)
     # Two studies may hold a case of the same id.
     name = f"{words.one_line(study.scope.study)} · {words.one_line(result.case_id)}"

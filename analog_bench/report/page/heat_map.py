@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from analog_bench.gate.robustness_scores import Conditions, conditions_of
 from analog_bench.records import Metric, Result
-from analog_bench.report import words
+from analog_bench.report import estimates, words
 from analog_bench.report.layer_losses import of_facts, reach, weight_std
 from analog_bench.report.plots.chart import axis, colour, layer
 from analog_bench.report.plots.figure import Figure, file_name
@@ -205,7 +205,7 @@ def _cell(result: Result | None, study: Judged, most: float, contents: Contents)
     return Cell(
         words.loss_amount(lost, study.main),
         verdict.kind if verdict is not None and verdict.kind in _SHOWN_VERDICTS else "",
-        f"{words.metric_label(study.main)} {words.interval_text(scored, study.main)}",
+        f"{words.metric_label(study.main)} {estimates.interval_text(scored, study.main)}",
         href=href,
         heat=math.sqrt(lost / most) if lost > 0.0 else 0.0,
         value=lost,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from analog_bench.gate.hardware_steps import waterfalls
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
+from analog_bench.report.case_energy import energy_columns
 from analog_bench.report.measured_on import examples_label
 from analog_bench.report.plots.chart import DASHES, axis, by_weights, layer, points
 from analog_bench.report.plots.figure import Figure, file_name, loss_column, score_column
@@ -19,11 +21,21 @@ _ROW_PIXELS = 24
 
 
 def noise_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
-    """Return the scores of each study of several layers at once under two conditions or more."""
+    """Return the scores of each study of several layers at once under two conditions or more.
+
+    Results that a waterfall shows are not among them.
+    """
     figures = []
     for study in contents.of_model(model):
         metric = study.main
-        results = [r for r in study.measured if not is_single(r) and loss(r, metric) is not None]
+        steps = {r.identity for w in waterfalls(study.measured, metric) for r in w.measured}
+        results = [
+            result
+            for result in study.measured
+            if not is_single(result)
+            and loss(result, metric) is not None
+            and result.identity not in steps
+        ]
         times = {result.drift_s for result in results}
         if len(results) > 1 and len(times) <= _TIMES_AT_MOST and not study.writes:
             results.sort(key=lambda result: -(loss(result, metric) or 0.0))
@@ -70,6 +82,7 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
                 (Column("condition"), words.condition_label),
                 score_column(contents, metric, words.unit_label(metric)),
                 loss_column(contents, metric),
+                *energy_columns(results, contents.shapes),
             ],
         ),
         height=110 + _ROW_PIXELS * len(values),

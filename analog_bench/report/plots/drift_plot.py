@@ -11,6 +11,7 @@ from analog_bench.gate.robustness_scores import conditions_of
 from analog_bench.gate.significance import FEWEST_CHIPS
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
+from analog_bench.report.case_energy import energy_columns
 from analog_bench.report.measured_on import examples_label
 from analog_bench.report.plots.chart import DASHES, Spec, axis, by_weights, layer, points
 from analog_bench.report.plots.figure import Figure, Selection, file_name, score_column, select
@@ -171,12 +172,14 @@ def _means(
 
 
 def _table(contents: Contents, curves: Sequence[_Curve], metrics: Sequence[Metric]) -> Table:
+    results = [result for curve in curves for result in curve.results]
     return tabulate(
-        [result for curve in curves for result in curve.results],
+        results,
         [
             (Column("time"), lambda result: words.time_label(result.drift_s)),
             (Column("weights"), words.weights_label),
             *(score_column(contents, metric, words.unit_label(metric)) for metric in metrics),
+            *energy_columns(results, contents.shapes),
             number("chips", lambda result: str(len(result.initial_chips))),
         ],
     )

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from analog_bench.records import Metric, Result
-from analog_bench.report import words
+from analog_bench.report import estimates, words
+from analog_bench.report.measured_on import OVER_BOTH
 from analog_bench.report.plots.chart import IN_FILES, SCHEMA, Spec, config, for_file, png, svg
 from analog_bench.report.report_contents import Contents
-from analog_bench.report.score_and_loss import loss, score
+from analog_bench.report.score_and_loss import loss_interval, score
 from analog_bench.report.table import Column, Spelling, Table, linked, number
 
 T = TypeVar("T")
@@ -128,15 +129,16 @@ def score_column(
 ) -> tuple[Column, Spelling[Result]]:
     """Return the column of results' scores, each with the way to its raw values."""
     return number(
-        header, lambda r: linked(words.interval_text(score(r, metric), metric), contents.link(r))
+        f"{header} {OVER_BOTH}",
+        lambda r: linked(estimates.interval_text(score(r, metric), metric), contents.link(r)),
     )
 
 
 def loss_column(contents: Contents, metric: Metric) -> tuple[Column, Spelling[Result]]:
     """Return the column of results' losses, each with the way to its raw values."""
     return number(
-        words.loss_label(metric),
-        lambda r: linked(words.loss_amount(loss(r, metric), metric), contents.link(r)),
+        f"{words.loss_label(metric)} (± over chips and examples)",
+        lambda r: linked(estimates.loss_text(loss_interval(r, metric), metric), contents.link(r)),
     )
 
 

@@ -12,7 +12,7 @@ from analog_bench.simulators.aihwkit.config import (
     any_preset,
     base_config,
     converters,
-    has_input_range,
+    periphery,
     presets,
     set_forward,
     tile_of,
@@ -22,9 +22,11 @@ from analog_bench.simulators.aihwkit.config import (
 from analog_bench.simulators.aihwkit.extra_devices import Exact, MeasuredDevices, StuckDevices
 from analog_bench.simulators.aihwkit.inventory import content_fingerprint, take_inventory
 from analog_bench.simulators.aihwkit.layer import AihwkitTiles, build, release
+from analog_bench.simulators.aihwkit.preset_terms import terms_of, with_terms
 from analog_bench.simulators.aihwkit.timed_ir_drop import (
     ClosedFormIrDrop,
     timed_ir_drop,
+    with_shipped_ir_drop,
     with_timed_ir_drop,
 )
 
@@ -47,14 +49,17 @@ __all__ = [
     "build",
     "content_fingerprint",
     "converters",
-    "has_input_range",
+    "periphery",
     "presets",
     "release",
     "set_forward",
     "take_inventory",
+    "terms_of",
     "tile_of",
     "timed_ir_drop",
     "torch_variant",
     "unfit",
+    "with_shipped_ir_drop",
+    "with_terms",
     "with_timed_ir_drop",
 ]

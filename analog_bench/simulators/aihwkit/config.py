@@ -20,7 +20,9 @@ from aihwkit.simulator.presets import inference as presets_module
 
 from analog_bench.analog.compatibility import IDEAL
 from analog_bench.analog.input_ranges import BATCHES, STD_ALPHA, Converters
+from analog_bench.errors import UsageError
 from analog_bench.simulators.aihwkit.extra_devices import Exact
+from analog_bench.simulators.protocol import Periphery
 from analog_bench.simulators.versions import CPP, TORCH, TORCH_VARIANT
 
 _CONFIGS: dict[str, Any] = {TORCH: TorchInferenceRPUConfig, CPP: InferenceRPUConfig}
@@ -173,6 +175,25 @@ def converters(config: Any) -> Converters:
         step = _level(io.inp_res, 1.0)
         noise = math.hypot(io.out_noise, _level(io.out_res, io.out_bound) / 12**0.5)
     return Converters(config.mapping.max_input_size, step, noise)
+
+
+def periphery(config: Any, hardware: str) -> Periphery:
+    """Return a tile's largest size and its converters, of hardware that goes by this name.
+
+    Resolutions are of 2^bits - 2 steps.
+
+    Raises:
+        UsageError: The converters are perfect.
+    """
+    io, mapping = config.forward, config.mapping
+    if io.is_perfect or min(io.inp_res, io.out_res) <= 0:
+        raise UsageError(
+            f"hardware {hardware} has perfect converters, whose energy is not known; name some "
+            "with a resolution"
+        )
+    steps = ((1.0 / r if r < 1.0 else r) for r in (io.inp_res, io.out_res))
+    bits = (math.ceil(math.log2(step + 2.0)) for step in steps)
+    return Periphery(mapping.max_input_size, mapping.max_output_size, *bits)
 
 
 def _level(resolution: float, bound: float) -> float:

@@ -152,7 +152,7 @@ def _hermes_read(tile: str) -> Iterator[Finding]:
 )
 def _wan(tile: str) -> Iterator[Finding]:
     weight, noise = levels(_WAN_LEVELS), ReramWan2022(_WAN_SCALE)
-    # aihwkit goes back to weights by the scale of the programmed ones (see `aihwkit_engines`).
+    # aihwkit goes back to weights by the scale of the programmed ones (see `aihwkit_noises`).
     stretch = float(weights(weight, noise, tile).abs().max())
     for seconds, coefficients in form.WAN.items():
         spelt = "1 s" if seconds == 1 else f"{seconds / DAY_S:g} d"

@@ -122,6 +122,23 @@ def _timed_ir_drop(tile: str) -> Iterator[Finding]:
         yield exact(f"scale {scale:g}", float(found[0, 0]), float(expected[0, 0]))
 
 
+@experiment(
+    "ir_drop_shipped",
+    {
+        "charge of a full column": "as for ir_drop, with half a time slice more for every pulse "
+        "and 0.5 mV of offset, in whole counts of the converter"
+    },
+    tiles=(TORCH,),
+)
+def _shipped_ir_drop(tile: str) -> Iterator[Finding]:
+    import analog_bench.simulators.aihwkit as kit
+
+    x, weight = torch.linspace(0.0, 1.0, _ROWS)[None], torch.ones(2, _ROWS)
+    for scale in (1.0, 20.0):
+        found, expected = kit.timed_ir_drop(weight, x, scale, shipped=True)
+        yield exact(f"scale {scale:g}", float(found[0, 0]), float(expected[0, 0]))
+
+
 def _step(noise: Quantise, tile: str, largest: float) -> float:
     """Return the distance of the values that a ramp comes out as."""
     ramp = torch.linspace(-largest, largest, 8191)[:, None]
@@ -136,4 +153,5 @@ EXPERIMENTS = (
     *(_output_noise, _input_noise, _summed_input_noise),
     *(_input_step, _output_step, _output_bound),
     *(_pcm_read, _s_shape, _fast_ir_drop, _timed_ir_drop),
+    _shipped_ir_drop,
 )

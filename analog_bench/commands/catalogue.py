@@ -1,0 +1,157 @@
+"""The verbs that list what there is: `noises` and `studies`."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from analog_bench.commands.options import JsonOption, new_app, show_examples
+from analog_bench.commands.output import Line, print_json, print_sheet
+from analog_bench.errors import UsageError, did_you_mean
+from analog_bench.noise import Noise, families
+from analog_bench.report import words
+from analog_bench.session.extension import run_file
+from analog_bench.simulators.registry import simulators
+from analog_bench.spelling import counted
+from analog_bench.study import Budget, Study
+
+app = new_app()
+
+
+@app.command(epilog=show_examples("noises", "noises pcm", "noises --json"))
+def noises(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="only this one, with all that is said")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the noise families, with their parameters, units, defaults and simulators."""
+    known = families()
+    if name is not None and name not in known:
+        raise UsageError(f"no noise family {name!r}; {did_you_mean(name, known)}")
+    asked = [_noise_facts(one) for key, one in known.items() if name in (None, key)]
+    if as_json:
+        print_json(asked)
+    else:
+        print_sheet({facts["name"]: _noise_lines(facts, name is not None) for facts in asked})
+
+
+@app.command(epilog=show_examples("studies", "studies my_project/bench --json"))
+def studies(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="of the bench files (default: bench)")
+    ] = Path("bench"),
+    as_json: JsonOption = False,
+) -> None:
+    """List the studies of a folder: what each asks, of which models, and what a budget affords."""
+    # Their files run, as when pytest collects them.
+    files = sorted(folder.glob("bench_*.py"))
+    found = {
+        path: study
+        for path in files
+        for study in vars(run_file(path)).values()
+        if isinstance(study, Study)
+    }
+    if not found:
+        raise UsageError(
+            f"no study in {str(folder)!r}; name the folder of bench_*.py files, or make a project "
+            "with `analog-bench new`"
+        )
+    if as_json:
+        print_json([_study_facts(path, study) for path, study in found.items()])
+    else:
+        print_sheet({study.name: _study_lines(path, study) for path, study in found.items()})
+
+
+def _noise_facts(one: type[Noise]) -> dict[str, Any]:
+    return {
+        "name": one.NAME,
+        "acts_on": one.WHERE,
+        "parameters": {field.name: field.default for field in fields(one)},
+        "drifts": one.DRIFTS,
+        "drift_s": list(one.TIMES),
+        "random": one.RANDOM,
+        "drawn_once": one.DRAWN_ONCE,
+        "severity": list(one.SEVERITY),
+        "simulators": [s.name for s in simulators().values() if one in s.noises],
+        "description": inspect.cleandoc(one.__doc__ or ""),
+    }
+
+
+def _noise_lines(facts: dict[str, Any], whole: bool) -> list[Line]:
+    # The docstring is where units and sources are said.
+    summary, _, rest = facts["description"].partition("\n\n")
+    acts_on = {"output": "the output of any layer", "weight": "the weights of any layer"}.get(
+        facts["acts_on"], f"tiles ({', '.join(facts['simulators']) or 'no simulator here has it'})"
+    )
+    lines = [
+        Line("what", " ".join(summary.split())),
+        Line("acts on", acts_on),
+        # By a noise with its defaults: what the command line takes.
+        Line("default", str(families()[facts["name"]]())),
+    ]
+    if not whole:
+        return lines
+    return [
+        *lines,
+        Line("drift", _drift_of(facts)),
+        Line("chips", _chips_of(facts)),
+        *(Line("more", " ".join(block.split())) for block in rest.split("\n\n") if block),
+    ]
+
+
+def _drift_of(facts: dict[str, Any]) -> str:
+    if not facts["drifts"]:
+        return "does not drift"
+    times = ", ".join(words.time_label(t) for t in facts["drift_s"])
+    return f"at {times} only" if times else "at any time"
+
+
+def _chips_of(facts: dict[str, Any]) -> str:
+    if not facts["random"]:
+        return "all are the same: nothing is drawn"
+    return "differ by what is programmed" if facts["drawn_once"] else "differ by their reads"
+
+
+def _study_facts(path: Path, study: Study) -> dict[str, Any]:
+    return {
+        "name": study.name,
+        "file": str(path),
+        "question": study.question,
+        "models": list(study.models),
+        "noises": [str(noise) for noise in study.noises],
+        "drift_s": list(study.drift_s),
+        "layers": study.layers,
+        "variants": list(study.variants),
+        "budgets": {
+            name: {
+                "chips": budget.chips,
+                "examples": budget.examples,
+                "noises": [str(noise) for noise in budget.noises or study.noises],
+            }
+            for name, budget in study.budgets.items()
+        },
+    }
+
+
+def _study_lines(path: Path, study: Study) -> list[Line]:
+    groupings = (study.layers,) if isinstance(study.layers, str) else study.layers
+    return [
+        Line("asks", study.question),
+        Line("file", str(path)),
+        Line("models", ", ".join(study.models)),
+        Line("variants", ", ".join(study.variants)),
+        Line("layers", ", ".join(groupings)),
+        Line("noises", ", ".join(str(noise) for noise in study.noises)),
+        *(Line(name, _afforded(budget)) for name, budget in study.budgets.items()),
+    ]
+
+
+def _afforded(budget: Budget) -> str:
+    examples = "all examples" if budget.examples is None else counted(budget.examples, "example")
+    noises = f", {counted(len(budget.noises), 'noise')}" if budget.noises else ""
+    return f"{counted(budget.chips, 'chip')}, {examples}{noises}"

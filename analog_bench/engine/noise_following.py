@@ -1,0 +1,77 @@
+"""Follows the noise of a chip from block to block, while its batches are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from torch import nn
+
+from analog_bench.analog.block_calls import BlockCall, CleanBlocks
+from analog_bench.analog.clean_inputs import spread
+from analog_bench.analog.propagation import Tracer
+from analog_bench.propagation_record import Propagation
+from analog_bench.tasks.task import Task
+
+# Medians over tokens need a few thousand of them, scores all there are. A product with a Jacobian
+# takes five passes, and few chips say what it is.
+_BATCHES = 2
+_CHIPS = 3
+
+
+class Follower:
+    """The clean model and its batches, to hold chips against."""
+
+    def __init__(self, model: nn.Module, task: Task, *, seed: int) -> None:
+        """Prepare; the model must be clean now."""
+        self._model = model
+        self._task = task
+        self._seed = seed
+        self._blocks = CleanBlocks(model)
+        self._followed = spread(len(task.batches), _BATCHES)
+        self._calls: dict[int, list[BlockCall]] = {}
+
+    def chip(self, index: int) -> FollowedChip:
+        """Return what follows the noise of one chip."""
+        return FollowedChip(self, index, Tracer(seed=self._seed))
+
+    @contextmanager
+    def following(self, chip: int, batch: int, tracer: Tracer) -> Iterator[None]:
+        """Follow a chip's noise in one batch, which is read inside, where it is one to follow.
+
+        Raises:
+            UsageError: The model has no residual stream to follow.
+        """
+        if batch not in self._followed:
+            yield
+            return
+        with self._blocks.watching(self._model) as streams:
+            yield
+        if batch not in self._calls:
+            self._calls[batch] = self._blocks.calls(lambda twin: self._task.run(twin, batch))
+        tracer.add(
+            batch,
+            self._calls[batch],
+            streams,
+            self._task.batches[batch].attention_mask,
+            # Batches come longest first.
+            differentiate=chip < _CHIPS and batch == self._followed[-1],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FollowedChip:
+    """One chip, whose noise is followed at one drift time."""
+
+    follower: Follower
+    index: int
+    tracer: Tracer
+
+    def reading(self, batch: int) -> AbstractContextManager[None]:
+        """Follow the noise in one batch, which is read inside; raises as `Follower.following`."""
+        return self.follower.following(self.index, batch, self.tracer)
+
+    def result(self) -> Propagation:
+        """Return the figures of all batches that were read."""
+        return self.tracer.result()

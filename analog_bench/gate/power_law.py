@@ -1,0 +1,57 @@
+"""A power law through points: how a loss goes with an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import OptimizeWarning, curve_fit
+
+FEWEST = 4
+"""Points below which a law of two constants says nothing."""
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """y = factor · x ** power, and the share of the variance of y that it explains.
+
+    `powers` is the 95 % interval of the power, as far as the points scatter about the law.
+    """
+
+    factor: float
+    power: float
+    powers: tuple[float, float]
+    r_squared: float
+
+    def at(self, x: float) -> float:
+        """Return the law's y."""
+        return float(self.factor * x**self.power)
+
+
+def fit_power_law(xs: Sequence[float], ys: Sequence[float]) -> PowerLaw | None:
+    """Fit y = a · x^p by least squares, a ≥ 0 and 0 ≤ p ≤ 10.
+
+    y may be below 0, as losses are that hardly differ from none. None with fewer than `FEWEST`
+    points, an x that is not above 0, points that are all alike, or where the fit does not end.
+    """
+    x, y = np.asarray(xs, dtype=float), np.asarray(ys, dtype=float)
+    alike = len(x) < FEWEST or float(np.ptp(x)) == 0 or float(np.ptp(y)) == 0
+    if alike or not (x > 0).all():
+        return None
+    # Near 1, so that neither constant is far from it.
+    scale, size = float(x.max()), float(np.abs(y).max())
+    try:
+        (a, p), covariance = curve_fit(
+            lambda of, a, p: a * of**p, x / scale, y / size, (1.0, 2.0), bounds=([0, 0], [10, 10])
+        )
+    except (OptimizeWarning, RuntimeError):
+        return None
+    half = 1.96 * float(np.sqrt(covariance[1, 1]))
+    rest = y - size * a * (x / scale) ** p
+    return PowerLaw(
+        factor=float(size * a / scale**p),
+        power=float(p),
+        powers=(float(p) - half, float(p) + half),
+        r_squared=float(1 - (rest @ rest) / np.sum((y - y.mean()) ** 2)),
+    )

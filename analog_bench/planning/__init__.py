@@ -1,0 +1,1 @@
+"""What a model costs on analog hardware: energy and latency."""

@@ -1,0 +1,75 @@
+"""`analog-bench noises` and `studies`: every family and study, as the project itself reads them."""
+
+import json
+from pathlib import Path
+
+from analog_bench.cli import main
+from analog_bench.noise import families, parse_noise
+
+ROOT = Path(__file__).parents[2]
+MINE = """
+from analog_bench.noise import Pcm
+from analog_bench.study import Budget, Study
+
+STUDY = Study("mine", "what about mine?", ("bert",), (Pcm(),), {"smoke": Budget(1, None)})
+"""
+
+
+def listed(capsys, *words):
+    assert main([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_every_family_is_listed_with_what_its_parameters_default_to(capsys):
+    found = {one["name"]: one for one in listed(capsys, "noises")}
+    assert found.keys() == families().keys()
+    for name, one in found.items():
+        given = {key: getattr(parse_noise(name), key) for key in one["parameters"]}
+        assert one["parameters"] == given
+        assert one["description"]
+    assert found["pcm_read"]["simulators"] == ["cpp"]
+    assert found["white_output"]["simulators"] == []
+
+
+def test_one_family_says_everything_in_words(capsys):
+    assert main(["noises", "pcm"]) == 0
+    text = capsys.readouterr().out
+    assert f"default: {parse_noise('pcm')}" in text
+    assert "drift: at any time" in text
+    assert "chips: differ by what is programmed" in text
+    assert "white_output" not in text
+
+
+def test_a_family_of_fixed_times_names_them(capsys):
+    assert main(["noises", "reram_wan2022"]) == 0
+    assert "drift: at 1 s, 1 d, 2 d only" in capsys.readouterr().out
+
+
+def test_an_unknown_family_is_one_line(capsys):
+    assert main(["noises", "pmc"]) == 4
+    assert "no noise family 'pmc'; did you mean 'pcm'?" in capsys.readouterr().err
+
+
+def test_the_studies_of_this_project_are_listed(capsys):
+    found = {one["name"]: one for one in listed(capsys, "studies", str(ROOT / "bench"))}
+    assert {"layer_noise", "drift", "generation"} <= found.keys()
+    assert found["layer_noise"]["budgets"]["smoke"]["chips"] == 3
+
+
+def test_own_studies_are_listed_in_words(tmp_path, capsys):
+    (tmp_path / "bench_mine.py").write_text(MINE)
+    assert main(["studies", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "asks: what about mine?" in text
+    assert "smoke: 1 chip, all examples" in text
+
+
+def test_a_study_that_does_not_import_is_one_line(tmp_path, capsys):
+    (tmp_path / "bench_mine.py").write_text(MINE + "\nimport not_there\n")
+    assert main(["studies", str(tmp_path)]) == 4
+    assert "bench_mine.py, line 7: ModuleNotFoundError" in capsys.readouterr().err
+
+
+def test_a_folder_without_studies_is_one_line(tmp_path, capsys):
+    assert main(["studies", str(tmp_path)]) == 4
+    assert "no study in" in capsys.readouterr().err
