@@ -21,6 +21,7 @@ from analog_bench.commands import (
     history,
     hwa,
     installation,
+    merge,
     model_energy,
     nightly,
     nightly_issues,
@@ -78,6 +79,7 @@ app = new_app(
     'generate --prompt "Once upon a time"',
     "history --score one_day",
     "hwa train bert --threads 1",
+    "merge shards -o merged.json",
     "new my_project",
     "noises pcm",
     "physics",
@@ -88,7 +90,9 @@ app = new_app(
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (project, runs, catalogue, installation, generate, calibrate, history, releases):
+for module in (
+    *(project, runs, merge, catalogue, installation, generate, calibrate, history, releases),
+):
     app.add_typer(module.app)
 app.add_typer(model_energy.app)
 zoo.app.add_typer(zoo_coverage.app)

@@ -31,6 +31,7 @@ _DECIDED = {
     "--junitxml": _WHERE,
     "--max-drop": "a night is judged by its baselines; `pytest bench` takes it",
     "--resume": "the pytest command that an interrupted night printed takes it",
+    "--shard": "`pytest bench` takes it, and `analog-bench merge` makes one run of the parts",
     "--update-baselines": "a night changes no baseline; `analog-bench baselines update RUN` does",
 }
 _NO_RESULTS = {

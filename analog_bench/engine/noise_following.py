@@ -14,9 +14,6 @@ from analog_bench.analog.propagation import Tracer
 from analog_bench.propagation_record import Propagation
 from analog_bench.tasks.task import Task
 
-PASSES = 1.5
-"""Forward passes that following takes besides the chip's own, about."""
-
 # Medians over tokens need a few thousand of them, scores all there are. A product with a Jacobian
 # takes five passes, and few chips say what it is.
 _BATCHES = 2

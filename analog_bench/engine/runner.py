@@ -19,9 +19,10 @@ from analog_bench.analog.layers import find
 from analog_bench.case import Case
 from analog_bench.engine.broken_outputs import first_not_finite
 from analog_bench.engine.calibration import Calibration, Known
-from analog_bench.engine.case_duration import Pace, measure_pace
 from analog_bench.engine.layer_facts import Facts
-from analog_bench.engine.noise_following import PASSES, FollowedChip, Follower
+from analog_bench.engine.noise_following import FollowedChip, Follower
+from analog_bench.engine.pace import Pace
+from analog_bench.engine.pace_measurement import measure_pace
 from analog_bench.engine.replay import Replay
 from analog_bench.engine.scores import Scores, finite, score
 from analog_bench.propagation_record import Propagation
@@ -107,14 +108,14 @@ class Runner:
         """Return the seconds that one chip of a case will take, about."""
         paths = self._paths(case.layers)
         tokens = sum(batch.input_ids.numel() for batch in self.task.batches)
-        own = pace.seconds(
+        return pace.seconds(
             case,
             paths,
             replayed=self._replays,
             share=self._facts.share(paths),
             tokens=tokens,
+            propagation=propagation,
         )
-        return own + (PASSES * pace.forward * tokens if propagation else 0.0)
 
     def measure(self, case: Case, chips: Sequence[int], *, propagation: bool = False) -> Result:
         """Measure a case on each chip; see `measure_together`."""

@@ -5,12 +5,18 @@ The pytest plugin, `analog-bench compare` and reports all get them here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from analog_bench.gate.case_verdicts import Verdict, judge_digital, judge_family, outcome
+from analog_bench.gate.case_verdicts import (
+    Verdict,
+    judge_digital,
+    judge_family,
+    needs_confirmation,
+    outcome,
+)
 from analog_bench.gate.chip_change import Examples
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance
@@ -94,6 +100,19 @@ def judge_groups(groups: Sequence[Group], baselines: Baselines) -> Judgement:
 def judge_run(run: Run, baselines: Path | None) -> Judgement | None:
     """Judge a run by a folder of baselines, None where there is none; raises as `judge_groups`."""
     return None if baselines is None else judge_groups(run.groups, StoredBaselines(baselines))
+
+
+def unconfirmed(groups: Iterable[Group], baselines: Baselines) -> Iterator[Result]:
+    """Yield the results that look changed, and have no chips to confirm it; as `judge_groups`."""
+    for group in groups:
+        examples = _examples(group, baselines)
+        for result in group.results:
+            entry = baselines.cases(group.scope, result.variant).find(
+                result.case_id, result.protocol
+            )
+            confirmed = bool(result.confirmation_chips)
+            if not confirmed and needs_confirmation(result, entry, group.main, examples):
+                yield result
 
 
 def _examples(group: Group, baselines: Baselines) -> Examples:

@@ -18,6 +18,7 @@ from analog_bench.history.rows import COLUMNS, Row, SqlType, rows_of, run_id_of
 from analog_bench.regular_file import is_free_for, open_regular, read_regular
 from analog_bench.store.run import Manifest
 from analog_bench.store.run_file import run_from_json
+from analog_bench.store.shard import shard_of
 
 Table: TypeAlias = Any
 """A pyarrow table with the columns of `COLUMNS`."""
@@ -98,6 +99,8 @@ def read_unknown_run(path: Path, known: Collection[str]) -> Table | None:
         if run.incomplete is not None and run.incomplete.stopped:
             # A history holds a run once, as a whole.
             raise DocumentError(f"the run was stopped; complete it with {run.incomplete.command}")
+        if (shard := shard_of(run.manifest)) is not None:
+            raise DocumentError(f"it is shard {shard} of a run; `analog-bench merge` joins them")
         return table_of(rows_of(run, path.stem))
     except FileNotFoundError:
         raise StoreError(f"no run file at {str(path)!r}; a finished run writes one") from None

@@ -35,7 +35,7 @@ from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures
     task,
 )
 from analog_bench.plugin.junit import JUnit
-from analog_bench.plugin.results import RESUMED, Results
+from analog_bench.plugin.results import RESUMED, SHARD_OF, Results
 from analog_bench.plugin.run_options import (  # noqa: F401  (hooks, found by name in this module)
     pytest_addoption,
     pytest_cmdline_main,
@@ -48,11 +48,13 @@ from analog_bench.plugin.selection import (  # noqa: F401  (hooks, found by name
     pytest_itemcollected,
     pytest_runtest_setup,
 )
+from analog_bench.plugin.shard_selection import SELECTION, keep_shard, shard_line
 from analog_bench.plugin.terminal import TerminalReporter
-from analog_bench.session.recorder import Recorder, by_identity
+from analog_bench.session.recorder import Recorder
 from analog_bench.simulators.registry import label_of
 from analog_bench.simulators.versions import versions
 from analog_bench.store.journal_file import read_journal
+from analog_bench.store.run import by_identity
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -91,7 +93,7 @@ def pytest_report_collectionfinish(
     config: pytest.Config, items: Sequence[pytest.Item]
 ) -> list[str]:
     """Show which studies have no cases, and which tiles work: finding out imports torch."""
-    left_out = selection.left_out(config)
+    left_out = [*selection.left_out(config), *shard_line(config)]
     if not selection.measures(config) or not any(case_of(item) for item in items):
         return left_out
     from analog_bench.simulators.environment_probe import probe
@@ -108,6 +110,7 @@ def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> Generator[None, None, None]:
     """Select by `-k`; end with one line where a study asked for could not be made into cases."""
+    collected = list(items)
     with selection.names_without_values(items):
         yield
     try:
@@ -115,6 +118,7 @@ def pytest_collection_modifyitems(
     except BenchError as problem:
         raise pytest.UsageError(str(problem)) from None
     select_benchmarks(config, items)
+    keep_shard(config, collected, items)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -134,8 +138,10 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand what a worker knows of its environment to xdist's controller."""
+    """Hand what a worker knows of its environment, and of a shard's cut, to xdist's controller."""
     output = getattr(session.config, "workeroutput", None)
+    if output is not None and SELECTION in session.config.stash:
+        output[SHARD_OF] = session.config.stash[SELECTION]
     if output is not None and any(case_of(item) for item in session.items):
         from analog_bench.session.model_cache import environment_facts
 
@@ -143,11 +149,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _preflight(config: pytest.Config, items: Sequence[pytest.Item]) -> str:
-    selected = [
-        (mark.args[0], case)
-        for item in items
-        if (case := case_of(item)) and (mark := item.get_closest_marker(STUDY_MARK))
-    ]
+    selected = selection.studied_cases(items)
     if not selected:
         return ""
     from analog_bench.session.preflight import preflight

@@ -19,6 +19,7 @@ from analog_bench.errors import BenchError
 from analog_bench.plugin.command_line import completing_command
 from analog_bench.plugin.fixtures import EARLIER_RESULTS, PROPERTY, TAKE
 from analog_bench.plugin.selection import SELECTED, Chosen, chosen, measures
+from analog_bench.plugin.shard_selection import SELECTION
 from analog_bench.session.recorder import CaseName, Record, Recorder
 from analog_bench.session.run_conclusion import Conclusion, conclude
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 RESUMED = "analog_bench_resumed"
 """Where a worker of xdist finds the file of the run that is resumed."""
+SHARD_OF = "analog_bench_shard_of"
+"""Where a worker of xdist leaves the fingerprint of what its shard is a part of."""
 
 
 class Results:
@@ -54,6 +57,9 @@ class Results:
         if not measures(self._config) or not (named or self._recorder.settings.resume):
             return
         try:
+            finished = self._recorder.finished_shard()
+            if finished:
+                pytest.exit(finished, pytest.ExitCode.OK)
             self._recorder.begin()
         except BenchError as problem:
             raise pytest.UsageError(str(problem)) from None
@@ -67,8 +73,11 @@ class Results:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over the facts of its environment from a worker of xdist."""
-        self._recorder.environment.update(getattr(node, "workeroutput", {}).get(PROPERTY, {}))
+        """Take over from a worker of xdist the facts of its environment, and of a shard's cut."""
+        output = getattr(node, "workeroutput", {})
+        self._recorder.environment.update(output.get(PROPERTY, {}))
+        if SHARD_OF in output:
+            self._config.stash[SELECTION] = output[SHARD_OF]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -100,7 +109,7 @@ class Results:
         # Other sessions are none of ours; which tests xdist's workers have is not known here.
         with _heeding_sigterm() if self._cases or not session.items else nullcontext():
             done = yield
-        if self._recorder.results:
+        if self._recorder.results or self._is_empty_shard():
             self._fail_regressed(self._conclude())
         return done
 
@@ -108,6 +117,8 @@ class Results:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write what is not written yet: the run may have been stopped."""
         problem = ""
+        if self.conclusion is not None and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = pytest.ExitCode.OK  # of a shard without cases
         try:
             if self._recorder.results and self.conclusion is None:
                 self._conclude()
@@ -122,7 +133,13 @@ class Results:
         if problem and not self._config.pluginmanager.hasplugin("terminalreporter"):
             print(f"ERROR: {problem}", file=sys.stderr)
 
+    def _is_empty_shard(self) -> bool:
+        """Whether others have all the cases: a shard then has a results file without any."""
+        config = self._config
+        return measures(config) and SELECTION in config.stash and not self._cases
+
     def _conclude(self) -> Conclusion:
+        self._recorder.selection = self._config.stash.get(SELECTION, "")
         command = completing_command(self._config, self._recorder.path)
         self.conclusion = conclude(self._recorder, command)
         return self.conclusion

@@ -20,6 +20,7 @@ from analog_bench.session.extension import load_extension, read_own
 from analog_bench.session.own_hardware import read_hardware, spelt_with_content
 from analog_bench.session.settings import GateMode, KeptExamples, Settings, read_calibration
 from analog_bench.simulators.registry import DEFAULT_TILE, simulators
+from analog_bench.store.shard import parse_shard
 from analog_bench.study import BUDGETS, MOST_CHIPS, Choice
 from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
 from analog_bench.tasks.task_kinds import METRICS
@@ -93,9 +94,7 @@ _OPTIONS = (
         default="embedded",
     ),
     _Option("prompt", "TEXT", "what studies of generation write on from"),
-    _Option(
-        "zoo", "ZOO", "where models with a name come from: embedded or hub", default="embedded"
-    ),
+    _Option("zoo", "ZOO", "where named models come from: embedded or hub", default="embedded"),
     _Option(
         "hwa",
         "FOLDER",
@@ -134,6 +133,7 @@ _OPTIONS = (
         "on or off: keep each example's score, for intervals over examples; auto keeps few",
         default="auto",
     ),
+    _Option("shard", "K/N", "the K-th of N parts only; `analog-bench merge` joins and judges them"),
     _Option("json", "FILE", "where results go; a new file in runs/ by default"),
     _Option("report", "MODE", "on, or off: write no HTML report beside the results", default="on"),
     _Option("baselines", "FOLDER", "folder of baselines", default="baselines"),
@@ -264,6 +264,7 @@ def read_settings(config: pytest.Config) -> Settings:
         update_baselines=bool(config.getoption("analog_bench_update_baselines")),
         report=one_of("--report", must("report"), ("on", "off")) == "on",
         resume=bool(config.getoption("analog_bench_resume")),
+        shard=parse_shard(must("shard")) if given["shard"] else None,
         given={name: ", ".join(words) for name, words in {**given, **contents}.items() if words},
         root=root,
         extensions=tuple(root / file for file in given["extension"]),

@@ -50,6 +50,15 @@ def chosen(items: Iterable[pytest.Item]) -> list[Chosen]:
     ]
 
 
+def studied_cases(items: Iterable[pytest.Item]) -> list[tuple[Study, Case]]:
+    """Return the cases that tests are about, each with its study."""
+    return [
+        (mark.args[0], case)
+        for item in items
+        if (case := case_of(item)) and (mark := item.get_closest_marker(STUDY_MARK))
+    ]
+
+
 def measures(config: pytest.Config) -> bool:
     """Return whether tests are run at all, and not only collected or set up."""
     return not (config.option.collectonly or config.getoption("setuponly", False))

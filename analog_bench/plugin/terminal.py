@@ -14,8 +14,6 @@ from analog_bench.session.recorder import Record, Recorder
 if TYPE_CHECKING:
     from analog_bench.report.table import Block
 
-_TEXT_AT_MOST = 160  # characters of a text that a table shows; the results file holds all
-
 
 class TerminalReporter:
     """Shows results; without pytest's terminal plugin none of its hooks is called to any effect."""
@@ -58,40 +56,14 @@ class TerminalReporter:
         if conclusion is None:
             return
         # Not at the top: drawing needs scipy, which collecting does without.
-        from analog_bench.gate.not_compared import digital_at_chance
-        from analog_bench.gate.run_verdicts import Judgement, outcomes
-        from analog_bench.report.drift_table import drift_table
-        from analog_bench.report.layer_table import layer_table
-        from analog_bench.report.measured_on import examples_label
-        from analog_bench.report.propagation_table import propagation_table
-        from analog_bench.report.run_summary import digital_line, incomplete_line, run_summary
-        from analog_bench.report.texts_table import texts_table
-        from analog_bench.report.waterfall_table import waterfall_tables
+        from analog_bench.gate.run_verdicts import outcomes
+        from analog_bench.report.run_summary import incomplete_line, run_summary
+        from analog_bench.report.run_tables import run_tables
 
         self._reporter.ensure_newline()
-        judgement = conclusion.judgement or Judgement({}, {})
         groups = self._recorder.groups()
-        for group in groups:
-            scope = group.scope
-            measured = [result for result in group.results if result.status == "measured"]
-            if measured:
-                self._write(
-                    *layer_table(
-                        measured,
-                        judgement.cases,
-                        group.metrics,
-                        data=examples_label(scope),
-                        title=f"{scope.study}: {scope.model}, {scope.question}",
-                    )
-                )
-                self._write(*drift_table(group.results, group.metrics[0]))
-                self._write(*waterfall_tables(measured, group.metrics[0]))
-                self._write(*propagation_table(group.results, group.main))
-                self._write(*texts_table(group.results, group.metrics, at_most=_TEXT_AT_MOST))
-            scores = group.results[0].digital
-            verdicts = judgement.digital_of(scope)
-            note = digital_at_chance(group.results[0], group.main)
-            self._write(digital_line(scope.model, scores, verdicts, group.metrics, note))
+        for tables in run_tables(groups, conclusion.judgement):
+            self._write(*tables)
         known = outcomes(groups, conclusion.judgement)
         self._write(
             run_summary(

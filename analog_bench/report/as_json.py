@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from analog_bench.errors import UsageError
 from analog_bench.gate.run_comparison import Comparison
+from analog_bench.gate.run_verdicts import Judgement, outcomes
 from analog_bench.gate.significance import telling_interval
 from analog_bench.gate.step_detection import Step
 from analog_bench.history.score_series import RunFacts, Trend
@@ -21,6 +23,7 @@ from analog_bench.report.release_tables import CAVEAT
 from analog_bench.report.run_comparison_table import verdict_counts
 from analog_bench.report.trend_names import direction
 from analog_bench.simulators.physics.survey_record import survey_as_plain
+from analog_bench.store.run import Run
 
 
 def comparison_plain(comparison: Comparison) -> dict[str, Any]:
@@ -41,6 +44,22 @@ def comparison_plain(comparison: Comparison) -> dict[str, Any]:
                 "digital": [asdict(verdict) for verdict in family.digital.values()],
             }
             for family in comparison.families
+        ],
+    }
+
+
+def merged_plain(
+    run: Run, judgement: Judgement | None, results_file: Path, failures: Sequence[str]
+) -> dict[str, Any]:
+    """Return what a merged run came to as plain values; its numbers are in the results file."""
+    judged = outcomes(run.groups, judgement)
+    return {
+        "results": str(results_file),
+        "fails": bool(failures),
+        "failures": list(failures),
+        "counts": dict(Counter(verdict.kind for _, verdict in judged)),
+        "cases": [
+            {**_fields(result, "study", "case_id"), **asdict(verdict)} for result, verdict in judged
         ],
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from analog_bench.case import Case
-from analog_bench.engine.case_duration import Pace
+from analog_bench.engine.pace import Pace
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.spelling import counted
 from analog_bench.study import Study
@@ -32,12 +32,10 @@ class Forecast:
         key = (model, study.prompt)
         if key not in self._paces:
             self._paces[key] = runner.pace()
-        chips = len(budget.initial_chips)
-        if self._models.settings.update_baselines:
-            chips += len(budget.confirmation_chips)
         for case in cases:
+            chips = self._models.settings.chips_of(case, budget)
             a_chip = runner.seconds(case, self._paces[key], propagation=study.propagation)
-            self._seconds += (chips if case.draws else 1) * a_chip
+            self._seconds += chips * a_chip
         self._cases += len(cases)
 
     def __str__(self) -> str:

@@ -8,14 +8,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec import Struct, structs
 
 from analog_bench.codec import convert
 from analog_bench.errors import StoreError
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.own_code import sources_of_run
 from analog_bench.session.settings import Settings
+from analog_bench.session.shard_resume import finished_shard, is_new_shard
 from analog_bench.store.baseline_file import check_updatable
 from analog_bench.store.environment import checkout_commit, collect_environment, resume_conflicts
 from analog_bench.store.journal import Journal
@@ -28,10 +28,12 @@ from analog_bench.store.run import (
     Run,
     Sources,
     Unmeasured,
+    by_identity,
     groups_of,
-    storable,
+    timeless,
 )
 from analog_bench.store.run_file import read_run, write_run
+from analog_bench.store.shard import OPTION
 from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.zoo.model_shape import ModelShape
 
@@ -69,6 +71,7 @@ class Recorder:
         notes: What the user is to know of the results that came, a line each.
         results_file: The results file, once it is written.
         earlier: What the run that is resumed had measured.
+        selection: Of a shard, the fingerprint of what was selected in all.
         shapes: What the models compute that energies are worked out of, by their names.
     """
 
@@ -78,6 +81,7 @@ class Recorder:
         self.notes: list[str] = []
         self.results_file: Path | None = None
         self.earlier: Mapping[Identity, Result] = {}
+        self.selection = ""
         self.shapes: Mapping[str, ModelShape] = {}
         self._records: dict[Identity, Record] = {}
         self._selected: dict[CaseName, None] = {}
@@ -122,13 +126,17 @@ class Recorder:
             return
         if self.settings.update_baselines:
             check_updatable(self.settings.baselines)
-        if self.settings.resume:
+        if self.settings.resume and not is_new_shard(self.settings):
             self._resume()
         elif self.settings.json is not None:
             self._journal = Journal.create(self.settings.json, self._started)
         else:
             created = datetime.fromisoformat(self._started.created)
             self._journal = Journal.create_in(self._runs, created, self._started)
+
+    def finished_shard(self) -> str:
+        """Say that the shard to resume is complete; see `shard_resume`."""
+        return finished_shard(self.settings, self._started)
 
     def _resume(self) -> None:
         run_file = self.settings.json or newest_interrupted(self._runs)
@@ -153,7 +161,7 @@ class Recorder:
             raise
         self._journal = journal
         first = journal.held.manifest
-        self._started = replace(
+        self._started = structs.replace(
             self._started, created=first.created, command=first.command, sources=first.sources
         )
         self._sources_before = first.sources
@@ -182,14 +190,12 @@ class Recorder:
         if self._journal is not None and not named.keys() <= self._selected.keys():
             self._journal.select(named)
             self._selected |= named
-        self._describe(frozenset(benches))
-
-    def _describe(self, benches: frozenset[Path]) -> None:
-        if self._journal is None or benches <= self._benches:
+        read = frozenset(benches)
+        if self._journal is None or read <= self._benches:
             return
-        self._benches |= benches
+        self._benches |= read
         sources = sources_of_run(self._benches, self.settings, self._sources_before)
-        self._started = replace(self._started, sources=sources)
+        self._started = structs.replace(self._started, sources=sources)
         self._journal.describe(self._started)
 
     def settle(self, case: CaseName, failure: str) -> None:
@@ -217,11 +223,9 @@ class Recorder:
             self.begin()
             if self._journal is not None:
                 self._journal.append(record.result, record.scope)
-        elif _timeless(first.result) != _timeless(record.result):
-            note = (
-                f"{which[1]} {which[0]} came again, {record.result.status} with other values: the "
-                "first result counts"
-            )
+        elif timeless(first.result) != timeless(record.result):
+            again = f"{which[1]} {which[0]} came again, {record.result.status}"
+            note = f"{again} with other values: the first result counts"
             self.notes += [note] if note not in self.notes else []
         return record
 
@@ -235,7 +239,11 @@ class Recorder:
 
     def manifest(self) -> Manifest:
         """Return where, when and how this run is made."""
-        return replace(self._started, environment=collect_environment(self.environment))
+        options = dict(self._started.options)
+        if self.settings.shard is not None:
+            options[OPTION] = self.settings.shard.spelt_with(self.selection)
+        known = collect_environment(self.environment)
+        return structs.replace(self._started, environment=known, options=options)
 
     def write(self, run: Run) -> None:
         """Write the results file; nothing else is needed to judge the run.
@@ -273,7 +281,8 @@ class Recorder:
     def _failure_of(self, case: CaseName) -> str:
         """Return why the test of a case failed, and whether it did before; empty where not."""
         failure = self._settled.get(case, "")
-        return AGAIN * (self._failed_before.get(case) == failure != "") + failure
+        again = failure and self._failed_before.get(case) == failure
+        return f"{AGAIN}{failure}" if again else failure
 
     def close(self) -> None:
         """Let go of the journal; it stays for a resume where the run is not complete.
@@ -281,19 +290,10 @@ class Recorder:
         Raises:
             StoreError: It should not stay, and cannot be deleted.
         """
-        if self._journal is not None:
+        if self._journal:
             self._journal.close()
 
     def groups(self) -> tuple[Group, ...]:
         """Return the results by study and model."""
         scopes = {record.scope.study_and_model: record.scope for record in self._records.values()}
         return groups_of(scopes.values(), self.results, METRICS)
-
-
-def _timeless(result: Result) -> Result:
-    return replace(storable(result), chips=tuple(replace(c, seconds=0.0) for c in result.chips))
-
-
-def by_identity(results: Iterable[Result]) -> dict[Identity, Result]:
-    """Return results by what tells them apart."""
-    return {result.identity: result for result in results}

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from analog_bench.errors import BenchError, StoreError
 from analog_bench.regular_file import append_regular, why_unreadable
-from analog_bench.session.recorder import Recorder
 
 if TYPE_CHECKING:
     from analog_bench.gate.run_verdicts import Judgement
@@ -20,8 +19,10 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 """The variable that names the file in which GitHub expects a job's summary."""
 
 
-def publish(recorder: Recorder, run: Run, judgement: Judgement | None) -> tuple[str, ...]:
-    """Write the HTML page beside the results, and a summary where CI wants one.
+def publish(
+    run: Run, judgement: Judgement | None, results: Path | None, *, page: bool
+) -> tuple[str, ...]:
+    """Write the HTML page beside the results, if wanted, and a summary where CI wants one.
 
     A page takes the place of an earlier one, and of no other file.
 
@@ -44,12 +45,11 @@ def publish(recorder: Recorder, run: Run, judgement: Judgement | None) -> tuple[
             return f"{what}: not written: {' '.join(text.split())}"
         return ""
 
-    results = recorder.results_file
     summary = os.environ.get(STEP_SUMMARY)
     written = [tried("summary", _append_summary, Path(summary))] if summary else []
-    if results is not None and recorder.settings.report:
-        page = results.with_suffix(".html")
-        written.append(tried("report", _write_page, page) or f"report: {page}")
+    if results is not None and page:
+        path = results.with_suffix(".html")
+        written.append(tried("report", _write_page, path) or f"report: {path}")
     return tuple(filter(None, written))
 
 

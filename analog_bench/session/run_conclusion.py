@@ -12,6 +12,7 @@ from analog_bench.records import Identity
 from analog_bench.session.recorder import Recorder
 from analog_bench.session.report_files import publish
 from analog_bench.session.settings import Settings
+from analog_bench.spelling import counted
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
 from analog_bench.store.run import Group, Incomplete
@@ -75,7 +76,8 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
 
     Errors become part of the conclusion: nothing may keep the rest from being shown. `command` is
     what completes the run where it is incomplete. The baselines of a run that was stopped are
-    updated when it is complete.
+    updated when it is complete. A shard is neither judged nor reported, and updates nothing: all
+    that is for the merged run.
     """
     # Not at the top: these import scipy and torch, which collecting cases does without.
     from analog_bench.gate.run_verdicts import StoredBaselines, judge_groups
@@ -90,12 +92,22 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
     incomplete = run.incomplete
     stopped = incomplete is not None and incomplete.stopped
     judgement, changes, problem = None, None, ""
+    shard = settings.shard
+    if shard is not None:
+        recorder.notes.append(
+            f"shard {shard}: not judged by itself; `analog-bench merge` joins the "
+            f"{counted(shard.of, 'results file')} and judges them once"
+        )
     try:
         recorder.write(run)
-        if settings.gate != "off":
+        if settings.gate != "off" and shard is None:
             # Against the baselines as they are before any update.
             judgement = judge_groups(recorder.groups(), StoredBaselines(settings.baselines))
-        if settings.update_baselines and stopped:
+        if settings.update_baselines and shard is not None:
+            recorder.notes.append(
+                "baselines: not updated; merge, then `analog-bench baselines update`"
+            )
+        elif settings.update_baselines and stopped:
             recorder.notes.append("baselines: not updated, since the run was stopped")
         elif settings.update_baselines:
             provenance = Provenance.of(recorder.manifest())
@@ -104,7 +116,9 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
         problem = str(error)
     if recorder.results_file is None and recorder.journal is not None:
         problem += f"; {str(recorder.journal)!r} keeps what was measured: go on with `{command}`"
-    published = publish(recorder, run, judgement)
+    published: tuple[str, ...] = ()
+    if shard is None:
+        published = publish(run, judgement, recorder.results_file, page=settings.report)
     return Conclusion(judgement, changes, published, problem, incomplete)
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from analog_bench.case import Case
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.gate.max_drop import Requirement
+from analog_bench.store.shard import Shard
 from analog_bench.study import Budget, BudgetName, Choice, Study
 from analog_bench.zoo.range_folder import RangeMethod
 
@@ -39,6 +41,7 @@ class Settings:
         given: The options as they were given, for the run's manifest.
         root: Pytest's root folder, from which results name files.
         extensions: The files of `--extension`.
+        shard: Which part of the run this is; None for the whole of it. A shard is not judged.
 
     Raises:
         UsageError: There is no such folder of HWA weights.
@@ -68,6 +71,7 @@ class Settings:
     given: dict[str, str]
     root: Path
     extensions: tuple[Path, ...]
+    shard: Shard | None = None
 
     def __post_init__(self) -> None:
         if self.hwa is not None and not os.path.isdir(self.hwa):
@@ -90,6 +94,13 @@ class Settings:
         chips = own.chips if self.chips is None else self.chips
         examples = own.examples if self.examples is None else (self.examples or None)
         return replace(own, chips=chips, examples=examples)
+
+    def chips_of(self, case: Case, budget: Budget) -> int:
+        """Return how many chips of a case are measured in any event: others confirm a suspicion."""
+        if not case.draws:
+            return 1
+        fresh = len(budget.confirmation_chips) if self.update_baselines else 0
+        return len(budget.initial_chips) + fresh
 
     def keeps_examples(self, examples: int) -> bool:
         """Return whether results keep the scores of so many examples one by one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -26,10 +26,11 @@ PACKAGES = (
 )
 # What scores depend on beyond rounding. Not among them: Python, the processor's model, threads,
 # and the packages that only load data, for which every result's protocol speaks.
-DECISIVE_ENVIRONMENT = (
+SHARED_ENVIRONMENT = (
     *("analog-bench", "aihwkit", "torch", "transformers", "tokenizers", "numpy"),
-    *("machine", "device"),
+    "device",
 )
+DECISIVE_ENVIRONMENT = (*SHARED_ENVIRONMENT, "machine")
 # Where results go and how fast; numbers do not depend on them. Every other option counts: the
 # manifest speaks for all of a run's results, and so must hold for each of them.
 COSMETIC_OPTIONS = frozenset({"json", "replay", "front", "report", "resume"})
@@ -107,10 +108,23 @@ def repository_of(folder: Path, files: Sequence[Path]) -> Repository | None:
 def resume_conflicts(stored: Manifest, present: Manifest) -> str:
     """Say in one line what keeps a stored run from being continued by the present one.
 
-    It reads like `seed was 1, is 2; torch was '2.11.0', is '2.15.0'`, and is empty where the
-    results of both may stand in one file. What only one of the two manifests knows of the
-    environment is not compared. One uncommitted change cannot be told from another.
+    Besides what keeps their results apart (`run_conflicts`), that is another kind of processor.
     """
+    return _conflicts(stored, present, (*DECISIVE_ENVIRONMENT, *_devices(stored, present)))
+
+
+def run_conflicts(stored: Manifest, present: Manifest) -> str:
+    """Say in one line what keeps the results of two runs from standing in one file.
+
+    It reads like `seed was 1, is 2; torch was '2.11.0', is '2.15.0'`, and is empty where they may.
+    What only one of the two manifests knows of the environment is not compared. One uncommitted
+    change cannot be told from another. Kinds of processors may differ: each case is measured on
+    one, and is compared with its baseline by its own chips' fingerprints.
+    """
+    return _conflicts(stored, present, SHARED_ENVIRONMENT)
+
+
+def _conflicts(stored: Manifest, present: Manifest, decisive: Iterable[str]) -> str:
     conflicts: dict[str, str] = {}
     if stored.seed != present.seed:
         conflicts["seed"] = f"seed was {stored.seed}, is {present.seed}"
@@ -118,7 +132,7 @@ def resume_conflicts(stored: Manifest, present: Manifest) -> str:
     if len({*commits}) > 1:
         conflicts["commit"] = f"commit was {commits[0][:12]!a}, is {commits[1][:12]!a}"
     known = stored.environment.keys() & present.environment.keys()
-    for name in (*DECISIVE_ENVIRONMENT, *_devices(stored, present)):
+    for name in decisive:
         if name in known and stored.environment[name] != present.environment[name]:
             conflicts[name] = f"{name} {_change(name, stored.environment, present.environment)}"
     for name in sorted({*stored.options, *present.options} - COSMETIC_OPTIONS):

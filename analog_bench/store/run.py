@@ -13,7 +13,15 @@ from msgspec.structs import astuple, replace
 from analog_bench.codec import Json, check_plain
 from analog_bench.defining_files import SourceFile
 from analog_bench.propagation_record import LARGEST_FIGURE, Propagation
-from analog_bench.records import LayerFacts, Metric, Result, Scope, Seed, is_score
+from analog_bench.records import (
+    Identity,
+    LayerFacts,
+    Metric,
+    Result,
+    Scope,
+    Seed,
+    is_score,
+)
 from analog_bench.zoo.model_shape import ModelShape
 
 
@@ -71,8 +79,11 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def baselines(self) -> Path | None:
-        """The folder of baselines that the run was compared with; None where with nothing."""
-        if self.options.get("gate") == "off":
+        """The folder of baselines that the run was compared with; None where with nothing.
+
+        A shard is not compared by itself.
+        """
+        if self.options.get("gate") == "off" or "shard" in self.options:
             return None
         return Path(str(self.options.get("baselines", "baselines")))
 
@@ -219,6 +230,17 @@ def storable(result: Result) -> Result:
             if all(map(is_score, scores))
         },
     )
+
+
+def by_identity(results: Iterable[Result]) -> dict[Identity, Result]:
+    """Return results by what tells them apart."""
+    return {result.identity: result for result in results}
+
+
+def timeless(result: Result) -> Result:
+    """Return the result as it may be stored, without what the clock says."""
+    chips = tuple(replace(chip, seconds=0.0) for chip in result.chips)
+    return storable(replace(result, chips=chips))
 
 
 def _not_finite(result: Result) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from analog_bench.analog.layer_manifest import manifest
-from analog_bench.engine.case_duration import Pace
+from analog_bench.engine.pace import Pace
 from analog_bench.noise import OutNoise, Pcm, WhiteOutput
 
 FIRST, LAST = "embeddings.word_embeddings", "qa_outputs"
@@ -35,6 +35,13 @@ def test_a_case_costs_what_is_not_replayed(tiny, tokens, runner_of, case, pace):
     assert runner.seconds(first, pace) == (pace.forward + 0.5) * count
     assert runner.seconds(last, pace) == 1.5 * count
     assert without.seconds(last, pace) == without.seconds(first, pace)
+
+
+def test_noise_that_is_followed_costs_more_passes(tiny, tokens, runner_of, case, pace):
+    count = sum(batch.input_ids.numel() for batch in tokens.batches)
+    runner, last = runner_of(tiny), case(WhiteOutput(), LAST)
+    more = runner.seconds(last, pace, propagation=True) - runner.seconds(last, pace)
+    assert more == 1.5 * pace.forward * count
 
 
 def test_tiles_cost_more_the_more_they_compute(tiny, runner_of, case, pace):

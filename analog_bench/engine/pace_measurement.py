@@ -1,52 +1,23 @@
-"""How long a case will take, about: from the time of a few clean batches."""
+"""How fast this machine runs a clean model: from the time of a few batches."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
 import torch
 from torch import nn
 
-from analog_bench.case import Case
-from analog_bench.simulators.registry import find_simulator
+from analog_bench.engine.pace import Pace
 from analog_bench.tasks.task import Task
 
 # Enough runs for a median that one hiccup of a busy machine does not move; short enough not to be
 # waited for.
 _PROBE_S = 0.5
 _LEAST_RUNS, _MOST_RUNS = 3, 7
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How fast this machine runs a clean model, in seconds a token.
-
-    Scoring is from the output to what is scored; `begins` maps a module path to how far into the
-    forward pass the module begins. Where the model `writes`, token by token, what a token takes is
-    no measure of how long programming takes, which is short beside it.
-    """
-
-    forward: float
-    scoring: float
-    begins: Mapping[str, float]
-    writes: bool = False
-
-    def seconds(
-        self, case: Case, layers: Sequence[str], *, replayed: bool, share: float, tokens: int
-    ) -> float:
-        """Return the seconds that one chip of a case takes, about."""
-        skipped = min(self.begins[layer] for layer in layers) if replayed else 0.0
-        clean = (self.forward - skipped + self.scoring) * tokens
-        if case.noise.WHERE != "tile":
-            return clean
-        cost = find_simulator(case.tile).cost(case.noise, case.hardware)
-        programming = 0.0 if self.writes else cost.programming
-        return clean + self.forward * share * ((cost.passes - 1.0) * tokens + programming)
 
 
 def measure_pace(model: nn.Module, task: Task) -> Pace:

@@ -1,0 +1,66 @@
+"""How fast a model computes, and what a case costs at this pace. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from analog_bench.case import Case
+from analog_bench.simulators.registry import find_simulator
+from analog_bench.zoo.model_structure import LayerName
+
+# Forward passes that following noise from block to block takes besides the chip's own, about.
+_FOLLOWING = 1.5
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a clean model runs, in seconds a token.
+
+    Scoring is from the output to what is scored; `begins` maps a layer to how far into the forward
+    pass it begins. Where the model `writes`, token by token, what a token takes is no measure of
+    how long programming takes, which is short beside it.
+    """
+
+    forward: float
+    scoring: float
+    begins: Mapping[str, float]
+    writes: bool = False
+
+    def seconds(
+        self,
+        case: Case,
+        layers: Sequence[str],
+        *,
+        replayed: bool,
+        share: float,
+        tokens: int,
+        propagation: bool = False,
+    ) -> float:
+        """Return the seconds that one chip of a case takes, about.
+
+        `layers` are the case's own, as `begins` names them, and `share` is theirs in the model's
+        matrix multiplication. `propagation` asks for how noise travels from block to block, too.
+        """
+        skipped = min(self.begins[layer] for layer in layers) if replayed else 0.0
+        passes = 1.0 + _FOLLOWING * propagation
+        clean = (passes * self.forward - skipped + self.scoring) * tokens
+        if case.noise.WHERE != "tile":
+            return clean
+        cost = find_simulator(case.tile).cost(case.noise, case.hardware)
+        programming = 0.0 if self.writes else cost.programming
+        return clean + self.forward * share * ((cost.passes - 1.0) * tokens + programming)
+
+
+def nominal_pace(layers: Sequence[LayerName], *, writes: bool) -> Pace:
+    """Return the pace of a model that nothing is known of but its layers, by their public names.
+
+    A forward pass takes 1 a token, and each matrix multiplication the same part of it: no machine
+    has such a pace, but all work out the same.
+    """
+    products = max(1, sum(layer.kind == "matmul" for layer in layers))
+    begins, before = {}, 0
+    for layer in layers:
+        begins[layer.name] = before / products
+        before += layer.kind == "matmul"
+    return Pace(1.0, 0.0, begins, writes)
