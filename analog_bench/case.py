@@ -62,7 +62,7 @@ class Case:
         """
         parameters = (getattr(self.noise, field.name) for field in fields(self.noise))
         left_out = {spelt_seconds(self.drift_s), self.hardware}.intersection(self.id.split("/"))
-        named = left_out.union(value for value in parameters if isinstance(value, str))
+        named = left_out.union(value for value in parameters if isinstance(value, str) and value)
         return {value.partition("@")[0] for value in named}
 
     @property

@@ -38,10 +38,10 @@ def test_chips_write_and_are_judged_by_number(warm, hub, project, tmp_path):
     )
     assert done.code == 0, done.out
     # A model that answers questions has no cases, named or not.
-    assert "1 passed, 1 skipped" in done.out
+    assert "2 passed, 1 skipped" in done.out
     run = json.loads((tmp_path / "results.json").read_text())
     cases = [result["case_id"] for result in run["results"]]
-    assert cases == [f"{CASE}/86400s/torch", f"{CASE}/86400s/torch/hwa"]
+    assert cases == [f"{CASE}/86400s/torch{variant}" for variant in ("", "/calibrated", "/hwa")]
     (scope,) = run["scopes"]
     assert scope["data"] == f"texts from {prompt!r}"
     assert (scope["examples"], scope["main_metric"]) == (2, "generation_perplexity")
