@@ -91,10 +91,10 @@ app = new_app(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    *(project, runs, merge, catalogue, installation, generate, calibrate, history, releases),
+    *(project, runs, merge, catalogue, installation),
+    *(generate, calibrate, history, releases, model_energy),
 ):
     app.add_typer(module.app)
-app.add_typer(model_energy.app)
 zoo.app.add_typer(zoo_coverage.app)
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(hwa.app, name="hwa")

@@ -11,8 +11,8 @@ import typer
 
 from analog_bench.commands.options import JsonOption, new_app, show_examples
 from analog_bench.commands.output import Line, print_json, print_sheet
-from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.noise import Noise, families
+from analog_bench.errors import UsageError
+from analog_bench.noise import Noise, families, find_family
 from analog_bench.report import words
 from analog_bench.session.extension import run_file
 from analog_bench.simulators.registry import simulators
@@ -30,14 +30,11 @@ def noises(
     as_json: JsonOption = False,
 ) -> None:
     """List the noise families, with their parameters, units, defaults and simulators."""
-    known = families()
-    if name is not None and name not in known:
-        raise UsageError(f"no noise family {name!r}; {did_you_mean(name, known)}")
-    asked = [_noise_facts(one) for key, one in known.items() if name in (None, key)]
+    asked = list(families().values()) if name is None else [find_family(name)]
     if as_json:
-        print_json(asked)
+        print_json([_noise_facts(one) for one in asked])
     else:
-        print_sheet({facts["name"]: _noise_lines(facts, name is not None) for facts in asked})
+        print_sheet({one.NAME: _noise_lines(one, name is not None) for one in asked})
 
 
 @app.command(epilog=show_examples("studies", "studies my_project/bench --json"))
@@ -77,44 +74,48 @@ def _noise_facts(one: type[Noise]) -> dict[str, Any]:
         "random": one.RANDOM,
         "drawn_once": one.DRAWN_ONCE,
         "severity": list(one.SEVERITY),
-        "simulators": [s.name for s in simulators().values() if one in s.noises],
+        "simulators": _simulators(one),
         "description": inspect.cleandoc(one.__doc__ or ""),
     }
 
 
-def _noise_lines(facts: dict[str, Any], whole: bool) -> list[Line]:
+def _simulators(one: type[Noise]) -> list[str]:
+    return [simulator.name for simulator in simulators().values() if one in simulator.noises]
+
+
+def _noise_lines(one: type[Noise], whole: bool) -> list[Line]:
     # The docstring is where units and sources are said.
-    summary, _, rest = facts["description"].partition("\n\n")
+    summary, _, rest = inspect.cleandoc(one.__doc__ or "").partition("\n\n")
     acts_on = {"output": "the output of any layer", "weight": "the weights of any layer"}.get(
-        facts["acts_on"], f"tiles ({', '.join(facts['simulators']) or 'no simulator here has it'})"
+        one.WHERE, f"tiles ({', '.join(_simulators(one)) or 'no simulator here has it'})"
     )
     lines = [
         Line("what", " ".join(summary.split())),
         Line("acts on", acts_on),
         # By a noise with its defaults: what the command line takes.
-        Line("default", str(families()[facts["name"]]())),
+        Line("default", str(one())),
     ]
     if not whole:
         return lines
     return [
         *lines,
-        Line("drift", _drift_of(facts)),
-        Line("chips", _chips_of(facts)),
+        Line("drift", _drift_of(one)),
+        Line("chips", _chips_of(one)),
         *(Line("more", " ".join(block.split())) for block in rest.split("\n\n") if block),
     ]
 
 
-def _drift_of(facts: dict[str, Any]) -> str:
-    if not facts["drifts"]:
+def _drift_of(one: type[Noise]) -> str:
+    if not one.DRIFTS:
         return "does not drift"
-    times = ", ".join(words.time_label(t) for t in facts["drift_s"])
+    times = ", ".join(map(words.time_label, one.TIMES))
     return f"at {times} only" if times else "at any time"
 
 
-def _chips_of(facts: dict[str, Any]) -> str:
-    if not facts["random"]:
+def _chips_of(one: type[Noise]) -> str:
+    if not one.RANDOM:
         return "all are the same: nothing is drawn"
-    return "differ by what is programmed" if facts["drawn_once"] else "differ by their reads"
+    return "differ by what is programmed" if one.DRAWN_ONCE else "differ by their reads"
 
 
 def _study_facts(path: Path, study: Study) -> dict[str, Any]:

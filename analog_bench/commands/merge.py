@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from analog_bench.commands.options import JsonOption, new_app, show_examples
+from analog_bench.commands.options import JsonOption, check_baselines, new_app, show_examples
 from analog_bench.commands.output import print_blocks, print_json, warn
+from analog_bench.commands.runs import REGRESSED
 from analog_bench.errors import UsageError
 from analog_bench.spelling import counted
-
-FAILED = 1
-"""Exit code where a run that is whole would have failed: something regressed or is broken."""
 
 app = new_app()
 
@@ -60,8 +57,7 @@ def merge(
 
     if output.suffix != ".json":
         raise UsageError(f"--output must name a file that ends in .json, found {str(output)!r}")
-    if baselines is not None and not os.path.isdir(baselines):
-        raise UsageError(f"--baselines must name a folder, found {str(baselines)!r}")
+    check_baselines(baselines)
     for file in extension or ():
         load_extension(file)
     files = [file for path in shards for file in run_files(path)]
@@ -92,4 +88,4 @@ def merge(
             "fresh chips, as the shards had other baselines; measure the shards again with these: "
             f"{named}"
         )
-    return FAILED if concluded.failures else 0
+    return REGRESSED if concluded.failures else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -117,6 +118,16 @@ def refuse_together(**given: object) -> None:
     names = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
     if len(names) > 1:
         raise typer.BadParameter(f"{' and '.join(names)} exclude each other")
+
+
+def check_baselines(folder: Path | None) -> None:
+    """Refuse what `--baselines` names where it is no folder.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if folder is not None and not os.path.isdir(folder):
+        raise UsageError(f"--baselines must name a folder, found {str(folder)!r}")
 
 
 def find_model(model: str, zoo: Zoo, lock: Path, weights: Path | None) -> ModelSpec:

@@ -11,6 +11,7 @@ import typer
 from analog_bench.commands.options import (
     JsonOption,
     MarkdownOption,
+    check_baselines,
     new_app,
     refuse_together,
     show_examples,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from analog_bench.store.run import Run
 
 REGRESSED = 1
-"""Exit code of `compare` where something regressed or is broken."""
+"""Exit code of `compare` and `merge` where something regressed or is broken."""
 RUNS = Path("runs")
 _PATTERN = "bench-*.json"
 
@@ -121,8 +122,7 @@ def report(
 
     if markdown and output is not None:
         raise UsageError("--markdown prints and writes no page; leave out --output")
-    if baselines is not None and not os.path.isdir(baselines):
-        raise UsageError(f"--baselines must name a folder, found {str(baselines)!r}")
+    check_baselines(baselines)
     results = results or newest_run(RUNS)
     page = output or _page_beside(results)
     if not markdown and _replaces_results(page, results):

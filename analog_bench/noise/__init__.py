@@ -20,6 +20,7 @@ from analog_bench.noise.noise_family import (
     check_noise,
     families,
     family,
+    find_family,
     parse_noise,
 )
 from analog_bench.noise.periphery import (
@@ -59,5 +60,6 @@ __all__ = [
     "check_noise",
     "families",
     "family",
+    "find_family",
     "parse_noise",
 ]

@@ -81,6 +81,13 @@ def families() -> dict[str, type[Noise]]:
     return dict(_FAMILIES)
 
 
+def find_family(name: str) -> type[Noise]:
+    """Return a family by name; `UsageError` where there is none."""
+    if name not in _FAMILIES:
+        raise UsageError(f"no noise family {name!r}; {did_you_mean(name, _FAMILIES)}")
+    return _FAMILIES[name]
+
+
 def parse_noise(text: str) -> Noise:
     """Read `NAME` or `NAME:parameter=value,...`; a lone value is the first parameter's.
 
@@ -90,9 +97,7 @@ def parse_noise(text: str) -> Noise:
         UsageError: Unknown family or parameter, a value of the wrong kind, or one out of range.
     """
     name, _, rest = text.partition(":")
-    cls = _FAMILIES.get(name.strip())
-    if cls is None:
-        raise UsageError(f"no noise family {name.strip()!r}; {did_you_mean(name, _FAMILIES)}")
+    cls = find_family(name.strip())
     known = {f.name: f.default for f in fields(cls)}
     values: dict[str, object] = {}
     for n, part in enumerate(p for p in rest.split(",") if p.strip()):

@@ -111,11 +111,12 @@ def rankings(results: Iterable[Result], metric: Metric) -> list[ConditionRanking
         drops = {result.group: _chip_losses(result, metric) for result in members}
         chips = set.intersection(*(set(of_layer) for of_layer in drops.values()))
         if 2 <= len(drops) == len(members) and len(chips) >= 2:
-            ranked.append((members, drops))
+            ranked.append((members, drops, sorted(chips)))
     if len(ranked) > RANKINGS_AT_MOST:
         return []
     orders = (
-        ConditionRanking(members[0], _ranking(members, drops, metric)) for members, drops in ranked
+        ConditionRanking(members[0], _ranking(members, drops, chips, metric))
+        for members, drops, chips in ranked
     )
     return [order for order in orders if order.ranking.concordance is not None]
 
@@ -158,9 +159,11 @@ def spread_correlation(results: Iterable[Result], metric: Metric) -> SpreadCorre
 
 
 def _ranking(
-    members: Sequence[Result], drops: Mapping[str, Mapping[int, float]], metric: Metric
+    members: Sequence[Result],
+    drops: Mapping[str, Mapping[int, float]],
+    chips: Sequence[int],
+    metric: Metric,
 ) -> Ranking:
-    chips = sorted(set.intersection(*(set(of_layer) for of_layer in drops.values())))
     drawn = {result.group: drawn_losses(result, metric, chips) for result in members}
     known = {layer: losses for layer, losses in drawn.items() if losses is not None}
     together = known if len(known) == len(drops) else None

@@ -30,7 +30,7 @@ def loss_interval(result: Result, metric: Metric) -> Interval | None:
     if loss(result, metric) is None:
         return None
     of = example_scores(result, metric.name)
-    sign = -1.0 if metric.higher_is_better else 1.0
+    sign = metric.loss(1.0, 0.0)
 
     def lost(resamples: Resamples) -> Array | None:
         digital = None if of is None else of.of_digital(resamples)

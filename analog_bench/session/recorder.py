@@ -22,6 +22,7 @@ from analog_bench.store.journal import Journal
 from analog_bench.store.journal_file import newest_interrupted
 from analog_bench.store.run import (
     AGAIN,
+    SHARD_OPTION,
     Group,
     Incomplete,
     Manifest,
@@ -33,7 +34,6 @@ from analog_bench.store.run import (
     timeless,
 )
 from analog_bench.store.run_file import read_run, write_run
-from analog_bench.store.shard import OPTION
 from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.zoo.model_shape import ModelShape
 
@@ -241,7 +241,7 @@ class Recorder:
         """Return where, when and how this run is made."""
         options = dict(self._started.options)
         if self.settings.shard is not None:
-            options[OPTION] = self.settings.shard.spelt_with(self.selection)
+            options[SHARD_OPTION] = self.settings.shard.spelt_with(self.selection)
         known = collect_environment(self.environment)
         return structs.replace(self._started, environment=known, options=options)
 

@@ -15,8 +15,16 @@ from analog_bench.errors import StoreError, UsageError
 from analog_bench.records import Identity, Metric, Result, Scope
 from analog_bench.spelling import counted
 from analog_bench.store.environment import run_conflicts
-from analog_bench.store.run import Incomplete, Manifest, Repository, Run, Sources, timeless
-from analog_bench.store.shard import OPTION, Shard, shard_of, without_shard
+from analog_bench.store.run import (
+    SHARD_OPTION,
+    Incomplete,
+    Manifest,
+    Repository,
+    Run,
+    Sources,
+    timeless,
+)
+from analog_bench.store.shard import Shard, shard_of, without_shard
 from analog_bench.zoo.model_shape import ModelShape
 
 _ONE_SHARDS = ("--shard", "--json", "--resume")
@@ -174,7 +182,7 @@ def _incomplete(runs: Sequence[Run], known: Mapping[Identity, object]) -> Incomp
 def _manifest(runs: Sequence[Run]) -> Manifest:
     manifests = [run.manifest for run in runs]
     first = manifests[0]
-    options = {n: value for n, value in first.options.items() if n not in (OPTION, "json")}
+    options = {n: value for n, value in first.options.items() if n not in (SHARD_OPTION, "json")}
     return replace(
         first,
         created=min(manifest.created for manifest in manifests),

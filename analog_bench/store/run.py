@@ -24,6 +24,9 @@ from analog_bench.records import (
 )
 from analog_bench.zoo.model_shape import ModelShape
 
+SHARD_OPTION = "shard"
+"""The option of a shard, in a manifest."""
+
 
 class Repository(Struct, frozen=True, forbid_unknown_fields=True):
     """The git repository that the bench files are in.
@@ -83,7 +86,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
 
         A shard is not compared by itself.
         """
-        if self.options.get("gate") == "off" or "shard" in self.options:
+        if self.options.get("gate") == "off" or SHARD_OPTION in self.options:
             return None
         return Path(str(self.options.get("baselines", "baselines")))
 

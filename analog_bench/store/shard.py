@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from analog_bench.errors import UsageError
-from analog_bench.store.run import Manifest
+from analog_bench.store.run import SHARD_OPTION, Manifest
 from analog_bench.value_checks import shown
 
 _NUMBER = "([1-9][0-9]{0,5})"
 _SPELT = re.compile(f"{_NUMBER}/{_NUMBER}(?:@([0-9a-f]+))?")
-OPTION = "shard"
-"""The option's name in a manifest."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +58,11 @@ def shard_of(manifest: Manifest) -> Shard | None:
     Raises:
         UsageError: What the manifest says is no shard.
     """
-    text = manifest.options.get(OPTION)
+    text = manifest.options.get(SHARD_OPTION)
     return None if text is None else parse_shard(str(text))
 
 
 def without_shard(manifest: Manifest) -> Manifest:
     """Return the manifest with the option left out: as far as all shards of a run share it."""
-    options = {name: value for name, value in manifest.options.items() if name != OPTION}
+    options = {name: value for name, value in manifest.options.items() if name != SHARD_OPTION}
     return replace(manifest, options=options)

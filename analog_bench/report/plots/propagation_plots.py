@@ -32,7 +32,7 @@ from analog_bench.report.plots.figure import Figure, file_name, loss_column
 from analog_bench.report.propagation_table import law_text
 from analog_bench.report.report_contents import Contents, Judged
 from analog_bench.report.score_and_loss import loss
-from analog_bench.report.table import Column, Table, number, tabulate
+from analog_bench.report.table import Column, Spelling, Table, number, tabulate
 
 _STACKS, _MAPS, _CURVE_POINTS = 3, 2, 40
 _GAINS: Mapping[Along, str] = {
@@ -130,7 +130,7 @@ def _stack(contents: Contents, study: Judged, result: Result) -> Figure:
 
 
 def _block_table(result: Result) -> Table:
-    def spelt(figure: Any, scale: float = 1.0) -> Any:
+    def spelt(figure: Along, scale: float = 1.0) -> Spelling[int]:
         def spell(block: int) -> str:
             found = at_block(result, block, figure)
             return "" if found is None else words.significant(scale * found.centre)

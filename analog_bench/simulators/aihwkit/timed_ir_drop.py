@@ -132,12 +132,7 @@ def with_timed_ir_drop(config: Any, scale: float) -> Any:
     trapezoidal rule, which adds half a time slice to every pulse, and a read voltage 0.5 mV off
     the idle level, which shifts every output by its column's total conductance.
     """
-    return _with_ir_drop(
-        config,
-        IrDropTile,
-        ir_drop=scale,
-        **_WIRES_ALONE,
-    )
+    return _with_ir_drop(config, IrDropTile, ir_drop=scale, **_WIRES_ALONE)
 
 
 def _with_ir_drop(config: Any, tile: type[TorchSimulatorTileIRDropT], **how: Any) -> Any:

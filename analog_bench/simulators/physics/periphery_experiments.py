@@ -112,14 +112,7 @@ def _fast_ir_drop(tile: str) -> Iterator[Finding]:
     tiles=(TORCH,),
 )
 def _timed_ir_drop(tile: str) -> Iterator[Finding]:
-    # Not at the top: other simulators are examined where aihwkit is not installed.
-    import analog_bench.simulators.aihwkit as kit
-
-    x, weight = torch.linspace(0.0, 1.0, _ROWS)[None], torch.ones(2, _ROWS)
-    for scale in (1.0, 20.0):
-        found, expected = kit.timed_ir_drop(weight, x, scale)
-        # Of aihwkit's class and of the closed form; even columns are read at the bottom.
-        yield exact(f"scale {scale:g}", float(found[0, 0]), float(expected[0, 0]))
+    return _full_column(shipped=False)
 
 
 @experiment(
@@ -131,11 +124,17 @@ def _timed_ir_drop(tile: str) -> Iterator[Finding]:
     tiles=(TORCH,),
 )
 def _shipped_ir_drop(tile: str) -> Iterator[Finding]:
+    return _full_column(shipped=True)
+
+
+def _full_column(*, shipped: bool) -> Iterator[Finding]:
+    # Not at the top: other simulators are examined where aihwkit is not installed.
     import analog_bench.simulators.aihwkit as kit
 
     x, weight = torch.linspace(0.0, 1.0, _ROWS)[None], torch.ones(2, _ROWS)
     for scale in (1.0, 20.0):
-        found, expected = kit.timed_ir_drop(weight, x, scale, shipped=True)
+        found, expected = kit.timed_ir_drop(weight, x, scale, shipped=shipped)
+        # Of aihwkit's class and of the closed form; even columns are read at the bottom.
         yield exact(f"scale {scale:g}", float(found[0, 0]), float(expected[0, 0]))
 
 
