@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from analog_bench.codec import LARGEST_WHOLE
 from analog_bench.defining_files import SourceFile
 from analog_bench.errors import UsageError
+from analog_bench.precision_target import PrecisionTarget
 from analog_bench.propagation_record import Propagation
 from analog_bench.value_checks import shown
 
@@ -227,6 +228,7 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
             empty where all of these came along.
         digital_per_example: The digital model's scores of single examples, as in
             `Measurement.per_example`; empty where those of chips are not kept.
+        target: What decided how many initial chips there are; None where their number was fixed.
     """
 
     case_id: str
@@ -251,6 +253,7 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
     digital_texts: tuple[str, ...] = ()
     sources: tuple[SourceFile, ...] = ()
     digital_per_example: dict[str, tuple[Score, ...]] = {}
+    target: PrecisionTarget | None = None
 
     @property
     def identity(self) -> Identity:

@@ -117,6 +117,10 @@ class Runner:
             propagation=propagation,
         )
 
+    def solving(self, case: Case, pace: Pace) -> float:
+        """Return the seconds that it will take to solve for a case's severities, about."""
+        return pace.solving(case, self._facts.share(self._paths(case.layers)))
+
     def measure(self, case: Case, chips: Sequence[int], *, propagation: bool = False) -> Result:
         """Measure a case on each chip; see `measure_together`."""
         return self.measure_together([case], chips, propagation=propagation)[0]

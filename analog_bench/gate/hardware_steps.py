@@ -134,6 +134,8 @@ def _mean(losses: Mapping[int, float]) -> Interval:
 
 
 def _difference(now: Mapping[int, float], before: Mapping[int, float] | None) -> Interval | None:
-    if before is None or before.keys() != now.keys():
+    # Chips may have been added to one of the two.
+    both = [chip for chip in now if before is not None and chip in before]
+    if before is None or not both:
         return None
-    return mean_interval([loss - before[chip] for chip, loss in now.items()])
+    return mean_interval([now[chip] - before[chip] for chip in both])

@@ -213,15 +213,18 @@ class Interval:
         return self.centre - self.half_width, self.centre + self.half_width
 
 
-def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+def mean_interval(
+    values: Sequence[float], confidence: float = CONFIDENCE, step: float = 0.0
+) -> Interval:
     """Return Student's interval for a mean over chips: m ± t(n−1) · s / √n, as `interval_of`.
 
-    Its width is 0 where all values are equal; fewer than `FEWEST_CHIPS` give no half width.
+    With a `step` by which values move, what that may hide is added (`step_error`); without one its
+    width is 0 where all values are equal. Fewer than `FEWEST_CHIPS` give no half width.
 
     Raises:
         ValueError: No value at all, or one that is not finite.
     """
-    effect = paired_effect(values)
+    effect = paired_effect(values, step)
     bounds = interval_of(effect, confidence)
     if bounds is None or len(values) < FEWEST_CHIPS:
         return Interval(effect.change, None)

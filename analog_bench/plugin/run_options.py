@@ -16,6 +16,7 @@ from analog_bench.content_name import fingerprint
 from analog_bench.errors import UsageError
 from analog_bench.gate.max_drop import parse_requirement
 from analog_bench.noise import parse_noise
+from analog_bench.precision_target import MOST_CHIPS_TO_REACH_IT, parse_target
 from analog_bench.session.extension import load_extension, read_own
 from analog_bench.session.own_hardware import read_hardware, spelt_with_content
 from analog_bench.session.settings import GateMode, KeptExamples, Settings, read_calibration
@@ -80,6 +81,13 @@ _OPTIONS = (
     ),
     _Option("drift", "SECONDS", "drift time in seconds", many=True),
     _Option("chips", "N", "chips a case, in place of the budget's number"),
+    _Option(
+        "precision-target",
+        "X[,P%]",
+        "add chips to each case until half of its 95 % interval over chips is at most X, in the "
+        "unit of the main metric, or P % of what it lost; --chips (default: "
+        f"{MOST_CHIPS_TO_REACH_IT}, or the budget's number) is the most",
+    ),
     _Option(
         "examples",
         "N",
@@ -176,6 +184,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="store what is measured as the new baselines, and say what changed",
     )
     group.addoption(
+        "--forecast",
+        action="store_true",
+        dest="analog_bench_forecast",
+        help="say how long the selected cases will take, study by study, and measure nothing",
+    )
+    group.addoption(
         "--resume",
         action="store_true",
         dest="analog_bench_resume",
@@ -265,6 +279,7 @@ def read_settings(config: pytest.Config) -> Settings:
         report=one_of("--report", must("report"), ("on", "off")) == "on",
         resume=bool(config.getoption("analog_bench_resume")),
         shard=parse_shard(must("shard")) if given["shard"] else None,
+        precision=parse_target(must("precision-target")) if given["precision-target"] else None,
         given={name: ", ".join(words) for name, words in {**given, **contents}.items() if words},
         root=root,
         extensions=tuple(root / file for file in given["extension"]),
