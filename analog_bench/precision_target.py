@@ -25,36 +25,37 @@ class PrecisionTarget(Struct, frozen=True, forbid_unknown_fields=True):
     Of the two the wider counts. The interval is that over chips, on the examples of the run.
 
     Attributes:
-        value: In the unit of the main metric: points, nats, ...
-        of_loss: As a share of what the case lost against digital; 0 where only `value` counts.
+        margins: In margins of the main metric, so that a number serves models of any task: 1 is a
+            point of F1 or accuracy, and 0.02 nats of cross-entropy.
+        of_loss: As a share of what the case lost against digital; 0 where only `margins` count.
 
     Raises:
         UsageError: Neither is positive, or one is no amount.
     """
 
-    value: _Share
+    margins: _Share
     of_loss: _Share = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("value", "of_loss"):
+        for name in ("margins", "of_loss"):
             amount(f"PrecisionTarget: {name}", getattr(self, name))
-        if not (self.value or self.of_loss):
+        if not (self.margins or self.of_loss):
             raise UsageError("PrecisionTarget: half an interval of 0 cannot be reached")
 
-    def half_width(self, loss: float) -> float:
-        """Return half the interval that is asked for where so much is lost, in the unit."""
-        return max(self.value, self.of_loss * abs(loss))
+    def half_width(self, loss: float, margin: float) -> float:
+        """Return half the interval that is asked for where so much is lost, in the same unit."""
+        return max(self.margins * margin, self.of_loss * abs(loss))
 
     def __str__(self) -> str:
         """Return it as `--precision-target` reads it: `1`, `5%` or `1,5%`."""
-        parts = (f"{self.value:.12g}", f"{100 * self.of_loss:.12g}%")
+        parts = (f"{self.margins:.12g}", f"{100 * self.of_loss:.12g}%")
         return ",".join(
-            part for part, of in zip(parts, (self.value, self.of_loss), strict=True) if of
+            part for part, of in zip(parts, (self.margins, self.of_loss), strict=True) if of
         )
 
 
 def parse_target(text: str) -> PrecisionTarget:
-    """Read `1` (in the metric's unit), `5%` (of the loss) or `1,5%` (whichever is wider).
+    """Read `1` (in margins), `5%` (of the loss) or `1,5%` (whichever is wider).
 
     Raises:
         UsageError: It is none of these.

@@ -13,7 +13,8 @@ from msgspec import structs
 from analog_bench.case import Variant
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Noise, check_noise
-from analog_bench.precision_target import FEWEST_CHIPS_TO_REACH_IT, PrecisionTarget
+from analog_bench.precision_target import FEWEST_CHIPS_TO_REACH_IT
+from analog_bench.precision_target import PrecisionTarget as PrecisionTarget  # for studies
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Metric
 from analog_bench.value_checks import (
     amount,
@@ -55,7 +56,7 @@ class Budget:
         precision: How well each case is to be known: chips are added until it is. None for a fixed
             number of chips.
         per_model: Models that have a budget of their own. What such a budget leaves empty is as in
-            this one, but for the precision, as models differ in the unit that it is in.
+            this one.
 
     Raises:
         UsageError: A value that cannot be.
@@ -105,6 +106,7 @@ class Budget:
             drift_s=own.drift_s or self.drift_s,
             layers=own.layers or self.layers,
             grouping=own.grouping or self.grouping,
+            precision=own.precision or self.precision,
         )
 
     @property

@@ -54,15 +54,20 @@ def certainty_of(result: Result, metric: Metric) -> Certainty:
 
 
 def chips_needed(
-    losses: Sequence[float], target: PrecisionTarget, most: int, step: float = 0.0
+    losses: Sequence[float],
+    target: PrecisionTarget,
+    margin: float,
+    most: int,
+    step: float = 0.0,
 ) -> int:
     """Return how many chips a case is to have; more than there are losses means: go on.
 
-    The losses are those of chips 0, 1, ... in this order. Four pilot chips are looked at first, and
-    then as many as the last look asked for: n chips with half an interval of h, where d is enough,
-    ask for ⌈n (h / d)²⌉, at least 5 and at most 2 n or `most`. A look that asks for no more is the
-    last. So a case is looked at four or five times on the way to 40 chips, at numbers of chips
-    that follow from the losses alone: the run may be stopped between them, resumed or sharded.
+    The losses are those of chips 0, 1, ... in this order, in the unit of the margin. Four pilot
+    chips are looked at first, and then as many as the last look asked for: n chips with half an
+    interval of h, where d is enough, ask for ⌈n (h / d)²⌉, at least 5 and at most 2 n or `most`. A
+    look that asks for no more is the last. So a case is looked at four or five times on the way to
+    40 chips, at numbers of chips that follow from the losses alone: the run may be stopped between
+    them, resumed or sharded.
 
     This is Stein's two-stage procedure ("A two-sample test for a linear hypothesis whose power is
     independent of the variance", Ann. Math. Stat. 16, 1945) in several stages (Hall, "Asymptotic
@@ -74,10 +79,11 @@ def chips_needed(
     while chips <= len(losses):
         known = losses[:chips]
         half = mean_interval(known, ADJUSTED, step).half_width
-        if chips == most or half is None:
+        enough = target.half_width(fmean(known), margin)
+        if chips == most or half is None or not enough:
             return most
-        wanted = math.ceil(chips * (half / target.half_width(fmean(known))) ** 2)
-        wanted = min(max(wanted, FEWEST_CHIPS_TO_REACH_IT), _GROWTH * chips, most)
+        wanted = math.ceil(min(chips * (half / enough) ** 2, _GROWTH * chips))
+        wanted = min(max(wanted, FEWEST_CHIPS_TO_REACH_IT), most)
         if wanted <= chips:
             return chips
         chips = wanted
@@ -85,15 +91,19 @@ def chips_needed(
 
 
 def chips_expected(
-    losses: Sequence[float], target: PrecisionTarget, most: int, step: float = 0.0
+    losses: Sequence[float],
+    target: PrecisionTarget,
+    margin: float,
+    most: int,
+    step: float = 0.0,
 ) -> int:
     """Return how many chips a case will come to have, about, if it is as these chips were."""
-    chips = chips_needed(losses, target, most, step)
+    chips = chips_needed(losses, target, margin, most, step)
     known = mean_interval(losses, ADJUSTED, step)
-    if chips <= len(losses) or known.half_width is None:
+    enough = target.half_width(known.centre, margin)
+    if chips <= len(losses) or known.half_width is None or not enough:
         return chips
-    wanted = len(losses) * (known.half_width / target.half_width(known.centre)) ** 2
-    return min(max(chips, math.ceil(wanted)), most)
+    return min(max(chips, math.ceil(len(losses) * (known.half_width / enough) ** 2)), most)
 
 
 def reached(result: Result, metric: Metric) -> bool:
@@ -102,4 +112,4 @@ def reached(result: Result, metric: Metric) -> bool:
     if result.target is None or not losses:
         return True
     half = mean_interval(losses, *certainty_of(result, metric)).half_width
-    return half is not None and half <= result.target.half_width(fmean(losses))
+    return half is not None and half <= result.target.half_width(fmean(losses), metric.margin)

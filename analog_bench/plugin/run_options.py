@@ -84,9 +84,10 @@ _OPTIONS = (
     _Option(
         "precision-target",
         "X[,P%]",
-        "add chips to each case until half of its 95 % interval over chips is at most X, in the "
-        "unit of the main metric, or P % of what it lost; --chips (default: "
-        f"{MOST_CHIPS_TO_REACH_IT}, or the budget's number) is the most",
+        "add chips to each case until half of its 95 % interval over chips is at most X margins of "
+        "the main metric (1: a point of F1, or 0.02 nats) or P % of what it lost, whichever is "
+        "wider; --chips is the most (default: "
+        f"{MOST_CHIPS_TO_REACH_IT}, or the budget's number)",
     ),
     _Option(
         "examples",

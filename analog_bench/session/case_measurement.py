@@ -197,7 +197,8 @@ def _wanted_chips(
     losses = result.losses(metric)
     if budget.precision is None or not case.draws or not losses:
         return most
-    return chips_needed(losses, budget.precision, most, score_step(metric, runner.task.examples))
+    step = score_step(metric, runner.task.examples)
+    return chips_needed(losses, budget.precision, metric.margin, most, step)
 
 
 def _needs_confirmation(

@@ -14,6 +14,7 @@ from analog_bench.case import Case
 from analog_bench.engine.pace import Pace
 from analog_bench.gate.chip_change import score_step
 from analog_bench.gate.precision import chips_expected
+from analog_bench.noise import Noise
 from analog_bench.precision_target import FEWEST_CHIPS_TO_REACH_IT
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.spelling import counted
@@ -77,14 +78,13 @@ class Forecast:
             self._chips(study, case, budget, number)
             for case, number in zip(cases, most, strict=True)
         ]
-        # What one case has solved for a layer serves the others.
-        unsolved: dict[tuple[object, ...], None] = {}
-        solved = []
+        # What is solved for a layer in one case serves the others.
+        solving: list[Case] = []
+        solved: set[tuple[Noise, float, str]] = set()
         for case in cases:
-            keys = dict.fromkeys((case.noise, case.drift_s, layer) for layer in case.layers)
-            layers = tuple(key[-1] for key in keys if key not in unsolved)
-            unsolved |= keys
-            solved += [replace(case, layers=layers)] if layers else []
+            new = {(case.noise, case.drift_s, layer) for layer in case.layers} - solved
+            solving += [replace(case, layers=tuple(layer for _, _, layer in new))] if new else []
+            solved |= new
         self._families.append(
             _Cases(
                 study=study.name,
@@ -92,7 +92,7 @@ class Forecast:
                 a_chip=tuple(
                     runner.seconds(case, pace, propagation=study.propagation) for case in cases
                 ),
-                beforehand=math.fsum(runner.solving(case, pace) for case in solved),
+                beforehand=math.fsum(pace.solving(case, runner.share(case)) for case in solving),
                 chips=tuple(chips),
                 most=tuple(most),
             )
@@ -170,7 +170,7 @@ class Forecast:
             mean, ratio = fmean(losses), stored.examples / task.examples if stored else 1.0
             losses = [mean + math.sqrt(ratio) * (loss - mean) for loss in losses]
         step = score_step(metric, task.examples)
-        chips = chips_expected(losses, budget.precision, budget.chips, step)
+        chips = chips_expected(losses, budget.precision, metric.margin, budget.chips, step)
         return chips * (most // budget.chips)  # with those that confirm
 
 
