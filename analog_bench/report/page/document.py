@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +20,8 @@ from markupsafe import Markup, escape
 from analog_bench.atomic_file import check_target, write_atomic
 from analog_bench.errors import StoreError
 from analog_bench.regular_file import open_regular
-from analog_bench.report.page.chapters import chapters
+from analog_bench.report.as_csv import csv_text
+from analog_bench.report.page.chapters import chapters, findings
 from analog_bench.report.page.first_screen import first_screen
 from analog_bench.report.plots.figure import Figure, write_figures
 from analog_bench.report.report_contents import Contents
@@ -34,6 +36,7 @@ def page(contents: Contents) -> str:
     It holds everything it needs, and forbids the browser to fetch anything or to run any script but
     its own. Names, texts and reasons of the run are escaped.
     """
+    made = chapters(contents)
     sources = {name: _source(name) for name in (*_TEMPLATES, "page.css", "page.js")}
     environment = Environment(
         loader=DictLoader({name: sources[name] for name in _TEMPLATES}),
@@ -47,14 +50,15 @@ def page(contents: Contents) -> str:
     script = sources["page.js"]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html").render(
-        first=first_screen(contents),
-        chapters=chapters(contents),
+        first=first_screen(contents, findings(made)),
+        chapters=made,
         manifest=contents.manifest,
         # Of this package, not of the run: nothing else is taken as it is.
         style=Markup(sources["page.css"]),
         script=Markup(script),
         digest=digest,
         drawn=lambda figure: Markup(figure.svg),
+        packed=_packed,
     )
 
 
@@ -85,7 +89,7 @@ def _is_page(path: Path) -> bool:
 
 
 def save_figures(folder: Path, contents: Contents) -> list[Path]:
-    """Write every plot of the page as SVG and PNG, and return the files.
+    """Write every plot of the page as SVG, PNG, PDF and CSV, and return the files.
 
     Raises:
         StoreError: One cannot be written.
@@ -125,6 +129,15 @@ def parted(text: str, digital: str) -> tuple[str, str]:
     if not same == len(text) == len(digital):
         same = text.rfind(" ", 0, same + 1) + 1
     return text[:same], text[same:]
+
+
+def _packed(figure: Figure) -> dict[str, str]:
+    """Return what a figure of the page is saved as, compressed: it would else double the page."""
+    contents = {"svg": figure.captioned, "csv": csv_text(figure.table)}
+    return {
+        kind: base64.b64encode(zlib.compress(content.encode("utf-8"), 9)).decode()
+        for kind, content in contents.items()
+    }
 
 
 def _breakable(text: str) -> Markup:

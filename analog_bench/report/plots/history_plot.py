@@ -69,7 +69,8 @@ def write_plot(
             "--case, --metric or --where"
         )
     spec = specification(trends, steps, by_release=by_release)
-    content = svg(spec).encode("utf-8") if path.suffix == ".svg" else png(spec)
+    drawing = svg(spec)
+    content = drawing.encode("utf-8") if path.suffix == ".svg" else png(drawing)
     try:
         if not is_free_for(path, b"<svg" if path.suffix == ".svg" else b"\x89PNG"):
             raise StoreError(
