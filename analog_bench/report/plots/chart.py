@@ -66,6 +66,11 @@ def by_weights(weights: Sequence[str], **more: Any) -> Spec:
     return axis("weights", kind="nominal", scale=scale, **more)
 
 
+def marks_at(values: Sequence[float], **more: Any) -> Spec:
+    """Return the part of an axis that has marks at these values; Vega alone would pick a few."""
+    return {"values": list(values), "tickCount": len(values), **more}
+
+
 def log_ticks(low: float, high: float, most: int = 7) -> list[float]:
     """Return the marks of a logarithmic axis: as many of each decade as have room."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)

@@ -13,7 +13,7 @@ from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.case_energy import energy_columns
 from analog_bench.report.measured_on import source_line
-from analog_bench.report.plots.chart import DASHES, Spec, axis, by_weights, layer, points
+from analog_bench.report.plots.chart import DASHES, Spec, axis, by_weights, layer, marks_at, points
 from analog_bench.report.plots.figure import Figure, Selection, file_name, score_column, select
 from analog_bench.report.report_contents import Contents, Judged, is_single
 from analog_bench.report.score_and_loss import score
@@ -121,7 +121,7 @@ def _spec(contents: Contents, curves: Sequence[_Curve], metric: Metric) -> Spec:
     labels = [f"datum.value == {t!r} ? '{words.time_label(t)}'" for t in times]
     spelling = " : ".join([*labels, "''"])
     overlap = "greedy" if len(times) > _TIMES_WITH_ROOM else False
-    ticks = {"values": times, "labelExpr": spelling, "labelOverlap": overlap, "grid": False}
+    ticks = marks_at(times, labelExpr=spelling, labelOverlap=overlap, grid=False)
     # As a logarithm, but for 0, which has a place, too.
     log = {"type": "symlog", "constant": 0.1, "domain": [times[0], times[-1]]}
     x = axis("time", "time since programming", scale=log, axis=ticks)

@@ -14,7 +14,7 @@ from analog_bench.report import words
 from analog_bench.report.case_energy import energy_columns, energy_of
 from analog_bench.report.energy_table import energy_text
 from analog_bench.report.measured_on import source_line
-from analog_bench.report.plots.chart import axis, by_weights, layer, log_ticks, points
+from analog_bench.report.plots.chart import axis, by_weights, layer, log_ticks, marks_at, points
 from analog_bench.report.plots.figure import Figure, file_name, loss_column, score_column
 from analog_bench.report.report_contents import Contents, Judged
 from analog_bench.report.score_and_loss import bounds_cut, score
@@ -92,7 +92,7 @@ def _figure(contents: Contents, study: Judged, found: Sequence[_Point]) -> Figur
     known = [w for w in words.WEIGHTS.values() if any(v["weights"] == w for v in values)]
     costs = [int8, *(point.nj_per_token for point in found)]
     domain = (min(costs) / _ROOM, max(costs) * _ROOM)
-    ticks = {"values": log_ticks(*domain), "format": ",~g"}
+    ticks = marks_at(log_ticks(*domain), format=",~g")
     x = axis("energy", "nJ a token", scale={"type": "log", "domain": domain}, axis=ticks)
     y = axis("score", words.unit_label(metric), scale={"zero": False, "nice": True})
     color = by_weights([*(["digital"] if reference else []), *known])

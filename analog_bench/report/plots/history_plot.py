@@ -23,6 +23,7 @@ from analog_bench.report.plots.chart import (
     config,
     for_file,
     layer,
+    marks_at,
     png,
     svg,
 )
@@ -189,9 +190,7 @@ def _by_release(runs: Sequence[RunFacts]) -> Spec:
         f"runs by release of {'aihwkit and torch' if several else 'aihwkit'}, then by date",
         scale={"domain": [-0.5, len(runs) - 0.5], "nice": False, "zero": False},
         axis={
-            "values": named,
-            # Otherwise Vega picks a few of them.
-            "tickCount": len(named),
+            **marks_at(named),
             "labelExpr": f"({json.dumps(first)})[datum.value]",
             "labelAngle": 0 if level else -60,
             "labelAlign": "left" if level else "right",

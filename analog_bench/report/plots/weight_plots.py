@@ -10,7 +10,15 @@ from analog_bench.records import Histogram, Metric
 from analog_bench.report import words
 from analog_bench.report.layer_losses import LayerLoss, layer_losses
 from analog_bench.report.measured_on import source_line
-from analog_bench.report.plots.chart import axis, by_kind, colour, layer, log_ticks, points
+from analog_bench.report.plots.chart import (
+    axis,
+    by_kind,
+    colour,
+    layer,
+    log_ticks,
+    marks_at,
+    points,
+)
 from analog_bench.report.plots.figure import Figure, file_name
 from analog_bench.report.report_contents import Contents, Judged
 from analog_bench.report.table import Cell, Column, linked, number, tabulate
@@ -93,7 +101,7 @@ def _spread_plot(
     ]
     scale = {"type": "log", "nice": False, "padding": 10}
     ticks = log_ticks(min(spreads), max(spreads))
-    x = axis("x", title, scale=scale, axis={"values": ticks, "format": "~g", "grid": False})
+    x = axis("x", title, scale=scale, axis=marks_at(ticks, format="~g", grid=False))
     y = axis("loss", words.loss_label(metric))
     href, description = {"field": "href"}, {"field": "name"}
     correlation = spearman_with_interval(spreads, [one.loss for one in layers])
