@@ -82,7 +82,7 @@ def compare(
         "report",
         "report runs/bench-20261124-031211.json -o report.html --figures figures",
         "report nightly/tuesday --markdown",
-        "report runs/bench-20261124-031211.json --latex > tables.tex",
+        "report runs/bench-20261124-031211.json --latex",
     )
 )
 def report(

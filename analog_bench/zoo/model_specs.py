@@ -42,12 +42,12 @@ HUB_IDS: Mapping[str, str] = MappingProxyType(
 EMBEDDED: Mapping[str, str] = MappingProxyType(
     {
         "bert": "MiniLM-L6",
-        "distilgpt2": "6.9 M parameters",
-        "minilm-qnli": "22.7 M parameters",
-        "mobilebert": "7.2 M parameters",
+        "distilgpt2": "6.9 M",
+        "minilm-qnli": "22.7 M",
+        "mobilebert": "7.2 M",
     }
 )
-"""Names of the embedded models, and what each really is: small, whatever its name may suggest."""
+"""Names of the embedded models, and what each is: its encoder, or its number of parameters."""
 SHORT_NAMES = frozenset({*HUB_IDS, *EMBEDDED})
 """All of these: no folder may have such a name."""
 
