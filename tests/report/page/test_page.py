@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from analog_bench.errors import StoreError
 from analog_bench.records import Margin
 from analog_bench.report.page.chapters import chapters
-from analog_bench.report.page.document import page, parted, write_page
+from analog_bench.report.page.document import page, write_page
 from analog_bench.report.page.first_screen import first_screen
+from analog_bench.report.page.html import parted
 from analog_bench.report.report_contents import contents_of
 from analog_bench.store.run import Incomplete, Unmeasured
 from tests.report.example_report import (
