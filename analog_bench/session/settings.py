@@ -48,7 +48,7 @@ class Settings:
         root: Pytest's root folder, from which results name files.
         extensions: The files of `--extension`.
         shard: Which part of the run this is; None for the whole of it. A shard is not judged.
-        precision: How well each case is to be known; None for what the budget says.
+        precision_target: How well each case is to be known; None for what the budget says.
 
     Raises:
         UsageError: There is no such folder of HWA weights.
@@ -79,10 +79,10 @@ class Settings:
     root: Path
     extensions: tuple[Path, ...]
     shard: Shard | None = None
-    precision: PrecisionTarget | None = None
+    precision_target: PrecisionTarget | None = None
 
     def __post_init__(self) -> None:
-        if self.precision and self.chips and self.chips < FEWEST_CHIPS_TO_REACH_IT:
+        if self.precision_target and self.chips and self.chips < FEWEST_CHIPS_TO_REACH_IT:
             raise UsageError(
                 f"--precision-target takes {FEWEST_CHIPS_TO_REACH_IT} chips at least, found "
                 f"--chips {self.chips}; it is the most that a case gets"
@@ -104,8 +104,8 @@ class Settings:
                 f"{did_you_mean(self.budget, study.budgets)}"
             )
         own = study.budgets[self.budget].of(model)
-        chips, precision = self.chips or own.chips, self.precision or own.precision
-        if self.precision is not None and self.chips is None:
+        chips, precision = self.chips or own.chips, self.precision_target or own.precision
+        if self.precision_target is not None and self.chips is None:
             # Budgets without a precision have a few chips, which would not do.
             chips = max(own.chips, MOST_CHIPS_TO_REACH_IT)
         elif precision is not None and chips < FEWEST_CHIPS_TO_REACH_IT:
