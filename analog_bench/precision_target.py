@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from analog_bench.errors import UsageError
-from analog_bench.value_checks import amount, read_amount, shown
+from analog_bench.value_checks import amount, instance, read_amount, shown
 
 PILOT_CHIPS = 4
 """Chips whose spread says how many to measure."""
@@ -28,19 +28,10 @@ class PrecisionTarget(Struct, frozen=True, forbid_unknown_fields=True):
         margins: In margins of the main metric, so that a number serves models of any task: 1 is a
             point of F1 or accuracy, and 0.02 nats of cross-entropy.
         of_loss: As a share of what the case lost against digital; 0 where only `margins` count.
-
-    Raises:
-        UsageError: Neither is positive, or one is no amount.
     """
 
     margins: _Share
     of_loss: _Share = 0.0
-
-    def __post_init__(self) -> None:
-        for name in ("margins", "of_loss"):
-            amount(f"PrecisionTarget: {name}", getattr(self, name))
-        if not (self.margins or self.of_loss):
-            raise UsageError("PrecisionTarget: half an interval of 0 cannot be reached")
 
     def half_width(self, loss: float, margin: float) -> float:
         """Return half the interval that is asked for where so much is lost, in the same unit."""
@@ -70,6 +61,18 @@ def parse_target(text: str) -> PrecisionTarget:
         read_amount(option, own[0], "half an interval, such as 1, 5% or 1,5%") if own else 0.0
         for own in (values, shares)
     )
-    if not (value or percent):
-        raise UsageError(f"{option} 0 cannot be reached; give half an interval above 0")
-    return PrecisionTarget(value, percent / 100)
+    return check_target(option, PrecisionTarget(value, percent / 100))
+
+
+def check_target(what: str, value: object) -> PrecisionTarget:
+    """Return a target that can be reached; `what` names it in errors.
+
+    Raises:
+        UsageError: It is something else, or asks for half an interval of 0.
+    """
+    target = instance(PrecisionTarget)(what, value)
+    for name in target.__struct_fields__:
+        amount(f"{what}: {name}", getattr(target, name))
+    if not (target.margins or target.of_loss):
+        raise UsageError(f"{what} 0 cannot be reached; give half an interval above 0")
+    return target

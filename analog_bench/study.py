@@ -13,7 +13,7 @@ from msgspec import structs
 from analog_bench.case import Variant
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Noise, check_noise
-from analog_bench.precision_target import FEWEST_CHIPS_TO_REACH_IT
+from analog_bench.precision_target import FEWEST_CHIPS_TO_REACH_IT, check_target
 from analog_bench.precision_target import PrecisionTarget as PrecisionTarget  # for studies
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Metric
 from analog_bench.value_checks import (
@@ -80,8 +80,9 @@ class Budget:
             drift_s=several("Budget: drift_s", self.drift_s, _SECONDS, least=0),
             layers=several("Budget: layers", self.layers, text, least=0),
             grouping=several("Budget: grouping", self.grouping, _GROUPING, least=0),
-            precision=self.precision
-            and instance(PrecisionTarget)("Budget: precision", self.precision),
+            precision=None
+            if self.precision is None
+            else check_target("Budget: precision", self.precision),
             per_model=mapping("Budget: per_model", self.per_model, text, instance(Budget)),
         )
         if self.precision is not None and self.chips < FEWEST_CHIPS_TO_REACH_IT:

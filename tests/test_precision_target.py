@@ -45,6 +45,6 @@ def test_a_budget_has_room_for_its_precision_and_hands_it_on():
     with pytest.raises(UsageError, match="Budget: precision must be PrecisionTarget"):
         Budget(8, 8, precision=1.0)
     with pytest.raises(UsageError, match="cannot be reached"):
-        PrecisionTarget(0.0)
+        Budget(8, 8, precision=PrecisionTarget(0.0))
     budget = Budget(8, 8, precision=PrecisionTarget(1.0), per_model={"bert": Budget(6, 4)})
     assert budget.of("bert").precision == PrecisionTarget(1.0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,8 @@ from analog_bench.precision_target import PrecisionTarget
 Array = NDArray[np.float64]
 
 TARGET, MOST = PrecisionTarget(1.0), 40
-QUESTIONS = 192
-STEP = 100.0 / QUESTIONS
+STEP = 100.0 / 192
+"""What one of 192 questions makes, in points."""
 SPREADS = (0.1, 0.3, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0)
 """Standard deviations over chips, in points; half an interval of 1 point is asked for."""
 
@@ -62,9 +62,13 @@ def coverage(
     return covered / cases, narrow / cases, chips / cases
 
 
-def shaped(shape: str, spread: float, rng: np.random.Generator) -> Callable[[], Array]:
-    """Return a source of chips of a shape, as whole numbers of questions: nothing is finer."""
-    return lambda: np.round(spread * SHAPES[shape](rng, MOST) / STEP) * STEP
+def shaped(
+    shape: str, spread: float, rng: np.random.Generator, step: float = STEP
+) -> Callable[[], Array]:
+    """Return a source of chips of a shape, in whole steps where there is one."""
+    if not step:
+        return lambda: spread * SHAPES[shape](rng, MOST)
+    return lambda: np.round(spread * SHAPES[shape](rng, MOST) / step) * step
 
 
 def flipping(noise: str, rng: np.random.Generator) -> Callable[[], Array]:
@@ -81,28 +85,27 @@ def main() -> None:
     args = parser.parse_args()
     rng = np.random.default_rng(args.seed)
     print(f"of 100 intervals, how many cover (mean number of chips); {args.cases} cases a cell")
-    print(f"| chips | {' | '.join(f'{spread:g}' for spread in SPREADS)} |")
-    print(f"|---|{'---:|' * len(SPREADS)}")
-    for shape in SHAPES:
-        cells = [coverage(shaped(shape, s, rng), args.cases, step=STEP) for s in SPREADS]
-        print(f"| {shape} | {' | '.join(f'{100 * c:.1f} ({n:.1f})' for c, _, n in cells)} |")
-    for noise, (questions, chance) in FLIPS.items():
-        c, _, n = coverage(flipping(noise, rng), args.cases, step=STEP)
-        spread = STEP * math.sqrt(questions * chance * (1.0 - chance))
-        print(f"{noise}: spread {spread:.2f}, {100 * c:.1f} ({n:.1f})")
+    print("| chips | " + " | ".join(f"{spread:g}" for spread in SPREADS) + " |")
+    print("|---|" + "---:|" * len(SPREADS))
+    for step, name in ((0.0, ""), (STEP, ", 192 questions")):
+        for shape in SHAPES:
+            cells = [coverage(shaped(shape, s, rng, step), args.cases, step=step) for s in SPREADS]
+            print(f"| {shape}{name} | {_spelt(cells)} |")
     for loss in (5.0, 20.0, 70.0):
+        target = PrecisionTarget(1.0, 0.1)
         cells = [
-            coverage(
-                shaped("normal", s, rng),
-                args.cases,
-                loss=loss,
-                target=PrecisionTarget(1.0, 0.1),
-                step=STEP,
-            )
+            coverage(shaped("normal", s, rng, 0.0), args.cases, loss=loss, target=target)
             for s in SPREADS
         ]
-        shown = " | ".join(f"{100 * c:.1f} ({n:.1f})" for c, _, n in cells)
-        print(f"| normal, or 10 % of {loss:g} | {shown} |")
+        print(f"| normal, or 10 % of {loss:g} | {_spelt(cells)} |")
+    for noise, (questions, chance) in FLIPS.items():
+        cell = coverage(flipping(noise, rng), args.cases, step=STEP)
+        spread = STEP * math.sqrt(questions * chance * (1.0 - chance))
+        print(f"{noise}, 192 questions: spread {spread:.2f}, {_spelt([cell])}")
+
+
+def _spelt(cells: Sequence[tuple[float, float, float]]) -> str:
+    return " | ".join(f"{100 * covered:.1f} ({chips:.1f})" for covered, _, chips in cells)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from scipy import stats
 
+from analog_bench.gate import precision
 from analog_bench.gate.example_scores import interval
 from analog_bench.gate.precision import (
     ADJUSTED,
@@ -21,6 +22,7 @@ from analog_bench.gate.precision import (
 from analog_bench.gate.significance import CONFIDENCE, mean_interval
 from analog_bench.precision_target import PrecisionTarget
 from analog_bench.records import Measurement
+from tests.gate import precision_simulation
 from tests.gate.precision_simulation import FLIPS, STEP, coverage, flipping, shaped
 from tests.gate.simulation import F1, NEW, measured
 
@@ -91,9 +93,16 @@ def test_an_interval_knows_how_coarse_scores_are():
 @pytest.mark.parametrize("shape", ["normal", "rare bad chips"])
 def test_intervals_cover_the_true_loss(shape, spread):
     rng = np.random.default_rng([7, int(10 * spread)])
-    covered, _, _ = coverage(shaped(shape, spread, rng), 1500, step=STEP)
-    # Three standard errors of a share of 1,500 are 1.5 points.
-    assert 0.93 - 0.015 < covered < 0.97 + 0.03
+    covered, _, _ = coverage(shaped(shape, spread, rng, 0.0), 3000)
+    # Three standard errors of such a share of 3,000 are 1.2 points.
+    assert 0.93 - 0.012 < covered < 0.97 + 0.012
+
+
+def test_an_interval_of_the_usual_level_would_not_cover(monkeypatch):
+    for module in (precision, precision_simulation):
+        monkeypatch.setattr(module, "ADJUSTED", CONFIDENCE)
+    covered, _, _ = coverage(shaped("normal", 1.5, np.random.default_rng(9), 0.0), 3000)
+    assert covered < 0.945
 
 
 @pytest.mark.parametrize("noise", FLIPS)
