@@ -26,7 +26,7 @@ ADJUSTED = 0.97
 That it was narrow enough to stop at is more likely where the spread came out small. Taken at 97 %,
 it covers the true mean in 95 to 97 % of cases with normal scores (docs/method.md).
 """
-_GROWTH = 2
+_GROWTH = 3
 
 
 class Certainty(NamedTuple):
@@ -64,8 +64,8 @@ def chips_needed(
 
     The losses are those of chips 0, 1, ... in this order, in the unit of the margin. Four pilot
     chips are looked at first, and then as many as the last look asked for: n chips with half an
-    interval of h, where d is enough, ask for ⌈n (h / d)²⌉, at least 5 and at most 2 n or `most`. A
-    look that asks for no more is the last. So a case is looked at four or five times on the way to
+    interval of h, where d is enough, ask for ⌈n (h / d)²⌉, at least 5 and at most 3 n or `most`. A
+    look that asks for no more is the last. So a case is looked at three or four times on the way to
     40 chips, at numbers of chips that follow from the losses alone: the run may be stopped between
     them, resumed or sharded.
 

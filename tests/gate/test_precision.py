@@ -37,7 +37,7 @@ def test_the_next_look_follows_from_what_is_known_so_far(losses, most, step):
     while (wanted := chips_needed(losses[:seen], WITHIN, 1.0, most, step)) > seen:
         # However many more are known, the rule looks at the same numbers of chips.
         assert chips_needed(losses[: wanted - 1], WITHIN, 1.0, most, step) == wanted
-        assert wanted <= min(most, max(5, 2 * seen))
+        assert wanted <= min(most, max(5, 3 * seen))
         seen = wanted
     assert wanted == seen == chips_needed(losses, WITHIN, 1.0, most, step)
     known = mean_interval(losses[:seen], ADJUSTED, step)
