@@ -86,8 +86,8 @@ def until_known(
     for layer in layers:
         losses: list[float] = []
         while (wanted := chips_needed(losses, target, f1.margin, MOST, step)) > len(losses):
-            chips = range(len(losses), wanted)
-            losses += runner.measure(_case(Pcm(), layer), chips).losses(f1)
+            more = runner.measure(_case(Pcm(), layer), range(len(losses), wanted))
+            losses += more.losses(f1)
         known.append(losses)
     took = _times(start, ready, time.perf_counter(), 1.0)
     spreads = {statistics.stdev(losses): statistics.fmean(losses) for losses in known}
