@@ -16,12 +16,14 @@ from analog_bench.gate.max_drop import first_unmet
 from analog_bench.records import Identity, Result
 from analog_bench.session.settings import Settings
 from analog_bench.study import Study
+from analog_bench.zoo.devices import CPU
 
 if TYPE_CHECKING:
     from torch import nn
 
     from analog_bench.analog.chip import Chip
     from analog_bench.gate.case_verdicts import Verdict
+    from analog_bench.plugin.cluster_run import ClusterRun
     from analog_bench.session.model_cache import ModelCache
     from analog_bench.simulators.environment_probe import Environment
     from analog_bench.tasks.task import Task
@@ -37,6 +39,10 @@ UPCOMING: pytest.StashKey[dict[tuple[object, Case], list[Case]]] = pytest.StashK
 """By bench function, and case without its drift time: the cases of each that were selected."""
 TAKE: pytest.StashKey[Callable[[list[dict[str, Any]]], object]] = pytest.StashKey()
 """Takes results in as they are measured, where they are not those of a worker of xdist."""
+CLUSTER: pytest.StashKey[ClusterRun] = pytest.StashKey()
+"""Where cases are measured, with `--workers`."""
+CASES_ONLY: pytest.StashKey[bool] = pytest.StashKey()
+"""There in a worker of a cluster, which lists the cases of a run as pytest does."""
 STUDY_MARK = "study"
 PROPERTY = "analog_bench"
 """The user property of a test, and the key in a worker's output, that carry records to xdist."""
@@ -55,7 +61,11 @@ def model_cache_of(config: pytest.Config) -> ModelCache:
         from analog_bench.session.model_cache import ModelCache
 
         workers = getattr(config, "workerinput", {}).get("workercount", 1)
-        config.stash[MODEL_CACHE] = ModelCache(config.stash[SETTINGS], workers)
+        settings = config.stash[SETTINGS]
+        if isinstance(settings.workers, str):
+            # The GPUs are those of the cluster; here nothing is measured.
+            settings = replace(settings, device=CPU)
+        config.stash[MODEL_CACHE] = ModelCache(settings, workers)
     return config.stash[MODEL_CACHE]
 
 
@@ -144,6 +154,7 @@ def measure(request: pytest.FixtureRequest, study: Study) -> Callable[[Case], Re
     """Return a function that measures a case, as `measure_case` does, and records the result.
 
     Selected cases that differ in drift time only are measured together, with the first of them.
+    With `--workers` a cluster measures all selected cases; another case is measured here.
     The result is in the table and the results file even where the test then fails.
     """
     models = model_cache_of(request.config)
@@ -154,6 +165,8 @@ def measure(request: pytest.FixtureRequest, study: Study) -> Callable[[Case], Re
         from analog_bench.session.case_measurement import measure_case
 
         with one_line_errors():
+            if CLUSTER in request.config.stash:
+                ahead.update(request.config.stash[CLUSTER].results_for(case))
             upcoming = _upcoming(request, case)
             records = measure_case(models, study, case, earlier, upcoming=upcoming, ahead=ahead)
         # As plain values, which xdist carries from a worker to the session. What was measured
@@ -212,8 +225,8 @@ def analog_model(request: pytest.FixtureRequest, study: Study, case: Case, chip:
 def _upcoming(request: pytest.FixtureRequest, case: Case) -> list[Case]:
     """Return the cases that this process will measure besides, as far as they may share chips."""
     config, function = request.config, request.function
-    if hasattr(config, "workerinput"):
-        # A worker is given its tests one by one.
+    if hasattr(config, "workerinput") or CLUSTER in config.stash:
+        # A worker of xdist is given its tests one by one, and one of a cluster has the others.
         return []
     if UPCOMING not in config.stash:
         groups = config.stash[UPCOMING] = {}
