@@ -20,7 +20,6 @@ from analog_bench.plugin.cluster_run import ClusterRun
 from analog_bench.plugin.command_line import given_command
 from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures by name in this module)
     CASES_ONLY,
-    CLUSTER,
     EARLIER_RESULTS,
     PROPERTY,
     SETTINGS,
@@ -59,6 +58,8 @@ from analog_bench.simulators.versions import versions
 from analog_bench.store.journal_file import read_journal
 from analog_bench.store.run import by_identity
 
+_CLUSTER = "analog_bench_cluster"
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options; a mistake ends the run here, with one line."""
@@ -83,8 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if config.pluginmanager.hasplugin("benchmark"):
             config.pluginmanager.register(Benchmarks(config, results), "analog_bench_benchmarks")
         if config.stash[SETTINGS].workers is not None:
-            config.stash[CLUSTER] = cluster = ClusterRun(config, recorder)
-            config.pluginmanager.register(cluster, "analog_bench_cluster")
+            config.pluginmanager.register(ClusterRun(config, recorder), _CLUSTER)
 
 
 def pytest_report_header() -> str:
@@ -134,7 +134,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     if not selection.measures(config) or _is_worker(config):
         # In a worker an error here would end the worker, not the run; fixtures meet it again.
         return
-    cluster = config.stash.get(CLUSTER, None)
+    cluster = _cluster_of(config)
     try:
         if cluster is not None:
             cluster.begin(session.items)
@@ -164,7 +164,7 @@ def _preflight(config: pytest.Config, items: Sequence[pytest.Item]) -> str:
     from analog_bench.session.preflight import preflight
 
     earlier = config.stash.get(EARLIER_RESULTS, {})
-    models, cluster = model_cache_of(config), config.stash.get(CLUSTER, None)
+    models, cluster = model_cache_of(config), _cluster_of(config)
     # Without pytest's terminal there is no such option, and nowhere to show it. And how fast
     # another device is, this process cannot tell.
     here = models.settings.device == config.stash[SETTINGS].device
@@ -174,6 +174,11 @@ def _preflight(config: pytest.Config, items: Sequence[pytest.Item]) -> str:
     if cluster is not None:
         cluster.submit(known.fingerprints)
     return known.expected
+
+
+def _cluster_of(config: pytest.Config) -> ClusterRun | None:
+    cluster: ClusterRun | None = config.pluginmanager.get_plugin(_CLUSTER)
+    return cluster
 
 
 def _is_worker(config: pytest.Config) -> bool:

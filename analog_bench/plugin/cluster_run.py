@@ -19,7 +19,7 @@ from analog_bench.case import Case
 from analog_bench.codec import Json, plain
 from analog_bench.errors import BenchError
 from analog_bench.plugin.cluster_worker import measure_group, prepare
-from analog_bench.plugin.fixtures import EARLIER_RESULTS, TAKE, model_cache_of
+from analog_bench.plugin.fixtures import EARLIER_RESULTS, FROM_CLUSTER, TAKE, model_cache_of
 from analog_bench.plugin.option_declarations import OPTIONS
 from analog_bench.plugin.selection import chosen, studied_cases
 from analog_bench.records import Result
@@ -41,6 +41,7 @@ class ClusterRun:
 
     def __init__(self, config: pytest.Config, recorder: Recorder) -> None:
         self._config = config
+        config.stash[FROM_CLUSTER] = self._results_for
         self._recorder = recorder
         self._cluster: DaskCluster | None = None
         self._run: RunWords | None = None
@@ -104,7 +105,21 @@ class ClusterRun:
             for group in groups_of(surely, settings, self._cluster.size)
         )
 
-    def results_for(self, case: Case) -> Mapping[Case, Result]:
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtestloop(self) -> Generator[None, bool, bool]:
+        """Keep what has arrived since the last test, however the tests end."""
+        try:
+            return (yield)
+        finally:
+            while self._cluster is not None and self._cluster.has_arrived():
+                self._take_next()
+
+    def pytest_unconfigure(self) -> None:
+        """Let go of the cluster."""
+        if self._cluster is not None:
+            self._cluster.close()
+
+    def _results_for(self, case: Case) -> Mapping[Case, Result]:
         """Wait until a case is measured; nothing where no worker is to measure it.
 
         Raises:
@@ -120,20 +135,6 @@ class ClusterRun:
         if name in self._failed:
             raise pytest.fail.Exception(self._failed[name], pytrace=False)
         return {case: self._results[name]} if name in self._results else {}
-
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_runtestloop(self) -> Generator[None, bool, bool]:
-        """Keep what has arrived since the last test, however the tests end."""
-        try:
-            return (yield)
-        finally:
-            while self._cluster is not None and self._cluster.has_arrived():
-                self._take_next()
-
-    def pytest_unconfigure(self) -> None:
-        """Let go of the cluster."""
-        if self._cluster is not None:
-            self._cluster.close()
 
     def _send(self, groups: Iterable[Iterable[CaseName]]) -> None:
         assert self._cluster is not None

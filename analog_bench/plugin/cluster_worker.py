@@ -107,11 +107,12 @@ def _list(run: RunWords) -> _Listed:
 
     lister = _Lister()
     said = io.StringIO()
-    with redirect_stdout(said), redirect_stderr(said):
+    with redirect_stdout(io.StringIO()), redirect_stderr(said):
         pytest.main(list(run.words), plugins=[lister])
     if lister.settings is None or lister.problems:
-        why = [*lister.problems, *said.getvalue().splitlines()]
-        raise UsageError(f"pytest lists no cases there: {one_line(' '.join(why))}")
+        why = one_line(" ".join([*lister.problems, said.getvalue()]))
+        again = "; it has served another run: restart it" if _READ else ""
+        raise UsageError(f"pytest lists no cases there: {why}{again}")
     settings = lister.settings
     environment = collect_environment(environment_facts(settings.device))
     own = Manifest("", settings.seed, "", environment, checkout_commit(), dict(settings.given))

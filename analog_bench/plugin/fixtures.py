@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from analog_bench.analog.chip import Chip
     from analog_bench.gate.case_verdicts import Verdict
-    from analog_bench.plugin.cluster_run import ClusterRun
     from analog_bench.session.model_cache import ModelCache
     from analog_bench.simulators.environment_probe import Environment
     from analog_bench.tasks.task import Task
@@ -39,8 +38,8 @@ UPCOMING: pytest.StashKey[dict[tuple[object, Case], list[Case]]] = pytest.StashK
 """By bench function, and case without its drift time: the cases of each that were selected."""
 TAKE: pytest.StashKey[Callable[[list[dict[str, Any]]], object]] = pytest.StashKey()
 """Takes results in as they are measured, where they are not those of a worker of xdist."""
-CLUSTER: pytest.StashKey[ClusterRun] = pytest.StashKey()
-"""Where cases are measured, with `--workers`."""
+FROM_CLUSTER: pytest.StashKey[Callable[[Case], Mapping[Case, Result]]] = pytest.StashKey()
+"""Waits for the result of a case, where a cluster measures the run's."""
 CASES_ONLY: pytest.StashKey[bool] = pytest.StashKey()
 """There in a worker of a cluster, which lists the cases of a run as pytest does."""
 STUDY_MARK = "study"
@@ -165,8 +164,8 @@ def measure(request: pytest.FixtureRequest, study: Study) -> Callable[[Case], Re
         from analog_bench.session.case_measurement import measure_case
 
         with one_line_errors():
-            if CLUSTER in request.config.stash:
-                ahead.update(request.config.stash[CLUSTER].results_for(case))
+            if FROM_CLUSTER in request.config.stash:
+                ahead.update(request.config.stash[FROM_CLUSTER](case))
             upcoming = _upcoming(request, case)
             records = measure_case(models, study, case, earlier, upcoming=upcoming, ahead=ahead)
         # As plain values, which xdist carries from a worker to the session. What was measured
@@ -225,7 +224,7 @@ def analog_model(request: pytest.FixtureRequest, study: Study, case: Case, chip:
 def _upcoming(request: pytest.FixtureRequest, case: Case) -> list[Case]:
     """Return the cases that this process will measure besides, as far as they may share chips."""
     config, function = request.config, request.function
-    if hasattr(config, "workerinput") or CLUSTER in config.stash:
+    if hasattr(config, "workerinput") or FROM_CLUSTER in config.stash:
         # A worker of xdist is given its tests one by one, and one of a cluster has the others.
         return []
     if UPCOMING not in config.stash:
