@@ -35,9 +35,9 @@ from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures
     task,
 )
 from analog_bench.plugin.junit import JUnit
+from analog_bench.plugin.option_declarations import pytest_addoption  # noqa: F401  (a hook)
 from analog_bench.plugin.results import RESUMED, SHARD_OF, Results
 from analog_bench.plugin.run_options import (  # noqa: F401  (hooks, found by name in this module)
-    pytest_addoption,
     pytest_cmdline_main,
     read_settings,
 )

@@ -1,11 +1,11 @@
-"""The options of a bench run: on the command line, or as ini values of the same names."""
+"""The options of a bench run, read and checked: see `option_declarations`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import pytest
 
@@ -16,7 +16,7 @@ from analog_bench.errors import UsageError
 from analog_bench.gate.max_drop import parse_requirement
 from analog_bench.noise import parse_noise
 from analog_bench.planning.plan_record import read_plan
-from analog_bench.plugin.option_list import OPTIONS
+from analog_bench.plugin.option_declarations import OPTIONS
 from analog_bench.session.extension import load_extension, read_own
 from analog_bench.session.own_hardware import read_hardware, spelt_with_content
 from analog_bench.session.settings import (
@@ -37,36 +37,6 @@ from analog_bench.zoo.model_specs import ZOOS
 
 _INI_FILES = ("pytest.toml", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 _MOST_WORKERS = 1000
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare every option and its ini value."""
-    group = parser.getgroup("analog_bench", "robustness benchmarks on analog hardware")
-    for option in OPTIONS:
-        text = f"{option.help} (default: {option.default})" if option.default else option.help
-        group.addoption(
-            f"--{option.name}",
-            action="append" if option.many else "store",
-            default=None,
-            metavar=option.metavar,
-            dest=option.ini,
-            help=text,
-        )
-        kind: Literal["linelist", "string"] = "linelist" if option.many else "string"
-        text = f"same as --{option.name}: {option.help}"
-        parser.addini(option.ini, text, type=kind, default=None)
-    group.addoption(
-        "--update-baselines",
-        action="store_true",
-        dest="analog_bench_update_baselines",
-        help="store what is measured as the new baselines, and say what changed",
-    )
-    group.addoption(
-        "--resume",
-        action="store_true",
-        dest="analog_bench_resume",
-        help="continue the interrupted run of --json FILE, or the newest one in runs/",
-    )
 
 
 def read_settings(config: pytest.Config) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analog_bench.report import words
@@ -46,7 +47,7 @@ class Chapter:
     def figures(self) -> tuple[Figure, ...]:
         """Every plot of the chapter, the map included."""
         maps = [section.heat_map for section in self.sections if section.heat_map]
-        pictures = [heat_picture(self.model, one) for one in maps]
+        pictures = [heat_picture(one) for one in maps]
         return (*pictures, *(figure for section in self.sections for figure in section.figures))
 
 
@@ -54,7 +55,7 @@ def chapters(contents: Contents) -> tuple[Chapter, ...]:
     """Return a chapter for each model."""
     return tuple(
         Chapter(
-            model=words.one_line(model),
+            model=words.model_label(model),
             anchor=f"model-{n}",
             digital=_digital(contents, model),
             sections=_sections(contents, model),
@@ -62,6 +63,12 @@ def chapters(contents: Contents) -> tuple[Chapter, ...]:
         )
         for n, model in enumerate(contents.models, start=1)
     )
+
+
+def findings(made: Sequence[Chapter]) -> tuple[str, ...]:
+    """Return what each model's first plot says, with the model's name."""
+    firsts = ((chapter, next(iter(chapter.figures), None)) for chapter in made)
+    return tuple(f"{chapter.model} · {figure.message}" for chapter, figure in firsts if figure)
 
 
 def _sections(contents: Contents, model: str) -> tuple[Section, ...]:

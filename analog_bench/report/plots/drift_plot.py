@@ -12,8 +12,8 @@ from analog_bench.gate.significance import FEWEST_CHIPS
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.case_energy import energy_columns
-from analog_bench.report.measured_on import examples_label
-from analog_bench.report.plots.chart import DASHES, Spec, axis, by_weights, layer, points
+from analog_bench.report.measured_on import source_line
+from analog_bench.report.plots.chart import DASHES, Spec, axis, by_weights, layer, marks_at, points
 from analog_bench.report.plots.figure import Figure, Selection, file_name, score_column, select
 from analog_bench.report.report_contents import Contents, Judged, is_single
 from analog_bench.report.score_and_loss import score
@@ -22,6 +22,7 @@ from analog_bench.report.table import Column, Table, number, tabulate
 _FIGURES_AT_MOST = 12
 # Of the range of what was measured: room above and below it.
 _ROOM = 0.08
+_TIMES_WITH_ROOM = 8
 _NEITHER = ("time", "weights")
 
 
@@ -81,20 +82,21 @@ def _figure(
     ]
     first, scope = curves[0].results[0], study.scope
     condition = words.condition_label(first, leaving_out=_NEITHER)
-    note = f"{condition}. {examples_label(scope)}."
+    note = ""
     chips = max(len(result.initial_chips) for curve in curves for result in curve.results)
     if chips >= FEWEST_CHIPS:
-        note += (
-            f" Thin lines are {chips} chips, the band is the 95 % interval of their mean, cut at "
+        note = (
+            f"Thin lines are {chips} chips, the band is the 95 % interval of their mean, cut at "
             "the frame."
         )
     elif chips > 1:
-        note += f" Thin lines are {chips} chips: too few for an interval."
+        note = f"Thin lines are {chips} chips: too few for an interval."
     what = words.names_among(among, leaving_out=_NEITHER)(first)
     return Figure(
         name=file_name(scope.model, scope.study, first.group, condition),
         message=_message(curves, words.capitalised(what), study.main),
         note=note,
+        source=source_line(contents, study, [r for curve in curves for r in curve.results]),
         spec=_spec(contents, curves, study.main),
         table=_table(contents, curves, study.metrics),
     )
@@ -118,7 +120,8 @@ def _spec(contents: Contents, curves: Sequence[_Curve], metric: Metric) -> Spec:
     times = sorted({result.drift_s for curve in curves for result in curve.results})
     labels = [f"datum.value == {t!r} ? '{words.time_label(t)}'" for t in times]
     spelling = " : ".join([*labels, "''"])
-    ticks = {"values": times, "labelExpr": spelling, "labelOverlap": "greedy", "grid": False}
+    overlap = "greedy" if len(times) > _TIMES_WITH_ROOM else False
+    ticks = marks_at(times, labelExpr=spelling, labelOverlap=overlap, grid=False)
     # As a logarithm, but for 0, which has a place, too.
     log = {"type": "symlog", "constant": 0.1, "domain": [times[0], times[-1]]}
     x = axis("time", "time since programming", scale=log, axis=ticks)

@@ -1,9 +1,11 @@
-"""Every option of a bench run that takes a value, with what its help says."""
+"""The options of a bench run: on the command line, or as ini values of the same names."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
+
+import pytest
 
 from analog_bench.simulators.registry import DEFAULT_TILE, simulators
 from analog_bench.tasks.data_folder import DATA_VARIABLE
@@ -12,15 +14,7 @@ from analog_bench.zoo.range_folder import DEFAULT_METHOD, RangeMethod
 
 @dataclass(frozen=True)
 class Option:
-    """An option, and the ini value of the same name.
-
-    Attributes:
-        name: What follows the two dashes.
-        metavar: What it takes.
-        about: What it is for.
-        many: Whether it may be repeated.
-        default: What holds where it is not given; empty for none.
-    """
+    """An option that takes a value, and the ini value of its name."""
 
     name: str
     metavar: str
@@ -30,12 +24,12 @@ class Option:
 
     @property
     def help(self) -> str:
-        """The line that `--help` shows."""
+        """What `--help` says of it."""
         return self.about + "; may be repeated" * self.many
 
     @property
     def ini(self) -> str:
-        """The name of the ini value."""
+        """Its name in ini files, and in the namespace of parsed options."""
         return "analog_bench_" + self.name.replace("-", "_")
 
 
@@ -147,3 +141,33 @@ OPTIONS = (
         many=True,
     ),
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare every option and its ini value."""
+    group = parser.getgroup("analog_bench", "robustness benchmarks on analog hardware")
+    for option in OPTIONS:
+        text = f"{option.help} (default: {option.default})" if option.default else option.help
+        group.addoption(
+            f"--{option.name}",
+            action="append" if option.many else "store",
+            default=None,
+            metavar=option.metavar,
+            dest=option.ini,
+            help=text,
+        )
+        kind: Literal["linelist", "string"] = "linelist" if option.many else "string"
+        text = f"same as --{option.name}: {option.help}"
+        parser.addini(option.ini, text, type=kind, default=None)
+    group.addoption(
+        "--update-baselines",
+        action="store_true",
+        dest="analog_bench_update_baselines",
+        help="store what is measured as the new baselines, and say what changed",
+    )
+    group.addoption(
+        "--resume",
+        action="store_true",
+        dest="analog_bench_resume",
+        help="continue the interrupted run of --json FILE, or the newest one in runs/",
+    )
