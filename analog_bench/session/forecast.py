@@ -57,8 +57,10 @@ class Forecast:
     the others need, or all of it where no case has one.
     """
 
-    def __init__(self, models: ModelCache) -> None:
+    def __init__(self, models: ModelCache, workers: int | None = None) -> None:
+        """Forecast for this process, or for so many workers that are each as fast."""
         self._models = models
+        self._workers = workers
         self._paces: dict[tuple[str, str | None], Pace] = {}
         self._families: list[_Cases] = []
 
@@ -101,7 +103,7 @@ class Forecast:
     def seconds(self) -> float:
         """Return what all cases are expected to take."""
         share = self._share()
-        return math.fsum(family.seconds(share) for family in self._families)
+        return math.fsum(family.seconds(share) for family in self._families) / (self._workers or 1)
 
     def __str__(self) -> str:
         """Return the forecast as one line, and one more for each study where there are several.
@@ -111,22 +113,26 @@ class Forecast:
         cases = sum(len(family.most) for family in self._families)
         if not cases:
             return ""
-        threads = counted(torch.get_num_threads(), "thread")
+        on = counted(torch.get_num_threads(), "thread")
+        if self._workers is not None:
+            on = counted(self._workers, "worker")
         line = f"expected: about {approximate(self.seconds())}"
         most = math.fsum(
             family.beforehand + math.fsum(map(operator.mul, family.a_chip, family.most))
             for family in self._families
         )
         if any(family.chips != family.most for family in self._families):
-            line += f", at most {approximate(most)},"
-        return "\n".join([f"{line} for {counted(cases, 'case')} on {threads}", *self._lines()])
+            line += f", at most {approximate(most / (self._workers or 1))},"
+        return "\n".join([f"{line} for {counted(cases, 'case')} on {on}", *self._lines()])
 
     def _lines(self) -> list[str]:
         share = self._share()
         studies: dict[str, dict[str, float]] = {}
         for family in self._families:
             models = studies.setdefault(family.study, {})
-            models[family.model] = models.get(family.model, 0.0) + family.seconds(share)
+            models[family.model] = models.get(family.model, 0.0) + family.seconds(share) / (
+                self._workers or 1
+            )
         if len(studies) < 2:
             return []
         width = max(map(len, studies))
