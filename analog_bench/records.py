@@ -23,6 +23,10 @@ from analog_bench.value_checks import shown
 Status: TypeAlias = Literal["measured", "skipped", "broken"]
 Identity: TypeAlias = tuple[str, str, str]
 """What no two results of a run share: case id, study, protocol."""
+Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
+"""What matrix products are computed in; everything else is in float32."""
+Computed: TypeAlias = tuple[str, Precision]
+"""What computed results, `cpu` or a GPU's name, and in which precision."""
 Whole: TypeAlias = Annotated[int, Meta(ge=0, le=LARGEST_WHOLE)]
 Seed: TypeAlias = Annotated[int, Meta(ge=-LARGEST_WHOLE, le=LARGEST_WHOLE)]
 NotNegative: TypeAlias = Annotated[float, Meta(ge=0)]
@@ -227,6 +231,8 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
             empty where all of these came along.
         digital_per_example: The digital model's scores of single examples, as in
             `Measurement.per_example`; empty where those of chips are not kept.
+        device: What computed it, and drew: `cpu`, or a GPU's name.
+        precision: Of matrix products that are not on tiles.
     """
 
     case_id: str
@@ -251,6 +257,8 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
     digital_texts: tuple[str, ...] = ()
     sources: tuple[SourceFile, ...] = ()
     digital_per_example: dict[str, tuple[Score, ...]] = {}
+    device: str = "cpu"
+    precision: Precision = "float32"
 
     @property
     def identity(self) -> Identity:
@@ -261,6 +269,11 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
     def study_and_model(self) -> tuple[str, str]:
         """What the results of a group share."""
         return self.study, self.model
+
+    @property
+    def computed(self) -> Computed:
+        """What computed it, and in which precision."""
+        return self.device, self.precision
 
     @property
     def scored(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from analog_bench.content_name import fingerprint
 from analog_bench.errors import UsageError
 from analog_bench.gate.max_drop import parse_requirement
 from analog_bench.noise import parse_noise
+from analog_bench.records import Precision
 from analog_bench.session.extension import load_extension, read_own
 from analog_bench.session.own_hardware import read_hardware, spelt_with_content
 from analog_bench.session.settings import GateMode, KeptExamples, Settings, read_calibration
@@ -25,7 +26,6 @@ from analog_bench.study import BUDGETS, MOST_CHIPS, Choice
 from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
 from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.value_checks import one_of, read_amount, read_whole, shown
-from analog_bench.zoo.devices import device_type
 from analog_bench.zoo.model_specs import ZOOS
 from analog_bench.zoo.range_folder import DEFAULT_METHOD, RangeMethod
 
@@ -124,6 +124,12 @@ _OPTIONS = (
         default="ideal",
     ),
     _Option("device", "DEVICE", "where torch computes, such as cpu or cuda", default="cpu"),
+    _Option(
+        "precision",
+        "NAME",
+        f"{', '.join(get_args(Precision))}: what products that are not on tiles are computed in",
+        default="float32",
+    ),
     _Option("budget", "NAME", "smoke, nightly or full", default="smoke"),
     _Option("seed", "N", "the run's one seed", default="1"),
     _Option("replay", "VALUE", "on, or off to compute every case from the inputs", default="on"),
@@ -218,8 +224,7 @@ def read_settings(config: pytest.Config) -> Settings:
     paths = ("data", "hwa", "calibration", "lock", "json", "baselines")
     named = [(name, one(name)) for name in paths] + [("model", word) for word in given["model"]]
     _check_ini_found(config, named)
-    root, device = config.rootpath, must("device")
-    device_type(device)
+    root = config.rootpath
     json_file, tile, hwa = one("json"), one("tile"), one("hwa")
     if json_file and Path(json_file).suffix != ".json":
         # The page is written beside it, with `.html`: the same name would replace the results.
@@ -252,7 +257,8 @@ def read_settings(config: pytest.Config) -> Settings:
         hwa=root / hwa if hwa else None,
         calibration=read_calibration(must("calibration"), root),
         lock=root / must("lock"),
-        device=device,
+        device=must("device"),
+        precision=one_of("--precision", must("precision"), get_args(Precision)),
         seed=read_whole("--seed", must("seed")),
         replay=one_of("--replay", must("replay"), ("on", "off")) == "on",
         per_example=one_of("--per-example", must("per-example"), get_args(KeptExamples)),

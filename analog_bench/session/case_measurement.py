@@ -13,6 +13,8 @@ from analog_bench.defining_files import SourceFile
 from analog_bench.engine.runner import Runner
 from analog_bench.errors import TileUnavailable, UsageError
 from analog_bench.gate.case_verdicts import needs_confirmation
+from analog_bench.gate.chip_change import score_step
+from analog_bench.gate.detectable_effect import chips_to_compare
 from analog_bench.noise import EqualError
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.model_cache import ModelCache
@@ -48,9 +50,11 @@ def measure_case(
     runner = models.runner(study, case.model, "direct" if missing else case.variant)
     if not missing:
         check_unchanged(earlier, case, runner.task.protocol, runner.weights)
+        models.check_precision(study, case.model)
 
     def resumed(one: Case) -> Result | None:
-        return _resumed(earlier, one, runner, budget, sources_of_case(one, models.settings.root))
+        chips = _initial_chips(models, study, one, budget, runner)
+        return _resumed(earlier, one, runner, chips, sources_of_case(one, models.settings.root))
 
     result = resumed(case) or ahead.pop(case, None)
     others: list[Result] = []
@@ -122,7 +126,8 @@ def _measured(
     if case.noise.WHERE == "tile":
         find_simulator(case.tile).require(models.settings.device)
     follow = study.propagation
-    measured = runner.measure_together(group, _initial_chips(case, budget), propagation=follow)
+    chips = max((_initial_chips(models, study, one, budget, runner) for one in group), key=len)
+    measured = runner.measure_together(group, chips, propagation=follow)
     sources = sources_of_case(case, models.settings.root)  # of all: they differ in time alone
     measured = [structs.replace(result, sources=sources) for result in measured]
     results = dict(zip(group, measured, strict=True))
@@ -154,7 +159,7 @@ def _resumed(
     earlier: Mapping[Identity, Result],
     case: Case,
     runner: Runner,
-    budget: Budget,
+    chips: range,
     sources: tuple[SourceFile, ...],
 ) -> Result | None:
     """Return what the run to resume measured of a case; None where it has to be measured."""
@@ -163,9 +168,27 @@ def _resumed(
         return None
     held = result.case_version, result.weights, result.sources
     same = held == (case.version, runner.weights, sources)
-    complete = len(result.initial_chips) == len(_initial_chips(case, budget))
+    complete = len(result.initial_chips) >= len(chips)
     return result if same and complete else None
 
 
-def _initial_chips(case: Case, budget: Budget) -> range:
-    return budget.initial_chips if case.draws else range(1)
+def _initial_chips(
+    models: ModelCache, study: Study, case: Case, budget: Budget, runner: Runner
+) -> range:
+    """Return the budget's chips; more where only another device's baseline is there to compare."""
+    if not case.draws:
+        return range(1)
+    settings = models.settings
+    if settings.update_baselines or settings.gate == "off":
+        return budget.initial_chips
+    entry = models.case_baseline(case).find(case.id, runner.task.protocol)
+    metric = models.metric(study, case.model)
+    if (
+        entry is None
+        or entry.device == models.computed[0]
+        or metric.name not in entry.chips[0].scores
+    ):
+        return budget.initial_chips
+    stored = [chip.scores[metric.name] for chip in entry.chips]
+    step = score_step(metric, runner.task.examples)
+    return range(chips_to_compare(stored, metric.margin, step, least=len(budget.initial_chips)))

@@ -10,7 +10,7 @@ from analog_bench.records import Identity, Result
 from analog_bench.session.case_measurement import check_unchanged
 from analog_bench.session.forecast import Forecast
 from analog_bench.session.model_cache import ModelCache
-from analog_bench.store.baseline_file import read_digital
+from analog_bench.store.baselines_by_device import read_digital_for
 from analog_bench.study import Study
 
 
@@ -42,11 +42,12 @@ def preflight(
     # Sorted by model, so that each is loaded once.
     for (model, _, _), (study, cases) in sorted(families.items(), key=lambda item: item[0]):
         models.case_baseline(cases[0])
-        read_digital(models.settings.baselines, model)
+        read_digital_for(models.settings.baselines, model, models.computed)
         task = models.task(study, model)
         if not models.missing_weights(cases[0]):
             weights = models.loaded(model, cases[0].variant).weights_sha256
             check_unchanged(earlier, cases[0], task.protocol, weights)
+            models.check_precision(study, model)
             if forecast:
                 expected.add(study, [c for c in cases if (c.id, c.study) not in measured])
     return str(expected)

@@ -10,8 +10,10 @@ from typing import Literal, get_args
 from analog_bench.case import Case
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.gate.max_drop import Requirement
+from analog_bench.records import Precision
 from analog_bench.store.shard import Shard
 from analog_bench.study import Budget, BudgetName, Choice, Study
+from analog_bench.zoo.devices import check_precision
 from analog_bench.zoo.range_folder import RangeMethod
 
 GateMode = Literal["off", "warn", "fail"]
@@ -32,6 +34,8 @@ class Settings:
         calibration: How input ranges of the variant `calibrated` are fitted, or the folder of
             ranges with one folder a model.
         lock: The file that pins hub downloads.
+        device: Where torch computes.
+        precision: Of matrix products that are not on tiles.
         per_example: Whether results keep the scores of single examples; `auto` by their number.
         replay: Whether clean activations are kept between cases.
         json: Where results go; None for a new file.
@@ -44,7 +48,8 @@ class Settings:
         shard: Which part of the run this is; None for the whole of it. A shard is not judged.
 
     Raises:
-        UsageError: There is no such folder of HWA weights.
+        UsageError: There is no such folder of HWA weights, no such device, or it has no such
+            precision.
     """
 
     choice: Choice
@@ -72,8 +77,10 @@ class Settings:
     root: Path
     extensions: tuple[Path, ...]
     shard: Shard | None = None
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
+        check_precision(self.precision, self.device)
         if self.hwa is not None and not os.path.isdir(self.hwa):
             raise UsageError(
                 f"--hwa must be a folder with one folder a model, found {str(self.hwa)!r}"
