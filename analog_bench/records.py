@@ -14,9 +14,10 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from analog_bench.codec import LARGEST_WHOLE
+from analog_bench.codec import LARGEST_WHOLE, Whole
 from analog_bench.defining_files import SourceFile
 from analog_bench.errors import UsageError
+from analog_bench.layer_facts_record import LayerFacts
 from analog_bench.propagation_record import Propagation
 from analog_bench.value_checks import shown
 
@@ -27,7 +28,6 @@ Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
 """What matrix products are computed in; everything else is in float32."""
 Computed: TypeAlias = tuple[str, Precision]
 """What computed results, `cpu` or a GPU's name, and in which precision."""
-Whole: TypeAlias = Annotated[int, Meta(ge=0, le=LARGEST_WHOLE)]
 Seed: TypeAlias = Annotated[int, Meta(ge=-LARGEST_WHOLE, le=LARGEST_WHOLE)]
 NotNegative: TypeAlias = Annotated[float, Meta(ge=0)]
 LARGEST_SCORE = 1e100
@@ -156,51 +156,6 @@ class Measurement(Struct, frozen=True, forbid_unknown_fields=True):
     seconds: float
     texts: tuple[str, ...] = ()
     propagation: Propagation | None = None
-
-
-class Histogram(Struct, frozen=True, forbid_unknown_fields=True):
-    """How numbers are spread: counts in bins of equal width.
-
-    Attributes:
-        low: Lower end of the first bin: the smallest number.
-        high: Upper end of the last bin: the largest number.
-        counts: How many fell into each bin, from `low` to `high`.
-    """
-
-    low: float
-    high: float
-    counts: tuple[Whole, ...]
-
-
-class LayerFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known of a case's layers without running anything.
-
-    Attributes:
-        depth: Position of the first layer in the order of computation.
-        kind: `embedding`, `norm`, `matmul`, or `several`.
-        weights: Number of weights.
-        weight_std: Standard deviation of the weights.
-        weight_max: Largest magnitude among the weights.
-        coverage_weights: Share of the model's matrix-multiply weights that sat on tiles.
-        coverage_macs: Share of its multiply-accumulates that did.
-        histogram: Of the weights, in their own unit; None for several layers, whose scales differ,
-            and where it is not known.
-    """
-
-    depth: Whole
-    kind: str
-    weights: Whole
-    weight_std: float
-    weight_max: float
-    coverage_weights: float
-    coverage_macs: float
-    histogram: Histogram | None = None
-
-    @property
-    def reach(self) -> float | None:
-        """Largest weight in standard deviations; None where all weights are all but equal."""
-        reach = self.weight_max / self.weight_std if self.weight_std > 0 else math.inf
-        return reach if math.isfinite(reach) else None
 
 
 class Result(Struct, frozen=True, forbid_unknown_fields=True):

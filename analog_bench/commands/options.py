@@ -71,7 +71,7 @@ DeviceOption = Annotated[
 ]
 PrecisionOption = Annotated[
     Precision,
-    typer.Option("--precision", help="what products that are not on tiles are computed in"),
+    typer.Option("--precision", help="of products that are not on tiles"),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="print one JSON document instead of a table")

@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
-import torch
 from msgspec import structs
 from torch import Tensor, nn
 
@@ -16,14 +15,13 @@ from analog_bench.analog.chip import Chip, install
 from analog_bench.analog.layer_manifest import Coverage
 from analog_bench.analog.layers import find
 from analog_bench.case import Case
-from analog_bench.engine.broken_outputs import broken_layer, first_not_finite
+from analog_bench.engine.batch_reader import BatchReader
 from analog_bench.engine.calibration import Calibration, Known
-from analog_bench.engine.computing import computing, device_name
+from analog_bench.engine.computing import device_name
 from analog_bench.engine.layer_facts import Facts
 from analog_bench.engine.noise_following import FollowedChip, Follower
 from analog_bench.engine.pace import Pace
 from analog_bench.engine.pace_measurement import measure_pace
-from analog_bench.engine.replay import Replay
 from analog_bench.engine.scores import Scores, score
 from analog_bench.propagation_record import Propagation
 from analog_bench.records import Measurement, Precision, Result, Status
@@ -74,20 +72,13 @@ class Runner:
         self.model = model
         self.task = task
         self.weights = weights
-        # The first token that a noisy layer changes is read by all layers for the next one: a model
-        # that writes has nothing clean to replay.
-        self._replays = replay and not task.by_token
-        self._precision: Precision = precision
-        self._device = next(model.parameters()).device
-        self._replay = Replay(
-            model, partial(self._run, model), len(task.batches), enabled=self._replays
-        )
         self._seed = seed
         self._per_example = per_example
         self._facts = Facts(model)
+        self._reader = BatchReader(model, task, self._facts.layers, precision, replay=replay)
         self._calibration = Calibration(
             model,
-            self._replay,
+            self._reader.replay,
             task,
             seed=seed,
             given=lambda case: self._by_path(input_ranges(case)),
@@ -97,15 +88,13 @@ class Runner:
     def digital(self) -> Scores:
         """Return the digital model's scores: those given, or computed once."""
         if self._digital is None:
-            reduced = [self._reduced(batch) for batch in range(len(self.task.batches))]
-            bad = first_not_finite(reduced)
-            broken = "" if bad is None else self._first_broken(bad)
+            reduced, broken = self._reader.read(lambda *_: nullcontext())
             self._digital = score(self.task, "digital", reduced, broken)
         return self._digital
 
     def pace(self) -> Pace:
         """Find out, in a fraction of a second, how fast the clean model runs here."""
-        return measure_pace(self.model, self.task, self._run)
+        return measure_pace(self.model, self.task, self._reader.run)
 
     def seconds(self, case: Case, pace: Pace, *, propagation: bool = False) -> float:
         """Return the seconds that one chip of a case will take, about."""
@@ -114,7 +103,7 @@ class Runner:
         return pace.seconds(
             case,
             paths,
-            replayed=self._replays,
+            replayed=self._reader.replays,
             share=self._facts.share(paths),
             tokens=tokens,
             propagation=propagation,
@@ -137,7 +126,7 @@ class Runner:
         """
         first = cases[0]
         paths = self._paths(first.layers)
-        self._replay.move_to(paths)
+        self._reader.replay.move_to(paths)
         problem = self.digital().problem
         if problem:
             return [self._result(case, paths, "broken", problem, (), None) for case in cases]
@@ -195,7 +184,7 @@ class Runner:
         """Put a case's chip, at its drift time, into the model for as long as the context lasts."""
         paths = self._paths(case.layers)
         if self._calibration.needed(case):
-            self._replay.move_to(paths)
+            self._reader.replay.move_to(paths)
         with self._chip(case, paths, index, self._calibration.of(case, paths)) as chip:
             chip.drift_to(case.drift_s)
             yield chip
@@ -241,39 +230,18 @@ class Runner:
 
     @cached_property
     def _follower(self) -> Follower:
-        return Follower(self.model, self.task, self._run, seed=self._seed)
+        return Follower(self.model, self.task, self._reader.run, seed=self._seed)
 
     def _read(self, chip: Chip, began: float, followed: FollowedChip | None) -> _Reading:
-        outputs, broken = [], ""
-        for index in range(len(self.task.batches)):
-            follows = followed.reading(index) if followed else nullcontext()
-            with chip.reading(index, self._mask(index)), follows:
-                outputs.append(self._reduced(index))
-        # Once for all batches: to ask waits for the device.
-        bad = first_not_finite(outputs)
-        if bad is not None:
-            with chip.reading(bad, self._mask(bad)):
-                broken = self._first_broken(bad)
+        @contextmanager
+        def reading(batch: int, mask: Tensor | None) -> Iterator[None]:
+            follows = followed.reading(batch) if followed else nullcontext()
+            with chip.reading(batch, mask), follows:
+                yield
+
+        outputs, broken = self._reader.read(reading)
         propagation = followed.result() if followed and not broken else None
         return _Reading(outputs, time.perf_counter() - began, broken, propagation)
-
-    def _mask(self, batch: int) -> Tensor | None:
-        return None if self.task.by_token else self.task.batches[batch].on(self._device)[2]
-
-    def _first_broken(self, batch: int) -> str:
-        """Say which layer of the model, as it is now, has the first outputs that are not finite."""
-        # Not by replay, which calls no layer before the case's own.
-        forward = partial(self._run, self.model, batch)
-        with torch.inference_mode():
-            layer = broken_layer(self.model, self._facts.layers, forward)
-        return f"; first those of {layer}" if layer else ", though those of its layers are"
-
-    def _run(self, model: nn.Module, batch: int) -> Tensor:
-        with computing(self._precision, self._device):
-            return self.task.run(model, batch)
-
-    def _reduced(self, batch: int) -> Tensor:
-        return self.task.reduce(batch, self._replay.output(batch))
 
     def _result(
         self,
@@ -306,6 +274,6 @@ class Runner:
             chance=dict(self.task.chance),
             chips=chips,
             facts=self._facts.of(paths, covered),
-            device=device_name(self._device),
-            precision=self._precision,
+            device=device_name(self._reader.device),
+            precision=self._reader.precision,
         )

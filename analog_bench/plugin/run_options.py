@@ -124,12 +124,7 @@ _OPTIONS = (
         default="ideal",
     ),
     _Option("device", "DEVICE", "where torch computes, such as cpu or cuda", default="cpu"),
-    _Option(
-        "precision",
-        "NAME",
-        f"{', '.join(get_args(Precision))}: what products that are not on tiles are computed in",
-        default="float32",
-    ),
+    _Option("precision", "NAME", "of products: float32, tf32 or bfloat16", default="float32"),
     _Option("budget", "NAME", "smoke, nightly or full", default="smoke"),
     _Option("seed", "N", "the run's one seed", default="1"),
     _Option("replay", "VALUE", "on, or off to compute every case from the inputs", default="on"),

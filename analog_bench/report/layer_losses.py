@@ -15,7 +15,8 @@ from analog_bench.gate.layer_ranking import (
     spearman_with_interval,
 )
 from analog_bench.gate.robustness_scores import Conditions, conditions_of
-from analog_bench.records import LayerFacts, Metric, Result
+from analog_bench.layer_facts_record import LayerFacts
+from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.report_contents import is_single
 from analog_bench.report.score_and_loss import loss

@@ -8,6 +8,7 @@ from statistics import fmean
 from msgspec import Struct
 from msgspec.structs import replace
 
+from analog_bench.codec import Whole
 from analog_bench.content_name import names_in, without_fingerprints
 from analog_bench.defining_files import SourceFile
 from analog_bench.records import (
@@ -16,7 +17,6 @@ from analog_bench.records import (
     Result,
     Score,
     Seed,
-    Whole,
 )
 from analog_bench.store.run import Manifest, storable
 
