@@ -31,6 +31,7 @@ from analog_bench.store.baselines_by_device import read_cases_for
 from analog_bench.study import Budget, Study
 from analog_bench.tasks.task import Task
 from analog_bench.tasks.task_kinds import KINDS
+from analog_bench.zoo.devices import check_device
 from analog_bench.zoo.hwa_folder import is_hwa, shipped_hwa
 from analog_bench.zoo.hwa_weights import load_hwa
 from analog_bench.zoo.model_loading import LoadedModel, load
@@ -157,7 +158,8 @@ class ModelCache:
 
     @property
     def computed(self) -> Computed:
-        """What computes, and in which precision."""
+        """What computes, and in which precision; `UsageError` where it is not there."""
+        check_device(self.settings.device, torch.cuda.device_count())
         return device_name(torch.device(self.settings.device)), self.settings.precision
 
     def check_precision(self, study: Study, model: str) -> None:
