@@ -29,12 +29,12 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
+from torch import nn
 
 from analog_bench.analog.chip import install
 from analog_bench.analog.input_ranges import observe_input_ranges
 from analog_bench.analog.layer_manifest import manifest, prepare
-from analog_bench.engine.batch_reader import BatchReader, Reading
+from analog_bench.engine.batch_reader import BatchReader
 from analog_bench.engine.computing import computing
 from analog_bench.hwa.hyperparameters import recipe_for
 from analog_bench.hwa.training_data import make_data
@@ -92,14 +92,15 @@ def analog(device: torch.device, count: int) -> None:
     loaded, task = _bert(device, count)
     model, layers = loaded.model, _products(loaded.model)
     ranges = _ranges(model, layers, task)
-    plain = _seconds(device, lambda: _reader(model, task, "float32").read(_clean))
+    reader = _reader(model, task, "float32")
+    plain = _seconds(device, lambda: reader.read(_clean))
     table = _table(
         f"one chip in float32, bert, {count} questions; a digital pass takes {plain:.3f} s",
         *("program s", "drift s", "read s", "passes", "H200 before", "goal"),
     )
     for noise, chosen in _cases(layers):
         for _ in range(2):  # the first warms up
-            parts = _chip_seconds(device, model, task, noise, chosen, ranges)
+            parts = _chip_seconds(device, model, reader, noise, chosen, ranges)
         where = _few(chosen)
         row = (*(f"{part:.3f}" for part in parts), f"{sum(parts) / plain:.2f}")
         table.add_row(f"{noise}, {where}", *row, BEFORE[where], GOALS[where])
@@ -143,9 +144,9 @@ def agreement(device: torch.device, count: int) -> None:
     scores: dict[str, list[list[float]]] = {}
     for place in (device, torch.device("cpu")):
         loaded, task = _bert(place, questions)
-        layers = _products(loaded.model)
+        layers, reader = _products(loaded.model), _reader(loaded.model, task, "float32")
         ranges = _ranges(loaded.model, layers, task)
-        digital = statistics.fmean(task.score(_read(loaded.model, task, _clean))["f1"])
+        digital = statistics.fmean(task.score(reader.read(_clean)[0])["f1"])
         scores.setdefault("digital", []).append([digital])
         for noise, chosen in _cases(layers):
             found = []
@@ -153,7 +154,7 @@ def agreement(device: torch.device, count: int) -> None:
                 with _installed(loaded.model, noise, chosen, ranges, chip) as made:
                     if noise.WHERE == "tile":
                         made.drift_to(DAY_S)
-                    outputs = _read(loaded.model, task, made.reading)
+                    outputs, _ = reader.read(made.reading)
                 found.append(statistics.fmean(task.score(outputs)["f1"]))
             scores.setdefault(f"{noise}, {_few(chosen)}", []).append(found)
     for name, (own, other) in scores.items():
@@ -239,7 +240,8 @@ def _few(layers: tuple[str, ...]) -> str:
 
 
 def _ranges(model: nn.Module, layers: tuple[str, ...], task: QuestionAnswering) -> dict[str, float]:
-    return observe_input_ranges(model, layers, lambda: _read(model, task, _clean))
+    reader = _reader(model, task, "float32")
+    return observe_input_ranges(model, layers, lambda: reader.read(_clean))
 
 
 @contextmanager
@@ -261,7 +263,7 @@ def _installed(
 def _chip_seconds(
     device: torch.device,
     model: nn.Module,
-    task: QuestionAnswering,
+    reader: BatchReader,
     noise: Noise,
     layers: tuple[str, ...],
     ranges: dict[str, float],
@@ -272,7 +274,7 @@ def _chip_seconds(
         if noise.WHERE == "tile":
             chip.drift_to(DAY_S)
         stamps.append(_now(device))
-        _read(model, task, chip.reading)
+        reader.read(chip.reading)
         stamps.append(_now(device))
     program, drift, read = (b - a for a, b in pairwise(stamps))
     return program, drift, read
@@ -284,10 +286,6 @@ def _clean(*_: object) -> AbstractContextManager[None]:
 
 def _reader(model: nn.Module, task: QuestionAnswering, precision: Precision) -> BatchReader:
     return BatchReader(model, task, manifest(model), precision, replay=False)
-
-
-def _read(model: nn.Module, task: QuestionAnswering, reading: Reading) -> list[Tensor]:
-    return _reader(model, task, "float32").read(reading)[0]
 
 
 def _plain_seconds(
