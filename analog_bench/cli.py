@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from analog_bench.codec import one_line
 from analog_bench.commands import (
+    board,
     calibrate,
     catalogue,
     generate,
@@ -72,11 +73,13 @@ app = new_app(
     "Robustness of language models on analog in-memory hardware. pytest measures: `pytest bench "
     "-k bert_layer_noise`, with the options in `pytest bench --help`. The verbs here work on what "
     "it measured, on models and on installations.",
+    "board runs -o site",
     "calibrate bert",
     "doctor",
     "energy bert",
     "compare runs/before.json runs/after.json",
     'generate --prompt "Once upon a time"',
+    "hardware StandardHWATrainingTorch",
     "history --score one_day",
     "hwa train bert --threads 1",
     "merge shards -o merged.json",
@@ -91,7 +94,7 @@ app = new_app(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    *(project, runs, merge, catalogue, installation),
+    *(project, runs, merge, board, catalogue, installation),
     *(generate, calibrate, history, releases, model_energy),
 ):
     app.add_typer(module.app)

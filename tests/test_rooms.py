@@ -132,7 +132,7 @@ OWN_FILES = {
     ("atomic_file", "open"),
     ("atomic_file", "fdopen"),
     ("cli", "open"),
-    ("report.page.document", "read_text"),
+    ("report.page.html", "read_text"),
 }
 
 

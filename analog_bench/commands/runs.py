@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,6 +82,7 @@ def compare(
         "report",
         "report runs/bench-20261124-031211.json -o report.html --figures figures",
         "report nightly/tuesday --markdown",
+        "report runs/bench-20261124-031211.json --latex",
     )
 )
 def report(
@@ -100,7 +103,8 @@ def report(
         ),
     ] = None,
     figures: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="write each plot as SVG and PNG, too")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="write each plot as SVG, PNG, PDF and CSV, too"),
     ] = None,
     baselines: Annotated[
         Path | None,
@@ -111,21 +115,28 @@ def report(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="print a summary in Markdown; write no page")
     ] = False,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="print all tables in LaTeX; write no page")
+    ] = False,
 ) -> None:
     """Write a run as one HTML page that opens anywhere."""
     # Not at the top: other verbs need no scipy.
     from analog_bench.gate.run_verdicts import judge_run
+    from analog_bench.report.as_latex import latex as in_latex
     from analog_bench.report.ci_summaries import step_summary
     from analog_bench.report.page.document import save_figures, write_page
     from analog_bench.report.report_contents import judged_contents
+    from analog_bench.report.run_tables import run_tables
     from analog_bench.store.run_file import read_runs
 
-    if markdown and output is not None:
-        raise UsageError("--markdown prints and writes no page; leave out --output")
+    refuse_together(markdown=markdown, latex=latex)
+    prints = "--markdown" if markdown else "--latex" if latex else ""
+    if prints and output is not None:
+        raise UsageError(f"{prints} prints and writes no page; leave out --output")
     check_baselines(baselines)
     results = results or newest_run(RUNS)
     page = output or _page_beside(results)
-    if not markdown and _replaces_results(page, results):
+    if not prints and _replaces_results(page, results):
         raise UsageError(
             f"the page would replace results in {str(page)!r}; name a file that ends in .html"
         )
@@ -134,12 +145,17 @@ def report(
     contents = judged_contents(run, judgement, results.name)
     if markdown:
         print(step_summary(contents), end="")
+    elif latex:
+        tables = chain.from_iterable(run_tables(run.groups, judgement))
+        print(in_latex(list(tables)), end="")
     else:
         write_page(page, contents)
         print(f"report: {page}")
     if figures is not None:
         written = save_figures(figures, contents)
-        print(f"figures: {counted(len(written), 'file')} in {figures}")
+        note = f"figures: {counted(len(written), 'file')} in {figures}"
+        # What is printed may be read by a program.
+        print(note, file=sys.stderr if prints else sys.stdout)
 
 
 @baselines_app.command(epilog=show_examples("baselines update runs/bench-20261124-031211.json"))

@@ -1,12 +1,11 @@
-"""The options of a bench run: on the command line, or as ini values of the same names."""
+"""The options of a bench run, read and checked: see `option_declarations`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import pytest
 
@@ -16,172 +15,28 @@ from analog_bench.content_name import fingerprint
 from analog_bench.errors import UsageError
 from analog_bench.gate.max_drop import parse_requirement
 from analog_bench.noise import parse_noise
+from analog_bench.plugin.option_declarations import OPTIONS
 from analog_bench.records import Precision
 from analog_bench.session.extension import load_extension, read_own
 from analog_bench.session.own_hardware import read_hardware, spelt_with_content
-from analog_bench.session.settings import GateMode, KeptExamples, Settings, read_calibration
-from analog_bench.simulators.registry import DEFAULT_TILE, simulators
+from analog_bench.session.settings import (
+    MOST_PROCESSES,
+    GateMode,
+    KeptExamples,
+    Settings,
+    read_calibration,
+    read_workers,
+)
+from analog_bench.simulators.registry import simulators
 from analog_bench.store.shard import parse_shard
 from analog_bench.study import BUDGETS, MOST_CHIPS, Choice
-from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
+from analog_bench.tasks.data_folder import data_folder
 from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.value_checks import one_of, read_amount, read_whole, shown
 from analog_bench.zoo.model_specs import ZOOS
-from analog_bench.zoo.range_folder import DEFAULT_METHOD, RangeMethod
 
 _INI_FILES = ("pytest.toml", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
-_MOST_WORKERS = 1000
-
-
-@dataclass(frozen=True)
-class _Option:
-    name: str
-    metavar: str
-    about: str
-    many: bool = False
-    default: str = ""
-
-    @property
-    def help(self) -> str:
-        return self.about + "; may be repeated" * self.many
-
-    @property
-    def ini(self) -> str:
-        return "analog_bench_" + self.name.replace("-", "_")
-
-
-_OPTIONS = (
-    _Option("extension", "FILE", "Python file with noises or simulators of your own", many=True),
-    _Option(
-        "model",
-        "NAME",
-        "model of the zoo, such as bert, or a folder that save_pretrained wrote",
-        many=True,
-    ),
-    _Option(
-        "layer",
-        "PATTERN",
-        "shell-style pattern of layer names, such as 'encoder.layer.0.*'",
-        many=True,
-    ),
-    _Option(
-        "noise",
-        "NAME[:PARAMETERS]",
-        "noise in place of the study's own, such as white_output:std=1, pcm, measured:FILE.csv or "
-        "preset:FILE.py:FUNCTION",
-        many=True,
-    ),
-    _Option(
-        "variant",
-        "VARIANT",
-        "direct (digital weights as they are), calibrated (the same, with input ranges fitted to "
-        "the hardware) or hwa (weights of hardware-aware training), in place of the study's own",
-        many=True,
-    ),
-    _Option("drift", "SECONDS", "drift time in seconds", many=True),
-    _Option("chips", "N", "chips a case, in place of the budget's number"),
-    _Option(
-        "examples",
-        "N",
-        "questions, texts or blocks of text, or 'all', in place of the budget's number",
-    ),
-    _Option(
-        "data",
-        "SOURCE",
-        "embedded, hub, a file (.json: questions, .txt: text, .csv, .tsv or .jsonl: labelled "
-        "texts) or a folder of texts; squad, or for text "
-        f"wikitext-2 or wikitext-2-raw, from ${DATA_VARIABLE}, else locked from the hub",
-        default="embedded",
-    ),
-    _Option("prompt", "TEXT", "what studies of generation write on from"),
-    _Option("zoo", "ZOO", "where named models come from: embedded or hub", default="embedded"),
-    _Option(
-        "hwa",
-        "FOLDER",
-        "folder of HWA weights, with one folder a model, such as runs/hwa where training leaves "
-        "them; those that come along by default",
-    ),
-    _Option(
-        "calibration",
-        "METHOD",
-        "how input ranges of the variant calibrated are found: "
-        f"{', '.join(get_args(RangeMethod))}; or a folder, with one folder a model, that "
-        "`analog-bench calibrate` has written",
-        default=DEFAULT_METHOD,
-    ),
-    _Option("lock", "FILE", "the file that pins hub downloads", default="zoo.lock.json"),
-    _Option(
-        "tile",
-        "ENGINE",
-        f"simulator: {' or '.join(simulators())}; {DEFAULT_TILE} by default, unless the study says "
-        "otherwise",
-    ),
-    _Option(
-        "hardware",
-        "PRESET",
-        "hardware that tiles start from: a preset of aihwkit, or FILE.py:FUNCTION for one of your "
-        "own; ideal adds nothing to the noise",
-        default="ideal",
-    ),
-    _Option("device", "DEVICE", "where torch computes, such as cpu or cuda", default="cpu"),
-    _Option("precision", "NAME", "of products: float32, tf32 or bfloat16", default="float32"),
-    _Option("budget", "NAME", "smoke, nightly or full", default="smoke"),
-    _Option("seed", "N", "the run's one seed", default="1"),
-    _Option("replay", "VALUE", "on, or off to compute every case from the inputs", default="on"),
-    _Option(
-        "per-example",
-        "VALUE",
-        "on or off: keep each example's score, for intervals over examples; auto keeps few",
-        default="auto",
-    ),
-    _Option("shard", "K/N", "the K-th of N parts only; `analog-bench merge` joins and judges them"),
-    _Option("json", "FILE", "where results go; a new file in runs/ by default"),
-    _Option("report", "MODE", "on, or off: write no HTML report beside the results", default="on"),
-    _Option("baselines", "FOLDER", "folder of baselines", default="baselines"),
-    _Option(
-        "gate",
-        "MODE",
-        "fail cases that regressed from the baseline, only warn of them, or off: do not compare",
-        default="fail",
-    ),
-    _Option(
-        "max-drop",
-        "METRIC=VALUE",
-        "fail cases whose score lies more than this from digital, in place of the comparison with "
-        "the baseline",
-        many=True,
-    ),
-)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare every option and its ini value."""
-    group = parser.getgroup("analog_bench", "robustness benchmarks on analog hardware")
-    for option in _OPTIONS:
-        text = f"{option.help} (default: {option.default})" if option.default else option.help
-        group.addoption(
-            f"--{option.name}",
-            action="append" if option.many else "store",
-            default=None,
-            metavar=option.metavar,
-            dest=option.ini,
-            help=text,
-        )
-        kind: Literal["linelist", "string"] = "linelist" if option.many else "string"
-        text = f"same as --{option.name}: {option.help}"
-        parser.addini(option.ini, text, type=kind, default=None)
-    group.addoption(
-        "--update-baselines",
-        action="store_true",
-        dest="analog_bench_update_baselines",
-        help="store what is measured as the new baselines, and say what changed",
-    )
-    group.addoption(
-        "--resume",
-        action="store_true",
-        dest="analog_bench_resume",
-        help="continue the interrupted run of --json FILE, or the newest one in runs/",
-    )
+_MOST_THREADS = 1024
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -191,7 +46,7 @@ def read_settings(config: pytest.Config) -> Settings:
         UsageError: An option that cannot be used as given.
     """
     given: dict[str, list[str]] = {}
-    for option in _OPTIONS:
+    for option in OPTIONS:
         value = config.getoption(option.ini)
         if value is None:
             value = config.getini(option.ini) or None
@@ -224,6 +79,11 @@ def read_settings(config: pytest.Config) -> Settings:
     if json_file and Path(json_file).suffix != ".json":
         # The page is written beside it, with `.html`: the same name would replace the results.
         raise UsageError(f"--json must name a file that ends in .json, found {json_file!r}")
+    workers = read_workers(must("workers")) if given["workers"] else None
+    if workers is not None and getattr(config.option, "numprocesses", None):
+        raise UsageError("-n and --workers are two ways to measure in several processes; give one")
+    # Processes of one machine are as many as it has cores to give.
+    own_threads = 1 if isinstance(workers, int) else None
     noises = tuple(parse_noise(text) for text in given["noise"])
     extensions = [(file, read_own(config.rootpath / file)) for file in given["extension"]]
     contents = {
@@ -266,6 +126,8 @@ def read_settings(config: pytest.Config) -> Settings:
         report=one_of("--report", must("report"), ("on", "off")) == "on",
         resume=bool(config.getoption("analog_bench_resume")),
         shard=parse_shard(must("shard")) if given["shard"] else None,
+        workers=workers,
+        threads=whole_or_none("threads", 1, _MOST_THREADS) or own_threads,
         given={name: ", ".join(words) for name, words in {**given, **contents}.items() if words},
         root=root,
         extensions=tuple(root / file for file in given["extension"]),
@@ -276,8 +138,8 @@ def read_settings(config: pytest.Config) -> Settings:
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Refuse a number of workers that xdist would fail at, before it tries."""
     workers = getattr(config.option, "numprocesses", None)
-    if isinstance(workers, int) and not 0 <= workers <= _MOST_WORKERS:  # or `auto`
-        raise pytest.UsageError(f"-n must be from 0 to {_MOST_WORKERS}, found {workers}")
+    if isinstance(workers, int) and not 0 <= workers <= MOST_PROCESSES:  # or `auto`
+        raise pytest.UsageError(f"-n must be from 0 to {MOST_PROCESSES}, found {workers}")
     return (yield)
 
 

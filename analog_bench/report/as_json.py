@@ -13,12 +13,13 @@ from typing import Any
 from analog_bench.errors import UsageError
 from analog_bench.gate.run_comparison import Comparison
 from analog_bench.gate.run_verdicts import Judgement, outcomes
-from analog_bench.gate.significance import telling_interval
+from analog_bench.gate.significance import Interval, telling_interval
 from analog_bench.gate.step_detection import Step
 from analog_bench.history.score_series import RunFacts, Trend
 from analog_bench.records import Result
 from analog_bench.releases.comparison import Measured, Releases
 from analog_bench.releases.comparison import Step as ReleaseStep
+from analog_bench.report.board import Entry
 from analog_bench.report.release_tables import CAVEAT
 from analog_bench.report.run_comparison_table import verdict_counts
 from analog_bench.report.trend_names import direction
@@ -62,6 +63,25 @@ def merged_plain(
             {**_fields(result, "study", "case_id"), **asdict(verdict)} for result, verdict in judged
         ],
     }
+
+
+def board_plain(found: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Return the entries of a board as plain values, the best first."""
+    return [
+        {
+            **_fields(entry.result, "model", "group", "noise", "tile", "hardware", "variant"),
+            **_fields(entry.scope, "study", "data", "examples"),
+            "metric": entry.metric.name,
+            "chips": len(entry.result.initial_chips),
+            "digital": entry.result.digital[entry.metric.name],
+            "a_star": _estimate(entry.a_star),
+            "one_day": _estimate(entry.others.one_day),
+            "avm": _estimate(entry.others.avm),
+            "nj_per_token": entry.nj_per_token,
+            "run": entry.source,
+        }
+        for entry in found
+    ]
 
 
 def texts_plain(results: Sequence[Result]) -> dict[str, Any]:
@@ -118,6 +138,10 @@ def releases_plain(releases: Releases) -> dict[str, Any]:
         "releases": [_release(one) for one in releases.measured],
         "steps": [_release_step(step) for step in releases.steps],
     }
+
+
+def _estimate(interval: Interval | None) -> dict[str, float | None] | None:
+    return None if interval is None else asdict(interval)
 
 
 def _fields(record: Any, *names: str) -> dict[str, Any]:

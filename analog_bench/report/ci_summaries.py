@@ -101,7 +101,7 @@ def _digital_failures(contents: Contents) -> Iterator[str]:
     for study in contents.studies:
         for verdict in study.digital.values():
             if verdict.fails:
-                model = words.one_line(study.scope.model)
+                model = words.model_label(study.scope.model)
                 yield f"{model} digital: {verdict.kind}: {words.one_line(verdict.reason)}"
 
 
@@ -128,7 +128,7 @@ def _losses(contents: Contents) -> Table:
     return tabulate(
         contents.studies,
         [
-            (Column("model"), lambda study: words.one_line(study.scope.model)),
+            (Column("model"), lambda study: words.model_label(study.scope.model)),
             (Column("study"), lambda study: words.one_line(study.scope.study)),
             number("digital", digital),
             number("measured", lambda study: str(len(study.measured))),

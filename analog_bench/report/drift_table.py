@@ -56,7 +56,7 @@ def drift_table(results: Sequence[Result], metric: Metric, *, title: str = "") -
     # The time of a row is that of any one of its results.
     conditions = [layer_column(shown), *varying_columns(shown, times=False)]
     columns = [*(of_result(*pair) for pair in conditions), *scores]
-    heading = title or f"{results[0].study} over drift times: {results[0].model}"
+    heading = title or f"{results[0].study} over drift times: {words.model_label(results[0].model)}"
     return Heading(heading), tabulate(rows, columns, frame="rule")
 
 

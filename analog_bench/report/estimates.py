@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from analog_bench.gate.case_verdicts import Verdict
@@ -10,6 +11,9 @@ from analog_bench.records import Metric
 from analog_bench.report.words import amount, loss_amount
 from analog_bench.spelling import rounded
 
+_NUMBER = r"\d+(?:\.\d+)?"
+_ESTIMATE = re.compile(rf"([+-]?{_NUMBER}) ±({_NUMBER})(?: \(±({_NUMBER})\))?")
+
 
 def interval_text(interval: Interval | None, metric: Metric, *, signed: bool = False) -> str:
     """Spell an estimate with half its intervals, where it has any: `54.3 ±1.2`, `+0.3 ±0.1 (±0.4)`.
@@ -17,6 +21,12 @@ def interval_text(interval: Interval | None, metric: Metric, *, signed: bool = F
     The first is over chips, the one in brackets over chips and examples.
     """
     return _with_intervals(interval, lambda value: amount(value, metric), signed=signed)
+
+
+def split_estimate(text: str) -> tuple[str, ...]:
+    """Return the numbers of a spelt estimate: `("54.3", "1.2", "1.9")`; any other text is alone."""
+    found = _ESTIMATE.fullmatch(text)
+    return (text,) if found is None else tuple(part for part in found.groups() if part is not None)
 
 
 def both_text(interval: Interval | None, metric: Metric) -> str:

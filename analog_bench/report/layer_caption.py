@@ -7,7 +7,15 @@ from collections.abc import Iterable, Sequence
 from analog_bench.gate.layer_ranking import RankCorrelation
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
-from analog_bench.report.layer_losses import ConditionRanking, rankings, spread_correlation, worst
+from analog_bench.report.layer_losses import (
+    DESTROYED,
+    HALF_LOST,
+    ConditionRanking,
+    destroyed,
+    rankings,
+    spread_correlation,
+    worst,
+)
 from analog_bench.report.measured_on import interval_note
 from analog_bench.report.report_contents import is_several
 from analog_bench.report.score_and_loss import loss
@@ -30,6 +38,7 @@ def caption(rows: Sequence[Result], metrics: Sequence[Metric], data: str) -> lis
     findings.append(_correlation(single, main))
     return [
         *(line(text) for text in texts if text),
+        *_destroyed(rows, main),
         _worst_layers(rows, main),
         *(line(text) for text in findings if text),
     ]
@@ -49,7 +58,7 @@ def _method(rows: Sequence[Result], metrics: Sequence[Metric], data: str) -> str
     lengths = {len(s) for r in measured for chip in r.chips for s in chip.per_example.values()}
     parts += [part for part in (chips, words.one_line(data) or _range(lengths, "example")) if part]
     digital = words.digital_scores(next((row.digital for row in rows if row.digital), {}), metrics)
-    models = _listed(sorted({row.model for row in rows}), "model")
+    models = _listed(sorted({words.model_label(row.model) for row in rows}), "model")
     sentence = f"Each row perturbs only what it names: {', '.join(parts)}. Model {models}"
     sentence += f", digital {digital}." if digital else "."
     return f"{sentence} {interval_note(measured, metrics)}".rstrip()
@@ -74,9 +83,31 @@ def _coverage(rows: Sequence[Result]) -> str:
     )
 
 
+def _destroyed(rows: Sequence[Result], metric: Metric) -> list[Line]:
+    lost = destroyed(rows, metric)
+    if not lost:
+        return []
+    label = words.metric_label(metric)
+    chance = words.amount(lost[0].chance[metric.name], metric)
+    names = [_name(row, rows) for row in lost[:_NAMED_AT_MOST]]
+    left = len(lost) - len(names)
+    more = f" and {left} more" if left else ""
+    order = "" if len(lost) == 1 else "; which of them loses most says nothing"
+    return [
+        (
+            Cell(f"{DESTROYED} Destroyed, no better than guessing ({label} {chance}): ", "worst"),
+            Cell(f"{', '.join(names)}{more}", "strong"),
+            Cell(f"{order}."),
+        )
+    ]
+
+
 def _worst_layers(rows: Sequence[Result], metric: Metric) -> Line:
     label, margin = words.metric_label(metric), words.margin_label(metric)
-    lost = worst(rows, metric)
+    gone = [row.identity for row in destroyed(rows, metric)]
+    lost = worst([row for row in rows if row.identity not in gone], metric)
+    if gone and not lost:
+        return line(f"All others keep within the margin of {margin} of {label}.")
     if not lost:
         none = "No row" if all(map(is_several, rows)) else "No layer"
         return line(
@@ -87,7 +118,7 @@ def _worst_layers(rows: Sequence[Result], metric: Metric) -> Line:
     losses = [value for row in rows if (value := loss(row, metric)) is not None]
     beyond = sum(value > metric.margin for value in losses)
     return (
-        Cell(f"▼ Worst in {label}: ", "worst"),
+        Cell(f"{HALF_LOST} Worst {'of the others ' if gone else ''}in {label}: ", "worst"),
         Cell(", ".join(names), "strong"),
         Cell(
             f"; {beyond} of {words.counted(len(losses), 'row')} "

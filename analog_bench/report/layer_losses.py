@@ -14,15 +14,16 @@ from analog_bench.gate.layer_ranking import (
     rank_layers,
     spearman_with_interval,
 )
-from analog_bench.gate.robustness_scores import Conditions, conditions_of
+from analog_bench.gate.robustness_scores import Conditions, a_star, conditions_of
 from analog_bench.layer_facts_record import LayerFacts
-from analog_bench.records import Metric, Result
+from analog_bench.records import Identity, Metric, Result
 from analog_bench.report import words
 from analog_bench.report.report_contents import is_single
-from analog_bench.report.score_and_loss import loss
+from analog_bench.report.score_and_loss import loss, score
 
 WORST_AT_MOST = 5
 RANKINGS_AT_MOST = 2
+DESTROYED, HALF_LOST = "✕", "▼"
 FEWEST = 4
 """Layers below which they are not compared."""
 
@@ -91,6 +92,43 @@ def by_condition(results: Iterable[Result], metric: Metric) -> list[list[Result]
             key = replace(conditions_of(result), group=""), result.drift_s
             conditions.setdefault(key, []).append(result)
     return list(conditions.values())
+
+
+def kept_share(result: Result, metric: Metric) -> float | None:
+    """Return A* of a result's mean; None where what guessing scores is not known."""
+    mean, digital = score(result, metric), result.digital.get(metric.name)
+    chance = result.chance.get(metric.name)
+    if mean is None or digital is None or chance is None:
+        return None
+    return a_star(mean.centre, digital, chance)
+
+
+def destroyed(results: Iterable[Result], metric: Metric) -> list[Result]:
+    """Return the results that are no better than guessing, where the digital model is."""
+    return [
+        result
+        for result in results
+        if (share := kept_share(result, metric)) is not None
+        and share <= 0.0
+        and (loss(result, metric) or 0.0) > metric.margin
+    ]
+
+
+def marks(results: Sequence[Result], metric: Metric) -> dict[Identity, str]:
+    """Return the signs of the results that lost most: groups, since single places mean little.
+
+    `DESTROYED` is no better than guessing, `HALF_LOST` has less than half of what the digital model
+    has over guessing. Where guessing's score is not known, the worst have the latter.
+    """
+    beyond = [result for result in results if (loss(result, metric) or 0.0) > metric.margin]
+    shares = {result.identity: kept_share(result, metric) for result in beyond}
+    if None in shares.values():
+        return {result.identity: HALF_LOST for result in worst(results, metric)}
+    signs = {result.identity: DESTROYED for result in destroyed(beyond, metric)}
+    half = {
+        which: HALF_LOST for which, share in shares.items() if share is not None and share < 0.5
+    }
+    return half | signs
 
 
 def worst(results: Iterable[Result], metric: Metric) -> list[Result]:

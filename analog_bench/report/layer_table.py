@@ -9,7 +9,7 @@ from analog_bench.gate.robustness_scores import robustness_of
 from analog_bench.records import Identity, Metric, Result
 from analog_bench.report import estimates, words
 from analog_bench.report.layer_caption import caption
-from analog_bench.report.layer_losses import by_depth, of_facts, reach, weight_std, worst
+from analog_bench.report.layer_losses import by_depth, marks, of_facts, reach, weight_std
 from analog_bench.report.report_contents import is_several
 from analog_bench.report.score_and_loss import loss, loss_interval, score
 from analog_bench.report.table import (
@@ -38,9 +38,9 @@ def layer_table(
     """Return the table of one study on one model, under its heading.
 
     One row a case, by depth; columns for whatever varies among the cases (noise, drift time, tile,
-    hardware, weights). The worst layers are marked, and named in words below the table. The drop,
-    its bar, the marks, A* and the ranking are in the first metric; `data` names the examples, such
-    as `96 embedded questions`; the title is study and model by default.
+    hardware, weights). What lost most is marked (`marks`), and named in words below the
+    table. The drop, its bar, the marks, A* and the ranking are in the first metric; `data` names
+    the examples, such as `96 embedded questions`; the title is study and model by default.
 
     Raises:
         ValueError: No results or no metrics.
@@ -57,10 +57,14 @@ def layer_table(
         *_layer_columns(rows),
         *_score_columns(rows, metrics),
         *(_change_columns(verdicts, metrics[0]) if compared else ()),
-        (Column("verdict"), lambda result: _verdict(result, verdicts)),
+        # The loss has columns of its own: nothing is equivalent to digital by this one.
+        (
+            Column("baseline" if compared else "verdict"),
+            lambda result: _verdict(result, verdicts),
+        ),
     ]
     table = tabulate(rows, columns, notes=notes, frame="rule")
-    return Heading(title or f"{results[0].study}: {results[0].model}"), table
+    return Heading(title or f"{results[0].study}: {words.model_label(results[0].model)}"), table
 
 
 def layer_column(results: Sequence[Result]) -> _Pair:
@@ -102,7 +106,7 @@ def _layer_columns(rows: Sequence[Result]) -> list[_Pair]:
 
 def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_Pair]:
     main = metrics[0]
-    marked = {result.case_id for result in worst(rows, main)}
+    signs = marks(rows, main)
     longest = max([main.margin, *(loss(result, main) or 0.0 for result in rows)])
 
     def scores_in(metric: Metric) -> Callable[[Result], str]:
@@ -122,8 +126,8 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
         lost = loss(result, main)
         if lost is None:
             return ""
-        if result.case_id in marked:
-            return Cell(f"▼ {words.amount(lost, main)}", "worst")
+        if sign := signs.get(result.identity):
+            return Cell(f"{sign} {words.amount(lost, main)}", "worst")
         return Cell(words.amount(lost, main), "" if lost > main.margin else "muted")
 
     def drop_over_both(result: Result) -> str:
@@ -131,7 +135,7 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
 
     def bar(result: Result) -> Cell:
         share = (loss(result, main) or 0.0) / longest if longest > 0 else 0.0
-        return Cell("", "bad" if result.case_id in marked else "", bar=share)
+        return Cell("", "bad" if result.identity in signs else "", bar=share)
 
     lost_head = "drop" if main.higher_is_better else "rise"
     columns: list[_Pair] = [

@@ -9,7 +9,9 @@ from analog_bench.gate.example_scores import example_scores
 from analog_bench.gate.pigeonhole_bootstrap import FEWEST_EXAMPLES
 from analog_bench.gate.significance import FEWEST_CHIPS
 from analog_bench.records import Metric, Result, Scope
-from analog_bench.report.words import metric_label, one_line
+from analog_bench.report import words
+from analog_bench.report.report_contents import Contents, Judged
+from analog_bench.report.words import counted, metric_label, one_line
 
 _PLURALS = re.compile(r"^texts\b|\b(?:questions|blocks)$")
 
@@ -46,6 +48,33 @@ def examples_label(scope: Scope) -> str:
     if scope.examples == 1:
         data = _PLURALS.sub(lambda plural: plural[0][:-1], data)
     return f"{scope.examples} {data}"
+
+
+def source_line(contents: Contents, study: Judged, results: Sequence[Result]) -> str:
+    """Say what a picture rests on, wherever it travels: model, data, chips, hardware, versions.
+
+    Of the condition it names what all the results share.
+    """
+    most = max((len(result.initial_chips) for result in results), default=0)
+    parts = [
+        words.model_label(study.scope.model),
+        examples_label(study.scope),
+        counted(most, "chip"),
+        words.shared_condition(results),
+        versions_label(contents),
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def versions_label(contents: Contents) -> str:
+    """Return which versions a run was measured with: `analog_bench 0.1.0, aihwkit 1.1.0`."""
+    known = contents.manifest.environment
+    packages = {"analog_bench": "analog-bench", "aihwkit": "aihwkit"}
+    return ", ".join(
+        one_line(f"{name} {known[package]}")
+        for name, package in packages.items()
+        if known.get(package)
+    )
 
 
 def _has_examples(result: Result, metric: Metric) -> bool:

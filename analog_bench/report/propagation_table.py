@@ -52,7 +52,7 @@ def propagation_table(results: Sequence[Result], metric: Metric) -> tuple[Block,
         notes=[f"{NOTE} {interval_note(rows, ())}".rstrip(), *_law(rows, metric)],
         frame="rule",
     )
-    return Heading(f"{rows[0].study}, how noise travels: {rows[0].model}"), table
+    return Heading(f"{rows[0].study}, how noise travels: {words.model_label(rows[0].model)}"), table
 
 
 def law_text(results: Sequence[Result], metric: Metric) -> str:

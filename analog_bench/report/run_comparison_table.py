@@ -64,7 +64,7 @@ def _table(family: FamilyComparison, everything: bool) -> Table:
 def _heading(family: FamilyComparison) -> str:
     scope = family.scope
     weights = "" if family.variant == "direct" else f", {words.with_weights(family.variant)}"
-    named = words.one_line(f"{scope.study}: {scope.model}{weights}")
+    named = words.one_line(f"{scope.study}: {words.model_label(scope.model)}{weights}")
     return f"{named}, {examples_label(scope)}"
 
 

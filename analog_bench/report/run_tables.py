@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from analog_bench.gate.not_compared import digital_at_chance
 from analog_bench.gate.run_verdicts import Judgement
+from analog_bench.report import words
 from analog_bench.report.drift_table import drift_table
 from analog_bench.report.layer_table import layer_table
 from analog_bench.report.measured_on import examples_label
@@ -32,7 +33,7 @@ def run_tables(groups: Iterable[Group], judgement: Judgement | None) -> Iterator
                 judgement.cases,
                 group.metrics,
                 data=examples_label(scope),
-                title=f"{scope.study}: {scope.model}, {scope.question}",
+                title=f"{scope.study}: {words.model_label(scope.model)}, {scope.question}",
             )
             tables += drift_table(group.results, group.metrics[0])
             tables += waterfall_tables(measured, group.metrics[0])
@@ -41,5 +42,7 @@ def run_tables(groups: Iterable[Group], judgement: Judgement | None) -> Iterator
         scores = group.results[0].digital
         verdicts = judgement.digital_of(scope)
         note = digital_at_chance(group.results[0], group.main)
-        tables.append(digital_line(scope.model, scores, verdicts, group.metrics, note))
+        tables.append(
+            digital_line(words.model_label(scope.model), scores, verdicts, group.metrics, note)
+        )
         yield tables

@@ -67,7 +67,7 @@ def _heading(waterfall: Waterfall) -> str:
     first = waterfall.measured[0]
     where = f"{words.group_label(first.group)}, {words.time_label(first.drift_s)}"
     hardware = words.one_line(waterfall.hardware)
-    return f"{first.study}, term by term: {first.model}, {hardware}, {where}"
+    return f"{first.study}, term by term: {words.model_label(first.model)}, {hardware}, {where}"
 
 
 def _loss(steps: Sequence[Step | None], metric: Metric, link: Link) -> Callable[[int], Cell]:

@@ -14,6 +14,7 @@ from analog_bench.report.variant_order import with_weights as with_weights
 from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
 from analog_bench.spelling import counted as counted
 from analog_bench.spelling import rounded
+from analog_bench.zoo.model_specs import EMBEDDED
 
 if TYPE_CHECKING:  # they import scipy, and `--help` does without
     from analog_bench.gate.case_verdicts import Kind, Verdict
@@ -185,6 +186,12 @@ def visible(text: str) -> str:
     )
 
 
+def model_label(model: str) -> str:
+    """Name a model; an embedded one with what it is: `bert (MiniLM-L6)`, never `bert` alone."""
+    name = one_line(model)
+    return f"{name} ({EMBEDDED[name]})" if name in EMBEDDED else name
+
+
 def noise_label(noise: str) -> str:
     """Name a noise on one line; a preset goes by its own name."""
     return one_line(noise).removeprefix("preset:name=")
@@ -210,6 +217,12 @@ def short_layers(names: Collection[str]) -> dict[str, str]:
     """Shorten names of layers in numbered blocks, unless two become equal: `…3.output`."""
     short = {name: _NUMBERED_BLOCK.sub("…", name, count=1) for name in names}
     return short if len(set(short.values())) == len(short) else {name: name for name in names}
+
+
+def block_of(name: str) -> str | None:
+    """Return the number of the block that a layer is in: `3`; None for a layer in none."""
+    found = _NUMBERED_BLOCK.match(name)
+    return None if found is None else name[found.end() :].partition(".")[0]
 
 
 def group_label(name: str) -> str:
@@ -248,6 +261,14 @@ def condition_label(result: Result, leaving_out: Collection[str] = ()) -> str:
     """Name everything about a result but its layers: `pcm · 1 d · C++ tile · HWA weights`."""
     traits = [spell(result) for name, spell in _TRAITS.items() if name not in leaving_out]
     return " · ".join(filter(None, [noise_label(result.noise), *traits]))
+
+
+def shared_condition(results: Sequence[Result]) -> str:
+    """Name what all results have in common, as `condition_label` does; empty for nothing."""
+    traits: list[Callable[[Result], str]] = [lambda result: noise_label(result.noise)]
+    traits += _TRAITS.values()
+    shared = [spell(results[0]) for spell in traits if len({*map(spell, results)}) == 1]
+    return " · ".join(filter(None, shared))
 
 
 def names_among(

@@ -53,8 +53,8 @@ def measure_case(
         models.check_precision(study, case.model)
 
     def resumed(one: Case) -> Result | None:
-        chips = _initial_chips(models, study, one, budget, runner)
-        return _resumed(earlier, one, runner, chips, sources_of_case(one, models.settings.root))
+        sources = sources_of_case(one, models.settings.root)
+        return resumed_result(earlier, one, runner.task.protocol, runner.weights, budget, sources)
 
     result = resumed(case) or ahead.pop(case, None)
     others: list[Result] = []
@@ -119,6 +119,25 @@ def share_chips(one: Case, other: Case) -> bool:
     return same and one.noise.DRIFTS and not isinstance(one.noise, EqualError)
 
 
+def resumed_result(
+    earlier: Mapping[Identity, Result],
+    case: Case,
+    protocol: str,
+    weights: str,
+    budget: Budget,
+    sources: tuple[SourceFile, ...],
+) -> Result | None:
+    """Return what the run to resume measured of a case; None where it has to be measured."""
+    result = earlier.get((case.id, case.study, protocol))
+    if result is None or result.status != "measured":
+        return None
+    held = result.case_version, result.weights, result.sources
+    same = held == (case.version, weights, sources)
+    # Where another device's baseline asks for more chips than the budget, it had them.
+    complete = len(result.initial_chips) >= (len(budget.initial_chips) if case.draws else 1)
+    return result if same and complete else None
+
+
 def _measured(
     models: ModelCache, study: Study, group: Sequence[Case], runner: Runner, budget: Budget
 ) -> list[Result]:
@@ -153,23 +172,6 @@ def _needs_confirmation(
     entry = models.case_baseline(case).find(result.case_id, result.protocol)
     metric = models.metric(study, case.model)
     return needs_confirmation(result, entry, metric, {result.protocol: runner.task.examples})
-
-
-def _resumed(
-    earlier: Mapping[Identity, Result],
-    case: Case,
-    runner: Runner,
-    chips: range,
-    sources: tuple[SourceFile, ...],
-) -> Result | None:
-    """Return what the run to resume measured of a case; None where it has to be measured."""
-    result = earlier.get((case.id, case.study, runner.task.protocol))
-    if result is None or result.status != "measured":
-        return None
-    held = result.case_version, result.weights, result.sources
-    same = held == (case.version, runner.weights, sources)
-    complete = len(result.initial_chips) >= len(chips)
-    return result if same and complete else None
 
 
 def _initial_chips(

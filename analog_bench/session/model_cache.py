@@ -54,7 +54,9 @@ class ModelCache:
         self._scores: dict[_Key, Scores] = {}
         self._baselines: dict[tuple[str, str, str], CaseBaseline] = {}
         self._precise: set[tuple[str, _Key]] = set()
-        if workers > 1:  # each takes its part of the cores, on which results do not depend
+        if settings.threads is not None:
+            torch.set_num_threads(settings.threads)
+        elif workers > 1:  # each takes its part of the cores, on which results do not depend
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
 
     def loaded(self, model: str, variant: Variant = "direct") -> LoadedModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,9 +14,12 @@ from analog_bench.gate.max_drop import Requirement
 from analog_bench.records import Precision
 from analog_bench.store.shard import Shard
 from analog_bench.study import Budget, BudgetName, Choice, Study
+from analog_bench.value_checks import read_whole, shown
 from analog_bench.zoo.devices import check_precision
 from analog_bench.zoo.range_folder import RangeMethod
 
+MOST_PROCESSES = 1000
+_CLUSTER = re.compile(r"(tcp|tls)://[^\s/]+:\d{1,5}")
 GateMode = Literal["off", "warn", "fail"]
 KeptExamples = Literal["auto", "on", "off"]
 MOST_KEPT = 1000
@@ -46,6 +50,9 @@ class Settings:
         root: Pytest's root folder, from which results name files.
         extensions: The files of `--extension`.
         shard: Which part of the run this is; None for the whole of it. A shard is not judged.
+        workers: How many processes of this machine measure, or the address of the cluster that
+            does; None where pytest's own process does.
+        threads: Threads that torch computes with in each process; None for torch's own number.
 
     Raises:
         UsageError: There is no such folder of HWA weights, no such device, or it has no such
@@ -77,6 +84,8 @@ class Settings:
     root: Path
     extensions: tuple[Path, ...]
     shard: Shard | None = None
+    workers: int | str | None = None
+    threads: int | None = None
     precision: Precision = "float32"
 
     def __post_init__(self) -> None:
@@ -120,6 +129,22 @@ class Settings:
         if study.prompt is None or self.choice.prompt is None:
             return study.prompt
         return self.choice.prompt
+
+
+def read_workers(text: str) -> int | str:
+    """Read what `--workers` says: a number of processes, or the address of a cluster.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if text.isdecimal():
+        return read_whole("--workers", text, 1, MOST_PROCESSES)
+    if not _CLUSTER.fullmatch(text):
+        raise UsageError(
+            "--workers must be a number of processes, or the address of a cluster such as "
+            f"tcp://host:8786, found {shown(text)}"
+        )
+    return text
 
 
 def read_calibration(text: str, root: Path) -> RangeMethod | Path:

@@ -39,8 +39,15 @@ HUB_IDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Short names of models on the hub; an embedded or packaged one of its kind has the same name."""
-EMBEDDED = ("bert", "distilgpt2", "minilm-qnli", "mobilebert")
-"""Names of the embedded models."""
+EMBEDDED: Mapping[str, str] = MappingProxyType(
+    {
+        "bert": "MiniLM-L6",
+        "distilgpt2": "6.9 M",
+        "minilm-qnli": "22.7 M",
+        "mobilebert": "7.2 M",
+    }
+)
+"""Names of the embedded models, and what each is: its encoder, or its number of parameters."""
 SHORT_NAMES = frozenset({*HUB_IDS, *EMBEDDED})
 """All of these: no folder may have such a name."""
 

@@ -43,12 +43,12 @@ def test_a_named_run_against_baselines_with_its_figures(runs, tmp_path, capsys):
     run = str(runs / "bench-20260102-000000.json")
     words = ["report", run, "-o", "out/page.html", "--figures", "out/figures"]
     assert main([*words, "--baselines", "stored"]) == 0
-    assert "figures: 2 files in out/figures" in capsys.readouterr().out
+    assert "figures: 4 files in out/figures" in capsys.readouterr().out
     page = (tmp_path / "out/page.html").read_text()
     assert "Nothing regressed among 1 case compared" in page
     assert "Baseline of 2026-11-20 (aihwkit 1.0.0, torch 2.10.0" in page
     kinds = {path.suffix for path in (tmp_path / "out/figures").iterdir()}
-    assert kinds == {".svg", ".png"}
+    assert kinds == {".svg", ".png", ".pdf", ".csv"}
 
 
 def test_markdown_goes_to_the_terminal_alone(runs, capsys):
@@ -160,3 +160,13 @@ def test_a_run_is_judged_by_what_it_was_compared_with(runs, tmp_path, capsys):
     ):
         assert main(["report", str(run), *words]) == BENCH_ERROR
         assert why in capsys.readouterr().err
+
+
+def test_latex_goes_to_the_terminal_alone(runs, capsys):
+    assert main(["report", str(runs / "bench-20260102-000000.json"), "--latex"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(r"% \usepackage{booktabs")
+    assert out.count(r"\begin{tabular}") == out.count(r"\end{tabular}") >= 1
+    assert list(runs.glob("*.html")) == []
+    assert main(["report", str(runs), "--latex", "-o", "page.html"]) == BENCH_ERROR
+    assert "--latex prints and writes no page" in capsys.readouterr().err

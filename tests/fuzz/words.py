@@ -9,7 +9,7 @@ import typer
 
 from analog_bench.cli import app
 from analog_bench.noise import families
-from analog_bench.plugin import run_options
+from analog_bench.plugin import option_declarations
 from tests.fuzz import corpus, user_files
 from tests.fuzz.corpus import BERT, FAST, GPT2, LOCK, TINY
 from tests.fuzz.inputs import Input, Step, bench, pytest
@@ -97,7 +97,7 @@ class _Options:
 
     def __init__(self):
         self.options, self.ini = {}, {}
-        run_options.pytest_addoption(self)
+        option_declarations.pytest_addoption(self)
 
     def getgroup(self, *_names):
         return self

@@ -24,10 +24,10 @@ def test_what_failed_comes_first_then_what_improved():
     )
     assert "| broken | – |" in lines[7]
     assert lines.index("### Improved") > 7
-    studies = [line for line in lines if line.startswith("| bert | drift")]
+    studies = [line for line in lines if line.startswith("| bert (MiniLM-L6) | drift")]
     assert studies == [
-        "| bert | drift | F1 70.0 | 8 | whole model · 30 d 29.0, whole model · 1 d 25.0, "
-        "whole model · 1 s 21.0 |"
+        "| bert (MiniLM-L6) | drift | F1 70.0 | 8 | whole model · 30 d 29.0, "
+        "whole model · 1 d 25.0, whole model · 1 s 21.0 |"
     ]
     assert lines[-2] == "aihwkit 1.1.0, torch 2.11.0, seed 7, commit bbbbbbbbb, bench-1.json"
 
@@ -47,7 +47,7 @@ def test_nothing_compared_and_a_changed_digital_model():
     )
     digital = {("drift", "bert"): {"f1": verdict("regressed", -3.0, reason="F1 was 73")}}
     lines = step_summary(contents_of(run, {}, digital)).splitlines()
-    assert lines[2] == "**bert digital: regressed: F1 was 73**"
+    assert lines[2] == "**bert (MiniLM-L6) digital: regressed: F1 was 73**"
 
 
 def test_a_long_list_ends():
@@ -77,4 +77,4 @@ def test_where_nothing_was_measured_nothing_is_claimed():
         if r.study == "noise_types"
     )
     text = step_summary(contents_of(replace(run, results=left_out), {}, {}))
-    assert "| bert | noise_types | – | 0 | – |" in text
+    assert "| bert (MiniLM-L6) | noise_types | – | 0 | – |" in text

@@ -10,9 +10,9 @@ from scipy import stats
 from analog_bench.gate.case_verdicts import Verdict, judge
 from analog_bench.records import Metric
 from analog_bench.report.as_terminal import printed
-from analog_bench.report.layer_losses import spread_correlation, worst
+from analog_bench.report.layer_losses import marks, spread_correlation, worst
 from analog_bench.report.layer_table import layer_table
-from analog_bench.report.score_and_loss import loss
+from analog_bench.report.score_and_loss import loss, score
 
 WIDTHS = [80, 100, 140]
 
@@ -296,3 +296,22 @@ def test_both_intervals_stand_in_80_columns_with_the_bars(bert, metrics):
     wide = drawn(180, results, {}, metrics)
     assert re.search(r"16\.2 ±1\.0 \(±4\.\d\)  13\.0 .* ▼ 45\.0 +±1\.[01]  ██████", wide)
     assert "drop ±: over chips and examples, the same for digital." in " ".join(wide.split())
+
+
+def test_what_is_no_better_than_guessing_is_marked_as_a_group(bert, metrics):
+    results = [replace(result, chance={"f1": 22.0, "em": 0.0}) for result in bert]
+    text = drawn(100, results, {}, metrics)
+    table, said = text[: text.index("Each row")], caption_of(text)
+    signs = marks(results, metrics[0])
+    assert {r.group for r in results if signs.get(r.identity) == "✕"} == {
+        r.group for r in results if score(r, metrics[0]).centre <= 22.0
+    }
+    # Half of what is between guessing (22.0) and digital (61.2).
+    assert {r.group for r in results if signs.get(r.identity) == "▼"} == {
+        r.group for r in results if 22.0 < score(r, metrics[0]).centre < 41.6
+    }
+    assert table.count("✕") == list(signs.values()).count("✕") == 2
+    assert "✕ Destroyed, no better than guessing (F1 22.0): embeddings.word_embeddings, " in said
+    assert "; which of them loses most says nothing." in said
+    assert "▼ Worst of the others in F1: " in said
+    assert "Destroyed" not in caption_of(drawn(100, bert, {}, metrics))

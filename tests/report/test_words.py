@@ -2,6 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from analog_bench.records import Metric
+from analog_bench.report import words
 from analog_bench.report.words import (
     amount,
     correlation_text,
@@ -14,6 +15,7 @@ from analog_bench.report.words import (
     weights_order,
     with_weights,
 )
+from tests.report.example_report import example_run
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,29 @@ def test_variants_have_an_order_and_a_noun():
     assert [with_weights(variant) for variant in reversed(listed)] == [
         *("direct weights", "calibrated ranges", "HWA weights", "a_new_one weights"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("layer", "block"),
+    [
+        ("encoder.layer.3.attention.self.query", "3"),
+        ("h.11.mlp.c_fc", "11"),
+        ("encoder.layer.0.ffn.2.output", "0"),
+        ("qa_outputs", None),
+    ],
+)
+def test_the_block_of_a_layer(layer, block):
+    assert words.block_of(layer) == block
+
+
+def test_an_embedded_model_is_named_with_what_it_is():
+    assert words.model_label("bert") == "bert (MiniLM-L6)"
+    assert words.model_label("hub-bert") == "hub-bert"
+
+
+def test_a_shared_condition_leaves_out_what_varies():
+    drift = [r for r in example_run().results if r.study == "drift" and r.model == "bert"]
+    assert len({r.drift_s for r in drift}) > 1
+    assert words.shared_condition(drift) == words.noise_label(drift[0].noise)
+    same = [r for r in drift if r.drift_s == 86_400.0 and r.variant == "hwa"]
+    assert words.shared_condition(same).endswith("1 d · HWA weights")

@@ -1,31 +1,15 @@
-"""The page: one HTML document that fetches nothing."""
+"""The page of a run, and its plots as files."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from importlib.resources import files
-from itertools import takewhile
 from pathlib import Path
 
-from jinja2 import DictLoader, Environment, StrictUndefined
-from markupsafe import Markup, escape
-
-from analog_bench.atomic_file import check_target, write_atomic
-from analog_bench.errors import StoreError
-from analog_bench.regular_file import open_regular
-from analog_bench.report.page.chapters import chapters
+from analog_bench.report.page.chapters import chapters, findings
 from analog_bench.report.page.first_screen import first_screen
+from analog_bench.report.page.html import rendered, write_html, writing
 from analog_bench.report.plots.figure import Figure, write_figures
 from analog_bench.report.report_contents import Contents
-from analog_bench.report.words import SIGNS, date_text
-
-_TEMPLATES = ("page.html", "parts.html")
 
 
 def page(contents: Contents) -> str:
@@ -34,27 +18,12 @@ def page(contents: Contents) -> str:
     It holds everything it needs, and forbids the browser to fetch anything or to run any script but
     its own. Names, texts and reasons of the run are escaped.
     """
-    sources = {name: _source(name) for name in (*_TEMPLATES, "page.css", "page.js")}
-    environment = Environment(
-        loader=DictLoader({name: sources[name] for name in _TEMPLATES}),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"breakable": _breakable, "date": date_text, "parted": parted}
-    environment.globals["signs"] = dict(SIGNS)
-    script = sources["page.js"]
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("page.html").render(
-        first=first_screen(contents),
-        chapters=chapters(contents),
+    made = chapters(contents)
+    return rendered(
+        "page.html",
+        first=first_screen(contents, findings(made)),
+        chapters=made,
         manifest=contents.manifest,
-        # Of this package, not of the run: nothing else is taken as it is.
-        style=Markup(sources["page.css"]),
-        script=Markup(script),
-        digest=digest,
-        drawn=lambda figure: Markup(figure.svg),
     )
 
 
@@ -66,31 +35,16 @@ def write_page(path: Path, contents: Contents) -> None:
     Raises:
         StoreError: It cannot be written.
     """
-    # Before anything is drawn, which takes longer.
-    with _writing("the report", path):
-        check_target(path)
-        if os.path.isfile(path) and path.stat().st_size and not _is_page(path):
-            raise StoreError(
-                f"{str(path)!r} is there and is no report; it stays as it is: choose another file"
-            )
-    html = page(contents)
-    with _writing("the report", path):
-        write_atomic(path, html.encode("utf-8", "replace"))
-
-
-def _is_page(path: Path) -> bool:
-    """Return whether a file is a page of a run."""
-    with open_regular(path) as file:
-        return b'<meta name="generator" content="analog_bench">' in file.read(4096)
+    write_html(path, lambda: page(contents))
 
 
 def save_figures(folder: Path, contents: Contents) -> list[Path]:
-    """Write every plot of the page as SVG and PNG, and return the files.
+    """Write every plot of the page as SVG, PNG, PDF and CSV, and return the files.
 
     Raises:
         StoreError: One cannot be written.
     """
-    with _writing("figures", folder):
+    with writing("figures", folder):
         return write_figures(figures(contents), folder)
 
 
@@ -105,32 +59,3 @@ def figures(contents: Contents) -> tuple[Figure, ...]:
             name = f"{figure.name}-{n}"
         named[name.lower()] = replace(figure, name=name)
     return tuple(named.values())
-
-
-@contextmanager
-def _writing(what: str, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as problem:
-        why = problem.strerror or str(problem)
-        raise StoreError(
-            f"cannot write {what} to {str(path)!r}: {why}; choose another place"
-        ) from None
-
-
-def parted(text: str, digital: str) -> tuple[str, str]:
-    """Return how a text begins as far as the digital model's does, in whole words, and the rest."""
-    pairs = zip(text, digital, strict=False)
-    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    if not same == len(text) == len(digital):
-        same = text.rfind(" ", 0, same + 1) + 1
-    return text[:same], text[same:]
-
-
-def _breakable(text: str) -> Markup:
-    """Escape a text, and let a long name break behind its signs; a number stays whole."""
-    return Markup("<wbr>").join(map(escape, re.split(r"(?<=[./:_=,])(?=[^\d\s])", text)))
-
-
-def _source(name: str) -> str:
-    return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")

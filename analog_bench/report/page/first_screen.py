@@ -37,6 +37,9 @@ class FirstScreen:
     """The first screen; its tone is `bad`, `good` or `plain`.
 
     Attributes:
+        headline: What the first model's first plot says; what failed, where anything did.
+        findings: What the other models' do.
+        verdict: What the gate says of the whole run; empty where the headline does.
         incomplete: What is missing of the run; empty where nothing is.
         counts: Verdicts with their number; `regressed` always where anything was compared.
         worst_note: What stands in place of `worst` where that is empty.
@@ -46,6 +49,8 @@ class FirstScreen:
     """
 
     headline: str
+    findings: tuple[str, ...]
+    verdict: str
     tone: str
     incomplete: str
     counts: tuple[tuple[Kind, int], ...]
@@ -59,8 +64,8 @@ class FirstScreen:
     facts: tuple[tuple[str, str], ...]
 
 
-def first_screen(contents: Contents) -> FirstScreen:
-    """Return the first screen of a page."""
+def first_screen(contents: Contents, findings: Sequence[str] = ()) -> FirstScreen:
+    """Return the first screen of a page, whose models' plots say these sentences."""
     pairs = list(contents.pairs)
     judged = contents.judged
     counts = Counter(verdict.kind for _, _, verdict in judged)
@@ -69,11 +74,14 @@ def first_screen(contents: Contents) -> FirstScreen:
     failed_digital = any(
         verdict.fails for study in contents.studies for verdict in study.digital.values()
     )
-    headline, tone = _headline(len(pairs), counts, failed_digital)
+    verdict, tone = _verdict(len(pairs), counts, failed_digital)
+    headline, *others = findings if findings and tone != "bad" else [verdict, *findings]
     kinds = [kind for kind in words.SIGNS if counts[kind] or (kind == "regressed" and compared)]
     measured = any(loss(result, study.main) is not None for study, result in pairs)
     return FirstScreen(
         headline=headline,
+        findings=tuple(others),
+        verdict="" if headline == verdict else verdict,
         tone="plain" if contents.incomplete and tone == "good" else tone,
         incomplete=incomplete_line(contents.incomplete, len(pairs)) if contents.incomplete else "",
         counts=tuple((kind, counts[kind]) for kind in kinds),
@@ -91,7 +99,7 @@ def first_screen(contents: Contents) -> FirstScreen:
     )
 
 
-def _headline(cases: int, counts: Counter[Kind], failed_digital: bool) -> tuple[str, str]:
+def _verdict(cases: int, counts: Counter[Kind], failed_digital: bool) -> tuple[str, str]:
     failing = [f"{counts[kind]} {kind}" for kind in words.SIGNS if kind in FAILING and counts[kind]]
     all_cases = words.counted(cases, "case")
     if failing:
@@ -126,7 +134,7 @@ def _worst(contents: Contents, model: str) -> Iterator[WorstCases]:
     for rows in by_metric.values():
         rows.sort(key=lambda row: -row[0])
         table = _worst_table(contents, rows[:_WORST_AT_MOST], several=len(studies) > 1)
-        yield WorstCases(words.one_line(model), words.unit_label(rows[0][1].main), table)
+        yield WorstCases(words.model_label(model), words.unit_label(rows[0][1].main), table)
 
 
 def _worst_table(
@@ -184,7 +192,7 @@ def _digital(contents: Contents) -> Table:
     rows = [
         (
             Cell(verdict.kind, verdict.kind),
-            Cell(f"{words.one_line(study.scope.model)} digital, {words.metric_label(metric)}"),
+            Cell(f"{words.model_label(study.scope.model)} digital, {words.metric_label(metric)}"),
             Cell(words.amount(score, metric, extra=1)),
             Cell(words.one_line(verdict.reason)),
         )

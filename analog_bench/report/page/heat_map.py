@@ -11,6 +11,7 @@ from analog_bench.gate.robustness_scores import Conditions, conditions_of
 from analog_bench.records import Metric, Result
 from analog_bench.report import estimates, words
 from analog_bench.report.layer_losses import of_facts, reach, weight_std
+from analog_bench.report.measured_on import source_line
 from analog_bench.report.plots.chart import axis, colour, layer
 from analog_bench.report.plots.figure import Figure, file_name
 from analog_bench.report.report_contents import Contents, Judged, is_single
@@ -22,6 +23,8 @@ _SHOWN_VERDICTS = frozenset({"regressed", "broken", "improved", "inconclusive", 
 _ROW_PIXELS = 15
 _FURNITURE_PIXELS = 120
 _LEVEL_AT_MOST = 3
+# Of the heat: beyond it, numbers on a cell are white.
+_DEEP = 0.7
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,11 @@ class HeatMap:
 
     Heat is the square root of the loss as a share of the largest, since a few layers lose far more
     than all others. `middle` and `most` spell the middle and the end of the colour scale; `end` is
-    the largest loss, and no less than the margin.
+    the largest loss, and no less than the margin. `source` is what it
+    rests on, `name` that of its files.
     """
 
+    name: str
     message: str
     note: str
     table: Table
@@ -40,6 +45,7 @@ class HeatMap:
     middle: str
     most: str
     end: float
+    source: str
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -83,6 +89,7 @@ def heat_map(contents: Contents, model: str) -> HeatMap | None:
     metric = conditions[0].metric
     most = max(*losses, *(condition.metric.margin for condition in conditions))
     return HeatMap(
+        name=file_name(model, "heat-map"),
         message=_message(conditions),
         note=_note(conditions),
         table=_table(contents, conditions, layers, most),
@@ -90,14 +97,25 @@ def heat_map(contents: Contents, model: str) -> HeatMap | None:
         middle=words.loss_amount(most / 4, metric),
         most=words.loss_amount(most, metric),
         end=most,
+        source=source_line(
+            contents,
+            conditions[0].study,
+            [result for condition in conditions for result in condition.results.values()],
+        ),
     )
 
 
-def heat_picture(model: str, heat: HeatMap) -> Figure:
+def heat_picture(heat: HeatMap) -> Figure:
     """Return the picture of a heat map, for files: on the page it is a table."""
     columns = heat.table.columns
     values = [
-        {"layer": row[1].text, "condition": column.header, "loss": cell.value}
+        {
+            "layer": row[1].text,
+            "condition": column.header,
+            "loss": cell.value,
+            "text": cell.text,
+            "deep": (cell.heat or 0.0) > _DEEP,
+        }
         for row in heat.table.rows
         for column, cell in zip(columns, row, strict=True)
         if column.heat and cell.value is not None
@@ -112,11 +130,17 @@ def heat_picture(model: str, heat: HeatMap) -> Figure:
     scale = {"type": "sqrt", "scheme": "orangered", **domain}
     legend = {"gradientLength": 200, "titleOrient": "top"}
     color = axis("loss", heat.loss, scale=scale, legend=legend)
+    ink = {"condition": {"test": "datum.deep", "value": "#ffffff"}, "value": "#1b1f24"}
+    cells = layer(values, {"type": "rect", "stroke": colour("paper")}, x=x, y=y, color=color)
+    numbers = layer(
+        values, {"type": "text", "fontSize": 10}, x=x, y=y, color=ink, text={"field": "text"}
+    )
     return Figure(
-        name=file_name(model, "heat-map"),
+        name=heat.name,
         message=heat.message,
-        note=heat.note,
-        spec=layer(values, {"type": "rect", "stroke": colour("paper")}, x=x, y=y, color=color),
+        note=f"{heat.note} Colours follow the square root of the loss.",
+        source=heat.source,
+        spec={"layer": [cells, numbers]},
         table=heat.table,
         height=_ROW_PIXELS * len(names) + _FURNITURE_PIXELS,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from analog_bench.records import Result
 from analog_bench.report import words
-from analog_bench.report.measured_on import examples_label
+from analog_bench.report.measured_on import source_line
 from analog_bench.report.noise_travel import (
     Along,
     along,
@@ -25,18 +25,6 @@ from analog_bench.report.report_contents import Contents, Judged
 from analog_bench.report.table import Cell, Column, Spelling, Table, linked, number, tabulate
 
 _ROW_PIXELS, _ROOM_PIXELS = 26, 110
-
-
-def caption(study: Judged, results: Sequence[Result]) -> str:
-    """Say what a figure rests on: model, data, chips, hardware."""
-    first = results[0]
-    chips = words.counted(max(len(result.initial_chips) for result in results), "chip")
-    parts = [study.scope.model, examples_label(study.scope), chips]
-    parts += [words.one_line(first.hardware)] if first.hardware != "ideal" else []
-    if first.drift_s:
-        parts.append(f"{words.time_label(first.drift_s)} after programming")
-    parts += [words.with_weights(first.variant)] if first.variant != "direct" else []
-    return f"{', '.join(parts)}."
 
 
 def coherence_map(contents: Contents, study: Judged, results: Sequence[Result]) -> Figure:
@@ -62,8 +50,9 @@ def coherence_map(contents: Contents, study: Judged, results: Sequence[Result]) 
         ),
         note=(
             "Mean over chips, of the median token. Independent noise has 0 and adds in squares, "
-            f"at 1 errors add up. {caption(study, results)}"
+            "at 1 errors add up."
         ),
+        source=source_line(contents, study, results),
         spec=_cells(values, "noise", order, color, "abs(datum.coherence) > 0.6"),
         table=figure_table(contents, results, "coherence"),
         height=_ROOM_PIXELS + _ROW_PIXELS * len(order),
@@ -93,8 +82,9 @@ def source_map(contents: Contents, study: Judged, results: Sequence[Result]) -> 
         ),
         note=(
             "A row has noise in that block alone; columns are errors behind each block, of the "
-            f"median token, means over chips. {caption(study, results)}"
+            "median token, means over chips."
         ),
+        source=source_line(contents, study, results),
         spec=_cells(values, "source", order, color, f"datum.error > {0.6 * most!r}"),
         table=_source_table(contents, study, results),
         height=_ROOM_PIXELS + _ROW_PIXELS * len(order),

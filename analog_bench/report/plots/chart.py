@@ -9,6 +9,7 @@ and labels say the same again.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
@@ -63,6 +64,22 @@ def by_weights(weights: Sequence[str], **more: Any) -> Spec:
     """Return the channel that colours values by their weights: `direct`, `HWA`, and so on."""
     scale = {"domain": list(weights), "range": [colour(name.lower()) for name in weights]}
     return axis("weights", kind="nominal", scale=scale, **more)
+
+
+def marks_at(values: Sequence[float], **more: Any) -> Spec:
+    """Return the part of an axis that has marks at these values; Vega alone would pick a few."""
+    return {"values": list(values), "tickCount": len(values), **more}
+
+
+def log_ticks(low: float, high: float, most: int = 7) -> list[float]:
+    """Return the marks of a logarithmic axis: as many of each decade as have room."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in (range(1, 10), (1, 2, 3, 5), (1, 2, 5), (1,)):
+        found = [step * 10.0**power for power in powers for step in steps]
+        inside = [tick for tick in found if low <= tick <= high]
+        if len(inside) <= most:
+            break
+    return inside
 
 
 def by_kind() -> dict[str, Spec]:
@@ -123,11 +140,19 @@ def svg(spec: Spec) -> str:
     return drawn
 
 
-def png(spec: Spec) -> bytes:
-    """Draw a specification as PNG, two pixels for one."""
+def png(drawing: str) -> bytes:
+    """Turn an SVG into PNG, two pixels for one."""
     import vl_convert
 
-    drawn: bytes = vl_convert.vegalite_to_png(json.dumps(spec), scale=2.0)
+    drawn: bytes = vl_convert.svg_to_png(drawing, scale=2.0)
+    return drawn
+
+
+def pdf(drawing: str) -> bytes:
+    """Turn an SVG into PDF, with its type as type."""
+    import vl_convert
+
+    drawn: bytes = vl_convert.svg_to_pdf(drawing)
     return drawn
 
 

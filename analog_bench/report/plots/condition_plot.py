@@ -8,7 +8,7 @@ from analog_bench.gate.hardware_steps import waterfalls
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.case_energy import energy_columns
-from analog_bench.report.measured_on import examples_label
+from analog_bench.report.measured_on import source_line
 from analog_bench.report.plots.chart import DASHES, axis, by_weights, layer, points
 from analog_bench.report.plots.figure import Figure, file_name, loss_column, score_column
 from analog_bench.report.report_contents import Contents, Judged, is_single
@@ -72,9 +72,10 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
         name=file_name(scope.model, scope.study),
         message=_message(results, metric, name),
         note=(
-            f"{words.capitalised(scope.question)} {examples_label(scope)}; lines are 95 % "
-            f"intervals over chips, the dashed one is digital ({words.metric_label(metric)})."
+            f"{words.capitalised(scope.question)} Lines are 95 % intervals over chips, the dashed "
+            f"one is digital ({words.metric_label(metric)})."
         ),
+        source=source_line(contents, study, results),
         spec={"layer": layers},
         table=tabulate(
             results,

@@ -9,6 +9,7 @@ from typing import Any
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.layer_losses import FEWEST, by_condition, by_depth, of_facts
+from analog_bench.report.measured_on import source_line
 from analog_bench.report.plots.chart import Spec, axis, by_kind, colour, points
 from analog_bench.report.plots.figure import (
     Figure,
@@ -44,7 +45,8 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
     return Figure(
         name=file_name(study.scope.model, study.scope.study, "depth", condition),
         message=_message(results, study.main),
-        note=f"{condition}. Lines are 95 % intervals over chips.",
+        note="Lines are 95 % intervals over chips, for these very examples.",
+        source=source_line(contents, study, results),
         spec=_spec(contents, results, study.main),
         table=_table(contents, results, study.main),
     )
@@ -74,10 +76,17 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
                     "href": contents.link(result),
                 }
             )
+    starts: dict[str, int] = {}
+    for result in by_depth(results):
+        block = words.block_of(result.group)
+        if block is not None and result.facts is not None:
+            starts.setdefault(block, result.facts.depth)
+    blocks = [{"depth": depth - 0.5, "block": block} for block, depth in starts.items()]
     # Room for the name above the layer that loses most.
     top = _HEADROOM * max([metric.margin, *(value["high"] for value in values)])
     scale, ticks = {"domain": [0, deepest], "nice": False}, {"grid": False, "tickMinStep": 1}
-    x = axis("depth", "depth: place in the order of computation", scale=scale, axis=ticks)
+    title = "depth: place in the order of computation"
+    x = axis("depth", f"{title}; upright: blocks" if blocks else title, scale=scale, axis=ticks)
     y = axis("loss", words.loss_label(metric), scale={"domainMax": top})
     from_low, href = {**y, "field": "low"}, {"field": "href"}
     text: Spec = {"type": "text", "color": colour("ink"), "fontSize": 11, "dy": -7}
@@ -91,10 +100,16 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
     ]
     encoding = {**by_kind(), "href": href, "description": {"field": "name"}}
     rule = {"type": "rule", "color": colour("muted"), "opacity": 0.5}
+    edge = {"type": "rule", "color": colour("line"), "strokeWidth": 1}
+    number_at: Spec = {"type": "text", "color": colour("muted"), "fontSize": 10}
+    number_at |= {"align": "left", "baseline": "top", "dx": 3, "y": 2}
+    in_blocks = {"data": {"values": blocks}, "encoding": {"y": None}}
     return {
         "data": {"values": values},
         "encoding": {"x": x, "y": y},
         "layer": [
+            {**in_blocks, "mark": edge},
+            {**in_blocks, "mark": number_at, "encoding": {"y": None, "text": {"field": "block"}}},
             {"mark": rule, "encoding": {"y": from_low, "y2": {"field": "high"}}},
             {"mark": points(50, 0.9), "encoding": encoding},
             *names,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,8 +12,8 @@ from analog_bench.gate.significance import FEWEST_CHIPS
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.case_energy import energy_columns
-from analog_bench.report.measured_on import examples_label
-from analog_bench.report.plots.chart import DASHES, Spec, axis, by_weights, layer, points
+from analog_bench.report.measured_on import source_line
+from analog_bench.report.plots.chart import DASHES, Spec, axis, by_weights, layer, marks_at, points
 from analog_bench.report.plots.figure import Figure, Selection, file_name, score_column, select
 from analog_bench.report.report_contents import Contents, Judged, is_single
 from analog_bench.report.score_and_loss import score
@@ -22,6 +22,7 @@ from analog_bench.report.table import Column, Table, number, tabulate
 _FIGURES_AT_MOST = 12
 # Of the range of what was measured: room above and below it.
 _ROOM = 0.08
+_TIMES_WITH_ROOM = 8
 _NEITHER = ("time", "weights")
 
 
@@ -81,23 +82,35 @@ def _figure(
     ]
     first, scope = curves[0].results[0], study.scope
     condition = words.condition_label(first, leaving_out=_NEITHER)
-    note = f"{condition}. {examples_label(scope)}."
+    note = ""
     chips = max(len(result.initial_chips) for curve in curves for result in curve.results)
     if chips >= FEWEST_CHIPS:
-        note += (
-            f" Thin lines are {chips} chips, the band is the 95 % interval of their mean, cut at "
+        note = (
+            f"Thin lines are {chips} chips, the band is the 95 % interval of their mean, cut at "
             "the frame."
         )
     elif chips > 1:
-        note += f" Thin lines are {chips} chips: too few for an interval."
+        note = f"Thin lines are {chips} chips: too few for an interval."
     what = words.names_among(among, leaving_out=_NEITHER)(first)
     return Figure(
         name=file_name(scope.model, scope.study, first.group, condition),
         message=_message(curves, words.capitalised(what), study.main),
         note=note,
+        source=source_line(contents, study, [r for curve in curves for r in curve.results]),
         spec=_spec(contents, curves, study.main),
         table=_table(contents, curves, study.metrics),
     )
+
+
+def time_axis(seconds: Collection[float]) -> Spec:
+    """Return the channel of `time`: as a logarithm, but for 0, which has a place, too."""
+    times = sorted(seconds)
+    labels = [f"datum.value == {t!r} ? '{words.time_label(t)}'" for t in times]
+    spelling = " : ".join([*labels, "''"])
+    overlap = "greedy" if len(times) > _TIMES_WITH_ROOM else False
+    ticks = marks_at(times, labelExpr=spelling, labelOverlap=overlap, grid=False)
+    log = {"type": "symlog", "constant": 0.1, "domain": [times[0], times[-1]]}
+    return axis("time", "time since programming", scale=log, axis=ticks)
 
 
 def _spec(contents: Contents, curves: Sequence[_Curve], metric: Metric) -> Spec:
@@ -115,13 +128,7 @@ def _spec(contents: Contents, curves: Sequence[_Curve], metric: Metric) -> Spec:
     ]
     domain = _domain([chip["score"] for chip in chips], digital)
     means = _means(contents, curves, metric, domain)
-    times = sorted({result.drift_s for curve in curves for result in curve.results})
-    labels = [f"datum.value == {t!r} ? '{words.time_label(t)}'" for t in times]
-    spelling = " : ".join([*labels, "''"])
-    ticks = {"values": times, "labelExpr": spelling, "labelOverlap": "greedy", "grid": False}
-    # As a logarithm, but for 0, which has a place, too.
-    log = {"type": "symlog", "constant": 0.1, "domain": [times[0], times[-1]]}
-    x = axis("time", "time since programming", scale=log, axis=ticks)
+    x = time_axis({result.drift_s for curve in curves for result in curve.results})
     scale = {"domain": domain, "nice": True, "zero": False}
     y = axis("mean", words.unit_label(metric), scale=scale)
     low, one_chip, high = {**y, "field": "low"}, {**y, "field": "score"}, {"field": "high"}

@@ -13,8 +13,8 @@ from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.case_energy import energy_columns, energy_of
 from analog_bench.report.energy_table import energy_text
-from analog_bench.report.measured_on import examples_label
-from analog_bench.report.plots.chart import axis, by_weights, layer, points
+from analog_bench.report.measured_on import source_line
+from analog_bench.report.plots.chart import axis, by_weights, layer, log_ticks, marks_at, points
 from analog_bench.report.plots.figure import Figure, file_name, loss_column, score_column
 from analog_bench.report.report_contents import Contents, Judged
 from analog_bench.report.score_and_loss import bounds_cut, score
@@ -91,8 +91,9 @@ def _figure(contents: Contents, study: Judged, found: Sequence[_Point]) -> Figur
     reference = [] if digital is None else [machine]
     known = [w for w in words.WEIGHTS.values() if any(v["weights"] == w for v in values)]
     costs = [int8, *(point.nj_per_token for point in found)]
-    domain = [min(costs) / _ROOM, max(costs) * _ROOM]
-    x = axis("energy", "nJ a token", scale={"type": "log", "domain": domain})
+    domain = (min(costs) / _ROOM, max(costs) * _ROOM)
+    ticks = marks_at(log_ticks(*domain), format=",~g")
+    x = axis("energy", "nJ a token", scale={"type": "log", "domain": domain}, axis=ticks)
     y = axis("score", words.unit_label(metric), scale={"zero": False, "nice": True})
     color = by_weights([*(["digital"] if reference else []), *known])
     several = len({value["layers"] for value in values}) > 1
@@ -103,17 +104,16 @@ def _figure(contents: Contents, study: Judged, found: Sequence[_Point]) -> Figur
         layer(reference, points(90), x=x, y=y, color=color),
         layer(values, points(90), x=x, y=y, color=color, shape=shape, href={"field": "href"}),
     ]
-    chips = max(len(result.initial_chips) for result in results)
     return Figure(
         name=file_name(scope.model, scope.study, "energy"),
         message=_message(found, metric, int8),
         note=(
-            f"{words.one_line(scope.model)}, {examples_label(scope)}, "
-            f"{words.counted(chips, 'chip')}; lines are 95 % intervals over chips. Energy is an "
+            "Lines are 95 % intervals over chips. Energy is an "
             f"estimate for {energy.shape.tokens} tokens an inference on {energy.scenario.title} "
             f"({energy.scenario.name}), whatever hardware was simulated; such models are off by "
             f"{100 * MEAN_ERROR:.0f} % on average, {100 * LARGEST_ERROR:.0f} % at most."
         ),
+        source=source_line(contents, study, results),
         spec={"layer": layers},
         table=tabulate(
             results,

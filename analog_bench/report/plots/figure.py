@@ -7,13 +7,15 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from analog_bench.records import Metric, Result
 from analog_bench.report import estimates, words
+from analog_bench.report.as_csv import csv_text
 from analog_bench.report.measured_on import OVER_BOTH
-from analog_bench.report.plots.chart import IN_FILES, SCHEMA, Spec, config, for_file, png, svg
+from analog_bench.report.plots.chart import IN_FILES, SCHEMA, Spec, config, for_file, pdf, png, svg
 from analog_bench.report.report_contents import Contents
 from analog_bench.report.score_and_loss import loss_interval, score
 from analog_bench.report.table import Column, Spelling, Table, linked, number
@@ -22,7 +24,7 @@ T = TypeVar("T")
 
 WIDTH, HEIGHT = 380, 260
 _FILE_WIDTH = 560
-_TITLE_COLUMNS = 62
+_TITLE_COLUMNS, _NOTE_COLUMNS = 70, 88
 _LINE_PIXELS = 17
 # Vega makes every address complete. This one stands for the page, and is taken off again.
 _HERE = "https://here.invalid/"
@@ -36,6 +38,7 @@ class Figure:
         name: Of its files, without an ending.
         message: What it says, one sentence taken from the data.
         note: How to read it.
+        source: What it rests on, as `measured_on.source_line` has it.
         spec: Vega-Lite's specification without size, title and configuration.
         table: The same as numbers.
         href: Where the raw values of its message are; empty where its table has the links.
@@ -44,6 +47,7 @@ class Figure:
     name: str
     message: str
     note: str
+    source: str
     spec: Spec
     table: Table
     width: int = WIDTH
@@ -59,23 +63,35 @@ class Figure:
         # Sized by the style sheet; the view box keeps the proportions.
         return re.sub(r' width="\d+(\.\d+)?" height="\d+(\.\d+)?"', "", drawn, count=1)
 
-    def write(self, folder: Path) -> list[Path]:
-        """Write it as SVG and PNG with its title, and return the files.
-
-        Raises:
-            OSError: One cannot be written.
-        """
+    @cached_property
+    def captioned(self) -> str:
+        """The drawing for files, as SVG: with its message, its note and what it rests on."""
+        wrapped = [textwrap.wrap(text, _NOTE_COLUMNS) for text in (self.note, self.source)]
         title = {
             "text": textwrap.wrap(self.message, _TITLE_COLUMNS),
-            "subtitle": textwrap.wrap(self.note, _TITLE_COLUMNS + 10),
+            "subtitle": [line for lines in wrapped for line in lines],
         }
         # The title takes its room from the height.
         height = self.height + _LINE_PIXELS * sum(map(len, title.values()))
         spec = {**for_file(self._sized(max(self.width, _FILE_WIDTH))), "height": height}
-        spec |= {"title": title, "background": IN_FILES["paper"]}
-        files = [folder / f"{self.name}.{kind}" for kind in ("svg", "png")]
-        files[0].write_text(svg(spec), encoding="utf-8")
-        files[1].write_bytes(png(spec))
+        return svg({**spec, "title": title, "background": IN_FILES["paper"]})
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write it as SVG, PNG and PDF, and its table as CSV, and return the files.
+
+        Raises:
+            OSError: One cannot be written.
+        """
+        contents = {
+            "svg": self.captioned.encode("utf-8"),
+            "png": png(self.captioned),
+            "pdf": pdf(self.captioned),
+            "csv": csv_text(self.table).encode("utf-8"),
+        }
+        files = []
+        for kind, content in contents.items():
+            files.append(folder / f"{self.name}.{kind}")
+            files[-1].write_bytes(content)
         return files
 
     def _sized(self, width: int) -> Spec:
@@ -143,7 +159,7 @@ def loss_column(contents: Contents, metric: Metric) -> tuple[Column, Spelling[Re
 
 
 def write_figures(figures: Iterable[Figure], folder: Path) -> list[Path]:
-    """Write each figure as SVG and PNG into a folder, which is made where missing.
+    """Write each figure and its table into a folder, which is made where missing.
 
     Raises:
         OSError: One cannot be written.

@@ -23,6 +23,7 @@ from analog_bench.report.plots.chart import (
     config,
     for_file,
     layer,
+    marks_at,
     png,
     svg,
 )
@@ -69,7 +70,8 @@ def write_plot(
             "--case, --metric or --where"
         )
     spec = specification(trends, steps, by_release=by_release)
-    content = svg(spec).encode("utf-8") if path.suffix == ".svg" else png(spec)
+    drawing = svg(spec)
+    content = drawing.encode("utf-8") if path.suffix == ".svg" else png(drawing)
     try:
         if not is_free_for(path, b"<svg" if path.suffix == ".svg" else b"\x89PNG"):
             raise StoreError(
@@ -188,9 +190,7 @@ def _by_release(runs: Sequence[RunFacts]) -> Spec:
         f"runs by release of {'aihwkit and torch' if several else 'aihwkit'}, then by date",
         scale={"domain": [-0.5, len(runs) - 0.5], "nice": False, "zero": False},
         axis={
-            "values": named,
-            # Otherwise Vega picks a few of them.
-            "tickCount": len(named),
+            **marks_at(named),
             "labelExpr": f"({json.dumps(first)})[datum.value]",
             "labelAngle": 0 if level else -60,
             "labelAlign": "left" if level else "right",

@@ -8,6 +8,7 @@ from typing import Any
 
 from analog_bench.records import Result
 from analog_bench.report import words
+from analog_bench.report.measured_on import source_line
 from analog_bench.report.noise_travel import (
     Along,
     along,
@@ -21,12 +22,7 @@ from analog_bench.report.noise_travel import (
     source_block,
     travel_label,
 )
-from analog_bench.report.plots.block_maps import (
-    caption,
-    coherence_map,
-    figure_table,
-    source_map,
-)
+from analog_bench.report.plots.block_maps import coherence_map, figure_table, source_map
 from analog_bench.report.plots.chart import DASHES, axis, colour, layer, points
 from analog_bench.report.plots.figure import Figure, file_name, loss_column
 from analog_bench.report.propagation_table import law_text
@@ -116,8 +112,9 @@ def _stack(contents: Contents, study: Judged, result: Result) -> Figure:
         ),
         note=(
             f"Noise in {words.group_label(result.group)}, median token, parts measured along the "
-            f"error; lines are 95 % intervals over chips. {caption(study, [result])}"
+            "error; lines are 95 % intervals over chips."
         ),
+        source=source_line(contents, study, [result]),
         spec={
             "layer": [
                 layer(values, {"type": "bar"}, x=x, y=y, color=color),
@@ -182,8 +179,9 @@ def _gain_plot(contents: Contents, study: Judged, results: Sequence[Result]) -> 
         ),
         note=(
             "Length of what a block hands on over that of what reaches it, median token, mean over "
-            f"{conditions}; bands are from the least to the most. {caption(study, results)}"
+            f"{conditions}; bands are from the least to the most."
         ),
+        source=source_line(contents, study, results),
         spec={
             "layer": [
                 layer([{"gain": 1.0}], one, y=y),
@@ -224,10 +222,8 @@ def _loss_plot(contents: Contents, study: Judged, results: Sequence[Result]) -> 
         Figure(
             name=file_name(study.scope.model, "loss-and-error"),
             message=f"All kinds of noise {verb} on one curve of loss against the stream's error.",
-            note=(
-                f"{law_text(known, metric)} The error is that of the median token. "
-                f"{caption(study, known)}"
-            ),
+            note=f"{law_text(known, metric)} The error is that of the median token.",
+            source=source_line(contents, study, known),
             spec={
                 "layer": [
                     layer(curve, dashed, x=x, y=y),

@@ -7,7 +7,7 @@ from typing import Any
 from analog_bench.gate.hardware_steps import Waterfall, waterfalls
 from analog_bench.records import Metric
 from analog_bench.report import words
-from analog_bench.report.measured_on import examples_label
+from analog_bench.report.measured_on import source_line
 from analog_bench.report.plots.chart import Spec, axis, by_weights, colour, layer
 from analog_bench.report.plots.figure import Figure, file_name
 from analog_bench.report.report_contents import Contents, Judged
@@ -36,9 +36,10 @@ def _figure(contents: Contents, study: Judged, waterfall: Waterfall) -> Figure:
         message=_message(waterfall, variants, metric),
         note=(
             f"{words.capitalised(group)} on {words.one_line(waterfall.hardware)} after {time}, "
-            f"one more term a row. {examples_label(study.scope)}. A bar is what a term adds, the "
-            "line at its end the 95 % interval of that, chip by chip."
+            "one more term a row. A bar is what a term adds, the line at its end the 95 % interval "
+            "of that, chip by chip."
         ),
+        source=source_line(contents, study, waterfall.measured),
         spec=_spec(bars, terms, variants, metric),
         table=waterfall_table(waterfall, metric, contents.link),
         height=90 + _BAR_PIXELS * len(terms) * (len(variants) + 1),

@@ -10,7 +10,16 @@ from analog_bench.layer_facts_record import Histogram
 from analog_bench.records import Metric
 from analog_bench.report import words
 from analog_bench.report.layer_losses import LayerLoss, layer_losses
-from analog_bench.report.plots.chart import axis, by_kind, colour, layer, points
+from analog_bench.report.measured_on import source_line
+from analog_bench.report.plots.chart import (
+    axis,
+    by_kind,
+    colour,
+    layer,
+    log_ticks,
+    marks_at,
+    points,
+)
 from analog_bench.report.plots.figure import Figure, file_name
 from analog_bench.report.report_contents import Contents, Judged
 from analog_bench.report.table import Cell, Column, linked, number, tabulate
@@ -24,12 +33,12 @@ def spread_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
 
     None with fewer than four layers.
     """
-    metric, layers = _layers(contents.of_model(model))
+    study, layers = _layers(contents.of_model(model))
     stds = [layer.facts.weight_std for layer in layers]
     reaches = [layer.reach for layer in layers]
     reach = "largest weight (in standard deviations)"
     return tuple(
-        _spread_plot(contents, layers, values, metric, *names)
+        _spread_plot(contents, study, layers, values, *names)
         for values, names in (
             (stds, ("spread", "wider weights", "standard deviation of the weights")),
             (reaches, ("reach", "larger outliers", reach)),
@@ -45,7 +54,7 @@ def distribution_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
     how far the tails reach. The most vulnerable come first; there are none where no histograms are
     known, as in old results files, or too few layers.
     """
-    metric, layers = _layers(contents.of_model(model))
+    study, layers = _layers(contents.of_model(model))
     known = [(one, one.facts.histogram) for one in layers if one.facts.histogram is not None]
     if len(known) < 2 * _EACH:
         return ()
@@ -58,15 +67,14 @@ def distribution_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
     ]
     domain = min(*ends, -4.0), max(*ends, 4.0)
     return tuple(
-        _distribution_plot(contents, n, *one, metric, domain)
-        for n, one in enumerate(shown, start=1)
+        _distribution_plot(contents, study, n, *one, domain) for n, one in enumerate(shown, start=1)
     )
 
 
-def _layers(studies: Sequence[Judged]) -> tuple[Metric, list[LayerLoss]]:
+def _layers(studies: Sequence[Judged]) -> tuple[Judged, list[LayerLoss]]:
     """Return the layers of the study that has most by themselves, the worst first."""
     losses = [
-        (study.main, [] if study.writes else layer_losses(study.measured, study.main))
+        (study, [] if study.writes else layer_losses(study.measured, study.main))
         for study in studies
     ]
     return max(losses, key=lambda pair: len(pair[1]))
@@ -74,13 +82,14 @@ def _layers(studies: Sequence[Judged]) -> tuple[Metric, list[LayerLoss]]:
 
 def _spread_plot(
     contents: Contents,
+    study: Judged,
     layers: Sequence[LayerLoss],
     spreads: Sequence[float],
-    metric: Metric,
     name: str,
     trait: str,
     title: str,
 ) -> Figure:
+    metric = study.main
     values = [
         {
             "x": spread,
@@ -92,7 +101,8 @@ def _spread_plot(
         for one, spread in zip(layers, spreads, strict=True)
     ]
     scale = {"type": "log", "nice": False, "padding": 10}
-    x = axis("x", title, scale=scale, axis={"tickCount": 5, "format": "~g", "grid": False})
+    ticks = log_ticks(min(spreads), max(spreads))
+    x = axis("x", title, scale=scale, axis=marks_at(ticks, format="~g", grid=False))
     y = axis("loss", words.loss_label(metric))
     href, description = {"field": "href"}, {"field": "name"}
     correlation = spearman_with_interval(spreads, [one.loss for one in layers])
@@ -104,6 +114,7 @@ def _spread_plot(
         name=file_name(layers[0].result.model, name),
         message=_message(correlation, trait, metric),
         note=_note(correlation, layers),
+        source=source_line(contents, study, [one.result for one in layers]),
         spec=layer(
             values, points(50, 0.85), x=x, y=y, **by_kind(), href=href, description=description
         ),
@@ -152,13 +163,14 @@ def _note(correlation: RankCorrelation | None, layers: Sequence[LayerLoss]) -> s
 
 def _distribution_plot(
     contents: Contents,
+    study: Judged,
     place: int,
     one: LayerLoss,
     histogram: Histogram,
     rank: str,
-    metric: Metric,
     domain: tuple[float, float],
 ) -> Figure:
+    metric = study.main
     std, total = one.facts.weight_std, max(1, sum(histogram.counts))
     width = (histogram.high - histogram.low) / max(1, len(histogram.counts))
     bins = [
@@ -186,6 +198,7 @@ def _distribution_plot(
             f"Among the {rank} vulnerable. {one.facts.weights:,} weights, standard deviation "
             f"{words.significant(std)}, the largest reaches {words.reach_text(one.reach)} of them."
         ),
+        source=source_line(contents, study, [one.result]),
         spec=layer(values, bars, x=x, x2={"field": "to"}, y=y, y2={"field": "floor"}),
         table=tabulate(
             bins,

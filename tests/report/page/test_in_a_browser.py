@@ -1,6 +1,7 @@
 """The page in a real browser, at the widths of a desk and of a phone."""
 
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -173,3 +174,33 @@ def test_it_reads_without_scripts_and_in_the_dark(opened):
     assert not dark.locator("nav").is_visible()
     assert dark.locator(".heat tbody tr").nth(33).is_visible()
     assert dark.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_a_figure_is_saved_as_svg_png_and_csv(opened):
+    page = opened(WIDE)
+    tab, heard = page.tab, page.heard
+    files = tab.locator(".files").first
+    contents = {}
+    for kind in ("svg", "png", "csv"):
+        with tab.expect_download() as download:
+            files.locator(f'[data-kind="{kind}"]').click()
+        saved = download.value
+        assert saved.suggested_filename == f"{files.get_attribute('data-name')}.{kind}"
+        contents[kind] = Path(saved.path()).read_bytes()
+    assert contents["svg"].startswith(b"<svg")
+    assert "96 embedded questions" in contents["svg"].decode()
+    assert contents["png"].startswith(b"\x89PNG")
+    assert b"," in contents["csv"].splitlines()[0]
+    assert [line for line in heard if "Error" in line or "Refused" in line] == []
+
+
+def test_a_figure_is_printed_on_paper_of_its_size(opened):
+    page = opened(WIDE).tab
+    page.context.add_init_script("window.print = () => { window.printed = true; };")
+    with page.expect_popup() as popup:
+        page.locator('.files [data-kind="pdf"]').first.click()
+    sheet = popup.value
+    sheet.wait_for_selector("img")
+    width = sheet.evaluate("document.images[0].width")
+    assert f"size: {width}px" in sheet.evaluate("document.head.textContent")
+    assert width > 400

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from analog_bench.errors import StoreError
 from analog_bench.records import Margin
 from analog_bench.report.page.chapters import chapters
-from analog_bench.report.page.document import page, parted, write_page
+from analog_bench.report.page.document import page, write_page
 from analog_bench.report.page.first_screen import first_screen
+from analog_bench.report.page.html import parted
 from analog_bench.report.report_contents import contents_of
 from analog_bench.store.run import Incomplete, Unmeasured
 from tests.report.example_report import (
@@ -105,7 +106,7 @@ def test_the_first_screen_says_what_it_comes_to(document):
     assert "aihwkit 1.1.0, torch 2.11.0" in words
     assert "torch: works, cpp: no" in words
     assert (
-        "What lost most bert F1 (points) case loss "
+        "What lost most bert (MiniLM-L6) F1 (points) case loss "
         "score ± over chips (± over chips and examples) digital "
         "layer_noise · embeddings.word_embeddings · pcm · 1 d · C++ tile "
         "−61.0 9.0 ±1.2 70.0" in words
@@ -235,8 +236,24 @@ def test_a_digital_model_that_changed_stands_first():
     digital = {("drift", "bert"): {"f1": verdict("regressed", -3.0)}}
     found = first_screen(contents_of(run, verdicts, digital))
     assert (found.headline, found.tone) == ("The digital model changed", "bad")
+    assert found.verdict == ""
     ((kind, what, score, _),) = found.digital.rows
-    assert (kind.text, what.text, score.text) == ("regressed", "bert digital, F1", "70.00")
+    assert (kind.text, what.text, score.text) == (
+        "regressed",
+        "bert (MiniLM-L6) digital, F1",
+        "70.00",
+    )
+
+
+def test_the_headline_is_the_finding_unless_something_failed():
+    run = example_run()
+    said = ("bert · Half is left.", "gpt · All is left.")
+    for kind, headline in (("equivalent", said[0]), ("regressed", "83 regressed of 83 cases")):
+        verdicts = {r.identity: verdict(kind, 0.0) for r in run.results}
+        found = first_screen(contents_of(run, verdicts, {}), said)
+        assert found.headline == headline
+        assert found.findings == (said[1:] if headline == said[0] else said)
+        assert bool(found.verdict) == (headline == said[0])
 
 
 def test_every_chip_of_every_case_is_there(document):

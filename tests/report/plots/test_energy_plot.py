@@ -60,7 +60,8 @@ def test_plans_and_weights_have_a_point_each_at_a_day():
     assert [p["energy"] * 1e3 for p in points] == pytest.approx(energies)
     assert figure.message.startswith("The best F1, 64.0, takes ")
     assert figure.message.endswith(" nJ.")
-    for known in ("bert, 96 embedded questions, 3 chips", "hermes-4phase", "28 %", "8 tokens"):
+    assert figure.source.startswith("bert (MiniLM-L6) · 96 embedded questions · 3 chips")
+    for known in ("hermes-4phase", "28 %", "8 tokens"):
         assert known in figure.note
     assert [column.header for column in figure.table.columns][1] == "nJ/token"
     assert "<svg" in figure.svg

@@ -26,8 +26,7 @@ def test_there_are_the_five_kinds_of_plots(figures):
         "bert-loss-and-error",
     ]
     for figure in figures.values():
-        assert "96 embedded questions, 3 chips" in figure.note
-        assert "bert" in figure.note
+        assert "bert (MiniLM-L6) · 96 embedded questions · 3 chips" in figure.source
         assert "<svg" in figure.svg
 
 

@@ -93,7 +93,7 @@ def test_a_margin_beyond_every_loss_keeps_map_and_picture_pale():
     found = heat_map(with_margin("layer_noise", 240.0, *layers_in("layer_noise")), "bert")
     assert (found.most, found.table.rows[0][2].heat) == ("−240", 0.5)
     assert found.message == "None of 34 layers loses more than 240 points of F1."
-    scale = heat_picture("bert", found).spec["encoding"]["color"]["scale"]
+    scale = heat_picture(found).spec["layer"][0]["encoding"]["color"]["scale"]
     assert (scale["domainMin"], scale["domainMax"]) == (0, 240.0)
 
 
@@ -105,7 +105,7 @@ def test_conditions_of_two_studies_keep_columns_and_names_of_their_own():
         "white_output:std=1 · layer_noise",
         "white_output:std=1 · noise_types",
     )
-    values = heat_picture("bert", found).spec["data"]["values"]
+    values = heat_picture(found).spec["layer"][0]["data"]["values"]
     assert len({(one["layer"], one["condition"]) for one in values}) == len(values) == 68
     other = [replace(r, case_id=f"{r.case_id}/other") for r in other]
     labels = heat_map(judged(*results, *other), "bert").conditions
@@ -156,7 +156,7 @@ def test_the_depth_profile_names_the_worst_and_the_median(contents):
     assert (
         white.message == "embeddings.word_embeddings loses 60.0 points of F1, the median layer 3.4."
     )
-    assert pcm.note == "pcm:prog=1 · 1 d · C++ tile. Lines are 95 % intervals over chips."
+    assert "· 3 chips · pcm:prog=1 · 1 d · C++ tile · " in pcm.source
     values = white.spec["data"]["values"]
     assert [value["name"] for value in values if value["named"]] == ["embeddings.word_embeddings"]
     # No drop goes beyond what digital scores.
@@ -315,9 +315,12 @@ def test_every_plot_becomes_files_of_its_own(contents, tmp_path):
     assert len(set(map(str.lower, names))) == len(names) == 14
     assert all(re.fullmatch(r"[A-Za-z0-9.-]+", name) for name in names)
     some = contents_of(replace(example_run(), results=tuple(of_study("noise_types"))), {}, {})
-    png, svg = sorted(save_figures(tmp_path / "new", some))
+    csv, pdf, png, svg = sorted(save_figures(tmp_path / "new", some))
     assert png.read_bytes().startswith(b"\x89PNG")
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert csv.read_text().startswith("condition,")
     drawn = svg.read_text()
+    assert "bert (MiniLM-L6) · 96 embedded questions" in drawn
     assert "var(--" not in drawn
     assert "here.invalid" not in drawn
     assert "<script" not in drawn

@@ -1,0 +1,162 @@
+"""The leaderboard: whole models on hardware, from any number of runs, by what a day leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analog_bench.gate.robustness_scores import DAY_S, Robustness, conditions_of, robustness_of
+from analog_bench.gate.significance import Interval
+from analog_bench.records import Metric, Result, Scope
+from analog_bench.report import estimates, words
+from analog_bench.report.case_energy import energy_of, is_whole
+from analog_bench.report.energy_table import energy_text
+from analog_bench.report.measured_on import OVER_BOTH, examples_label
+from analog_bench.report.plots.chart import axis, by_weights, layer, points
+from analog_bench.report.plots.figure import Figure
+from analog_bench.report.table import Cell, Column, Spelling, Table, linked, number, tabulate
+from analog_bench.store.run import Group, Run
+
+A_STAR = "A*: 1 is as good as the digital model, 0 as good as guessing."
+_ROW_PIXELS = 26
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A whole model with some weights on some hardware, one day after programming.
+
+    Attributes:
+        source: The name under which the run is known, such as that of its file.
+        a_star: What is left of what the digital model has over guessing.
+        others: Its other scores over the drift times.
+    """
+
+    source: str
+    run: Run
+    scope: Scope
+    metric: Metric
+    result: Result
+    a_star: Interval
+    others: Robustness
+
+    @property
+    def hardware(self) -> str:
+        """Noise or preset, tile and hardware: `StandardHWATrainingTorch`."""
+        return words.condition_label(self.result, leaving_out=("time", "weights"))
+
+    @property
+    def name(self) -> str:
+        """Model, layers unless they are all, and hardware."""
+        group = "" if self.result.group == "all" else words.group_label(self.result.group)
+        model = words.model_label(self.scope.model)
+        return " · ".join(filter(None, (model, group, self.hardware)))
+
+    @property
+    def examples_and_chips(self) -> str:
+        """What it was measured on."""
+        chips = words.counted(len(self.result.initial_chips), "chip")
+        return f"{examples_label(self.scope)}, {chips}"
+
+    @property
+    def nj_per_token(self) -> float | None:
+        """The energy a token under the usual scenario, where the model's shape is known."""
+        energy = energy_of(self.result, self.run.shapes)
+        return None if energy is None else energy.pj_per_token / 1e3
+
+
+def entries(runs: Mapping[str, Run]) -> list[Entry]:
+    """Return what runs measured of whole models at one day, the highest A* first.
+
+    Runs go by their names. Where guessing has no score there is no A*, and no entry. Of the same
+    condition on the same examples in several runs the newest stays.
+    """
+    newest: dict[object, Entry] = {}
+    for source, run in sorted(runs.items(), key=lambda pair: pair[1].manifest.created):
+        for group in run.groups:
+            newest |= {entry.others.conditions: entry for entry in _of_group(source, run, group)}
+    return sorted(newest.values(), key=lambda entry: (-entry.a_star.centre, entry.name))
+
+
+def _of_group(source: str, run: Run, group: Group) -> Iterator[Entry]:
+    whole = [result for result in group.results if is_whole(result)]
+    after_a_day = {conditions_of(result): result for result in whole if result.drift_s == DAY_S}
+    for others in robustness_of(whole, group.main):
+        star = others.a_star.get(DAY_S)
+        if star is not None:
+            result = after_a_day[others.conditions]
+            yield Entry(source, run, group.scope, group.main, result, star, others)
+
+
+def board_table(found: Sequence[Entry], link: Callable[[Entry], str]) -> Table:
+    """Return entries as a table, each with the way to its raw values."""
+
+    def score(entry: Entry) -> str:
+        scored = estimates.interval_text(entry.others.one_day, entry.metric)
+        return f"{words.metric_label(entry.metric)} {scored}"
+
+    def energy(entry: Entry) -> str:
+        return "" if entry.nj_per_token is None else energy_text(entry.nj_per_token)
+
+    def digital(entry: Entry) -> str:
+        return words.amount(entry.result.digital[entry.metric.name], entry.metric)
+
+    def month(entry: Entry) -> str:
+        return estimates.interval_text(entry.others.avm, entry.metric, signed=True)
+
+    def aihwkit(entry: Entry) -> str:
+        return words.one_line(str(entry.run.manifest.environment.get("aihwkit") or ""))
+
+    def star(entry: Entry) -> Cell:
+        return linked(estimates.a_star_text(entry.a_star), link(entry))
+
+    columns: list[tuple[Column, Spelling[Entry]]] = [
+        (Column("model"), lambda entry: words.model_label(entry.scope.model)),
+        (Column("weights"), lambda entry: words.weights_label(entry.result)),
+        number("A* 1 d", star, notes=(A_STAR, f"{OVER_BOTH}.")),
+        number("score 1 d", score, priority=2),
+        number("digital", digital, priority=6),
+        number("AVM", month, priority=7, notes=("AVM: the score at 30 d − at 1 s.",)),
+        number("nJ/token", energy, priority=4),
+        (Column("hardware"), lambda entry: entry.hardware),
+        (Column("on tiles", priority=5), lambda e: words.group_label(e.result.group)),
+        (Column("run", priority=3), lambda entry: Cell(entry.source, href=link(entry))),
+        (Column("measured on", priority=8), lambda entry: entry.examples_and_chips),
+        (Column("aihwkit", priority=9), aihwkit),
+    ]
+    return tabulate(found, columns, frame="rule")
+
+
+def board_figure(found: Sequence[Entry], table: Table) -> Figure:
+    """Return the picture of the board: A* at one day, a row a model and its hardware."""
+    values: list[dict[str, Any]] = []
+    for entry in found:
+        low, high = entry.a_star.bounds or (entry.a_star.centre, entry.a_star.centre)
+        value = {"name": entry.name, "star": entry.a_star.centre, "low": low, "high": high}
+        values.append({**value, "weights": words.weights_label(entry.result)})
+    names = list(dict.fromkeys(value["name"] for value in values))
+    known = [w for w in words.WEIGHTS.values() if any(v["weights"] == w for v in values)]
+    bare = {"labelLimit": 330, "ticks": False, "domain": False}
+    y = axis("name", kind="nominal", sort=names, axis=bare)
+    x = axis("star", "A* one day after programming", scale={"domainMax": 1.0, "nice": True})
+    color = by_weights(known)
+    ends = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
+    first = found[0]
+    return Figure(
+        name="board",
+        message=(
+            f"{first.name} keeps most: A* {words.significant(first.a_star.centre, 2)} with "
+            f"{words.with_weights(first.result.variant)}."
+        ),
+        note=f"{A_STAR} Lines are 95 % intervals over chips.",
+        source=", ".join(dict.fromkeys(entry.examples_and_chips for entry in found)),
+        spec={
+            "layer": [
+                layer(values, {"type": "rule", "strokeWidth": 2}, y=y, color=color, **ends),
+                layer(values, points(80), y=y, x=x, color=color),
+            ]
+        },
+        table=table,
+        width=560,
+        height=110 + _ROW_PIXELS * len(names),
+    )
