@@ -106,6 +106,13 @@ OPTIONS = (
         "own; ideal adds nothing to the noise",
         default="ideal",
     ),
+    Option(
+        "plan",
+        "FILE",
+        "measure this plan of `analog-bench plan`, and nothing else: at its noise, time and "
+        "weights where none are named",
+        many=True,
+    ),
     Option("device", "DEVICE", "where torch computes, such as cpu or cuda", default="cpu"),
     Option("precision", "NAME", "of products: float32, tf32 or bfloat16", default="float32"),
     Option("budget", "NAME", "smoke, nightly or full", default="smoke"),

@@ -15,6 +15,7 @@ from analog_bench.content_name import fingerprint
 from analog_bench.errors import UsageError
 from analog_bench.gate.max_drop import parse_requirement
 from analog_bench.noise import parse_noise
+from analog_bench.planning.plan_record import read_plan
 from analog_bench.plugin.option_declarations import OPTIONS
 from analog_bench.records import Precision
 from analog_bench.session.extension import load_extension, read_own
@@ -23,6 +24,7 @@ from analog_bench.session.settings import (
     MOST_PROCESSES,
     GateMode,
     KeptExamples,
+    NamedPlan,
     Settings,
     read_calibration,
     read_workers,
@@ -73,6 +75,7 @@ def read_settings(config: pytest.Config) -> Settings:
         load_extension(config.rootpath / file)
     paths = ("data", "hwa", "calibration", "lock", "json", "baselines")
     named = [(name, one(name)) for name in paths] + [("model", word) for word in given["model"]]
+    named += [("plan", word) for word in given["plan"]]
     _check_ini_found(config, named)
     root = config.rootpath
     json_file, tile, hwa = one("json"), one("tile"), one("hwa")
@@ -91,6 +94,10 @@ def read_settings(config: pytest.Config) -> Settings:
         "noise": list(map(spelt_with_content, given["noise"], noises)),
         "hardware": [spelt_with_content(must("hardware"))],
     }
+    if given["plan"] and given["layer"]:
+        raise UsageError("--plan says which layers are analog; leave out --layer")
+    plans = tuple(NamedPlan(file, read_plan(root / file)) for file in given["plan"])
+    contents["plan"] = [plan.with_content for plan in plans]
     return Settings(
         choice=Choice(
             models=tuple(given["model"]),
@@ -131,6 +138,7 @@ def read_settings(config: pytest.Config) -> Settings:
         given={name: ", ".join(words) for name, words in {**given, **contents}.items() if words},
         root=root,
         extensions=tuple(root / file for file in given["extension"]),
+        plans=plans,
     )
 
 

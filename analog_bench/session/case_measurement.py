@@ -19,6 +19,7 @@ from analog_bench.noise import EqualError
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.session.own_code import sources_of_case
+from analog_bench.session.plan_cases import check_weights
 from analog_bench.session.recorder import Record
 from analog_bench.simulators.registry import find_simulator
 from analog_bench.study import Budget, Study
@@ -47,6 +48,9 @@ def measure_case(
     """
     ahead = {} if ahead is None else ahead
     missing, budget = models.missing_weights(case), models.budget(study, case.model)
+    for named in models.settings.plans:
+        if named.plan.model == case.model:
+            check_weights(named, models.loaded(case.model).weights_sha256)
     runner = models.runner(study, case.model, "direct" if missing else case.variant)
     if not missing:
         check_unchanged(earlier, case, runner.task.protocol, runner.weights)

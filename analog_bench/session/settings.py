@@ -6,11 +6,14 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from analog_bench.case import Case
+from analog_bench.codec import layout, plain
+from analog_bench.content_name import fingerprint
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.gate.max_drop import Requirement
+from analog_bench.planning.plan_record import Plan
 from analog_bench.records import Precision
 from analog_bench.store.shard import Shard
 from analog_bench.study import Budget, BudgetName, Choice, Study
@@ -24,6 +27,18 @@ GateMode = Literal["off", "warn", "fail"]
 KeptExamples = Literal["auto", "on", "off"]
 MOST_KEPT = 1000
 """Examples up to which results keep each one's scores unless told otherwise: files stay small."""
+
+
+class NamedPlan(NamedTuple):
+    """A plan, and the file that it was read from."""
+
+    file: str
+    plan: Plan
+
+    @property
+    def with_content(self) -> str:
+        """The file's name with a fingerprint of the plan, for a run's manifest."""
+        return f"{self.file}@{fingerprint(layout(plain(self.plan)))}"
 
 
 @dataclass(frozen=True)
@@ -50,6 +65,7 @@ class Settings:
         root: Pytest's root folder, from which results name files.
         extensions: The files of `--extension`.
         shard: Which part of the run this is; None for the whole of it. A shard is not judged.
+        plans: What `--plan` names: its cases are measured in place of all others.
         workers: How many processes of this machine measure, or the address of the cluster that
             does; None where pytest's own process does.
         threads: Threads that torch computes with in each process; None for torch's own number.
@@ -84,6 +100,7 @@ class Settings:
     root: Path
     extensions: tuple[Path, ...]
     shard: Shard | None = None
+    plans: tuple[NamedPlan, ...] = ()
     workers: int | str | None = None
     threads: int | None = None
     precision: Precision = "float32"
