@@ -1,25 +1,36 @@
-"""How much faster is replay than converting the whole model for every layer?
+"""How much faster is replay than converting the whole model for every layer? And two processes?
 
 The whole model's side is the procedure of aihwkit's example 24, with the noise in one layer at a
 time and all others on perfect tiles. Both sides get the same questions, cases and hardware, and
-each runs in a process of its own, preparation included. Run it alone on an idle machine:
+each runs in a process of its own, preparation included.
 
-    pytest bench/bench_speed.py -s [--examples N]
+`--workers 2` should take half as long as one process. Both run the layer study on one thread a
+process; a run of one case says what of it is preparation. Run all of it alone on an idle machine:
+
+    pytest bench/bench_speed.py -s [--examples N] [-k workers]
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import resource
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 from rich.table import Table
 
 from analog_bench.session.settings import Settings
+from analog_bench.store.run import timeless
+from analog_bench.store.run_file import read_run
 
-EXAMPLES = 24
+EXAMPLES, EXAMPLES_OF_WORKERS = 24, 96
 
 pytestmark = pytest.mark.on_demand
 
@@ -44,6 +55,49 @@ def bench_sweep_speed(settings: Settings) -> None:
         console.print(f"{noise} at the first layer: {ours[noise]:.3f} of a digital forward pass")
     console.print(f"F1 on perfect tiles: {ours['f1']:.2f} and {theirs['f1']:.2f}")
     assert ours["f1"] == pytest.approx(theirs["f1"], abs=1e-9)
+
+
+def bench_two_workers(settings: Settings, tmp_path: Path) -> None:
+    examples = settings.examples or EXAMPLES_OF_WORKERS
+    one, two = (_layer_study(settings.root, tmp_path, examples, n) for n in (1, 2))
+    table = Table(title=f"layer study of bert, {examples} questions, one thread a process")
+    for column in ("", "one process", "two workers", "efficiency"):
+        table.add_column(column, justify="right" if column else "left")
+    for what in ("preparation", "cases", "together"):
+        efficiency = f"{one[what] / (2 * two[what]):.2f}"
+        table.add_row(f"{what}, s", f"{one[what]:.1f}", f"{two[what]:.1f}", efficiency)
+    # Of the processor's time: what waiting for each other and for other programs has no part in.
+    work = f"{one['work'] / two['work']:.2f}"
+    table.add_row("cases, s of CPU", f"{one['work']:.1f}", f"{two['work']:.1f}", work)
+    Console().print(table)
+    runs = [read_run(tmp_path / f"{n}.json") for n in (1, 2)]
+    same = [[timeless(result) for result in run.results] for run in runs]
+    assert same[0] == same[1]
+
+
+def _layer_study(root: Path, folder: Path, examples: int, processes: int) -> Mapping[str, float]:
+    """Run the layer study; return its seconds, and what of them one case of it takes alone."""
+    words = ["bench/bench_layer_noise.py", "--model=bert", f"--examples={examples}"]
+    words += ["--gate=off", "--report=off", *(["--workers=2"] if processes > 1 else [])]
+    alone = [*words, "--layer=qa_outputs", f"--json={folder / f'{processes}-alone.json'}"]
+    began, worked = _seconds(root, alone)
+    ended, done = _seconds(root, [*words, f"--json={folder / f'{processes}.json'}"])
+    return {
+        "preparation": began,
+        "cases": ended - began,
+        "together": ended,
+        "work": done - worked,
+    }
+
+
+def _seconds(root: Path, words: list[str]) -> tuple[float, float]:
+    """Run pytest; return its seconds by the clock, and those of all its processes by the CPU."""
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "pytest", "-q", *words], cwd=root, env=env, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return time.perf_counter() - began, cpu
 
 
 def _in_own_process(side: str, examples: int) -> Mapping[str, float]:
