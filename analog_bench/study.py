@@ -130,6 +130,8 @@ class Study:
         prompt: What language models write on from, in a study of generation: an example then is a
             text. None where models read the run's data.
         propagation: Whether results also say how noise travels from block to block.
+        takes_plans: Whether `--plan` puts the plans of its files in place of the study's own cases;
+            other studies have no cases then.
 
     Raises:
         UsageError: A value that cannot be.
@@ -148,6 +150,7 @@ class Study:
     margins: Mapping[str, Margin] = field(default_factory=dict)
     prompt: str | None = None
     propagation: bool = False
+    takes_plans: bool = False
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"\w[\w.-]*", self.name)):
@@ -173,6 +176,7 @@ class Study:
             margins=mapping(f"{at} margins", self.margins, text, instance(Margin)),
             prompt=None if self.prompt is None else text(f"{at} prompt", self.prompt),
             propagation=instance(bool)(f"{at} propagation", self.propagation),
+            takes_plans=instance(bool)(f"{at} takes_plans", self.takes_plans),
         )
         if self.propagation and self.prompt is not None:
             raise UsageError(

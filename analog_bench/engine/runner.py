@@ -13,12 +13,13 @@ import torch
 from msgspec import structs
 from torch import Tensor, nn
 
-from analog_bench.analog.chip import Chip, install
+from analog_bench.analog.chip import Chip
 from analog_bench.analog.layer_manifest import Coverage
 from analog_bench.analog.layers import find
 from analog_bench.case import Case
 from analog_bench.engine.broken_outputs import first_not_finite
 from analog_bench.engine.calibration import Calibration, Known
+from analog_bench.engine.case_chip import case_chip
 from analog_bench.engine.layer_facts import Facts
 from analog_bench.engine.noise_following import FollowedChip, Follower
 from analog_bench.engine.pace import Pace
@@ -27,7 +28,7 @@ from analog_bench.engine.replay import Replay
 from analog_bench.engine.scores import Scores, finite, score
 from analog_bench.propagation_record import Propagation
 from analog_bench.records import Measurement, Result, Status
-from analog_bench.simulators.registry import NO_TILE, find_simulator
+from analog_bench.simulators.registry import NO_TILE
 from analog_bench.tasks.task import Task
 
 
@@ -106,13 +107,12 @@ class Runner:
 
     def seconds(self, case: Case, pace: Pace, *, propagation: bool = False) -> float:
         """Return the seconds that one chip of a case will take, about."""
-        paths = self._paths(case.layers)
         tokens = sum(batch.input_ids.numel() for batch in self.task.batches)
         return pace.seconds(
             case,
-            paths,
+            self._touched(case),
             replayed=self._replays,
-            share=self._facts.share(paths),
+            share=self._facts.share(self._paths(case.layers)),
             tokens=tokens,
             propagation=propagation,
         )
@@ -134,7 +134,7 @@ class Runner:
         """
         first = cases[0]
         paths = self._paths(first.layers)
-        self._replay.move_to(paths)
+        self._replay.move_to(self._touched(first))
         problem = self.digital().problem
         if problem:
             return [self._result(case, paths, "broken", problem, (), None) for case in cases]
@@ -192,7 +192,7 @@ class Runner:
         """Put a case's chip, at its drift time, into the model for as long as the context lasts."""
         paths = self._paths(case.layers)
         if self._calibration.needed(case):
-            self._replay.move_to(paths)
+            self._replay.move_to(self._touched(case))
         with self._chip(case, paths, index, self._calibration.of(case, paths)) as chip:
             chip.drift_to(case.drift_s)
             yield chip
@@ -200,16 +200,8 @@ class Runner:
     def _chip(
         self, case: Case, paths: Sequence[str], index: int, known: Known
     ) -> AbstractContextManager[Chip]:
-        return install(
-            self.model,
-            layers=paths,
-            noise=case.noise,
-            chip=index,
-            seed=self._seed,
-            simulator=find_simulator(case.tile) if case.noise.WHERE == "tile" else None,
-            hardware=case.hardware,
-            input_ranges=known.input_ranges,
-            severities=known.severities,
+        return case_chip(
+            self.model, case, paths, self._paths(case.in_int8), index, known, seed=self._seed
         )
 
     def _measurement(
@@ -232,6 +224,10 @@ class Runner:
 
     def _by_path(self, ranges: Mapping[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
         return dict(zip(self._paths(ranges), ranges.values(), strict=True))
+
+    def _touched(self, case: Case) -> list[str]:
+        """Return the paths of all layers that are not as in the clean model."""
+        return self._paths((*case.layers, *case.in_int8))
 
     def _paths(self, layers: Iterable[str]) -> list[str]:
         return [place.path for place in find(self.model, layers)]

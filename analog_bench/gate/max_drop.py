@@ -44,14 +44,16 @@ class Requirement:
         )
 
 
-def parse_requirement(text: str, metrics: Mapping[str, Metric]) -> Requirement:
+def parse_requirement(
+    text: str, metrics: Mapping[str, Metric], option: str = "--max-drop"
+) -> Requirement:
     """Read `METRIC=VALUE`, as `f1=2`; `UsageError` if it is unknown or no amount."""
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals:
-        raise UsageError(f"--max-drop must be METRIC=VALUE, such as f1=2, found {text!r}")
+        raise UsageError(f"{option} must be METRIC=VALUE, such as f1=2, found {text!r}")
     if name not in metrics:
-        raise UsageError(f"--max-drop knows no metric {name!r}; {did_you_mean(name, metrics)}")
-    return Requirement(metrics[name], read_amount(f"--max-drop {name}", value))
+        raise UsageError(f"{option} knows no metric {name!r}; {did_you_mean(name, metrics)}")
+    return Requirement(metrics[name], read_amount(f"{option} {name}", value))
 
 
 def first_unmet(result: Result, requirements: Sequence[Requirement]) -> str:

@@ -182,7 +182,8 @@ def narrow(config: pytest.Config, items: list[pytest.Item], *, raising: bool) ->
                 if raising:
                     raise problem
                 continue
-        config.stash[_LEFT_OUT].append(f"{study.name}: {why}")
+        if not config.stash[SETTINGS].plans:  # which leave out all studies but one
+            config.stash[_LEFT_OUT].append(f"{study.name}: {why}")
         out.append(item)
     if out:
         config.hook.pytest_deselected(items=out)

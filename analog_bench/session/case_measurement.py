@@ -17,6 +17,7 @@ from analog_bench.noise import EqualError
 from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.session.own_code import sources_of_case
+from analog_bench.session.plan_cases import check_weights
 from analog_bench.session.recorder import Record
 from analog_bench.simulators.registry import find_simulator
 from analog_bench.study import Budget, Study
@@ -45,12 +46,16 @@ def measure_case(
     """
     ahead = {} if ahead is None else ahead
     missing, budget = models.missing_weights(case), models.budget(study, case.model)
+    for named in models.settings.plans:
+        if named.plan.model == case.model:
+            check_weights(named, models.loaded(case.model).weights_sha256)
     runner = models.runner(study, case.model, "direct" if missing else case.variant)
     if not missing:
         check_unchanged(earlier, case, runner.task.protocol, runner.weights)
 
     def resumed(one: Case) -> Result | None:
-        return _resumed(earlier, one, runner, budget, sources_of_case(one, models.settings.root))
+        sources = sources_of_case(one, models.settings.root)
+        return resumed_result(earlier, one, runner.task.protocol, runner.weights, budget, sources)
 
     result = resumed(case) or ahead.pop(case, None)
     others: list[Result] = []
@@ -115,6 +120,24 @@ def share_chips(one: Case, other: Case) -> bool:
     return same and one.noise.DRIFTS and not isinstance(one.noise, EqualError)
 
 
+def resumed_result(
+    earlier: Mapping[Identity, Result],
+    case: Case,
+    protocol: str,
+    weights: str,
+    budget: Budget,
+    sources: tuple[SourceFile, ...],
+) -> Result | None:
+    """Return what the run to resume measured of a case; None where it has to be measured."""
+    result = earlier.get((case.id, case.study, protocol))
+    if result is None or result.status != "measured":
+        return None
+    held = result.case_version, result.weights, result.sources
+    same = held == (case.version, weights, sources)
+    complete = len(result.initial_chips) == len(_initial_chips(case, budget))
+    return result if same and complete else None
+
+
 def _measured(
     models: ModelCache, study: Study, group: Sequence[Case], runner: Runner, budget: Budget
 ) -> list[Result]:
@@ -148,23 +171,6 @@ def _needs_confirmation(
     entry = models.case_baseline(case).find(result.case_id, result.protocol)
     metric = models.metric(study, case.model)
     return needs_confirmation(result, entry, metric, {result.protocol: runner.task.examples})
-
-
-def _resumed(
-    earlier: Mapping[Identity, Result],
-    case: Case,
-    runner: Runner,
-    budget: Budget,
-    sources: tuple[SourceFile, ...],
-) -> Result | None:
-    """Return what the run to resume measured of a case; None where it has to be measured."""
-    result = earlier.get((case.id, case.study, runner.task.protocol))
-    if result is None or result.status != "measured":
-        return None
-    held = result.case_version, result.weights, result.sources
-    same = held == (case.version, runner.weights, sources)
-    complete = len(result.initial_chips) == len(_initial_chips(case, budget))
-    return result if same and complete else None
 
 
 def _initial_chips(case: Case, budget: Budget) -> range:
