@@ -80,6 +80,7 @@ app = new_app(
     "energy bert",
     "compare runs/before.json runs/after.json",
     'generate --prompt "Once upon a time"',
+    "hardware StandardHWATrainingTorch",
     "history --score one_day",
     "hwa train bert --threads 1",
     "merge shards -o merged.json",

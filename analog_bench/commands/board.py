@@ -15,9 +15,7 @@ from analog_bench.errors import UsageError
 app = new_app()
 
 
-@app.command(
-    epilog=show_examples("board runs/bench-*.json -o site", "board docs/results -o site --json")
-)
+@app.command(epilog=show_examples("board runs/bench-*.json -o site", "board runs -o site --json"))
 def board(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN...", help="results files, or folders of them")

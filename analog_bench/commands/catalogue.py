@@ -1,4 +1,4 @@
-"""The verbs that list what there is: `noises` and `studies`."""
+"""The verbs that list what there is: `noises`, `hardware` and `studies`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import typer
 
 from analog_bench.commands.options import JsonOption, new_app, show_examples
 from analog_bench.commands.output import Line, print_json, print_sheet
-from analog_bench.errors import UsageError
+from analog_bench.errors import TileUnavailable, UsageError
 from analog_bench.noise import Noise, families, find_family
+from analog_bench.noise.whole_hardware import TERMS
 from analog_bench.report import words
 from analog_bench.session.extension import run_file
-from analog_bench.simulators.registry import simulators
+from analog_bench.simulators.protocol import Periphery
+from analog_bench.simulators.registry import presets, simulators
 from analog_bench.spelling import counted
 from analog_bench.study import Budget, Study
 
@@ -35,6 +37,31 @@ def noises(
         print_json([_noise_facts(one) for one in asked])
     else:
         print_sheet({one.NAME: _noise_lines(one, name is not None) for one in asked})
+
+
+@app.command(
+    epilog=show_examples(
+        "hardware", "hardware StandardHWATrainingTorch", "hardware my_hardware.py:preset --json"
+    )
+)
+def hardware(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PRESET",
+            help="only this one: a preset of aihwkit, or FILE.py:FUNCTION for one of your own",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List hardware presets: their simulator, what they consist of, the tiles and converters."""
+    from analog_bench.session.own_hardware import resolve_hardware
+
+    asked = list(presets()) if name is None else [resolve_hardware(name)]
+    if as_json:
+        print_json([_hardware_facts(one) for one in asked])
+    else:
+        print_sheet({one: _hardware_lines(one, name is not None) for one in asked})
 
 
 @app.command(epilog=show_examples("studies", "studies my_project/bench --json"))
@@ -62,6 +89,42 @@ def studies(
         print_json([_study_facts(path, study) for path, study in found.items()])
     else:
         print_sheet({study.name: _study_lines(path, study) for path, study in found.items()})
+
+
+def _hardware_facts(name: str) -> dict[str, Any]:
+    simulator = presets()[name]
+    tile = _tile(name)
+    return {
+        "name": name,
+        "simulator": simulator.name,
+        "terms": list(simulator.terms.get(name, ())),
+        "input_ranges": simulator.presets[name],
+        "tile": tile if isinstance(tile, str) else tile._asdict(),
+    }
+
+
+def _tile(name: str) -> Periphery | str:
+    """Return how large and how fine a tile is, or why that is not known."""
+    try:
+        return presets()[name].periphery(name)
+    except (UsageError, TileUnavailable) as problem:
+        return str(problem).partition(",")[0]
+
+
+def _hardware_lines(name: str, whole: bool) -> list[Line]:
+    simulator, tile = presets()[name], _tile(name)
+    terms = simulator.terms.get(name, ())
+    ranges = "static, observed or fitted" if simulator.presets[name] else "none"
+    lines = [Line("simulator", simulator.label), Line("input ranges", ranges)]
+    if isinstance(tile, str):
+        lines.append(Line("tile", tile))
+    else:
+        size = " × ".join(str(side or "any") for side in (tile.inputs, tile.outputs))
+        converters = f"DAC {tile.input_bits} bits, ADC {tile.output_bits} bits"
+        lines.append(Line("tile", f"{size} (inputs × outputs), {converters}"))
+    if whole:
+        return [*lines, *(Line(term, TERMS[term]) for term in terms)]
+    return [*lines, Line("terms", ", ".join(terms) or "not told apart")]
 
 
 def _noise_facts(one: type[Noise]) -> dict[str, Any]:

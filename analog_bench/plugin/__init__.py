@@ -16,8 +16,10 @@ import pytest
 from analog_bench.errors import BenchError
 from analog_bench.plugin import selection
 from analog_bench.plugin.case_timings import Benchmarks, select_benchmarks
+from analog_bench.plugin.cluster_run import ClusterRun
 from analog_bench.plugin.command_line import given_command
 from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures by name in this module)
+    CASES_ONLY,
     EARLIER_RESULTS,
     PROPERTY,
     SETTINGS,
@@ -56,6 +58,8 @@ from analog_bench.simulators.versions import versions
 from analog_bench.store.journal_file import read_journal
 from analog_bench.store.run import by_identity
 
+_CLUSTER = "analog_bench_cluster"
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options; a mistake ends the run here, with one line."""
@@ -79,6 +83,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(JUnit(config, results), "analog_bench_junit")
         if config.pluginmanager.hasplugin("benchmark"):
             config.pluginmanager.register(Benchmarks(config, results), "analog_bench_benchmarks")
+        if config.stash[SETTINGS].workers is not None:
+            config.pluginmanager.register(ClusterRun(config, recorder), _CLUSTER)
 
 
 def pytest_report_header() -> str:
@@ -128,7 +134,10 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     if not selection.measures(config) or _is_worker(config):
         # In a worker an error here would end the worker, not the run; fixtures meet it again.
         return
+    cluster = _cluster_of(config)
     try:
+        if cluster is not None:
+            cluster.begin(session.items)
         expected = _preflight(config, session.items)
     except BenchError as problem:
         raise pytest.UsageError(str(problem)) from None
@@ -155,10 +164,23 @@ def _preflight(config: pytest.Config, items: Sequence[pytest.Item]) -> str:
     from analog_bench.session.preflight import preflight
 
     earlier = config.stash.get(EARLIER_RESULTS, {})
-    # Without pytest's terminal there is no such option, and nowhere to show it.
-    forecast = config.getoption("verbose", -1) >= 0
-    return preflight(model_cache_of(config), selected, earlier, forecast=forecast)
+    models, cluster = model_cache_of(config), _cluster_of(config)
+    # Without pytest's terminal there is no such option, and nowhere to show it. And how fast
+    # another device is, this process cannot tell.
+    here = models.settings.device == config.stash[SETTINGS].device
+    forecast = config.getoption("verbose", -1) >= 0 and here
+    workers = cluster.size if cluster is not None else None
+    known = preflight(models, selected, earlier, forecast=forecast, workers=workers)
+    if cluster is not None:
+        cluster.submit(known.fingerprints)
+    return known.expected
+
+
+def _cluster_of(config: pytest.Config) -> ClusterRun | None:
+    cluster: ClusterRun | None = config.pluginmanager.get_plugin(_CLUSTER)
+    return cluster
 
 
 def _is_worker(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput")
+    """Whether results are recorded elsewhere: by xdist's controller, or the client of a cluster."""
+    return hasattr(config, "workerinput") or CASES_ONLY in config.stash

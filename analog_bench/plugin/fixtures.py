@@ -16,6 +16,7 @@ from analog_bench.gate.max_drop import first_unmet
 from analog_bench.records import Identity, Result
 from analog_bench.session.settings import Settings
 from analog_bench.study import Study
+from analog_bench.zoo.devices import CPU
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,6 +38,10 @@ UPCOMING: pytest.StashKey[dict[tuple[object, Case], list[Case]]] = pytest.StashK
 """By bench function, and case without its drift time: the cases of each that were selected."""
 TAKE: pytest.StashKey[Callable[[list[dict[str, Any]]], object]] = pytest.StashKey()
 """Takes results in as they are measured, where they are not those of a worker of xdist."""
+FROM_CLUSTER: pytest.StashKey[Callable[[Case], Mapping[Case, Result]]] = pytest.StashKey()
+"""Waits for the result of a case, where a cluster measures the run's."""
+CASES_ONLY: pytest.StashKey[bool] = pytest.StashKey()
+"""There in a worker of a cluster, which lists the cases of a run as pytest does."""
 STUDY_MARK = "study"
 PROPERTY = "analog_bench"
 """The user property of a test, and the key in a worker's output, that carry records to xdist."""
@@ -55,7 +60,11 @@ def model_cache_of(config: pytest.Config) -> ModelCache:
         from analog_bench.session.model_cache import ModelCache
 
         workers = getattr(config, "workerinput", {}).get("workercount", 1)
-        config.stash[MODEL_CACHE] = ModelCache(config.stash[SETTINGS], workers)
+        settings = config.stash[SETTINGS]
+        if isinstance(settings.workers, str):
+            # The GPUs are those of the cluster; here nothing is measured.
+            settings = replace(settings, device=CPU)
+        config.stash[MODEL_CACHE] = ModelCache(settings, workers)
     return config.stash[MODEL_CACHE]
 
 
@@ -144,6 +153,7 @@ def measure(request: pytest.FixtureRequest, study: Study) -> Callable[[Case], Re
     """Return a function that measures a case, as `measure_case` does, and records the result.
 
     Selected cases that differ in drift time only are measured together, with the first of them.
+    With `--workers` a cluster measures all selected cases; another case is measured here.
     The result is in the table and the results file even where the test then fails.
     """
     models = model_cache_of(request.config)
@@ -154,6 +164,8 @@ def measure(request: pytest.FixtureRequest, study: Study) -> Callable[[Case], Re
         from analog_bench.session.case_measurement import measure_case
 
         with one_line_errors():
+            if FROM_CLUSTER in request.config.stash:
+                ahead.update(request.config.stash[FROM_CLUSTER](case))
             upcoming = _upcoming(request, case)
             records = measure_case(models, study, case, earlier, upcoming=upcoming, ahead=ahead)
         # As plain values, which xdist carries from a worker to the session. What was measured
@@ -212,8 +224,8 @@ def analog_model(request: pytest.FixtureRequest, study: Study, case: Case, chip:
 def _upcoming(request: pytest.FixtureRequest, case: Case) -> list[Case]:
     """Return the cases that this process will measure besides, as far as they may share chips."""
     config, function = request.config, request.function
-    if hasattr(config, "workerinput"):
-        # A worker is given its tests one by one.
+    if hasattr(config, "workerinput") or FROM_CLUSTER in config.stash:
+        # A worker of xdist is given its tests one by one, and one of a cluster has the others.
         return []
     if UPCOMING not in config.stash:
         groups = config.stash[UPCOMING] = {}

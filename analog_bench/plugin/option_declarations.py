@@ -124,6 +124,13 @@ OPTIONS = (
         default="auto",
     ),
     Option("shard", "K/N", "the K-th of N parts only; `analog-bench merge` joins and judges them"),
+    Option(
+        "workers",
+        "N or ADDRESS",
+        "processes of this machine that measure, one thread each; or a cluster of dask.distributed "
+        "that does, such as tcp://host:8786",
+    ),
+    Option("threads", "N", "threads that torch computes with, in each process"),
     Option("json", "FILE", "where results go; a new file in runs/ by default"),
     Option("report", "MODE", "on, or off: write no HTML report beside the results", default="on"),
     Option("baselines", "FOLDER", "folder of baselines", default="baselines"),

@@ -20,11 +20,13 @@ from analog_bench.plugin.option_declarations import OPTIONS
 from analog_bench.session.extension import load_extension, read_own
 from analog_bench.session.own_hardware import read_hardware, spelt_with_content
 from analog_bench.session.settings import (
+    MOST_PROCESSES,
     GateMode,
     KeptExamples,
     NamedPlan,
     Settings,
     read_calibration,
+    read_workers,
 )
 from analog_bench.simulators.registry import simulators
 from analog_bench.store.shard import parse_shard
@@ -36,7 +38,7 @@ from analog_bench.zoo.devices import device_type
 from analog_bench.zoo.model_specs import ZOOS
 
 _INI_FILES = ("pytest.toml", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
-_MOST_WORKERS = 1000
+_MOST_THREADS = 1024
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -81,6 +83,11 @@ def read_settings(config: pytest.Config) -> Settings:
     if json_file and Path(json_file).suffix != ".json":
         # The page is written beside it, with `.html`: the same name would replace the results.
         raise UsageError(f"--json must name a file that ends in .json, found {json_file!r}")
+    workers = read_workers(must("workers")) if given["workers"] else None
+    if workers is not None and getattr(config.option, "numprocesses", None):
+        raise UsageError("-n and --workers are two ways to measure in several processes; give one")
+    # Processes of one machine are as many as it has cores to give.
+    own_threads = 1 if isinstance(workers, int) else None
     noises = tuple(parse_noise(text) for text in given["noise"])
     extensions = [(file, read_own(config.rootpath / file)) for file in given["extension"]]
     contents = {
@@ -126,6 +133,8 @@ def read_settings(config: pytest.Config) -> Settings:
         report=one_of("--report", must("report"), ("on", "off")) == "on",
         resume=bool(config.getoption("analog_bench_resume")),
         shard=parse_shard(must("shard")) if given["shard"] else None,
+        workers=workers,
+        threads=whole_or_none("threads", 1, _MOST_THREADS) or own_threads,
         given={name: ", ".join(words) for name, words in {**given, **contents}.items() if words},
         root=root,
         extensions=tuple(root / file for file in given["extension"]),
@@ -137,8 +146,8 @@ def read_settings(config: pytest.Config) -> Settings:
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Refuse a number of workers that xdist would fail at, before it tries."""
     workers = getattr(config.option, "numprocesses", None)
-    if isinstance(workers, int) and not 0 <= workers <= _MOST_WORKERS:  # or `auto`
-        raise pytest.UsageError(f"-n must be from 0 to {_MOST_WORKERS}, found {workers}")
+    if isinstance(workers, int) and not 0 <= workers <= MOST_PROCESSES:  # or `auto`
+        raise pytest.UsageError(f"-n must be from 0 to {MOST_PROCESSES}, found {workers}")
     return (yield)
 
 

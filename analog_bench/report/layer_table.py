@@ -59,7 +59,7 @@ def layer_table(
         *(_change_columns(verdicts, metrics[0]) if compared else ()),
         # The loss has columns of its own: nothing is equivalent to digital by this one.
         (
-            Column("vs baseline" if compared else "verdict"),
+            Column("baseline" if compared else "verdict"),
             lambda result: _verdict(result, verdicts),
         ),
     ]

@@ -56,20 +56,25 @@ def source_line(contents: Contents, study: Judged, results: Sequence[Result]) ->
     Of the condition it names what all the results share.
     """
     most = max((len(result.initial_chips) for result in results), default=0)
-    known = contents.manifest.environment
-    versions = [
-        f"{name} {known[package]}"
-        for name, package in (("analog_bench", "analog-bench"), ("aihwkit", "aihwkit"))
-        if known.get(package)
-    ]
     parts = [
         words.model_label(study.scope.model),
         examples_label(study.scope),
         counted(most, "chip"),
         words.shared_condition(results),
-        one_line(", ".join(versions)),
+        versions_label(contents),
     ]
     return " · ".join(filter(None, parts))
+
+
+def versions_label(contents: Contents) -> str:
+    """Return which versions a run was measured with: `analog_bench 0.1.0, aihwkit 1.1.0`."""
+    known = contents.manifest.environment
+    packages = {"analog_bench": "analog-bench", "aihwkit": "aihwkit"}
+    return ", ".join(
+        one_line(f"{name} {known[package]}")
+        for name, package in packages.items()
+        if known.get(package)
+    )
 
 
 def _has_examples(result: Result, metric: Metric) -> bool:

@@ -54,7 +54,8 @@ def measure_case(
         check_unchanged(earlier, case, runner.task.protocol, runner.weights)
 
     def resumed(one: Case) -> Result | None:
-        return _resumed(earlier, one, runner, budget, sources_of_case(one, models.settings.root))
+        sources = sources_of_case(one, models.settings.root)
+        return resumed_result(earlier, one, runner.task.protocol, runner.weights, budget, sources)
 
     result = resumed(case) or ahead.pop(case, None)
     others: list[Result] = []
@@ -119,6 +120,24 @@ def share_chips(one: Case, other: Case) -> bool:
     return same and one.noise.DRIFTS and not isinstance(one.noise, EqualError)
 
 
+def resumed_result(
+    earlier: Mapping[Identity, Result],
+    case: Case,
+    protocol: str,
+    weights: str,
+    budget: Budget,
+    sources: tuple[SourceFile, ...],
+) -> Result | None:
+    """Return what the run to resume measured of a case; None where it has to be measured."""
+    result = earlier.get((case.id, case.study, protocol))
+    if result is None or result.status != "measured":
+        return None
+    held = result.case_version, result.weights, result.sources
+    same = held == (case.version, weights, sources)
+    complete = len(result.initial_chips) == len(_initial_chips(case, budget))
+    return result if same and complete else None
+
+
 def _measured(
     models: ModelCache, study: Study, group: Sequence[Case], runner: Runner, budget: Budget
 ) -> list[Result]:
@@ -152,23 +171,6 @@ def _needs_confirmation(
     entry = models.case_baseline(case).find(result.case_id, result.protocol)
     metric = models.metric(study, case.model)
     return needs_confirmation(result, entry, metric, {result.protocol: runner.task.examples})
-
-
-def _resumed(
-    earlier: Mapping[Identity, Result],
-    case: Case,
-    runner: Runner,
-    budget: Budget,
-    sources: tuple[SourceFile, ...],
-) -> Result | None:
-    """Return what the run to resume measured of a case; None where it has to be measured."""
-    result = earlier.get((case.id, case.study, runner.task.protocol))
-    if result is None or result.status != "measured":
-        return None
-    held = result.case_version, result.weights, result.sources
-    same = held == (case.version, runner.weights, sources)
-    complete = len(result.initial_chips) == len(_initial_chips(case, budget))
-    return result if same and complete else None
 
 
 def _initial_chips(case: Case, budget: Budget) -> range:

@@ -16,8 +16,10 @@ from analog_bench.study import Study
 class Forecast:
     """Adds up how long cases will take, from a short timing of each model."""
 
-    def __init__(self, models: ModelCache) -> None:
+    def __init__(self, models: ModelCache, workers: int | None = None) -> None:
+        """Forecast for this process, or for so many workers that are each as fast."""
         self._models = models
+        self._workers = workers
         self._paces: dict[tuple[str, str | None], Pace] = {}
         self._seconds = 0.0
         self._cases = 0
@@ -42,8 +44,11 @@ class Forecast:
         """Return the forecast as one line; empty where nothing will be measured."""
         if not self._cases:
             return ""
-        cases, threads = counted(self._cases, "case"), counted(torch.get_num_threads(), "thread")
-        return f"expected: about {approximate(self._seconds)} for {cases} on {threads}"
+        cases, on = counted(self._cases, "case"), counted(torch.get_num_threads(), "thread")
+        if self._workers is not None:
+            on = counted(self._workers, "worker")
+        seconds = self._seconds / (self._workers or 1)
+        return f"expected: about {approximate(seconds)} for {cases} on {on}"
 
 
 def approximate(seconds: float) -> str:

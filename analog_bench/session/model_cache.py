@@ -49,7 +49,9 @@ class ModelCache:
         self._runners: dict[tuple[_Key, Variant], Runner] = {}
         self._scores: dict[_Key, Scores] = {}
         self._baselines: dict[tuple[str, str, str], CaseBaseline] = {}
-        if workers > 1:  # each takes its part of the cores, on which results do not depend
+        if settings.threads is not None:
+            torch.set_num_threads(settings.threads)
+        elif workers > 1:  # each takes its part of the cores, on which results do not depend
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
 
     def loaded(self, model: str, variant: Variant = "direct") -> LoadedModel:

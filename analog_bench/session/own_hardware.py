@@ -98,6 +98,15 @@ def with_hardware(case: Case, *, tile: bool) -> Case:
     return case if tile or engine is None else replace(case, tile=engine.name)
 
 
+def resolve_hardware(hardware: str) -> str:
+    """Return the name under which simulators know hardware of any kind, or refuse it.
+
+    Raises:
+        UsageError: No such hardware, or a file or function of a user's own that does not make any.
+    """
+    return load_hardware(hardware) if _is_own(hardware) else read_hardware(hardware)
+
+
 def with_periphery(scenarios: Sequence[Scenario], hardware: str) -> tuple[Scenario, ...]:
     """Return scenarios of energy with the component tile as this hardware has it.
 
@@ -109,7 +118,7 @@ def with_periphery(scenarios: Sequence[Scenario], hardware: str) -> tuple[Scenar
         raise UsageError(
             f"--hardware is for the scenario {COMPONENTS}; measured chips have tiles of their own"
         )
-    name = read_hardware(hardware) if not _is_own(hardware) else load_hardware(hardware)
+    name = resolve_hardware(hardware)
     if name == IDEAL:
         raise UsageError(f"hardware {IDEAL} has perfect converters, whose energy is not known")
     tile = on_periphery(SCENARIOS[COMPONENTS], presets()[name].periphery(name))

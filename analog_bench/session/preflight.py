@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from analog_bench.case import Case
 from analog_bench.errors import UsageError
 from analog_bench.records import Identity, Result
+from analog_bench.session.case_groups import Fingerprints, fingerprints_of
 from analog_bench.session.case_measurement import check_unchanged
 from analog_bench.session.forecast import Forecast
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.store.baseline_file import read_digital
 from analog_bench.study import Study
+
+
+class Preflight(NamedTuple):
+    """What is known of a run before its first case.
+
+    Attributes:
+        expected: How long it will take, in one line; empty where nothing will be measured, or
+            nobody asked.
+        fingerprints: What cases are measured with, by model, variant and study; without those
+            that lack weights.
+    """
+
+    expected: str
+    fingerprints: Mapping[tuple[str, str, str], Fingerprints]
 
 
 def preflight(
@@ -20,11 +36,12 @@ def preflight(
     earlier: Mapping[Identity, Result],
     *,
     forecast: bool,
-) -> str:
+    workers: int | None = None,
+) -> Preflight:
     """Load the weights, data and baselines of every model and study once.
 
-    With `forecast` the models are timed, and one line is returned that says how long the selected
-    cases will take which the resumed run (`earlier`) does not hold; an empty one otherwise.
+    With `forecast` the models are timed, to say how long the selected cases will take which the
+    resumed run (`earlier`) does not hold, in this process or on so many workers.
 
     Raises:
         BenchError: Something is missing or malformed, or not what the resumed run began with.
@@ -37,16 +54,17 @@ def preflight(
         raise UsageError(
             "--prompt would change nothing: no selected study writes text; use -k generation"
         )
-    expected = Forecast(models)
+    expected = Forecast(models, workers)
+    fingerprints: dict[tuple[str, str, str], Fingerprints] = {}
     measured = {(case_id, study) for case_id, study, _ in earlier}
     # Sorted by model, so that each is loaded once.
-    for (model, _, _), (study, cases) in sorted(families.items(), key=lambda item: item[0]):
+    for family, (study, cases) in sorted(families.items(), key=lambda item: item[0]):
         models.case_baseline(cases[0])
-        read_digital(models.settings.baselines, model)
-        task = models.task(study, model)
+        read_digital(models.settings.baselines, cases[0].model)
+        models.task(study, cases[0].model)
         if not models.missing_weights(cases[0]):
-            weights = models.loaded(model, cases[0].variant).weights_sha256
-            check_unchanged(earlier, cases[0], task.protocol, weights)
+            own = fingerprints[family] = fingerprints_of(models, study, cases[0])
+            check_unchanged(earlier, cases[0], own.data, own.weights)
             if forecast:
                 expected.add(study, [c for c in cases if (c.id, c.study) not in measured])
-    return str(expected)
+    return Preflight(str(expected), fingerprints)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -15,8 +16,11 @@ from analog_bench.gate.max_drop import Requirement
 from analog_bench.planning.plan_record import Plan
 from analog_bench.store.shard import Shard
 from analog_bench.study import Budget, BudgetName, Choice, Study
+from analog_bench.value_checks import read_whole, shown
 from analog_bench.zoo.range_folder import RangeMethod
 
+MOST_PROCESSES = 1000
+_CLUSTER = re.compile(r"(tcp|tls)://[^\s/]+:\d{1,5}")
 GateMode = Literal["off", "warn", "fail"]
 KeptExamples = Literal["auto", "on", "off"]
 MOST_KEPT = 1000
@@ -58,6 +62,9 @@ class Settings:
         extensions: The files of `--extension`.
         shard: Which part of the run this is; None for the whole of it. A shard is not judged.
         plans: What `--plan` names: its cases are measured in place of all others.
+        workers: How many processes of this machine measure, or the address of the cluster that
+            does; None where pytest's own process does.
+        threads: Threads that torch computes with in each process; None for torch's own number.
 
     Raises:
         UsageError: There is no such folder of HWA weights.
@@ -89,6 +96,8 @@ class Settings:
     extensions: tuple[Path, ...]
     shard: Shard | None = None
     plans: tuple[NamedPlan, ...] = ()
+    workers: int | str | None = None
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         if self.hwa is not None and not os.path.isdir(self.hwa):
@@ -130,6 +139,22 @@ class Settings:
         if study.prompt is None or self.choice.prompt is None:
             return study.prompt
         return self.choice.prompt
+
+
+def read_workers(text: str) -> int | str:
+    """Read what `--workers` says: a number of processes, or the address of a cluster.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if text.isdecimal():
+        return read_whole("--workers", text, 1, MOST_PROCESSES)
+    if not _CLUSTER.fullmatch(text):
+        raise UsageError(
+            "--workers must be a number of processes, or the address of a cluster such as "
+            f"tcp://host:8786, found {shown(text)}"
+        )
+    return text
 
 
 def read_calibration(text: str, root: Path) -> RangeMethod | Path:

@@ -33,7 +33,7 @@ SHARED_ENVIRONMENT = (
 DECISIVE_ENVIRONMENT = (*SHARED_ENVIRONMENT, "machine")
 # Where results go and how fast; numbers do not depend on them. Every other option counts: the
 # manifest speaks for all of a run's results, and so must hold for each of them.
-COSMETIC_OPTIONS = frozenset({"json", "replay", "front", "report", "resume"})
+COSMETIC_OPTIONS = frozenset({"json", "replay", "front", "report", "resume", "workers", "threads"})
 
 
 def collect_environment(known: Mapping[str, Json]) -> dict[str, Json]:
@@ -50,6 +50,27 @@ def collect_environment(known: Mapping[str, Json]) -> dict[str, Json]:
         **known,
     }
     return dict(sorted(environment.items()))
+
+
+def joined_environment(parts: Sequence[Mapping[str, Json]], name: str) -> dict[str, Json]:
+    """Return what all parts of a run have in common, and every value where they differ.
+
+    Under `name` there is then, for each part, what its own values are.
+    """
+    known = sorted({fact for part in parts for fact in part})
+    values = {fact: [part.get(fact) for part in parts] for fact in known}
+    differing = {fact: own for fact, own in values.items() if any(v != own[0] for v in own)}
+    joined: dict[str, Json] = {
+        fact: own[0] for fact, own in values.items() if fact not in differing
+    }
+    for fact, own in differing.items():
+        distinct = [value for n, value in enumerate(own) if value not in own[:n]]
+        joined[fact] = ", ".join(map(str, distinct))
+    if differing:
+        joined[name] = [
+            {fact: own[n] for fact, own in differing.items()} for n in range(len(parts))
+        ]
+    return joined
 
 
 def package_version(name: str) -> str | None:

@@ -10,11 +10,10 @@ from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from analog_bench.codec import Json
 from analog_bench.errors import StoreError, UsageError
 from analog_bench.records import Identity, Metric, Result, Scope
 from analog_bench.spelling import counted
-from analog_bench.store.environment import run_conflicts
+from analog_bench.store.environment import joined_environment, run_conflicts
 from analog_bench.store.run import (
     SHARD_OPTION,
     Incomplete,
@@ -188,28 +187,10 @@ def _manifest(runs: Sequence[Run]) -> Manifest:
         created=min(manifest.created for manifest in manifests),
         command=_command(runs[0]),
         commit=max((m.commit for m in manifests if m.commit), key=len, default=None),
-        environment=_environment([manifest.environment for manifest in manifests]),
+        environment=joined_environment([m.environment for m in manifests], "shards"),
         options=options,
         sources=_sources(manifests),
     )
-
-
-def _environment(shards: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
-    """Return what all machines have in common, every value where they differ, and whose it is."""
-    names = sorted({name for environment in shards for name in environment})
-    values = {name: [environment.get(name) for environment in shards] for name in names}
-    differing = {name: own for name, own in values.items() if any(v != own[0] for v in own)}
-    merged: dict[str, Json] = {
-        name: own[0] for name, own in values.items() if name not in differing
-    }
-    for name, own in differing.items():
-        distinct = [value for n, value in enumerate(own) if value not in own[:n]]
-        merged[name] = ", ".join(map(str, distinct))
-    if differing:
-        merged["shards"] = [
-            {name: own[n] for name, own in differing.items()} for n in range(len(shards))
-        ]
-    return merged
 
 
 def _command(run: Run) -> str:

@@ -1,10 +1,12 @@
-"""`analog-bench noises` and `studies`: every family and study, as the project itself reads them."""
+"""`analog-bench noises`, `hardware` and `studies`: all there is, as the project itself reads it."""
 
 import json
 from pathlib import Path
 
-from analog_bench.cli import main
+from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.noise import families, parse_noise
+from analog_bench.noise.whole_hardware import TERMS
+from analog_bench.simulators.registry import presets
 
 ROOT = Path(__file__).parents[2]
 MINE = """
@@ -73,3 +75,22 @@ def test_a_study_that_does_not_import_is_one_line(tmp_path, capsys):
 def test_a_folder_without_studies_is_one_line(tmp_path, capsys):
     assert main(["studies", str(tmp_path)]) == 4
     assert "no study in" in capsys.readouterr().err
+
+
+def test_every_preset_is_listed_with_its_tiles_and_terms(capsys):
+    found = {one["name"]: one for one in listed(capsys, "hardware")}
+    assert found.keys() == presets().keys()
+    torch = found["StandardHWATrainingTorch"]
+    assert torch["tile"] == {"inputs": 512, "outputs": 0, "input_bits": 8, "output_bits": 8}
+    assert torch["input_ranges"] is True
+    assert "perfect converters" in found["FloatingPointPreset"]["tile"]
+    assert set(torch["terms"]) < set(found["StandardHWATrainingPreset"]["terms"])
+
+
+def test_one_preset_says_what_its_terms_are(capsys):
+    assert main(["hardware", "StandardHWATrainingTorch"]) == 0
+    text = capsys.readouterr().out
+    assert "tile: 512 × any (inputs × outputs), DAC 8 bits, ADC 8 bits" in text
+    assert f"programming: {TERMS['programming']}" in text
+    assert main(["hardware", "StandardHWATrainingTorhc"]) == BENCH_ERROR
+    assert "did you mean 'StandardHWATrainingTorch'" in capsys.readouterr().err

@@ -56,7 +56,8 @@ def clone(tmp_path):
     for name in TAKEN_ALONG:
         shutil.copy(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "bench", tmp_path / "bench", ignore=shutil.ignore_patterns("__pyca*"))
-    shutil.copytree(ROOT / "baselines", tmp_path / "baselines")
+    for folder in ("baselines", "docs/results"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     runs = tmp_path / "runs"
     for night, scores in enumerate([(70.0, 71.0, 69.0), (70.0, 71.0, 69.0), (64.0, 65.2, 62.9)]):
         times = [

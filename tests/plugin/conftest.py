@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from transformers import AutoConfig
 
+from analog_bench.store.run_file import read_run
 from analog_bench.zoo.lock_file import Entry, Lock, LockedFile, write_lock
 from analog_bench.zoo.model_builder import observe
 from analog_bench.zoo.model_specs import HUB_IDS
 from tests.conftest import clean_environment
+from tests.own_folders import saved_bert, saved_gpt2
+from tests.plugin.two_studies import BENCH, BROKEN, CHANGED
 from tests.real_questions import embedded, sentences
 
 __all__ = ["embedded", "sentences"]
@@ -183,3 +186,49 @@ def project(tmp_path):
         "addopts = -p analog_bench.plugin --strict-markers\n"
     )
     return folder
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory):
+    """Return a folder with two models of a few kilobytes and two studies of them."""
+    folder = tmp_path_factory.mktemp("studies")
+    (folder / "pytest.ini").write_text(
+        "[pytest]\npython_files = bench_*.py\npython_functions = bench_*\n"
+        "addopts = -p analog_bench.plugin --strict-markers\nanalog_bench_baselines = stored\n"
+        "analog_bench_report = off\n"
+    )
+    (folder / "bench").mkdir()
+    (folder / "bench/bench_two.py").write_text(BENCH)
+    saved_bert(folder / "mine")
+    saved_gpt2(folder / "second")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def measured(by_words, studies):
+    """Return a function that runs the studies there; results go to a file of this name."""
+
+    def run(name, *args, first=()):
+        words = ["-p", "no:cacheprovider", *first, "bench", "--model=./mine", "--model=./second"]
+        where = {"PYTHONPATH": f"{studies}:{ROOT}"}
+        return by_words([*words, f"--json={name}", *args], studies, where)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def whole(measured, studies):
+    """Measure everything on one machine, against a baseline from which two layers differ."""
+    done = measured("update.json", "--update-baselines", "-k", "second_alone")
+    assert done.code == 0, done.out
+    path = studies / "stored/direct/second/alone.json"
+    content = json.loads(path.read_text())
+    # One was worse, by the baseline, and one no guess, which all of so small a model is.
+    for case, by in ((CHANGED, 1.0), (BROKEN, -1.0)):
+        (entry,) = content["cases"][case].values()
+        for chip in entry["chips"]:
+            chip["scores"]["cross_entropy"] += by
+    path.write_text(json.dumps(content))
+    done = measured("whole.json")
+    assert done.code == 1, done.out
+    return read_run(studies / "whole.json")

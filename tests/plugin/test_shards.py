@@ -3,104 +3,17 @@
 import json
 import re
 import signal
-from pathlib import Path
 
 import pytest
 
 from analog_bench.cli import main
 from analog_bench.gate.run_verdicts import judge_run
 from analog_bench.store.journal_file import read_journal
-from analog_bench.store.run import timeless
 from analog_bench.store.run_file import read_run
 from analog_bench.store.shard import shard_of
-from tests.own_folders import saved_bert, saved_gpt2
+from tests.plugin.two_studies import BROKEN, CHANGED, KILLER, without_seconds
 
-ROOT = Path(__file__).parents[2]
-BENCH = """
-import pytest
-
-from analog_bench.noise import Pcm, WhiteOutput
-from analog_bench.study import Budget, Study
-
-ALONE = Study(
-    name="alone", question="which layer?", models=("bert",), noises=(WhiteOutput(std=1.0),),
-    budgets={"smoke": Budget(chips=3, examples=2, layers=("*Norm", "*ln_*", "*head*", "qa_*"))},
-)
-AGED = Study(
-    name="aged", question="how long?", models=("bert",), noises=(Pcm(),),
-    drift_s=(1.0, 60.0, 3600.0), layers="all", budgets={"smoke": Budget(chips=3, examples=2)},
-)
-
-@pytest.mark.study(ALONE)
-def bench_alone(case, measure, baseline):
-    baseline.check(measure(case))
-
-@pytest.mark.study(AGED)
-def bench_aged(case, measure, baseline):
-    baseline.check(measure(case))
-
-def bench_nothing():
-    pass
-"""
 SHARDS = 4
-CHANGED, BROKEN = (f"second/{layer}/white_output:std=1" for layer in ("lm_head", "ln_f"))
-# Kills the run, whatever it does, when it has had so many results.
-KILLER = """
-import os, signal
-
-done = []
-
-def pytest_runtest_logreport(report):
-    done.extend([report] if report.when == "call" else [])
-    if len(done) == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-@pytest.fixture(scope="module")
-def studies(tmp_path_factory):
-    """Return a folder with two models of a few kilobytes and two studies of them."""
-    folder = tmp_path_factory.mktemp("studies")
-    (folder / "pytest.ini").write_text(
-        "[pytest]\npython_files = bench_*.py\npython_functions = bench_*\n"
-        "addopts = -p analog_bench.plugin --strict-markers\nanalog_bench_baselines = stored\n"
-        "analog_bench_report = off\n"
-    )
-    (folder / "bench").mkdir()
-    (folder / "bench/bench_two.py").write_text(BENCH)
-    saved_bert(folder / "mine")
-    saved_gpt2(folder / "second")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def measured(by_words, studies):
-    """Return a function that runs the studies there; results go to a file of this name."""
-
-    def run(name, *args, first=()):
-        words = ["-p", "no:cacheprovider", *first, "bench", "--model=./mine", "--model=./second"]
-        where = {"PYTHONPATH": f"{studies}:{ROOT}"}
-        return by_words([*words, f"--json={name}", *args], studies, where)
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def whole(measured, studies):
-    """Measure everything on one machine, against a baseline from which two layers differ."""
-    done = measured("update.json", "--update-baselines", "-k", "second_alone")
-    assert done.code == 0, done.out
-    path = studies / "stored/direct/second/alone.json"
-    content = json.loads(path.read_text())
-    # One was worse, by the baseline, and one no guess, which all of so small a model is.
-    for case, by in ((CHANGED, 1.0), (BROKEN, -1.0)):
-        (entry,) = content["cases"][case].values()
-        for chip in entry["chips"]:
-            chip["scores"]["cross_entropy"] += by
-    path.write_text(json.dumps(content))
-    done = measured("whole.json")
-    assert done.code == 1, done.out
-    return read_run(studies / "whole.json")
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +35,6 @@ def merged(capsys, *words):
     """Merge in this process; return the exit code and what was printed."""
     code = main(["merge", *map(str, words)])
     return code, capsys.readouterr()
-
-
-def without_seconds(run):
-    return [timeless(result) for result in run.results]
 
 
 def test_shards_judge_nothing_and_say_which_they_are(shards, whole):

@@ -9,6 +9,7 @@ from analog_bench.report import words
 from analog_bench.report.measured_on import examples_label
 from analog_bench.report.page.case_details import StudyValues, raw_values
 from analog_bench.report.page.heat_map import HeatMap, heat_map, heat_picture
+from analog_bench.report.plots.across_models import across_models
 from analog_bench.report.plots.condition_plot import noise_plots
 from analog_bench.report.plots.depth_plot import depth_plots
 from analog_bench.report.plots.drift_plot import drift_plots
@@ -35,7 +36,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Chapter:
-    """One model: what it scored as digital model, its plots and texts, and its raw values."""
+    """One model, or all: what it scored as digital model, its plots and texts, its raw values."""
 
     model: str
     anchor: str
@@ -52,7 +53,15 @@ class Chapter:
 
 
 def chapters(contents: Contents) -> tuple[Chapter, ...]:
-    """Return a chapter for each model."""
+    """Return a chapter for each model; before them one of all, where they share conditions."""
+    together = across_models(contents)
+    first = Chapter(
+        "all models", "all-models", (), (Section("Beside each other", figures=together),), ()
+    )
+    return (*([first] if together else []), *_of_models(contents))
+
+
+def _of_models(contents: Contents) -> tuple[Chapter, ...]:
     return tuple(
         Chapter(
             model=words.model_label(model),
@@ -67,7 +76,8 @@ def chapters(contents: Contents) -> tuple[Chapter, ...]:
 
 def findings(made: Sequence[Chapter]) -> tuple[str, ...]:
     """Return what each model's first plot says, with the model's name."""
-    firsts = ((chapter, next(iter(chapter.figures), None)) for chapter in made)
+    of_one = (chapter for chapter in made if chapter.studies)
+    firsts = ((chapter, next(iter(chapter.figures), None)) for chapter in of_one)
     return tuple(f"{chapter.model} · {figure.message}" for chapter, figure in firsts if figure)
 
 

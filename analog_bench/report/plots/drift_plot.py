@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,6 +102,17 @@ def _figure(
     )
 
 
+def time_axis(seconds: Collection[float]) -> Spec:
+    """Return the channel of `time`: as a logarithm, but for 0, which has a place, too."""
+    times = sorted(seconds)
+    labels = [f"datum.value == {t!r} ? '{words.time_label(t)}'" for t in times]
+    spelling = " : ".join([*labels, "''"])
+    overlap = "greedy" if len(times) > _TIMES_WITH_ROOM else False
+    ticks = marks_at(times, labelExpr=spelling, labelOverlap=overlap, grid=False)
+    log = {"type": "symlog", "constant": 0.1, "domain": [times[0], times[-1]]}
+    return axis("time", "time since programming", scale=log, axis=ticks)
+
+
 def _spec(contents: Contents, curves: Sequence[_Curve], metric: Metric) -> Spec:
     digital = curves[0].results[0].digital.get(metric.name)
     chips: list[dict[str, Any]] = [
@@ -117,14 +128,7 @@ def _spec(contents: Contents, curves: Sequence[_Curve], metric: Metric) -> Spec:
     ]
     domain = _domain([chip["score"] for chip in chips], digital)
     means = _means(contents, curves, metric, domain)
-    times = sorted({result.drift_s for curve in curves for result in curve.results})
-    labels = [f"datum.value == {t!r} ? '{words.time_label(t)}'" for t in times]
-    spelling = " : ".join([*labels, "''"])
-    overlap = "greedy" if len(times) > _TIMES_WITH_ROOM else False
-    ticks = marks_at(times, labelExpr=spelling, labelOverlap=overlap, grid=False)
-    # As a logarithm, but for 0, which has a place, too.
-    log = {"type": "symlog", "constant": 0.1, "domain": [times[0], times[-1]]}
-    x = axis("time", "time since programming", scale=log, axis=ticks)
+    x = time_axis({result.drift_s for curve in curves for result in curve.results})
     scale = {"domain": domain, "nice": True, "zero": False}
     y = axis("mean", words.unit_label(metric), scale=scale)
     low, one_chip, high = {**y, "field": "low"}, {**y, "field": "score"}, {"field": "high"}
