@@ -109,8 +109,8 @@ def plan(
         int, whole_number("further chips that chosen plans are verified on", most=MOST_CHIPS)
     ] = 5,
     limits: Annotated[
-        int, whole_number("limits to choose plans for, each 0.7 of the one before", most=20)
-    ] = 5,
+        int, whole_number("limits to choose plans for, each half the one before", most=20)
+    ] = 4,
     held_out: Annotated[
         int,
         whole_number(

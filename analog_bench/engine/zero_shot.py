@@ -2,14 +2,15 @@
 
 To second order in a layer's error d, the divergence from the clean model's outputs is 1/2 d F d,
 F being the Fisher information of the layer's output y: the mean of g g', with g the gradient of the
-log-likelihood of outputs that the model draws itself. Per choice of the model, and adding up tokens
-as if their errors were independent,
+log-likelihood of outputs that the model draws itself. Per choice of the model, the mean over inputs
+and draws of
 
-    along the error    1/2 sum over tokens of (g d)^2
+    along the error    1/2 (sum over tokens of g d)^2
     error x alpha      alpha |d|^2 / |y|^2,  alpha = 1/2 sum over tokens of |g|^2 |y|^2 / width
 
-The latter takes the error to point anywhere (HIGGS, arXiv 2411.17525, which measures its alpha). No
-model with noise in it is ever run: each layer is, on its clean inputs.
+The latter takes the error to point anywhere, and tokens' errors for independent (HIGGS, arXiv
+2411.17525, which measures its alpha). No model with noise in it is ever run: each layer is, on its
+clean inputs.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from analog_bench.tasks.sampled_likelihood import sampled_log_likelihood
 from analog_bench.tasks.task import Task
 
 _BATCHES = 2
-_DRAWS = 4
+_DRAWS = 8
 
 ChipOf = Callable[[str, int], AbstractContextManager[Chip]]
 """Puts a chip, by its index, into one layer of the clean model, by its path."""
@@ -69,7 +70,8 @@ def zero_shot(
             scale = 0.5 / (choices * _DRAWS * len(batches))
             for path, gradient in gradients.items():
                 clean, one = kept[path][1], found[path]
-                one.along += scale * float((gradient * errors[path]).sum(-1).square().sum())
+                products = (gradient * errors[path]).flatten(1)  # those of inputs are independent
+                one.along += scale * float(products.sum(-1).square().sum())
                 sizes = gradient.square().sum(-1) * clean.square().sum(-1) / clean.shape[-1]
                 one.by_alpha += scale * float(sizes.sum()) * shares[path]
     return found

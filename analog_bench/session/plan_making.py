@@ -37,7 +37,7 @@ from analog_bench.zoo.model_loading import read_outline
 from analog_bench.zoo.model_shape import ModelShape
 from analog_bench.zoo.model_specs import ModelSpec
 
-LIMIT_STEP = 0.7
+_LIMIT_STEP = 0.5
 """Each limit of the front is so much of the one before."""
 
 
@@ -114,7 +114,7 @@ class PlanMaker:
         request = self.request
         alone, (predictor, _) = self.fit(tell)
         metric = request.most.metric
-        limits = [request.most.most * LIMIT_STEP**n for n in range(request.limits)]
+        limits = [request.most.most * _LIMIT_STEP**n for n in range(request.limits)]
         costs = layer_costs(self._shape, request.scenario, request.hows, request.tokens_per_fetch)
         found = front(costs, predictor.strains, [predictor.room(limit) for limit in limits])
         chosen = {n: plan for n, plan in found.items() if set(plan.values()) != {"digital"}}

@@ -37,6 +37,11 @@ def test_the_interval_holds_the_taus_of_other_plans():
     assert hits >= 34
 
 
+def test_perfect_and_absent_orders_are_numbers():
+    assert tau_interval([1, 2, 3, 4, 5], [2, 3, 4, 5, 9], seed=1)[0] == 1
+    assert tau_interval([1, 1, 1, 1, 1], [2, 3, 4, 5, 9], seed=1) == (0, 0, 0)
+
+
 def test_regret_is_that_of_the_picks():
     measured, energies = [5.0, 1.0, 3.0, 2.0], [1.0, 4.0, 2.0, 3.0]
     assert regret(measured, measured, energies) == 0
