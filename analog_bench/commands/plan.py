@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from analog_bench.case import Case
 
 _DAY_S = 86_400.0
+_FEWEST_HELD_OUT = 5
 _EXAMPLES = {"lm": 12}
 _USUAL_EXAMPLES = 48
 app = new_app()
@@ -110,6 +111,15 @@ def plan(
     limits: Annotated[
         int, whole_number("limits to choose plans for, each half the one before", most=20)
     ] = 4,
+    held_out: Annotated[
+        int,
+        whole_number(
+            "further random plans to measure on the further chips, and to compare ways of "
+            "predicting losses on; at least 5",
+            least=0,
+            most=1000,
+        ),
+    ] = 0,
     data: Annotated[
         str, typer.Option(metavar="SOURCE", help="as of `pytest bench --data`")
     ] = "embedded",
@@ -147,6 +157,11 @@ def plan(
     (hardware_of_energy,) = find_scenarios([scenario])
     spec = find_or_read(model, zoo, read_lock(lock))
     out = out or Path("runs") / "plans" / f"{spec.name.replace('/', '--')}.json"
+    if 0 < held_out < _FEWEST_HELD_OUT:
+        raise UsageError(
+            f"--held-out must be 0 or at least {_FEWEST_HELD_OUT}: fewer plans have no order "
+            f"worth the name, found {held_out}"
+        )
     if out.suffix != ".json":
         raise UsageError(f"--out must name a file that ends in .json, found {str(out)!r}")
     examples = examples or _EXAMPLES.get(spec.task, _USUAL_EXAMPLES)
@@ -154,9 +169,11 @@ def plan(
     import torch
 
     from analog_bench.report.plan_table import plan_tables, planned_as_plain
+    from analog_bench.report.predictor_table import predictor_table, predictors_as_plain
     from analog_bench.session.kept_results import KeptResults
     from analog_bench.session.plan_making import PlanMaker, PlanRequest
     from analog_bench.session.plan_study import layers_of_run, plan_study, whole_case
+    from analog_bench.session.predictor_comparison import compare_predictors
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -213,12 +230,18 @@ def plan(
     if from_run is not None:
         alone.take(layers_of_run(from_run, list(maker.alone().values()), alone))
     planned = maker.make(command, _tell)
+    compared = None
+    if held_out:
+        compared = compare_predictors(maker, maker.fit(_tell)[1], held_out, _tell)
     if planned.plan is not None:
         write_plan(out, planned.plan)
     if as_json:
-        print_json({**planned_as_plain(planned), "file": str(out) if planned.plan else None})
+        found = planned_as_plain(planned)
+        found["predictors"] = None if compared is None else predictors_as_plain(compared)
+        print_json({**found, "file": str(out) if planned.plan else None})
     else:
-        print_blocks(plan_tables(planned))
+        predictors = () if compared is None else predictor_table(compared, most.metric)
+        print_blocks((*plan_tables(planned), *predictors))
     if planned.plan is None:
         least = min(one.measured.loss for one in planned.front)
         raise UsageError(

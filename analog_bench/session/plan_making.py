@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from functools import cached_property
 from itertools import islice
 from statistics import fmean
+from typing import NamedTuple
 
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
@@ -18,7 +19,14 @@ from analog_bench.planning.loss_prediction import LossPredictor, Scale, fit, str
 from analog_bench.planning.plan_choice import front, random_plans
 from analog_bench.planning.plan_energy import energy_of_plan, layer_costs
 from analog_bench.planning.plan_front import Planned, VerifiedPlan
-from analog_bench.planning.plan_record import Assignment, Estimate, How, Plan, layers_of
+from analog_bench.planning.plan_record import (
+    Assignment,
+    Estimate,
+    How,
+    Plan,
+    PlanEnergy,
+    layers_of,
+)
 from analog_bench.planning.scenarios import Scenario
 from analog_bench.planning.shape_tracing import trace
 from analog_bench.records import Result
@@ -29,8 +37,8 @@ from analog_bench.zoo.model_loading import read_outline
 from analog_bench.zoo.model_shape import ModelShape
 from analog_bench.zoo.model_specs import ModelSpec
 
-_LEAST_LIMIT = 2.0
-"""Each limit of the front is the one before, divided by this."""
+_LIMIT_STEP = 0.5
+"""Each limit of the front is so much of the one before."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,13 @@ class PlanRequest:
     limits: int
 
 
+class Fitted(NamedTuple):
+    """A predictor, and the plans with their losses that it was fitted to."""
+
+    predictor: LossPredictor
+    plans: tuple[tuple[Assignment, float], ...]
+
+
 class PlanMaker:
     """Measures what plans of one model lose; `whole` is the case of all of it on tiles."""
 
@@ -79,6 +94,16 @@ class PlanMaker:
         self.layers = products_of(request.spec.layers)
         self._check_metric()
 
+    def fit(self, tell: Tell) -> tuple[dict[tuple[str, How], float], Fitted]:
+        """Return mean losses of layers alone, and the additive predictor.
+
+        Raises:
+            BenchError: See `measure_case`.
+        """
+        by_chip = self.losses_alone(tell)
+        fitted = self.fitted(by_chip, tell)
+        return {choice: fmean(losses) for choice, losses in by_chip.items()}, fitted
+
     def make(self, command: str, tell: Tell) -> Planned:
         """Return the front, verified, and the plan to be written.
 
@@ -87,11 +112,9 @@ class PlanMaker:
             BenchError: See `measure_case`.
         """
         request = self.request
-        by_chip = self.losses_alone(tell)
-        predictor = self.fitted(by_chip, tell)
-        alone = {choice: fmean(losses) for choice, losses in by_chip.items()}
+        alone, (predictor, _) = self.fit(tell)
         metric = request.most.metric
-        limits = [request.most.most / _LEAST_LIMIT**n for n in range(request.limits)]
+        limits = [request.most.most * _LIMIT_STEP**n for n in range(request.limits)]
         costs = layer_costs(self._shape, request.scenario, request.hows, request.tokens_per_fetch)
         found = front(costs, predictor.strains, [predictor.room(limit) for limit in limits])
         chosen = {n: plan for n, plan in found.items() if set(plan.values()) != {"digital"}}
@@ -110,7 +133,7 @@ class PlanMaker:
                 plan,
                 self.predicted(predictor, plan),
                 self.measured(result),
-                energy_of_plan(self._shape, request.scenario, plan, request.tokens_per_fetch),
+                self.energy(plan),
             )
             for limit, plan, result in zip(
                 [None, *(limits[n] for n in chosen)], plans, results, strict=True
@@ -158,16 +181,15 @@ class PlanMaker:
             choices |= {(x, "int8"): in_int8(one, (x,)) for x, one in alone.items()}
         return choices
 
-    def fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> LossPredictor:
+    def fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> Fitted:
         """Return the additive predictor, fitted to random plans that are measured for it."""
-        strains = strains_of(self.scale, alone)
-        drawn = random_plans(
-            self.layers, self.request.hows, self.kept.models.settings.seed, "plans to fit"
-        )
+        seed = self.kept.models.settings.seed
+        drawn = random_plans(self.layers, self.request.hows, seed, "plans to fit")
         plans = list(islice(drawn, self.request.plans))
         results = self.kept.measure("measuring plans", [self.case(plan) for plan in plans], tell)
-        measured = [fmean(self.losses(result)) for result in results]
-        return fit(self.scale, strains, list(zip(plans, measured, strict=True)))
+        losses = [fmean(self.losses(result)) for result in results]
+        measured = tuple(zip(plans, losses, strict=True))
+        return Fitted(fit(self.scale, strains_of(self.scale, alone), measured), measured)
 
     @cached_property
     def scale(self) -> Scale:
@@ -194,6 +216,15 @@ class PlanMaker:
         low, high = interval.bounds or (None, None)
         seed = self.fresh.models.settings.seed
         return Estimate(interval.centre, low, high, len(losses), seed)
+
+    def energy(self, assignment: Assignment) -> PlanEnergy:
+        """Return what a token takes by a plan."""
+        request = self.request
+        return energy_of_plan(self._shape, request.scenario, assignment, request.tokens_per_fetch)
+
+    def weights(self) -> dict[str, int]:
+        """Return the number of weights of each layer."""
+        return {layer.name: layer.weights for layer in self._shape.layers}
 
     @cached_property
     def _shape(self) -> ModelShape:

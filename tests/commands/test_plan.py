@@ -134,6 +134,7 @@ def test_layers_of_another_run_are_taken(planned, folder, monkeypatch, capsys):
         (("--from", "runs/plans/tiny.layers.json", "--drift", "1"), "0.3", "has no layer alone"),
         (("--hardware", "StandardHWATrainingTroch"), "0.3", "did you mean"),
         (("--scenario", "hermes"), "0.3", "did you mean 'hermes-4phase'?"),
+        (("--held-out", "4"), "0.3", "--held-out must be 0 or at least 5"),
         (("--out", "plan.txt"), "0.3", "must name a file that ends in .json"),
         (("--data", "nowhere.txt"), "0.3", "nowhere.txt"),
     ],
@@ -154,6 +155,31 @@ def test_a_metric_of_another_task_is_refused(capsys):
     assert "--max-loss is in f1, and tiny is scored by cross_entropy" in capsys.readouterr().err
     assert main([*given, "--max-loss", "f2=1"]) == 4
     assert "--max-loss knows no metric 'f2'" in capsys.readouterr().err
+
+
+def test_predictors_are_held_against_plans_that_none_was_fitted_to(planned, capsys):
+    given = words("--held-out", "6", "--limits", "1", limit="0.3")
+    assert main([*given, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["predictors"]
+    assert (found["plans"], found["chips"]) == (6, 3)
+    scores = {score["name"]: score for score in found["scores"]}
+    assert list(scores) == [
+        "layers on tiles",
+        "weights on tiles",
+        "sum of layers alone",
+        "zero-shot, along the error",
+        "zero-shot, error x alpha",
+    ]
+    for score in scores.values():
+        assert score["low"] <= score["tau"] <= score["high"]
+        assert score["regret"] >= 0
+    assert scores["sum of layers alone"]["tau"] > 0
+    assert scores["sum of layers alone"]["error"] < 1
+    assert scores["layers on tiles"]["error"] is None
+    assert main(given) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Predictors on 6 held-out plans" in said
+    assert "Between disjoint halves of the chips tau is" in said
 
 
 def test_energy_of_the_plan(planned, capsys):
