@@ -1,13 +1,17 @@
-"""How much faster is replay than converting the whole model for every layer? And two processes?
+"""How much faster are layer studies here than with aihwkit's example 24? And two processes?
 
-The whole model's side is the procedure of aihwkit's example 24, with the noise in one layer at a
-time and all others on perfect tiles. Both sides get the same questions, cases and hardware, and
-each runs in a process of its own, preparation included.
+The other side converts the whole model for every layer, with the noise in one at a time and all
+others on perfect tiles. Both sides get the same questions and hardware, and each runs in a process
+of its own, preparation included. `sweep` has one chip of every layer on either side: what replay
+saves. `precision` goes on until every layer is known to ±1 F1, or what `--precision-target` says:
+here chips are added layer by layer, and there a fixed number has to do for the layer that needs
+most.
 
 `--workers 2` should take half as long as one process. Both run the layer study on one thread a
 process; a run of one case says what of it is preparation. Run all of it alone on an idle machine:
 
     pytest bench/bench_speed.py -s [--examples N] [-k workers]
+    pytest bench/bench_speed.py -s -k precision --precision-target 3 --layer "encoder.layer.[05].*"
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from rich.table import Table
 from analog_bench.session.settings import Settings
 from analog_bench.store.run import timeless
 from analog_bench.store.run_file import read_run
+from analog_bench.study import PrecisionTarget
 
 EXAMPLES, EXAMPLES_OF_WORKERS = 24, 96
 
@@ -55,6 +60,28 @@ def bench_sweep_speed(settings: Settings) -> None:
         console.print(f"{noise} at the first layer: {ours[noise]:.3f} of a digital forward pass")
     console.print(f"F1 on perfect tiles: {ours['f1']:.2f} and {theirs['f1']:.2f}")
     assert ours["f1"] == pytest.approx(theirs["f1"], abs=1e-9)
+
+
+def bench_precision_speed(settings: Settings) -> None:
+    examples = settings.examples or EXAMPLES
+    target = settings.precision_target or PrecisionTarget(1.0)
+    ours = _in_own_process("until_known", examples, target, settings.choice.layers)
+    chips = ours["fixed_chips"]
+    theirs = _in_own_process("fixed_chips", examples)
+    cases = ours["layers"] * (theirs["conversion"] + chips * theirs["chip"])
+    together = theirs["preparation"] + cases
+    Console().print(
+        f"{ours['layers']:.0f} layers, pcm at 1 day, {examples} questions, each until known to "
+        f"±{target}, {ours['threads']:.0f} threads\n"
+        f"here: {ours['fewest']:.0f} to {ours['most']:.0f} chips a layer, {ours['chips']:.0f} in "
+        f"all, {ours['together']:.1f} s; {ours['missed']:.0f} layers not reached\n"
+        f"fixed: {chips:.0f} chips a layer, which the layer of the widest spread "
+        f"({ours['spread']:.2f} points) needs, {ours['layers'] * chips:.0f} in all, "
+        f"{together:.1f} s, scaled from {theirs['measured']:.0f} chips that were measured "
+        f"({theirs['chip']:.2f} s each)\n"
+        f"ratio: {together / ours['together']:.1f}"
+    )
+    assert together > ours["together"]
 
 
 def bench_two_workers(settings: Settings, tmp_path: Path) -> None:
@@ -100,16 +127,16 @@ def _seconds(root: Path, words: list[str]) -> tuple[float, float]:
     return time.perf_counter() - began, cpu
 
 
-def _in_own_process(side: str, examples: int) -> Mapping[str, float]:
+def _in_own_process(side: str, *args: object) -> Mapping[str, float]:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
-        return pool.submit(_run, side, examples).result()
+        return pool.submit(_run, side, *args).result()
 
 
-def _run(side: str, examples: int) -> dict[str, float]:
+def _run(side: str, *args: object) -> dict[str, float]:
     # Not at the top: collection needs neither torch nor aihwkit, and a process that has them
     # loaded would pass its peak memory on to those it starts.
     import speed_sides
 
-    found: dict[str, float] = getattr(speed_sides, side)(examples)
+    found: dict[str, float] = getattr(speed_sides, side)(*args)
     return found
