@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from analog_bench.codec import LARGEST_WHOLE
 from analog_bench.defining_files import SourceFile
 from analog_bench.errors import UsageError
+from analog_bench.precision_target import PrecisionTarget
 from analog_bench.propagation_record import Propagation
 from analog_bench.value_checks import shown
 
@@ -30,8 +31,7 @@ LARGEST_SCORE = 1e100
 """No metric is on such a scale, and squares of scores must not leave the range of floats."""
 Score: TypeAlias = Annotated[float, Meta(ge=-LARGEST_SCORE, le=LARGEST_SCORE)]
 
-# Chips below this index are initial chips; those from it on are confirmation chips, measured only
-# where the initial ones look changed from the baseline.
+# Chips below are initial ones; those from it on confirm what looks changed from the baseline.
 FIRST_CONFIRMATION_CHIP = 1000
 WEIGHTS_OF_EXAMPLES = "tokens"
 """The key under `per_example` of how much each example counts in a mean; all the same without."""
@@ -225,8 +225,8 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
         digital_texts: The texts that the digital model wrote, as in `Measurement.texts`.
         sources: The user's own files that define the case's noise, simulator, hardware or devices;
             empty where all of these came along.
-        digital_per_example: The digital model's scores of single examples, as in
-            `Measurement.per_example`; empty where those of chips are not kept.
+        digital_per_example: The digital model's, as in `Measurement`; empty where none are kept.
+        target: What decided how many initial chips there are; None where their number was fixed.
     """
 
     case_id: str
@@ -251,6 +251,7 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
     digital_texts: tuple[str, ...] = ()
     sources: tuple[SourceFile, ...] = ()
     digital_per_example: dict[str, tuple[Score, ...]] = {}
+    target: PrecisionTarget | None = None
 
     @property
     def identity(self) -> Identity:

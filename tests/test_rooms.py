@@ -31,6 +31,7 @@ FLOORS = (
     ("zoo",),
     ("case",),
     ("records", "noise", "seeds"),
+    ("precision_target",),
     ("value_checks", "content_name", "propagation_record"),
     ("codec", "atomic_file", "cache_folder", "defining_files", "file_lock", "spelling"),
     ("errors", "regular_file"),

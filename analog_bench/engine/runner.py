@@ -107,15 +107,18 @@ class Runner:
 
     def seconds(self, case: Case, pace: Pace, *, propagation: bool = False) -> float:
         """Return the seconds that one chip of a case will take, about."""
-        tokens = sum(batch.input_ids.numel() for batch in self.task.batches)
         return pace.seconds(
             case,
             self._touched(case),
             replayed=self._replays,
-            share=self._facts.share(self._paths(case.layers)),
-            tokens=tokens,
+            share=self.share(case),
+            tokens=sum(batch.input_ids.numel() for batch in self.task.batches),
             propagation=propagation,
         )
+
+    def share(self, case: Case) -> float:
+        """Return the share of the model's matrix multiplication that a case's layers have."""
+        return self._facts.share(self._paths(case.layers))
 
     def measure(self, case: Case, chips: Sequence[int], *, propagation: bool = False) -> Result:
         """Measure a case on each chip; see `measure_together`."""

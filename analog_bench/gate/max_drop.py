@@ -27,12 +27,13 @@ class Requirement:
         The mean over the initial chips counts, not its interval: more chips make it surer.
         """
         # Imported late: scipy takes a second to load, and options are read at every collection.
+        from analog_bench.gate.precision import certainty_of
         from analog_bench.gate.significance import mean_interval
 
         name, losses = self.metric.name, result.losses(self.metric)
         if not losses:
             return ""
-        loss = mean_interval(losses)
+        loss = mean_interval(losses, *certainty_of(result, self.metric))
         if loss.centre <= self.most:
             return ""
         spread = "" if loss.half_width is None else f" ±{loss.half_width:.3g}"

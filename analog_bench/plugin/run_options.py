@@ -17,6 +17,7 @@ from analog_bench.gate.max_drop import parse_requirement
 from analog_bench.noise import parse_noise
 from analog_bench.planning.plan_record import read_plan
 from analog_bench.plugin.option_declarations import OPTIONS
+from analog_bench.precision_target import parse_target
 from analog_bench.session.extension import load_extension, read_own
 from analog_bench.session.own_hardware import read_hardware, spelt_with_content
 from analog_bench.session.settings import (
@@ -133,6 +134,9 @@ def read_settings(config: pytest.Config) -> Settings:
         report=one_of("--report", must("report"), ("on", "off")) == "on",
         resume=bool(config.getoption("analog_bench_resume")),
         shard=parse_shard(must("shard")) if given["shard"] else None,
+        precision_target=(
+            parse_target(must("precision-target")) if given["precision-target"] else None
+        ),
         workers=workers,
         threads=whole_or_none("threads", 1, _MOST_THREADS) or own_threads,
         given={name: ", ".join(words) for name, words in {**given, **contents}.items() if words},

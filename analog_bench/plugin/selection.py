@@ -60,8 +60,12 @@ def studied_cases(items: Iterable[pytest.Item]) -> list[tuple[Study, Case]]:
 
 
 def measures(config: pytest.Config) -> bool:
-    """Return whether tests are run at all, and not only collected or set up."""
-    return not (config.option.collectonly or config.getoption("setuponly", False))
+    """Return whether tests are run at all, and not only collected, set up or forecast."""
+    return not (
+        config.option.collectonly
+        or config.getoption("setuponly", False)
+        or config.getoption("analog_bench_forecast")
+    )
 
 
 def begin(config: pytest.Config) -> None:

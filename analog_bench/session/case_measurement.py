@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -13,8 +13,11 @@ from analog_bench.defining_files import SourceFile
 from analog_bench.engine.runner import Runner
 from analog_bench.errors import TileUnavailable, UsageError
 from analog_bench.gate.case_verdicts import needs_confirmation
+from analog_bench.gate.chip_change import score_step
+from analog_bench.gate.precision import chips_needed
 from analog_bench.noise import EqualError
-from analog_bench.records import Identity, Result, Scope
+from analog_bench.precision_target import PILOT_CHIPS
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Result, Scope
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.session.own_code import sources_of_case
 from analog_bench.session.plan_cases import check_weights
@@ -134,8 +137,11 @@ def resumed_result(
         return None
     held = result.case_version, result.weights, result.sources
     same = held == (case.version, weights, sources)
-    complete = len(result.initial_chips) == len(_initial_chips(case, budget))
-    return result if same and complete else None
+    asked = result.target == (budget.precision if case.draws else None)
+    # With a target it has as many as it needed: it was not stored before.
+    chips, most = len(result.initial_chips), _most_chips(case, budget)
+    complete = chips == most or (result.target is not None and chips < most)
+    return result if same and asked and complete else None
 
 
 def _measured(
@@ -144,20 +150,78 @@ def _measured(
     case = group[0]
     if case.noise.WHERE == "tile":
         find_simulator(case.tile).require(models.settings.device)
-    follow = study.propagation
-    measured = runner.measure_together(group, _initial_chips(case, budget), propagation=follow)
+    target = budget.precision if case.draws else None
+    chips = range(PILOT_CHIPS if target else _most_chips(case, budget))
+    measured = runner.measure_together(group, chips, propagation=study.propagation)
     sources = sources_of_case(case, models.settings.root)  # of all: they differ in time alone
-    measured = [structs.replace(result, sources=sources) for result in measured]
-    results = dict(zip(group, measured, strict=True))
-    suspicious = {
-        c: r for c, r in results.items() if _needs_confirmation(models, study, c, r, runner)
+    told = [structs.replace(result, sources=sources, target=target) for result in measured]
+    results = dict(zip(group, told, strict=True))
+
+    def wanted(_: Case, result: Result) -> int:
+        return _wanted_chips(models, study, case, result, runner, budget)
+
+    results = _add_chips(runner, results, 0, wanted, propagation=study.propagation)
+    doubted = {
+        c: 2 * len(r.initial_chips)
+        for c, r in results.items()
+        if _needs_confirmation(models, study, c, r, runner)
     }
-    if suspicious:
-        chips = budget.confirmation_chips
-        confirmed = runner.measure_more(suspicious, chips, propagation=follow)
-        confirmed = [structs.replace(result, sources=sources) for result in confirmed]
-        results |= dict(zip(suspicious, confirmed, strict=True))
-    return list(results.values())
+    confirmed = _add_chips(
+        runner,
+        results,
+        FIRST_CONFIRMATION_CHIP,
+        lambda c, _: doubted.get(c, 0),
+        propagation=study.propagation,
+    )
+    return list(confirmed.values())
+
+
+def _add_chips(
+    runner: Runner,
+    results: Mapping[Case, Result],
+    first: int,
+    wanted: Callable[[Case, Result], int],
+    *,
+    propagation: bool,
+) -> dict[Case, Result]:
+    """Measure chips from index `first` on, until each case has as many of them as it wants.
+
+    Cases that share chips are measured together for as long as they want the same ones.
+    """
+    results = dict(results)
+    while True:
+        has = {c: sum(chip.chip >= first for chip in r.chips) for c, r in results.items()}
+        lacking = {
+            case: number
+            for case, result in results.items()
+            if result.status == "measured" and (number := wanted(case, result)) > has[case]
+        }
+        if not lacking:
+            return results
+        fewest = min(has[case] for case in lacking)
+        next_ones = {case: results[case] for case in lacking if has[case] == fewest}
+        last = min(lacking[case] for case in next_ones)
+        more = runner.measure_more(
+            next_ones, range(first + fewest, first + last), propagation=propagation
+        )
+        # What is broken by a further chip has none of this.
+        told = (
+            structs.replace(new, sources=old.sources, target=old.target)
+            for old, new in zip(next_ones.values(), more, strict=True)
+        )
+        results |= zip(next_ones, told, strict=True)
+
+
+def _wanted_chips(
+    models: ModelCache, study: Study, case: Case, result: Result, runner: Runner, budget: Budget
+) -> int:
+    """Return how many initial chips a case is to have, by what is known of it so far."""
+    most, metric = _most_chips(case, budget), models.metric(study, case.model)
+    losses = result.losses(metric)
+    if budget.precision is None or not case.draws or not losses:
+        return most
+    step = score_step(metric, runner.task.examples)
+    return chips_needed(losses, budget.precision, metric.margin, most, step)
 
 
 def _needs_confirmation(
@@ -173,5 +237,5 @@ def _needs_confirmation(
     return needs_confirmation(result, entry, metric, {result.protocol: runner.task.examples})
 
 
-def _initial_chips(case: Case, budget: Budget) -> range:
-    return budget.initial_chips if case.draws else range(1)
+def _most_chips(case: Case, budget: Budget) -> int:
+    return budget.chips if case.draws else 1

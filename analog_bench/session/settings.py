@@ -14,6 +14,11 @@ from analog_bench.content_name import fingerprint
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.gate.max_drop import Requirement
 from analog_bench.planning.plan_record import Plan
+from analog_bench.precision_target import (
+    FEWEST_CHIPS_TO_REACH_IT,
+    MOST_CHIPS_TO_REACH_IT,
+    PrecisionTarget,
+)
 from analog_bench.store.shard import Shard
 from analog_bench.study import Budget, BudgetName, Choice, Study
 from analog_bench.value_checks import read_whole, shown
@@ -45,7 +50,8 @@ class Settings:
 
     Attributes:
         choice: What to measure in place of the studies' own.
-        chips: Chips a case; None for the budget's number.
+        chips: Chips a case, at most where there is a precision to reach; None for the budget's
+            number.
         examples: Examples; None for the budget's number, 0 for all.
         hwa: Folder of HWA weights, with one folder a model; None for those that come along.
         calibration: How input ranges of the variant `calibrated` are fitted, or the folder of
@@ -61,6 +67,7 @@ class Settings:
         root: Pytest's root folder, from which results name files.
         extensions: The files of `--extension`.
         shard: Which part of the run this is; None for the whole of it. A shard is not judged.
+        precision_target: How well each case is to be known; None for what the budget says.
         plans: What `--plan` names: its cases are measured in place of all others.
         workers: How many processes of this machine measure, or the address of the cluster that
             does; None where pytest's own process does.
@@ -95,11 +102,17 @@ class Settings:
     root: Path
     extensions: tuple[Path, ...]
     shard: Shard | None = None
+    precision_target: PrecisionTarget | None = None
     plans: tuple[NamedPlan, ...] = ()
     workers: int | str | None = None
     threads: int | None = None
 
     def __post_init__(self) -> None:
+        if self.precision_target and self.chips and self.chips < FEWEST_CHIPS_TO_REACH_IT:
+            raise UsageError(
+                f"--precision-target takes {FEWEST_CHIPS_TO_REACH_IT} chips at least, found "
+                f"--chips {self.chips}; it is the most that a case gets"
+            )
         if self.hwa is not None and not os.path.isdir(self.hwa):
             raise UsageError(
                 f"--hwa must be a folder with one folder a model, found {str(self.hwa)!r}"
@@ -117,12 +130,20 @@ class Settings:
                 f"{did_you_mean(self.budget, study.budgets)}"
             )
         own = study.budgets[self.budget].of(model)
-        chips = own.chips if self.chips is None else self.chips
+        chips, precision = self.chips or own.chips, self.precision_target or own.precision
+        if self.precision_target is not None and self.chips is None:
+            # Budgets without a precision have a few chips, which would not do.
+            chips = max(own.chips, MOST_CHIPS_TO_REACH_IT)
+        elif precision is not None and chips < FEWEST_CHIPS_TO_REACH_IT:
+            precision = None  # --chips asks for so few
         examples = own.examples if self.examples is None else (self.examples or None)
-        return replace(own, chips=chips, examples=examples)
+        return replace(own, chips=chips, examples=examples, precision=precision)
 
     def chips_of(self, case: Case, budget: Budget) -> int:
-        """Return how many chips of a case are measured in any event: others confirm a suspicion."""
+        """Return how many chips of a case are measured: others confirm a suspicion.
+
+        At most, where there is a precision to reach.
+        """
         if not case.draws:
             return 1
         fresh = len(budget.confirmation_chips) if self.update_baselines else 0

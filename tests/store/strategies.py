@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from analog_bench.defining_files import SourceFile
+from analog_bench.precision_target import PrecisionTarget
 from analog_bench.propagation_record import LARGEST_FIGURE, BlockNoise, Propagation, Quantiles
 from analog_bench.records import (
     FIRST_CONFIRMATION_CHIP,
@@ -64,6 +65,9 @@ def measurements(draw):
     )
 
 
+TARGETS = st.builds(PrecisionTarget, st.floats(0.0, 1e6), st.floats(0.0, 1.0))
+
+
 @st.composite
 def results(draw):
     status = draw(st.sampled_from(["measured", "skipped", "broken"]))
@@ -80,6 +84,7 @@ def results(draw):
         facts=draw(st.none() | FACTS),
         digital_texts=draw(WRITTEN),
         sources=draw(SOURCES),
+        target=draw(st.none() | TARGETS),
         digital_per_example=draw(st.dictionaries(st.sampled_from(sorted(METRICS)), EXAMPLES)),
     )
 
