@@ -24,6 +24,7 @@ from analog_bench.commands import (
     installation,
     merge,
     model_energy,
+    nas,
     nightly,
     nightly_issues,
     plan,
@@ -84,6 +85,7 @@ app = new_app(
     "history --score one_day",
     "hwa train bert --threads 1",
     "merge shards -o merged.json",
+    "nas analognas-bench --measured 50",
     "new my_project",
     "noises pcm",
     "physics",
@@ -103,6 +105,7 @@ for module in (
 zoo.app.add_typer(zoo_coverage.app)
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(hwa.app, name="hwa")
+app.add_typer(nas.app, name="nas")
 nightly.app.add_typer(nightly_issues.app)
 app.add_typer(nightly.app, name="nightly")
 

@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from analog_bench.atomic_file import write_atomic
 from analog_bench.case import Variant
-from analog_bench.codec import DocumentError, convert, layout, plain, read_json
+from analog_bench.codec import DocumentError, Whole, convert, layout, plain, read_json
 from analog_bench.content_name import fingerprint
 from analog_bench.errors import StoreError, UsageError, did_you_mean
-from analog_bench.records import NotNegative, Score, Seed, Whole
+from analog_bench.records import NotNegative, Score, Seed
 from analog_bench.regular_file import why_unreadable
 
 How: TypeAlias = Literal["analog", "int8", "digital"]

@@ -122,6 +122,7 @@ OPTIONS = (
         many=True,
     ),
     Option("device", "DEVICE", "where torch computes, such as cpu or cuda", default="cpu"),
+    Option("precision", "NAME", "of products: float32, tf32 or bfloat16", default="float32"),
     Option("budget", "NAME", "smoke, nightly or full", default="smoke"),
     Option("seed", "N", "the run's one seed", default="1"),
     Option("replay", "VALUE", "on, or off to compute every case from the inputs", default="on"),

@@ -18,6 +18,7 @@ from analog_bench.noise import parse_noise
 from analog_bench.planning.plan_record import read_plan
 from analog_bench.plugin.option_declarations import OPTIONS
 from analog_bench.precision_target import parse_target
+from analog_bench.records import Precision
 from analog_bench.session.extension import load_extension, read_own
 from analog_bench.session.own_hardware import read_hardware, spelt_with_content
 from analog_bench.session.settings import (
@@ -35,7 +36,6 @@ from analog_bench.study import BUDGETS, MOST_CHIPS, Choice
 from analog_bench.tasks.data_folder import data_folder
 from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.value_checks import one_of, read_amount, read_whole, shown
-from analog_bench.zoo.devices import device_type
 from analog_bench.zoo.model_specs import ZOOS
 
 _INI_FILES = ("pytest.toml", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
@@ -78,8 +78,7 @@ def read_settings(config: pytest.Config) -> Settings:
     named = [(name, one(name)) for name in paths] + [("model", word) for word in given["model"]]
     named += [("plan", word) for word in given["plan"]]
     _check_ini_found(config, named)
-    root, device = config.rootpath, must("device")
-    device_type(device)
+    root = config.rootpath
     json_file, tile, hwa = one("json"), one("tile"), one("hwa")
     if json_file and Path(json_file).suffix != ".json":
         # The page is written beside it, with `.html`: the same name would replace the results.
@@ -121,7 +120,8 @@ def read_settings(config: pytest.Config) -> Settings:
         hwa=root / hwa if hwa else None,
         calibration=read_calibration(must("calibration"), root),
         lock=root / must("lock"),
-        device=device,
+        device=must("device"),
+        precision=one_of("--precision", must("precision"), get_args(Precision)),
         seed=read_whole("--seed", must("seed")),
         replay=one_of("--replay", must("replay"), ("on", "off")) == "on",
         per_example=one_of("--per-example", must("per-example"), get_args(KeptExamples)),

@@ -14,6 +14,7 @@ from analog_bench.engine.runner import Runner
 from analog_bench.errors import TileUnavailable, UsageError
 from analog_bench.gate.case_verdicts import needs_confirmation
 from analog_bench.gate.chip_change import score_step
+from analog_bench.gate.detectable_effect import chips_to_compare
 from analog_bench.gate.precision import chips_needed
 from analog_bench.noise import EqualError
 from analog_bench.precision_target import PILOT_CHIPS
@@ -55,6 +56,7 @@ def measure_case(
     runner = models.runner(study, case.model, "direct" if missing else case.variant)
     if not missing:
         check_unchanged(earlier, case, runner.task.protocol, runner.weights)
+        models.check_precision(study, case.model)
 
     def resumed(one: Case) -> Result | None:
         sources = sources_of_case(one, models.settings.root)
@@ -138,10 +140,10 @@ def resumed_result(
     held = result.case_version, result.weights, result.sources
     same = held == (case.version, weights, sources)
     asked = result.target == (budget.precision if case.draws else None)
-    # With a target it has as many as it needed: it was not stored before.
-    chips, most = len(result.initial_chips), _most_chips(case, budget)
-    complete = chips == most or (result.target is not None and chips < most)
-    return result if same and asked and complete else None
+    # With a target it has as many as it needed: it was not stored before. Where another device's
+    # baseline asks for more than the budget, it had them.
+    enough = len(result.initial_chips) >= _most_chips(case, budget)
+    return result if same and asked and (enough or result.target is not None) else None
 
 
 def _measured(
@@ -151,7 +153,8 @@ def _measured(
     if case.noise.WHERE == "tile":
         find_simulator(case.tile).require(models.settings.device)
     target = budget.precision if case.draws else None
-    chips = range(PILOT_CHIPS if target else _most_chips(case, budget))
+    fixed = max(_fixed_chips(models, study, one, budget, runner) for one in group)
+    chips = range(PILOT_CHIPS if target else fixed)
     measured = runner.measure_together(group, chips, propagation=study.propagation)
     sources = sources_of_case(case, models.settings.root)  # of all: they differ in time alone
     told = [structs.replace(result, sources=sources, target=target) for result in measured]
@@ -239,3 +242,23 @@ def _needs_confirmation(
 
 def _most_chips(case: Case, budget: Budget) -> int:
     return budget.chips if case.draws else 1
+
+
+def _fixed_chips(
+    models: ModelCache, study: Study, case: Case, budget: Budget, runner: Runner
+) -> int:
+    """Return the budget's chips; more where only another device's baseline is there to compare."""
+    settings, most = models.settings, _most_chips(case, budget)
+    if not case.draws or settings.update_baselines or settings.gate == "off":
+        return most
+    entry = models.case_baseline(case).find(case.id, runner.task.protocol)
+    metric = models.metric(study, case.model)
+    if (
+        entry is None
+        or entry.device == models.computed[0]
+        or metric.name not in entry.chips[0].scores
+    ):
+        return most
+    stored = [chip.scores[metric.name] for chip in entry.chips]
+    step = score_step(metric, runner.task.examples)
+    return chips_to_compare(stored, metric.margin, step, least=most)

@@ -19,9 +19,11 @@ from analog_bench.precision_target import (
     MOST_CHIPS_TO_REACH_IT,
     PrecisionTarget,
 )
+from analog_bench.records import Precision
 from analog_bench.store.shard import Shard
 from analog_bench.study import Budget, BudgetName, Choice, Study
 from analog_bench.value_checks import read_whole, shown
+from analog_bench.zoo.devices import check_precision
 from analog_bench.zoo.range_folder import RangeMethod
 
 MOST_PROCESSES = 1000
@@ -57,6 +59,8 @@ class Settings:
         calibration: How input ranges of the variant `calibrated` are fitted, or the folder of
             ranges with one folder a model.
         lock: The file that pins hub downloads.
+        device: Where torch computes.
+        precision: Of matrix products that are not on tiles.
         per_example: Whether results keep the scores of single examples; `auto` by their number.
         replay: Whether clean activations are kept between cases.
         json: Where results go; None for a new file.
@@ -74,7 +78,8 @@ class Settings:
         threads: Threads that torch computes with in each process; None for torch's own number.
 
     Raises:
-        UsageError: There is no such folder of HWA weights.
+        UsageError: There is no such folder of HWA weights, no such device, or it has no such
+            precision.
     """
 
     choice: Choice
@@ -106,6 +111,7 @@ class Settings:
     plans: tuple[NamedPlan, ...] = ()
     workers: int | str | None = None
     threads: int | None = None
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         if self.precision_target and self.chips and self.chips < FEWEST_CHIPS_TO_REACH_IT:
@@ -113,6 +119,7 @@ class Settings:
                 f"--precision-target takes {FEWEST_CHIPS_TO_REACH_IT} chips at least, found "
                 f"--chips {self.chips}; it is the most that a case gets"
             )
+        check_precision(self.precision, self.device)
         if self.hwa is not None and not os.path.isdir(self.hwa):
             raise UsageError(
                 f"--hwa must be a folder with one folder a model, found {str(self.hwa)!r}"

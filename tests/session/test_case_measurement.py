@@ -5,15 +5,20 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from msgspec import structs
 
 from analog_bench.errors import UsageError
 from analog_bench.gate.precision import reached
 from analog_bench.noise import Pcm, PcmRead, Preset, SShape, WhiteOutput
+from analog_bench.records import Margin
 from analog_bench.session.case_measurement import measure_case
 from analog_bench.session.cases import cases_of
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.session.settings import Settings
-from analog_bench.store.run import by_identity, timeless
+from analog_bench.store.baseline import Provenance
+from analog_bench.store.baseline_file import update_cases
+from analog_bench.store.baselines_by_device import own_folder
+from analog_bench.store.run import by_identity, storable, timeless
 from analog_bench.study import Budget, Choice, PrecisionTarget, Study
 from tests.gate.simulation import F1
 
@@ -162,3 +167,42 @@ def test_a_run_may_ask_for_a_precision_that_its_budget_does_not():
     assert (few.chips, few.precision) == (3, None)
     with pytest.raises(UsageError, match="--precision-target takes 5 chips at least"):
         replace(asked, chips=3)
+
+
+SMALL = {"smoke": Budget(2, 4, layers=("encoder.layer.2.intermediate.dense",))}
+NOW = Provenance("2026-11-23T10:00:00+00:00", None, None, None, None)
+
+
+def test_more_chips_are_measured_where_only_another_device_has_a_baseline(on_a_gpu, tmp_path):
+    study = replace(STUDY, noises=(WhiteOutput(),), tiles={}, budgets=SMALL)
+    models = ModelCache(replace(SETTINGS, update_baselines=True, baselines=tmp_path), workers=1)
+    models._loaded = on_a_gpu._loaded
+    (case,) = cases_of(study, SETTINGS)
+    result = storable(measure_case(models, study, case)[0].result)
+    there = structs.replace(result, device="NVIDIA H200")
+    update_cases(own_folder(tmp_path, there.computed), [there], NOW)
+    assert len(result.chips) == 6
+    for margin, wanted in ((1e-3, 6), (1e3, 2)):
+        margins = {"f1": Margin(margin, "to see how many chips it takes")}
+        again = ModelCache(replace(SETTINGS, gate="warn", baselines=tmp_path), workers=1)
+        again._loaded = on_a_gpu._loaded
+        measured = measure_case(again, replace(study, margins=margins), case)[0].result
+        assert len(measured.initial_chips) == wanted
+
+
+def test_a_precision_that_moves_the_digital_score_is_refused():
+    study = replace(
+        STUDY,
+        models=("distilgpt2",),
+        noises=(WhiteOutput(),),
+        tiles={},
+        budgets={"smoke": Budget(1, 2)},
+    )
+    models = ModelCache(replace(SETTINGS, precision="bfloat16"), workers=1)
+    models.check_precision(study, "distilgpt2")
+    narrow = replace(study, name="narrow", margins={"cross_entropy": Margin(1e-9, "none passes")})
+    said = r"--precision bfloat16 moves distilgpt2 itself: its digital cross_entropy is \d"
+    with pytest.raises(UsageError, match=said):
+        models.check_precision(narrow, "distilgpt2")
+    runner = models.runner(study, "distilgpt2")
+    assert runner.skipped(cases_of(study, SETTINGS)[0], "why").precision == "bfloat16"

@@ -3,16 +3,10 @@
 from hypothesis import strategies as st
 
 from analog_bench.defining_files import SourceFile
+from analog_bench.layer_facts_record import Histogram, LayerFacts
 from analog_bench.precision_target import PrecisionTarget
 from analog_bench.propagation_record import LARGEST_FIGURE, BlockNoise, Propagation, Quantiles
-from analog_bench.records import (
-    FIRST_CONFIRMATION_CHIP,
-    LARGEST_SCORE,
-    Histogram,
-    LayerFacts,
-    Measurement,
-    Result,
-)
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, LARGEST_SCORE, Measurement, Result
 from analog_bench.store.run import Incomplete, Manifest, Repository, Run, Sources, Unmeasured
 from analog_bench.zoo.model_shape import LayerShape, ModelShape
 from tests.store.examples import METRICS, scopes_of
