@@ -3,7 +3,7 @@
 # make fuzz      2,000 odd inputs, for half an hour; see tests/fuzz/__main__.py
 # make nightly   a night: measure, write results and report, add to the history, say what regressed
 # make releases  the same cases under several releases of aihwkit
-# make docs      the documentation as a site, in site/
+# make docs      the documentation as a site, in site/, with the board of the measured results
 #
 # Tests run in two processes of one thread each: two of many threads would slow each other down.
 # All set up .venv first, where it is missing or older than what it is made from.
@@ -58,6 +58,7 @@ releases: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/mkdocs build --strict --site-dir site
+	$(BIN)/analog-bench board docs/results/*-drift.json -o site/board
 
 env: $(STAMP)
 

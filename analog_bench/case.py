@@ -26,6 +26,8 @@ class Case:
             same, with input ranges fitted to the hardware) or `hwa` (hardware-aware training).
         group: Short name for `layers` in ids and tables: the layer itself where there is one.
         version: Raised when the meaning of the case changes, so that old results are not compared.
+        in_int8: Further layers, which compute in digital INT8 on every chip (`noise.Int8`); `group`
+            stands for them, too.
     """
 
     study: str
@@ -38,6 +40,7 @@ class Case:
     variant: Variant
     group: str
     version: int = 1
+    in_int8: tuple[str, ...] = ()
 
     @property
     def draws(self) -> bool:

@@ -27,6 +27,7 @@ from analog_bench.commands import (
     nas,
     nightly,
     nightly_issues,
+    plan,
     project,
     releases,
     runs,
@@ -88,6 +89,7 @@ app = new_app(
     "new my_project",
     "noises pcm",
     "physics",
+    "plan distilgpt2 --max-loss cross_entropy=0.1",
     "releases 1.1.0 1.2.0 -k bert_layer_noise",
     "report runs/after.json -o report.html",
     "zoo list --zoo embedded",
@@ -97,7 +99,7 @@ app = new_app(
 )
 for module in (
     *(project, runs, merge, board, catalogue, installation),
-    *(generate, calibrate, history, releases, model_energy),
+    *(generate, calibrate, history, releases, model_energy, plan),
 ):
     app.add_typer(module.app)
 zoo.app.add_typer(zoo_coverage.app)

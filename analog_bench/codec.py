@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ T = TypeVar("T")
 MOST_BYTES = 2**28
 """Of a JSON file. As values it takes tens of times as much."""
 LARGEST_WHOLE = 2**63 - 1
+Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_WHOLE)]
 _DEEPEST = 6
 _MOST_DIGITS = 100
 _LINE = 100

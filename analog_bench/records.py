@@ -14,24 +14,28 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from analog_bench.codec import LARGEST_WHOLE
+from analog_bench.codec import LARGEST_WHOLE, Whole
 from analog_bench.defining_files import SourceFile
 from analog_bench.errors import UsageError
+from analog_bench.layer_facts_record import LayerFacts
+from analog_bench.precision_target import PrecisionTarget
 from analog_bench.propagation_record import Propagation
 from analog_bench.value_checks import shown
 
 Status: TypeAlias = Literal["measured", "skipped", "broken"]
 Identity: TypeAlias = tuple[str, str, str]
 """What no two results of a run share: case id, study, protocol."""
-Whole: TypeAlias = Annotated[int, Meta(ge=0, le=LARGEST_WHOLE)]
+Precision: TypeAlias = Literal["float32", "tf32", "bfloat16"]
+"""What matrix products are computed in; everything else is in float32."""
+Computed: TypeAlias = tuple[str, Precision]
+"""What computed results, `cpu` or a GPU's name, and in which precision."""
 Seed: TypeAlias = Annotated[int, Meta(ge=-LARGEST_WHOLE, le=LARGEST_WHOLE)]
 NotNegative: TypeAlias = Annotated[float, Meta(ge=0)]
 LARGEST_SCORE = 1e100
 """No metric is on such a scale, and squares of scores must not leave the range of floats."""
 Score: TypeAlias = Annotated[float, Meta(ge=-LARGEST_SCORE, le=LARGEST_SCORE)]
 
-# Chips below this index are initial chips; those from it on are confirmation chips, measured only
-# where the initial ones look changed from the baseline.
+# Chips below are initial ones; those from it on confirm what looks changed from the baseline.
 FIRST_CONFIRMATION_CHIP = 1000
 WEIGHTS_OF_EXAMPLES = "tokens"
 """The key under `per_example` of how much each example counts in a mean; all the same without."""
@@ -154,51 +158,6 @@ class Measurement(Struct, frozen=True, forbid_unknown_fields=True):
     propagation: Propagation | None = None
 
 
-class Histogram(Struct, frozen=True, forbid_unknown_fields=True):
-    """How numbers are spread: counts in bins of equal width.
-
-    Attributes:
-        low: Lower end of the first bin: the smallest number.
-        high: Upper end of the last bin: the largest number.
-        counts: How many fell into each bin, from `low` to `high`.
-    """
-
-    low: float
-    high: float
-    counts: tuple[Whole, ...]
-
-
-class LayerFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known of a case's layers without running anything.
-
-    Attributes:
-        depth: Position of the first layer in the order of computation.
-        kind: `embedding`, `norm`, `matmul`, or `several`.
-        weights: Number of weights.
-        weight_std: Standard deviation of the weights.
-        weight_max: Largest magnitude among the weights.
-        coverage_weights: Share of the model's matrix-multiply weights that sat on tiles.
-        coverage_macs: Share of its multiply-accumulates that did.
-        histogram: Of the weights, in their own unit; None for several layers, whose scales differ,
-            and where it is not known.
-    """
-
-    depth: Whole
-    kind: str
-    weights: Whole
-    weight_std: float
-    weight_max: float
-    coverage_weights: float
-    coverage_macs: float
-    histogram: Histogram | None = None
-
-    @property
-    def reach(self) -> float | None:
-        """Largest weight in standard deviations; None where all weights are all but equal."""
-        reach = self.weight_max / self.weight_std if self.weight_std > 0 else math.inf
-        return reach if math.isfinite(reach) else None
-
-
 class Result(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything measured for one case.
 
@@ -227,6 +186,9 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
             empty where all of these came along.
         digital_per_example: The digital model's scores of single examples, as in
             `Measurement.per_example`; empty where those of chips are not kept.
+        target: What decided how many initial chips there are; None where their number was fixed.
+        device: What computed it, and drew: `cpu`, or a GPU's name.
+        precision: Of matrix products that are not on tiles.
     """
 
     case_id: str
@@ -251,6 +213,9 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
     digital_texts: tuple[str, ...] = ()
     sources: tuple[SourceFile, ...] = ()
     digital_per_example: dict[str, tuple[Score, ...]] = {}
+    target: PrecisionTarget | None = None
+    device: str = "cpu"
+    precision: Precision = "float32"
 
     @property
     def identity(self) -> Identity:
@@ -261,6 +226,11 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
     def study_and_model(self) -> tuple[str, str]:
         """What the results of a group share."""
         return self.study, self.model
+
+    @property
+    def computed(self) -> Computed:
+        """What computed it, and in which precision."""
+        return self.device, self.precision
 
     @property
     def scored(self) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ from msgspec import structs
 from analog_bench.case import Variant
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Noise, check_noise
+from analog_bench.precision_target import FEWEST_CHIPS_TO_REACH_IT, check_target
+from analog_bench.precision_target import PrecisionTarget as PrecisionTarget  # for studies
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Margin, Metric
 from analog_bench.value_checks import (
     amount,
@@ -45,12 +47,14 @@ class Budget:
     """How much of a study is run: how thoroughly, and how much of its grid.
 
     Attributes:
-        chips: Chips a case.
+        chips: Chips a case; at most, where there is a precision to reach.
         examples: Examples of the data; all where None.
         noises: The noises it affords; those of the study where empty.
         drift_s: The drift times it affords, in seconds; those of the study where empty.
         layers: Shell-style patterns of the layers it affords; all where empty.
         grouping: How layers make cases; as the study says where empty.
+        precision: How well each case is to be known: chips are added until it is. None for a fixed
+            number of chips.
         per_model: Models that have a budget of their own. What such a budget leaves empty is as in
             this one.
 
@@ -64,6 +68,7 @@ class Budget:
     drift_s: tuple[float, ...] = ()
     layers: tuple[str, ...] = ()
     grouping: tuple[Grouping, ...] = ()
+    precision: PrecisionTarget | None = None
     per_model: Mapping[str, Budget] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -75,8 +80,16 @@ class Budget:
             drift_s=several("Budget: drift_s", self.drift_s, _SECONDS, least=0),
             layers=several("Budget: layers", self.layers, text, least=0),
             grouping=several("Budget: grouping", self.grouping, _GROUPING, least=0),
+            precision=None
+            if self.precision is None
+            else check_target("Budget: precision", self.precision),
             per_model=mapping("Budget: per_model", self.per_model, text, instance(Budget)),
         )
+        if self.precision is not None and self.chips < FEWEST_CHIPS_TO_REACH_IT:
+            raise UsageError(
+                f"Budget: a precision takes {FEWEST_CHIPS_TO_REACH_IT} chips at least, found "
+                f"{self.chips}; allow more, or leave the precision out"
+            )
         for model, own in self.per_model.items():
             if own.per_model:
                 raise UsageError(
@@ -94,6 +107,7 @@ class Budget:
             drift_s=own.drift_s or self.drift_s,
             layers=own.layers or self.layers,
             grouping=own.grouping or self.grouping,
+            precision=own.precision or self.precision,
         )
 
     @property
@@ -130,6 +144,8 @@ class Study:
         prompt: What language models write on from, in a study of generation: an example then is a
             text. None where models read the run's data.
         propagation: Whether results also say how noise travels from block to block.
+        takes_plans: Whether `--plan` puts the plans of its files in place of the study's own cases;
+            other studies have no cases then.
 
     Raises:
         UsageError: A value that cannot be.
@@ -148,6 +164,7 @@ class Study:
     margins: Mapping[str, Margin] = field(default_factory=dict)
     prompt: str | None = None
     propagation: bool = False
+    takes_plans: bool = False
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"\w[\w.-]*", self.name)):
@@ -173,6 +190,7 @@ class Study:
             margins=mapping(f"{at} margins", self.margins, text, instance(Margin)),
             prompt=None if self.prompt is None else text(f"{at} prompt", self.prompt),
             propagation=instance(bool)(f"{at} propagation", self.propagation),
+            takes_plans=instance(bool)(f"{at} takes_plans", self.takes_plans),
         )
         if self.propagation and self.prompt is not None:
             raise UsageError(

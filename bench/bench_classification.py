@@ -17,7 +17,7 @@ from analog_bench.case import Case
 from analog_bench.noise import Hermes, Pcm, Preset
 from analog_bench.plugin.fixtures import Baseline
 from analog_bench.records import Result
-from analog_bench.study import Budget, Study
+from analog_bench.study import Budget, PrecisionTarget, Study
 
 DAY_S, YEAR_S = 86_400.0, 31_536_000.0
 HARDWARE = Preset("StandardHWATrainingTorch")
@@ -32,7 +32,7 @@ STUDY = Study(
     variants=("direct", "calibrated"),
     budgets={
         "smoke": Budget(chips=3, examples=96, noises=(HARDWARE,), drift_s=(1.0, DAY_S)),
-        "nightly": Budget(chips=10, examples=None),
+        "nightly": Budget(10, 192, precision=PrecisionTarget(2, of_loss=0.1)),
         "full": Budget(chips=20, examples=None),
     },
 )

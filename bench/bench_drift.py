@@ -17,7 +17,7 @@ from analog_bench.case import Case
 from analog_bench.noise import Hermes, Pcm, Preset, ReramCmo, ReramWan2022
 from analog_bench.plugin.fixtures import Baseline
 from analog_bench.records import Result
-from analog_bench.study import Budget, Study
+from analog_bench.study import Budget, PrecisionTarget, Study
 
 DAY_S, YEAR_S = 86_400.0, 31_536_000.0
 HARDWARE = Preset("StandardHWATrainingTorch")
@@ -44,10 +44,11 @@ STUDY = Study(
             per_model={"distilgpt2": Budget(3, 12, grouping=("all", "blocks"))},
         ),
         "nightly": Budget(
-            chips=10,
-            examples=192,
+            *(10, 96),
+            drift_s=(1.0, 3600.0, DAY_S, 30 * DAY_S, YEAR_S, 10 * YEAR_S),
             grouping=("all",),
-            per_model={"distilgpt2": Budget(10, 48, grouping=("all", "blocks"))},
+            precision=PrecisionTarget(2, of_loss=0.1),
+            per_model={"distilgpt2": Budget(10, 24, grouping=("all", "blocks"))},
         ),
         "full": Budget(chips=20, examples=None),
     },

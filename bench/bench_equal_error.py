@@ -14,7 +14,7 @@ from analog_bench.case import Case
 from analog_bench.noise import EqualError
 from analog_bench.plugin.fixtures import Baseline
 from analog_bench.records import Result
-from analog_bench.study import Budget, Study
+from analog_bench.study import Budget, PrecisionTarget, Study
 
 # Two are missing, as some layers cannot reach even the smallest of these errors with them: the
 # noise of `reram_cmo` does not go down to 0, and a single device of `stuck` can be too much.
@@ -29,7 +29,11 @@ STUDY = Study(
     layers="all",
     # Solving takes as long as several chips: nothing for minutes.
     budgets={
-        "nightly": Budget(10, 192, per_model={"distilgpt2": Budget(10, 48)}),
+        "nightly": Budget(
+            *(10, 96),
+            precision=PrecisionTarget(2, of_loss=0.1),
+            per_model={"distilgpt2": Budget(10, 24, precision=PrecisionTarget(0.04, of_loss=0.1))},
+        ),
         "full": Budget(20, None),
     },
 )

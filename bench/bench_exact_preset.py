@@ -21,8 +21,12 @@ EXACT, VARIANT = Preset("StandardHWATrainingPreset"), Preset("StandardHWATrainin
 # Two layers of attention and feed-forward, in the block at the front and the one at the end.
 LAYERS = tuple(
     f"{block}.{part}"
-    for block in ("encoder.layer.0", "encoder.layer.5", "h.0", "h.5")
-    for part in ("attention.self.value", "output.dense", "attn.c_attn", "mlp.c_proj")
+    for blocks, parts in (
+        (("encoder.layer.0", "encoder.layer.5"), ("attention.self.value", "output.dense")),
+        (("h.0", "h.5"), ("attn.c_attn", "mlp.c_proj")),
+    )
+    for block in blocks
+    for part in parts
 )
 
 STUDY = Study(

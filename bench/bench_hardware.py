@@ -20,7 +20,7 @@ from analog_bench.case import Case
 from analog_bench.noise import Ideal, Preset
 from analog_bench.plugin.fixtures import Baseline
 from analog_bench.records import Result
-from analog_bench.study import Budget, Study
+from analog_bench.study import Budget, PrecisionTarget, Study
 
 DAY_S = 86_400.0
 
@@ -34,7 +34,11 @@ STUDY = Study(
     variants=("direct", "calibrated"),
     budgets={
         "smoke": Budget(3, 24, drift_s=(DAY_S,), per_model={"distilgpt2": Budget(3, 12)}),
-        "nightly": Budget(10, 192, per_model={"distilgpt2": Budget(10, 48)}),
+        "nightly": Budget(
+            *(10, 96),
+            precision=PrecisionTarget(2, of_loss=0.1),
+            per_model={"distilgpt2": Budget(10, 24, precision=PrecisionTarget(0.04, of_loss=0.1))},
+        ),
         "full": Budget(20, None),
     },
 )

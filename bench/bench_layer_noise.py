@@ -15,7 +15,7 @@ from analog_bench.case import Case
 from analog_bench.noise import WhiteOutput
 from analog_bench.plugin.fixtures import Baseline
 from analog_bench.records import Result
-from analog_bench.study import Budget, Study
+from analog_bench.study import Budget, PrecisionTarget, Study
 
 STUDY = Study(
     name="layer_noise",
@@ -34,7 +34,13 @@ STUDY = Study(
             },
         ),
         "nightly": Budget(
-            chips=10, examples=500, per_model={"distilgpt2": Budget(chips=10, examples=96)}
+            chips=20,
+            examples=192,
+            precision=PrecisionTarget(1, of_loss=0.1),
+            per_model={
+                "mobilebert": Budget(chips=20, examples=96),
+                "distilgpt2": Budget(chips=20, examples=48),
+            },
         ),
         "full": Budget(chips=20, examples=None),
     },

@@ -15,10 +15,11 @@ from analog_bench.case import Case
 from analog_bench.plugin.fixtures import Baseline
 from analog_bench.records import Result
 from analog_bench.simulators.versions import CPP
-from analog_bench.study import Budget, Study
+from analog_bench.study import Budget, PrecisionTarget, Study
 
 DEVICES = (kinds.Pcm, kinds.Hermes, kinds.ReramCmo)
 S_SHAPES = (kinds.SShape(0.1), kinds.SShape(0.5))
+ENOUGH = PrecisionTarget(2, of_loss=0.1)
 STUDY = Study(
     name="noise_types",
     question="which kinds of noise can the model stand?",
@@ -41,15 +42,14 @@ STUDY = Study(
     tiles=dict.fromkeys(S_SHAPES, CPP),
     budgets={
         "smoke": Budget(
-            chips=3,
-            examples=24,
+            *(3, 24),
             noises=(
                 *(kinds.WhiteOutputRel(0.1), kinds.WhiteWeight(0.02), kinds.OutNoise(0.04)),
                 *(kinds.Quantise(8, 8), kinds.Pcm(), kinds.Stuck(0.01)),
             ),
             per_model={"distilgpt2": Budget(chips=3, examples=12)},
         ),
-        "nightly": Budget(10, 192, per_model={"distilgpt2": Budget(10, 48)}),
+        "nightly": Budget(10, 96, precision=ENOUGH, per_model={"distilgpt2": Budget(10, 24)}),
         "full": Budget(20, None),
     },
 )

@@ -6,20 +6,29 @@ The latter is written afresh: the whole model is converted for every case, every
 
 from __future__ import annotations
 
+import math
 import resource
 import statistics
 import sys
 import time
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
 from aihwkit.nn.conversion import convert_to_analog
+from scipy import stats
 from torch import Tensor
 
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
+from analog_bench.gate.chip_change import score_step
+from analog_bench.gate.precision import chips_needed
+from analog_bench.gate.significance import step_error
 from analog_bench.noise import Ideal, Noise, Pcm, WhiteOutput, WhiteWeight
+from analog_bench.precision_target import PrecisionTarget
 from analog_bench.simulators import aihwkit as kit
 from analog_bench.simulators.registry import DEFAULT_TILE
 from analog_bench.tasks.qa_sources import load_questions
@@ -33,6 +42,8 @@ from analog_bench.zoo.model_specs import find
 DAY_S = 86_400.0
 PADDED_TO, BATCH = 320, 4
 MEASURED_LAYERS = 6  # at least, of the whole model's: it costs the same at any depth
+FEW_LAYERS, FEW_CHIPS = 3, 2
+MOST = 999  # chips of a layer
 REPEATS = 7
 LOCK = Path("zoo.lock.json")
 SPEC = find("bert", "embedded", read_lock(LOCK))
@@ -60,6 +71,67 @@ def replay(examples: int) -> dict[str, float]:
     for noise in (WhiteWeight(), WhiteOutput()):
         took[noise.NAME] = _of_a_digital_pass(runner, _case(noise, SPEC.layers[0].name))
     return took
+
+
+def until_known(
+    examples: int, target: PrecisionTarget, patterns: Sequence[str]
+) -> dict[str, float]:
+    """Measure chips of every layer until all are known as well as asked."""
+    start = time.perf_counter()
+    loaded, task = _load(examples)
+    runner, f1 = Runner(loaded.model, task, seed=1, weights=""), task.metrics[0]
+    ready = time.perf_counter()
+    layers = [n for n in LAYERS if not patterns or any(fnmatchcase(n, p) for p in patterns)]
+    known, step = [], score_step(f1, task.examples)
+    for layer in layers:
+        losses: list[float] = []
+        while (wanted := chips_needed(losses, target, f1.margin, MOST, step)) > len(losses):
+            more = runner.measure(_case(Pcm(), layer), range(len(losses), wanted))
+            losses += more.losses(f1)
+        known.append(losses)
+    took = _times(start, ready, time.perf_counter(), 1.0)
+    spreads = {statistics.stdev(losses): statistics.fmean(losses) for losses in known}
+    widest = max(spreads)
+    enough = target.half_width(spreads[widest], f1.margin)
+    chips = [len(losses) for losses in known]
+    return took | {
+        "layers": len(layers),
+        "threads": torch.get_num_threads(),
+        "chips": sum(chips),
+        "fewest": min(chips),
+        "most": max(chips),
+        "missed": sum(number == MOST for number in chips),
+        "spread": widest,
+        "fixed_chips": next(
+            n
+            for n in count(2)
+            if stats.t.ppf(0.975, n - 1) * math.hypot(widest / math.sqrt(n), step_error(n, step))
+            <= enough
+        ),
+    }
+
+
+def fixed_chips(examples: int) -> dict[str, float]:
+    """Time the conversion of the whole model, and some chips of it: program, drift and read."""
+    start = time.perf_counter()
+    loaded, task = _load(examples)
+    task.batches = _fixed_batches(task.windows, int(loaded.tokenizer.pad_token_id))
+    ready = time.perf_counter()
+    conversions, chips = [], []
+    for layer in LAYERS[:: len(LAYERS) // FEW_LAYERS]:
+        began = time.perf_counter()
+        analog = _converted(loaded, layer)
+        conversions.append(time.perf_counter() - began)
+        for _ in range(FEW_CHIPS):
+            began = time.perf_counter()
+            _scored(analog, task)
+            chips.append(time.perf_counter() - began)
+    return {
+        "preparation": ready - start,
+        "conversion": statistics.fmean(conversions),
+        "chip": statistics.fmean(chips),
+        "measured": len(chips),
+    }
 
 
 def _of_a_digital_pass(runner: Runner, case: Case) -> float:
@@ -95,6 +167,10 @@ def whole_model(examples: int) -> dict[str, float]:
 
 def _measured(loaded: LoadedModel, task: QuestionAnswering, noisy: str | None) -> float:
     """Put the whole model on tiles, of which one layer's are PCM, and return its F1."""
+    return _scored(_converted(loaded, noisy), task)
+
+
+def _converted(loaded: LoadedModel, noisy: str | None) -> Any:
     path = noisy and PATHS[noisy]
 
     def configured(name: str, _module: object, config: Any) -> Any:
@@ -105,7 +181,11 @@ def _measured(loaded: LoadedModel, task: QuestionAnswering, noisy: str | None) -
 
     perfect = kit.base_config(DEFAULT_TILE, "ideal")
     with torch.no_grad():
-        analog = convert_to_analog(loaded.model, perfect, specific_rpu_config_fun=configured).eval()
+        return convert_to_analog(loaded.model, perfect, specific_rpu_config_fun=configured).eval()
+
+
+def _scored(analog: Any, task: QuestionAnswering) -> float:
+    with torch.no_grad():
         analog.program_analog_weights()
         analog.drift_analog_weights(DAY_S)
     return statistics.fmean(task.score([_logits(analog, b) for b in task.batches])["f1"])

@@ -31,7 +31,8 @@ FLOORS = (
     ("zoo",),
     ("case",),
     ("records", "noise", "seeds"),
-    ("value_checks", "content_name", "propagation_record"),
+    ("precision_target",),
+    ("value_checks", "content_name", "propagation_record", "layer_facts_record"),
     ("codec", "atomic_file", "cache_folder", "defining_files", "file_lock", "spelling"),
     ("errors", "regular_file"),
 )

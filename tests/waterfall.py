@@ -1,6 +1,7 @@
 """Results of a waterfall: three chips of one preset, of which ever more terms are switched on."""
 
-from analog_bench.records import LayerFacts, Measurement, Metric, Result
+from analog_bench.layer_facts_record import LayerFacts
+from analog_bench.records import Measurement, Metric, Result
 
 TERMS = ("mapping", "mapping+drift+read", "mapping+drift+read+input_range")
 LOST = {

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 # Imported for what they register.
+from analog_bench.analog import digital_integers as _digital_integers  # noqa: F401
 from analog_bench.analog import output_noise as _output_noise  # noqa: F401
 from analog_bench.analog import weight_noise as _weight_noise  # noqa: F401
 from analog_bench.analog.compatibility import check_drift

@@ -110,6 +110,8 @@ class _Sample:
 
     def observe(self, _module: object, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         given, mask = inputs[0], self._mask
+        if given.is_floating_point():
+            given = given.float()  # layers are computed alone in float32
         squares = torch.linalg.vector_norm(output, dim=-1).double().square()
         if mask is not None and squares.shape == mask.shape:
             kept = mask.to(given.device) != 0

@@ -45,7 +45,7 @@ def observe_input_ranges(
     means = [_RunningMean() for _ in names]
     _observe(model, names, [mean.observe for mean in means], run)
     ranges = {name: mean.value for name, mean in zip(names, means, strict=True)}
-    _check_all_seen({name: mean.count for name, mean in zip(names, means, strict=True)})
+    _check_all_seen({name: len(mean.counted) for name, mean in zip(names, means, strict=True)})
     return ranges
 
 
@@ -155,14 +155,24 @@ def _check_all_seen(counts: dict[str, int]) -> None:
 
 class _RunningMean:
     def __init__(self) -> None:
-        self.count = 0
-        self.value = 0.0
+        self._stds: list[Tensor] = []
 
     def observe(self, inputs: Tensor) -> None:
-        std = float(inputs.std())
-        if self.count < BATCHES and std > 0:
-            self.value = (self.value * self.count + STD_ALPHA * std) / (self.count + 1)
-            self.count += 1
+        self._stds.append(inputs.std())  # not read yet, which would wait for a GPU
+
+    @property
+    def counted(self) -> list[float]:
+        """The standard deviations that count."""
+        stds = torch.stack(self._stds).tolist() if self._stds else []
+        return [std for std in stds if std > 0][:BATCHES]
+
+    @property
+    def value(self) -> float:
+        """The mean, added up as aihwkit does."""
+        mean = 0.0
+        for count, std in enumerate(self.counted):
+            mean = (mean * count + STD_ALPHA * std) / (count + 1)
+        return mean
 
 
 def _magnitude(inputs: Tensor, share: float) -> float:

@@ -12,7 +12,7 @@ from torch import nn
 from analog_bench.analog.layers import Place, find, parent_of, places, shared_weights, weight_of
 from analog_bench.analog.random_draws import isolated
 from analog_bench.analog.tile_protocol import OnTiles
-from analog_bench.records import Histogram
+from analog_bench.layer_facts_record import Histogram
 from analog_bench.zoo.layer_names import called_layers, is_conv1d
 from analog_bench.zoo.model_structure import LayerKind, block_of, public_name
 

@@ -10,6 +10,7 @@ from torch.utils.hooks import RemovableHandle
 
 from analog_bench.analog.noise_effects import Effect, Site, handles
 from analog_bench.noise import WhiteOutput, WhiteOutputRel
+from analog_bench.zoo.devices import CPU
 
 # Drawn in pieces that fit the cache: a whole activation at once costs half as much again in page
 # faults. Part of the definition of the draws, so never changed without need.
@@ -72,13 +73,16 @@ class OutputNoise(Effect):
         if mask is not None and shared and output.shape[1] != mask.shape[1]:
             # Its rows are no tokens, but relative positions, as in DeBERTa: all inputs share them.
             mask = None
-        output = _one_an_input(output, mask)
+        # In float32, whatever the layer computes in: noise is finer than bfloat16 rounds.
+        output = _one_an_input(output.float(), mask)
         return add_normal(output, self._std_of(output, mask), self._generator)
 
 
 def add_normal(values: Tensor, std: float | Tensor, generator: torch.Generator) -> Tensor:
     """Add N(0, std²) to every value; in place, and to a new tensor where it is not contiguous."""
     values = values.contiguous()
+    if values.device.type != CPU:  # which takes a launch a piece, and waits to see the std
+        return values.add_(torch.empty_like(values).normal_(generator=generator).mul_(std))
     flat = values.view(-1)
     buffer = torch.empty(min(_PIECE, flat.numel()), device=values.device)
     scale = float(std)
@@ -89,22 +93,22 @@ def add_normal(values: Tensor, std: float | Tensor, generator: torch.Generator) 
     return values
 
 
-def rms(values: Tensor, mask: Tensor | None) -> float:
-    """Return the root mean square, sqrt(mean(y²)), of (inputs, tokens, features).
+def rms(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the root mean square, sqrt(mean(y²)), of (inputs, tokens, features), float64.
 
     With a mask, (inputs, tokens), padding (0) does not count; one of another shape is a
     `ValueError`. What is computed once an input, (inputs, features), has no padding.
     """
-    squares = torch.linalg.vector_norm(values, dim=-1).double().square()
+    squares: Tensor = torch.linalg.vector_norm(values, dim=-1).double().square()
     if mask is None or squares.shape == mask.shape[:1]:
-        return float((squares.mean() / values.shape[-1]).sqrt())
+        return (squares.mean() / values.shape[-1]).sqrt()
     if mask.shape != squares.shape:
         raise ValueError(
             f"an attention mask of shape {tuple(mask.shape)} does not fit an output of shape "
             f"{tuple(values.shape)}"
         )
     kept = mask.to(squares)
-    return float(((squares * kept).sum() / (kept.sum() * values.shape[-1])).sqrt())
+    return ((squares * kept).sum() / (kept.sum() * values.shape[-1])).sqrt()
 
 
 def _one_an_input(output: Tensor, mask: Tensor | None) -> Tensor:

@@ -69,9 +69,10 @@ def summaries(values: Tensor) -> tuple[float, ...]:
     fractional parts of n times the golden ratio, less 1/2, over the number of values), in double
     precision, rounded to 7 significant digits.
     """
-    flat = values.detach().to("cpu", torch.float64).reshape(-1)
+    flat = values.detach().double().reshape(-1)
     # A closed form, because no release of torch promises the numbers of another.
-    probe = torch.arange(1, flat.numel() + 1, dtype=torch.float64).mul_(_GOLDEN).frac_().sub_(0.5)
+    probe = torch.arange(1, flat.numel() + 1, dtype=torch.float64, device=flat.device)
+    probe = probe.mul_(_GOLDEN).frac_().sub_(0.5)
     spread = flat.std(unbiased=False)
     figures = (flat.mean(), flat.abs().mean(), spread, flat.dot(probe) / len(flat))
-    return tuple(float(f"{float(figure):.6e}") for figure in figures)
+    return tuple(float(f"{figure:.6e}") for figure in torch.stack(figures).tolist())

@@ -194,6 +194,7 @@ def _study_facts(path: Path, study: Study) -> dict[str, Any]:
         "budgets": {
             name: {
                 "chips": budget.chips,
+                "precision": budget.precision and str(budget.precision),
                 "examples": budget.examples,
                 "noises": [str(noise) for noise in budget.noises or study.noises],
             }
@@ -218,4 +219,6 @@ def _study_lines(path: Path, study: Study) -> list[Line]:
 def _afforded(budget: Budget) -> str:
     examples = "all examples" if budget.examples is None else counted(budget.examples, "example")
     noises = f", {counted(len(budget.noises), 'noise')}" if budget.noises else ""
-    return f"{counted(budget.chips, 'chip')}, {examples}{noises}"
+    until = f", until known to ±{budget.precision}" if budget.precision else ""
+    at_most = "up to " if budget.precision else ""
+    return f"{at_most}{counted(budget.chips, 'chip')}{until}, {examples}{noises}"

@@ -14,6 +14,7 @@ from analog_bench.commands.options import (
     JsonOption,
     LockOption,
     MarkdownOption,
+    PrecisionOption,
     ThreadsOption,
     TileName,
     ZooOption,
@@ -24,9 +25,11 @@ from analog_bench.commands.options import (
     whole_number,
 )
 from analog_bench.commands.output import print_blocks, print_json
+from analog_bench.commands.run_settings import settings_for
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Preset, parse_noise
-from analog_bench.session.settings import Settings, read_calibration
+from analog_bench.planning.plan_record import read_plan
+from analog_bench.session.settings import NamedPlan, Settings
 from analog_bench.simulators.registry import DEFAULT_TILE
 from analog_bench.study import MOST_CHIPS, MOST_TEXTS, Budget, Choice, Study
 from analog_bench.zoo.range_folder import DEFAULT_METHOD, RangeMethod
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from analog_bench.case import Case
     from analog_bench.records import Result
 
+_USUAL_MODEL = "distilgpt2"
 app = new_app()
 
 
@@ -45,8 +49,12 @@ app = new_app()
 )
 def generate(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="language model, or its folder")
-    ] = "distilgpt2",
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help=f"language model, or its folder (default: the plan's, or {_USUAL_MODEL})",
+        ),
+    ] = None,
     prompt: Annotated[
         str, typer.Option(metavar="TEXT", help="what to write on from")
     ] = "Once upon a time",
@@ -70,6 +78,13 @@ def generate(
         typer.Option(
             metavar="|".join(get_args(Variant)),
             help="what is on the tiles; may be repeated (default: each)",
+        ),
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="plan of `analog-bench plan`: its layers, noise and weights, where none are named",
         ),
     ] = None,
     chips: Annotated[int, whole_number("chips a case", most=MOST_CHIPS)] = 3,
@@ -104,6 +119,7 @@ def generate(
     ] = DEFAULT_METHOD,
     lock: LockOption = LOCK_FILE,
     device: DeviceOption = "cpu",
+    precision: PrecisionOption = "float32",
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
     markdown: MarkdownOption = False,
@@ -114,42 +130,36 @@ def generate(
     for name in variant or ():
         if name not in variants:
             raise typer.BadParameter(f"no variant {name!r}; {did_you_mean(name, variants)}")
+    plans = () if plan is None else (NamedPlan(str(plan), read_plan(plan)),)
     study = Study(
         name="generation",
         question="does the model still write coherent text?",
-        models=(model,),
+        models=(model or _USUAL_MODEL,),
         noises=tuple(dict.fromkeys(map(parse_noise, noise or [str(Preset())]))),
         budgets={"smoke": Budget(chips, texts)},
         drift_s=tuple(dict.fromkeys(drift or (0.0, 86_400.0, 31_536_000.0))),
         layers="all",
         variants=tuple(name for name in variants if not variant or name in variant),
         prompt=prompt,
+        takes_plans=plan is not None,
     )
-    settings = Settings(
-        choice=Choice(models=study.models, tile=tile, variants=study.variants if variant else ()),
-        budget="smoke",
-        chips=None,
-        examples=None,
-        data="embedded",
+    settings = settings_for(
+        Choice(
+            models=study.models if model else (),
+            noises=study.noises if noise else (),
+            drift_s=study.drift_s,
+            variants=study.variants if variant else (),
+            tile=tile,
+        ),
         zoo=zoo,
         hwa=hwa,
-        calibration=read_calibration(calibration, Path()),
+        calibration=calibration,
         lock=lock,
         device=device,
+        precision=precision,
         seed=seed,
-        replay=True,
         per_example="on",
-        json=None,
-        baselines=Path("baselines"),
-        data_folder=None,
-        gate="off",
-        requirements=(),
-        update_baselines=False,
-        report=False,
-        resume=False,
-        given={},
-        root=Path.cwd(),
-        extensions=(),
+        plans=plans,
     )
     # Not at the top: these import torch.
     import torch
@@ -162,7 +172,8 @@ def generate(
 
     cases = cases_of(study, settings)
     if not cases:
-        raise UsageError(f"{model} writes nothing; choose a language model, such as distilgpt2")
+        name = plans[0].plan.model if plans else study.models[0]
+        raise UsageError(f"{name} writes nothing; choose a language model, such as distilgpt2")
     if threads is not None:
         torch.set_num_threads(threads)
     results = _measure(study, settings, cases)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from analog_bench.commands.options import (
     ModelArgument,
     ZooOption,
     new_app,
+    refuse_together,
     show_examples,
     whole_number,
 )
@@ -44,6 +46,14 @@ def energy(
             metavar="LAYERS",
             help="what is on tiles: all (the default), blocks, or a shell-style pattern of layer "
             "names, repeatable",
+        ),
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="plan of `analog-bench plan`, in place of --layers; its digital layers are in "
+            "FP16",
         ),
     ] = None,
     hardware: Annotated[
@@ -79,12 +89,20 @@ def energy(
 
     Weights are not read, and a folder with a config.json is enough.
     """
+    from analog_bench.planning.plan_record import layers_of, read_plan
     from analog_bench.planning.scenarios import DEFAULT_SCENARIO, find_scenarios
     from analog_bench.session.case_grid import pick_products
+    from analog_bench.session.plan_cases import products_of
 
+    refuse_together(layers=layers, plan=plan)
     scenarios = find_scenarios(scenario or ())
     spec = find_or_read(model, zoo, read_lock(lock), weights=False)
-    analog = pick_products(spec.name, spec.layers, layers or ("all",))
+    in_fp16: tuple[str, ...] = ()
+    if plan is None:
+        analog = pick_products(spec.name, spec.layers, layers or ("all",))
+    else:
+        assignment = read_plan(plan).assignment(products_of(spec.layers), plan)
+        analog, in_fp16 = layers_of(assignment, "analog"), layers_of(assignment, "digital")
     most = spec.structure.positions
     if tokens is not None and tokens > most:
         raise UsageError(f"--tokens is {tokens}, and {spec.name} takes {most} at most")
@@ -101,7 +119,14 @@ def energy(
 
     shape = trace(read_outline(spec, lock_path=lock), tokens or min(USUAL_TOKENS, most))
     found = [
-        model_energy(shape, one, analog, per_fetch=tokens_per_fetch, replicas=replicas)
+        model_energy(
+            shape,
+            one,
+            analog,
+            per_fetch=tokens_per_fetch,
+            replicas=replicas,
+            in_fp16=in_fp16,
+        )
         for one in scenarios
     ]
     if as_json:
@@ -115,6 +140,7 @@ def energy(
                 "macs": shape.macs,
                 "attention_macs": shape.attention_macs,
                 "on_tiles": list(analog),
+                "in_fp16": list(in_fp16),
                 "scenarios": [energy_as_plain(one) for one in found],
             }
         )

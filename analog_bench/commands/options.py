@@ -12,6 +12,7 @@ import typer
 
 from analog_bench.codec import LARGEST_WHOLE
 from analog_bench.errors import UsageError
+from analog_bench.records import Precision
 from analog_bench.simulators.registry import simulators
 from analog_bench.tasks.data_folder import DATA_VARIABLE, TRAINING_FILE
 from analog_bench.value_checks import read_amount, read_whole
@@ -67,6 +68,10 @@ ThreadsOption = Annotated[
 DeviceOption = Annotated[
     str,
     typer.Option("--device", metavar="DEVICE", help="where torch computes, such as cpu or cuda"),
+]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option("--precision", help="of products that are not on tiles"),
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="print one JSON document instead of a table")

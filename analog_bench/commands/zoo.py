@@ -13,6 +13,7 @@ from analog_bench.commands.options import (
     JsonOption,
     LockOption,
     ModelArgument,
+    PrecisionOption,
     ThreadsOption,
     WeightsOption,
     ZooOption,
@@ -27,6 +28,7 @@ from analog_bench.errors import UsageError, WeightsError
 from analog_bench.report import words
 from analog_bench.tasks.data_folder import data_folder
 from analog_bench.tasks.task_kinds import METRICS
+from analog_bench.zoo.devices import check_precision
 from analog_bench.zoo.lock_file import Entry, FolderEntry, Lock, read_lock
 from analog_bench.zoo.model_specs import SOURCES, ModelSpec, Source, available
 from analog_bench.zoo.smollm2 import PACKAGE, packaged_file
@@ -142,6 +144,7 @@ def score(
         bool, typer.Option("--record", help="write the scores into the FOLDER's record.json")
     ] = False,
     device: DeviceOption = "cpu",
+    precision: PrecisionOption = "float32",
     threads: ThreadsOption = None,
     lock: LockOption = LOCK_FILE,
     as_json: JsonOption = False,
@@ -150,6 +153,9 @@ def score(
     spec = find_model(model, zoo, lock, weights)
     if record and weights is None:
         raise UsageError("--record writes into a folder of weights; name it with --weights FOLDER")
+    if record and precision != "float32":
+        raise UsageError(f"--record keeps scores in float32, and --precision is {precision}")
+    check_precision(precision, device)
     # Not at the top: these import torch.
     import torch
 
@@ -165,6 +171,7 @@ def score(
         data_folder=data_folder(),
         lock=lock,
         device=device,
+        precision=precision,
     )
     recorded = []
     if record and weights is not None:

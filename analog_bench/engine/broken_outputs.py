@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 
@@ -13,9 +13,16 @@ from torch.utils._pytree import tree_leaves
 from analog_bench.analog.layer_manifest import Layer
 
 
-def first_not_finite(
-    model: nn.Module, layers: Iterable[Layer], forward: Callable[[], object]
-) -> str:
+def first_not_finite(outputs: Sequence[Tensor]) -> int | None:
+    """Return the first of several tensors that holds infinity or NaN; None where none does.
+
+    A GPU is waited for once.
+    """
+    finite = torch.stack([torch.isfinite(tensor).all() for tensor in outputs]).tolist()
+    return None if all(finite) else finite.index(False)
+
+
+def broken_layer(model: nn.Module, layers: Iterable[Layer], forward: Callable[[], object]) -> str:
     """Return the first layer that puts out infinity or NaN in a forward pass; empty for none."""
     met: list[str] = []
 

@@ -16,7 +16,8 @@ from analog_bench.analog.layer_manifest import (
     weight_histogram,
     weight_spread,
 )
-from analog_bench.records import SEVERAL, Histogram, LayerFacts
+from analog_bench.layer_facts_record import Histogram, LayerFacts
+from analog_bench.records import SEVERAL
 from analog_bench.zoo.adapter import NAME as ADAPTER
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 from analog_bench.analog.block_calls import BlockCall, CleanBlocks
 from analog_bench.analog.clean_inputs import spread
@@ -23,10 +23,13 @@ _CHIPS = 3
 class Follower:
     """The clean model and its batches, to hold chips against."""
 
-    def __init__(self, model: nn.Module, task: Task, *, seed: int) -> None:
-        """Prepare; the model must be clean now."""
+    def __init__(
+        self, model: nn.Module, task: Task, run: Callable[[nn.Module, int], Tensor], *, seed: int
+    ) -> None:
+        """Prepare; the model must be clean now. `run` computes a model on one of the batches."""
         self._model = model
         self._task = task
+        self._run = run
         self._seed = seed
         self._blocks = CleanBlocks(model)
         self._followed = spread(len(task.batches), _BATCHES)
@@ -49,7 +52,7 @@ class Follower:
         with self._blocks.watching(self._model) as streams:
             yield
         if batch not in self._calls:
-            self._calls[batch] = self._blocks.calls(lambda twin: self._task.run(twin, batch))
+            self._calls[batch] = self._blocks.calls(lambda twin: self._run(twin, batch))
         tracer.add(
             batch,
             self._calls[batch],

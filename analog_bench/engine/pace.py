@@ -6,11 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analog_bench.case import Case
+from analog_bench.noise import EqualError
+from analog_bench.simulators.protocol import Cost
 from analog_bench.simulators.registry import find_simulator
 from analog_bench.zoo.model_structure import LayerName
 
 # Forward passes that following noise from block to block takes besides the chip's own, about.
 _FOLLOWING = 1.5
+# Solving for a layer's severity: tokens of clean inputs, and chips that they go through, of all
+# severities that are tried.
+_SOLVING_TOKENS, _SOLVING_CHIPS = 512, 4 * 5
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,20 @@ class Pace:
         cost = find_simulator(case.tile).cost(case.noise, case.hardware)
         programming = 0.0 if self.writes else cost.programming
         return clean + self.forward * share * ((cost.passes - 1.0) * tokens + programming)
+
+    def solving(self, case: Case, share: float) -> float:
+        """Return the seconds that it takes to solve for the severities of a case, about.
+
+        `share` is that of its layers in the model's matrix multiplication. 0 unless the case is one
+        at equal error.
+        """
+        if not isinstance(case.noise, EqualError):
+            return 0.0
+        cost = Cost(1.0, 0.0)
+        if case.noise.WHERE == "tile":
+            cost = find_simulator(case.tile).cost(case.noise, case.hardware)
+        tokens = _SOLVING_TOKENS * cost.passes + cost.programming
+        return _SOLVING_CHIPS * self.forward * share * tokens
 
 
 def nominal_pace(layers: Sequence[LayerName], *, writes: bool) -> Pace:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from statistics import median
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from analog_bench.engine.pace import Pace
 from analog_bench.tasks.task import Task
@@ -20,18 +20,22 @@ _PROBE_S = 0.5
 _LEAST_RUNS, _MOST_RUNS = 3, 7
 
 
-def measure_pace(model: nn.Module, task: Task) -> Pace:
+Run = Callable[[nn.Module, int], Tensor]
+
+
+def measure_pace(model: nn.Module, task: Task, run: Run) -> Pace:
     """Time a clean model on one batch of middling length, in about half a second.
 
+    `run` computes it on a batch, given its index.
     The first run warms caches up and does not count.
     """
     index = len(task.batches) // 2
     tokens = task.batches[index].input_ids.numel()
     began = time.perf_counter()
-    runs = [_timed(model, task, index)]
+    runs = [_timed(model, task, run, index)]
     # A first run that takes this long is all there is time for: a large model, or one that writes.
     while time.perf_counter() - began < _PROBE_S or (len(runs) > 1 and len(runs) <= _LEAST_RUNS):
-        runs.append(_timed(model, task, index))
+        runs.append(_timed(model, task, run, index))
         if len(runs) > _MOST_RUNS:
             break
     runs = runs[1:] or runs
@@ -47,19 +51,25 @@ def measure_pace(model: nn.Module, task: Task) -> Pace:
     )
 
 
-def _timed(model: nn.Module, task: Task, index: int) -> Pace:
+def _timed(model: nn.Module, task: Task, run: Run, index: int) -> Pace:
     """Return the seconds of a whole batch."""
     begins: dict[str, float] = {}
+    device = next(model.parameters()).device
+
+    def now() -> float:
+        if device.type == "cuda":  # whose work is only asked for when a call returns
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
 
     def enter(path: str, *_: object) -> None:
-        begins.setdefault(path, time.perf_counter() - start)
+        begins.setdefault(path, now() - start)
 
     with ExitStack() as stack, torch.inference_mode():
         for path, module in model.named_modules():
             stack.callback(module.register_forward_pre_hook(partial(enter, path)).remove)
-        start = time.perf_counter()
-        output = task.run(model, index)
-        computed = time.perf_counter()
+        start = now()
+        output = run(model, index)
+        computed = now()
         task.reduce(index, output)
-        reduced = time.perf_counter()
+        reduced = now()
     return Pace(computed - start, reduced - computed, begins)

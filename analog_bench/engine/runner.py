@@ -6,28 +6,27 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property, partial
-from itertools import islice
+from functools import cached_property
 
-import torch
 from msgspec import structs
 from torch import Tensor, nn
 
-from analog_bench.analog.chip import Chip, install
+from analog_bench.analog.chip import Chip
 from analog_bench.analog.layer_manifest import Coverage
 from analog_bench.analog.layers import find
 from analog_bench.case import Case
-from analog_bench.engine.broken_outputs import first_not_finite
+from analog_bench.engine.batch_reader import BatchReader
 from analog_bench.engine.calibration import Calibration, Known
+from analog_bench.engine.case_chip import case_chip
+from analog_bench.engine.computing import device_name
 from analog_bench.engine.layer_facts import Facts
 from analog_bench.engine.noise_following import FollowedChip, Follower
 from analog_bench.engine.pace import Pace
 from analog_bench.engine.pace_measurement import measure_pace
-from analog_bench.engine.replay import Replay
-from analog_bench.engine.scores import Scores, finite, score
+from analog_bench.engine.scores import Scores, score
 from analog_bench.propagation_record import Propagation
-from analog_bench.records import Measurement, Result, Status
-from analog_bench.simulators.registry import NO_TILE, find_simulator
+from analog_bench.records import Measurement, Precision, Result, Status
+from analog_bench.simulators.registry import NO_TILE
 from analog_bench.tasks.task import Task
 
 
@@ -56,6 +55,7 @@ class Runner:
         weights: str,
         replay: bool = True,
         per_example: bool = False,
+        precision: Precision = "float32",
         digital: Scores | None = None,
         input_ranges: Callable[[Case], Mapping[str, tuple[float, ...]]] = lambda case: {},
     ) -> None:
@@ -64,7 +64,8 @@ class Runner:
         The model is without noise, in eval mode. It is perturbed while a case runs, and is exactly
         itself again afterwards. Everything random derives from the run's seed; `weights` is the
         fingerprint of the weights, for the results. `replay` keeps clean activations between cases,
-        which changes no number; `per_example` keeps every example's score in results. `digital` are
+        which changes no number; `per_example` keeps every example's score in results; `precision`
+        is that of forward passes, and chips are programmed in float32 in any. `digital` are
         the digital model's scores to compare with, where the weights are others. `input_ranges` are
         those of a case's tiles, by public layer name, that training has learned or calibration
         found; it is asked while the model is clean. For all other layers they are observed.
@@ -72,18 +73,13 @@ class Runner:
         self.model = model
         self.task = task
         self.weights = weights
-        # The first token that a noisy layer changes is read by all layers for the next one: a model
-        # that writes has nothing clean to replay.
-        self._replays = replay and not task.by_token
-        self._replay = Replay(
-            model, partial(task.run, model), len(task.batches), enabled=self._replays
-        )
         self._seed = seed
         self._per_example = per_example
         self._facts = Facts(model)
+        self._reader = BatchReader(model, task, self._facts.layers, precision, replay=replay)
         self._calibration = Calibration(
             model,
-            self._replay,
+            self._reader.replay,
             task,
             seed=seed,
             given=lambda case: self._by_path(input_ranges(case)),
@@ -93,29 +89,28 @@ class Runner:
     def digital(self) -> Scores:
         """Return the digital model's scores: those given, or computed once."""
         if self._digital is None:
-            batches = range(len(self.task.batches))
-            reduced = [self._reduced(batch) for batch in batches]
-            bad = (n for n, outputs in enumerate(reduced) if not finite(outputs))
-            broken = "".join(self._first_broken(n) for n in islice(bad, 1))
+            reduced, broken = self._reader.read(lambda *_: nullcontext())
             self._digital = score(self.task, "digital", reduced, broken)
         return self._digital
 
     def pace(self) -> Pace:
         """Find out, in a fraction of a second, how fast the clean model runs here."""
-        return measure_pace(self.model, self.task)
+        return measure_pace(self.model, self.task, self._reader.run)
 
     def seconds(self, case: Case, pace: Pace, *, propagation: bool = False) -> float:
         """Return the seconds that one chip of a case will take, about."""
-        paths = self._paths(case.layers)
-        tokens = sum(batch.input_ids.numel() for batch in self.task.batches)
         return pace.seconds(
             case,
-            paths,
-            replayed=self._replays,
-            share=self._facts.share(paths),
-            tokens=tokens,
+            self._touched(case),
+            replayed=self._reader.replays,
+            share=self.share(case),
+            tokens=sum(batch.input_ids.numel() for batch in self.task.batches),
             propagation=propagation,
         )
+
+    def share(self, case: Case) -> float:
+        """Return the share of the model's matrix multiplication that a case's layers have."""
+        return self._facts.share(self._paths(case.layers))
 
     def measure(self, case: Case, chips: Sequence[int], *, propagation: bool = False) -> Result:
         """Measure a case on each chip; see `measure_together`."""
@@ -134,7 +129,7 @@ class Runner:
         """
         first = cases[0]
         paths = self._paths(first.layers)
-        self._replay.move_to(paths)
+        self._reader.replay.move_to(self._touched(first))
         problem = self.digital().problem
         if problem:
             return [self._result(case, paths, "broken", problem, (), None) for case in cases]
@@ -192,7 +187,7 @@ class Runner:
         """Put a case's chip, at its drift time, into the model for as long as the context lasts."""
         paths = self._paths(case.layers)
         if self._calibration.needed(case):
-            self._replay.move_to(paths)
+            self._reader.replay.move_to(self._touched(case))
         with self._chip(case, paths, index, self._calibration.of(case, paths)) as chip:
             chip.drift_to(case.drift_s)
             yield chip
@@ -200,16 +195,8 @@ class Runner:
     def _chip(
         self, case: Case, paths: Sequence[str], index: int, known: Known
     ) -> AbstractContextManager[Chip]:
-        return install(
-            self.model,
-            layers=paths,
-            noise=case.noise,
-            chip=index,
-            seed=self._seed,
-            simulator=find_simulator(case.tile) if case.noise.WHERE == "tile" else None,
-            hardware=case.hardware,
-            input_ranges=known.input_ranges,
-            severities=known.severities,
+        return case_chip(
+            self.model, case, paths, self._paths(case.in_int8), index, known, seed=self._seed
         )
 
     def _measurement(
@@ -233,35 +220,27 @@ class Runner:
     def _by_path(self, ranges: Mapping[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
         return dict(zip(self._paths(ranges), ranges.values(), strict=True))
 
+    def _touched(self, case: Case) -> list[str]:
+        """Return the paths of all layers that are not as in the clean model."""
+        return self._paths((*case.layers, *case.in_int8))
+
     def _paths(self, layers: Iterable[str]) -> list[str]:
         return [place.path for place in find(self.model, layers)]
 
     @cached_property
     def _follower(self) -> Follower:
-        return Follower(self.model, self.task, seed=self._seed)
+        return Follower(self.model, self.task, self._reader.run, seed=self._seed)
 
     def _read(self, chip: Chip, began: float, followed: FollowedChip | None) -> _Reading:
-        outputs, broken = [], ""
-        for index, batch in enumerate(self.task.batches):
-            mask = None if self.task.by_token else batch.attention_mask
-            with chip.reading(index, mask), followed.reading(index) if followed else nullcontext():
-                outputs.append(self._reduced(index))
-            if not broken and not finite(outputs[-1]):
-                with chip.reading(index, mask):
-                    broken = self._first_broken(index)
+        @contextmanager
+        def reading(batch: int, mask: Tensor | None) -> Iterator[None]:
+            follows = followed.reading(batch) if followed else nullcontext()
+            with chip.reading(batch, mask), follows:
+                yield
+
+        outputs, broken = self._reader.read(reading)
         propagation = followed.result() if followed and not broken else None
         return _Reading(outputs, time.perf_counter() - began, broken, propagation)
-
-    def _first_broken(self, batch: int) -> str:
-        """Say which layer of the model, as it is now, has the first outputs that are not finite."""
-        # Not by replay, which calls no layer before the case's own.
-        forward = partial(self.task.run, self.model, batch)
-        with torch.inference_mode():
-            layer = first_not_finite(self.model, self._facts.layers, forward)
-        return f"; first those of {layer}" if layer else ", though those of its layers are"
-
-    def _reduced(self, batch: int) -> Tensor:
-        return self.task.reduce(batch, self._replay.output(batch))
 
     def _result(
         self,
@@ -294,4 +273,6 @@ class Runner:
             chance=dict(self.task.chance),
             chips=chips,
             facts=self._facts.of(paths, covered),
+            device=device_name(self._reader.device),
+            precision=self._reader.precision,
         )

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from analog_bench.tasks.task import Task
@@ -24,11 +23,6 @@ class Scores:
     per_example: dict[str, tuple[float, ...]]
     texts: tuple[str, ...] = ()
     problem: str = ""
-
-
-def finite(outputs: Tensor) -> bool:
-    """Return whether all outputs of a batch are finite numbers."""
-    return bool(torch.isfinite(outputs).all())
 
 
 def score(task: Task, whose: str, reduced: Sequence[Tensor], broken: str) -> Scores:

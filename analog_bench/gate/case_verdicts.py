@@ -24,9 +24,9 @@ Kind = Outcome | Uncompared
 
 FAILING: frozenset[Kind] = frozenset({"regressed", "broken"})
 
-# Share of a metric's margin by which digital scores may differ between torch releases, whose
-# kernels sum in another order: 0.05 points of F1 where the margin is 1.
 DIGITAL_SHARE = 0.05
+"""Share of a metric's margin by which digital scores may differ between torch releases and devices,
+whose kernels sum in another order, and between precisions: 0.05 points of F1 where it is 1."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ def judge_digital(
     """Compare the digital model's score, as a result holds it, with its baseline.
 
     The digital model draws nothing, so nothing is tested: its score should be the stored one.
-    Releases of torch may differ by up to 5 % of the metric's margin (0.05 points where the margin
-    is 1), which is `equivalent` and says so; beyond that it is `regressed` or `improved`. The
-    verdict's margin is that tolerance, its interval the change itself.
+    Releases of torch, devices and precisions may differ by up to 5 % of the metric's margin (0.05
+    points where the margin is 1), which is `equivalent` and says so; beyond that it is `regressed`
+    or `improved`. The verdict's margin is that tolerance, its interval the change itself.
     """
     name, score = metric.name, result.digital.get(metric.name)
     if score is None or not is_score(score):
@@ -131,7 +131,7 @@ def judge_digital(
     if abs(change) > RESOLUTION:
         reason = (
             f"{name} was {stored:.6g}, is {score:.6g}; {tolerance:.4g} {metric.unit} may lie "
-            "between torch releases"
+            "between releases of torch, and between devices"
         )
     if at_chance := digital_at_chance(result, metric):
         reason += f"; {at_chance}"

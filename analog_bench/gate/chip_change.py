@@ -101,12 +101,15 @@ def pair_chips(result: Result, entry: CaseEntry) -> tuple[tuple[int, ...], str]:
     Chips are paired where the seeds are the same, every index that both sides have carries the same
     fingerprint (to 1e-5 relative), and the side with fewer chips has no others. An empty
     fingerprint on both sides matches: nothing is fixed at programming there, and what is drawn at
-    each read follows from the seed. The C++ tile seeds itself from the clock and is never paired.
+    each read follows from the seed. The C++ tile seeds itself from the clock and is never paired,
+    nor are two devices, which draw other numbers from one seed.
     One chip that does not match unpairs all: to leave it out would hide what changed.
     """
     unpaired = why_unpaired(result.tile)
     if unpaired:
         return (), unpaired
+    if result.device != entry.device:
+        return (), f"the baseline is of {entry.device}, and this is of {result.device}"
     if result.seed != entry.seed:
         return (), f"the seed was {entry.seed}, now {result.seed}"
     new = {chip.chip: chip.fingerprint for chip in result.chips}

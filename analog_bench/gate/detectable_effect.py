@@ -1,12 +1,15 @@
-"""The power of a t test over chips: the smallest change that it would have found."""
+"""The power of a t test over chips: what it would have found, and how many chips it needs."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from statistics import stdev
 
 from scipy import optimize, stats
 
-from analog_bench.gate.significance import Effect
+from analog_bench.gate.decision_rule import EQUIVALENCE_LEVEL
+from analog_bench.gate.significance import Effect, step_error, tost
 
 POWER = 0.8
 
@@ -40,6 +43,31 @@ def detectable(effect: Effect, alpha: float, power: float = POWER) -> float | No
     if error == 0.0 or power <= alpha:
         return 0.0
     return error * _noncentrality(effect.freedom, alpha, power)
+
+
+def chips_to_compare(stored: Sequence[float], margin: float, step: float, *, least: int) -> int:
+    """Return how many new chips to measure where none can be one of the stored ones.
+
+    The fewest, from `least` to twice as many as are stored, that would be `equivalent` if they
+    agreed with them on average and spread as they do (Welch's test, see `tost`); as many as are
+    stored where that is out of reach, which is due to the stored ones then. It is asked before any
+    new chip is measured, so what these say has no part in it. `step` is that of `step_error`.
+    """
+    count = len(stored)
+    if count < 2:
+        return least
+    spread = stdev(stored)
+    for chips in range(max(2, least), 2 * count + 1):
+        shares = spread**2 / chips, spread**2 / count
+        error, hidden = (
+            math.sqrt(sum(shares)),
+            math.hypot(*(step_error(n, step) for n in (chips, count))),
+        )
+        squares = shares[0] ** 2 / (chips - 1) + shares[1] ** 2 / (count - 1)
+        freedom = sum(shares) ** 2 / squares if squares else float(chips + count - 2)
+        if tost(Effect(0.0, error, freedom, hidden), margin) <= EQUIVALENCE_LEVEL:
+            return chips
+    return max(least, count)
 
 
 def _noncentrality(freedom: float, alpha: float, power: float) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 
 from analog_bench.gate.drift_band import Array
 from analog_bench.gate.pigeonhole_bootstrap import Resamples, half_width, resample
+from analog_bench.gate.precision import FIXED, Certainty
 from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.records import WEIGHTS_OF_EXAMPLES, Measurement, Metric, Result
 
@@ -112,6 +113,7 @@ def interval(
     of: ExampleScores | None,
     seed: int,
     statistic: Statistic | None = None,
+    certainty: Certainty = FIXED,
 ) -> Interval | None:
     """Return the mean of a statistic over chips, with both its intervals; None without chips.
 
@@ -122,14 +124,16 @@ def interval(
     values = [per_chip[chip] for chip in sorted(per_chip)]
     if not values:
         return None
-    over_chips = mean_interval(values)
+    over_chips = mean_interval(values, *certainty)
     if of is None or over_chips.half_width is None:
         return over_chips
     resamples = resample(len(values), of.examples, seed)
     drawn = None if resamples is None else (statistic or of.of_chips)(resamples)
     if resamples is None or drawn is None:
         return over_chips
-    return replace(over_chips, with_examples=half_width(values, drawn, resamples))
+    both = half_width(values, drawn, resamples, certainty.level)
+    # The bootstrap knows nothing of steps.
+    return replace(over_chips, with_examples=both and max(both, over_chips.half_width))
 
 
 def drawn_losses(result: Result, metric: Metric, chips: Sequence[int]) -> Array | None:

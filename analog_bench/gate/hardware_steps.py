@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from analog_bench.gate.robustness_scores import Conditions, conditions_of
-from analog_bench.gate.significance import Interval, mean_interval
+from analog_bench.gate.significance import FEWEST_CHIPS, Interval, mean_interval
 from analog_bench.records import Metric, Result
 
 _TERMS = ",terms="
@@ -134,6 +134,10 @@ def _mean(losses: Mapping[int, float]) -> Interval:
 
 
 def _difference(now: Mapping[int, float], before: Mapping[int, float] | None) -> Interval | None:
-    if before is None or before.keys() != now.keys():
+    if before is None:
         return None
-    return mean_interval([loss - before[chip] for chip, loss in now.items()])
+    both = [chip for chip in now if chip in before]
+    # Of two results to which chips were added, one may have more.
+    if before.keys() != now.keys() and len(both) < FEWEST_CHIPS:
+        return None
+    return mean_interval([now[chip] - before[chip] for chip in both])

@@ -27,12 +27,13 @@ class Requirement:
         The mean over the initial chips counts, not its interval: more chips make it surer.
         """
         # Imported late: scipy takes a second to load, and options are read at every collection.
+        from analog_bench.gate.precision import certainty_of
         from analog_bench.gate.significance import mean_interval
 
         name, losses = self.metric.name, result.losses(self.metric)
         if not losses:
             return ""
-        loss = mean_interval(losses)
+        loss = mean_interval(losses, *certainty_of(result, self.metric))
         if loss.centre <= self.most:
             return ""
         spread = "" if loss.half_width is None else f" ±{loss.half_width:.3g}"
@@ -44,14 +45,16 @@ class Requirement:
         )
 
 
-def parse_requirement(text: str, metrics: Mapping[str, Metric]) -> Requirement:
+def parse_requirement(
+    text: str, metrics: Mapping[str, Metric], option: str = "--max-drop"
+) -> Requirement:
     """Read `METRIC=VALUE`, as `f1=2`; `UsageError` if it is unknown or no amount."""
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals:
-        raise UsageError(f"--max-drop must be METRIC=VALUE, such as f1=2, found {text!r}")
+        raise UsageError(f"{option} must be METRIC=VALUE, such as f1=2, found {text!r}")
     if name not in metrics:
-        raise UsageError(f"--max-drop knows no metric {name!r}; {did_you_mean(name, metrics)}")
-    return Requirement(metrics[name], read_amount(f"--max-drop {name}", value))
+        raise UsageError(f"{option} knows no metric {name!r}; {did_you_mean(name, metrics)}")
+    return Requirement(metrics[name], read_amount(f"{option} {name}", value))
 
 
 def first_unmet(result: Result, requirements: Sequence[Requirement]) -> str:

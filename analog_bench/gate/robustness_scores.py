@@ -10,6 +10,7 @@ from analog_bench.gate.chip_change import same_fingerprint
 from analog_bench.gate.drift_band import Array
 from analog_bench.gate.example_scores import ExampleScores, example_scores, interval
 from analog_bench.gate.pigeonhole_bootstrap import Resamples
+from analog_bench.gate.precision import FIXED, Certainty, certainty_of
 from analog_bench.gate.significance import Interval
 from analog_bench.records import Metric, Result
 
@@ -81,6 +82,7 @@ def month_change(
     scores: Mapping[float, Mapping[int, float]],
     examples: Mapping[float, ExampleScores | None] | None = None,
     seed: int = 0,
+    certainty: Certainty = FIXED,
 ) -> Interval | None:
     """Return the accuracy variation over one month: AVM = score(30 d) − score(1 s).
 
@@ -104,7 +106,7 @@ def month_change(
         return after.only(chips).of_chips(resamples) - before.only(chips).of_chips(resamples)
 
     changes = {chip: last[chip] - first[chip] for chip in chips}
-    return interval(changes, before if same else None, seed, change)
+    return interval(changes, before if same else None, seed, change, certainty)
 
 
 def robustness_of(results: Sequence[Result], metric: Metric) -> list[Robustness]:
@@ -140,12 +142,19 @@ def _robustness(
         at: _a_stars(times[at], chips, examples[at], metric) for at, chips in scores.items()
     }
     seed = conditions.seed
+    certain = {at: certainty_of(times[at], metric) for at in scores}
+    month = max(certain.get(at, FIXED) for at in (SECOND_S, MONTH_S))
     return Robustness(
         conditions=conditions,
         metric=metric.name,
         a_star={drift_s: stars for drift_s, stars in normalised.items() if stars is not None},
-        one_day=interval(scores.get(DAY_S, {}), examples.get(DAY_S), seed),
-        avm=month_change(scores, examples, seed) if _same_hardware(times) else None,
+        one_day=interval(
+            scores.get(DAY_S, {}),
+            examples.get(DAY_S),
+            seed,
+            certainty=certain.get(DAY_S, FIXED),
+        ),
+        avm=month_change(scores, examples, seed, month) if _same_hardware(times) else None,
     )
 
 
@@ -165,7 +174,8 @@ def _a_stars(
         return (of.of_chips(resamples) - chance) / (drawn - chance)
 
     stars = {chip: (score - chance) / above for chip, score in scores.items()}
-    return interval(stars, of, result.seed, placed)
+    level, step = certainty_of(result, metric)
+    return interval(stars, of, result.seed, placed, Certainty(level, step / abs(above)))
 
 
 def _scores(result: Result, metric: Metric) -> dict[int, float]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from analog_bench.gate.case_verdicts import Verdict
 from analog_bench.gate.chip_change import Examples
 from analog_bench.gate.run_verdicts import judge_groups
-from analog_bench.records import Metric, Result, Scope
+from analog_bench.records import Computed, Metric, Result, Scope
 from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance, case_entry
+from analog_bench.store.baselines_by_device import seen_from
 from analog_bench.store.run import Run
 
 
@@ -19,17 +20,17 @@ class EarlierRun:
 
     run: Run
 
-    def cases(self, scope: Scope, variant: str) -> CaseBaseline:
+    def cases(self, scope: Scope, variant: str, computed: Computed) -> CaseBaseline:
         """Return the measured results of a model in a study, with one kind of weights."""
         provenance = Provenance.of(self.run.manifest)
         entries = {
-            (result.case_id, result.protocol): case_entry(result, provenance)
+            (result.case_id, result.protocol): seen_from(computed, case_entry(result, provenance))
             for result in self._results(scope, variant)
             if result.status == "measured"
         }
         return CaseBaseline(variant, scope.model, scope.study, entries)
 
-    def digital(self, scope: Scope, protocol: str) -> DigitalEntry | None:
+    def digital(self, scope: Scope, protocol: str, computed: Computed) -> DigitalEntry | None:
         """Return the digital scores of this protocol, else of another one, which is stale then."""
         provenance = Provenance.of(self.run.manifest)
         entries = [
@@ -39,7 +40,7 @@ class EarlierRun:
         same = (entry for entry in entries if entry.protocol == protocol)
         return next(same, next(iter(entries), None))
 
-    def examples(self, scope: Scope) -> Examples:
+    def examples(self, scope: Scope, computed: Computed) -> Examples:
         """Return how many examples there are under each protocol of a study on a model."""
         counts = {s.study_and_model: s.examples for s in self.run.scopes}
         return {

@@ -18,22 +18,22 @@ from analog_bench.gate.case_verdicts import (
     outcome,
 )
 from analog_bench.gate.chip_change import Examples
-from analog_bench.records import Identity, Result, Scope
+from analog_bench.records import Computed, Identity, Result, Scope
 from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance
-from analog_bench.store.baseline_file import read_cases, read_digital
+from analog_bench.store.baselines_by_device import read_cases_for, read_digital_for
 from analog_bench.store.run import Group, Run
 
 
 class Baselines(Protocol):
     """Where the numbers come from that a run is judged by."""
 
-    def cases(self, scope: Scope, variant: str) -> CaseBaseline:
-        """Return the baseline of a model in a study, with one kind of weights."""
+    def cases(self, scope: Scope, variant: str, computed: Computed) -> CaseBaseline:
+        """Return what results of a device are compared with, of one kind of weights."""
 
-    def digital(self, scope: Scope, protocol: str) -> DigitalEntry | None:
+    def digital(self, scope: Scope, protocol: str, computed: Computed) -> DigitalEntry | None:
         """Return the digital baseline of this protocol."""
 
-    def examples(self, scope: Scope) -> Examples:
+    def examples(self, scope: Scope, computed: Computed) -> Examples:
         """Return how many examples there are under each protocol of a model that is stored."""
 
 
@@ -43,17 +43,17 @@ class StoredBaselines:
 
     folder: Path
 
-    def cases(self, scope: Scope, variant: str) -> CaseBaseline:
-        """Return the baseline of a model in a study, with one kind of weights."""
-        return read_cases(self.folder, variant, scope.model, scope.study)
+    def cases(self, scope: Scope, variant: str, computed: Computed) -> CaseBaseline:
+        """Return the baselines that a device has, and those that others lend it."""
+        return read_cases_for(self.folder, variant, scope.model, scope.study, computed)
 
-    def digital(self, scope: Scope, protocol: str) -> DigitalEntry | None:
+    def digital(self, scope: Scope, protocol: str, computed: Computed) -> DigitalEntry | None:
         """Return the digital baseline of exactly this protocol."""
-        return read_digital(self.folder, scope.model).entries.get(protocol)
+        return read_digital_for(self.folder, scope.model, computed).entries.get(protocol)
 
-    def examples(self, scope: Scope) -> Examples:
+    def examples(self, scope: Scope, computed: Computed) -> Examples:
         """Return how many examples there are under each protocol with a digital baseline."""
-        entries = read_digital(self.folder, scope.model).entries
+        entries = read_digital_for(self.folder, scope.model, computed).entries
         return {protocol: entry.examples for protocol, entry in entries.items()}
 
 
@@ -85,9 +85,10 @@ def judge_groups(groups: Sequence[Group], baselines: Baselines) -> Judgement:
     provenances: set[Provenance] = set()
     for group in groups:
         examples = _examples(group, baselines)
-        for variant in sorted({result.variant for result in group.results}):
-            stored = baselines.cases(group.scope, variant)
-            family = [result for result in group.results if result.variant == variant]
+        for variant, computed in sorted({(r.variant, r.computed) for r in group.results}):
+            stored = baselines.cases(group.scope, variant, computed)
+            kind = variant, computed
+            family = [r for r in group.results if (r.variant, r.computed) == kind]
             entries = [stored.find(result.case_id, result.protocol) for result in family]
             provenances.update(entry.provenance for entry in entries if entry is not None)
             verdicts = judge_family(list(zip(family, entries, strict=True)), group.main, examples)
@@ -107,9 +108,8 @@ def unconfirmed(groups: Iterable[Group], baselines: Baselines) -> Iterator[Resul
     for group in groups:
         examples = _examples(group, baselines)
         for result in group.results:
-            entry = baselines.cases(group.scope, result.variant).find(
-                result.case_id, result.protocol
-            )
+            stored = baselines.cases(group.scope, result.variant, result.computed)
+            entry = stored.find(result.case_id, result.protocol)
             confirmed = bool(result.confirmation_chips)
             if not confirmed and needs_confirmation(result, entry, group.main, examples):
                 yield result
@@ -118,14 +118,14 @@ def unconfirmed(groups: Iterable[Group], baselines: Baselines) -> Iterator[Resul
 def _examples(group: Group, baselines: Baselines) -> Examples:
     # A group of several runs may hold protocols that its scope, which is one run's, is not about.
     own = {result.protocol: group.scope.examples for result in group.results}
-    return {**own, **baselines.examples(group.scope)}
+    return {**own, **baselines.examples(group.scope, group.results[0].computed)}
 
 
 def _judge_digital(group: Group, baselines: Baselines) -> dict[str, Verdict]:
     worst: dict[str, Verdict] = {}
     examples = _examples(group, baselines)
     for protocol, result in group.digital_by_protocol.items():
-        entry = baselines.digital(group.scope, protocol)
+        entry = baselines.digital(group.scope, protocol, result.computed)
         for metric in group.metrics:
             verdict = judge_digital(result, entry, metric, examples)
             # Several runs may hold several protocols: none that is fine hides one that fails.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from scipy import special, stats
 
@@ -181,7 +182,7 @@ def interval_of(effect: Effect, confidence: float = CONFIDENCE) -> tuple[float, 
         return None
     if error == 0.0:
         return effect.change, effect.change
-    half_width = float(stats.t.ppf((1.0 + confidence) / 2.0, effect.freedom)) * error
+    half_width = _quantile(confidence, effect.freedom) * error
     return effect.change - half_width, effect.change + half_width
 
 
@@ -213,15 +214,18 @@ class Interval:
         return self.centre - self.half_width, self.centre + self.half_width
 
 
-def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+def mean_interval(
+    values: Sequence[float], confidence: float = CONFIDENCE, step: float = 0.0
+) -> Interval:
     """Return Student's interval for a mean over chips: m ± t(n−1) · s / √n, as `interval_of`.
 
-    Its width is 0 where all values are equal; fewer than `FEWEST_CHIPS` give no half width.
+    With a `step` by which values move, what that may hide is added (`step_error`); without one its
+    width is 0 where all values are equal. Fewer than `FEWEST_CHIPS` give no half width.
 
     Raises:
         ValueError: No value at all, or one that is not finite.
     """
-    effect = paired_effect(values)
+    effect = paired_effect(values, step)
     bounds = interval_of(effect, confidence)
     if bounds is None or len(values) < FEWEST_CHIPS:
         return Interval(effect.change, None)
@@ -244,6 +248,11 @@ def benjamini_hochberg(p_values: Sequence[float]) -> tuple[float, ...]:
         ValueError: A p-value outside 0 to 1, or NaN.
     """
     return tuple(map(float, stats.false_discovery_control(list(p_values), method="bh")))
+
+
+@lru_cache(maxsize=1024)
+def _quantile(confidence: float, freedom: float) -> float:
+    return float(stats.t.ppf((1.0 + confidence) / 2.0, freedom))
 
 
 def _mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:

@@ -158,18 +158,15 @@ class HwaRecipe:
         return asdict(self)
 
 
+_LONG = {"patience": 0, "precision": "float32", "chips": 3, "validation_examples": 96}
 _OF_EMBEDDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "bert": {
-            **{"steps": 1600, "warmup": 40, "patience": 0, "precision": "float32"},
-            **{"validate_every": 400, "chips": 3, "validation_examples": 96},
-        },
+        "bert": {**_LONG, "steps": 1600, "warmup": 40, "validate_every": 400},
         "distilgpt2": {"clip_sigma": 2.0},
-        # Its 144-wide stream loses most of all to noise. First its answers turn vague, and score
-        # worse; then they come back, slowly.
+        # Its 144-wide stream loses most of all to noise, and comes back slowly.
         "mobilebert": {
-            **{"steps": 1400, "warmup": 40, "patience": 0, "modifier_std": 0.03},
-            **{"validate_every": 200, "validation_examples": 60},
+            **_LONG,
+            **{"steps": 3600, "warmup": 60, "validate_every": 600, "modifier_std": 0.03},
         },
     }
 )

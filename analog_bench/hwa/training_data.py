@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -127,7 +128,9 @@ class QaData(TrainingData):
         self._batches = SpanBatches(usable, loaded.tokenizer, limits, recipe.batch, seed)
         count = recipe.validation_examples
         held = held.select(range(0, len(held), max(1, len(held) // count))[:count])
-        self.task = QuestionAnswering("held out", held, loaded.tokenizer, QaProtocol(limits))
+        self.task = QuestionAnswering(
+            "held out", held, loaded.tokenizer, QaProtocol(limits), device=loaded.model.device.type
+        )
         self.fingerprint = f"{content_hash(usable)[:16]} {self.task.protocol}"
         self._model = loaded.model
 
@@ -160,10 +163,11 @@ class LmData(TrainingData):
         self._rows = Rows(stream, recipe.block, recipe.batch, derive_seed(recipe.seed, "order"))
         text = Text("held out", "\n\n".join(article.text for article in held))
         protocol, count = protocol_for(positions), recipe.validation_examples
-        task = LanguageModelling(text, loaded.tokenizer, protocol)
-        if task.examples > count:
-            task = LanguageModelling(text, loaded.tokenizer, protocol, examples=count)
-        self.task = task
+        make = partial(
+            LanguageModelling, text, loaded.tokenizer, protocol, device=loaded.model.device.type
+        )
+        task = make()
+        self.task = make(examples=count) if task.examples > count else task
         self.fingerprint = f"{corpus_hash(training)[:16]} {task.protocol}"
 
     def batch(self, number: int, device: torch.device) -> TrainingBatch:

@@ -5,6 +5,7 @@ know *how*. This package imports neither torch nor aihwkit, so that collecting t
 takes milliseconds.
 """
 
+from analog_bench.noise.digital_arithmetic import Int8
 from analog_bench.noise.equal_error import EqualError
 from analog_bench.noise.measured import Measured
 from analog_bench.noise.memory_cells import (
@@ -40,6 +41,7 @@ __all__ = [
     "Hermes",
     "Ideal",
     "InpNoise",
+    "Int8",
     "IrDrop",
     "IrDropShipped",
     "Measured",

@@ -197,17 +197,24 @@ def model_energy(
     *,
     per_fetch: int | None = None,
     replicas: int = 1,
+    in_fp16: Collection[str] = (),
 ) -> ModelEnergy:
     """Return what an inference takes with the named layers on tiles, and all else in INT8.
 
+    Layers `in_fp16`, of those that are not on tiles, are in FP16 instead.
     `per_fetch` is how many tokens a digital machine computes with each weight that it fetches: all
     of the inference where None, 1 where it writes token by token.
     """
     per_fetch, level = per_fetch or shape.tokens, scenario.level
+
+    def digital(layer: LayerShape) -> float:
+        form = FP16 if layer.name in in_fp16 else INT8
+        return digital_pj(layer, form, level, per_fetch)
+
     layers = (
         on_tiles(layer, scenario, replicas)
         if layer.kind == "matmul" and layer.name in analog
-        else LayerEnergy(layer, None, 0.0, digital_pj(layer, INT8, level, per_fetch), None)
+        else LayerEnergy(layer, None, 0.0, digital(layer), None)
         for layer in shape.layers
     )
     return ModelEnergy(

@@ -128,13 +128,17 @@ def pytest_collection_modifyitems(
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> None:
-    """Find out before anything is measured whether it can be, and say how long it will take."""
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Find out before anything is measured whether it can be, and say how long it will take.
+
+    That is all with `--forecast`.
+    """
     config = session.config
-    if not selection.measures(config) or _is_worker(config):
+    forecast = config.getoption("analog_bench_forecast") and not config.option.collectonly
+    if not (selection.measures(config) or forecast) or _is_worker(config):
         # In a worker an error here would end the worker, not the run; fixtures meet it again.
-        return
-    cluster = _cluster_of(config)
+        return None
+    cluster = None if forecast else _cluster_of(config)
     try:
         if cluster is not None:
             cluster.begin(session.items)
@@ -144,6 +148,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     if expected and terminal is not None:
         terminal.write_line(expected)
+    return True if forecast else None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -122,8 +122,7 @@ class ClusterRun:
     def _results_for(self, case: Case) -> Mapping[Case, Result]:
         """Wait until a case is measured; nothing where no worker is to measure it.
 
-        Raises:
-            BenchError: Measuring it raised this.
+        The test fails with what measuring it has raised in the worker.
         """
         name = case.study, case.id
         if name not in self._selected or self._selected[name][1] != case:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 import pytest
 
+from analog_bench.precision_target import MOST_CHIPS_TO_REACH_IT
 from analog_bench.simulators.registry import DEFAULT_TILE, simulators
 from analog_bench.tasks.data_folder import DATA_VARIABLE
 from analog_bench.zoo.range_folder import DEFAULT_METHOD, RangeMethod
@@ -64,6 +65,13 @@ OPTIONS = (
     Option("drift", "SECONDS", "drift time in seconds", many=True),
     Option("chips", "N", "chips a case, in place of the budget's number"),
     Option(
+        "precision-target",
+        "X[,P%]",
+        "add chips to each case until half of its 95 % interval over chips is at most X margins of "
+        "the main metric (1: a point of F1, or 0.02 nats) or P % of what it lost, whichever is "
+        f"wider; --chips is the most (default: {MOST_CHIPS_TO_REACH_IT}, or the budget's number)",
+    ),
+    Option(
         "examples",
         "N",
         "questions, texts or blocks of text, or 'all', in place of the budget's number",
@@ -106,7 +114,15 @@ OPTIONS = (
         "own; ideal adds nothing to the noise",
         default="ideal",
     ),
+    Option(
+        "plan",
+        "FILE",
+        "measure this plan of `analog-bench plan`, and nothing else: at its noise, time and "
+        "weights where none are named",
+        many=True,
+    ),
     Option("device", "DEVICE", "where torch computes, such as cpu or cuda", default="cpu"),
+    Option("precision", "NAME", "of products: float32, tf32 or bfloat16", default="float32"),
     Option("budget", "NAME", "smoke, nightly or full", default="smoke"),
     Option("seed", "N", "the run's one seed", default="1"),
     Option("replay", "VALUE", "on, or off to compute every case from the inputs", default="on"),
@@ -164,6 +180,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         dest="analog_bench_update_baselines",
         help="store what is measured as the new baselines, and say what changed",
+    )
+    group.addoption(
+        "--forecast",
+        action="store_true",
+        dest="analog_bench_forecast",
+        help="say how long the selected cases will take, study by study, and measure nothing",
     )
     group.addoption(
         "--resume",

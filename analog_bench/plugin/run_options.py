@@ -15,13 +15,17 @@ from analog_bench.content_name import fingerprint
 from analog_bench.errors import UsageError
 from analog_bench.gate.max_drop import parse_requirement
 from analog_bench.noise import parse_noise
+from analog_bench.planning.plan_record import read_plan
 from analog_bench.plugin.option_declarations import OPTIONS
+from analog_bench.precision_target import parse_target
+from analog_bench.records import Precision
 from analog_bench.session.extension import load_extension, read_own
 from analog_bench.session.own_hardware import read_hardware, spelt_with_content
 from analog_bench.session.settings import (
     MOST_PROCESSES,
     GateMode,
     KeptExamples,
+    NamedPlan,
     Settings,
     read_calibration,
     read_workers,
@@ -32,7 +36,6 @@ from analog_bench.study import BUDGETS, MOST_CHIPS, Choice
 from analog_bench.tasks.data_folder import data_folder
 from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.value_checks import one_of, read_amount, read_whole, shown
-from analog_bench.zoo.devices import device_type
 from analog_bench.zoo.model_specs import ZOOS
 
 _INI_FILES = ("pytest.toml", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
@@ -73,9 +76,9 @@ def read_settings(config: pytest.Config) -> Settings:
         load_extension(config.rootpath / file)
     paths = ("data", "hwa", "calibration", "lock", "json", "baselines")
     named = [(name, one(name)) for name in paths] + [("model", word) for word in given["model"]]
+    named += [("plan", word) for word in given["plan"]]
     _check_ini_found(config, named)
-    root, device = config.rootpath, must("device")
-    device_type(device)
+    root = config.rootpath
     json_file, tile, hwa = one("json"), one("tile"), one("hwa")
     if json_file and Path(json_file).suffix != ".json":
         # The page is written beside it, with `.html`: the same name would replace the results.
@@ -92,6 +95,10 @@ def read_settings(config: pytest.Config) -> Settings:
         "noise": list(map(spelt_with_content, given["noise"], noises)),
         "hardware": [spelt_with_content(must("hardware"))],
     }
+    if given["plan"] and given["layer"]:
+        raise UsageError("--plan says which layers are analog; leave out --layer")
+    plans = tuple(NamedPlan(file, read_plan(root / file)) for file in given["plan"])
+    contents["plan"] = [plan.with_content for plan in plans]
     return Settings(
         choice=Choice(
             models=tuple(given["model"]),
@@ -113,7 +120,8 @@ def read_settings(config: pytest.Config) -> Settings:
         hwa=root / hwa if hwa else None,
         calibration=read_calibration(must("calibration"), root),
         lock=root / must("lock"),
-        device=device,
+        device=must("device"),
+        precision=one_of("--precision", must("precision"), get_args(Precision)),
         seed=read_whole("--seed", must("seed")),
         replay=one_of("--replay", must("replay"), ("on", "off")) == "on",
         per_example=one_of("--per-example", must("per-example"), get_args(KeptExamples)),
@@ -126,11 +134,15 @@ def read_settings(config: pytest.Config) -> Settings:
         report=one_of("--report", must("report"), ("on", "off")) == "on",
         resume=bool(config.getoption("analog_bench_resume")),
         shard=parse_shard(must("shard")) if given["shard"] else None,
+        precision_target=(
+            parse_target(must("precision-target")) if given["precision-target"] else None
+        ),
         workers=workers,
         threads=whole_or_none("threads", 1, _MOST_THREADS) or own_threads,
         given={name: ", ".join(words) for name, words in {**given, **contents}.items() if words},
         root=root,
         extensions=tuple(root / file for file in given["extension"]),
+        plans=plans,
     )
 
 

@@ -60,8 +60,12 @@ def studied_cases(items: Iterable[pytest.Item]) -> list[tuple[Study, Case]]:
 
 
 def measures(config: pytest.Config) -> bool:
-    """Return whether tests are run at all, and not only collected or set up."""
-    return not (config.option.collectonly or config.getoption("setuponly", False))
+    """Return whether tests are run at all, and not only collected, set up or forecast."""
+    return not (
+        config.option.collectonly
+        or config.getoption("setuponly", False)
+        or config.getoption("analog_bench_forecast")
+    )
 
 
 def begin(config: pytest.Config) -> None:
@@ -182,7 +186,8 @@ def narrow(config: pytest.Config, items: list[pytest.Item], *, raising: bool) ->
                 if raising:
                     raise problem
                 continue
-        config.stash[_LEFT_OUT].append(f"{study.name}: {why}")
+        if not config.stash[SETTINGS].plans:  # which leave out all studies but one
+            config.stash[_LEFT_OUT].append(f"{study.name}: {why}")
         out.append(item)
     if out:
         config.hook.pytest_deselected(items=out)

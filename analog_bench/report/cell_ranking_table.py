@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analog_bench.gate.significance import Interval, mean_interval
-from analog_bench.report.table import Block, Column, Heading, number, paragraph, tabulate
+from analog_bench.report.table import (
+    Block,
+    Column,
+    Heading,
+    Spelling,
+    number,
+    paragraph,
+    tabulate,
+)
 
 if TYPE_CHECKING:
     # It loads scikit-learn; here its records are only read.
@@ -59,15 +67,16 @@ def _table(scores: Sequence[RankingScore], ceiling: Sequence[float]) -> Block:
     fitted = [one for one in scores if one.measured]
     cells = {(one.encoding, one.measured): one for one in fitted}
     counts = list(dict.fromkeys(one.measured for one in fitted))
+
+    def among(count: int) -> tuple[Column, Spelling[str]]:
+        return number(f"{count} cells", lambda encoding: _spell(cells[encoding, count]))
+
     alone = [f"{one.encoding}: {_spell(one)}" for one in scores if not one.measured]
     return tabulate(
         list(dict.fromkeys(one.encoding for one in fitted)),
         [
             (Column("what the surrogate is given", names_rows=True), lambda encoding: encoding),
-            *(
-                number(f"{count} cells", lambda encoding, n=count: _spell(cells[encoding, n]))
-                for count in counts
-            ),
+            *map(among, counts),
         ],
         notes=(*alone, f"equal cells: {_interval(mean_interval(ceiling))}"),
         frame="rule",

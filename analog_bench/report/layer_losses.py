@@ -15,7 +15,8 @@ from analog_bench.gate.layer_ranking import (
     spearman_with_interval,
 )
 from analog_bench.gate.robustness_scores import Conditions, a_star, conditions_of
-from analog_bench.records import Identity, LayerFacts, Metric, Result
+from analog_bench.layer_facts_record import LayerFacts
+from analog_bench.records import Identity, Metric, Result
 from analog_bench.report import words
 from analog_bench.report.report_contents import is_single
 from analog_bench.report.score_and_loss import loss, score

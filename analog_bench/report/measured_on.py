@@ -32,14 +32,26 @@ def interval_note(results: Iterable[Result], metrics: Sequence[Metric]) -> str:
         return "2 chips: too few for an interval." if two else ""
     shown = [metric for metric in metrics if any(metric.name in r.scored for r in several)]
     with_examples = [m for m in shown if any(_has_examples(result, m) for result in several)]
+    asked = _asked(several)
     if not with_examples:
-        return "± is half the 95 % interval over chips, for these very examples."
+        return f"± is half the 95 % interval over chips, for these very examples.{asked}"
     note = "± is half the 95 % interval over chips (in brackets over chips and examples)."
     lacking = [metric_label(metric) for metric in shown if metric not in with_examples]
     if lacking:
         verb = "is no mean" if len(lacking) == 1 else "are no means"
         note += f" {' and '.join(lacking)} {verb} over examples: over chips alone."
-    return note
+    return f"{note}{asked}"
+
+
+def _asked(results: Sequence[Result]) -> str:
+    """Say that chips were added until a precision was reached, and what ± is then."""
+    targets = {str(result.target) for result in results if result.target is not None}
+    if not targets:
+        return ""
+    return (
+        f" Chips were added until it was within {' or '.join(sorted(targets))} (margins, or a "
+        "share of the loss) or all of the budget's were measured; it is wider for that."
+    )
 
 
 def examples_label(scope: Scope) -> str:

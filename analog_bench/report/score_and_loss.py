@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from analog_bench.gate.drift_band import Array
 from analog_bench.gate.example_scores import example_scores, interval
 from analog_bench.gate.pigeonhole_bootstrap import Resamples
+from analog_bench.gate.precision import certainty_of
 from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.records import Metric, Result
 
@@ -18,7 +19,8 @@ def score(result: Result, metric: Metric) -> Interval | None:
     None where a chip has no such score.
     """
     scores = _by_chip(result, result.scores(metric.name))
-    return interval(scores, example_scores(result, metric.name), result.seed)
+    of = example_scores(result, metric.name)
+    return interval(scores, of, result.seed, certainty=certainty_of(result, metric))
 
 
 def loss_interval(result: Result, metric: Metric) -> Interval | None:
@@ -38,7 +40,8 @@ def loss_interval(result: Result, metric: Metric) -> Interval | None:
             return None
         return sign * (of.of_chips(resamples) - digital)
 
-    return interval(_by_chip(result, result.losses(metric)), of, result.seed, lost)
+    losses, certainty = _by_chip(result, result.losses(metric)), certainty_of(result, metric)
+    return interval(losses, of, result.seed, lost, certainty)
 
 
 def loss(result: Result, metric: Metric) -> float | None:

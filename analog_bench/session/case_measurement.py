@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -13,10 +13,15 @@ from analog_bench.defining_files import SourceFile
 from analog_bench.engine.runner import Runner
 from analog_bench.errors import TileUnavailable, UsageError
 from analog_bench.gate.case_verdicts import needs_confirmation
+from analog_bench.gate.chip_change import score_step
+from analog_bench.gate.detectable_effect import chips_to_compare
+from analog_bench.gate.precision import chips_needed
 from analog_bench.noise import EqualError
-from analog_bench.records import Identity, Result, Scope
+from analog_bench.precision_target import PILOT_CHIPS
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Result, Scope
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.session.own_code import sources_of_case
+from analog_bench.session.plan_cases import check_weights
 from analog_bench.session.recorder import Record
 from analog_bench.simulators.registry import find_simulator
 from analog_bench.study import Budget, Study
@@ -45,9 +50,13 @@ def measure_case(
     """
     ahead = {} if ahead is None else ahead
     missing, budget = models.missing_weights(case), models.budget(study, case.model)
+    for named in models.settings.plans:
+        if named.plan.model == case.model:
+            check_weights(named, models.loaded(case.model).weights_sha256)
     runner = models.runner(study, case.model, "direct" if missing else case.variant)
     if not missing:
         check_unchanged(earlier, case, runner.task.protocol, runner.weights)
+        models.check_precision(study, case.model)
 
     def resumed(one: Case) -> Result | None:
         sources = sources_of_case(one, models.settings.root)
@@ -130,8 +139,11 @@ def resumed_result(
         return None
     held = result.case_version, result.weights, result.sources
     same = held == (case.version, weights, sources)
-    complete = len(result.initial_chips) == len(_initial_chips(case, budget))
-    return result if same and complete else None
+    asked = result.target == (budget.precision if case.draws else None)
+    # With a target it has as many as it needed: it was not stored before. Where another device's
+    # baseline asks for more than the budget, it had them.
+    enough = len(result.initial_chips) >= _most_chips(case, budget)
+    return result if same and asked and (enough or result.target is not None) else None
 
 
 def _measured(
@@ -140,20 +152,79 @@ def _measured(
     case = group[0]
     if case.noise.WHERE == "tile":
         find_simulator(case.tile).require(models.settings.device)
-    follow = study.propagation
-    measured = runner.measure_together(group, _initial_chips(case, budget), propagation=follow)
+    target = budget.precision if case.draws else None
+    fixed = max(_fixed_chips(models, study, one, budget, runner) for one in group)
+    chips = range(PILOT_CHIPS if target else fixed)
+    measured = runner.measure_together(group, chips, propagation=study.propagation)
     sources = sources_of_case(case, models.settings.root)  # of all: they differ in time alone
-    measured = [structs.replace(result, sources=sources) for result in measured]
-    results = dict(zip(group, measured, strict=True))
-    suspicious = {
-        c: r for c, r in results.items() if _needs_confirmation(models, study, c, r, runner)
+    told = [structs.replace(result, sources=sources, target=target) for result in measured]
+    results = dict(zip(group, told, strict=True))
+
+    def wanted(_: Case, result: Result) -> int:
+        return _wanted_chips(models, study, case, result, runner, budget)
+
+    results = _add_chips(runner, results, 0, wanted, propagation=study.propagation)
+    doubted = {
+        c: 2 * len(r.initial_chips)
+        for c, r in results.items()
+        if _needs_confirmation(models, study, c, r, runner)
     }
-    if suspicious:
-        chips = budget.confirmation_chips
-        confirmed = runner.measure_more(suspicious, chips, propagation=follow)
-        confirmed = [structs.replace(result, sources=sources) for result in confirmed]
-        results |= dict(zip(suspicious, confirmed, strict=True))
-    return list(results.values())
+    confirmed = _add_chips(
+        runner,
+        results,
+        FIRST_CONFIRMATION_CHIP,
+        lambda c, _: doubted.get(c, 0),
+        propagation=study.propagation,
+    )
+    return list(confirmed.values())
+
+
+def _add_chips(
+    runner: Runner,
+    results: Mapping[Case, Result],
+    first: int,
+    wanted: Callable[[Case, Result], int],
+    *,
+    propagation: bool,
+) -> dict[Case, Result]:
+    """Measure chips from index `first` on, until each case has as many of them as it wants.
+
+    Cases that share chips are measured together for as long as they want the same ones.
+    """
+    results = dict(results)
+    while True:
+        has = {c: sum(chip.chip >= first for chip in r.chips) for c, r in results.items()}
+        lacking = {
+            case: number
+            for case, result in results.items()
+            if result.status == "measured" and (number := wanted(case, result)) > has[case]
+        }
+        if not lacking:
+            return results
+        fewest = min(has[case] for case in lacking)
+        next_ones = {case: results[case] for case in lacking if has[case] == fewest}
+        last = min(lacking[case] for case in next_ones)
+        more = runner.measure_more(
+            next_ones, range(first + fewest, first + last), propagation=propagation
+        )
+        # What is broken by a further chip has none of this.
+        told = (
+            structs.replace(new, sources=old.sources, target=old.target)
+            for old, new in zip(next_ones.values(), more, strict=True)
+        )
+        results |= zip(next_ones, told, strict=True)
+
+
+def _wanted_chips(
+    models: ModelCache, study: Study, case: Case, result: Result, runner: Runner, budget: Budget
+) -> int:
+    """Return how many initial chips a case is to have, by what is known of it so far."""
+    most, metric = _most_chips(case, budget), models.metric(study, case.model)
+    losses = result.losses(metric)
+    if budget.precision is None or not case.draws or not losses:
+        return most
+    step = score_step(metric, runner.task.examples)
+    return chips_needed(losses, budget.precision, metric.margin, most, step)
 
 
 def _needs_confirmation(
@@ -169,5 +240,25 @@ def _needs_confirmation(
     return needs_confirmation(result, entry, metric, {result.protocol: runner.task.examples})
 
 
-def _initial_chips(case: Case, budget: Budget) -> range:
-    return budget.initial_chips if case.draws else range(1)
+def _most_chips(case: Case, budget: Budget) -> int:
+    return budget.chips if case.draws else 1
+
+
+def _fixed_chips(
+    models: ModelCache, study: Study, case: Case, budget: Budget, runner: Runner
+) -> int:
+    """Return the budget's chips; more where only another device's baseline is there to compare."""
+    settings, most = models.settings, _most_chips(case, budget)
+    if not case.draws or settings.update_baselines or settings.gate == "off":
+        return most
+    entry = models.case_baseline(case).find(case.id, runner.task.protocol)
+    metric = models.metric(study, case.model)
+    if (
+        entry is None
+        or entry.device == models.computed[0]
+        or metric.name not in entry.chips[0].scores
+    ):
+        return most
+    stored = [chip.scores[metric.name] for chip in entry.chips]
+    step = score_step(metric, runner.task.examples)
+    return chips_to_compare(stored, metric.margin, step, least=most)

@@ -13,7 +13,8 @@ from analog_bench.case import Case
 from analog_bench.errors import StudyError, UsageError
 from analog_bench.session.case_grid import check_budget_layers, list_cases
 from analog_bench.session.own_hardware import try_own, with_hardware
-from analog_bench.session.settings import Settings
+from analog_bench.session.plan_cases import case_of_plan, noise_of, products_of
+from analog_bench.session.settings import NamedPlan, Settings
 from analog_bench.simulators.registry import DEFAULT_TILE, check_case, has_input_ranges
 from analog_bench.study import Study
 from analog_bench.tasks.task_kinds import METRICS
@@ -62,6 +63,8 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
     """
     if settings.budget not in study.budgets:
         return []
+    if settings.plans:
+        return _planned(study, settings) if study.takes_plans else []
     choice = settings.choice
     with _study_named(study, not choice.models):
         specs = _specs(settings, study)
@@ -97,6 +100,52 @@ def cases_of(study: Study, settings: Settings) -> list[Case]:
         # Without static input ranges, calibrated tiles are those of the direct weights.
         cases = [case for case in cases if case.variant != "calibrated" or has_input_ranges(case)]
     return [replace(case, model=specs[case.model].stored_name) for case in cases]
+
+
+def _planned(study: Study, settings: Settings) -> list[Case]:
+    """List the cases of plans: the whole model at their noise, time and weights, but their layers.
+
+    A noise, a time or a variant that is named takes the place of the plan's.
+    """
+    cases: dict[str, Case] = {}
+    for named in settings.plans:
+        file, plan = named
+        spec, noise = _spec_of_plan(named, settings), noise_of(named)
+        assignment = plan.assignment(products_of(spec.layers), file)
+        choice = replace(settings.choice, models=(spec.asked_name,))
+        whole = replace(
+            study,
+            models=(spec.asked_name,),
+            noises=(noise,),
+            drift_s=(plan.drift_s,),
+            layers="all",
+            variants=(plan.variant,),
+            tiles={noise: plan.tile},
+            takes_plans=False,
+        )
+        for case in cases_of(whole, replace(settings, plans=(), choice=choice)):
+            planned = case_of_plan(case, assignment)
+            if planned is None:
+                raise UsageError(f"{file}: all layers are digital, so there is nothing to measure")
+            cases[planned.id] = planned
+    return list(cases.values())
+
+
+def _spec_of_plan(named: NamedPlan, settings: Settings) -> ModelSpec:
+    file, plan = named
+    if settings.choice.models:
+        specs = [spec_of(settings, word) for word in settings.choice.models]
+        for spec in specs:
+            if spec.stored_name == plan.model:
+                return spec
+        found = ", ".join(spec.stored_name for spec in specs)
+        raise UsageError(f"{file} is a plan for {plan.model}, and --model names {found}")
+    if plan.zoo == "folder":
+        raise UsageError(f"{file} is a plan for {plan.model}; name its folder with --model PATH")
+    if (plan.zoo == "hub") != (settings.zoo == "hub"):
+        zoo = "hub" if plan.zoo == "hub" else "embedded"
+        raise UsageError(f"{file} is a plan for {plan.model}; add --zoo {zoo}")
+    return spec_of(settings, name_in_study(plan.model, settings.zoo))
 
 
 @contextmanager

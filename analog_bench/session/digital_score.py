@@ -13,7 +13,10 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+from analog_bench.engine.broken_outputs import first_not_finite
+from analog_bench.engine.computing import computing, device_name
 from analog_bench.errors import WeightsError
+from analog_bench.records import Precision
 from analog_bench.session.run_data import check_source, make_task
 from analog_bench.tasks.qa_crosscheck import crosscheck
 from analog_bench.tasks.question_answering import QuestionAnswering
@@ -45,6 +48,8 @@ class DigitalScore:
     protocol: str
     weights: str
     crosschecked: bool | None = None
+    device: str = "cpu"
+    precision: Precision = "float32"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; each mean and each count is one beside the others."""
@@ -63,6 +68,7 @@ def score_model(
     data_folder: Path | None,
     lock: Path,
     device: str = "cpu",
+    precision: Precision = "float32",
 ) -> DigitalScore:
     """Load a model and score it on its kind of data, with a progress bar on a terminal.
 
@@ -84,9 +90,9 @@ def score_model(
     batches = track(
         range(len(task.batches)), "scoring", console=console, disable=hidden, transient=True
     )
-    with torch.inference_mode():
+    with torch.inference_mode(), computing(precision, torch.device(device)):
         reduced = [task.reduce(batch, task.run(loaded.model, batch)) for batch in batches]
-    if not all(bool(torch.isfinite(batch).all()) for batch in reduced):
+    if first_not_finite(reduced) is not None:
         raise WeightsError(f"{spec.name} computes values that are not finite numbers")
     per_example = task.score(reduced)
     means = task.mean(per_example)
@@ -104,6 +110,8 @@ def score_model(
         protocol=task.protocol,
         weights=loaded.weights_sha256,
         crosschecked=crosschecked,
+        device=device_name(torch.device(device)),
+        precision=precision,
     )
 
 

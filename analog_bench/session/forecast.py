@@ -1,54 +1,183 @@
-"""How long a run will take, said before it starts."""
+"""How long a run will take, said before it starts: in all, and study by study."""
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
 
 import torch
 
 from analog_bench.case import Case
 from analog_bench.engine.pace import Pace
+from analog_bench.gate.chip_change import score_step
+from analog_bench.gate.precision import chips_expected
+from analog_bench.noise import Noise
+from analog_bench.precision_target import FEWEST_CHIPS_TO_REACH_IT
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.spelling import counted
-from analog_bench.study import Study
+from analog_bench.store.baseline_file import read_digital
+from analog_bench.study import Budget, Study
+
+
+@dataclass(frozen=True)
+class _Cases:
+    """A study's cases of one model.
+
+    Attributes:
+        a_chip: Seconds of a chip of each case.
+        beforehand: Seconds of what is solved for before the first chip of any.
+        chips: Chips of each case; None where how many it needs is not known.
+        most: Chips of each case at most.
+    """
+
+    study: str
+    model: str
+    a_chip: tuple[float, ...]
+    beforehand: float
+    chips: tuple[int | None, ...]
+    most: tuple[int, ...]
+
+    def seconds(self, share: float) -> float:
+        """Return what they take, where cases of unknown need take this share of the most."""
+        chips = (
+            most * share if number is None else number
+            for number, most in zip(self.chips, self.most, strict=True)
+        )
+        return self.beforehand + math.fsum(map(operator.mul, self.a_chip, chips))
 
 
 class Forecast:
-    """Adds up how long cases will take, from a short timing of each model."""
+    """Adds up how long cases will take, from a short timing of each model.
+
+    Where chips are added until a precision is reached, the case's baseline says how many that takes
+    if nothing has changed. Cases without one are taken to need the share of what they may have that
+    the others need, or all of it where no case has one.
+    """
 
     def __init__(self, models: ModelCache, workers: int | None = None) -> None:
         """Forecast for this process, or for so many workers that are each as fast."""
         self._models = models
         self._workers = workers
         self._paces: dict[tuple[str, str | None], Pace] = {}
-        self._seconds = 0.0
-        self._cases = 0
+        self._families: list[_Cases] = []
 
     def add(self, study: Study, cases: Sequence[Case]) -> None:
         """Count a study's cases of one model."""
         if not cases:
             return
-        model = cases[0].model
+        model, settings = cases[0].model, self._models.settings
         runner, budget = self._models.runner(study, model), self._models.budget(study, model)
         # A model runs as fast in one study as in another, unless it writes there.
         key = (model, study.prompt)
         if key not in self._paces:
             self._paces[key] = runner.pace()
+        pace = self._paces[key]
+        most = [settings.chips_of(case, budget) for case in cases]
+        chips = [
+            self._chips(study, case, budget, number)
+            for case, number in zip(cases, most, strict=True)
+        ]
+        # What is solved for a layer in one case serves the others.
+        solving: list[Case] = []
+        solved: set[tuple[Noise, float, str]] = set()
         for case in cases:
-            chips = self._models.settings.chips_of(case, budget)
-            a_chip = runner.seconds(case, self._paces[key], propagation=study.propagation)
-            self._seconds += chips * a_chip
-        self._cases += len(cases)
+            new = {(case.noise, case.drift_s, layer) for layer in case.layers} - solved
+            solving += [replace(case, layers=tuple(layer for _, _, layer in new))] if new else []
+            solved |= new
+        self._families.append(
+            _Cases(
+                study=study.name,
+                model=model,
+                a_chip=tuple(
+                    runner.seconds(case, pace, propagation=study.propagation) for case in cases
+                ),
+                beforehand=math.fsum(pace.solving(case, runner.share(case)) for case in solving),
+                chips=tuple(chips),
+                most=tuple(most),
+            )
+        )
+
+    def seconds(self) -> float:
+        """Return what all cases are expected to take."""
+        share = self._share()
+        return math.fsum(family.seconds(share) for family in self._families) / (self._workers or 1)
 
     def __str__(self) -> str:
-        """Return the forecast as one line; empty where nothing will be measured."""
-        if not self._cases:
+        """Return the forecast as one line, and one more for each study where there are several.
+
+        Empty where nothing will be measured.
+        """
+        cases = sum(len(family.most) for family in self._families)
+        if not cases:
             return ""
-        cases, on = counted(self._cases, "case"), counted(torch.get_num_threads(), "thread")
+        on = counted(torch.get_num_threads(), "thread")
         if self._workers is not None:
             on = counted(self._workers, "worker")
-        seconds = self._seconds / (self._workers or 1)
-        return f"expected: about {approximate(seconds)} for {cases} on {on}"
+        line = f"expected: about {approximate(self.seconds())}"
+        most = math.fsum(
+            family.beforehand + math.fsum(map(operator.mul, family.a_chip, family.most))
+            for family in self._families
+        )
+        if any(family.chips != family.most for family in self._families):
+            line += f", at most {approximate(most / (self._workers or 1))},"
+        return "\n".join([f"{line} for {counted(cases, 'case')} on {on}", *self._lines()])
+
+    def _lines(self) -> list[str]:
+        share = self._share()
+        studies: dict[str, dict[str, float]] = {}
+        for family in self._families:
+            models = studies.setdefault(family.study, {})
+            models[family.model] = models.get(family.model, 0.0) + family.seconds(share) / (
+                self._workers or 1
+            )
+        if len(studies) < 2:
+            return []
+        width = max(map(len, studies))
+        return [
+            f"  {study:{width}}  {approximate(math.fsum(models.values()))}: "
+            + ", ".join(f"{model} {approximate(took)}" for model, took in models.items())
+            for study, models in sorted(
+                studies.items(), key=lambda one: -math.fsum(one[1].values())
+            )
+        ]
+
+    def _share(self) -> float:
+        """Return the share of what they may have that cases of known need have, on average."""
+        known = [
+            number / most
+            for family in self._families
+            for number, most in zip(family.chips, family.most, strict=True)
+            if number is not None and most > FEWEST_CHIPS_TO_REACH_IT
+        ]
+        return fmean(known) if known else 1.0
+
+    def _chips(self, study: Study, case: Case, budget: Budget, most: int) -> int | None:
+        """Return how many chips a case will have; None where nothing says how many it needs."""
+        if budget.precision is None or not case.draws:
+            return most
+        task, metric = self._models.task(study, case.model), self._models.metric(study, case.model)
+        entry = self._models.case_baseline(case).find(case.id, task.protocol)
+        if entry is None or metric.name not in entry.digital:
+            return None
+        losses = [
+            metric.loss(chip.scores[metric.name], entry.digital[metric.name])
+            for chip in entry.chips
+            if metric.name in chip.scores
+        ]
+        if not losses:
+            return None
+        if not case.noise.DRAWN_ONCE and entry.protocol != task.protocol:
+            # Such chips differ by their reads alone, which more examples average out.
+            digital = read_digital(self._models.settings.baselines, case.model)
+            stored = digital.entries.get(entry.protocol)
+            mean, ratio = fmean(losses), stored.examples / task.examples if stored else 1.0
+            losses = [mean + math.sqrt(ratio) * (loss - mean) for loss in losses]
+        step = score_step(metric, task.examples)
+        chips = chips_expected(losses, budget.precision, metric.margin, budget.chips, step)
+        return chips * (most // budget.chips)  # with those that confirm
 
 
 def approximate(seconds: float) -> str:

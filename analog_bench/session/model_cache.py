@@ -11,9 +11,12 @@ import torch
 from analog_bench.analog.layer_manifest import prepare
 from analog_bench.case import Case, Variant
 from analog_bench.codec import Json
+from analog_bench.engine.computing import device_name
 from analog_bench.engine.runner import Runner
 from analog_bench.engine.scores import Scores
-from analog_bench.records import Metric
+from analog_bench.errors import UsageError
+from analog_bench.gate.case_verdicts import DIGITAL_SHARE
+from analog_bench.records import Computed, Metric
 from analog_bench.session.calibrated_ranges import (
     CalibratedRanges,
     fit_while_running,
@@ -24,10 +27,11 @@ from analog_bench.session.run_data import check_source, make_generation, make_ta
 from analog_bench.session.settings import Settings
 from analog_bench.simulators.environment_probe import probe
 from analog_bench.store.baseline import CaseBaseline
-from analog_bench.store.baseline_file import read_cases
+from analog_bench.store.baselines_by_device import read_cases_for
 from analog_bench.study import Budget, Study
 from analog_bench.tasks.task import Task
 from analog_bench.tasks.task_kinds import KINDS
+from analog_bench.zoo.devices import check_device
 from analog_bench.zoo.hwa_folder import is_hwa, shipped_hwa
 from analog_bench.zoo.hwa_weights import load_hwa
 from analog_bench.zoo.model_loading import LoadedModel, load
@@ -49,6 +53,7 @@ class ModelCache:
         self._runners: dict[tuple[_Key, Variant], Runner] = {}
         self._scores: dict[_Key, Scores] = {}
         self._baselines: dict[tuple[str, str, str], CaseBaseline] = {}
+        self._precise: set[tuple[str, _Key]] = set()
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
         elif workers > 1:  # each takes its part of the cores, on which results do not depend
@@ -143,6 +148,7 @@ class ModelCache:
                 weights=loaded.weights_sha256,
                 replay=self.settings.replay,
                 per_example=self.settings.keeps_examples(task.examples),
+                precision=self.settings.precision,
                 digital=digital,
                 input_ranges=(
                     self._ranges(model).of_case
@@ -151,6 +157,40 @@ class ModelCache:
                 ),
             )
         return self._runners[key, variant]
+
+    @property
+    def computed(self) -> Computed:
+        """What computes, and in which precision; `UsageError` where it is not there."""
+        check_device(self.settings.device, torch.cuda.device_count())
+        return device_name(torch.device(self.settings.device)), self.settings.precision
+
+    def check_precision(self, study: Study, model: str) -> None:
+        """Refuse a precision that moves a model's digital score by more than devices may.
+
+        Raises:
+            UsageError: It does.
+        """
+        precision, key = self.settings.precision, (study.name, self._key(study, model))
+        if precision == "float32" or key in self._precise:
+            return
+        loaded, metric = self.loaded(model), self.metric(study, model)
+        exactly = Runner(
+            loaded.model,
+            self.task(study, model),
+            seed=self.settings.seed,
+            weights=loaded.weights_sha256,
+        )
+        score = exactly.digital().mean.get(metric.name)
+        now = self._digital_scores(study, model).mean.get(metric.name)
+        most = DIGITAL_SHARE * metric.margin
+        if score is not None and (now is None or abs(now - score) > most):
+            is_now = "no finite number" if now is None else f"{now:.6g}"
+            raise UsageError(
+                f"--precision {precision} moves {model} itself: its digital {metric.name} is "
+                f"{score:.6g} in float32, and {is_now} now, where {most:.4g} {metric.unit} may lie "
+                "between them; measure it in float32"
+            )
+        self._precise.add(key)
 
     def budget(self, study: Study, model: str) -> Budget:
         """Return what the run affords of a study on a model, by its name in cases."""
@@ -169,7 +209,7 @@ class ModelCache:
         """
         key = (case.variant, case.model, case.study)
         if key not in self._baselines:
-            self._baselines[key] = read_cases(self.settings.baselines, *key)
+            self._baselines[key] = read_cases_for(self.settings.baselines, *key, self.computed)
         return self._baselines[key]
 
     def _key(self, study: Study, model: str) -> _Key:

@@ -12,7 +12,7 @@ from analog_bench.session.case_groups import Fingerprints, fingerprints_of
 from analog_bench.session.case_measurement import check_unchanged
 from analog_bench.session.forecast import Forecast
 from analog_bench.session.model_cache import ModelCache
-from analog_bench.store.baseline_file import read_digital
+from analog_bench.store.baselines_by_device import read_digital_for
 from analog_bench.study import Study
 
 
@@ -60,11 +60,12 @@ def preflight(
     # Sorted by model, so that each is loaded once.
     for family, (study, cases) in sorted(families.items(), key=lambda item: item[0]):
         models.case_baseline(cases[0])
-        read_digital(models.settings.baselines, cases[0].model)
+        read_digital_for(models.settings.baselines, cases[0].model, models.computed)
         models.task(study, cases[0].model)
         if not models.missing_weights(cases[0]):
             own = fingerprints[family] = fingerprints_of(models, study, cases[0])
             check_unchanged(earlier, cases[0], own.data, own.weights)
+            models.check_precision(study, cases[0].model)
             if forecast:
                 expected.add(study, [c for c in cases if (c.id, c.study) not in measured])
     return Preflight(str(expected), fingerprints)

@@ -15,6 +15,7 @@ from analog_bench.session.settings import Settings
 from analog_bench.spelling import counted
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
+from analog_bench.store.baselines_by_device import own_folder
 from analog_bench.store.run import Group, Incomplete
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
 def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path) -> list[Change]:
     """Store what was measured as the new baselines; whatever it does not mention stays.
 
-    Skipped and broken results are left out. Returns what changed.
+    That is also what another device, or another precision, measured of the same cases. Skipped and
+    broken results are left out. Returns what changed.
 
     Raises:
         BaselineError: A baseline file is corrupt or cannot be written.
@@ -133,7 +135,9 @@ def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path)
     changes: list[Change] = []
     for group in groups:
         measured = [result for result in group.results if result.status == "measured"]
-        changes += update_cases(root, measured, provenance)
+        for computed in sorted({result.computed for result in measured}):
+            own = [result for result in measured if result.computed == computed]
+            changes += update_cases(own_folder(root, computed), own, provenance)
         if group.digital is None or group.main.name not in group.digital.digital:
             # Only other variants were measured, or the digital model is broken.
             continue
@@ -144,7 +148,8 @@ def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path)
             scores=group.digital.digital,
             provenance=provenance,
         )
-        changes += update_digital(root, group.scope.model, entry)
+        folder = own_folder(root, group.digital.computed)
+        changes += update_digital(folder, group.scope.model, entry)
     return changes
 
 

@@ -6,14 +6,24 @@ import os
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from analog_bench.case import Case
+from analog_bench.codec import layout, plain
+from analog_bench.content_name import fingerprint
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.gate.max_drop import Requirement
+from analog_bench.planning.plan_record import Plan
+from analog_bench.precision_target import (
+    FEWEST_CHIPS_TO_REACH_IT,
+    MOST_CHIPS_TO_REACH_IT,
+    PrecisionTarget,
+)
+from analog_bench.records import Precision
 from analog_bench.store.shard import Shard
 from analog_bench.study import Budget, BudgetName, Choice, Study
 from analog_bench.value_checks import read_whole, shown
+from analog_bench.zoo.devices import check_precision
 from analog_bench.zoo.range_folder import RangeMethod
 
 MOST_PROCESSES = 1000
@@ -24,18 +34,33 @@ MOST_KEPT = 1000
 """Examples up to which results keep each one's scores unless told otherwise: files stay small."""
 
 
+class NamedPlan(NamedTuple):
+    """A plan, and the file that it was read from."""
+
+    file: str
+    plan: Plan
+
+    @property
+    def with_content(self) -> str:
+        """The file's name with a fingerprint of the plan, for a run's manifest."""
+        return f"{self.file}@{fingerprint(layout(plain(self.plan)))}"
+
+
 @dataclass(frozen=True)
 class Settings:
     """A run's options, read and checked.
 
     Attributes:
         choice: What to measure in place of the studies' own.
-        chips: Chips a case; None for the budget's number.
+        chips: Chips a case, at most where there is a precision to reach; None for the budget's
+            number.
         examples: Examples; None for the budget's number, 0 for all.
         hwa: Folder of HWA weights, with one folder a model; None for those that come along.
         calibration: How input ranges of the variant `calibrated` are fitted, or the folder of
             ranges with one folder a model.
         lock: The file that pins hub downloads.
+        device: Where torch computes.
+        precision: Of matrix products that are not on tiles.
         per_example: Whether results keep the scores of single examples; `auto` by their number.
         replay: Whether clean activations are kept between cases.
         json: Where results go; None for a new file.
@@ -46,12 +71,15 @@ class Settings:
         root: Pytest's root folder, from which results name files.
         extensions: The files of `--extension`.
         shard: Which part of the run this is; None for the whole of it. A shard is not judged.
+        precision_target: How well each case is to be known; None for what the budget says.
+        plans: What `--plan` names: its cases are measured in place of all others.
         workers: How many processes of this machine measure, or the address of the cluster that
             does; None where pytest's own process does.
         threads: Threads that torch computes with in each process; None for torch's own number.
 
     Raises:
-        UsageError: There is no such folder of HWA weights.
+        UsageError: There is no such folder of HWA weights, no such device, or it has no such
+            precision.
     """
 
     choice: Choice
@@ -79,10 +107,19 @@ class Settings:
     root: Path
     extensions: tuple[Path, ...]
     shard: Shard | None = None
+    precision_target: PrecisionTarget | None = None
+    plans: tuple[NamedPlan, ...] = ()
     workers: int | str | None = None
     threads: int | None = None
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
+        if self.precision_target and self.chips and self.chips < FEWEST_CHIPS_TO_REACH_IT:
+            raise UsageError(
+                f"--precision-target takes {FEWEST_CHIPS_TO_REACH_IT} chips at least, found "
+                f"--chips {self.chips}; it is the most that a case gets"
+            )
+        check_precision(self.precision, self.device)
         if self.hwa is not None and not os.path.isdir(self.hwa):
             raise UsageError(
                 f"--hwa must be a folder with one folder a model, found {str(self.hwa)!r}"
@@ -100,12 +137,20 @@ class Settings:
                 f"{did_you_mean(self.budget, study.budgets)}"
             )
         own = study.budgets[self.budget].of(model)
-        chips = own.chips if self.chips is None else self.chips
+        chips, precision = self.chips or own.chips, self.precision_target or own.precision
+        if self.precision_target is not None and self.chips is None:
+            # Budgets without a precision have a few chips, which would not do.
+            chips = max(own.chips, MOST_CHIPS_TO_REACH_IT)
+        elif precision is not None and chips < FEWEST_CHIPS_TO_REACH_IT:
+            precision = None  # --chips asks for so few
         examples = own.examples if self.examples is None else (self.examples or None)
-        return replace(own, chips=chips, examples=examples)
+        return replace(own, chips=chips, examples=examples, precision=precision)
 
     def chips_of(self, case: Case, budget: Budget) -> int:
-        """Return how many chips of a case are measured in any event: others confirm a suspicion."""
+        """Return how many chips of a case are measured: others confirm a suspicion.
+
+        At most, where there is a precision to reach.
+        """
         if not case.draws:
             return 1
         fresh = len(budget.confirmation_chips) if self.update_baselines else 0

@@ -38,7 +38,8 @@ def cut(selected: Iterable[tuple[Study, Case]], settings: Settings, shards: int)
 
     Cases that differ in drift time only stay together, as they share chips. Groups of these follow
     one another by model, then as collected, so that a shard has few models to load and replays what
-    its layers have in common. Costs are those of the forecast, with every model as fast as every
+    its layers have in common. Where chips are added until a case is known well enough, each counts
+    with all that it may have. Costs are those of the forecast, with every model as fast as every
     other: by the pace of this machine, another one would cut elsewhere.
     """
     costs = _Costs(settings)
@@ -48,7 +49,8 @@ def cut(selected: Iterable[tuple[Study, Case]], settings: Settings, shards: int)
         budget = settings.budget_of(study, name_in_study(case.model, settings.zoo))
         group = groups.setdefault((case.model, study.name, replace(case, drift_s=0.0)), {})
         group[study.name, case.id] = costs.of(study, case, budget)
-        words.add(f"{study.name} {case.id} {case.version} {budget.chips} {budget.examples}")
+        asked = f"{budget.chips} {budget.examples} {budget.precision or ''}".rstrip()
+        words.add(f"{study.name} {case.id} {case.version} {asked}")
     models = {model: n for n, model in enumerate(dict.fromkeys(model for model, _, _ in groups))}
     row = [group for (model, _, _), group in sorted(groups.items(), key=lambda g: models[g[0][0]])]
     numbers = stretches([sum(group.values()) for group in row], shards)

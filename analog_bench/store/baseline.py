@@ -8,6 +8,7 @@ from statistics import fmean
 from msgspec import Struct
 from msgspec.structs import replace
 
+from analog_bench.codec import Whole
 from analog_bench.content_name import names_in, without_fingerprints
 from analog_bench.defining_files import SourceFile
 from analog_bench.records import (
@@ -16,7 +17,6 @@ from analog_bench.records import (
     Result,
     Score,
     Seed,
-    Whole,
 )
 from analog_bench.store.run import Manifest, storable
 
@@ -76,6 +76,7 @@ class CaseEntry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
         digital: Scores of the digital model on the same examples.
         chips: Raw values, one record a chip, by index; confirmation chips included.
         sources: As in `Result`; left out of the file where empty.
+        device: As in `Result`; left out of the file where `cpu`.
     """
 
     case_id: str
@@ -87,6 +88,7 @@ class CaseEntry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     digital: Mapping[str, Score]
     chips: tuple[StoredChip, ...]
     sources: tuple[SourceFile, ...] = ()
+    device: str = "cpu"
 
     @property
     def initial_chips(self) -> tuple[StoredChip, ...]:
@@ -255,6 +257,7 @@ def case_entry(result: Result, provenance: Provenance) -> CaseEntry:
         ),
         provenance=provenance,
         sources=result.sources,
+        device=result.device,
     )
 
 

@@ -12,16 +12,9 @@ from msgspec.structs import astuple, replace
 
 from analog_bench.codec import Json, check_plain
 from analog_bench.defining_files import SourceFile
+from analog_bench.layer_facts_record import LayerFacts
 from analog_bench.propagation_record import LARGEST_FIGURE, Propagation
-from analog_bench.records import (
-    Identity,
-    LayerFacts,
-    Metric,
-    Result,
-    Scope,
-    Seed,
-    is_score,
-)
+from analog_bench.records import Identity, Metric, Result, Scope, Seed, is_score
 from analog_bench.zoo.model_shape import ModelShape
 
 SHARD_OPTION = "shard"

@@ -22,6 +22,8 @@ from analog_bench.tasks.lm_sources import Text, load_text
 from analog_bench.tasks.task import fingerprint
 from analog_bench.tasks.task_kinds import KINDS
 from analog_bench.tasks.text_blocks import cut, make_batches, sample
+from analog_bench.tasks.token_batches import tokens_at_once
+from analog_bench.zoo.devices import CPU
 from analog_bench.zoo.model_loading import LoadedModel
 
 
@@ -31,7 +33,7 @@ class LmProtocol:
 
     The model sees `block` tokens of text at a time; blocks start `stride` apart
     (`text_blocks.cut`). The most tokens of a batch are part of the protocol because noise is drawn
-    batch by batch.
+    batch by batch; a GPU has more (`tokens_at_once`).
     """
 
     block: int = 256
@@ -56,7 +58,8 @@ def make_task(
     """Make a text ready for a model; see `task_kinds.TaskModule`."""
     text = load_text(source, data_folder=data_folder, lock=lock)
     protocol = protocol_for(loaded.spec.structure.positions)
-    return LanguageModelling(text, loaded.tokenizer, protocol, examples=examples)
+    device = loaded.model.device.type
+    return LanguageModelling(text, loaded.tokenizer, protocol, examples=examples, device=device)
 
 
 class LanguageModelling:
@@ -77,6 +80,7 @@ class LanguageModelling:
         protocol: LmProtocol | None = None,
         *,
         examples: int | None = None,
+        device: str = CPU,
     ) -> None:
         """Tokenise the text, and take a fixed sample of `examples` blocks of it; all where None.
 
@@ -91,7 +95,11 @@ class LanguageModelling:
         self.data = f"{text.name} blocks"
         self.blocks = blocks if examples is None else sample(blocks, examples)
         self.examples = len(self.blocks)
-        self.batches = make_batches(self.blocks, ids, used.batch_tokens)
+        tokens = used.batch_tokens
+        if device != CPU:
+            # A quarter: there are as many logits as the vocabulary has tokens, in gigabytes.
+            tokens = tokens_at_once(tokens, device) // 4
+        self.batches = make_batches(self.blocks, ids, tokens)
         self.tokens = tuple(block.scored for block in self.blocks)
         self.sizes = tuple(
             int(sizes[block.first_scored : block.first_scored + block.scored].sum())
@@ -119,7 +127,7 @@ class LanguageModelling:
         """Return a model's logits, shape (blocks, tokens, vocabulary)."""
         device = next(model.parameters()).device
         # Without an attention mask: nothing is padded.
-        out = model(input_ids=self.batches[batch].input_ids.to(device), use_cache=False)
+        out = model(input_ids=self.batches[batch].on(device)[0], use_cache=False)
         logits: Tensor = out.logits
         return logits
 
@@ -128,13 +136,18 @@ class LanguageModelling:
 
         A block whose logits, shape (tokens, vocabulary), are not finite gets no number.
         """
-        means = []
+        ids, means = self._ids_on(logits.device), []
         for row, own in zip(self.batches[batch].windows, logits, strict=True):
             block = self.blocks[row]
-            targets = self._ids[block.first_scored : block.first_scored + block.scored]
-            nats = token_nats(own[block.length - block.scored :].cpu(), targets)
+            targets = ids[block.first_scored : block.first_scored + block.scored]
+            nats = token_nats(own[block.length - block.scored :], targets)
             means.append(nats.double().mean())
         return torch.stack(means)
+
+    def _ids_on(self, device: torch.device) -> Tensor:
+        if self._ids.device != device:
+            self._ids = self._ids.to(device)
+        return self._ids
 
     def score(self, reduced: Sequence[Tensor]) -> dict[str, tuple[float, ...]]:
         """Return each block's nats a token, perplexity and bits a byte, in the text's order.

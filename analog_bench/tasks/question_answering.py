@@ -22,7 +22,8 @@ from analog_bench.tasks.qa_windows import WindowLimits, make_windows
 from analog_bench.tasks.squad_files import content_hash
 from analog_bench.tasks.task import fingerprint
 from analog_bench.tasks.task_kinds import KINDS
-from analog_bench.tasks.token_batches import make_batches
+from analog_bench.tasks.token_batches import make_batches, tokens_at_once
+from analog_bench.zoo.devices import CPU
 from analog_bench.zoo.model_loading import LoadedModel
 
 _GUESSES = 5
@@ -34,7 +35,8 @@ class QaProtocol:
 
     The defaults are those of the published BERT models. A batch holds at most `batch_tokens`,
     padding included: few enough for a processor's cache, and for little padding. It is part of
-    the protocol because noise is drawn batch by batch.
+    the protocol because noise is drawn batch by batch; on a GPU, which draws other numbers, it
+    stands for `tokens_at_once`.
     """
 
     limits: WindowLimits = field(default_factory=WindowLimits)
@@ -65,7 +67,8 @@ def make_task(
     """Make questions ready for a model; see `task_kinds.TaskModule`."""
     found = load_questions(source, examples=examples, data_folder=data_folder, lock=lock)
     protocol = protocol_for(loaded.spec.structure.positions)
-    return QuestionAnswering(found.name, found.rows, loaded.tokenizer, protocol)
+    device = loaded.model.device.type
+    return QuestionAnswering(found.name, found.rows, loaded.tokenizer, protocol, device=device)
 
 
 class QuestionAnswering:
@@ -83,6 +86,8 @@ class QuestionAnswering:
         questions: Dataset,
         tokenizer: PreTrainedTokenizerFast,
         protocol: QaProtocol | None = None,
+        *,
+        device: str = CPU,
     ) -> None:
         used = protocol or QaProtocol()
         self.name = name
@@ -90,7 +95,8 @@ class QuestionAnswering:
         self.questions = questions
         self.examples = len(questions)
         self.windows = make_windows(questions, tokenizer, used.limits)
-        self.batches = make_batches(self.windows, int(tokenizer.pad_token_id), used.batch_tokens)
+        tokens = tokens_at_once(used.batch_tokens, device)
+        self.batches = make_batches(self.windows, int(tokenizer.pad_token_id), tokens)
         self.protocol = fingerprint(
             "question answering",
             tokenizer,

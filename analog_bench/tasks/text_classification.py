@@ -21,7 +21,8 @@ from analog_bench.tasks.labelled_text import LabelledText, content_hash
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.task import draw, fingerprint
 from analog_bench.tasks.task_kinds import KINDS
-from analog_bench.tasks.token_batches import Encoded, make_batches
+from analog_bench.tasks.token_batches import Encoded, make_batches, tokens_at_once
+from analog_bench.zoo.devices import CPU
 from analog_bench.zoo.model_loading import LoadedModel
 
 _SHOWN_AT_MOST = 5
@@ -71,7 +72,10 @@ def make_task(
     if examples is not None:
         drawn = draw([row.key for row in rows], examples, what)
         rows, truth = [rows[n] for n in drawn], [truth[n] for n in drawn]
-    return TextClassification(f"{name} {what}", rows, truth, labels, loaded.tokenizer)
+    device = loaded.model.device.type
+    return TextClassification(
+        f"{name} {what}", rows, truth, labels, loaded.tokenizer, device=device
+    )
 
 
 def labels_of(config: PretrainedConfig, model: str) -> tuple[str, ...]:
@@ -140,6 +144,8 @@ class TextClassification:
         labels: Sequence[str],
         tokenizer: PreTrainedTokenizerFast,
         protocol: ClassificationProtocol | None = None,
+        *,
+        device: str = CPU,
     ) -> None:
         """Tokenise the texts; `truth` holds each one's number among the model's `labels`."""
         used = protocol or ClassificationProtocol()
@@ -150,7 +156,7 @@ class TextClassification:
         self.batches = make_batches(
             _encoded(rows, tokenizer, used.max_length),
             int(tokenizer.pad_token_id),
-            used.batch_tokens,
+            tokens_at_once(used.batch_tokens, device),
         )
         self.protocol = fingerprint(
             "text classification",

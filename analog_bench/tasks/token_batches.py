@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from analog_bench.zoo.devices import CUDA
 from analog_bench.zoo.model_builder import taken_by
+
+_MORE_AT_ONCE = {CUDA: 16}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +36,32 @@ class Batch:
     input_ids: Tensor
     token_type_ids: Tensor
     attention_mask: Tensor
+    _sent: dict[torch.device, tuple[Tensor, Tensor, Tensor]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def inputs_of(self, model: nn.Module) -> dict[str, Tensor]:
         """Return what a model takes of the batch, by the names of its parameters, on its device."""
-        device = next(model.parameters()).device
         names = ("input_ids", "token_type_ids", "attention_mask")
-        taken = taken_by(model, {name: getattr(self, name) for name in names})
-        return {name: tensor.to(device) for name, tensor in taken.items()}
+        tensors = self.on(next(model.parameters()).device)
+        return taken_by(model, dict(zip(names, tensors, strict=True)))
+
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ids, types and mask on a device; sent there once, as a GPU is waited for."""
+        if device not in self._sent:
+            whole = self.input_ids, self.token_type_ids, self.attention_mask
+            ids, types, mask = (tensor.to(device) for tensor in whole)
+            self._sent[device] = ids, types, mask
+        return self._sent[device]
+
+
+def tokens_at_once(tokens: int, device: str) -> int:
+    """Return how many tokens a batch has on a type of device, where `tokens` are a processor's.
+
+    A GPU computes 16 times as many at once. That is no part of a protocol: it draws other numbers
+    than a processor anyway.
+    """
+    return _MORE_AT_ONCE.get(device, 1) * tokens
 
 
 def unpadded(rows: Sequence[int], ids: Tensor) -> Batch:

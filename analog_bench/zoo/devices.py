@@ -1,10 +1,11 @@
-"""Where torch computes: `cpu`, `cuda` or `cuda:N`. Reading a name imports no torch."""
+"""Where torch computes, and how precisely. Reading a name imports no torch."""
 
 from __future__ import annotations
 
 import re
 
 from analog_bench.errors import UsageError
+from analog_bench.records import Precision
 from analog_bench.value_checks import shown
 
 CPU, CUDA = "cpu", "cuda"
@@ -35,3 +36,16 @@ def check_device(name: str, gpus: int) -> None:
     if number >= gpus:
         there = "cuda:0 alone" if gpus == 1 else f"cuda:0 to cuda:{gpus - 1}"
         raise UsageError(f"--device {name} is not there; torch sees {there}")
+
+
+def check_precision(precision: Precision, device: str) -> None:
+    """Refuse a precision that a device does not have.
+
+    Raises:
+        UsageError: It is TF32 on a processor, or `device_type` refuses the device's name.
+    """
+    on_cpu = device_type(device) == CPU
+    if precision == "tf32" and on_cpu:
+        raise UsageError(
+            "--precision tf32 is a mode of NVIDIA's GPUs; with --device cpu use float32 or bfloat16"
+        )

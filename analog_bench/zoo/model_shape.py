@@ -6,8 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from analog_bench.codec import LARGEST_WHOLE
-from analog_bench.records import Whole
+from analog_bench.codec import LARGEST_WHOLE, Whole
 from analog_bench.zoo.model_structure import LayerKind
 
 Size = Annotated[int, Meta(ge=1, le=LARGEST_WHOLE)]

@@ -6,11 +6,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from analog_bench.planning.plan_record import write_plan
+from analog_bench.zoo.model_specs import find_embedded
 from tests.conftest import clean_environment
 from tests.history.nights import result, skipped, write_night
 from tests.hub_stand_in import HubStandIn, client_environment
 from tests.own_folders import saved_bert
+from tests.planning.test_plan_record import PLAN
 
 ROOT = Path(__file__).parents[2]
 TAKEN_ALONG = ("pyproject.toml", "Makefile", "constraints.txt", "conftest.py")
@@ -67,6 +71,9 @@ def clone(tmp_path):
         )
     for name in ("before.json", "after.json"):
         shutil.copy(path, runs / name)
+    products = [x.name for x in find_embedded("bert").layers if x.kind == "matmul"]
+    plan = replace(PLAN, model="bert", zoo="embedded", analog=products, int8=(), digital=())
+    write_plan(runs / "plans" / "bert.json", plan)
     saved_bert(tmp_path / "my_model")
     qas = [
         {

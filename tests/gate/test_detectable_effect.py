@@ -1,4 +1,5 @@
 import math
+from statistics import fmean, stdev
 
 import numpy as np
 import pytest
@@ -7,8 +8,9 @@ from hypothesis import strategies as st
 from scipy import special, stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
-from analog_bench.gate.detectable_effect import detectable
-from analog_bench.gate.significance import Effect, p_below, paired_effect, welch_effect
+from analog_bench.gate.decision_rule import EQUIVALENCE_LEVEL
+from analog_bench.gate.detectable_effect import chips_to_compare, detectable
+from analog_bench.gate.significance import Effect, p_below, paired_effect, tost, welch_effect
 
 
 @pytest.mark.parametrize("chips", [3, 4, 5, 10, 50, 1000])
@@ -93,3 +95,27 @@ def test_the_shift_is_found_without_pairs():
         for _ in range(2000)
     )
     assert abs(found / 2000 - 0.8) < 4 * math.sqrt(0.8 * 0.2 / 2000)
+
+
+@pytest.mark.parametrize("step", [0.0, 0.3])
+@pytest.mark.parametrize("margin", [0.8, 1.0, 1.5, 4.0])
+def test_chips_to_compare_are_the_fewest_that_could_be_equivalent(margin, step):
+    stored = [60.0, 61.2, 59.1, 60.4, 60.9, 59.5, 60.1, 58.9, 61.0]
+
+    def equivalent(chips):
+        shape = stats.norm.ppf((np.arange(chips) + 0.5) / chips)
+        alike = fmean(stored) + stdev(stored) * shape / stdev(shape)
+        return tost(welch_effect(list(alike), stored, step), margin) <= EQUIVALENCE_LEVEL
+
+    asked = chips_to_compare(stored, margin, step, least=3)
+    if equivalent(2 * len(stored)):
+        assert equivalent(asked)
+        assert asked == 3 or not equivalent(asked - 1)
+    else:
+        assert asked == len(stored)
+
+
+def test_chips_to_compare_where_nothing_is_known_of_their_spread():
+    assert chips_to_compare([60.0], 1.0, 0.0, least=3) == 3
+    assert chips_to_compare([60.0, 60.0, 60.0], 1.0, 0.0, least=3) == 3
+    assert chips_to_compare([10.0, 90.0, 50.0], 1.0, 0.0, least=5) == 5

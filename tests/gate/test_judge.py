@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from analog_bench.gate.run_verdicts import StoredBaselines, judge_groups, outcomes
 from analog_bench.records import Measurement, Metric, Result, Scope
+from analog_bench.session.run_conclusion import store_baselines
 from analog_bench.store.baseline import DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
 from analog_bench.store.run import Group
@@ -105,3 +106,49 @@ def test_stale_cases_and_digital_scores_say_how_many_examples_there_were(stored)
     found = judge_groups([Group(fewer, tuple(other), (F1,))], StoredBaselines(stored))
     (verdict,) = found.cases.values()
     assert verdict.reason == "the baseline is of another protocol: 96 examples then, 8 now"
+
+
+def on_a_gpu(*f1, device="NVIDIA H200"):
+    chips = tuple(Measurement(n, {"f1": score}, {}, (), 1.0) for n, score in enumerate(f1))
+    return replace(DIRECT, chips=chips, device=device)
+
+
+@pytest.fixture
+def measured_here(tmp_path):
+    """Return baselines of a processor: three initial chips, and six to confirm."""
+    more = [60.4, 60.1, 59.8, 60.0, 60.2, 59.9]
+    chips = [Measurement(1000 + n, {"f1": f1}, {}, (), 1.0) for n, f1 in enumerate(more)]
+    first = [Measurement(n, {"f1": f1}, {}, (), 1.0) for n, f1 in enumerate((60.0, 60.3, 59.7))]
+    here = replace(DIRECT, chips=(*first, *chips))
+    store_baselines([group(here)], NOW, tmp_path)
+    return tmp_path, here
+
+
+def test_a_gpu_is_compared_with_all_chips_of_the_processor_unpaired(measured_here):
+    folder, _ = measured_here
+
+    def verdict(*f1):
+        (found,) = judge_groups([group(on_a_gpu(*f1))], StoredBaselines(folder)).cases.values()
+        assert not found.paired
+        assert f"{len(f1)} chips against 9, unpaired: the baseline is of cpu" in found.reason
+        return found.kind
+
+    alike = [60.1, 60.4, 59.7, 59.9, 60.2, 60.0, 60.3, 59.8, 60.1]
+    assert verdict(*alike) == "equivalent"
+    assert verdict(*(f1 - 3 for f1 in alike)) == "regressed"
+    # So few may hide that one answer in three has changed.
+    assert verdict(*alike[:3]) == "inconclusive"
+
+
+def test_updating_on_a_gpu_keeps_what_the_processor_measured(measured_here):
+    folder, here = measured_here
+    there = on_a_gpu(60.2, 60.1, 59.9)
+    assert store_baselines([group(there)], NOW, folder)
+    for own in (there, here):
+        (found,) = judge_groups([group(own)], StoredBaselines(folder)).cases.values()
+        assert (found.kind, found.paired, found.change) == ("equivalent", True, 0.0)
+    # Another GPU draws other numbers.
+    other = on_a_gpu(60.2, 60.1, 59.9, device="NVIDIA A100")
+    (found,) = judge_groups([group(other)], StoredBaselines(folder)).cases.values()
+    assert not found.paired
+    assert "the baseline is of NVIDIA H200, and this is of NVIDIA A100" in found.reason

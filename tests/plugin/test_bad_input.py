@@ -36,6 +36,8 @@ def assert_one_line(done, said):
         (("--noise", "s_shape"), "s_shape cannot be had on the torch tile; use --tile cpp"),
         (("--chips", "0"), "--chips must be a whole number from 1 to 1000, found '0'"),
         (("--layer", "qa_outputs", "--layer", "qa_outptus"), "--layer 'qa_outptus' fits no layer"),
+        (("--precision", "tf32"), "--precision tf32 is a mode of NVIDIA's GPUs; with --device cpu"),
+        (("--precision", "bf16"), "--precision 'bf16' is unknown; did you mean 'bfloat16'?"),
         (("-n", "-1"), "-n must be from 0 to 1000, found -1"),
         (("-n", str(2**63)), "-n must be from 0 to 1000, found 9223372036854775808"),
         (("--hardware", "StandardHWATrainingTorch"), "would change nothing"),

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -47,8 +48,12 @@ NO_DASK = "import sys\nsys.modules['distributed'] = None\n"
 class Cluster:
     """A scheduler, and how to start a worker of it in the studies' folder."""
 
-    address: str
+    scheduler: Any
     start: Callable[[], None]
+
+    @property
+    def address(self):
+        return self.scheduler.address
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +64,12 @@ def cluster(studies, warm_python):
     for name, text in (("killer", KILLER), ("interrupter", INTERRUPTER), ("no_dask", NO_DASK)):
         (studies / f"{name}.py").write_text(text)
     with ExitStack() as stack:
-        scheduler = stack.enter_context(
+        running = stack.enter_context(
             distributed.LocalCluster(n_workers=0, dashboard_address=None, silence_logs=50)
         )
 
         def start():
-            words = [scheduler.scheduler_address, "--nthreads=1", "--no-nanny", "--no-dashboard"]
+            words = [running.scheduler_address, "--nthreads=1", "--no-nanny", "--no-dashboard"]
             worker = subprocess.Popen(
                 [warm_python, "-m", "distributed.cli.dask_worker", *words],
                 cwd=studies,
@@ -77,7 +82,7 @@ def cluster(studies, warm_python):
 
         start()
         start()
-        yield Cluster(scheduler.scheduler_address, start)
+        yield Cluster(running.scheduler, start)
 
 
 @pytest.fixture
@@ -128,6 +133,19 @@ def test_a_worker_that_is_killed_loses_nothing(whole, measured, studies, cluster
     assert not (studies / "fatal").exists()
     assert done.code == FAILED, done.out
     assert without_seconds(read_run(studies / "lost.json")) == without_seconds(whole)
+
+
+def test_a_case_that_kills_its_workers_fails_alone(whole, measured, studies, cluster, monkeypatch):
+    monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)  # in place of three
+    cluster.start()
+    (studies / "fatal").write_text(CHANGED)
+    done = measured("fatal.json", f"--workers={cluster.address}", "-k", "second_alone")
+    assert done.code == FAILED, done.out
+    assert "1 worker died of measuring this case, or one of the" in done.out
+    run = read_run(studies / "fatal.json")
+    assert CHANGED in [case.case_id for case in run.incomplete.cases]
+    assert not run.incomplete.stopped
+    assert len(run.results) > 0
 
 
 def test_a_client_that_is_killed_is_resumed(whole, measured, studies, cluster, held):

@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from analog_bench.records import LayerFacts, Measurement, Metric, Result
+from analog_bench.layer_facts_record import LayerFacts
+from analog_bench.records import Measurement, Metric, Result
 from analog_bench.report.page.document import page
 from tests.report.example_report import example_contents, verdict
 

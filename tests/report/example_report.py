@@ -5,7 +5,8 @@ import dataclasses
 from msgspec.structs import replace
 
 from analog_bench.gate.case_verdicts import Verdict
-from analog_bench.records import Histogram, LayerFacts, Measurement, Metric, Result, Scope
+from analog_bench.layer_facts_record import Histogram, LayerFacts
+from analog_bench.records import Measurement, Metric, Result, Scope
 from analog_bench.report.report_contents import contents_of
 from analog_bench.store.baseline import Provenance
 from analog_bench.store.run import Manifest, Run

@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
+from analog_bench.layer_facts_record import LayerFacts
 from analog_bench.propagation_record import BlockNoise, Propagation, Quantiles
-from analog_bench.records import LayerFacts
 from analog_bench.report.report_contents import contents_of
 from analog_bench.store.run import Run
 from tests.report.example_report import METRICS, example_run, result, scope

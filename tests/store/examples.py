@@ -6,7 +6,8 @@ import stat
 from msgspec.structs import replace
 
 from analog_bench.defining_files import SourceFile
-from analog_bench.records import Histogram, LayerFacts, Margin, Measurement, Metric, Result, Scope
+from analog_bench.layer_facts_record import Histogram, LayerFacts
+from analog_bench.records import Margin, Measurement, Metric, Result, Scope
 from analog_bench.store.run import Manifest, Repository, Run, Sources
 from analog_bench.zoo.model_shape import LayerShape, ModelShape
 

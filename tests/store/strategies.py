@@ -3,15 +3,10 @@
 from hypothesis import strategies as st
 
 from analog_bench.defining_files import SourceFile
+from analog_bench.layer_facts_record import Histogram, LayerFacts
+from analog_bench.precision_target import PrecisionTarget
 from analog_bench.propagation_record import LARGEST_FIGURE, BlockNoise, Propagation, Quantiles
-from analog_bench.records import (
-    FIRST_CONFIRMATION_CHIP,
-    LARGEST_SCORE,
-    Histogram,
-    LayerFacts,
-    Measurement,
-    Result,
-)
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, LARGEST_SCORE, Measurement, Result
 from analog_bench.store.run import Incomplete, Manifest, Repository, Run, Sources, Unmeasured
 from analog_bench.zoo.model_shape import LayerShape, ModelShape
 from tests.store.examples import METRICS, scopes_of
@@ -64,6 +59,9 @@ def measurements(draw):
     )
 
 
+TARGETS = st.builds(PrecisionTarget, st.floats(0.0, 1e6), st.floats(0.0, 1.0))
+
+
 @st.composite
 def results(draw):
     status = draw(st.sampled_from(["measured", "skipped", "broken"]))
@@ -80,6 +78,7 @@ def results(draw):
         facts=draw(st.none() | FACTS),
         digital_texts=draw(WRITTEN),
         sources=draw(SOURCES),
+        target=draw(st.none() | TARGETS),
         digital_per_example=draw(st.dictionaries(st.sampled_from(sorted(METRICS)), EXAMPLES)),
     )
 

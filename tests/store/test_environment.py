@@ -13,6 +13,7 @@ from analog_bench.store.environment import (
     checkout_commit,
     collect_environment,
     cpu_model,
+    joined_environment,
     package_version,
     resume_conflicts,
 )
@@ -173,3 +174,14 @@ def test_every_cosmetic_option_is_documented(request):
     resuming = described.split("### Resuming")[1].split("\n## ")[0]
     for name in (*COSMETIC_OPTIONS, *DECISIVE_ENVIRONMENT):
         assert f"`{name}`" in resuming
+
+
+def test_where_parts_of_a_run_differ_is_recorded_with_whose_it_is():
+    one = {"cpu": "Zen 4", "threads": 1, "torch": "2.15.0"}
+    other = {**one, "cpu": "Sapphire Rapids"}
+    assert joined_environment([one, one], "workers") == one
+    assert joined_environment([one, other, one], "workers") == {
+        **one,
+        "cpu": "Zen 4, Sapphire Rapids",
+        "workers": [{"cpu": name} for name in ("Zen 4", "Sapphire Rapids", "Zen 4")],
+    }

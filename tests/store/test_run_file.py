@@ -12,14 +12,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from analog_bench.errors import StoreError
+from analog_bench.layer_facts_record import LayerFacts
 from analog_bench.propagation_record import BlockNoise, Propagation, Quantiles
-from analog_bench.records import (
-    FIRST_CONFIRMATION_CHIP,
-    LayerFacts,
-    Measurement,
-    Metric,
-    Result,
-)
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Metric, Result
 from analog_bench.store.baseline import CaseEntry, DigitalEntry, Provenance
 from analog_bench.store.run import Manifest, Run, storable
 from analog_bench.store.run_file import check_writable, read_run, write_run

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from analog_bench.gate.layer_ranking import RankCorrelation, spearman_with_interval
 from analog_bench.gate.significance import CONFIDENCE
-from analog_bench.records import Histogram, Metric
+from analog_bench.layer_facts_record import Histogram
+from analog_bench.records import Metric
 from analog_bench.report import words
 from analog_bench.report.layer_losses import LayerLoss, layer_losses
 from analog_bench.report.measured_on import source_line

@@ -8,15 +8,40 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from aihwkit.inference import PCMLikeNoiseModel, ReRamWan2022NoiseModel
+from aihwkit.inference.converter.conductance import SinglePairConductanceConverter
+from aihwkit.inference.noise.hermes import HermesNoiseModel
 from aihwkit.nn import AnalogLinear
 from aihwkit.nn.modules.base import AnalogLayerBase
+from aihwkit.simulator.tiles.inference_torch import TorchInferenceTile
+from aihwkit.simulator.tiles.torch_tile import TorchSimulatorTile
 from torch import Tensor, nn
 
 from analog_bench.analog.tile_protocol import OnTiles
 from analog_bench.errors import UsageError
 from analog_bench.simulators.aihwkit.config import draws_once, has_input_range, reads_randomly
+from analog_bench.simulators.aihwkit.extra_devices import Exact, MeasuredDevices, StuckDevices
+from analog_bench.simulators.aihwkit.product import StepModule, StepTile
+from analog_bench.zoo.devices import CPU
 
 OnTiles.register(AnalogLayerBase)
+_ON_ANY_DEVICE = (
+    *(PCMLikeNoiseModel, ReRamWan2022NoiseModel, HermesNoiseModel),
+    *(Exact, MeasuredDevices, StuckDevices),
+)
+"""Noise models that compute where their weights are; aihwkit's others need numpy."""
+
+
+class _Float32Linear(AnalogLinear):  # type: ignore[misc]
+    """aihwkit's layer, in float32 also where the model around it computes in another precision.
+
+    Converters and noise are finer than what bfloat16 rounds to.
+    """
+
+    def forward(self, x_input: Tensor) -> Tensor:
+        with torch.autocast(x_input.device.type, enabled=False):
+            found: Tensor = super().forward(x_input.float())
+        return found
 
 
 class AihwkitTiles:
@@ -31,6 +56,7 @@ class AihwkitTiles:
 
     def program(self) -> list[Tensor]:
         """Program the weights; return them and aihwkit's drift terms where any are drawn."""
+        _program_in_place(self.module, self._config.noise_model)
         with _quietly():
             self.module.program_analog_weights()
         return programmed(self.module) if draws_once(self._config) else []
@@ -49,8 +75,12 @@ def build(linear: nn.Linear, config: Any, input_range: float | tuple[float, ...]
     """Map a layer onto tiles: an `AnalogLinear`, in eval mode, closed to training, not programmed.
 
     Draws from torch's global generators: aihwkit initialises weights before it overwrites them.
+    aihwkit's torch tiles compute with `StepProduct`, in fewer passes and to the same bits.
     """
-    layer = AnalogLinear.from_digital(linear, config).eval().requires_grad_(False)
+    classes = getattr(config, "tile_class", None), getattr(config, "simulator_tile_class", None)
+    if classes == (TorchInferenceTile, TorchSimulatorTile):
+        config.tile_class, config.simulator_tile_class = StepModule, StepTile
+    layer = _Float32Linear.from_digital(linear, config).eval().requires_grad_(False)
     if has_input_range(config):
         set_input_ranges(layer, input_range)
     return layer
@@ -69,15 +99,37 @@ def set_input_ranges(layer: Any, input_range: float | tuple[float, ...] | None) 
         tile.set_input_range(value)
 
 
+def _program_in_place(layer: Any, noise_model: Any) -> None:
+    """Let aihwkit program on the device that the tiles are on, and drift there.
+
+    It would fetch each tile's weights to the processor, and send what it makes of them back.
+    """
+    devices = getattr(noise_model, "healthy", noise_model)
+    anywhere = type(devices) in _ON_ANY_DEVICE
+    anywhere = anywhere and type(devices.g_converter) is SinglePairConductanceConverter
+    for tile in layer.analog_tiles():
+        if anywhere and tile.device.type != CPU:
+            tile.reference_combined_weights = tile.tile.weight.detach().clone()
+
+
 def programmed(layer: Any) -> list[Tensor]:
-    """Return what programming drew: weights in the units of the layer, and drift terms."""
+    """Return what programming drew: weights in the units of the layer, and drift terms.
+
+    On a GPU the weights are a list by tiles: aihwkit puts them together on the processor.
+    """
+    tiles = list(layer.analog_tiles())
     terms = [
         term.reshape(-1).float()
-        for tile in layer.analog_tiles()
+        for tile in tiles
         for term in tile.drift_noise_parameters
         if isinstance(term, Tensor)
     ]
-    return [layer.get_weights()[0], *([torch.cat(terms)] if terms else [])]
+    if tiles[0].device.type == CPU:
+        weights = layer.get_weights()[0]
+    else:
+        scaled = (tile.tile.weight.detach() * tile.get_scales().view(-1, 1) for tile in tiles)
+        weights = torch.cat([weight.flatten() for weight in scaled])
+    return [weights, *([torch.cat(terms)] if terms else [])]
 
 
 def release(layer: Any) -> None:

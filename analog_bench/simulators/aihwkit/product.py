@@ -1,9 +1,9 @@
-"""The noisy matrix product of a training step, in as few passes over memory as possible.
+"""The noisy matrix product of a torch tile, in as few passes over memory as possible.
 
 aihwkit's torch tile takes a dozen separate steps, each of which reads, writes and keeps all
 activations for the backward pass. `StepProduct` does the same arithmetic in one differentiable
-function; a test compares both to the bit. (Releases of torch differ in whether a gradient passes at
-exactly a converter's bound; here it does.) Measured chips run aihwkit's own code.
+function, for training and for measured chips; tests compare both to the bit. (Releases of torch
+differ in whether a gradient passes at exactly a converter's bound; here it does.)
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Bfloat16Product(StepProduct):
 
 
 class StepModule(TorchInferenceTile):  # type: ignore[misc]
-    """aihwkit's torch tile with its periphery, whose steps never wait for a GPU.
+    """aihwkit's torch tile with its periphery, which never waits for a GPU.
 
     aihwkit reads the input range back to the processor for each tile and batch, and copies the
     output scale of 1 from there after each step.

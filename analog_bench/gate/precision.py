@@ -1,0 +1,115 @@
+"""How many chips a case needs to be known as well as asked, and the interval that it then has.
+
+Chips are added, and examples are not: the interval is over chips on the examples of the run, as are
+verdicts and the order of layers, for which all cases of a study on a model need the same examples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+from typing import NamedTuple
+
+from analog_bench.gate.chip_change import score_step
+from analog_bench.gate.significance import CONFIDENCE, mean_interval
+from analog_bench.precision_target import (
+    FEWEST_CHIPS_TO_REACH_IT,
+    PILOT_CHIPS,
+    PrecisionTarget,
+)
+from analog_bench.records import Metric, Result
+
+ADJUSTED = 0.97
+"""The level of Student's interval where its own width decided how many chips there are.
+
+That it was narrow enough to stop at is more likely where the spread came out small. Taken at 97 %,
+it covers the true mean in 95 to 97 % of cases with normal scores (docs/method.md).
+"""
+_GROWTH = 3
+
+
+class Certainty(NamedTuple):
+    """What an interval of a result's mean over chips is made with.
+
+    Attributes:
+        level: That of Student's distribution at which the interval is one of 95 %.
+        step: How far one example moves a chip's score; 0 where nothing is added for steps.
+    """
+
+    level: float = CONFIDENCE
+    step: float = 0.0
+
+
+FIXED = Certainty()
+"""That of a result whose number of chips was fixed beforehand."""
+
+
+def certainty_of(result: Result, metric: Metric) -> Certainty:
+    """Return what intervals of a result in a metric are made with."""
+    if result.target is None:
+        return FIXED
+    examples = max((len(c.per_example.get(metric.name, ())) for c in result.chips), default=0)
+    return Certainty(ADJUSTED, score_step(metric, examples))
+
+
+def chips_needed(
+    losses: Sequence[float],
+    target: PrecisionTarget,
+    margin: float,
+    most: int,
+    step: float = 0.0,
+) -> int:
+    """Return how many chips a case is to have; more than there are losses means: go on.
+
+    The losses are those of chips 0, 1, ... in this order, in the unit of the margin. Four pilot
+    chips are looked at first, and then as many as the last look asked for: n chips with half an
+    interval of h, where d is enough, ask for ⌈n (h / d)²⌉, at least 5 and at most 3 n or `most`. A
+    look that asks for no more is the last. So a case is looked at three or four times on the way to
+    40 chips, at numbers of chips that follow from the losses alone: the run may be stopped between
+    them, resumed or sharded.
+
+    This is Stein's two-stage procedure ("A two-sample test for a linear hypothesis whose power is
+    independent of the variance", Ann. Math. Stat. 16, 1945) in several stages (Hall, "Asymptotic
+    theory of triple sampling for sequential estimation of a mean", Ann. Stat. 9, 1981): its two
+    stages from four pilot chips would need twice as many. h is Student's at the level `ADJUSTED`,
+    with what scores that move by `step` may hide (`significance.step_error`).
+    """
+    chips = min(PILOT_CHIPS, most)
+    while chips <= len(losses):
+        known = losses[:chips]
+        half = mean_interval(known, ADJUSTED, step).half_width
+        enough = target.half_width(fmean(known), margin)
+        if chips == most or half is None or not enough:
+            return most
+        wanted = math.ceil(min(chips * (half / enough) ** 2, _GROWTH * chips))
+        wanted = min(max(wanted, FEWEST_CHIPS_TO_REACH_IT), most)
+        if wanted <= chips:
+            return chips
+        chips = wanted
+    return chips
+
+
+def chips_expected(
+    losses: Sequence[float],
+    target: PrecisionTarget,
+    margin: float,
+    most: int,
+    step: float = 0.0,
+) -> int:
+    """Return how many chips a case will come to have, about, if it is as these chips were."""
+    chips = chips_needed(losses, target, margin, most, step)
+    known = mean_interval(losses, ADJUSTED, step)
+    enough = target.half_width(known.centre, margin)
+    if chips <= len(losses) or known.half_width is None or not enough:
+        return chips
+    return min(max(chips, math.ceil(len(losses) * (known.half_width / enough) ** 2)), most)
+
+
+def reached(result: Result, metric: Metric) -> bool:
+    """Return whether a result's mean is known as well as it was asked; True where nothing was."""
+    losses = result.losses(metric)
+    if result.target is None or not losses:
+        return True
+    half = mean_interval(losses, *certainty_of(result, metric)).half_width
+    return half is not None and half <= result.target.half_width(fmean(losses), metric.margin)

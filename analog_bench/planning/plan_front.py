@@ -1,0 +1,76 @@
+"""What comes of planning: what layers lose alone, and the plans that were chosen and verified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analog_bench.planning.loss_prediction import LossPredictor
+from analog_bench.planning.plan_record import Assignment, Estimate, How, Plan, PlanEnergy
+from analog_bench.records import Metric
+
+
+@dataclass(frozen=True)
+class VerifiedPlan:
+    """A plan of the front, or another that it is compared with.
+
+    Attributes:
+        limit: The loss that it was chosen for; None where it was not chosen for one.
+        assignment: What becomes of each layer.
+        predicted: Its loss, before it was measured.
+        measured: Its loss on fresh chips.
+        energy: What a token takes.
+    """
+
+    limit: float | None
+    assignment: Assignment
+    predicted: Estimate
+    measured: Estimate
+    energy: PlanEnergy
+
+    @property
+    def as_promised(self) -> bool | None:
+        """Whether the measured loss lies in the predicted interval; None where there is none."""
+        low, high = self.predicted.low, self.predicted.high
+        return None if low is None or high is None else low <= self.measured.loss <= high
+
+    def count(self, how: How) -> int:
+        """Return how many layers become this."""
+        return sum(its_how == how for its_how in self.assignment.values())
+
+
+@dataclass(frozen=True)
+class Planned:
+    """All that planning found.
+
+    Attributes:
+        model: Name of the model in results.
+        metric: The metric of losses.
+        max_loss: What was asked for.
+        data: What losses were measured on.
+        examples: How many examples of it.
+        noise: The noise of the tiles, as results spell it.
+        drift_s: Seconds since programming.
+        variant: `direct`, or `calibrated` input ranges.
+        alone: By layer and what becomes of it, its loss alone, the mean over chips.
+        predictor: What predicts losses of plans.
+        front: From the largest limit to the least, so that energy grows.
+        everything_analog: The plan with all layers on tiles, for comparison.
+        chosen: Number of the front's cheapest plan that kept the asked-for loss on fresh chips;
+            None where none did.
+        plan: The record of that plan.
+    """
+
+    model: str
+    metric: Metric
+    max_loss: float
+    data: str
+    examples: int
+    noise: str
+    drift_s: float
+    variant: str
+    alone: dict[tuple[str, How], float]
+    predictor: LossPredictor
+    front: tuple[VerifiedPlan, ...]
+    everything_analog: VerifiedPlan
+    chosen: int | None
+    plan: Plan | None

@@ -1,0 +1,279 @@
+"""Makes a plan: measures layers alone, fits what predicts plans, chooses, and verifies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from functools import cached_property
+from itertools import islice
+from statistics import fmean
+from typing import NamedTuple
+
+from analog_bench.case import Case
+from analog_bench.engine.runner import Runner
+from analog_bench.errors import UsageError
+from analog_bench.gate.max_drop import Requirement
+from analog_bench.gate.significance import mean_interval
+from analog_bench.planning.loss_prediction import LossPredictor, Scale, fit, strains_of
+from analog_bench.planning.plan_choice import front, random_plans
+from analog_bench.planning.plan_energy import energy_of_plan, layer_costs
+from analog_bench.planning.plan_front import Planned, VerifiedPlan
+from analog_bench.planning.plan_record import (
+    Assignment,
+    Estimate,
+    How,
+    Plan,
+    PlanEnergy,
+    layers_of,
+)
+from analog_bench.planning.scenarios import Scenario
+from analog_bench.planning.shape_tracing import trace
+from analog_bench.records import Result
+from analog_bench.session.kept_results import KeptResults, Tell, losses_of
+from analog_bench.session.plan_cases import case_of_plan, in_int8, products_of
+from analog_bench.store.environment import PACKAGES, package_version
+from analog_bench.zoo.model_loading import read_outline
+from analog_bench.zoo.model_shape import ModelShape
+from analog_bench.zoo.model_specs import ModelSpec
+
+_LIMIT_STEP = 0.5
+"""Each limit of the front is so much of the one before."""
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """What is asked of a plan.
+
+    Attributes:
+        spec: The model.
+        most: The metric, and the largest loss in it.
+        hardware: The preset of the tiles as it was named.
+        scenario: What energy is estimated for.
+        tokens: Tokens of an inference.
+        tokens_per_fetch: Tokens that what is digital computes with each weight it fetches.
+        hows: What may become of a layer; `digital` always may.
+        plans: Random plans that the predictor is fitted to.
+        limits: Number of limits of the front.
+    """
+
+    spec: ModelSpec
+    most: Requirement
+    hardware: str
+    scenario: Scenario
+    tokens: int
+    tokens_per_fetch: int
+    hows: tuple[How, ...]
+    plans: int
+    limits: int
+
+
+class Fitted(NamedTuple):
+    """A predictor, and the plans with their losses that it was fitted to."""
+
+    predictor: LossPredictor
+    plans: tuple[tuple[Assignment, float], ...]
+
+
+class PlanMaker:
+    """Measures what plans of one model lose; `whole` is the case of all of it on tiles."""
+
+    def __init__(
+        self, request: PlanRequest, whole: Case, kept: KeptResults, fresh: KeptResults
+    ) -> None:
+        """Prepare; nothing is measured yet. The chips of `fresh` are others than those of `kept`.
+
+        Raises:
+            UsageError: The metric is none of the model's task, or the digital model scores no
+                better in it than guessing does.
+        """
+        self.request = request
+        self.whole = whole
+        self.kept = kept
+        self.fresh = fresh
+        self.layers = products_of(request.spec.layers)
+        self._check_metric()
+
+    def fit(self, tell: Tell) -> tuple[dict[tuple[str, How], float], Fitted]:
+        """Return mean losses of layers alone, and the additive predictor.
+
+        Raises:
+            BenchError: See `measure_case`.
+        """
+        by_chip = self.losses_alone(tell)
+        fitted = self.fitted(by_chip, tell)
+        return {choice: fmean(losses) for choice, losses in by_chip.items()}, fitted
+
+    def make(self, command: str, tell: Tell) -> Planned:
+        """Return the front, verified, and the plan to be written.
+
+        Raises:
+            UsageError: No plan but the all-digital one is predicted to lose so little.
+            BenchError: See `measure_case`.
+        """
+        request = self.request
+        alone, (predictor, _) = self.fit(tell)
+        metric = request.most.metric
+        limits = [request.most.most * _LIMIT_STEP**n for n in range(request.limits)]
+        costs = layer_costs(self._shape, request.scenario, request.hows, request.tokens_per_fetch)
+        found = front(costs, predictor.strains, [predictor.room(limit) for limit in limits])
+        chosen = {n: plan for n, plan in found.items() if set(plan.values()) != {"digital"}}
+        if not chosen:
+            (layer, how), least = min(alone.items(), key=lambda item: item[1])
+            raise UsageError(
+                f"--max-loss {metric.name}={request.most.most:g} leaves everything digital: "
+                f"the least is lost with {layer} {how}, {least:.3g} {metric.unit}; allow more"
+            )
+        everything: Assignment = dict.fromkeys(self.layers, "analog")
+        plans = [everything, *chosen.values()]
+        results = self.fresh.measure("verifying plans", [self.case(one) for one in plans], tell)
+        reference, *verified = [
+            VerifiedPlan(
+                limit,
+                plan,
+                self.predicted(predictor, plan),
+                self.measured(result),
+                self.energy(plan),
+            )
+            for limit, plan, result in zip(
+                [None, *(limits[n] for n in chosen)], plans, results, strict=True
+            )
+        ]
+        kept = [n for n, one in enumerate(verified) if one.measured.loss <= request.most.most]
+        best = kept[0] if kept else None
+        return Planned(
+            model=self.whole.model,
+            metric=metric,
+            max_loss=request.most.most,
+            data=self._runner.task.data,
+            examples=self._runner.task.examples,
+            noise=str(self.whole.noise),
+            drift_s=self.whole.drift_s,
+            variant=self.whole.variant,
+            alone=alone,
+            predictor=predictor,
+            front=tuple(verified),
+            everything_analog=reference,
+            chosen=best,
+            plan=None if best is None else self._record(verified[best], command),
+        )
+
+    def case(self, assignment: Assignment) -> Case:
+        """Return the case of a plan that is not all digital."""
+        case = case_of_plan(self.whole, assignment)
+        if case is None:
+            raise ValueError("all of it is digital")
+        return case
+
+    def losses_alone(self, tell: Tell) -> dict[tuple[str, How], tuple[float, ...]]:
+        """Measure each layer alone on tiles, and alone in INT8; return losses by chip."""
+        choices = self.alone()
+        results = self.kept.measure("measuring layers alone", list(choices.values()), tell)
+        return {
+            choice: self.losses(result) for choice, result in zip(choices, results, strict=True)
+        }
+
+    def alone(self) -> dict[tuple[str, How], Case]:
+        """Return the cases of single layers; those of one variant come together."""
+        alone = {x: replace(self.whole, layers=(x,), group=x) for x in self.layers}
+        choices: dict[tuple[str, How], Case] = {(x, "analog"): one for x, one in alone.items()}
+        if "int8" in self.request.hows:
+            choices |= {(x, "int8"): in_int8(one, (x,)) for x, one in alone.items()}
+        return choices
+
+    def fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> Fitted:
+        """Return the additive predictor, fitted to random plans that are measured for it."""
+        seed = self.kept.models.settings.seed
+        drawn = random_plans(self.layers, self.request.hows, seed, "plans to fit")
+        plans = list(islice(drawn, self.request.plans))
+        results = self.kept.measure("measuring plans", [self.case(plan) for plan in plans], tell)
+        losses = [fmean(self.losses(result)) for result in results]
+        measured = tuple(zip(plans, losses, strict=True))
+        return Fitted(fit(self.scale, strains_of(self.scale, alone), measured), measured)
+
+    @cached_property
+    def scale(self) -> Scale:
+        """The scale on which losses add up."""
+        metric, runner = self.request.most.metric, self._runner
+        digital = runner.digital().mean[metric.name]
+        chance = runner.task.chance[metric.name]
+        return Scale(metric.loss(chance, digital))
+
+    def losses(self, result: Result) -> tuple[float, ...]:
+        """Return the loss on each chip."""
+        return losses_of(result, self.request.most.metric, self.scale.reach)
+
+    def predicted(self, predictor: LossPredictor, assignment: Assignment) -> Estimate:
+        """Return what is to be expected of a plan."""
+        low, high = predictor.interval(assignment) or (None, None)
+        seed = self.kept.models.settings.seed
+        return Estimate(predictor.loss(assignment), low, high, 0, seed)
+
+    def measured(self, result: Result) -> Estimate:
+        """Return what fresh chips say of a plan."""
+        losses = self.losses(result)
+        interval = mean_interval(losses)
+        low, high = interval.bounds or (None, None)
+        seed = self.fresh.models.settings.seed
+        return Estimate(interval.centre, low, high, len(losses), seed)
+
+    def energy(self, assignment: Assignment) -> PlanEnergy:
+        """Return what a token takes by a plan."""
+        request = self.request
+        return energy_of_plan(self._shape, request.scenario, assignment, request.tokens_per_fetch)
+
+    def weights(self) -> dict[str, int]:
+        """Return the number of weights of each layer."""
+        return {layer.name: layer.weights for layer in self._shape.layers}
+
+    @cached_property
+    def _shape(self) -> ModelShape:
+        spec, settings = self.request.spec, self.kept.models.settings
+        return trace(read_outline(spec, lock_path=settings.lock), self.request.tokens)
+
+    @property
+    def _runner(self) -> Runner:
+        return self.kept.runner(self.whole)
+
+    def _check_metric(self) -> None:
+        metric, task = self.request.most.metric, self._runner.task
+        names = [known.name for known in task.metrics]
+        if metric.name not in names:
+            raise UsageError(
+                f"--max-loss is in {metric.name}, and {self.request.spec.name} is scored by "
+                f"{', '.join(names)}"
+            )
+        if metric.name not in task.chance or self.scale.reach <= 0:
+            raise UsageError(
+                f"{self.request.spec.name} scores no better in {metric.name} than guessing does on "
+                f"these {task.data}: there is nothing to lose; give it other --data"
+            )
+
+    def _record(self, chosen: VerifiedPlan, command: str) -> Plan:
+        request, whole, task = self.request, self.whole, self._runner.task
+        digital = self.kept.models.loaded(whole.model)
+        return Plan(
+            schema_version=1,
+            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            command=command,
+            environment={name: package_version(name) for name in PACKAGES},
+            model=whole.model,
+            zoo=request.spec.source,
+            weights=digital.weights_sha256,
+            hardware=request.hardware,
+            noise=str(whole.noise),
+            tile=whole.tile,
+            drift_s=whole.drift_s,
+            variant=whole.variant,
+            data=task.data,
+            examples=task.examples,
+            protocol=task.protocol,
+            metric=request.most.metric.name,
+            max_loss=request.most.most,
+            predicted=chosen.predicted,
+            measured=chosen.measured,
+            energy=chosen.energy,
+            analog=layers_of(chosen.assignment, "analog"),
+            int8=layers_of(chosen.assignment, "int8"),
+            digital=layers_of(chosen.assignment, "digital"),
+        )
