@@ -11,8 +11,7 @@ import typer
 from analog_bench.commands.options import JsonOption, new_app, show_examples, whole_number
 from analog_bench.commands.output import print_blocks, print_json
 from analog_bench.errors import UsageError
-from analog_bench.planning.analognas_data import FILE, default_file, read_analognas_bench
-from analog_bench.tasks.data_folder import DATA_VARIABLE
+from analog_bench.tasks.data_folder import ANALOGNAS_FILE, DATA_VARIABLE
 
 app = new_app(
     "Rank architectures by what analog hardware leaves of them.",
@@ -33,7 +32,8 @@ def analognas_bench(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help=f"AnalogNAS-Bench's table, CSV or CSV.gz (default: ${DATA_VARIABLE}/{FILE})",
+            help="AnalogNAS-Bench's table, CSV or CSV.gz (default: "
+            f"${DATA_VARIABLE}/{ANALOGNAS_FILE})",
         ),
     ] = None,
     measured: Annotated[
@@ -58,6 +58,8 @@ def analognas_bench(
         raise UsageError(
             f"a surrogate needs scikit-learn ({problem}): pip install 'analog-bench[nas]'"
         ) from None
+    from analog_bench.planning.analognas_data import default_file, read_analognas_bench
+
     counts = sorted(set(measured or _MEASURED))
     path = data or default_file()
     scores = read_analognas_bench(path)

@@ -19,10 +19,8 @@ from numpy.typing import NDArray
 from analog_bench.errors import DataError, UsageError
 from analog_bench.planning.nas_cells import check_cell
 from analog_bench.regular_file import read_regular, why_unreadable
-from analog_bench.tasks.data_folder import DATA_VARIABLE, data_folder
+from analog_bench.tasks.data_folder import ANALOGNAS_FILE, DATA_VARIABLE, data_folder
 
-FILE = "analognas/analognasbench_full.csv.gz"
-"""Where it is in the folder of real data."""
 CORRUPT = "000000"
 """The cell of skips alone. It has 87.5 % after a minute of drift and 60.8 % without any noise."""
 _CELL, _DIGITAL, _MINUTE, _DAY, _MONTH = _COLUMNS = (
@@ -54,9 +52,9 @@ def default_file() -> Path:
     if folder is None:
         raise UsageError(
             f"no AnalogNAS-Bench: give --data its CSV file, or set {DATA_VARIABLE} to a folder "
-            f"with {FILE}"
+            f"with {ANALOGNAS_FILE}"
         )
-    return folder / FILE
+    return folder / ANALOGNAS_FILE
 
 
 def read_analognas_bench(path: Path) -> CellScores:

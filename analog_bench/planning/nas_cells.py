@@ -24,6 +24,8 @@ _CONVOLUTIONS = (CONV_3X3, CONV_1X1)
 _WEIGHTS = {CONV_3X3: 9, CONV_1X1: 1}
 _PATHS = ((2,), (0, 4), (1, 5), (0, 3, 5))
 """The edges of every path from the input to the output."""
+_NO_DEPTH = 4
+"""More convolutions than any path has."""
 _SIGNATURES = tuple(
     "".join(operations)
     for length in range(4)
@@ -85,9 +87,11 @@ def canonical_classes(cells: Iterable[str]) -> NDArray[np.intp]:
 def graph_features(cells: Sequence[str]) -> NDArray[np.float64]:
     """Return counts over the edges and paths that carry anything, of shape (cells, features).
 
-    By operation: edges, and edges into the output. Edges, paths, weights in units of a 1x1
-    convolution's, and their logarithm. Convolutions, 3x3 convolutions and poolings a path: most,
-    least, in all. Whether some path only skips, and whether one only pools, once.
+    Edges by operation; edges, paths, weights in units of a 1x1 convolution's, and their logarithm.
+    Convolutions, 3x3 convolutions and poolings a path: most, least, in all. Whether some path only
+    skips, and whether one only pools, once. Most and least convolutions again, as the depth of the
+    cell, which counts double; at the least 4 where no path is. Of the edges into the output: all,
+    convolutions and 3x3 ones that carry something; poolings, skips, and whether any skips.
     """
     return np.array([_graph_features(cell) for cell in cells], dtype=np.float64)
 
@@ -152,7 +156,9 @@ def _graph_features(cell: str) -> list[float]:
     paths = _open_paths(cell)
     live = sorted({edge for edges, _ in paths for edge in edges})
     operations = "".join(cell[edge] for edge in live)
-    last = "".join(cell[edge] for edge in live if EDGES[edge][1] == OUTPUT)
+    last = [edge for edge, (_, target) in enumerate(EDGES) if target == OUTPUT]
+    carrying = [cell[edge] for edge in last if edge in live]
+    ending = [cell[edge] for edge in last]
     used = [SKIP, *_CONVOLUTIONS, POOL]
     weights = sum(count * operations.count(one) for one, count in _WEIGHTS.items())
     along = [
@@ -162,8 +168,10 @@ def _graph_features(cell: str) -> list[float]:
     spellings = {path for _, path in paths}
     return [
         *(operations.count(one) for one in used),
-        *(last.count(one) for one in used),
         *(len(live), len(paths), weights, float(np.log1p(weights))),
         *(of(counts) if counts else 0 for counts in along for of in (max, min, sum)),
         *("" in spellings, POOL in spellings),
+        *(max(along[0], default=0), min(along[0], default=_NO_DEPTH)),
+        *(len(carrying), sum(one in _CONVOLUTIONS for one in carrying), carrying.count(CONV_3X3)),
+        *(ending.count(POOL), ending.count(SKIP), SKIP in ending),
     ]

@@ -11,6 +11,8 @@ DATA_VARIABLE = "ANALOG_BENCH_DATA"
 """Environment variable that names it."""
 SQUAD_FILE, TRAINING_FILE = "squad/dev-v1.1.json", "squad/train-v1.1.json"
 """Where in it the questions to score and to train on are."""
+ANALOGNAS_FILE = "analognas/analognasbench_full.csv.gz"
+"""Where in it AnalogNAS-Bench is."""
 WIKITEXT_SHIPPED = "wiki.test.raw"
 """What WikiText's test split is called in the folder that it is shipped in."""
 WIKITEXT_FILES = (

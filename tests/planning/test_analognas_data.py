@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from analog_bench.errors import DataError
-from analog_bench.planning.analognas_data import FILE, read_analognas_bench
+from analog_bench.planning.analognas_data import read_analognas_bench
 from analog_bench.planning.nas_cells import canonical_classes
+from analog_bench.tasks.data_folder import ANALOGNAS_FILE
 from tests.planning.some_cells import COLUMNS, scored_cells, write_table
 
-TABLE = Path(os.environ.get("ANALOG_BENCH_DATA", "nowhere")) / FILE
+TABLE = Path(os.environ.get("ANALOG_BENCH_DATA", "nowhere")) / ANALOGNAS_FILE
 HEAD = ",".join(COLUMNS)
 
 

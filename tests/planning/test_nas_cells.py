@@ -88,14 +88,16 @@ def test_what_is_no_cell_is_refused(cell):
 def test_features_of_a_cell_by_hand():
     # Paths: 3x3 alone; skip, 1x1; 1x1, pool. The edge between the inner nodes is none.
     (found,) = graph_features(["032134"])
-    per_operation, into_output = [1, 1, 2, 1], [0, 1, 1, 1]
+    per_operation, depth, into_output = [1, 1, 2, 1], [1, 1], [3, 2, 1, 1, 0, 0]
     size = [5, 3, 9 + 2, np.log1p(11)]
     convolutions, large, pooled = [1, 1, 3], [1, 0, 1], [1, 0, 1]
-    expected = [*per_operation, *into_output, *size, *convolutions, *large, *pooled, 0, 0]
+    along = [*convolutions, *large, *pooled]
+    expected = [*per_operation, *size, *along, 0, 0, *depth, *into_output]
     assert found == pytest.approx(expected)
     (paths,) = path_counts(["032134"])
     assert (paths.sum(), paths.max(), len(paths)) == (3, 1, 40)
-    assert graph_features(["111111"]).sum() == 0
+    # Nothing but the depth that no path has.
+    assert graph_features(["111111"]).sum() == 4
     assert path_counts(["000000"]).max() == 4
 
 
