@@ -32,7 +32,7 @@ def test_a_digital_model_without_finite_outputs(warm, project, tmp_path, args):
     why = "digital: the model's outputs are not finite numbers; first those of "
     why += "embeddings.word_embeddings"
     assert f"broken: {why}" in done.out, done.out
-    assert "bert digital: broken" in done.out
+    assert "bert (MiniLM-L6) digital: broken" in done.out
     assert "2 cases: 2 broken" in done.out
     run = read_run(tmp_path / "results.json")
     for result in run.results:

@@ -18,7 +18,7 @@ def test_a_run_leaves_a_page_and_the_summary_of_the_job(warm, results_of, tmp_pa
     assert f"{result['chips'][0]['scores']['f1']:.3f}" in page
     text = summary.read_text()
     assert text.startswith("## before\n## 1 new of 1 case\n")
-    assert "| bert | layer_noise | F1 " in text
+    assert "| bert (MiniLM-L6) | layer_noise | F1 " in text
 
 
 @pytest.mark.parametrize(

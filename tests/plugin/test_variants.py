@@ -98,7 +98,7 @@ def test_each_has_its_weights_and_baseline_and_both_one_digital_model(stored, tr
     (entry,) = json.loads((stored / "stored/digital/bert.json").read_text())["protocols"].values()
     assert entry["weights"] == direct["weights"]
     out = (stored / "output.txt").read_text()
-    assert out.count("bert digital: ") == 1
+    assert out.count("bert (MiniLM-L6) digital: ") == 1
     # Side by side in one table.
     assert out.index("direct  ") < out.index("hwa  ")
 

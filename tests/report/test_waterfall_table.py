@@ -34,7 +34,7 @@ def contents(results):
 def test_a_row_is_a_term_with_what_was_lost_and_what_of_it_came_with_the_term():
     text = printed(waterfall_tables(EVERY, F1), 120)
     lines = [re.split(r" {2,}", line.strip()) for line in text.splitlines()]
-    assert lines[0] == ["waterfall, term by term: bert, Hard, whole model, 1 d"]
+    assert lines[0] == ["waterfall, term by term: bert (MiniLM-L6), Hard, whole model, 1 d"]
     assert lines[1] == [
         *("term", "drop, direct", "step", "drop, calibrated", "step", "drop, HWA", "step")
     ]
