@@ -67,9 +67,10 @@ OPTIONS = (
     Option(
         "precision-target",
         "X[,P%]",
-        "add chips to each case until half of its 95 percent interval over chips is at most X margins of "
-        "the main metric (1: a point of F1, or 0.02 nats) or P percent of what it lost, whichever is "
-        f"wider; --chips is the most (default: {MOST_CHIPS_TO_REACH_IT}, or the budget's number)",
+        "add chips to each case until half of its 95 percent interval over chips is at most X "
+        "margins of the main metric (1: a point of F1, or 0.02 nats) or P percent of what it lost, "
+        "whichever is wider; --chips is the most (default: "
+        f"{MOST_CHIPS_TO_REACH_IT}, or the budget's number)",
     ),
     Option(
         "examples",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from analog_bench.gate.not_compared import digital_at_chance
 from analog_bench.report import words
 from analog_bench.report.measured_on import examples_label
 from analog_bench.report.page.case_details import StudyValues, raw_values
@@ -74,11 +75,21 @@ def _of_models(contents: Contents) -> tuple[Chapter, ...]:
     )
 
 
-def findings(made: Sequence[Chapter]) -> tuple[str, ...]:
-    """Return what each model's first plot says, with the model's name."""
+def findings(contents: Contents, made: Sequence[Chapter]) -> tuple[str, ...]:
+    """Return what each model's first plot says, with the model's name.
+
+    Of a model that is no better than guessing before anything is noisy, that is what is said.
+    """
+    found = []
     of_one = (chapter for chapter in made if chapter.studies)
-    firsts = ((chapter, next(iter(chapter.figures), None)) for chapter in of_one)
-    return tuple(f"{chapter.model} · {figure.message}" for chapter, figure in firsts if figure)
+    for model, chapter in zip(contents.models, of_one, strict=True):
+        studies = contents.of_model(model)
+        guesses = (digital_at_chance(study.results[0], study.main) for study in studies)
+        messages = (figure.message for figure in chapter.figures)
+        said = next((text for text in (*guesses, *messages) if text), "")
+        if said:
+            found.append(f"{chapter.model} · {said}")
+    return tuple(found)
 
 
 def _sections(contents: Contents, model: str) -> tuple[Section, ...]:

@@ -21,7 +21,7 @@ def page(contents: Contents) -> str:
     made = chapters(contents)
     return rendered(
         "page.html",
-        first=first_screen(contents, findings(made)),
+        first=first_screen(contents, findings(contents, made)),
         chapters=made,
         manifest=contents.manifest,
     )

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from analog_bench.errors import StoreError
 from analog_bench.records import Margin
-from analog_bench.report.page.chapters import chapters
+from analog_bench.report.page.chapters import chapters, findings
 from analog_bench.report.page.document import page, write_page
 from analog_bench.report.page.first_screen import first_screen
 from analog_bench.report.page.html import parted
@@ -254,6 +254,14 @@ def test_the_headline_is_the_finding_unless_something_failed():
         assert found.headline == headline
         assert found.findings == (said[1:] if headline == said[0] else said)
         assert bool(found.verdict) == (headline == said[0])
+
+
+def test_of_a_model_that_guesses_the_headline_says_so():
+    run = example_run()
+    own = tuple(replace(r, chance=dict(r.digital)) for r in run.results if r.study == "layer_noise")
+    contents = contents_of(replace(run, results=own), {}, {})
+    (said,) = findings(contents, chapters(contents))
+    assert said.startswith("bert (MiniLM-L6) · the digital model itself is at chance: f1 70 where")
 
 
 def test_every_chip_of_every_case_is_there(document):

@@ -61,7 +61,7 @@ def test_a_single_model_has_no_such_chapter():
     contents = two_models("drift")
     both = chapters(contents)
     assert [chapter.anchor for chapter in both] == ["all-models", "model-1", "model-2"]
-    assert [text.partition(" ")[0] for text in findings(both)] == ["bert", "mobilebert"]
+    assert [text.partition(" ")[0] for text in findings(contents, both)] == ["bert", "mobilebert"]
     alone = dataclasses.replace(contents, studies=contents.studies[:1])
     assert across_models(alone) == ()
     assert [chapter.anchor for chapter in chapters(alone)] == ["model-1"]
