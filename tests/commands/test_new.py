@@ -23,6 +23,7 @@ STUDIES = {
     "layer_noise",
     "noise_types",
     "one_block",
+    "plan",
     "propagation",
     "waterfall",
 }
