@@ -143,7 +143,10 @@ def _fields(record: Struct) -> Row:
 
 
 def _of_case(result: Result) -> Row:
-    return {**_fields(result), "layers": result.group, "draws": not draws_nothing(result)}
+    fields = _fields(result)
+    # Older files do not say it of a result: the run's holds for all.
+    del fields["device"]
+    return {**fields, "layers": result.group, "draws": not draws_nothing(result)}
 
 
 def _of_metric(metric: Metric, *, main: bool) -> Row:

@@ -520,7 +520,7 @@ def test_digital_scores(score, kind):
     assert found.fails == (kind in ("regressed", "broken"))
     assert "is the stored 70" in found.reason or score != 70.0
     assert (
-        "0.05 points may lie between torch releases" in found.reason
+        "0.05 points may lie between releases of torch" in found.reason
         or score in (70.0,)
         or (kind == "broken")
     )

@@ -29,7 +29,7 @@ def test_results_of_other_studies_have_no_such_table():
 
 def test_the_table_has_a_row_a_case_and_the_law():
     heading, table = propagation_table(followed_results(), METRICS["f1"])
-    assert heading.text == "travel, how noise travels: bert"
+    assert heading.text == "travel, how noise travels: bert (MiniLM-L6)"
     rows = [[cell.text for cell in row] for row in table.rows]
     assert rows[0][:6] == ["products", "pcm at 0.05", "5.00", "5.73 ±1.4", "76 %", "0.50"]
     assert [row[6] for row in rows[:4]] == ["0.00", "0.00", "0.00", "+0.80"]
