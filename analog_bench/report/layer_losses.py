@@ -124,11 +124,11 @@ def marks(results: Sequence[Result], metric: Metric) -> dict[Identity, str]:
     shares = {result.identity: kept_share(result, metric) for result in beyond}
     if None in shares.values():
         return {result.identity: HALF_LOST for result in worst(results, metric)}
-    signs = {result.identity: DESTROYED for result in destroyed(beyond, metric)}
-    half = {
-        which: HALF_LOST for which, share in shares.items() if share is not None and share < 0.5
+    return {
+        which: DESTROYED if share <= 0.0 else HALF_LOST
+        for which, share in shares.items()
+        if share is not None and share < 0.5
     }
-    return half | signs
 
 
 def worst(results: Iterable[Result], metric: Metric) -> list[Result]:
