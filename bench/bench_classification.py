@@ -32,7 +32,7 @@ STUDY = Study(
     variants=("direct", "calibrated"),
     budgets={
         "smoke": Budget(chips=3, examples=96, noises=(HARDWARE,), drift_s=(1.0, DAY_S)),
-        "nightly": Budget(10, 192, precision=PrecisionTarget(2, of_loss=0.1)),
+        "nightly": Budget(10, 96, precision=PrecisionTarget(2, of_loss=0.1)),
         "full": Budget(chips=20, examples=None),
     },
 )

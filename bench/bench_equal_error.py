@@ -30,9 +30,10 @@ STUDY = Study(
     # Solving takes as long as several chips: nothing for minutes.
     budgets={
         "nightly": Budget(
-            *(10, 96),
+            *(10, 48),
+            noises=tuple(EqualError(family, 0.1) for family in FAMILIES),
             precision=PrecisionTarget(2, of_loss=0.1),
-            per_model={"distilgpt2": Budget(10, 24, precision=PrecisionTarget(0.04, of_loss=0.1))},
+            per_model={"distilgpt2": Budget(10, 16, precision=PrecisionTarget(0.04, of_loss=0.1))},
         ),
         "full": Budget(20, None),
     },

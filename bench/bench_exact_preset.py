@@ -37,7 +37,7 @@ STUDY = Study(
     drift_s=(86_400.0,),
     tiles={EXACT: CPP, PcmRead(): CPP},
     budgets={
-        "nightly": Budget(5, 48, layers=LAYERS, per_model={"distilgpt2": Budget(5, 16)}),
+        "nightly": Budget(3, 24, layers=LAYERS, per_model={"distilgpt2": Budget(3, 8)}),
         "full": Budget(10, 192, layers=LAYERS, per_model={"distilgpt2": Budget(10, 48)}),
     },
 )

@@ -32,7 +32,7 @@ STUDY = Study(
     # An example is a text.
     budgets={
         "smoke": Budget(chips=3, examples=8),
-        "nightly": Budget(chips=10, examples=16),
+        "nightly": Budget(chips=5, examples=8),
         "full": Budget(chips=20, examples=32),
     },
 )

@@ -35,9 +35,9 @@ STUDY = Study(
     budgets={
         "smoke": Budget(3, 24, drift_s=(DAY_S,), per_model={"distilgpt2": Budget(3, 12)}),
         "nightly": Budget(
-            *(10, 96),
+            *(10, 32),
             precision=PrecisionTarget(2, of_loss=0.1),
-            per_model={"distilgpt2": Budget(10, 24, precision=PrecisionTarget(0.04, of_loss=0.1))},
+            per_model={"distilgpt2": Budget(10, 16, precision=PrecisionTarget(0.04, of_loss=0.1))},
         ),
         "full": Budget(20, None),
     },

@@ -34,12 +34,12 @@ STUDY = Study(
             },
         ),
         "nightly": Budget(
-            chips=20,
-            examples=192,
+            chips=10,
+            examples=64,
             precision=PrecisionTarget(1, of_loss=0.1),
             per_model={
-                "mobilebert": Budget(chips=20, examples=96),
-                "distilgpt2": Budget(chips=20, examples=48),
+                "mobilebert": Budget(chips=10, examples=32),
+                "distilgpt2": Budget(chips=10, examples=16),
             },
         ),
         "full": Budget(chips=20, examples=None),

@@ -49,7 +49,7 @@ STUDY = Study(
             ),
             per_model={"distilgpt2": Budget(chips=3, examples=12)},
         ),
-        "nightly": Budget(10, 96, precision=ENOUGH, per_model={"distilgpt2": Budget(10, 24)}),
+        "nightly": Budget(10, 32, precision=ENOUGH, per_model={"distilgpt2": Budget(10, 16)}),
         "full": Budget(20, None),
     },
 )

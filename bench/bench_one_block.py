@@ -24,7 +24,11 @@ STUDY = Study(
     layers=("products", "each_block"),
     propagation=True,
     budgets={
-        "nightly": Budget(10, 32, per_model={"distilgpt2": Budget(10, 16)}),
+        "nightly": Budget(
+            *(5, 16),
+            noises=(EqualError("out_noise", 0.1),),
+            per_model={"distilgpt2": Budget(5, 8)},
+        ),
         "full": Budget(20, 192, per_model={"distilgpt2": Budget(20, 48)}),
     },
 )

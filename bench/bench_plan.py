@@ -26,7 +26,7 @@ STUDY = Study(
     layers="all",
     budgets={
         "smoke": Budget(3, 24, per_model={"distilgpt2": Budget(3, 12)}),
-        "nightly": Budget(10, 192, per_model={"distilgpt2": Budget(10, 48)}),
+        "nightly": Budget(10, 96, per_model={"distilgpt2": Budget(10, 24)}),
         "full": Budget(20, None),
     },
     takes_plans=True,

@@ -22,6 +22,7 @@ FAMILIES = (
     *("white_output", "white_weight", "out_noise", "inp_noise"),
     *("pcm", "pcm:compensate=no", "hermes"),
 )
+AS_THEY_ARE = (IrDrop(), Preset("StandardHWATrainingTorch"))
 
 STUDY = Study(
     name="propagation",
@@ -29,14 +30,18 @@ STUDY = Study(
     models=("bert", "mobilebert", "distilgpt2"),
     noises=(
         *(EqualError(family, error) for error in (0.02, 0.05, 0.1) for family in FAMILIES),
-        *(IrDrop(), Preset("StandardHWATrainingTorch")),
+        *AS_THEY_ARE,
     ),
     drift_s=(86_400.0,),
     layers="products",
     propagation=True,
     # Solving takes as long as several chips: nothing for minutes.
     budgets={
-        "nightly": Budget(10, 32, per_model={"distilgpt2": Budget(10, 16)}),
+        "nightly": Budget(
+            *(5, 16),
+            noises=(*(EqualError(family, 0.05) for family in FAMILIES), *AS_THEY_ARE),
+            per_model={"distilgpt2": Budget(5, 8)},
+        ),
         "full": Budget(20, 192, per_model={"distilgpt2": Budget(20, 48)}),
     },
 )

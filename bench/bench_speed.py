@@ -56,8 +56,10 @@ def bench_sweep_speed(settings: Settings) -> None:
         f"{theirs['layers']:.0f} were measured, spread over the depth, and scaled: they all cost "
         "the same."
     )
-    for noise in ("white_weight", "white_output"):
-        console.print(f"{noise} at the first layer: {ours[noise]:.3f} of a digital forward pass")
+    console.print("A chip's pass over all inputs, in digital ones, noise in the first layer:")
+    for name, passes in ours.items():
+        if name.startswith("pass: "):
+            console.print(f"  {name.removeprefix('pass: ')}: {passes:.3f}")
     console.print(f"F1 on perfect tiles: {ours['f1']:.2f} and {theirs['f1']:.2f}")
     assert ours["f1"] == pytest.approx(theirs["f1"], abs=1e-9)
 

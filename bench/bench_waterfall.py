@@ -42,7 +42,7 @@ STUDY = Study(
     variants=("direct", "calibrated", "hwa"),
     # Two dozen cases a model: nothing for minutes.
     budgets={
-        "nightly": Budget(10, 96, per_model={"distilgpt2": Budget(10, 24)}),
+        "nightly": Budget(5, 32, per_model={"distilgpt2": Budget(5, 16)}),
         "full": Budget(20, None),
     },
 )

@@ -27,7 +27,7 @@ from analog_bench.engine.runner import Runner
 from analog_bench.gate.chip_change import score_step
 from analog_bench.gate.precision import chips_needed
 from analog_bench.gate.significance import step_error
-from analog_bench.noise import Ideal, Noise, Pcm, WhiteOutput, WhiteWeight
+from analog_bench.noise import Ideal, Noise, Pcm, Preset, WhiteOutput, WhiteWeight
 from analog_bench.precision_target import PrecisionTarget
 from analog_bench.simulators import aihwkit as kit
 from analog_bench.simulators.registry import DEFAULT_TILE
@@ -45,6 +45,7 @@ MEASURED_LAYERS = 6  # at least, of the whole model's: it costs the same at any 
 FEW_LAYERS, FEW_CHIPS = 3, 2
 MOST = 999  # chips of a layer
 REPEATS = 7
+HARDWARE = Preset("StandardHWATrainingTorch")
 LOCK = Path("zoo.lock.json")
 SPEC = find("bert", "embedded", read_lock(LOCK))
 PATHS = {layer.name: layer.path for layer in SPEC.layers}
@@ -68,9 +69,14 @@ def replay(examples: int) -> dict[str, float]:
     took = _times(start, ready, time.perf_counter(), 1.0) | {"peak": _peak_mib()}
     took |= {"layers": len(LAYERS), "threads": torch.get_num_threads()}
     took["f1"] = runner.measure(_case(Ideal(), *LAYERS), [0]).chips[0].scores["f1"]
-    for noise in (WhiteWeight(), WhiteOutput()):
-        took[noise.NAME] = _of_a_digital_pass(runner, _case(noise, SPEC.layers[0].name))
-    return took
+    first = SPEC.layers[0].name
+    passes = (
+        *((noise.NAME, _case(noise, first)) for noise in (WhiteWeight(), WhiteOutput())),
+        ("devices on tiles", _case(Pcm(), LAYERS[0])),
+        ("converters, noise, devices", _case(HARDWARE, LAYERS[0])),
+        ("the same, all layers", _case(HARDWARE, *LAYERS)),
+    )
+    return took | {f"pass: {name}": _of_a_digital_pass(runner, case) for name, case in passes}
 
 
 def until_known(

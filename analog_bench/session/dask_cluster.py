@@ -17,6 +17,9 @@ from analog_bench.session.case_groups import AskedCase, Failure, GroupOutcome, R
 from analog_bench.spelling import counted
 
 _CONNECT_S, _FIRST_WORKER_S = 30, 60
+# Dask tells workers to give the system back each 64 KiB they free, for programs that hold large things
+# for long. Here each forward pass would ask for the same gigabyte again.
+_KEEP_FREED_MEMORY = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
 # Ctrl-C reaches the processes of a terminal all at once: when workers end is for the session.
 _HEED_NO_INTERRUPT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 
@@ -46,15 +49,15 @@ class DaskCluster:
         Raises:
             UsageError: Dask is not installed, nothing answers there, or no worker comes.
         """
-        distributed = _require_distributed()
+        dask, distributed = _require_dask()
         self._work = work
         self._distributed = distributed
         self._asked: dict[str, Sequence[AskedCase]] = {}
         with ExitStack() as stack:
             address: Any = workers
             if isinstance(workers, int):
-                address = stack.enter_context(
-                    distributed.LocalCluster(
+                with dask.config.set(_KEEP_FREED_MEMORY):
+                    cluster = distributed.LocalCluster(
                         n_workers=workers,
                         threads_per_worker=1,
                         memory_limit=None,
@@ -62,7 +65,7 @@ class DaskCluster:
                         silence_logs=logging.CRITICAL,
                         preload=[_HEED_NO_INTERRUPT],
                     )
-                )
+                address = stack.enter_context(cluster)
             try:
                 client = distributed.Client(address, timeout=_CONNECT_S, set_as_default=False)
                 self._client = stack.enter_context(client)
@@ -129,11 +132,12 @@ class DaskCluster:
         self._open.close()
 
 
-def _require_distributed() -> Any:
+def _require_dask() -> tuple[Any, Any]:
     try:
+        import dask
         import distributed
     except ImportError as problem:
         raise UsageError(
             f"--workers needs dask.distributed ({problem}): pip install 'analog-bench[dask]'"
         ) from None
-    return distributed
+    return dask, distributed
