@@ -3,9 +3,9 @@
 The other side converts the whole model for every layer, with the noise in one at a time and all
 others on perfect tiles. Both sides get the same questions and hardware, and each runs in a process
 of its own, preparation included. `sweep` has one chip of every layer on either side: what replay
-saves. `precision` goes on until every layer is known to ±1 F1, or what `--precision-target` says:
-here chips are added layer by layer, and there a fixed number has to do for the layer that needs
-most.
+saves. `precision` has white noise of standard deviation 1 at one layer's outputs, and goes on until
+every layer is known to ±1 F1, or what `--precision-target` says: here chips are added layer by
+layer, and there a fixed number has to do for the layer that needs most. Its seconds are of CPU.
 
 `--workers 2` should take half as long as one process. Both run the layer study on one thread a
 process; a run of one case says what of it is preparation. Run all of it alone on an idle machine:
@@ -35,7 +35,7 @@ from analog_bench.store.run import timeless
 from analog_bench.store.run_file import read_run
 from analog_bench.study import PrecisionTarget
 
-EXAMPLES, EXAMPLES_OF_WORKERS = 24, 96
+EXAMPLES, EXAMPLES_OF_MANY_CHIPS = 24, 96
 
 pytestmark = pytest.mark.on_demand
 
@@ -65,7 +65,7 @@ def bench_sweep_speed(settings: Settings) -> None:
 
 
 def bench_precision_speed(settings: Settings) -> None:
-    examples = settings.examples or EXAMPLES
+    examples = settings.examples or EXAMPLES_OF_MANY_CHIPS
     target = settings.precision_target or PrecisionTarget(1.0)
     ours = _in_own_process("until_known", examples, target, settings.choice.layers)
     chips = ours["fixed_chips"]
@@ -73,7 +73,7 @@ def bench_precision_speed(settings: Settings) -> None:
     cases = ours["layers"] * (theirs["conversion"] + chips * theirs["chip"])
     together = theirs["preparation"] + cases
     Console().print(
-        f"{ours['layers']:.0f} layers, pcm at 1 day, {examples} questions, each until known to "
+        f"{ours['layers']:.0f} layers, {examples} questions, each until known to "
         f"±{target}, {ours['threads']:.0f} threads\n"
         f"here: {ours['fewest']:.0f} to {ours['most']:.0f} chips a layer, {ours['chips']:.0f} in "
         f"all, {ours['together']:.1f} s; {ours['missed']:.0f} layers not reached\n"
@@ -87,7 +87,7 @@ def bench_precision_speed(settings: Settings) -> None:
 
 
 def bench_two_workers(settings: Settings, tmp_path: Path) -> None:
-    examples = settings.examples or EXAMPLES_OF_WORKERS
+    examples = settings.examples or EXAMPLES_OF_MANY_CHIPS
     one, two = (_layer_study(settings.root, tmp_path, examples, n) for n in (1, 2))
     table = Table(title=f"layer study of bert, {examples} questions, one thread a process")
     for column in ("", "one process", "two workers", "efficiency"):

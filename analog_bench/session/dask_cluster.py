@@ -17,8 +17,8 @@ from analog_bench.session.case_groups import AskedCase, Failure, GroupOutcome, R
 from analog_bench.spelling import counted
 
 _CONNECT_S, _FIRST_WORKER_S = 30, 60
-# Dask tells workers to give the system back each 64 KiB they free, for programs that hold large things
-# for long. Here each forward pass would ask for the same gigabyte again.
+# Dask tells workers to give the system back each 64 KiB they free, for programs that hold large
+# things for long. Here each forward pass would ask for the same memory again.
 _KEEP_FREED_MEMORY = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
 # Ctrl-C reaches the processes of a terminal all at once: when workers end is for the session.
 _HEED_NO_INTERRUPT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
