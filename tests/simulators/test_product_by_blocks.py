@@ -10,6 +10,7 @@ from analog_bench.simulators.versions import TORCH_VARIANT
 
 kit = pytest.importorskip("analog_bench.simulators.aihwkit")
 product = pytest.importorskip("analog_bench.simulators.aihwkit.product")
+layers = pytest.importorskip("analog_bench.simulators.aihwkit.layer")
 inference_torch = pytest.importorskip("aihwkit.simulator.tiles.inference_torch")
 
 DAY = 86_400.0
@@ -58,3 +59,20 @@ def test_what_is_to_be_learned_goes_step_by_step(monkeypatch) -> None:
     layer = kit.build(nn.Linear(20, 30), kit.base_config("torch", TORCH_VARIANT), 3.0)
     monkeypatch.setattr(product, "_blocks", None)
     assert layer(torch.randn(2, 20)).shape == (2, 30)
+
+
+def test_a_release_of_aihwkit_that_computes_otherwise_keeps_its_own_steps(monkeypatch) -> None:
+    theirs = inference_torch.TorchInferenceTile
+    forward = theirs.forward
+
+    def changed(*args, **options):
+        return forward(*args, **options) * (1 + 1e-6)
+
+    layers._steps_agree.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(theirs, "forward", changed)
+        layer = kit.build(nn.Linear(20, 30), kit.base_config("torch", TORCH_VARIANT), 3.0)
+        assert {type(tile) for tile in layer.analog_tiles()} == {theirs}
+    layers._steps_agree.cache_clear()
+    layer = kit.build(nn.Linear(20, 30), kit.base_config("torch", TORCH_VARIANT), 3.0)
+    assert {type(tile) for tile in layer.analog_tiles()} == {product.StepModule}

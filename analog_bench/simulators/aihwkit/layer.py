@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -19,7 +20,12 @@ from torch import Tensor, nn
 
 from analog_bench.analog.tile_protocol import OnTiles
 from analog_bench.errors import UsageError
-from analog_bench.simulators.aihwkit.config import draws_once, has_input_range, reads_randomly
+from analog_bench.simulators.aihwkit.config import (
+    draws_once,
+    has_input_range,
+    reads_randomly,
+    torch_variant,
+)
 from analog_bench.simulators.aihwkit.extra_devices import Exact, MeasuredDevices, StuckDevices
 from analog_bench.simulators.aihwkit.product import StepModule, StepTile
 from analog_bench.zoo.devices import CPU
@@ -30,6 +36,8 @@ _ON_ANY_DEVICE = (
     *(Exact, MeasuredDevices, StuckDevices),
 )
 """Noise models that compute where their weights are; aihwkit's others need numpy."""
+_AIHWKITS = TorchInferenceTile, TorchSimulatorTile
+_OURS = StepModule, StepTile
 
 
 class _Float32Linear(AnalogLinear):  # type: ignore[misc]
@@ -75,15 +83,34 @@ def build(linear: nn.Linear, config: Any, input_range: float | tuple[float, ...]
     """Map a layer onto tiles: an `AnalogLinear`, in eval mode, closed to training, not programmed.
 
     Draws from torch's global generators: aihwkit initialises weights before it overwrites them.
-    aihwkit's torch tiles compute with `StepProduct`, in fewer passes and to the same bits.
+    aihwkit's torch tiles compute with `StepModule`, in fewer passes and to the same bits; in a
+    release of aihwkit where the bits are others, with aihwkit's own steps.
     """
     classes = getattr(config, "tile_class", None), getattr(config, "simulator_tile_class", None)
-    if classes == (TorchInferenceTile, TorchSimulatorTile):
-        config.tile_class, config.simulator_tile_class = StepModule, StepTile
+    if classes == _AIHWKITS and _steps_agree():
+        config.tile_class, config.simulator_tile_class = _OURS
     layer = _Float32Linear.from_digital(linear, config).eval().requires_grad_(False)
     if has_input_range(config):
         set_input_ranges(layer, input_range)
     return layer
+
+
+@cache
+def _steps_agree() -> bool:
+    """Return whether our steps give the bits that the installed aihwkit computes."""
+    outputs = []
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)
+        linear, x = nn.Linear(40, 20), torch.randn(64, 40)
+        for classes in (_AIHWKITS, _OURS):
+            config = torch_variant()
+            config.tile_class, config.simulator_tile_class = classes
+            layer = AnalogLinear.from_digital(linear, config).eval()
+            set_input_ranges(layer, 2.0)
+            torch.manual_seed(1)
+            outputs.append(layer(x))
+            release(layer)
+    return torch.equal(*outputs)
 
 
 def set_input_ranges(layer: Any, input_range: float | tuple[float, ...] | None) -> None:

@@ -86,7 +86,7 @@ class StepModule(TorchInferenceTile):  # type: ignore[misc]
         """Return the layer's share of this tile, shape (..., outputs); see `TorchInferenceTile`."""
         self.tile.set_config(self.rpu_config)
         if not self._goes_by_blocks(x_input):
-            slow: Tensor = super().forward(x_input, tensor_view)
+            slow: Tensor = super().forward(x_input, tensor_view=tensor_view)
             return slow
         io, inputs = self.tile._f_io, x_input.reshape(-1, x_input.shape[-1])
         read = torch.empty_like(inputs, memory_format=torch.contiguous_format)
