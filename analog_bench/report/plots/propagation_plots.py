@@ -27,7 +27,7 @@ from analog_bench.report.plots.chart import DASHES, axis, colour, layer, points
 from analog_bench.report.plots.figure import Figure, file_name, loss_column
 from analog_bench.report.propagation_table import law_text
 from analog_bench.report.report_contents import Contents, Judged
-from analog_bench.report.score_and_loss import loss
+from analog_bench.report.score_and_loss import loss, loss_interval
 from analog_bench.report.table import Column, Spelling, Table, number, tabulate
 
 _STACKS, _MAPS, _CURVE_POINTS = 3, 2, 40
@@ -199,34 +199,43 @@ def _loss_plot(contents: Contents, study: Judged, results: Sequence[Result]) -> 
     law = law_of(known, metric)
     if law is None:
         return []
-    values = [
-        {
-            "error": 100 * final_error(result).centre,
-            "loss": loss(result, metric),
-            "family": family_label(result),
-            "href": contents.link(result),
-        }
-        for result in known
-    ]
+    values: list[dict[str, Any]] = []
+    for result in known:
+        lost = loss_interval(result, metric)
+        low, high = (lost and lost.bounds) or (None, None)
+        values.append(
+            {
+                "error": 100 * final_error(result).centre,
+                "loss": loss(result, metric),
+                **{"low": low, "high": high, "family": family_label(result)},
+                "href": contents.link(result),
+            }
+        )
     most = max(final_error(result).centre for result in known)
     steps = [most * n / _CURVE_POINTS for n in range(_CURVE_POINTS + 1)]
     curve = [{"error": 100 * step, "loss": law.at(step)} for step in steps]
     x = axis("error", "error of the stream behind the last block (%)", axis={"grid": False})
     y = axis("loss", words.loss_label(metric))
+    end = {"field": "high"}
     families = {"scheme": "tableau10"}
     legend = {"columns": 3, "labelLimit": 150}
     color = axis("family", kind="nominal", scale=families, legend=legend)
     dashed = {"type": "line", "strokeDash": DASHES, "color": colour("muted")}
-    verb = "fall" if law.r_squared >= 0.9 else "do not fall"
+    rule = {"type": "rule", "strokeWidth": 1.5}
+    kinds = "All" if law.r_squared >= 0.9 else "Not all"
     return [
         Figure(
             name=file_name(study.scope.model, "loss-and-error"),
-            message=f"All kinds of noise {verb} on one curve of loss against the stream's error.",
-            note=f"{law_text(known, metric)} The error is that of the median token.",
+            message=f"{kinds} kinds of noise fall on one curve of loss against the stream's error.",
+            note=(
+                f"{law_text(known, metric)} The error is that of the median token; lines are 95 % "
+                "intervals over chips."
+            ),
             source=source_line(contents, study, known),
             spec={
                 "layer": [
                     layer(curve, dashed, x=x, y=y),
+                    layer(values, rule, x=x, y={**y, "field": "low"}, y2=end, color=color),
                     layer(values, points(60, 0.9), x=x, y=y, color=color, href={"field": "href"}),
                 ]
             },
