@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from analog_bench.gate.robustness_scores import Conditions, conditions_of
 from analog_bench.records import Metric, Result
 from analog_bench.report import estimates, words
-from analog_bench.report.layer_losses import of_facts, reach, weight_std
+from analog_bench.report.layer_caption import margin_text
+from analog_bench.report.layer_losses import beyond_margin, destroyed, of_facts, reach, weight_std
 from analog_bench.report.measured_on import source_line
 from analog_bench.report.plots.chart import axis, colour, layer
 from analog_bench.report.plots.figure import Figure, file_name
@@ -251,27 +252,36 @@ def _message(conditions: Sequence[_Condition]) -> str:
 
 
 def _beyond_margin(conditions: Sequence[_Condition]) -> str:
-    """Say how many layers lose more than the margin under any condition, and which loses most."""
+    """Say how many layers lose more than the margin under any condition, and which loses most.
+
+    Of those that are destroyed under any, which loses most says nothing.
+    """
     metric = conditions[0].metric
     losses: dict[str, float] = {}
-    beyond: set[str] = set()
+    surely, perhaps, gone = set[str](), set[str](), set[str]()
     for condition in conditions:
         for layer_name, lost in condition.losses().items():
             losses[layer_name] = max(lost, losses.get(layer_name, lost))
-            if lost > condition.metric.margin:
-                beyond.add(layer_name)
+        results = list(condition.results.values())
+        for found, of in zip(
+            (surely, perhaps), beyond_margin(results, condition.metric), strict=True
+        ):
+            found.update(result.group for result in of)
+        gone.update(result.group for result in destroyed(results, condition.metric))
     alike = len({condition.metric.margin for condition in conditions}) == 1
     margin = words.margin_label(metric) if alike else "their study's margin"
     than = f"{margin} of {words.metric_label(metric)}"
     among = words.counted(len(losses), "layer")
-    if not beyond:
-        return f"none of {among} {words.change_verb(metric)} more than {than}"
-    worst = max(losses, key=lambda name: losses[name])
-    return (
-        f"{len(beyond)} of {among} {words.change_verb(metric, len(beyond))} more than {than}; "
-        f"{words.one_line(worst)} {words.change_verb(metric)} most, "
-        f"{words.amount(losses[worst], metric)}"
-    )
+    said = [margin_text(len(surely), len(perhaps - surely), among, than, metric)]
+    if gone:
+        said.append(f"{len(gone)} {'is' if len(gone) == 1 else 'are'} no better than guessing")
+    left = [name for name in losses if name not in gone]
+    worst = max(left, key=lambda name: losses[name], default="")
+    if worst in surely | perhaps:
+        others = "of the others " if gone else ""
+        most = f"{words.change_verb(metric)} most, {words.amount(losses[worst], metric)}"
+        said.append(f"{others}{words.one_line(worst)} {most}")
+    return "; ".join(said)
 
 
 def _note(conditions: Sequence[_Condition]) -> str:
