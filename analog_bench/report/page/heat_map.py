@@ -254,7 +254,7 @@ def _message(conditions: Sequence[_Condition]) -> str:
 def _beyond_margin(conditions: Sequence[_Condition]) -> str:
     """Say how many layers lose more than the margin under any condition, and which loses most.
 
-    Of those that are destroyed under any, which loses most says nothing.
+    Where some are destroyed, that is said instead: which of them loses most says nothing.
     """
     metric = conditions[0].metric
     losses: dict[str, float] = {}
@@ -262,26 +262,22 @@ def _beyond_margin(conditions: Sequence[_Condition]) -> str:
     for condition in conditions:
         for layer_name, lost in condition.losses().items():
             losses[layer_name] = max(lost, losses.get(layer_name, lost))
-        results = list(condition.results.values())
-        for found, of in zip(
-            (surely, perhaps), beyond_margin(results, condition.metric), strict=True
-        ):
-            found.update(result.group for result in of)
-        gone.update(result.group for result in destroyed(results, condition.metric))
+        results, own = list(condition.results.values()), condition.metric
+        found = (*beyond_margin(results, own), destroyed(results, own))
+        for names, of in zip((surely, perhaps, gone), found, strict=True):
+            names.update(result.group for result in of)
     alike = len({condition.metric.margin for condition in conditions}) == 1
     margin = words.margin_label(metric) if alike else "their study's margin"
     than = f"{margin} of {words.metric_label(metric)}"
     among = words.counted(len(losses), "layer")
-    said = [margin_text(len(surely), len(perhaps - surely), among, than, metric)]
+    said = margin_text(len(surely), len(perhaps - surely), among, than, metric)
     if gone:
-        said.append(f"{len(gone)} {'is' if len(gone) == 1 else 'are'} no better than guessing")
-    left = [name for name in losses if name not in gone]
-    worst = max(left, key=lambda name: losses[name], default="")
-    if worst in surely | perhaps:
-        others = "of the others " if gone else ""
-        most = f"{words.change_verb(metric)} most, {words.amount(losses[worst], metric)}"
-        said.append(f"{others}{words.one_line(worst)} {most}")
-    return "; ".join(said)
+        return f"{said}; {len(gone)} {'is' if len(gone) == 1 else 'are'} no better than guessing"
+    if not surely and not perhaps:
+        return said
+    worst = max(losses, key=lambda name: losses[name])
+    most = f"{words.change_verb(metric)} most, {words.amount(losses[worst], metric)}"
+    return f"{said}; {words.one_line(worst)} {most}"
 
 
 def _note(conditions: Sequence[_Condition]) -> str:
