@@ -106,7 +106,7 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
         for side, align, dx in (("!datum.late", "left", 8), ("datum.late", "right", -8))
     ]
     encoding = {**by_kind(), "href": href, "description": {"field": "name"}}
-    rule = {"type": "rule", "color": colour("muted"), "opacity": 0.5}
+    rule = {"type": "rule", "color": colour("muted"), "opacity": 0.8}
     edge = {"type": "rule", "color": colour("line"), "strokeWidth": 1}
     number_at: Spec = {"type": "text", "color": colour("muted"), "fontSize": 10}
     number_at |= {"align": "left", "baseline": "top", "dx": 3, "y": 2}
