@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -141,11 +141,7 @@ def mobilebert(
         tell=show,
     )
     from analog_bench.planning.subnetwork_ranking import FEWEST, front, rank_subnetworks
-    from analog_bench.report.subnetwork_table import (
-        measured_as_plain,
-        ranking_as_plain,
-        subnetwork_tables,
-    )
+    from analog_bench.report.subnetwork_table import measured_as_plain, subnetwork_tables
     from analog_bench.session.subnetwork_study import STUDY, fresh_of, gain_after_a_day
 
     measured = study.measured[:trials]
@@ -165,7 +161,7 @@ def mobilebert(
                     {**measured_as_plain(one), "gain": None if n == 0 else gains[n - 1].centre}
                     for n, one in enumerate(fresh)
                 ],
-                "rankings": [ranking_as_plain(one) for one in rankings],
+                "rankings": [asdict(one) for one in rankings],
             }
         )
         return

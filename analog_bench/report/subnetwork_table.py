@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,11 @@ if TYPE_CHECKING:
 _TARGETS = {"one_day": "F1 after a day", "avm": "AVM"}
 _PART = (
     "A sub-network: the feed-forward networks of each block, 0 where the block is left out, heads, "
-    "intermediate width."
+    "intermediate width. The first is the whole."
+)
+_SCORES = (
+    "F1 in points, mean over chips with its 95 % interval; AVM: after a month less after a second; "
+    "gain: less the whole's, chip by chip."
 )
 
 
@@ -36,35 +39,23 @@ def subnetwork_tables(
 
     The whole comes first in `fresh`; `gains` after a day are of those that follow it.
     """
-    chips = counted(len(fresh[0].chips), "fresh chip")
-    gained = ["", *map(_interval, gains)]
+    gained = dict(zip((one.part for one in fresh[1:]), map(_interval, gains), strict=True))
     best = tabulate(
-        list(zip(fresh, gained, strict=True)),
-        [
-            (Column("sub-network", names_rows=True), lambda row: str(row[0].part)),
-            *(_of_row(column) for column in _columns()),
-            number("gain at 1 d", lambda row: row[1]),
-        ],
-        notes=(
-            _PART,
-            "The first is the whole. F1 in points, mean over chips with its 95 % interval; AVM: "
-            "after a month less after a second; gain: less the whole's, chip by chip.",
-        ),
+        fresh,
+        [*_columns(), number("gain at 1 d", lambda one: gained.get(one.part, ""))],
+        notes=(_PART, _SCORES),
         frame="rule",
     )
     others = tabulate(
         front,
-        [
-            (Column("sub-network", names_rows=True), lambda one: str(one.part)),
-            *_columns(),
-        ],
+        _columns(),
         notes=(f"Of {counted(measured, 'sub-network')}, on the chips that chose them.",),
         frame="rule",
     )
     return (
-        Heading(f"The whole and the best of its parts, on {chips}"),
+        Heading(f"The whole and the best of its parts, on {_chips(fresh)} that chose none"),
         best,
-        Heading("None has more F1 after a day at as little energy"),
+        Heading(f"None has more F1 after a day at as little energy, on {_chips(front)}"),
         others,
         *_rankings(rankings, measured),
     )
@@ -80,13 +71,13 @@ def measured_as_plain(one: MeasuredSubNetwork) -> dict[str, Any]:
     }
 
 
-def ranking_as_plain(ranking: RankedBy) -> dict[str, Any]:
-    """Return how one way of ranking does, as plain values."""
-    return asdict(ranking)
+def _chips(some: Sequence[MeasuredSubNetwork]) -> str:
+    return counted(len(some[0].chips), "chip")
 
 
 def _columns() -> list[tuple[Column, Spelling[MeasuredSubNetwork]]]:
     return [
+        (Column("sub-network", names_rows=True), lambda one: str(one.part)),
         number("digital", lambda one: f"{one.digital:.1f}"),
         number("1 d", lambda one: _interval(mean_interval(one.one_day_by_chip))),
         number("30 d", lambda one: _interval(mean_interval(one.month_by_chip)), priority=1),
@@ -94,13 +85,6 @@ def _columns() -> list[tuple[Column, Spelling[MeasuredSubNetwork]]]:
         number("nJ a token", lambda one: f"{one.pj / 1000:.0f}"),
         number("parameters", lambda one: f"{one.parameters / 1e6:.2f} M", priority=2),
     ]
-
-
-def _of_row(
-    column: tuple[Column, Spelling[MeasuredSubNetwork]],
-) -> tuple[Column, Spelling[tuple[MeasuredSubNetwork, str]]]:
-    heading, spell = column
-    return heading, lambda row: spell(row[0])
 
 
 def _rankings(rankings: Sequence[RankedBy], measured: int) -> tuple[Block, ...]:
