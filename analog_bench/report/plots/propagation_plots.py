@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from analog_bench.records import Result
+from analog_bench.gate.power_law import PowerLaw
+from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.measured_on import source_line
 from analog_bench.report.noise_travel import (
@@ -31,6 +32,8 @@ from analog_bench.report.score_and_loss import loss, loss_interval
 from analog_bench.report.table import Column, Spelling, Table, number, tabulate
 
 _STACKS, _MAPS, _CURVE_POINTS = 3, 2, 40
+# Of a law: a lower R² may come from its largest point alone.
+_ONE_CURVE = 0.995
 _GAINS: Mapping[Along, str] = {
     "gain": "of the noise",
     "jacobian_gain": "of the noise, to first order",
@@ -222,11 +225,10 @@ def _loss_plot(contents: Contents, study: Judged, results: Sequence[Result]) -> 
     color = axis("family", kind="nominal", scale=families, legend=legend)
     dashed = {"type": "line", "strokeDash": DASHES, "color": colour("muted")}
     rule = {"type": "rule", "strokeWidth": 1.5}
-    kinds = "All" if law.r_squared >= 0.9 else "Not all"
     return [
         Figure(
             name=file_name(study.scope.model, "loss-and-error"),
-            message=f"{kinds} kinds of noise fall on one curve of loss against the stream's error.",
+            message=_curve_message(known, metric, law),
             note=(
                 f"{law_text(known, metric)} The error is that of the median token; lines are 95 % "
                 "intervals over chips."
@@ -250,3 +252,17 @@ def _loss_plot(contents: Contents, study: Judged, results: Sequence[Result]) -> 
             ),
         )
     ]
+
+
+def _curve_message(results: Sequence[Result], metric: Metric, law: PowerLaw) -> str:
+    if law.r_squared >= _ONE_CURVE:
+        return "All kinds of noise fall on one curve of loss against the stream's error."
+    farthest = max(
+        results, key=lambda r: abs((loss(r, metric) or 0.0) - law.at(final_error(r).centre))
+    )
+    found = words.amount(loss(farthest, metric) or 0.0, metric)
+    said = words.amount(law.at(final_error(farthest).centre), metric)
+    return (
+        f"No one curve for all kinds of noise: {travel_label(farthest)} loses {found} where it "
+        f"says {said}."
+    )
