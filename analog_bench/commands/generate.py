@@ -14,6 +14,7 @@ from analog_bench.commands.options import (
     JsonOption,
     LockOption,
     MarkdownOption,
+    PlanOption,
     PrecisionOption,
     ThreadsOption,
     TileName,
@@ -80,13 +81,7 @@ def generate(
             help="what is on the tiles; may be repeated (default: each)",
         ),
     ] = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="plan of `analog-bench plan`: its layers, noise and weights, where none are named",
-        ),
-    ] = None,
+    plan: PlanOption = None,
     chips: Annotated[int, whole_number("chips a case", most=MOST_CHIPS)] = 3,
     texts: Annotated[
         int,

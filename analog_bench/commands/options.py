@@ -82,6 +82,14 @@ ModelArgument = Annotated[
     typer.Argument(metavar="MODEL", help="its name, its folder, or the id of a locked hub model"),
 ]
 ZooOption = Annotated[Zoo, typer.Option("--zoo", help="where models with a name come from")]
+PlanOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan",
+        metavar="FILE",
+        help="plan of `analog-bench plan`: its layers, hardware and time, where none are named",
+    ),
+]
 WeightsOption = Annotated[
     Path | None,
     typer.Option("--weights", metavar="FOLDER", help="weights in place of the package's own"),

@@ -170,6 +170,7 @@ def plan(
 
     from analog_bench.report.plan_table import plan_tables, planned_as_plain
     from analog_bench.report.predictor_table import predictor_table, predictors_as_plain
+    from analog_bench.session.kept_plans import keep_front
     from analog_bench.session.kept_results import KeptResults
     from analog_bench.session.plan_making import PlanMaker, PlanRequest
     from analog_bench.session.plan_study import layers_of_run, plan_study, whole_case
@@ -233,6 +234,7 @@ def plan(
     compared = None
     if held_out:
         compared = compare_predictors(maker, maker.fit(_tell)[1], held_out, _tell)
+    keep_front(maker, planned)
     if planned.plan is not None:
         write_plan(out, planned.plan)
     if as_json:

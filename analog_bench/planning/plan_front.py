@@ -55,6 +55,7 @@ class Planned:
         predictor: What predicts losses of plans.
         front: From the largest limit to the least, so that energy grows.
         everything_analog: The plan with all layers on tiles, for comparison.
+        everything_int8: The plan with all of them in INT8; None where layers may not be.
         chosen: Number of the front's cheapest plan that kept the asked-for loss on fresh chips;
             None where none did.
         plan: The record of that plan.
@@ -72,5 +73,11 @@ class Planned:
     predictor: LossPredictor
     front: tuple[VerifiedPlan, ...]
     everything_analog: VerifiedPlan
+    everything_int8: VerifiedPlan | None
     chosen: int | None
     plan: Plan | None
+
+    @property
+    def everything(self) -> tuple[VerifiedPlan, ...]:
+        """The plans with all layers alike, for comparison."""
+        return tuple(one for one in (self.everything_analog, self.everything_int8) if one)

@@ -28,14 +28,14 @@ _SHOWN = 5
 
 
 def plan_tables(planned: Planned) -> tuple[Block, ...]:
-    """Return the front with everything analog beside it, and the layers that lose most alone."""
+    """Return the front beside plans with all layers alike, and the layers that lose most alone."""
     metric = planned.metric
-    rows = [planned.everything_analog, *planned.front]
+    rows = [*planned.everything, *planned.front]
     chosen = None if planned.chosen is None else planned.front[planned.chosen]
 
     def named(one: VerifiedPlan) -> Cell:
         if one.limit is None:
-            return Cell("all analog")
+            return Cell("all analog" if one.count("analog") else "all INT8")
         return Cell(f"{one.limit:.3g} *", "good") if one is chosen else Cell(f"{one.limit:.3g}")
 
     def promise(one: VerifiedPlan) -> Cell:
@@ -87,6 +87,7 @@ def planned_as_plain(planned: Planned) -> dict[str, Any]:
             for (layer, how), loss in planned.alone.items()
         ],
         "everything_analog": _plain(planned.everything_analog),
+        "everything_int8": _plain(planned.everything_int8) if planned.everything_int8 else None,
         "front": [_plain(one) for one in planned.front],
         "chosen": planned.chosen,
     }

@@ -115,7 +115,7 @@ class PlanMaker:
         alone, (predictor, _) = self.fit(tell)
         metric = request.most.metric
         limits = [request.most.most * _LIMIT_STEP**n for n in range(request.limits)]
-        costs = layer_costs(self._shape, request.scenario, request.hows, request.tokens_per_fetch)
+        costs = layer_costs(self.shape, request.scenario, request.hows, request.tokens_per_fetch)
         found = front(costs, predictor.strains, [predictor.room(limit) for limit in limits])
         chosen = {n: plan for n, plan in found.items() if set(plan.values()) != {"digital"}}
         if not chosen:
@@ -124,10 +124,11 @@ class PlanMaker:
                 f"--max-loss {metric.name}={request.most.most:g} leaves everything digital: "
                 f"the least is lost with {layer} {how}, {least:.3g} {metric.unit}; allow more"
             )
-        everything: Assignment = dict.fromkeys(self.layers, "analog")
-        plans = [everything, *chosen.values()]
+        alike = [how for how in request.hows if how != "digital"]
+        everything: list[Assignment] = [dict.fromkeys(self.layers, how) for how in alike]
+        plans = [*everything, *chosen.values()]
         results = self.fresh.measure("verifying plans", [self.case(one) for one in plans], tell)
-        reference, *verified = [
+        verified = [
             VerifiedPlan(
                 limit,
                 plan,
@@ -136,9 +137,14 @@ class PlanMaker:
                 self.energy(plan),
             )
             for limit, plan, result in zip(
-                [None, *(limits[n] for n in chosen)], plans, results, strict=True
+                [*(None for _ in everything), *(limits[n] for n in chosen)],
+                plans,
+                results,
+                strict=True,
             )
         ]
+        references = dict(zip(alike, verified, strict=False))
+        verified = verified[len(references) :]
         kept = [n for n, one in enumerate(verified) if one.measured.loss <= request.most.most]
         best = kept[0] if kept else None
         return Planned(
@@ -153,7 +159,8 @@ class PlanMaker:
             alone=alone,
             predictor=predictor,
             front=tuple(verified),
-            everything_analog=reference,
+            everything_analog=references["analog"],
+            everything_int8=references.get("int8"),
             chosen=best,
             plan=None if best is None else self._record(verified[best], command),
         )
@@ -220,14 +227,15 @@ class PlanMaker:
     def energy(self, assignment: Assignment) -> PlanEnergy:
         """Return what a token takes by a plan."""
         request = self.request
-        return energy_of_plan(self._shape, request.scenario, assignment, request.tokens_per_fetch)
+        return energy_of_plan(self.shape, request.scenario, assignment, request.tokens_per_fetch)
 
     def weights(self) -> dict[str, int]:
         """Return the number of weights of each layer."""
-        return {layer.name: layer.weights for layer in self._shape.layers}
+        return {layer.name: layer.weights for layer in self.shape.layers}
 
     @cached_property
-    def _shape(self) -> ModelShape:
+    def shape(self) -> ModelShape:
+        """What an inference of the model computes."""
         spec, settings = self.request.spec, self.kept.models.settings
         return trace(read_outline(spec, lock_path=settings.lock), self.request.tokens)
 

@@ -13,6 +13,7 @@ from analog_bench.planning.loss_prediction import LossPredictor, Strains, fit
 from analog_bench.planning.plan_choice import random_plans
 from analog_bench.planning.plan_record import Assignment, How
 from analog_bench.planning.predictor_scores import PredictorComparison, ceiling, score_predictor
+from analog_bench.session.kept_plans import keep_held_out
 from analog_bench.session.kept_results import Tell
 from analog_bench.session.plan_making import Fitted, PlanMaker
 
@@ -35,6 +36,7 @@ def compare_predictors(
     results = maker.fresh.measure(
         "measuring held-out plans", [maker.case(plan) for plan in plans], tell
     )
+    keep_held_out(maker, additive.predictor, plans)
     by_chip = [maker.losses(result) for result in results]
     measured = [fmean(losses) for losses in by_chip]
     energies = [maker.energy(plan).pj for plan in plans]
