@@ -79,6 +79,7 @@ def planned_as_plain(planned: Planned) -> dict[str, Any]:
         "noise": planned.noise,
         "drift_s": planned.drift_s,
         "variant": planned.variant,
+        "zero_shot": planned.zero_shot,
         "slope": predictor.slope,
         "spread": predictor.spread,
         "plans_fitted": len(predictor.totals),
@@ -117,8 +118,9 @@ def _estimate(estimate: Estimate, metric: Metric) -> str:
 def _notes(planned: Planned) -> list[str]:
     predictor, first = planned.predictor, planned.front[0]
     energy, chips = first.energy, first.measured.chips
+    what = "zero-shot estimates" if planned.zero_shot else "the layers' own"
     fitted = (
-        f"{predictor.slope:.2f} times the sum of the layers' own, by "
+        f"{predictor.slope:.2g} times the sum of {what}, by "
         f"{counted(len(predictor.totals), 'random plan')}"
         if predictor.spread is not None
         else "the sum of the layers' own; no plans were measured to fit it to"
@@ -130,6 +132,11 @@ def _notes(planned: Planned) -> list[str]:
         f"{energy.tokens_per_fetch} a fetch of digital weights; digital takes: how many times as "
         "much everything in INT8 does.",
     ]
+    if planned.zero_shot:
+        notes.append(
+            "What layers lose alone is luck here: together they lose nothing that chips agree on. "
+            "Measure more --examples to predict from it."
+        )
     failed = [one for one in planned.front if one.as_promised is False]
     if failed:
         off = ", ".join(

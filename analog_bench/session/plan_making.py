@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
 from itertools import islice
@@ -12,10 +12,17 @@ from typing import NamedTuple
 
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
+from analog_bench.engine.zero_shot import ZeroShot
 from analog_bench.errors import UsageError
-from analog_bench.gate.max_drop import Requirement
 from analog_bench.gate.significance import mean_interval
-from analog_bench.planning.loss_prediction import LossPredictor, Scale, fit, strains_of
+from analog_bench.planning.loss_prediction import (
+    LossPredictor,
+    Scale,
+    Strains,
+    fit,
+    lose_together,
+    strains_of,
+)
 from analog_bench.planning.plan_choice import front, random_plans
 from analog_bench.planning.plan_energy import energy_of_plan, layer_costs
 from analog_bench.planning.plan_front import Planned, VerifiedPlan
@@ -27,52 +34,29 @@ from analog_bench.planning.plan_record import (
     PlanEnergy,
     layers_of,
 )
-from analog_bench.planning.scenarios import Scenario
 from analog_bench.planning.shape_tracing import trace
 from analog_bench.records import Result
 from analog_bench.session.kept_results import KeptResults, Tell, losses_of
 from analog_bench.session.plan_cases import case_of_plan, in_int8, products_of
+from analog_bench.session.plan_request import PlanRequest
+from analog_bench.session.zero_shot_losses import zero_shot_losses
 from analog_bench.store.environment import PACKAGES, package_version
 from analog_bench.zoo.model_loading import read_outline
 from analog_bench.zoo.model_shape import ModelShape
-from analog_bench.zoo.model_specs import ModelSpec
 
 _LIMIT_STEP = 0.5
 """Each limit of the front is so much of the one before."""
 
 
-@dataclass(frozen=True)
-class PlanRequest:
-    """What is asked of a plan.
-
-    Attributes:
-        spec: The model.
-        most: The metric, and the largest loss in it.
-        hardware: The preset of the tiles as it was named.
-        scenario: What energy is estimated for.
-        tokens: Tokens of an inference.
-        tokens_per_fetch: Tokens that what is digital computes with each weight it fetches.
-        hows: What may become of a layer; `digital` always may.
-        plans: Random plans that the predictor is fitted to.
-        limits: Number of limits of the front.
-    """
-
-    spec: ModelSpec
-    most: Requirement
-    hardware: str
-    scenario: Scenario
-    tokens: int
-    tokens_per_fetch: int
-    hows: tuple[How, ...]
-    plans: int
-    limits: int
-
-
 class Fitted(NamedTuple):
-    """A predictor, and the plans with their losses that it was fitted to."""
+    """A predictor, and the plans with their losses that it was fitted to.
+
+    `alone` is the sum of what layers lose alone: the predictor itself, unless that says nothing.
+    """
 
     predictor: LossPredictor
     plans: tuple[tuple[Assignment, float], ...]
+    alone: LossPredictor
 
 
 class PlanMaker:
@@ -112,7 +96,8 @@ class PlanMaker:
             BenchError: See `measure_case`.
         """
         request = self.request
-        alone, (predictor, _) = self.fit(tell)
+        alone, fitted = self.fit(tell)
+        predictor = fitted.predictor
         metric = request.most.metric
         limits = [request.most.most * _LIMIT_STEP**n for n in range(request.limits)]
         costs = layer_costs(self.shape, request.scenario, request.hows, request.tokens_per_fetch)
@@ -158,6 +143,7 @@ class PlanMaker:
             variant=self.whole.variant,
             alone=alone,
             predictor=predictor,
+            zero_shot=predictor is not fitted.alone,
             front=tuple(verified),
             everything_analog=references["analog"],
             everything_int8=references.get("int8"),
@@ -189,14 +175,28 @@ class PlanMaker:
         return choices
 
     def fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> Fitted:
-        """Return the additive predictor, fitted to random plans that are measured for it."""
+        """Return the additive predictor, fitted to random plans that are measured for it.
+
+        Where layers lose nothing together that chips agree on, what is added up is the zero-shot
+        estimate in place of their own losses; without plans it has no unit, and is of no use.
+        """
         seed = self.kept.models.settings.seed
         drawn = random_plans(self.layers, self.request.hows, seed, "plans to fit")
         plans = list(islice(drawn, self.request.plans))
         results = self.kept.measure("measuring plans", [self.case(plan) for plan in plans], tell)
         losses = [fmean(self.losses(result)) for result in results]
         measured = tuple(zip(plans, losses, strict=True))
-        return Fitted(fit(self.scale, strains_of(self.scale, alone), measured), measured)
+        by_loss = fit(self.scale, strains_of(self.scale, alone), measured)
+        on_tiles = [losses for (_, how), losses in alone.items() if how == "analog"]
+        if not plans or lose_together(on_tiles):
+            return Fitted(by_loss, measured, by_loss)
+        by_alpha = {choice: one.by_alpha for choice, one in self.zero_shot.items()}
+        return Fitted(fit(self.scale, Strains(by_alpha, {}), measured), measured, by_loss)
+
+    @cached_property
+    def zero_shot(self) -> dict[tuple[str, How], ZeroShot]:
+        """What layers alone should lose by theory."""
+        return zero_shot_losses(self.kept, self.alone())
 
     @cached_property
     def scale(self) -> Scale:

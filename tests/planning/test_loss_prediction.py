@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from analog_bench.planning.loss_prediction import Scale, Strains, expected, fit, strains_of
+from analog_bench.planning.loss_prediction import (
+    Scale,
+    Strains,
+    expected,
+    fit,
+    lose_together,
+    strains_of,
+)
 
 LAYERS = [f"layer.{n}" for n in range(12)]
 SCALE = Scale(reach=60.0)
@@ -121,3 +128,15 @@ def test_without_plans_the_slope_is_one_and_nothing_is_promised():
     for measured in ([], [(plan_of([]), 3.0)]):
         predictor = fit(SCALE, strains, measured)
         assert (predictor.slope, predictor.interval(plan_of(LAYERS))) == (1.0, None)
+
+
+def test_layers_lose_together_only_where_chips_agree():
+    small = [(0.3, -0.1, 0.2), (0.0, 0.4, 0.1), (0.1, 0.1, 0.0)]
+    assert lose_together(small)
+    # On one chip they gain: each of them may have lost by luck.
+    assert not lose_together([(5.0, -1.0), (0.0, 0.9)])
+    assert lose_together([(5.0, 1.0), (0.0, -0.9)])
+    # Above 0 on every chip, and still within what chips differ by.
+    assert not lose_together([(0.01, 0.02, 3.0)])
+    # Of a broken layer one loss is known.
+    assert lose_together([(60.0,), (0.0, -0.1, 0.1)])

@@ -76,7 +76,8 @@ def _digital(found: Sequence[PlannedResult]) -> tuple[str, float]:
 def _front(
     contents: Contents, study: Judged, found: Sequence[PlannedResult], metric: Metric
 ) -> Figure:
-    fp16 = {"energy": found[0].energy.fp16_pj / 1e3, "loss": 0.0, "kind": "all FP16"}
+    takes = found[0].energy.fp16_pj / 1e3
+    fp16: dict[str, Any] = {"energy": takes, "loss": 0.0, "kind": "all FP16"}
     measured = [_point(contents, one) for one in found]
     chosen = [one for one in found if one.plan.predicted is not None and not one.random]
     predicted = [
@@ -88,8 +89,8 @@ def _front(
     centres += asked
     room = _HEADROOM * (max(centres) - min(centres) or 1.0)
     frame = (min(centres) - room, max(centres) + room)
-    costs = [fp16["energy"], *(one.nj for one in found)]
-    domain = [min(costs) / _ROOM, max(costs) * _ROOM]
+    costs = [takes, *(one.nj for one in found)]
+    domain = (min(costs) / _ROOM, max(costs) * _ROOM)
     ticks = marks_at(log_ticks(*domain), format=",~g")
     x = axis("energy", "nJ a token", scale={"type": "log", "domain": domain}, axis=ticks)
     y = axis("loss", words.loss_label(metric), scale={"domain": frame, "nice": False})

@@ -16,14 +16,14 @@ from analog_bench.report.plots.figure import write_figures
 from analog_bench.report.plots.plan_plots import plan_plots
 from analog_bench.report.report_contents import contents_of
 from analog_bench.zoo.model_shape import LayerShape, ModelShape
-from tests.report.example_report import DAY, example_run, result
+from tests.report.example_report import DAY, example_run, result, scope
 
 LAYERS = [f"encoder.layer.{n}.{part}" for n in range(2) for part in ("query", "output.dense")]
 SHAPE = ModelShape(
     tokens=8,
     layers=(
         *(
-            LayerShape(name, "matmul", n // 2, inputs=256, outputs=256, vectors=8)
+            LayerShape(name, "matmul", n // 2, inputs=256, outputs=128 + 32 * n, vectors=8)
             for n, name in enumerate(LAYERS)
         ),
         LayerShape("qa_outputs", "matmul", None, inputs=256, outputs=2, vectors=8),
@@ -60,9 +60,13 @@ INT8 = planned("88888", (0.2,), 0.1, noise="int8", drift_s=0.0, tile="none", var
 CHOSEN = planned("aa888", (1.0, 1.5, 2.0), 1.6, limit=2.0)
 CAREFUL = planned("a8888", (0.5, 0.6, 0.7), 0.9, limit=1.0)
 RANDOM = [
-    planned(letters, (loss - 0.2, loss, loss + 0.3), loss + n % 2 - 0.4)
-    for n, (letters, loss) in enumerate(
-        [("a8aad", 3.0), ("aad8a", 4.0), ("daa8a", 6.0), ("aaa8a", 7.0), ("aaad8", 5.0)]
+    planned(letters, (loss - 0.2, loss, loss + 0.3), predicted)
+    for letters, loss, predicted in (
+        ("a8aad", 3.0, 3.3),
+        ("aad8a", 4.0, 5.4),
+        ("daa8a", 6.0, 5.6),
+        ("aaa8a", 7.0, 7.2),
+        ("aaad8", 5.0, 4.6),
     )
 ]
 EVERYTHING = [ANALOG, INT8, CHOSEN, CAREFUL, *RANDOM]
@@ -70,7 +74,8 @@ EVERYTHING = [ANALOG, INT8, CHOSEN, CAREFUL, *RANDOM]
 
 def contents(*results, shapes=None):
     shapes = {"bert": SHAPE} if shapes is None else shapes
-    return contents_of(replace(example_run(), results=results, shapes=shapes), {}, {})
+    run = replace(example_run(), results=results, scopes=(scope("plan"),), shapes=shapes)
+    return contents_of(run, {}, {})
 
 
 def values(figure, layer):
@@ -105,7 +110,8 @@ def test_the_front_has_every_measured_plan_and_the_digital_machines(figures):
     assert measured[nj("aa888")]["low"] < 1.0
     (fp16,) = values(front, -2)
     assert (fp16["loss"], fp16["kind"]) == (0.0, "all FP16")
-    assert fp16["energy"] == pytest.approx(nj("ddddd"))
+    # With attention, too, in FP16: more than the plan that leaves all layers digital.
+    assert nj("ddddd") < fp16["energy"] < 2 * nj("88888")
     # Predictions stand beside those that were chosen, and those that are alike.
     assert sorted(v["loss"] for v in values(front, 3)) == [0.1, 0.9, 1.6, 9.0]
 
@@ -115,7 +121,7 @@ def test_the_line_joins_what_nothing_beats(figures):
     assert [v["energy"] for v in line] == sorted(v["energy"] for v in line)
     assert [v["loss"] for v in line] == sorted((v["loss"] for v in line), reverse=True)
     assert line[-1]["loss"] == 0.0
-    assert nj("a8aad") not in [v["energy"] for v in line]
+    assert nj("aaa8a") not in [v["energy"] for v in line]  # it loses more than "aaad8"
 
 
 def test_messages_say_what_was_found(figures):
@@ -124,7 +130,7 @@ def test_messages_say_what_was_found(figures):
     assert "times less than all in INT8; all analog loses 12.00." in front.message
     assert predictions.message == (
         "Predicted and measured losses of 5 random plans have Kendall's τ "
-        "0.80 (0.33 to 1.00); 8 of 9 plans lost what was promised."
+        "0.80 (0.00 to 1.00); 7 of 9 plans lost what was promised."
     )
     assert "Half of the chips against the other: τ 1.00" in predictions.note
     assert layers.message == (
