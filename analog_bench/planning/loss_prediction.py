@@ -12,14 +12,14 @@ The slope and the spread about it come from plans that were measured.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, variance
 from typing import TypeVar
 
 from scipy import stats
 
-from analog_bench.gate.significance import CONFIDENCE, mean_interval
+from analog_bench.gate.significance import CONFIDENCE
 from analog_bench.planning.plan_record import Assignment, How
 
 K = TypeVar("K")
@@ -103,6 +103,13 @@ class LossPredictor:
         middle = self.slope * x
         return self.scale.loss(middle - reach), self.scale.loss(middle + reach)
 
+    def misfit(self, measured: Sequence[tuple[Assignment, float]]) -> float:
+        """Return by how much plans lose more or less than predicted: a sum of squared strains."""
+        return sum(
+            (self.scale.strain(loss) - self.slope * self.strains.total(plan)) ** 2
+            for plan, loss in measured
+        )
+
     def room(self, loss: float) -> float:
         """Return the largest total at which no more than a loss is to be expected."""
         return self.scale.strain(loss) / self.slope
@@ -127,18 +134,6 @@ def strains_of(
         for (one, other), chips in (together or {}).items()
     }
     return Strains(own, pairs)
-
-
-def lose_together(losses: Iterable[Sequence[float]]) -> bool:
-    """Return whether layers that were measured alone, on the same chips, lose anything together.
-
-    Their mean loss over layers is above 0 on every chip, and so is its 95 % interval over chips
-    where there are enough for one. Otherwise what each lost alone is luck, and adds up to nothing.
-    """
-    # A broken layer has one loss, whatever the chips.
-    means = [fmean(chip) for chip in zip(*losses, strict=False)]
-    low, _ = mean_interval(means).bounds or (min(means), max(means))
-    return low > 0
 
 
 def expected(measured: Mapping[K, Sequence[float]]) -> dict[K, float]:

@@ -134,8 +134,8 @@ def _notes(planned: Planned) -> list[str]:
     ]
     if planned.zero_shot:
         notes.append(
-            "What layers lose alone is luck here: together they lose nothing that chips agree on. "
-            "Measure more --examples to predict from it."
+            "Zero-shot estimates fit these plans better than what layers lose alone; more "
+            "--examples tell that better."
         )
     failed = [one for one in planned.front if one.as_promised is False]
     if failed:

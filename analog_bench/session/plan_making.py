@@ -20,7 +20,6 @@ from analog_bench.planning.loss_prediction import (
     Scale,
     Strains,
     fit,
-    lose_together,
     strains_of,
 )
 from analog_bench.planning.plan_choice import front, random_plans
@@ -51,7 +50,7 @@ _LIMIT_STEP = 0.5
 class Fitted(NamedTuple):
     """A predictor, and the plans with their losses that it was fitted to.
 
-    `alone` is the sum of what layers lose alone: the predictor itself, unless that says nothing.
+    `alone` is the sum of what layers lose alone: the predictor itself, unless another fits better.
     """
 
     predictor: LossPredictor
@@ -177,8 +176,9 @@ class PlanMaker:
     def fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> Fitted:
         """Return the additive predictor, fitted to random plans that are measured for it.
 
-        Where layers lose nothing together that chips agree on, what is added up is the zero-shot
-        estimate in place of their own losses; without plans it has no unit, and is of no use.
+        What is added up is what layers lose alone, or its zero-shot estimate where that fits the
+        measured plans better: what few examples tell of single layers may be luck. Without plans
+        there is nothing to tell by, nor a unit of the estimate.
         """
         seed = self.kept.models.settings.seed
         drawn = random_plans(self.layers, self.request.hows, seed, "plans to fit")
@@ -187,11 +187,12 @@ class PlanMaker:
         losses = [fmean(self.losses(result)) for result in results]
         measured = tuple(zip(plans, losses, strict=True))
         by_loss = fit(self.scale, strains_of(self.scale, alone), measured)
-        on_tiles = [losses for (_, how), losses in alone.items() if how == "analog"]
-        if not plans or lose_together(on_tiles):
+        if not plans:
             return Fitted(by_loss, measured, by_loss)
         by_alpha = {choice: one.by_alpha for choice, one in self.zero_shot.items()}
-        return Fitted(fit(self.scale, Strains(by_alpha, {}), measured), measured, by_loss)
+        by_theory = fit(self.scale, Strains(by_alpha, {}), measured)
+        best = min((by_loss, by_theory), key=lambda one: one.misfit(measured))
+        return Fitted(best, measured, by_loss)
 
     @cached_property
     def zero_shot(self) -> dict[tuple[str, How], ZeroShot]:

@@ -232,9 +232,18 @@ def trainable(planned, folder):
 
 def test_the_model_is_trained_by_the_plan(trainable, folder, capsys):
     answer = {"text": TEXT[:9], "answer_start": 0}
-    asked = [{"id": "x", "question": "Who?", "answers": [answer]}]
-    contexts = [{"context": TEXT, "qas": asked} for _ in range(2)]
-    articles = [{"title": f"article {n}", "paragraphs": contexts} for n in range(3)]
+    articles = [
+        {
+            "title": f"article {n}",
+            "paragraphs": [
+                {
+                    "context": TEXT,
+                    "qas": [{"id": f"{n}", "question": "Who?", "answers": [answer]}],
+                }
+            ],
+        }
+        for n in range(3)
+    ]
     (folder / "articles.json").write_text(json.dumps({"data": articles}))
     few = ("--steps", "1", "--batch", "2", "--chips", "1", "--held-out", "1", "--block", "64")
     given = ["hwa", "train", "./tiny", "--data", "articles.json", *few]

@@ -13,7 +13,6 @@ from analog_bench.planning.loss_prediction import (
     Strains,
     expected,
     fit,
-    lose_together,
     strains_of,
 )
 
@@ -130,13 +129,14 @@ def test_without_plans_the_slope_is_one_and_nothing_is_promised():
         assert (predictor.slope, predictor.interval(plan_of(LAYERS))) == (1.0, None)
 
 
-def test_layers_lose_together_only_where_chips_agree():
-    small = [(0.3, -0.1, 0.2), (0.0, 0.4, 0.1), (0.1, 0.1, 0.0)]
-    assert lose_together(small)
-    # On one chip they gain: each of them may have lost by luck.
-    assert not lose_together([(5.0, -1.0), (0.0, 0.9)])
-    assert lose_together([(5.0, 1.0), (0.0, -0.9)])
-    # Above 0 on every chip, and still within what chips differ by.
-    assert not lose_together([(0.01, 0.02, 3.0)])
-    # Of a broken layer one loss is known.
-    assert lose_together([(60.0,), (0.0, -0.1, 0.1)])
+def test_what_fits_plans_better_has_the_smaller_misfit():
+    truth = Strains({(layer, "analog"): 0.01 * n for n, layer in enumerate(LAYERS)}, {})
+    other = Strains({(layer, "analog"): 0.01 * (12 - n) for n, layer in enumerate(LAYERS)}, {})
+    plans = [plan_of(LAYERS[n : n + 3]) for n in range(9)]
+    measured = [(plan, SCALE.loss(2 * truth.total(plan))) for plan in plans]
+    assert fit(SCALE, truth, measured).misfit(measured) == pytest.approx(0.0, abs=1e-12)
+    wrong = fit(SCALE, other, measured)
+    strains = [(SCALE.strain(loss), wrong.slope * other.total(plan)) for plan, loss in measured]
+    expected_misfit = sum((y - x) ** 2 for y, x in strains)
+    assert wrong.misfit(measured) == pytest.approx(expected_misfit)
+    assert wrong.misfit(measured) > 0.01

@@ -111,7 +111,7 @@ def test_the_front_has_every_measured_plan_and_the_digital_machines(figures):
     (fp16,) = values(front, -2)
     assert (fp16["loss"], fp16["kind"]) == (0.0, "all FP16")
     # With attention, too, in FP16: more than the plan that leaves all layers digital.
-    assert nj("ddddd") < fp16["energy"] < 2 * nj("88888")
+    assert nj("ddddd") < fp16["energy"] < 1.1 * nj("ddddd")
     # Predictions stand beside those that were chosen, and those that are alike.
     assert sorted(v["loss"] for v in values(front, 3)) == [0.1, 0.9, 1.6, 9.0]
 
