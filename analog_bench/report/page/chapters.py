@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analog_bench.gate.not_compared import digital_at_chance
 from analog_bench.report import words
 from analog_bench.report.measured_on import examples_label
 from analog_bench.report.page.case_details import StudyValues, raw_values
@@ -85,7 +84,7 @@ def findings(contents: Contents, made: Sequence[Chapter]) -> tuple[str, ...]:
     of_one = (chapter for chapter in made if chapter.studies)
     for model, chapter in zip(contents.models, of_one, strict=True):
         studies = contents.of_model(model)
-        guesses = (digital_at_chance(study.results[0], study.main) for study in studies)
+        guesses = (study.guesses for study in studies)
         messages = (figure.message for figure in chapter.figures)
         said = next((text for text in (*guesses, *messages) if text), "")
         if said:
