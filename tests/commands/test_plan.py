@@ -247,7 +247,8 @@ def test_the_model_is_trained_by_the_plan(trainable, folder, capsys):
     (folder / "articles.json").write_text(json.dumps({"data": articles}))
     few = ("--steps", "1", "--batch", "2", "--chips", "1", "--held-out", "1", "--block", "64")
     given = ["hwa", "train", "./tiny", "--data", "articles.json", *few]
-    given += ["--validation-examples", "1", "--first-ranges", "sigma", "--plan"]
+    given += ["--validation-examples", "1", "--first-ranges", "sigma"]
+    given += ["--ship", "planned/tiny", "--plan"]
     assert main([*given, trainable, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     plan = read_plan(folder / trainable)
@@ -256,6 +257,12 @@ def test_the_model_is_trained_by_the_plan(trainable, folder, capsys):
     assert found["drift_s"] == plan.drift_s
     layers = (*plan.analog, *plan.int8, *plan.digital)
     assert record.recipe["layers"] == name_of(plan.assignment(layers))
+    written = ["generate", "./tiny", "--plan", trainable, "--variant", "hwa", "--hwa", "planned"]
+    few = ["--chips", "1", "--texts", "1", "--drift", "1", "--json"]
+    assert main([*written, "--prompt", "The fox", *few]) == 0
+    (case,) = json.loads(capsys.readouterr().out)["cases"]
+    assert case["variant"] == "hwa"
+    assert 0 < case["coverage"] < 1
     write_plan(folder / "others.json", replace(plan, weights="0" * 64))
     assert main([*given, "others.json"]) == 4
     assert "was made for other weights of tiny" in capsys.readouterr().err
