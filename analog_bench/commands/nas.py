@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from analog_bench.commands.nas_mobilebert import EXAMPLES, mobilebert, need_packages
 from analog_bench.commands.options import JsonOption, new_app, show_examples, whole_number
 from analog_bench.commands.output import print_blocks, print_json, show_progress
-from analog_bench.errors import UsageError
 from analog_bench.tasks.data_folder import ANALOGNAS_FILE, DATA_VARIABLE
 
 app = new_app(
     "Rank architectures by what analog hardware leaves of them.",
     "nas analognas-bench --measured 50",
+    "nas mobilebert --trials 40",
 )
+app.command(epilog=EXAMPLES)(mobilebert)
 _MEASURED = (50, 100, 200, 500)
 
 
@@ -52,12 +53,7 @@ def analognas_bench(
 
     Cells that compute the same are never on both sides. Takes minutes.
     """
-    try:
-        importlib.import_module("sklearn")
-    except ImportError as problem:
-        raise UsageError(
-            f"a surrogate needs scikit-learn ({problem}): pip install 'analog-bench[nas]'"
-        ) from None
+    need_packages("a surrogate", "sklearn")
     from analog_bench.planning.analognas_data import default_file, read_analognas_bench
 
     counts = sorted(set(measured or _MEASURED))
