@@ -58,11 +58,15 @@ def plan_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
 def _best(found: Sequence[PlannedResult]) -> PlannedResult:
     """Return the cheapest plan that kept the largest limit; the least lossy one where none did."""
     chosen = [one for one in found if one.plan.limit is not None] or list(found)
-    asked = max((one.plan.limit or 0.0 for one in chosen), default=0.0)
-    kept = [one for one in chosen if one.loss.centre <= asked]
+    kept = [one for one in chosen if one.loss.centre <= _asked(chosen)]
     return (
         min(kept, key=lambda one: one.nj) if kept else min(chosen, key=lambda one: one.loss.centre)
     )
+
+
+def _asked(found: Sequence[PlannedResult]) -> float:
+    """Return the largest limit that any was chosen for; 0 where none was."""
+    return max(one.plan.limit or 0.0 for one in found)
 
 
 def _digital(found: Sequence[PlannedResult]) -> tuple[str, float]:
@@ -135,11 +139,16 @@ def _front(
 def _front_message(found: Sequence[PlannedResult], metric: Metric) -> str:
     best, (machine, takes) = _best(found), _digital(found)
     asked = best.plan.limit
-    lost = words.amount_of(words.amount(best.loss.centre, metric, 1), metric)
+    lost = words.amount_of(words.amount(abs(best.loss.centre), metric, 1), metric)
+    verb = "gains" if best.loss.centre < 0 else "loses"
     ratio = takes / best.nj
     than = f"{energy_text(ratio)} times less than" if ratio >= 1 else "more than"
-    what = "The least lossy plan" if asked is None else "The plan chosen"
-    text = f"{what} loses {lost} at {energy_text(best.nj)} nJ a token, {than} all in {machine}"
+    what = "The plan chosen"
+    if asked is None:
+        what = "The least lossy plan"
+    elif best.loss.centre > (most := _asked(found)):
+        what = f"No plan kept {most:.3g}: the least lossy one"
+    text = f"{what} {verb} {lost} at {energy_text(best.nj)} nJ a token, {than} all in {machine}"
     for one in found:
         if one.label == "all analog" and one is not best:
             text += f"; all analog loses {words.amount(one.loss.centre, metric, 1)}"
@@ -178,8 +187,8 @@ def _predictions(
         message=message,
         note=(
             f"On the dashed line both are equal. {note}Across: the interval that was promised, cut "
-            "at the frame; upright: from the least to the most that a chip lost. Losses of layers "
-            "alone, on other chips, are what predictions rest on."
+            "at the frame; upright: from the least to the most that a chip lost. Predictions rest "
+            "on single layers, and on random plans on other chips."
         ),
         source=source_line(contents, study, [one.result for one in found if one.count("analog")]),
         spec={
@@ -248,9 +257,11 @@ def _by_kind(values: Sequence[dict[str, Any]]) -> tuple[Spec, Spec]:
     colours, shapes = zip(*known.values(), strict=True)
     domain = list(known)
     range_ = [colour(name) for name in colours]
+    legend = {"columns": 3, "symbolOpacity": 1}
+    color, shape = {"range": range_}, {"range": list(shapes)}
     return (
-        axis("kind", kind="nominal", scale={"domain": domain, "range": range_}),
-        axis("kind", kind="nominal", scale={"domain": domain, "range": list(shapes)}),
+        axis("kind", kind="nominal", scale={"domain": domain, **color}, legend=legend),
+        axis("kind", kind="nominal", scale={"domain": domain, **shape}, legend=legend),
     )
 
 

@@ -141,6 +141,12 @@ def test_messages_say_what_was_found(figures):
         assert "Some · 1 d" in figure.source
 
 
+def test_where_no_plan_kept_what_was_asked_for_that_is_said():
+    lossy = planned("aa888", (2.4, 2.5, 2.6), 1.6, limit=2.0)
+    front, *_ = plan_plots(contents(lossy, ANALOG), "bert")
+    assert front.message.startswith("No plan kept 2: the least lossy one loses 2.50 points")
+
+
 def test_the_map_has_a_column_a_block_and_one_for_what_is_in_none(figures):
     cells = {(v["part"], v["block"]): v["how"] for v in values(figures[2], 0)}
     assert cells == {
