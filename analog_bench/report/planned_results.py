@@ -98,6 +98,20 @@ def planned_results(
     return [(metrics[group[0].plan.metric], _with(group, timeless)) for group in on_tiles]
 
 
+def best_of(found: Sequence[PlannedResult]) -> PlannedResult:
+    """Return the cheapest plan that kept the largest limit; the least lossy one where none did."""
+    chosen = [one for one in found if one.plan.limit is not None] or list(found)
+    kept = [one for one in chosen if one.loss.centre <= asked_of(chosen)]
+    return (
+        min(kept, key=lambda one: one.nj) if kept else min(chosen, key=lambda one: one.loss.centre)
+    )
+
+
+def asked_of(found: Sequence[PlannedResult]) -> float:
+    """Return the largest limit that any was chosen for; 0 where none was."""
+    return max(one.plan.limit or 0.0 for one in found)
+
+
 def _with(group: Sequence[PlannedResult], timeless: Sequence[PlannedResult]) -> list[PlannedResult]:
     first = group[0].plan
     also = [

@@ -12,7 +12,7 @@ from analog_bench.report import words
 from analog_bench.report.energy_table import energy_text
 from analog_bench.report.estimates import interval_text
 from analog_bench.report.measured_on import source_line
-from analog_bench.report.planned_results import PlannedResult, planned_results
+from analog_bench.report.planned_results import PlannedResult, asked_of, best_of, planned_results
 from analog_bench.report.plots.chart import (
     DASHES,
     Spec,
@@ -51,22 +51,8 @@ def plan_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
             promised = [one for one in found if one.plan.predicted is not None]
             if len(promised) > 1:
                 figures.append(_predictions(contents, study, promised, metric))
-            figures.append(plan_map(contents, study, _best(found)))
+            figures.append(plan_map(contents, study, best_of(found)))
     return tuple(figures)
-
-
-def _best(found: Sequence[PlannedResult]) -> PlannedResult:
-    """Return the cheapest plan that kept the largest limit; the least lossy one where none did."""
-    chosen = [one for one in found if one.plan.limit is not None] or list(found)
-    kept = [one for one in chosen if one.loss.centre <= _asked(chosen)]
-    return (
-        min(kept, key=lambda one: one.nj) if kept else min(chosen, key=lambda one: one.loss.centre)
-    )
-
-
-def _asked(found: Sequence[PlannedResult]) -> float:
-    """Return the largest limit that any was chosen for; 0 where none was."""
-    return max(one.plan.limit or 0.0 for one in found)
 
 
 def _digital(found: Sequence[PlannedResult]) -> tuple[str, float]:
@@ -137,7 +123,7 @@ def _front(
 
 
 def _front_message(found: Sequence[PlannedResult], metric: Metric) -> str:
-    best, (machine, takes) = _best(found), _digital(found)
+    best, (machine, takes) = best_of(found), _digital(found)
     asked = best.plan.limit
     lost = words.amount_of(words.amount(abs(best.loss.centre), metric, 1), metric)
     verb = "gains" if best.loss.centre < 0 else "loses"
@@ -146,7 +132,7 @@ def _front_message(found: Sequence[PlannedResult], metric: Metric) -> str:
     what = "The plan chosen"
     if asked is None:
         what = "The least lossy plan"
-    elif best.loss.centre > (most := _asked(found)):
+    elif best.loss.centre > (most := asked_of(found)):
         what = f"No plan kept {most:.3g}: the least lossy one"
     text = f"{what} {verb} {lost} at {energy_text(best.nj)} nJ a token, {than} all in {machine}"
     for one in found:
