@@ -11,6 +11,7 @@ from analog_bench.history.score_series import Trend
 from analog_bench.report import words
 from analog_bench.report.as_markdown import markdown
 from analog_bench.report.layer_losses import destroyed, worst
+from analog_bench.report.propagation_table import propagation_table
 from analog_bench.report.regressions import cases_table, headline, regressions_of
 from analog_bench.report.report_contents import Contents, Judged, JudgedCase
 from analog_bench.report.run_summary import incomplete_line
@@ -86,6 +87,7 @@ def _run(contents: Contents, *, failures: bool) -> Iterator[Block]:
         yield _losses(contents)
     for study in contents.studies:
         yield from waterfall_tables(study.measured, study.main)
+        yield from propagation_table(study.measured, study.main)
     yield paragraph(_made(contents))
 
 

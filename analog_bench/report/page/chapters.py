@@ -15,6 +15,7 @@ from analog_bench.report.plots.depth_plot import depth_plots
 from analog_bench.report.plots.drift_plot import drift_plots
 from analog_bench.report.plots.energy_plot import energy_plots
 from analog_bench.report.plots.figure import Figure
+from analog_bench.report.plots.plan_plots import plan_plots
 from analog_bench.report.plots.propagation_plots import propagation_plots
 from analog_bench.report.plots.waterfall_plot import waterfall_plots
 from analog_bench.report.plots.weight_plots import distribution_plots, spread_plots
@@ -94,6 +95,7 @@ def findings(contents: Contents, made: Sequence[Chapter]) -> tuple[str, ...]:
 def _sections(contents: Contents, model: str) -> tuple[Section, ...]:
     depth, drift = depth_plots(contents, model), drift_plots(contents, model)
     sections = (
+        Section("Which layers may go analog", figures=plan_plots(contents, model)),
         Section(
             "Which layers the model depends on",
             lead=depth.note("plot of loss over depth", "plots of loss over depth"),
