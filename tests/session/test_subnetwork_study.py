@@ -24,6 +24,7 @@ from analog_bench.zoo.mobilebert_parts import SubNetwork, whole
 from analog_bench.zoo.model_builder import observe, runnable_outline
 from analog_bench.zoo.model_loading import LoadedModel
 from analog_bench.zoo.model_specs import ModelSpec
+from tests.planning.some_subnetworks import fit_on_two_passages
 from tests.tiny_teacher import questions_of, student_of, teacher_of
 
 MADE_WITH = {"weights": "some"}
@@ -49,6 +50,11 @@ def lab(tmp_path_factory):
         scenario,
         16,
     )
+
+
+@pytest.fixture(autouse=True)
+def _two_passages(monkeypatch):
+    fit_on_two_passages(monkeypatch)
 
 
 def study(lab, folder, trials=3, tell=lambda *_: None, made_with=MADE_WITH):
