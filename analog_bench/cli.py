@@ -85,6 +85,7 @@ app = new_app(
     "history --score one_day",
     "hwa train bert --threads 1",
     "merge shards -o merged.json",
+    "models --zoo embedded",
     "nas analognas-bench --measured 50",
     "new my_project",
     "noises pcm",

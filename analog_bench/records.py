@@ -18,6 +18,7 @@ from analog_bench.codec import LARGEST_WHOLE, Whole
 from analog_bench.defining_files import SourceFile
 from analog_bench.errors import UsageError
 from analog_bench.layer_facts_record import LayerFacts
+from analog_bench.planned_case_record import PlannedCase
 from analog_bench.precision_target import PrecisionTarget
 from analog_bench.propagation_record import Propagation
 from analog_bench.value_checks import shown
@@ -189,6 +190,7 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
         target: What decided how many initial chips there are; None where their number was fixed.
         device: What computed it, and drew: `cpu`, or a GPU's name.
         precision: Of matrix products that are not on tiles.
+        plan: What becomes of each layer, where the case is a plan.
     """
 
     case_id: str
@@ -216,6 +218,7 @@ class Result(Struct, frozen=True, forbid_unknown_fields=True):
     target: PrecisionTarget | None = None
     device: str = "cpu"
     precision: Precision = "float32"
+    plan: PlannedCase | None = None
 
     @property
     def identity(self) -> Identity:

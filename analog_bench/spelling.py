@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: `1 chip`, `3 chips`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def shortened(words: Iterable[str], most: int = 3) -> str:
+    """Return words with commas, the first few of many: `a, b, c and 4 more`."""
+    listed = list(words)
+    rest = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def rounded(value: float, decimals: int) -> str:

@@ -32,7 +32,13 @@ FLOORS = (
     ("case",),
     ("records", "noise", "seeds"),
     ("precision_target",),
-    ("value_checks", "content_name", "propagation_record", "layer_facts_record"),
+    (
+        "value_checks",
+        "content_name",
+        "propagation_record",
+        "layer_facts_record",
+        "planned_case_record",
+    ),
     ("codec", "atomic_file", "cache_folder", "defining_files", "file_lock", "spelling"),
     ("errors", "regular_file"),
 )

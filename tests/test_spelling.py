@@ -2,7 +2,7 @@
 
 import pytest
 
-from analog_bench.spelling import counted, rounded
+from analog_bench.spelling import counted, rounded, shortened
 
 
 @pytest.mark.parametrize(
@@ -10,6 +10,11 @@ from analog_bench.spelling import counted, rounded
 )
 def test_a_number_with_its_noun(number, said):
     assert counted(number, "chip") == said
+
+
+def test_many_words_are_cut_and_counted():
+    assert shortened("abc") == "a, b, c"
+    assert shortened("abcde", 2) == "a, b and 3 more"
 
 
 @pytest.mark.parametrize(

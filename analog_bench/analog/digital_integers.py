@@ -55,4 +55,10 @@ class IntegerLayer(WeightNoise):
         super().detach()
 
     def _round(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        return rounded(inputs[0], self._bits), *inputs[1:]
+        exact, *more = inputs
+        levels = rounded(exact, self._bits)
+        if exact.requires_grad and torch.is_grad_enabled():
+            # Layers before this one learn as if it did not round (straight-through estimator,
+            # Bengio et al., arXiv 1308.3432): the derivative of rounding is 0.
+            levels = exact + (levels - exact).detach()
+        return levels, *more

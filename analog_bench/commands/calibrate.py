@@ -10,7 +10,9 @@ import typer
 
 from analog_bench.commands.options import (
     LOCK_FILE,
+    USUAL_HARDWARE,
     DeviceOption,
+    HardwareOption,
     JsonOption,
     LockOption,
     ModelArgument,
@@ -24,7 +26,6 @@ from analog_bench.commands.options import (
     whole_number,
 )
 from analog_bench.commands.output import Line, print_json, print_sheet
-from analog_bench.noise import Preset
 from analog_bench.session.own_hardware import load_hardware
 from analog_bench.zoo.range_folder import DEFAULT_METHOD, RANGES, RangeMethod, write_ranges
 
@@ -40,14 +41,7 @@ app = new_app()
 )
 def calibrate(
     model: ModelArgument,
-    hardware: Annotated[
-        str,
-        typer.Option(
-            metavar="PRESET",
-            help="hardware that tiles are of: a preset of aihwkit, or FILE.py:FUNCTION for one of "
-            "your own",
-        ),
-    ] = Preset().name,
+    hardware: HardwareOption = USUAL_HARDWARE,
     calibration: Annotated[RangeMethod, typer.Option(help="the method")] = DEFAULT_METHOD,
     data: Annotated[
         Path | None,

@@ -1,4 +1,4 @@
-"""The verbs that list what there is: `noises`, `hardware` and `studies`."""
+"""The verbs that list what there is: `noises`, `hardware`, `studies` and `models`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 from analog_bench.commands.options import JsonOption, new_app, show_examples
 from analog_bench.commands.output import Line, print_json, print_sheet
+from analog_bench.commands.zoo import list_models
 from analog_bench.errors import TileUnavailable, UsageError
 from analog_bench.noise import Noise, families, find_family
 from analog_bench.noise.whole_hardware import TERMS
@@ -22,6 +23,8 @@ from analog_bench.spelling import counted
 from analog_bench.study import Budget, Study
 
 app = new_app()
+# `zoo list` beside `zoo add`: people who look for lists find it here.
+app.command("models", epilog=show_examples("models --zoo embedded", "models --json"))(list_models)
 
 
 @app.command(epilog=show_examples("noises", "noises pcm", "noises --json"))

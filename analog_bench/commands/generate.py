@@ -14,6 +14,7 @@ from analog_bench.commands.options import (
     JsonOption,
     LockOption,
     MarkdownOption,
+    PlanOption,
     PrecisionOption,
     ThreadsOption,
     TileName,
@@ -22,9 +23,10 @@ from analog_bench.commands.options import (
     new_app,
     refuse_together,
     show_examples,
+    use_threads,
     whole_number,
 )
-from analog_bench.commands.output import print_blocks, print_json
+from analog_bench.commands.output import print_blocks, print_json, show_progress
 from analog_bench.commands.run_settings import settings_for
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Preset, parse_noise
@@ -80,13 +82,7 @@ def generate(
             help="what is on the tiles; may be repeated (default: each)",
         ),
     ] = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="plan of `analog-bench plan`: its layers, noise and weights, where none are named",
-        ),
-    ] = None,
+    plan: PlanOption = None,
     chips: Annotated[int, whole_number("chips a case", most=MOST_CHIPS)] = 3,
     texts: Annotated[
         int,
@@ -162,8 +158,6 @@ def generate(
         plans=plans,
     )
     # Not at the top: these import torch.
-    import torch
-
     from analog_bench.report.as_json import texts_plain
     from analog_bench.report.as_markdown import markdown as in_markdown
     from analog_bench.report.texts_table import texts_table
@@ -174,8 +168,7 @@ def generate(
     if not cases:
         name = plans[0].plan.model if plans else study.models[0]
         raise UsageError(f"{name} writes nothing; choose a language model, such as distilgpt2")
-    if threads is not None:
-        torch.set_num_threads(threads)
+    use_threads(threads)
     results = _measure(study, settings, cases)
     metrics = KINDS["generation"].metrics
     if as_json:
@@ -187,20 +180,14 @@ def generate(
 
 
 def _measure(study: Study, settings: Settings, cases: list[Case]) -> list[Result]:
-    from rich.console import Console
-    from rich.progress import track
-
     from analog_bench.session.case_measurement import measure_case
     from analog_bench.session.model_cache import ModelCache
     from analog_bench.simulators.registry import find_simulator
     from analog_bench.store.run import storable
 
     models = ModelCache(settings, workers=1)
-    console = Console(stderr=True)
     results = []
-    for case in track(
-        cases, "writing", console=console, disable=not console.is_terminal, transient=True
-    ):
+    for case in show_progress("writing", cases):
         if case.noise.WHERE == "tile":
             find_simulator(case.tile).require(settings.device)
         results.append(storable(measure_case(models, study, case)[0].result))

@@ -16,6 +16,7 @@ from analog_bench.commands.options import (
     JsonOption,
     LockOption,
     ModelArgument,
+    PlanOption,
     ThreadsOption,
     TrainingDataOption,
     WeightsOption,
@@ -29,6 +30,7 @@ from analog_bench.commands.options import (
 from analog_bench.commands.output import print_blocks, print_json, print_sheet
 from analog_bench.errors import UsageError
 from analog_bench.hwa.hyperparameters import HwaRecipe, recipe_for
+from analog_bench.session.plan_cases import check_weights, planned_training
 from analog_bench.study import MOST_CHIPS
 from analog_bench.tasks.data_folder import training_file
 from analog_bench.zoo.model_specs import ModelSpec
@@ -54,6 +56,7 @@ app = new_app(
         "hwa train bert --threads 1",
         "hwa train distilgpt2 --layers blocks --steps 300",
         "hwa train bert --rank 8 --adapter digital",
+        "hwa train bert --plan runs/plans/bert.json",
         "hwa train bert --device cuda --batch 32",
         "hwa train bert --zoo hub --batch 4 --accumulation 4",
     )
@@ -66,6 +69,7 @@ def train(
     zoo: ZooOption = "embedded",
     weights: WeightsOption = None,
     data: TrainingDataOption = None,
+    plan: PlanOption = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="the checkpoints (default: runs/hwa/MODEL)"),
@@ -98,7 +102,8 @@ def train(
     Default hyperparameters are the usual ones; those of an embedded model's shipped weights differ.
     """
     spec = find_model(model, zoo, lock, weights)
-    recipe = recipe_for(spec, asked)
+    planned = None if plan is None else planned_training(plan, spec, asked)
+    recipe = recipe_for(spec, asked if planned is None else planned.asked)
     data = data or training_file()
     out = out or Path("runs") / "hwa" / spec.name.replace("/", "--")
     ship = ship or out / "ship"
@@ -107,6 +112,9 @@ def train(
         first = read_ranges(folder)
         first.check_hardware(recipe.tile, recipe.preset, folder)
     loaded, rows = _load(spec, data, weights, lock, device, threads)
+    if planned is not None:
+        check_weights(planned.named, loaded.weights_sha256)
+    assignment = None if planned is None else planned.assignment
     from analog_bench.commands.hwa_progress import outcome_lines, show_training
     from analog_bench.hwa.shipping import ship_outcome
     from analog_bench.hwa.training_data import make_data
@@ -117,7 +125,9 @@ def train(
         check_ranges(loaded, first, folder)
     made = make_data(loaded, rows, recipe)
     with show_training(made.metric.name) as tell:
-        outcome = train(recipe, loaded, made, out, tell=tell, finish=finish, first=first)
+        outcome = train(
+            recipe, loaded, made, out, tell=tell, finish=finish, first=first, plan=assignment
+        )
     shipped = ship_outcome(loaded, recipe, made, outcome, ship)
     if as_json:
         print_json(shipped.as_dict())

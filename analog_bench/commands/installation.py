@@ -19,7 +19,6 @@ from analog_bench.commands.options import (
 )
 from analog_bench.commands.output import Line, print_blocks, print_json, print_sheet
 from analog_bench.errors import BenchError, TileUnavailable
-from analog_bench.spelling import counted
 from analog_bench.tasks.data_folder import (
     DATA_VARIABLE,
     SQUAD_FILE,
@@ -38,6 +37,8 @@ app = new_app()
 @app.command(epilog=show_examples("doctor", "doctor --json"))
 def doctor(as_json: JsonOption = False, lock: LockOption = LOCK_FILE) -> int:
     """Say what works here: versions, devices, tile engines, weights, data.
+
+    Each embedded model computes a few tokens, with its digital and with its HWA weights.
 
     The exit code is 1 where no tile engine works.
     """
@@ -98,7 +99,7 @@ def examine(lock: Path) -> dict[str, Any]:
         "devices": here["devices"],
         "threads": here["threads"],
         "tiles": here["tiles"],
-        "weights": {"base": _check(_base_weights), "bert": _check(_bert_weights)},
+        "weights": {"base of bert": _check(_base_weights), **_embedded_models()},
         "locked": {"file": str(lock), **_check(lambda: _locked(lock))},
         "data": _data(),
     }
@@ -117,13 +118,13 @@ def _base_weights() -> str:
     return f"verified, from {find_base().origin}"
 
 
-def _bert_weights() -> str:
-    from analog_bench.zoo.embedded_weights import WEIGHTS
-    from analog_bench.zoo.minilm_base import HASHES
-    from analog_bench.zoo.weight_record import read_verified
+def _embedded_models() -> dict[str, dict[str, Any]]:
+    from analog_bench.session.embedded_trial import trials
 
-    record = read_verified(WEIGHTS / "bert", HASHES)
-    return f"verified, {record.form} of {counted(len(record.files), 'file')}"
+    try:
+        return {name: _check(attempt) for name, attempt in trials().items()}
+    except BenchError as problem:
+        return {"embedded models": {"ok": False, "detail": str(problem)}}
 
 
 def _locked(path: Path) -> str:
@@ -163,8 +164,7 @@ def _sections(report: dict[str, Any]) -> dict[str, list[Line]]:
             Line(name, tile["reason"], tile["usable"]) for name, tile in report["tiles"].items()
         ],
         "Weights": [
-            Line("base of the embedded bert", weights["base"]["detail"], weights["base"]["ok"]),
-            Line("embedded bert", weights["bert"]["detail"], weights["bert"]["ok"]),
+            *(Line(name, one["detail"], one["ok"]) for name, one in weights.items()),
             # An empty lock file is no fault: most users need nothing from the hub.
             Line(f"locked in {locked['file']}", locked["detail"], None if locked["ok"] else False),
         ],

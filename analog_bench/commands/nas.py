@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from analog_bench.commands.nas_mobilebert import EXAMPLES, mobilebert, need_packages
 from analog_bench.commands.options import JsonOption, new_app, show_examples, whole_number
-from analog_bench.commands.output import print_blocks, print_json
-from analog_bench.errors import UsageError
+from analog_bench.commands.output import print_blocks, print_json, show_progress
 from analog_bench.tasks.data_folder import ANALOGNAS_FILE, DATA_VARIABLE
 
 app = new_app(
     "Rank architectures by what analog hardware leaves of them.",
     "nas analognas-bench --measured 50",
+    "nas mobilebert --trials 40",
 )
+app.command(epilog=EXAMPLES)(mobilebert)
 _MEASURED = (50, 100, 200, 500)
 
 
@@ -52,21 +53,13 @@ def analognas_bench(
 
     Cells that compute the same are never on both sides. Takes minutes.
     """
-    try:
-        importlib.import_module("sklearn")
-    except ImportError as problem:
-        raise UsageError(
-            f"a surrogate needs scikit-learn ({problem}): pip install 'analog-bench[nas]'"
-        ) from None
+    need_packages("a surrogate", "sklearn")
     from analog_bench.planning.analognas_data import default_file, read_analognas_bench
 
     counts = sorted(set(measured or _MEASURED))
     path = data or default_file()
     scores = read_analognas_bench(path)
     # Only now, since importing it takes seconds: what is wrong above is told before that.
-    from rich.console import Console
-    from rich.progress import track
-
     from analog_bench.planning.cell_ranking import ENCODINGS, TARGETS, ceiling, score_rankings
     from analog_bench.planning.nas_cells import canonical_classes
     from analog_bench.report.cell_ranking_table import (
@@ -77,17 +70,9 @@ def analognas_bench(
     from analog_bench.report.table import Heading
 
     classes = canonical_classes(scores.cells)
-    console = Console(stderr=True)
-    found = list(
-        track(
-            score_rankings(scores, classes, counts, repeats, seed),
-            "ranking",
-            total=len(TARGETS) * (1 + len(counts) * len(ENCODINGS)),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
-    )
+    rankings = score_rankings(scores, classes, counts, repeats, seed)
+    total = len(TARGETS) * (1 + len(counts) * len(ENCODINGS))
+    found = list(show_progress("ranking", rankings, total))
     ceilings = {one: ceiling(getattr(scores, one), classes, repeats, seed) for one in TARGETS}
     kinds = len(set(classes.tolist()))
     if as_json:

@@ -12,6 +12,7 @@ import typer
 
 from analog_bench.codec import LARGEST_WHOLE
 from analog_bench.errors import UsageError
+from analog_bench.noise import Preset
 from analog_bench.records import Precision
 from analog_bench.simulators.registry import simulators
 from analog_bench.tasks.data_folder import DATA_VARIABLE, TRAINING_FILE
@@ -28,6 +29,7 @@ else:
     TileName = Literal[tuple(simulators())]  # typer makes choices of it
 
 LOCK_FILE = Path(FILE_NAME)
+USUAL_HARDWARE = Preset().name
 _MOST_THREADS = 1024
 
 N = TypeVar("N", int, float)
@@ -82,6 +84,22 @@ ModelArgument = Annotated[
     typer.Argument(metavar="MODEL", help="its name, its folder, or the id of a locked hub model"),
 ]
 ZooOption = Annotated[Zoo, typer.Option("--zoo", help="where models with a name come from")]
+HardwareOption = Annotated[
+    str,
+    typer.Option(
+        "--hardware",
+        metavar="PRESET",
+        help="hardware of the tiles: a preset of aihwkit, or FILE.py:FUNCTION for one of your own",
+    ),
+]
+PlanOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan",
+        metavar="FILE",
+        help="plan of `analog-bench plan`: its layers, hardware and time, where none are named",
+    ),
+]
 WeightsOption = Annotated[
     Path | None,
     typer.Option("--weights", metavar="FOLDER", help="weights in place of the package's own"),
@@ -150,6 +168,14 @@ def find_model(model: str, zoo: Zoo, lock: Path, weights: Path | None) -> ModelS
     return spec
 
 
+def use_threads(threads: int | None) -> None:
+    """Compute with so many threads from now on; None leaves it at torch's number."""
+    import torch  # not at the top, since importing it takes seconds
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
 def load_prepared(
     spec: ModelSpec, weights: Path | None, lock: Path, device: str, threads: int | None
 ) -> LoadedModel:
@@ -159,13 +185,10 @@ def load_prepared(
         BenchError: See `zoo.model_loading.load`.
     """
     # Not at the top, since importing them takes seconds: a wrong option is refused before that.
-    import torch
-
     from analog_bench.analog.layer_manifest import prepare
     from analog_bench.zoo.model_loading import load
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    use_threads(threads)
     loaded = load(spec, lock_path=lock, device=device, shipped=weights)
     prepare(loaded.model)
     return loaded

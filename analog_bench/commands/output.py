@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from analog_bench.report.table import Blocks
+
+T = TypeVar("T")
 
 
 def print_json(document: Any) -> None:
@@ -25,6 +27,19 @@ def print_blocks(blocks: Blocks, *, width: int | None = None, soft_wrap: bool = 
     from analog_bench.report.as_terminal import Drawing
 
     Console(width=width).print(Drawing(blocks), soft_wrap=soft_wrap)
+
+
+def show_progress(purpose: str, items: Iterable[T], total: float | None = None) -> Iterable[T]:
+    """Yield the items one by one, with a bar on a terminal meanwhile.
+
+    `total` is their number, where they do not say.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    return track(items, purpose, total=total, console=console, disable=hidden, transient=True)
 
 
 def warn(line: str) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from analog_bench.commands.options import (
     LOCK_FILE,
+    USUAL_HARDWARE,
     DeviceOption,
+    HardwareOption,
     JsonOption,
     LockOption,
     ModelArgument,
@@ -20,26 +21,22 @@ from analog_bench.commands.options import (
     TileName,
     ZooOption,
     amount,
+    find_model,
     new_app,
     show_examples,
+    use_threads,
     whole_number,
 )
-from analog_bench.commands.output import print_blocks, print_json
+from analog_bench.commands.output import print_blocks, print_json, show_progress
 from analog_bench.commands.run_settings import settings_for
 from analog_bench.errors import UsageError
 from analog_bench.gate.max_drop import parse_requirement
-from analog_bench.noise import Preset
 from analog_bench.planning.plan_record import HOWS, write_plan
 from analog_bench.planning.scenarios import DEFAULT_SCENARIO, find_scenarios
 from analog_bench.study import MOST_CHIPS, Budget, Choice
 from analog_bench.tasks.data_folder import data_folder
 from analog_bench.tasks.task_kinds import METRICS
-from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_shape import USUAL_TOKENS
-from analog_bench.zoo.own_folder import find_or_read
-
-if TYPE_CHECKING:
-    from analog_bench.case import Case
 
 _DAY_S = 86_400.0
 _FEWEST_HELD_OUT = 5
@@ -62,14 +59,7 @@ def plan(
         str,
         typer.Option(metavar="METRIC=VALUE", help="the largest loss against digital, such as f1=1"),
     ],
-    hardware: Annotated[
-        str,
-        typer.Option(
-            metavar="PRESET",
-            help="hardware of the tiles: a preset of aihwkit, or FILE.py:FUNCTION for one of your "
-            "own",
-        ),
-    ] = Preset().name,
+    hardware: HardwareOption = USUAL_HARDWARE,
     drift: Annotated[
         float, amount("time since programming", "a number of seconds", metavar="SECONDS")
     ] = _DAY_S,
@@ -155,7 +145,7 @@ def plan(
     """
     most = parse_requirement(max_loss, METRICS, "--max-loss")
     (hardware_of_energy,) = find_scenarios([scenario])
-    spec = find_or_read(model, zoo, read_lock(lock))
+    spec = find_model(model, zoo, lock, None)
     out = out or Path("runs") / "plans" / f"{spec.name.replace('/', '--')}.json"
     if 0 < held_out < _FEWEST_HELD_OUT:
         raise UsageError(
@@ -166,17 +156,16 @@ def plan(
         raise UsageError(f"--out must name a file that ends in .json, found {str(out)!r}")
     examples = examples or _EXAMPLES.get(spec.task, _USUAL_EXAMPLES)
     # Not at the top: these import torch.
-    import torch
-
     from analog_bench.report.plan_table import plan_tables, planned_as_plain
     from analog_bench.report.predictor_table import predictor_table, predictors_as_plain
+    from analog_bench.session.kept_plans import keep_front
     from analog_bench.session.kept_results import KeptResults
-    from analog_bench.session.plan_making import PlanMaker, PlanRequest
+    from analog_bench.session.plan_making import PlanMaker
+    from analog_bench.session.plan_request import PlanRequest
     from analog_bench.session.plan_study import layers_of_run, plan_study, whole_case
     from analog_bench.session.predictor_comparison import compare_predictors
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    use_threads(threads)
     study = plan_study(spec.asked_name, hardware, drift, chips, examples)
     settings = settings_for(
         Choice(models=study.models, tile=tile, variants=(variant,) if variant else ()),
@@ -229,10 +218,11 @@ def plan(
     maker = PlanMaker(request, whole, alone, kept("verified", seed + 1, fresh_chips))
     if from_run is not None:
         alone.take(layers_of_run(from_run, list(maker.alone().values()), alone))
-    planned = maker.make(command, _tell)
+    planned = maker.make(command, show_progress)
     compared = None
     if held_out:
-        compared = compare_predictors(maker, maker.fit(_tell)[1], held_out, _tell)
+        compared = compare_predictors(maker, maker.fit(show_progress)[1], held_out, show_progress)
+    keep_front(maker, planned)
     if planned.plan is not None:
         write_plan(out, planned.plan)
     if as_json:
@@ -250,12 +240,3 @@ def plan(
         )
     if not as_json:
         typer.echo(f"plan: {out}")
-
-
-def _tell(purpose: str, cases: Sequence[Case]) -> Iterable[Case]:
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    hidden = not console.is_terminal
-    return track(cases, purpose, console=console, disable=hidden, transient=True)

@@ -83,6 +83,7 @@ def compare(
         "report runs/bench-20261124-031211.json -o report.html --figures figures",
         "report nightly/tuesday --markdown",
         "report runs/bench-20261124-031211.json --latex",
+        "report runs/bench-20261124-031211.json --json",
     )
 )
 def report(
@@ -118,10 +119,12 @@ def report(
     latex: Annotated[
         bool, typer.Option("--latex", help="print all tables in LaTeX; write no page")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a run as one HTML page that opens anywhere."""
     # Not at the top: other verbs need no scipy.
     from analog_bench.gate.run_verdicts import judge_run
+    from analog_bench.report.as_json import report_plain
     from analog_bench.report.as_latex import latex as in_latex
     from analog_bench.report.ci_summaries import step_summary
     from analog_bench.report.page.document import save_figures, write_page
@@ -129,8 +132,9 @@ def report(
     from analog_bench.report.run_tables import run_tables
     from analog_bench.store.run_file import read_runs
 
-    refuse_together(markdown=markdown, latex=latex)
-    prints = "--markdown" if markdown else "--latex" if latex else ""
+    refuse_together(markdown=markdown, latex=latex, json=as_json)
+    asked = {"--markdown": markdown, "--latex": latex, "--json": as_json}
+    prints = next((option for option in asked if asked[option]), "")
     if prints and output is not None:
         raise UsageError(f"{prints} prints and writes no page; leave out --output")
     check_baselines(baselines)
@@ -145,6 +149,8 @@ def report(
     contents = judged_contents(run, judgement, results.name)
     if markdown:
         print(step_summary(contents), end="")
+    elif as_json:
+        print_json(report_plain(contents))
     elif latex:
         tables = chain.from_iterable(run_tables(run.groups, judgement))
         print(in_latex(list(tables)), end="")

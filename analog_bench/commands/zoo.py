@@ -21,6 +21,7 @@ from analog_bench.commands.options import (
     new_app,
     refuse_together,
     show_examples,
+    use_threads,
     whole_number,
 )
 from analog_bench.commands.output import Line, print_json, print_sheet
@@ -156,13 +157,10 @@ def score(
     if record and precision != "float32":
         raise UsageError(f"--record keeps scores in float32, and --precision is {precision}")
     check_precision(precision, device)
-    # Not at the top: these import torch.
-    import torch
-
+    # Not at the top: it imports torch.
     from analog_bench.session.digital_score import record_score, score_model
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    use_threads(threads)
     found = score_model(
         spec,
         data,

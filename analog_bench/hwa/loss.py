@@ -29,12 +29,14 @@ def distillation_loss(
     weights: LossWeights,
     *,
     half: bool,
+    stands_for: Sequence[int] | None = None,
 ) -> Tensor:
     """Return the loss of a batch: the weighted sum of divergence, cross-entropy and state error.
 
     The student is on tiles; the teacher is digital, and computes in bfloat16 where `half` is true.
     `inputs`, `logits` and `targets` are those of a `training_data.TrainingBatch`, for both models;
-    without `attention_mask` every token is real.
+    without `attention_mask` every token is real. A student of fewer blocks than the teacher says
+    what each `stands_for`: the number of the teacher's block whose states it is to have.
     """
     ids = inputs["input_ids"]
     with_states = weights.states > 0
@@ -52,7 +54,10 @@ def distillation_loss(
     if not with_states:
         return loss
     real = inputs.get("attention_mask", torch.ones_like(ids)).bool()
-    error = state_error(own.hidden_states[1:], taught.hidden_states[1:], real)
+    states = taught.hidden_states[1:]
+    if stands_for is not None:
+        states = [states[block] for block in stands_for]
+    error = state_error(own.hidden_states[1:], states, real)
     return loss + weights.states * error
 
 

@@ -12,6 +12,7 @@ import torch
 
 from analog_bench.errors import UsageError
 from analog_bench.hwa.hyperparameters import HwaRecipe
+from analog_bench.hwa.planned_layers import described, in_int8
 from analog_bench.hwa.training_data import TrainingData
 from analog_bench.hwa.training_loop import Outcome
 from analog_bench.hwa.validation import Validation, validate
@@ -77,8 +78,8 @@ def ship_outcome(
             f"the start; use a smaller --learning-rate than {recipe.learning_rate:g} and another "
             "--out"
         )
-    described: dict[str, str | int | float | bool] = {
-        **recipe.described(),
+    made_with: dict[str, str | int | float | bool] = {
+        **described(recipe, outcome.plan),
         "data": f"SQuAD v1.1 train, {data.fingerprint}",
         "torch": str(torch.__version__),
         "aihwkit": versions()["aihwkit"] or "unknown",
@@ -86,10 +87,11 @@ def ship_outcome(
         "minutes": round(outcome.minutes, 1),
     }
     record = ship_hwa(
-        loaded, outcome.state, ship, input_ranges=outcome.input_ranges, recipe=described, results={}
+        loaded, outcome.state, ship, input_ranges=outcome.input_ranges, recipe=made_with, results={}
     )
     hwa = load_hwa(loaded, ship)
-    validated = validate(hwa.model, outcome.layers, hwa.input_ranges, data, recipe)
+    with in_int8(hwa.model, outcome.plan):
+        validated = validate(hwa.model, outcome.layers, hwa.input_ranges, data, recipe)
     if not math.isfinite(validated.mean):
         raise UsageError(
             f"the best weights, now in {ship}, score {validated.mean} on chips, which is no finite "

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from analog_bench.analog.layer_manifest import manifest
 from analog_bench.analog.random_draws import seeded
 from analog_bench.hwa.hyperparameters import HwaRecipe
 from analog_bench.hwa.loss import LossWeights
@@ -27,15 +26,6 @@ class _Group:
     parameters: tuple[nn.Parameter, ...]
     rate: float
     weight_decay: float = 0.0
-
-
-def layers_on_tiles(model: nn.Module, recipe: HwaRecipe) -> tuple[str, ...]:
-    """Return the public names of the layers that the recipe puts on tiles, in model order."""
-    return tuple(
-        layer.name
-        for layer in manifest(model)
-        if layer.kind == "matmul" and (recipe.layers == "all" or layer.block is not None)
-    )
 
 
 class Learner:

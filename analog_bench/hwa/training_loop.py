@@ -21,13 +21,15 @@ from analog_bench.hwa.checkpoint import Checkpoint
 from analog_bench.hwa.checkpoint_owner import claim
 from analog_bench.hwa.hyperparameters import HwaRecipe
 from analog_bench.hwa.loss import LossWeights
-from analog_bench.hwa.trainable_model import Learner, layers_on_tiles, learning, tile_config
+from analog_bench.hwa.planned_layers import described, in_int8, layers_on_tiles, rounded_weights
+from analog_bench.hwa.trainable_model import Learner, learning, tile_config
 from analog_bench.hwa.training_data import TrainingData
-from analog_bench.hwa.training_report import Ending
 from analog_bench.hwa.training_report import Outcome as Outcome
 from analog_bench.hwa.training_report import Progress as Progress
+from analog_bench.hwa.training_report import Standing
 from analog_bench.hwa.validation import Ranges, Validation, digital_score, validate
 from analog_bench.noise import Preset
+from analog_bench.planning.plan_record import Assignment
 from analog_bench.simulators.registry import find_simulator
 from analog_bench.zoo.hwa_weights import float_state
 from analog_bench.zoo.model_loading import LoadedModel
@@ -58,6 +60,7 @@ def train(
     finish: bool = False,
     save_steps: int = 50,
     first: RangeRecord | None = None,
+    plan: Assignment | None = None,
 ) -> Outcome:
     """Train, or go on from the last checkpoint in `out`.
 
@@ -70,7 +73,8 @@ def train(
     `tell` is called before the first step and after every step (on a GPU some together), `stop`
     after every validation: True ends the training there. To `finish` is to make no further steps,
     and return the best of what the folder holds. The `first` input ranges, of the recipe's hardware
-    and these weights, are in place of those that the recipe finds on the training data.
+    and these weights, are in place of those that the recipe finds on the training data. With a
+    `plan` its analog layers are on tiles, in place of the recipe's, and its INT8 ones are rounded.
 
     Raises:
         TileUnavailable: The recipe's tile engine does not work here.
@@ -79,7 +83,11 @@ def train(
     """
     find_simulator(recipe.tile).require(str(next(loaded.model.parameters()).device))
     tile_config(recipe)  # refused before anything is computed
-    made_with = {**recipe.described(), "weights": loaded.weights_sha256, "data": data.fingerprint}
+    made_with = {
+        **described(recipe, plan),
+        "weights": loaded.weights_sha256,
+        "data": data.fingerprint,
+    }
     if first is not None:
         made_with["first_ranges"] = first.fingerprint
     claim(out, made_with)
@@ -88,45 +96,23 @@ def train(
         raise UsageError(f"{out} holds no checkpoint to finish from; train first")
     model = copy.deepcopy(loaded.model)
     nn.Module.eval(model)
-    loop = _TrainingLoop(recipe, loaded, data, out, model, tell, first)
-    if saved is None:
-        loop.start()
-    else:
-        loop.standing = _Standing(**saved.facts)
-    if not finish:
-        loop.standing.record_device(loop.device)
-    with learning(recipe, model, loop.layers, loop.first_ranges) as learner:
+    loop = _TrainingLoop(recipe, loaded, data, out, model, tell, first, plan)
+    with in_int8(model, plan):
         if saved is None:
-            loop.save_best({}, learner.tiles.ranges)
-            loop.save(learner)
+            loop.start()
         else:
-            learner.restore(saved.tensors)
+            loop.standing = Standing(**saved.facts)
         if not finish:
-            loop.run(learner, stop, save_steps)
+            loop.standing.record_device(loop.device)
+        with learning(recipe, model, loop.layers, loop.first_ranges) as learner:
+            if saved is None:
+                loop.save_best({}, learner.tiles.ranges)
+                loop.save(learner)
+            else:
+                learner.restore(saved.tensors)
+            if not finish:
+                loop.run(learner, stop, save_steps)
     return loop.outcome()
-
-
-@dataclass
-class _Standing:
-    """Where a training stands; the plain values of its checkpoints."""
-
-    digital: float
-    direct: float
-    start: float
-    best: float
-    first_ranges: dict[str, float | list[float]] = field(default_factory=dict)
-    best_step: int = 0
-    step: int = 0
-    seconds: float = 0.0
-    waited: int = 0  # validations since the last improvement
-    ended: Ending = ""
-    devices: list[str] = field(default_factory=list)
-
-    def record_device(self, device: torch.device) -> None:
-        """Note where the next steps are made, unless the last ones were made there."""
-        name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-        if self.devices[-1:] != [name]:
-            self.devices.append(name)
 
 
 @dataclass(eq=False)
@@ -138,12 +124,13 @@ class _TrainingLoop:
     model: nn.Module
     tell: Callable[[Progress], None]
     first: RangeRecord | None
+    plan: Assignment | None
     layers: tuple[str, ...] = field(init=False)
-    standing: _Standing = field(init=False)
+    standing: Standing = field(init=False)
     device: torch.device = field(init=False)
 
     def __post_init__(self) -> None:
-        self.layers = layers_on_tiles(self.model, self.recipe)
+        self.layers = layers_on_tiles(self.model, self.recipe, self.plan)
         self.device = next(self.model.parameters()).device
 
     def start(self) -> None:
@@ -151,8 +138,8 @@ class _TrainingLoop:
         observed, first = self._starting_ranges()
         direct = self._validate(observed)
         start = direct if first == observed else self._validate(first)
-        self.standing = _Standing(
-            digital=digital_score(self.model, self.data),
+        self.standing = Standing(
+            digital=digital_score(self.loaded.model, self.data),
             direct=direct.mean,
             start=start.mean,
             best=start.mean,
@@ -234,6 +221,7 @@ class _TrainingLoop:
             ended=now.ended,
             minutes=now.seconds / 60,
             devices=tuple(now.devices),
+            plan=self.plan,
         )
 
     def _validate_step(
@@ -258,6 +246,8 @@ class _TrainingLoop:
 
     def _changed_parameters(self) -> dict[str, Tensor]:
         direct, own = float_state(self.loaded.model), float_state(self.model)
+        for name in rounded_weights(self.model, self.plan):
+            del own[name]
         return {n: t for n, t in own.items() if n not in direct or not torch.equal(t, direct[n])}
 
     def _starting_ranges(self) -> tuple[Ranges, Ranges]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+import torch
 from torch import Tensor
+
+from analog_bench.planning.plan_record import Assignment
 
 Ending = Literal["", "finished", "patience", "stopped", "diverged"]
 
@@ -33,6 +36,29 @@ class Progress:
     seconds: float
 
 
+@dataclass
+class Standing:
+    """Where a training stands; the plain values of its checkpoints."""
+
+    digital: float
+    direct: float
+    start: float
+    best: float
+    first_ranges: dict[str, float | list[float]] = field(default_factory=dict)
+    best_step: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    waited: int = 0  # validations since the last improvement
+    ended: Ending = ""
+    devices: list[str] = field(default_factory=list)
+
+    def record_device(self, device: torch.device) -> None:
+        """Note where the next steps are made, unless the last ones were made there."""
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+        if self.devices[-1:] != [name]:
+            self.devices.append(name)
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """The result of a training.
@@ -49,6 +75,7 @@ class Outcome:
             `stopped` by the caller, `diverged` (the loss is not finite).
         minutes: Processor time spent on steps; elapsed time on another device.
         devices: What computed the steps, in order: `cpu`, or a GPU's name.
+        plan: What becomes of each layer; None where the recipe's layers were on tiles.
     """
 
     state: dict[str, Tensor]
@@ -64,6 +91,7 @@ class Outcome:
     ended: Ending
     minutes: float
     devices: tuple[str, ...] = ()
+    plan: Assignment | None = None
 
     def closed_by(self, score: float) -> float:
         """Return what a score closes of the gap that calibration leaves.

@@ -103,6 +103,13 @@ class LossPredictor:
         middle = self.slope * x
         return self.scale.loss(middle - reach), self.scale.loss(middle + reach)
 
+    def misfit(self, measured: Sequence[tuple[Assignment, float]]) -> float:
+        """Return by how much plans lose more or less than predicted: a sum of squared strains."""
+        return sum(
+            (self.scale.strain(loss) - self.slope * self.strains.total(plan)) ** 2
+            for plan, loss in measured
+        )
+
     def room(self, loss: float) -> float:
         """Return the largest total at which no more than a loss is to be expected."""
         return self.scale.strain(loss) / self.slope

@@ -53,8 +53,10 @@ class Planned:
         variant: `direct`, or `calibrated` input ranges.
         alone: By layer and what becomes of it, its loss alone, the mean over chips.
         predictor: What predicts losses of plans.
+        zero_shot: Whether it adds up zero-shot estimates in place of what layers lose alone.
         front: From the largest limit to the least, so that energy grows.
         everything_analog: The plan with all layers on tiles, for comparison.
+        everything_int8: The plan with all of them in INT8; None where layers may not be.
         chosen: Number of the front's cheapest plan that kept the asked-for loss on fresh chips;
             None where none did.
         plan: The record of that plan.
@@ -70,7 +72,14 @@ class Planned:
     variant: str
     alone: dict[tuple[str, How], float]
     predictor: LossPredictor
+    zero_shot: bool
     front: tuple[VerifiedPlan, ...]
     everything_analog: VerifiedPlan
+    everything_int8: VerifiedPlan | None
     chosen: int | None
     plan: Plan | None
+
+    @property
+    def everything(self) -> tuple[VerifiedPlan, ...]:
+        """The plans with all layers alike, for comparison."""
+        return tuple(one for one in (self.everything_analog, self.everything_int8) if one)

@@ -6,7 +6,7 @@ The record is the schema of a plan file; it holds where the plan comes from and 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -17,6 +17,7 @@ from analog_bench.case import Variant
 from analog_bench.codec import DocumentError, Whole, convert, layout, plain, read_json
 from analog_bench.content_name import fingerprint
 from analog_bench.errors import StoreError, UsageError, did_you_mean
+from analog_bench.planned_case_record import LETTERS
 from analog_bench.records import NotNegative, Score, Seed
 from analog_bench.regular_file import why_unreadable
 
@@ -147,6 +148,18 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True):
 def name_of(assignment: Assignment) -> str:
     """Return the short name of a plan in ids: the same for the same layers, whatever its file."""
     return f"plan-{fingerprint(json.dumps(dict(assignment), sort_keys=True).encode())}"
+
+
+def letters_of(assignment: Assignment) -> str:
+    """Return a plan as results hold it: a letter of `LETTERS` a layer."""
+    letters = dict(zip(HOWS, LETTERS, strict=True))
+    return "".join(letters[how] for how in assignment.values())
+
+
+def assignment_of(letters: str, layers: Sequence[str]) -> Assignment:
+    """Return the plan that `letters_of` spelt, of these layers in the order of computation."""
+    hows = dict(zip(LETTERS, HOWS, strict=True))
+    return {layer: hows[letter] for layer, letter in zip(layers, letters, strict=True)}
 
 
 def layers_of(assignment: Assignment, how: How) -> tuple[str, ...]:

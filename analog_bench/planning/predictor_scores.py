@@ -53,6 +53,7 @@ class PredictorComparison:
         scores: By predictor, the simplest first.
         ceiling: Tau, with its interval, between disjoint halves of the chips: what noise of
             measuring allows. None of a single chip.
+        used: Name of the predictor that plans are chosen by.
     """
 
     plans: int
@@ -61,6 +62,7 @@ class PredictorComparison:
     most: float
     scores: tuple[PredictorScore, ...]
     ceiling: tuple[float, float, float] | None
+    used: str
 
 
 def score_predictor(

@@ -15,11 +15,10 @@ from analog_bench.releases.exact_and_physics import (
     exact_layer,
     name_tiles,
     physics_layer,
-    shortened,
 )
 from analog_bench.releases.stopwatch import Timing, Turns, compare_timings
 from analog_bench.simulators.physics.survey_record import Survey
-from analog_bench.spelling import counted
+from analog_bench.spelling import counted, shortened
 from analog_bench.store.run import Run
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 from analog_bench.gate.run_comparison import Comparison
 from analog_bench.simulators.physics.survey_record import Check, Fact, Survey, apart, differ
 from analog_bench.simulators.registry import NO_TILE, simulators
+from analog_bench.spelling import shortened
 
 LayerName = Literal["exact", "physics", "metrics"]
 TILES = {**{name: one.label for name, one in simulators().items()}, NO_TILE: ""}
@@ -164,10 +165,3 @@ def _percent(checks: Sequence[Check]) -> str:
 def name_tiles(tiles: Iterable[str]) -> str:
     """Return tile engines in words: `torch tile and C++ tile`."""
     return " and ".join(filter(None, (TILES[tile] for tile in dict.fromkeys(tiles))))
-
-
-def shortened(words: Iterable[str], most: int = 3) -> str:
-    """Return words with commas, the first few of many."""
-    listed = list(words)
-    rest = len(listed) - most
-    return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")

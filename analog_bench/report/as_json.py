@@ -1,4 +1,4 @@
-"""Reports as plain values for `--json`: comparisons, texts, the history, releases."""
+"""Reports as plain values for `--json`: runs, comparisons, texts, the history, releases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from analog_bench.releases.comparison import Measured, Releases
 from analog_bench.releases.comparison import Step as ReleaseStep
 from analog_bench.report.board import Entry
 from analog_bench.report.release_tables import CAVEAT
+from analog_bench.report.report_contents import Contents
 from analog_bench.report.run_comparison_table import verdict_counts
+from analog_bench.report.score_and_loss import loss_interval, score
 from analog_bench.report.trend_names import direction
 from analog_bench.simulators.physics.survey_record import survey_as_plain
 from analog_bench.store.run import Run
@@ -45,6 +47,30 @@ def comparison_plain(comparison: Comparison) -> dict[str, Any]:
                 "digital": [asdict(verdict) for verdict in family.digital.values()],
             }
             for family in comparison.families
+        ],
+    }
+
+
+def report_plain(contents: Contents) -> dict[str, Any]:
+    """Return what a report shows of each case as plain values, in the main metric of its study.
+
+    A loss is positive where it is worse than digital.
+    """
+    what = ("study", "model", "case_id", "group", "noise", "drift_s", "tile", "hardware", "variant")
+    return {
+        "results": contents.source,
+        "counts": dict(Counter(verdict.kind for _, _, verdict in contents.judged)),
+        "cases": [
+            {
+                **_fields(result, *what, "status", "reason"),
+                "metric": study.main.name,
+                "chips": len(result.initial_chips),
+                "digital": result.digital.get(study.main.name),
+                "score": _estimate(score(result, study.main)),
+                "loss": _estimate(loss_interval(result, study.main)),
+                "verdict": None if (of := study.outcome_of(result)) is None else asdict(of),
+            }
+            for study, result in contents.pairs
         ],
     }
 

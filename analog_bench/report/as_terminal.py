@@ -130,7 +130,9 @@ def _cell(cell: Cell, options: ConsoleOptions) -> Text:
 
 def _width(column: Column, cells: Iterable[Text]) -> int:
     lines = (part for cell in cells for part in cell.plain.split("\n"))
-    return max(map(cell_len, [column.header, *lines]))
+    # Words below each other, where there are no numbers whose heading they could be taken for.
+    heading = [column.header] if column.right else column.header.split()
+    return max(map(cell_len, [*heading, *lines]), default=0)
 
 
 @dataclass(frozen=True)

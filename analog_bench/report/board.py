@@ -129,10 +129,14 @@ def board_table(found: Sequence[Entry], link: Callable[[Entry], str]) -> Table:
 
 def board_figure(found: Sequence[Entry], table: Table) -> Figure:
     """Return the picture of the board: A* at one day, a row a model and its hardware."""
+    shared = {entry.hardware for entry in found}
+    # What is the same for all stands below: on a phone names take the room of the plot.
+    same = shared if len(shared) == 1 else set()
     values: list[dict[str, Any]] = []
     for entry in found:
         low, high = entry.a_star.bounds or (entry.a_star.centre, entry.a_star.centre)
-        value = {"name": entry.name, "star": entry.a_star.centre, "low": low, "high": high}
+        name = entry.name.removesuffix(f" · {entry.hardware}") if same else entry.name
+        value = {"name": name, "star": entry.a_star.centre, "low": low, "high": high}
         values.append({**value, "weights": words.weights_label(entry.result)})
     names = list(dict.fromkeys(value["name"] for value in values))
     known = [w for w in words.WEIGHTS.values() if any(v["weights"] == w for v in values)]
@@ -149,7 +153,7 @@ def board_figure(found: Sequence[Entry], table: Table) -> Figure:
             f"{words.with_weights(first.result.variant)}."
         ),
         note=f"{A_STAR} Lines are 95 % intervals over chips.",
-        source=", ".join(dict.fromkeys(entry.examples_and_chips for entry in found)),
+        source=", ".join([*same, *dict.fromkeys(entry.examples_and_chips for entry in found)]),
         spec={
             "layer": [
                 layer(values, {"type": "rule", "strokeWidth": 2}, y=y, color=color, **ends),
@@ -157,6 +161,6 @@ def board_figure(found: Sequence[Entry], table: Table) -> Figure:
             ]
         },
         table=table,
-        width=560,
+        width=420,
         height=110 + _ROW_PIXELS * len(names),
     )

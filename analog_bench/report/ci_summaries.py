@@ -10,7 +10,8 @@ from analog_bench.gate.step_detection import Step
 from analog_bench.history.score_series import Trend
 from analog_bench.report import words
 from analog_bench.report.as_markdown import markdown
-from analog_bench.report.layer_losses import worst
+from analog_bench.report.layer_losses import destroyed, worst
+from analog_bench.report.propagation_table import propagation_table
 from analog_bench.report.regressions import cases_table, headline, regressions_of
 from analog_bench.report.report_contents import Contents, Judged, JudgedCase
 from analog_bench.report.run_summary import incomplete_line
@@ -86,6 +87,7 @@ def _run(contents: Contents, *, failures: bool) -> Iterator[Block]:
         yield _losses(contents)
     for study in contents.studies:
         yield from waterfall_tables(study.measured, study.main)
+        yield from propagation_table(study.measured, study.main)
     yield paragraph(_made(contents))
 
 
@@ -118,8 +120,9 @@ def _losses(contents: Contents) -> Table:
         return words.digital_scores(next(known, {}), [study.main], extra=0)
 
     def loses_most(study: Judged) -> str:
-        name = words.names_among(study.measured)
-        named = [
+        name, gone = words.names_among(study.measured), destroyed(study.measured, study.main)
+        named = [f"{len(gone)} no better than guessing"] if gone else []
+        named += [
             f"{name(result)} {words.amount(loss(result, study.main) or 0.0, study.main)}"
             for result in worst(study.measured, study.main)[:_WORST_NAMED]
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from analog_bench.gate.layer_ranking import RankCorrelation
 from analog_bench.records import Metric, Result
@@ -10,8 +10,11 @@ from analog_bench.report import words
 from analog_bench.report.layer_losses import (
     DESTROYED,
     HALF_LOST,
+    WORST_AT_MOST,
     ConditionRanking,
+    beyond_margin,
     destroyed,
+    marks,
     rankings,
     spread_correlation,
     worst,
@@ -20,6 +23,7 @@ from analog_bench.report.measured_on import interval_note
 from analog_bench.report.report_contents import is_several
 from analog_bench.report.score_and_loss import loss
 from analog_bench.report.table import Cell, Line, line
+from analog_bench.spelling import shortened
 
 _NAMED_AT_MOST = 3
 
@@ -83,47 +87,61 @@ def _coverage(rows: Sequence[Result]) -> str:
     )
 
 
-def _destroyed(rows: Sequence[Result], metric: Metric) -> list[Line]:
-    lost = destroyed(rows, metric)
+def destroyed_names(
+    results: Sequence[Result], metric: Metric, name: Callable[[Result], str]
+) -> tuple[str, str]:
+    """Say what is destroyed: the mark with what it means, and names; empty where nothing is."""
+    lost = destroyed(results, metric)
     if not lost:
-        return []
-    label = words.metric_label(metric)
+        return "", ""
     chance = words.amount(lost[0].chance[metric.name], metric)
-    names = [_name(row, rows) for row in lost[:_NAMED_AT_MOST]]
-    left = len(lost) - len(names)
-    more = f" and {left} more" if left else ""
-    order = "" if len(lost) == 1 else "; which of them loses most says nothing"
-    return [
-        (
-            Cell(f"{DESTROYED} Destroyed, no better than guessing ({label} {chance}): ", "worst"),
-            Cell(f"{', '.join(names)}{more}", "strong"),
-            Cell(f"{order}."),
-        )
-    ]
+    head = f"{DESTROYED} Destroyed, no better than guessing ({words.metric_label(metric)} {chance})"
+    return head, shortened(map(name, lost), _NAMED_AT_MOST)
+
+
+def margin_text(surely: int, perhaps: int, among: str, margin: str, metric: Metric) -> str:
+    """Say how many lose more than a margin by their 95 % intervals, and how many more may."""
+    if surely:
+        verb = words.change_verb(metric, surely)
+        intervals = "its 95 % interval" if surely == 1 else "their 95 % intervals"
+        said = f"{surely} of {among} {verb} more than {margin} by {intervals}"
+        return f"{said}, {perhaps} more may" if perhaps else said
+    if perhaps:
+        verb = words.change_verb(metric, 2)
+        return f"none of {among} is known to {verb} more than {margin}, {perhaps} may"
+    return f"none of {among} {words.change_verb(metric)} more than {margin}"
+
+
+def _destroyed(rows: Sequence[Result], metric: Metric) -> list[Line]:
+    head, names = destroyed_names(rows, metric, lambda row: _name(row, rows))
+    if not head:
+        return []
+    order = "; which of them loses most says nothing." if "," in names else "."
+    return [(Cell(f"{head}: ", "worst"), Cell(names, "strong"), Cell(order))]
 
 
 def _worst_layers(rows: Sequence[Result], metric: Metric) -> Line:
-    label, margin = words.metric_label(metric), words.margin_label(metric)
-    gone = [row.identity for row in destroyed(rows, metric)]
-    lost = worst([row for row in rows if row.identity not in gone], metric)
-    if gone and not lost:
-        return line(f"All others keep within the margin of {margin} of {label}.")
-    if not lost:
-        none = "No row" if all(map(is_several, rows)) else "No layer"
-        return line(
-            f"{none} {words.change_verb(metric)} more than the margin of {margin} of {label}."
-        )
+    signs, lost = marks(rows, metric), worst(rows, metric)
+    marked = [row for row in lost if row.identity in signs]
     sign = words.MINUS if metric.higher_is_better else "+"
-    names = [f"{_name(r, rows)} {sign}{words.amount(loss(r, metric) or 0.0, metric)}" for r in lost]
-    losses = [value for row in rows if (value := loss(row, metric)) is not None]
-    beyond = sum(value > metric.margin for value in losses)
+    names = [
+        f"{_name(row, rows)} {sign}{words.amount(loss(row, metric) or 0.0, metric)}"
+        for row in marked or lost[:WORST_AT_MOST]
+    ]
+    surely, perhaps = map(len, beyond_margin(rows, metric))
+    known = sum(loss(row, metric) is not None for row in rows)
+    margin = f"the margin of {words.margin_label(metric)}"
+    beyond = margin_text(surely, perhaps, words.counted(known, "row"), margin, metric)
+    if not lost:
+        return line(f"{words.capitalised(beyond)}.")
+    others = "of the others " if DESTROYED in signs.values() else ""
     return (
-        Cell(f"{HALF_LOST} Worst {'of the others ' if gone else ''}in {label}: ", "worst"),
-        Cell(", ".join(names), "strong"),
         Cell(
-            f"; {beyond} of {words.counted(len(losses), 'row')} "
-            f"{words.change_verb(metric, beyond)} more than the margin of {margin}."
+            f"{f'{HALF_LOST} ' if marked else ''}Worst {others}in {words.metric_label(metric)}: ",
+            "worst",
         ),
+        Cell(shortened(names, WORST_AT_MOST), "strong"),
+        Cell(f"; {beyond}."),
     )
 
 
@@ -137,13 +155,18 @@ def _details(row: Result, rows: Sequence[Result]) -> str:
 
 
 def _order(order: ConditionRanking, rows: Sequence[Result], metric: Metric) -> str:
-    ranking, details = order.ranking, _details(order.result, rows)
-    first = ranking.layers[0]
+    """Say which layer loses most and how sure that is: of the destroyed nothing can be said."""
+    ranking, details = order.ranking, _details(order.members[0], rows)
+    gone = {row.group for row in destroyed(order.members, metric)}
+    first = next((layer for layer in ranking.layers if layer.layer not in gone), None)
+    if first is None:
+        return ""
     low, high = first.interval or (first.rank, first.rank)
     both = "" if first.with_examples is None else ", over chips and examples {:g} to {:g}"
     where = f" ({details})" if details else ""
+    after = f"after {len(gone)} destroyed, " if gone else ""
     return (
-        f"Ranking of {len(ranking.layers)} layers over {ranking.chips} chips{where}: "
+        f"Ranking of {len(ranking.layers)} layers over {ranking.chips} chips{where}: {after}"
         f"{words.one_line(first.layer)} {words.change_verb(metric)} most (95 % interval of its "
         f"rank over chips {low:g} to {high:g}{both.format(*(first.with_examples or ()))}); "
         "Kendall's W "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -19,7 +19,7 @@ from analog_bench.layer_facts_record import LayerFacts
 from analog_bench.records import Identity, Metric, Result
 from analog_bench.report import words
 from analog_bench.report.report_contents import is_single
-from analog_bench.report.score_and_loss import loss, score
+from analog_bench.report.score_and_loss import loss, loss_interval
 
 WORST_AT_MOST = 5
 RANKINGS_AT_MOST = 2
@@ -58,9 +58,9 @@ class SpreadCorrelation:
 
 @dataclass(frozen=True)
 class ConditionRanking:
-    """The order of the layers under one noise, at one time, and one of the results."""
+    """The order of the layers under one noise, at one time, and their results."""
 
-    result: Result
+    members: tuple[Result, ...]
     ranking: Ranking
 
 
@@ -96,22 +96,17 @@ def by_condition(results: Iterable[Result], metric: Metric) -> list[list[Result]
 
 def kept_share(result: Result, metric: Metric) -> float | None:
     """Return A* of a result's mean; None where what guessing scores is not known."""
-    mean, digital = score(result, metric), result.digital.get(metric.name)
+    scores, digital = result.scores(metric.name), result.digital.get(metric.name)
     chance = result.chance.get(metric.name)
-    if mean is None or digital is None or chance is None:
+    if not scores or digital is None or chance is None:
         return None
-    return a_star(mean.centre, digital, chance)
+    return a_star(fmean(scores), digital, chance)
 
 
 def destroyed(results: Iterable[Result], metric: Metric) -> list[Result]:
     """Return the results that are no better than guessing, where the digital model is."""
-    return [
-        result
-        for result in results
-        if (share := kept_share(result, metric)) is not None
-        and share <= 0.0
-        and (loss(result, metric) or 0.0) > metric.margin
-    ]
+    shares = ((result, kept_share(result, metric)) for result in _beyond(results, metric))
+    return [result for result, share in shares if share is not None and share <= 0.0]
 
 
 def marks(results: Sequence[Result], metric: Metric) -> dict[Identity, str]:
@@ -120,10 +115,9 @@ def marks(results: Sequence[Result], metric: Metric) -> dict[Identity, str]:
     `DESTROYED` is no better than guessing, `HALF_LOST` has less than half of what the digital model
     has over guessing. Where guessing's score is not known, the worst have the latter.
     """
-    beyond = [result for result in results if (loss(result, metric) or 0.0) > metric.margin]
-    shares = {result.identity: kept_share(result, metric) for result in beyond}
+    shares = {result.identity: kept_share(result, metric) for result in _beyond(results, metric)}
     if None in shares.values():
-        return {result.identity: HALF_LOST for result in worst(results, metric)}
+        return {result.identity: HALF_LOST for result in worst(results, metric)[:WORST_AT_MOST]}
     return {
         which: DESTROYED if share <= 0.0 else HALF_LOST
         for which, share in shares.items()
@@ -131,12 +125,33 @@ def marks(results: Sequence[Result], metric: Metric) -> dict[Identity, str]:
     }
 
 
-def worst(results: Iterable[Result], metric: Metric) -> list[Result]:
-    """Return the results that lost most: at most 5, and only those beyond the margin."""
-    losses = ((loss(result, metric), result) for result in results)
-    beyond = [(lost, result) for lost, result in losses if (lost or 0.0) > metric.margin]
-    ranked = sorted(beyond, key=lambda pair: -(pair[0] or 0.0))
-    return [result for _, result in ranked[:WORST_AT_MOST]]
+def worst(results: Sequence[Result], metric: Metric) -> list[Result]:
+    """Return what lost more than the margin, most first, but for what is destroyed.
+
+    Which of those loses most says nothing.
+    """
+    gone = {result.identity for result in destroyed(results, metric)}
+    left = (result for result in _beyond(results, metric) if result.identity not in gone)
+    return sorted(left, key=lambda result: -(loss(result, metric) or 0.0))
+
+
+def beyond_margin(results: Iterable[Result], metric: Metric) -> tuple[list[Result], list[Result]]:
+    """Return what loses more than the margin by its 95 % interval, and what else may.
+
+    The interval is over chips and examples where these are known. Where chips are too few for one,
+    what loses more on the mean may.
+    """
+    surely, perhaps = [], []
+    for result in results:
+        lost = loss_interval(result, metric)
+        if lost is None:
+            continue
+        half = lost.half_width if lost.with_examples is None else lost.with_examples
+        if half is not None and lost.centre - half > metric.margin:
+            surely.append(result)
+        elif lost.centre + (half or 0.0) > metric.margin:
+            perhaps.append(result)
+    return surely, perhaps
 
 
 def rankings(results: Iterable[Result], metric: Metric) -> list[ConditionRanking]:
@@ -154,7 +169,7 @@ def rankings(results: Iterable[Result], metric: Metric) -> list[ConditionRanking
     if len(ranked) > RANKINGS_AT_MOST:
         return []
     orders = (
-        ConditionRanking(members[0], _ranking(members, drops, chips, metric))
+        ConditionRanking(tuple(members), _ranking(members, drops, chips, metric))
         for members, drops, chips in ranked
     )
     return [order for order in orders if order.ranking.concordance is not None]
@@ -195,6 +210,10 @@ def spread_correlation(results: Iterable[Result], metric: Metric) -> SpreadCorre
         layers=len(layers),
         variant=layers[0].result.variant,
     )
+
+
+def _beyond(results: Iterable[Result], metric: Metric) -> Iterator[Result]:
+    return (result for result in results if (loss(result, metric) or 0.0) > metric.margin)
 
 
 def _ranking(

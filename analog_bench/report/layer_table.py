@@ -11,8 +11,9 @@ from analog_bench.report import estimates, words
 from analog_bench.report.layer_caption import caption
 from analog_bench.report.layer_losses import by_depth, marks, of_facts, reach, weight_std
 from analog_bench.report.report_contents import is_several
-from analog_bench.report.score_and_loss import loss, loss_interval, score
+from analog_bench.report.score_and_loss import ends_note, loss, loss_interval, score
 from analog_bench.report.table import (
+    SINCE,
     Block,
     Cell,
     Column,
@@ -58,10 +59,7 @@ def layer_table(
         *_score_columns(rows, metrics),
         *(_change_columns(verdicts, metrics[0]) if compared else ()),
         # The loss has columns of its own: nothing is equivalent to digital by this one.
-        (
-            Column("baseline" if compared else "verdict"),
-            lambda result: _verdict(result, verdicts),
-        ),
+        (Column(SINCE), lambda result: _verdict(result, verdicts)),
     ]
     table = tabulate(rows, columns, notes=notes, frame="rule")
     return Heading(title or f"{results[0].study}: {words.model_label(results[0].model)}"), table
@@ -109,8 +107,14 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
     signs = marks(rows, main)
     longest = max([main.margin, *(loss(result, main) or 0.0 for result in rows)])
 
-    def scores_in(metric: Metric) -> Callable[[Result], str]:
-        return lambda result: estimates.interval_text(score(result, metric), metric)
+    def scores_in(metric: Metric, priority: int) -> _Pair:
+        scores = {row.identity: score(row, metric) for row in rows}
+        return number(
+            words.metric_label(metric),
+            lambda result: estimates.interval_text(scores[result.identity], metric),
+            priority=priority,
+            notes=ends_note(scores.values(), metric),
+        )
 
     def digital(result: Result) -> str:
         value = result.digital.get(main.name)
@@ -140,10 +144,7 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
     lost_head = "drop" if main.higher_is_better else "rise"
     columns: list[_Pair] = [
         number("digital", digital, priority=8),
-        *(
-            number(words.metric_label(metric), scores_in(metric), priority=0 if n == 0 else 3)
-            for n, metric in enumerate(metrics)
-        ),
+        *(scores_in(metric, priority=0 if n == 0 else 3) for n, metric in enumerate(metrics)),
         number(lost_head, drop),
         (Column("", priority=1), bar),
     ]

@@ -28,14 +28,14 @@ _SHOWN = 5
 
 
 def plan_tables(planned: Planned) -> tuple[Block, ...]:
-    """Return the front with everything analog beside it, and the layers that lose most alone."""
+    """Return the front beside plans with all layers alike, and the layers that lose most alone."""
     metric = planned.metric
-    rows = [planned.everything_analog, *planned.front]
+    rows = [*planned.everything, *planned.front]
     chosen = None if planned.chosen is None else planned.front[planned.chosen]
 
     def named(one: VerifiedPlan) -> Cell:
         if one.limit is None:
-            return Cell("all analog")
+            return Cell("all analog" if one.count("analog") else "all INT8")
         return Cell(f"{one.limit:.3g} *", "good") if one is chosen else Cell(f"{one.limit:.3g}")
 
     def promise(one: VerifiedPlan) -> Cell:
@@ -79,6 +79,7 @@ def planned_as_plain(planned: Planned) -> dict[str, Any]:
         "noise": planned.noise,
         "drift_s": planned.drift_s,
         "variant": planned.variant,
+        "zero_shot": planned.zero_shot,
         "slope": predictor.slope,
         "spread": predictor.spread,
         "plans_fitted": len(predictor.totals),
@@ -87,6 +88,7 @@ def planned_as_plain(planned: Planned) -> dict[str, Any]:
             for (layer, how), loss in planned.alone.items()
         ],
         "everything_analog": _plain(planned.everything_analog),
+        "everything_int8": _plain(planned.everything_int8) if planned.everything_int8 else None,
         "front": [_plain(one) for one in planned.front],
         "chosen": planned.chosen,
     }
@@ -116,8 +118,9 @@ def _estimate(estimate: Estimate, metric: Metric) -> str:
 def _notes(planned: Planned) -> list[str]:
     predictor, first = planned.predictor, planned.front[0]
     energy, chips = first.energy, first.measured.chips
+    what = "zero-shot estimates" if planned.zero_shot else "the layers' own"
     fitted = (
-        f"{predictor.slope:.2f} times the sum of the layers' own, by "
+        f"{predictor.slope:.2g} times the sum of {what}, by "
         f"{counted(len(predictor.totals), 'random plan')}"
         if predictor.spread is not None
         else "the sum of the layers' own; no plans were measured to fit it to"
@@ -129,6 +132,11 @@ def _notes(planned: Planned) -> list[str]:
         f"{energy.tokens_per_fetch} a fetch of digital weights; digital takes: how many times as "
         "much everything in INT8 does.",
     ]
+    if planned.zero_shot:
+        notes.append(
+            "Zero-shot estimates fit these plans better than what layers lose alone; more "
+            "--examples tell that better."
+        )
     failed = [one for one in planned.front if one.as_promised is False]
     if failed:
         off = ", ".join(

@@ -47,6 +47,7 @@ def _error(score: PredictorScore) -> str:
 def _notes(compared: PredictorComparison, metric: Metric) -> list[str]:
     least, most = (words.amount(loss, metric, 1) for loss in (compared.least, compared.most))
     notes = [
+        f"Plans are chosen by: {compared.used}.",
         f"Random plans on {counted(compared.chips, 'fresh chip')}, which lose {least} to {most} "
         f"{metric.unit}; tau and rho: rank correlations with the measured losses, intervals over "
         "plans; error: mean difference over mean loss; regret: what picking by prediction costs "

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import geometric_mean
 
+from analog_bench.gate.significance import Interval
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
+from analog_bench.report.estimates import interval_text
 from analog_bench.report.measured_on import interval_note
 from analog_bench.report.noise_travel import (
-    along,
+    Along,
+    at_block,
     block_count,
     final_error,
     followed,
@@ -18,13 +20,14 @@ from analog_bench.report.noise_travel import (
     source_block,
     travel_label,
 )
-from analog_bench.report.score_and_loss import loss
+from analog_bench.report.score_and_loss import loss, loss_interval
 from analog_bench.report.table import Block, Column, Heading, number, tabulate
 
 NOTE = (
-    "Relative error of the residual stream, of the median token; gain: how much of it a block "
-    "hands on, geometric mean over blocks; coherence: cosine between what a block makes and what "
-    "it hands on, at the last block."
+    "Relative error of the residual stream, of the median token; across: what of the last one lies "
+    "across the stream; gain: how much of it a block hands on, least and most of the blocks; "
+    "coherence: cosine between what a block makes and what it hands on, where it is farthest "
+    "from 0; the last column is the same for all where losses go with the square of the error."
 )
 
 
@@ -40,16 +43,19 @@ def propagation_table(results: Sequence[Result], metric: Metric) -> tuple[Block,
         [
             *groups,
             (Column("noise", names_rows=True), travel_label),
-            number("first %", lambda row: _percent(parts_at(row, _first(row)).error.centre)),
-            number("last %", lambda row: _interval(row)),
-            number("made there", lambda row: _share(row)),
-            number("gain", lambda row: _gain(row)),
-            number("coherence", lambda row: _coherence(row), priority=1),
+            number("first %", lambda row: _percent(parts_at(row, _first(row)).error)),
+            number("last %", lambda row: _percent(final_error(row))),
+            number("across %", _across, priority=2),
+            number("made there", _share),
+            number("gain", _gain),
+            number("coherence", _coherence, priority=1),
             number(
-                words.loss_label(metric), lambda row: words.loss_amount(loss(row, metric), metric)
+                words.loss_label(metric),
+                lambda row: interval_text(loss_interval(row, metric), metric, signed=True),
             ),
+            number("loss/error²", lambda row: _over_square(row, metric), priority=1),
         ],
-        notes=[f"{NOTE} {interval_note(rows, ())}".rstrip(), *_law(rows, metric)],
+        notes=[f"{NOTE} {interval_note(rows, [metric])}".rstrip(), *_law(rows, metric)],
         frame="rule",
     )
     return Heading(f"{rows[0].study}, how noise travels: {words.model_label(rows[0].model)}"), table
@@ -79,14 +85,14 @@ def _first(row: Result) -> int:
     return next((b for b in blocks if parts_at(row, b).error.centre > 0), blocks[-1])
 
 
-def _percent(share: float) -> str:
-    return words.significant(100 * share)
+def _percent(share: Interval) -> str:
+    half = f" ±{100 * share.half_width:.2g}" if share.half_width is not None else ""
+    return f"{words.significant(100 * share.centre)}{half}"
 
 
-def _interval(row: Result) -> str:
-    error = final_error(row)
-    half = f" ±{100 * error.half_width:.2g}" if error.half_width is not None else ""
-    return f"{_percent(error.centre)}{half}"
+def _across(row: Result) -> str:
+    across = at_block(row, block_count(row) - 1, "across")
+    return "" if across is None else words.significant(100 * across.centre)
 
 
 def _share(row: Result) -> str:
@@ -94,11 +100,25 @@ def _share(row: Result) -> str:
     return f"{100 * parts.made_here / parts.error.centre:.0f} %" if parts.error.centre > 0 else ""
 
 
+def _known(row: Result, figure: Along) -> list[Interval]:
+    found = (at_block(row, block, figure) for block in range(block_count(row)))
+    return [one for one in found if one is not None]
+
+
 def _gain(row: Result) -> str:
-    gains = [gain for gain in along(row, "gain") if gain > 0]
-    return f"{geometric_mean(gains):.2f}" if gains else ""
+    gains = [gain.centre for gain in _known(row, "gain")]
+    return f"{min(gains):.2f} to {max(gains):.2f}" if gains else ""
 
 
 def _coherence(row: Result) -> str:
-    found = along(row, "coherence")
-    return words.correlation_text(found[-1]) if found else ""
+    known = _known(row, "coherence")
+    if not known:
+        return ""
+    farthest = max(known, key=lambda one: abs(one.centre))
+    half = f" ±{farthest.half_width:.2f}" if farthest.half_width is not None else ""
+    return f"{words.correlation_text(farthest.centre)}{half}"
+
+
+def _over_square(row: Result, metric: Metric) -> str:
+    lost, error = loss(row, metric), final_error(row).centre
+    return words.significant(lost / error**2) if lost is not None and error > 0 else ""

@@ -12,6 +12,7 @@ from analog_bench.report import estimates, words
 from analog_bench.report.as_markdown import markdown
 from analog_bench.report.report_contents import Contents, Judged, JudgedCase
 from analog_bench.report.table import (
+    SINCE,
     Block,
     Cell,
     Column,
@@ -100,7 +101,7 @@ def cases_table(cases: Sequence[JudgedCase], *, studies: bool = False) -> Table:
         [
             *([study] if studies else []),
             (Column("case", folds=True), lambda case: words.one_line(case[1].case_id)),
-            (Column("verdict"), lambda case: Cell(case[2].kind, case[2].kind)),
+            (Column(SINCE), lambda case: Cell(case[2].kind, case[2].kind)),
             number("change", lambda case: estimates.change_text(case[2], case[0].main)),
             number("detects", lambda case: words.detectable_text(case[2], case[0].main)),
             (Column("why", folds=True), lambda case: words.one_line(case[2].reason)),

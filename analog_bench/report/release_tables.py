@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from analog_bench.releases.comparison import Measured, Releases, Step
-from analog_bench.releases.exact_and_physics import Layer, LayerName, shortened
+from analog_bench.releases.exact_and_physics import Layer, LayerName
 from analog_bench.releases.release_environment import Environment
 from analog_bench.report import words
 from analog_bench.report.run_comparison_table import comparison_table
@@ -25,6 +25,7 @@ from analog_bench.report.table import (
 )
 from analog_bench.simulators.registry import label_of
 from analog_bench.simulators.versions import CPP, MEASURED, TORCH, WHEELS
+from analog_bench.spelling import shortened
 
 _GIB = 2**30
 _MOST_CHANGES = 12

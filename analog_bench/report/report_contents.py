@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from analog_bench.gate.case_verdicts import Verdict, outcome
+from analog_bench.gate.not_compared import digital_at_chance
 from analog_bench.gate.run_verdicts import Judgement
 from analog_bench.records import SEVERAL, Identity, Metric, Result, Scope
 from analog_bench.store.baseline import Provenance
@@ -46,6 +47,14 @@ class Judged:
     def outcome_of(self, result: Result) -> Verdict | None:
         """Return what is to be said of a result, as `gate.case_verdicts.outcome` has it."""
         return outcome(result, self.verdict_of(result), self.main)
+
+    @property
+    def guesses(self) -> str:
+        """That the digital model itself is no better than guessing; empty where it is.
+
+        What layers and terms of the hardware cost such a model says nothing.
+        """
+        return digital_at_chance(self.results[0], self.main)
 
     @property
     def writes(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from analog_bench.gate.drift_band import Array
 from analog_bench.gate.example_scores import example_scores, interval
@@ -65,6 +65,16 @@ def bounds_cut(interval: Interval, metric: Metric) -> tuple[float, float]:
     low, high = interval.bounds or (interval.centre, interval.centre)
     most = max(100.0, interval.centre) if metric.unit == "points" else math.inf
     return max(min(0.0, interval.centre), low), min(most, high)
+
+
+def ends_note(intervals: Iterable[Interval | None], metric: Metric) -> tuple[str, ...]:
+    """Say where intervals end of which a half reaches beyond what scores can be; empty for none."""
+    most = 100.0 if metric.unit == "points" else math.inf
+    known = ((one.centre, one.with_examples or one.half_width or 0.0) for one in intervals if one)
+    if all(centre - half >= 0.0 and centre + half <= most for centre, half in known):
+        return ()
+    ends = "0 or 100" if metric.unit == "points" else "0"
+    return (f"Where ± reaches beyond {ends}, the interval ends there: no score lies beyond.",)
 
 
 def _by_chip(result: Result, values: Sequence[float]) -> dict[int, float]:

@@ -42,6 +42,9 @@ class Cell:
     value: float | None = None
 
 
+SINCE = "since baseline"
+"""What heads verdicts: they are on the change since the stored baseline, not on the loss."""
+
 Line: TypeAlias = tuple[Cell, ...]
 """A line of text in pieces, each with its role."""
 

@@ -21,7 +21,7 @@ from analog_bench.precision_target import PILOT_CHIPS
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Result, Scope
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.session.own_code import sources_of_case
-from analog_bench.session.plan_cases import check_weights
+from analog_bench.session.plan_cases import check_weights, products_of, with_plan
 from analog_bench.session.recorder import Record
 from analog_bench.simulators.registry import find_simulator
 from analog_bench.study import Budget, Study
@@ -157,7 +157,11 @@ def _measured(
     chips = range(PILOT_CHIPS if target else fixed)
     measured = runner.measure_together(group, chips, propagation=study.propagation)
     sources = sources_of_case(case, models.settings.root)  # of all: they differ in time alone
-    told = [structs.replace(result, sources=sources, target=target) for result in measured]
+    layers, plans = products_of(models.loaded(case.model).spec.layers), models.settings.plans
+    told = [
+        structs.replace(with_plan(result, plans, layers), sources=sources, target=target)
+        for result in measured
+    ]
     results = dict(zip(group, told, strict=True))
 
     def wanted(_: Case, result: Result) -> int:
@@ -209,7 +213,7 @@ def _add_chips(
         )
         # What is broken by a further chip has none of this.
         told = (
-            structs.replace(new, sources=old.sources, target=old.target)
+            structs.replace(new, sources=old.sources, target=old.target, plan=old.plan)
             for old, new in zip(next_ones.values(), more, strict=True)
         )
         results |= zip(next_ones, told, strict=True)

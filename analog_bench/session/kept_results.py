@@ -12,6 +12,7 @@ from msgspec import structs
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
 from analog_bench.errors import StoreError, TileUnavailable
+from analog_bench.planned_case_record import PlannedCase
 from analog_bench.records import Metric, Result
 from analog_bench.session.case_measurement import measure_case
 from analog_bench.session.model_cache import ModelCache, environment_facts
@@ -22,6 +23,7 @@ from analog_bench.store.run import Manifest, Run, by_identity, storable
 from analog_bench.store.run_file import read_run, write_run
 from analog_bench.study import Study
 from analog_bench.tasks.task_kinds import METRICS
+from analog_bench.zoo.model_shape import ModelShape
 
 Tell = Callable[[str, Sequence[Case]], Iterable[Case]]
 """Shows progress: yields the cases that are measured for a purpose, one by one."""
@@ -60,6 +62,7 @@ class KeptResults:
             options={**given, "gate": "off"},
         )
         self._records: dict[str, Record] = {}
+        self._shapes: dict[str, ModelShape] = {}
         if os.path.exists(path):
             self._go_on(read_run(path))
 
@@ -71,6 +74,7 @@ class KeptResults:
                 f"{self.path} was measured otherwise ({conflicts}); give other results a file of "
                 "their own with --out, or delete it"
             )
+        self._shapes = dict(run.shapes)
         scopes = {scope.study_and_model: scope for scope in run.scopes}
         for result in run.results:
             self._records[result.case_id] = Record(result, scopes[result.study_and_model])
@@ -78,6 +82,17 @@ class KeptResults:
     def take(self, results: Iterable[Result]) -> None:
         """Let results from elsewhere stand for measurements of their cases."""
         self._taken |= {result.case_id: result for result in results}
+
+    def tell_plans(self, plans: Mapping[str, PlannedCase], shape: ModelShape) -> None:
+        """Write beside the results of cases, by their ids, which plans they are of what model."""
+        before = dict(self._records)
+        for case_id, plan in plans.items():
+            record = self._records[case_id]
+            result = structs.replace(record.result, plan=plan)
+            self._records[case_id] = Record(result, record.scope)
+            self._shapes[result.model] = shape
+        if self._records != before:
+            self._write()
 
     def runner(self, case: Case) -> Runner:
         """Return the runner of a case's model and weights; raises as `ModelCache.runner`."""
@@ -116,6 +131,7 @@ class KeptResults:
                 metrics={name: METRICS[name] for name in sorted(names)},
                 scopes=tuple(scopes.values()),
                 results=tuple(results),
+                shapes=self._shapes,
             ),
         )
 

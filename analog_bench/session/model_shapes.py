@@ -1,4 +1,4 @@
-"""What the models of a run compute that were on tiles as a whole: their energies rest on it."""
+"""What the models of a run compute that were on tiles as a whole or by a plan: for energies."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from analog_bench.zoo.model_shape import USUAL_TOKENS, ModelShape
 def shapes_of(
     results: Iterable[Result], settings: Settings, notes: list[str]
 ) -> dict[str, ModelShape]:
-    """Return the shapes of the models of whole-model results, by their names in these.
+    """Return the shapes of the models of whole-model results and plans, by their names in these.
 
     Of a model that is not there any more, as where a run is resumed elsewhere, there is none: it
     becomes a note.
     """
     shapes = {}
-    for model in dict.fromkeys(result.model for result in results if is_whole(result)):
+    wanted = (one.model for one in results if is_whole(one) or one.plan is not None)
+    for model in dict.fromkeys(wanted):
         try:
             spec = spec_of_case(settings, model)
             outline = read_outline(spec, lock_path=settings.lock)

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from msgspec import structs
 
 from analog_bench.analog.compatibility import IDEAL
 from analog_bench.case import Case
 from analog_bench.errors import UsageError
-from analog_bench.noise import Int8, Noise, Preset
-from analog_bench.planning.plan_record import Assignment, layers_of, name_of
+from analog_bench.noise import Int8, Preset
+from analog_bench.planned_case_record import PlannedCase
+from analog_bench.planning.plan_record import (
+    Assignment,
+    Estimate,
+    Plan,
+    layers_of,
+    letters_of,
+    name_of,
+    read_plan,
+)
+from analog_bench.records import Result
 from analog_bench.session.own_hardware import load_hardware
 from analog_bench.session.settings import NamedPlan
+from analog_bench.zoo.model_specs import ModelSpec
 from analog_bench.zoo.model_structure import LayerName
 
 
@@ -40,7 +55,7 @@ def in_int8(whole: Case, layers: tuple[str, ...]) -> Case:
     )
 
 
-def noise_of(named: NamedPlan) -> Noise:
+def noise_of(named: NamedPlan) -> Preset:
     """Return the noise of a plan's tiles, its hardware loaded where it is the user's own.
 
     Raises:
@@ -64,3 +79,66 @@ def check_weights(named: NamedPlan, weights: str) -> None:
             f"{file} was made for other weights of {plan.model} ({plan.weights[:12]}...) than "
             f"these ({weights[:12]}...); make the plan anew"
         )
+
+
+def with_plan(result: Result, plans: Iterable[NamedPlan], layers: Sequence[str]) -> Result:
+    """Return a result with what its case is as a plan, if it is one of these.
+
+    `layers` are the model's matrix multiplications. What was predicted is of the plan's own noise,
+    time, weights and examples, whatever the chips.
+    """
+    for file, plan in plans:
+        assignment = plan.assignment(tuple(layers), file) if plan.model == result.model else {}
+        if assignment and name_of(assignment) == result.group:
+            planned = PlannedCase(
+                layers=letters_of(assignment),
+                scenario=plan.energy.scenario,
+                tokens_per_fetch=plan.energy.tokens_per_fetch,
+                metric=plan.metric,
+                limit=plan.max_loss,
+                **(_prediction(plan.predicted) if _as_planned(result, plan) else {}),
+            )
+            return structs.replace(result, plan=planned)
+    return result
+
+
+def _prediction(predicted: Estimate) -> dict[str, float | None]:
+    return {"predicted": predicted.loss, "low": predicted.low, "high": predicted.high}
+
+
+def _as_planned(result: Result, plan: Plan) -> bool:
+    return (result.noise, result.drift_s, result.variant, result.protocol) == (
+        plan.noise,
+        plan.drift_s,
+        plan.variant,
+        plan.protocol,
+    )
+
+
+class PlannedTraining(NamedTuple):
+    """A plan, what becomes of each layer, and the hyperparameters that it and the user ask for."""
+
+    named: NamedPlan
+    assignment: Assignment
+    asked: dict[str, Any]
+
+
+def planned_training(file: Path, spec: ModelSpec, asked: Mapping[str, Any]) -> PlannedTraining:
+    """Read the plan that a model is to be trained by: for its hardware at its time, unless asked.
+
+    Raises:
+        StoreError: There is no such plan, or it cannot be read.
+        UsageError: It is for another model or hardware, or has nothing on tiles; or layers are
+            asked for beside it.
+    """
+    named = NamedPlan(str(file), read_plan(file))
+    plan = named.plan
+    if plan.model != spec.stored_name:
+        raise UsageError(f"{file} is a plan for {plan.model}, not for {spec.stored_name}")
+    if "layers" in asked:
+        raise UsageError("--plan says which layers are on tiles; leave out --layers")
+    assignment = plan.assignment(products_of(spec.layers), file)
+    if not layers_of(assignment, "analog"):
+        raise UsageError(f"{file} has nothing on tiles, so there is nothing to train for")
+    own = {} if "preset" in asked else {"preset": noise_of(named).name}
+    return PlannedTraining(named, assignment, {"drift_s": plan.drift_s, **own, **asked})

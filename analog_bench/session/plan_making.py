@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
 from itertools import islice
@@ -12,10 +12,16 @@ from typing import NamedTuple
 
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
+from analog_bench.engine.zero_shot import ZeroShot
 from analog_bench.errors import UsageError
-from analog_bench.gate.max_drop import Requirement
 from analog_bench.gate.significance import mean_interval
-from analog_bench.planning.loss_prediction import LossPredictor, Scale, fit, strains_of
+from analog_bench.planning.loss_prediction import (
+    LossPredictor,
+    Scale,
+    Strains,
+    fit,
+    strains_of,
+)
 from analog_bench.planning.plan_choice import front, random_plans
 from analog_bench.planning.plan_energy import energy_of_plan, layer_costs
 from analog_bench.planning.plan_front import Planned, VerifiedPlan
@@ -27,52 +33,29 @@ from analog_bench.planning.plan_record import (
     PlanEnergy,
     layers_of,
 )
-from analog_bench.planning.scenarios import Scenario
 from analog_bench.planning.shape_tracing import trace
 from analog_bench.records import Result
 from analog_bench.session.kept_results import KeptResults, Tell, losses_of
 from analog_bench.session.plan_cases import case_of_plan, in_int8, products_of
+from analog_bench.session.plan_request import PlanRequest
+from analog_bench.session.zero_shot_losses import zero_shot_losses
 from analog_bench.store.environment import PACKAGES, package_version
 from analog_bench.zoo.model_loading import read_outline
 from analog_bench.zoo.model_shape import ModelShape
-from analog_bench.zoo.model_specs import ModelSpec
 
 _LIMIT_STEP = 0.5
 """Each limit of the front is so much of the one before."""
 
 
-@dataclass(frozen=True)
-class PlanRequest:
-    """What is asked of a plan.
-
-    Attributes:
-        spec: The model.
-        most: The metric, and the largest loss in it.
-        hardware: The preset of the tiles as it was named.
-        scenario: What energy is estimated for.
-        tokens: Tokens of an inference.
-        tokens_per_fetch: Tokens that what is digital computes with each weight it fetches.
-        hows: What may become of a layer; `digital` always may.
-        plans: Random plans that the predictor is fitted to.
-        limits: Number of limits of the front.
-    """
-
-    spec: ModelSpec
-    most: Requirement
-    hardware: str
-    scenario: Scenario
-    tokens: int
-    tokens_per_fetch: int
-    hows: tuple[How, ...]
-    plans: int
-    limits: int
-
-
 class Fitted(NamedTuple):
-    """A predictor, and the plans with their losses that it was fitted to."""
+    """A predictor, and the plans with their losses that it was fitted to.
+
+    `alone` is the sum of what layers lose alone: the predictor itself, unless another fits better.
+    """
 
     predictor: LossPredictor
     plans: tuple[tuple[Assignment, float], ...]
+    alone: LossPredictor
 
 
 class PlanMaker:
@@ -112,10 +95,11 @@ class PlanMaker:
             BenchError: See `measure_case`.
         """
         request = self.request
-        alone, (predictor, _) = self.fit(tell)
+        alone, fitted = self.fit(tell)
+        predictor = fitted.predictor
         metric = request.most.metric
         limits = [request.most.most * _LIMIT_STEP**n for n in range(request.limits)]
-        costs = layer_costs(self._shape, request.scenario, request.hows, request.tokens_per_fetch)
+        costs = layer_costs(self.shape, request.scenario, request.hows, request.tokens_per_fetch)
         found = front(costs, predictor.strains, [predictor.room(limit) for limit in limits])
         chosen = {n: plan for n, plan in found.items() if set(plan.values()) != {"digital"}}
         if not chosen:
@@ -124,10 +108,11 @@ class PlanMaker:
                 f"--max-loss {metric.name}={request.most.most:g} leaves everything digital: "
                 f"the least is lost with {layer} {how}, {least:.3g} {metric.unit}; allow more"
             )
-        everything: Assignment = dict.fromkeys(self.layers, "analog")
-        plans = [everything, *chosen.values()]
+        alike = [how for how in request.hows if how != "digital"]
+        everything: list[Assignment] = [dict.fromkeys(self.layers, how) for how in alike]
+        plans = [*everything, *chosen.values()]
         results = self.fresh.measure("verifying plans", [self.case(one) for one in plans], tell)
-        reference, *verified = [
+        verified = [
             VerifiedPlan(
                 limit,
                 plan,
@@ -136,9 +121,14 @@ class PlanMaker:
                 self.energy(plan),
             )
             for limit, plan, result in zip(
-                [None, *(limits[n] for n in chosen)], plans, results, strict=True
+                [*(None for _ in everything), *(limits[n] for n in chosen)],
+                plans,
+                results,
+                strict=True,
             )
         ]
+        references = dict(zip(alike, verified, strict=False))
+        verified = verified[len(references) :]
         kept = [n for n, one in enumerate(verified) if one.measured.loss <= request.most.most]
         best = kept[0] if kept else None
         return Planned(
@@ -152,8 +142,10 @@ class PlanMaker:
             variant=self.whole.variant,
             alone=alone,
             predictor=predictor,
+            zero_shot=predictor is not fitted.alone,
             front=tuple(verified),
-            everything_analog=reference,
+            everything_analog=references["analog"],
+            everything_int8=references.get("int8"),
             chosen=best,
             plan=None if best is None else self._record(verified[best], command),
         )
@@ -182,14 +174,30 @@ class PlanMaker:
         return choices
 
     def fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> Fitted:
-        """Return the additive predictor, fitted to random plans that are measured for it."""
+        """Return the additive predictor, fitted to random plans that are measured for it.
+
+        What is added up is what layers lose alone, or its zero-shot estimate where that fits the
+        measured plans better: what few examples tell of single layers may be luck. Without plans
+        there is nothing to tell by, nor a unit of the estimate.
+        """
         seed = self.kept.models.settings.seed
         drawn = random_plans(self.layers, self.request.hows, seed, "plans to fit")
         plans = list(islice(drawn, self.request.plans))
         results = self.kept.measure("measuring plans", [self.case(plan) for plan in plans], tell)
         losses = [fmean(self.losses(result)) for result in results]
         measured = tuple(zip(plans, losses, strict=True))
-        return Fitted(fit(self.scale, strains_of(self.scale, alone), measured), measured)
+        by_loss = fit(self.scale, strains_of(self.scale, alone), measured)
+        if not plans:
+            return Fitted(by_loss, measured, by_loss)
+        by_alpha = {choice: one.by_alpha for choice, one in self.zero_shot.items()}
+        by_theory = fit(self.scale, Strains(by_alpha, {}), measured)
+        best = min((by_loss, by_theory), key=lambda one: one.misfit(measured))
+        return Fitted(best, measured, by_loss)
+
+    @cached_property
+    def zero_shot(self) -> dict[tuple[str, How], ZeroShot]:
+        """What layers alone should lose by theory."""
+        return zero_shot_losses(self.kept, self.alone())
 
     @cached_property
     def scale(self) -> Scale:
@@ -220,14 +228,15 @@ class PlanMaker:
     def energy(self, assignment: Assignment) -> PlanEnergy:
         """Return what a token takes by a plan."""
         request = self.request
-        return energy_of_plan(self._shape, request.scenario, assignment, request.tokens_per_fetch)
+        return energy_of_plan(self.shape, request.scenario, assignment, request.tokens_per_fetch)
 
     def weights(self) -> dict[str, int]:
         """Return the number of weights of each layer."""
-        return {layer.name: layer.weights for layer in self._shape.layers}
+        return {layer.name: layer.weights for layer in self.shape.layers}
 
     @cached_property
-    def _shape(self) -> ModelShape:
+    def shape(self) -> ModelShape:
+        """What an inference of the model computes."""
         spec, settings = self.request.spec, self.kept.models.settings
         return trace(read_outline(spec, lock_path=settings.lock), self.request.tokens)
 

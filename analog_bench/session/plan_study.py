@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from analog_bench.case import Case
@@ -12,10 +12,9 @@ from analog_bench.records import Result
 from analog_bench.session.cases import cases_of
 from analog_bench.session.kept_results import KeptResults
 from analog_bench.session.settings import Settings
+from analog_bench.spelling import shortened
 from analog_bench.store.run_file import read_run
 from analog_bench.study import Budget, Study
-
-_NAMED = 3
 
 
 def plan_study(model: str, hardware: str, drift_s: float, chips: int, examples: int) -> Study:
@@ -55,7 +54,7 @@ def layers_of_run(path: Path, cases: Sequence[Case], kept: KeptResults) -> list[
         example = next(iter(wanted))
         raise UsageError(
             f"{path} has no layer alone as it is needed, such as {example}; it has "
-            f"{_listed(result.case_id for result in run.results)}"
+            f"{shortened(sorted(result.case_id for result in run.results))}"
         )
     for result in found:
         runner = kept.runner(wanted[result.case_id])
@@ -72,9 +71,3 @@ def layers_of_run(path: Path, cases: Sequence[Case], kept: KeptResults) -> list[
                 f"{runner.task.examples} {runner.task.data}; give --data and --examples as there"
             )
     return found
-
-
-def _listed(names: Iterable[str]) -> str:
-    known = sorted(names)
-    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
-    return ", ".join(known[:_NAMED]) + more

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from itertools import islice
 from statistics import fmean
 
-from analog_bench.analog.chip import Chip
-from analog_bench.analog.layers import find
-from analog_bench.engine.zero_shot import ZeroShot, zero_shot
 from analog_bench.planning.loss_prediction import LossPredictor, Strains, fit
 from analog_bench.planning.plan_choice import random_plans
-from analog_bench.planning.plan_record import Assignment, How
+from analog_bench.planning.plan_record import Assignment
 from analog_bench.planning.predictor_scores import PredictorComparison, ceiling, score_predictor
+from analog_bench.session.kept_plans import keep_held_out
 from analog_bench.session.kept_results import Tell
 from analog_bench.session.plan_making import Fitted, PlanMaker
 
 HELD_OUT = "held-out plans"
+ALONE, ZERO_SHOT = "sum of layers alone", "zero-shot, error x alpha"
 
 
 def compare_predictors(
@@ -35,6 +33,7 @@ def compare_predictors(
     results = maker.fresh.measure(
         "measuring held-out plans", [maker.case(plan) for plan in plans], tell
     )
+    keep_held_out(maker, additive.predictor, plans)
     by_chip = [maker.losses(result) for result in results]
     measured = [fmean(losses) for losses in by_chip]
     energies = [maker.energy(plan).pj for plan in plans]
@@ -48,7 +47,7 @@ def compare_predictors(
         "weights on tiles": [weight(plan) for plan in plans],
     }
     predictors: dict[str, LossPredictor] = {
-        "sum of layers alone": additive.predictor,
+        ALONE: additive.alone,
         **_zero_shot(maker, additive),
     }
     scores = [
@@ -66,27 +65,14 @@ def compare_predictors(
         most=max(measured),
         scores=tuple(scores),
         ceiling=ceiling(by_chip, seed=seed),
+        used=ALONE if additive.predictor is additive.alone else ZERO_SHOT,
     )
 
 
 def _zero_shot(maker: PlanMaker, additive: Fitted) -> dict[str, LossPredictor]:
-    cases = maker.alone()
-    runner = maker.kept.runner(maker.whole)
-    paths = {place.name: place.path for place in find(runner.model, maker.layers)}
-    names = {path: name for name, path in paths.items()}
-    hows: list[How] = ["analog"]
-    hows += [how for how in ("int8",) if how in maker.request.hows]
-    found: dict[tuple[str, How], ZeroShot] = {}
-    for how in hows:
-
-        def chip_of(path: str, chip: int, how: How = how) -> AbstractContextManager[Chip]:
-            return runner.chip(cases[names[path], how], chip)
-
-        seed = maker.kept.models.settings.seed
-        estimates = zero_shot(runner.model, runner.task, names, chip_of, seed=seed)
-        found |= {(names[path], how): one for path, one in estimates.items()}
+    found = maker.zero_shot
     ways = {
         "zero-shot, along the error": {choice: one.along for choice, one in found.items()},
-        "zero-shot, error x alpha": {choice: one.by_alpha for choice, one in found.items()},
+        ZERO_SHOT: {choice: one.by_alpha for choice, one in found.items()},
     }
     return {name: fit(maker.scale, Strains(own, {}), additive.plans) for name, own in ways.items()}

@@ -14,6 +14,7 @@ from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
 from analog_bench.errors import DataError, UsageError, did_you_mean
 from analog_bench.records import Metric
+from analog_bench.spelling import shortened
 from analog_bench.tasks.answer_sentences import one_pair_each
 from analog_bench.tasks.label_scores import accuracy, confusion, label_f1, matthews
 from analog_bench.tasks.labelled_files import read_labelled
@@ -24,8 +25,6 @@ from analog_bench.tasks.task_kinds import KINDS
 from analog_bench.tasks.token_batches import Encoded, make_batches, tokens_at_once
 from analog_bench.zoo.devices import CPU
 from analog_bench.zoo.model_loading import LoadedModel
-
-_SHOWN_AT_MOST = 5
 
 
 @dataclass(frozen=True)
@@ -118,9 +117,9 @@ def label_numbers(
     strange = sorted({*given} - {*numbers})
     if strange:
         raise DataError(
-            f"{source} has the labels {_listed(sorted({*given}))}, and {model} has "
-            f"{_listed(labels)} (id2label in its config.json), or 0 to {len(labels) - 1}; "
-            "give a model for this data, or data for this model"
+            f"{source} has the labels {shortened(map(repr, sorted({*given})), 5)}, and {model} has "
+            f"{shortened(map(repr, labels), 5)} (id2label in its config.json), or 0 to "
+            f"{len(labels) - 1}; give a model for this data, or data for this model"
         )
     return [numbers[label] for label in given]
 
@@ -234,9 +233,3 @@ def _encoded(
         Encoded(np.array(ids, dtype=np.int64), np.array(types, dtype=np.int64))
         for ids, types in zip(encoded["input_ids"], encoded["token_type_ids"], strict=True)
     ]
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:_SHOWN_AT_MOST])
-    more = len(names) - _SHOWN_AT_MOST
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -56,6 +56,17 @@ def test_a_layer_computes_what_integers_give(bert, bits):
     assert not query._forward_pre_hooks
 
 
+def test_layers_before_it_learn_through_the_rounding(bert):
+    query, x = query_of(bert), torch.randn(3, 32, requires_grad=True)
+    with install(bert, layers=[QUERY], noise=Int8(), chip=0, seed=1):
+        found = query(x)
+        found.sum().backward()
+        # As if inputs were not rounded: the gradient is that of a product with rounded weights.
+        torch.testing.assert_close(x.grad, query.weight.sum(0).expand(3, -1))
+        with torch.no_grad():
+            torch.testing.assert_close(found, query(x), rtol=1e-5, atol=1e-6)
+
+
 def test_chips_do_not_differ(bert):
     ids = torch.randint(0, 50, (2, 8))
     outputs = []

@@ -53,6 +53,8 @@ def test_the_board_leads_to_pages_and_results_files(runs, capsys):
     assert "bert (MiniLM-L6)" in out
     html = (runs / "site/index.html").read_text()
     assert 'href="runs/bench-1.html#case-' in html
+    # One hardware for all stands below the picture, and not before each of its rows.
+    assert '<p class="source">Some, ' in html
     anchor = html.partition('href="runs/bench-1.html#')[2].partition('"')[0]
     assert f'id="{anchor}"' in (runs / "site/runs/bench-1.html").read_text()
     kept = (runs / "site/runs/bench-1.json").read_bytes()

@@ -66,6 +66,14 @@ def test_own_studies_are_listed_in_words(tmp_path, capsys):
     assert "smoke: 1 chip, all examples" in text
 
 
+def test_models_are_listed_as_the_zoo_lists_them(capsys):
+    assert main(["models", "--zoo", "embedded", "--json"]) == 0
+    models = capsys.readouterr().out
+    assert {"bert", "mobilebert", "distilgpt2"} <= {one["name"] for one in json.loads(models)}
+    assert main(["zoo", "list", "--zoo", "embedded", "--json"]) == 0
+    assert capsys.readouterr().out == models
+
+
 def test_a_study_that_does_not_import_is_one_line(tmp_path, capsys):
     (tmp_path / "bench_mine.py").write_text(MINE + "\nimport not_there\n")
     assert main(["studies", str(tmp_path)]) == 4

@@ -1,4 +1,4 @@
-"""`analog-bench nas analognas-bench` on a table of a few cells."""
+"""`analog-bench nas`: a table of a few cells, and two sub-networks of the embedded MobileBERT."""
 
 import json
 import sys
@@ -7,6 +7,8 @@ import pytest
 
 from analog_bench.cli import main
 from tests.planning.some_cells import scored_cells, write_table
+from tests.planning.some_subnetworks import fit_on_two_passages
+from tests.tiny_teacher import questions_of
 
 
 @pytest.fixture
@@ -47,4 +49,54 @@ def test_bad_input_is_told_in_one_line(table, tmp_path, capsys, monkeypatch):
     assert "10" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "sklearn", None)
     assert call("--data", table) == 4
+    assert capsys.readouterr().err.endswith("): pip install 'analog-bench[nas]'\n")
+
+
+def squad_file(path):
+    """Write questions about more articles than are held out."""
+    articles: dict[str, list[dict[str, object]]] = {}
+    for row in questions_of(40, 10):
+        gold = row["answers"]
+        answer = {"text": gold["text"][0], "answer_start": gold["answer_start"][0]}
+        qas = [{"id": row["id"], "question": row["question"], "answers": [answer]}]
+        articles.setdefault(row["title"], []).append({"context": row["context"], "qas": qas})
+    data = [{"title": title, "paragraphs": several} for title, several in articles.items()]
+    path.write_text(json.dumps({"data": data}))
+    return path
+
+
+def test_sub_networks_of_mobilebert(tmp_path, capsys, monkeypatch):
+    fit_on_two_passages(monkeypatch)
+    words = ["nas", "mobilebert", "--data", str(squad_file(tmp_path / "questions.json"))]
+    words += ["--steps", "1", "--chips", "1", "--fresh-chips", "1", "--examples", "2"]
+    words += ["--threads", "1", "--out", str(tmp_path / "out")]
+    assert main([*words, "--trials", "2", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert "measuring sub-networks, 1 done: F1 " in err
+    found = json.loads(out)
+    everything, part = found["measured"]
+    assert everything["part"] == {"feed_forwards": [2] * 6, "heads": 12, "width": 352}
+    assert everything["parameters"] == 7_197_122 > part["parameters"]
+    assert everything["avm"] == pytest.approx(everything["chips"][0][2] - everything["chips"][0][0])
+    assert [one["part"] for one in found["fresh"]] == [everything["part"], part["part"]]
+    assert found["rankings"] == []
+    assert set(found["made_with"]) >= {"steps", "weights", "teacher", "data", "protocol", "seed"}
+
+    # All of it is there: nothing is trained or measured again.
+    assert main([*words, "--trials", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert "done" not in err
+    assert "step" not in err
+    assert "222222, 12 heads, 352 wide" in out
+
+
+def test_bad_input_of_a_search_is_told_in_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("ANALOG_BENCH_DATA", raising=False)
+    assert main(["nas", "mobilebert"]) == 4
+    assert "train-v1.1.json" in capsys.readouterr().err
+    assert main(["nas", "mobilebert", "--scenario", "hermess"]) == 4
+    assert "did you mean" in capsys.readouterr().err
+    assert main(["nas", "mobilebert", "--trials", "0"]) == 2
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    assert main(["nas", "mobilebert"]) == 4
     assert capsys.readouterr().err.endswith("): pip install 'analog-bench[nas]'\n")

@@ -137,7 +137,8 @@ def built(tmp_path):
     """Return the folder that a wheel is made of, built from a checkout with an empty package."""
     checkout = tmp_path / "checkout"
     (checkout / "analog_bench").mkdir(parents=True)
-    (checkout / "analog_bench/__init__.py").touch()
+    for name in ("__init__.py", "py.typed", "expected_outputs.json"):
+        (checkout / "analog_bench" / name).touch()
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, checkout / name)
     for name in ("bench", "baselines", "starter"):
@@ -159,6 +160,7 @@ def test_a_wheel_holds_what_a_checkout_does(built, tmp_path, monkeypatch):
     ]
     assert files[0] == files[1]
     assert Path(".github/workflows/bench.yml") in files[0]
+    assert {"py.typed", "expected_outputs.json"} <= {path.name for path in built.rglob("*")}
 
 
 def test_what_is_built_first_holds_the_same_folders():

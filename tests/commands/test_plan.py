@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from msgspec.structs import replace
 
 from analog_bench.cli import main
-from analog_bench.planning.plan_record import read_plan
+from analog_bench.noise import Preset
+from analog_bench.planning.plan_record import name_of, read_plan, write_plan
+from analog_bench.zoo.hwa_folder import read_hwa_record
 from tests import tiny_gpt2
 
 TEXT = 2 * tiny_gpt2.PROSE
@@ -107,7 +110,7 @@ def test_a_second_call_measures_nothing_anew(planned, folder, monkeypatch, capsy
     assert "plan: runs/plans/tiny.json" in said
     assert "all analog" in said
     assert re.search(
-        r"[\d.]+ times the sum of the layers' own, by 3 random", " ".join(said.split())
+        r"[\d.e+-]+ times the sum of the layers' own, by 3 random", " ".join(said.split())
     )
     # Other chips would be other numbers.
     assert main(words("--seed", "5")) == 4
@@ -206,3 +209,64 @@ def test_the_model_writes_by_the_plan(planned, capsys):
     assert (case["coverage"] == 1) == (not plan.int8 and not plan.digital)
     assert main(["generate", "distilgpt2", "--plan", planned["file"]]) == 4
     assert "is a plan for tiny, and --model names distilgpt2" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def trainable(planned, folder):
+    """Return the file of the same plan, with something on tiles of hardware to train for."""
+    plan = read_plan(folder / planned["file"])
+    layers = (*plan.analog, *plan.int8, *plan.digital)
+    write_plan(
+        folder / "trainable.json",
+        replace(
+            plan,
+            hardware=Preset().name,
+            noise=str(Preset()),
+            analog=layers[:2],
+            int8=layers[2:4],
+            digital=layers[4:],
+        ),
+    )
+    return "trainable.json"
+
+
+def test_the_model_is_trained_by_the_plan(trainable, folder, capsys):
+    answer = {"text": TEXT[:9], "answer_start": 0}
+    articles = [
+        {
+            "title": f"article {n}",
+            "paragraphs": [
+                {
+                    "context": TEXT,
+                    "qas": [{"id": f"{n}", "question": "Who?", "answers": [answer]}],
+                }
+            ],
+        }
+        for n in range(3)
+    ]
+    (folder / "articles.json").write_text(json.dumps({"data": articles}))
+    few = ("--steps", "1", "--batch", "2", "--chips", "1", "--held-out", "1", "--block", "64")
+    given = ["hwa", "train", "./tiny", "--data", "articles.json", *few]
+    given += ["--validation-examples", "1", "--first-ranges", "sigma"]
+    given += ["--ship", "planned/tiny", "--plan"]
+    assert main([*given, trainable, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    plan = read_plan(folder / trainable)
+    record = read_hwa_record(folder / found["ship"])
+    assert set(record.input_ranges) == set(plan.analog)
+    assert found["drift_s"] == plan.drift_s
+    layers = (*plan.analog, *plan.int8, *plan.digital)
+    assert record.recipe["layers"] == name_of(plan.assignment(layers))
+    written = ["generate", "./tiny", "--plan", trainable, "--variant", "hwa", "--hwa", "planned"]
+    few = ["--chips", "1", "--texts", "1", "--drift", "1", "--json"]
+    assert main([*written, "--prompt", "The fox", *few]) == 0
+    (case,) = json.loads(capsys.readouterr().out)["cases"]
+    assert case["variant"] == "hwa"
+    assert 0 < case["coverage"] < 1
+    write_plan(folder / "others.json", replace(plan, weights="0" * 64))
+    assert main([*given, "others.json"]) == 4
+    assert "was made for other weights of tiny" in capsys.readouterr().err
+    assert main([*given, trainable, "--layers", "blocks"]) == 4
+    assert "--plan says which layers are on tiles" in capsys.readouterr().err
+    assert main(["hwa", "train", "bert", "--data", "articles.json", "--plan", trainable]) == 4
+    assert "is a plan for tiny, not for bert" in capsys.readouterr().err

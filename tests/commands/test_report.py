@@ -57,6 +57,22 @@ def test_markdown_goes_to_the_terminal_alone(runs, capsys):
     assert list(runs.glob("*.html")) == []
 
 
+def test_a_run_in_json_has_what_its_page_shows(runs, capsys):
+    assert main(["report", str(runs / "bench-20260102-000000.json"), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["results"] == "bench-20260102-000000.json"
+    assert said["counts"] == {"new": 3}
+    first, result = said["cases"][0], RUN.results[0]
+    assert (first["case_id"], first["metric"], first["chips"]) == (result.case_id, "f1", 2)
+    assert (first["digital"], first["score"]["centre"], first["loss"]["centre"]) == (
+        70.0,
+        40.5,
+        29.5,
+    )
+    assert first["verdict"]["kind"] == "new"
+    assert list(runs.glob("*.html")) == []
+
+
 def test_a_folder_of_runs_is_reported_as_one(runs, tmp_path):
     assert main(["report", str(runs)]) == 0
     assert (tmp_path / "runs.html").is_file()

@@ -11,7 +11,7 @@ from analog_bench.analog.chip import install
 from analog_bench.errors import UsageError
 from analog_bench.hwa import training_loop
 from analog_bench.hwa.loss import LossWeights
-from analog_bench.hwa.trainable_model import layers_on_tiles
+from analog_bench.hwa.planned_layers import layers_on_tiles
 from analog_bench.hwa.training_data import make_data
 from analog_bench.hwa.training_loop import BEST, train
 from analog_bench.hwa.validation import digital_score, validate

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from analog_bench.planning.loss_prediction import Scale, Strains, expected, fit, strains_of
+from analog_bench.planning.loss_prediction import (
+    Scale,
+    Strains,
+    expected,
+    fit,
+    strains_of,
+)
 
 LAYERS = [f"layer.{n}" for n in range(12)]
 SCALE = Scale(reach=60.0)
@@ -121,3 +127,16 @@ def test_without_plans_the_slope_is_one_and_nothing_is_promised():
     for measured in ([], [(plan_of([]), 3.0)]):
         predictor = fit(SCALE, strains, measured)
         assert (predictor.slope, predictor.interval(plan_of(LAYERS))) == (1.0, None)
+
+
+def test_what_fits_plans_better_has_the_smaller_misfit():
+    truth = Strains({(layer, "analog"): 0.01 * n for n, layer in enumerate(LAYERS)}, {})
+    other = Strains({(layer, "analog"): 0.01 * (12 - n) for n, layer in enumerate(LAYERS)}, {})
+    plans = [plan_of(LAYERS[n : n + 3]) for n in range(9)]
+    measured = [(plan, SCALE.loss(2 * truth.total(plan))) for plan in plans]
+    assert fit(SCALE, truth, measured).misfit(measured) == pytest.approx(0.0, abs=1e-12)
+    wrong = fit(SCALE, other, measured)
+    strains = [(SCALE.strain(loss), wrong.slope * other.total(plan)) for plan, loss in measured]
+    expected_misfit = sum((y - x) ** 2 for y, x in strains)
+    assert wrong.misfit(measured) == pytest.approx(expected_misfit)
+    assert wrong.misfit(measured) > 0.01

@@ -62,7 +62,7 @@ def followed_results():
     ]
 
 
-def followed_contents():
-    results = followed_results()
+def followed_contents(results=()):
+    results = results or followed_results()
     run = Run(example_run().manifest, METRICS, (scope("travel"),), tuple(results))
     return contents_of(run, {}, {})

@@ -16,7 +16,7 @@ def test_what_failed_comes_first_then_what_improved():
     lines = step_summary(contents).splitlines()
     assert lines[0] == "## 1 regressed, 1 broken, 1 improved, 79 equivalent, 1 skipped of 83 cases"
     assert lines[2:5] == [
-        "### Failed", "", "| study | case | verdict | change | detects | why |",
+        "### Failed", "", "| study | case | since baseline | change | detects | why |",
     ]  # fmt: skip
     assert lines[6] == (
         r"| layer_noise | bert/embeddings.LayerNorm/white_output:std=1 | regressed | -4.0 ±0.5 "

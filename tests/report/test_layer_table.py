@@ -56,7 +56,7 @@ def test_long_names_of_noises_leave_the_other_columns_whole(bert, metrics, width
     assert max(map(len, text.splitlines())) <= width
     assert "preset:name" not in text
     header = next(line.split() for line in text.splitlines() if " noise " in line)
-    assert {"time", "F1", "drop", "verdict"} <= set(header)
+    assert {"time", "F1", "drop", "baseline"} <= set(header)
     for name, time in zip(presets, ("0 s", "1 d"), strict=True):
         assert len([line for line in text.splitlines() if re.search(f"{name} +{time} ", line)]) == 3
 
@@ -76,22 +76,22 @@ def test_scores_drops_and_marks_are_right(bert, metrics, width):
 
 def test_columns_of_less_importance_go_first(bert, metrics):
     def heads(width):
-        return drawn(width, bert, {}, metrics).splitlines()[1].split()
+        return drawn(width, bert, {}, metrics).splitlines()[2].split()
 
-    assert heads(80) == ["#", "layer", "F1", "drop", "verdict"]
-    assert heads(95) == ["#", "layer", "F1", "EM", "drop", "max/std", "verdict"]
-    wide = ["#", "layer", "kind", "digital", "F1", "EM", "drop", "w", "std", "max/std", "verdict"]
+    assert heads(80) == ["#", "layer", "F1", "drop", "baseline"]
+    assert heads(95) == ["#", "layer", "F1", "EM", "drop", "max/std", "baseline"]
+    wide = ["#", "layer", "kind", "digital", "F1", "EM", "drop", "w", "std", "max/std", "baseline"]
     assert heads(140) == wide
-    assert heads(50) == ["layer", "F1", "drop", "verdict"]
+    assert heads(50) == ["layer", "F1", "drop", "baseline"]
     assert "encoder.layer.0.attention.output.LayerNorm" in drawn(140, bert, {}, metrics)
     assert "…0.attention.output.LayerNorm" in drawn(80, bert, {}, metrics)
 
 
-@pytest.mark.parametrize("width", [20, 30, 45, 60])
+@pytest.mark.parametrize("width", [22, 30, 45, 60])
 def test_a_narrow_terminal_cuts_no_number(bert, metrics, width):
     text = drawn(width, bert[:8], {}, metrics)
     assert max(map(len, text.splitlines())) <= width
-    table = text[: text.index("Each row" if width > 20 else "Each")]
+    table = text[: text.index("Each row")]
     numbers = "".join(re.findall(r"[\d.]+", table))
     assert "16.2" in numbers
     assert "45.0" in numbers
@@ -102,7 +102,9 @@ def test_the_captions_say_what_was_done_and_what_stands_out(bert, metrics):
     assert "white_output:std=1, 5 chips, 200 everyday_qa questions." in said
     assert "Model bert-mini, digital F1 61.20, EM 48.96." in said
     assert "▼ Worst in F1: embeddings.word_embeddings −45.0" in said
-    assert re.search(r"\d+ of 53 rows lose more than the margin of 1 point\.", said)
+    assert re.search(
+        r"\d+ of 53 rows lose more than the margin of 1 point by their 95 % intervals", said
+    )
     assert re.search(
         r"Spearman correlation .* \+0\.\d\d \(.0\.\d\d to .0\.\d\d\) with .*\(53 layers; ", said
     )
@@ -153,7 +155,13 @@ def test_only_what_exceeds_the_margin_is_worst(bert, metrics):
     assert worst(harmless, metrics[0]) == []
     text = drawn(80, harmless, {}, metrics)
     assert "▼" not in text
-    assert "No layer loses more than the margin of 1 point of F1." in caption_of(text)
+    none = "None of 12 rows is known to lose more than the margin of 1 point, 12 may."
+    assert none in caption_of(text)
+    # On chips that agree there is no doubt.
+    alike = [replace(r, chips=(r.chips[2],) * 3) for r in harmless]
+    assert "None of 12 rows loses more than the margin of 1 point." in caption_of(
+        drawn(80, alike, {}, metrics)
+    )
     two = [*harmless, bert[0], bert[3]]
     assert [r.group for r in worst(two, metrics[0])] == [
         "embeddings.word_embeddings",
@@ -175,12 +183,13 @@ def test_lower_is_better_shows_the_rise(bert):
         for n, r in enumerate(bert)
     ]
     text = drawn(100, results, {}, [metric])
-    assert "rise" in text.splitlines()[1]
+    assert "rise" in text.splitlines()[2]
     assert "▼ 0.500" in row_of(text, "0.attention.output.dense")
     assert "Worst in cross-entropy: encoder.layer.0.attention.output.dense +0.500" in caption_of(
         text
     )
-    assert "1 of 53 rows adds more than the margin of 0.02 nats." in caption_of(text)
+    adds = "1 of 53 rows adds more than the margin of 0.02 nats by its 95 % interval."
+    assert adds in caption_of(text)
 
 
 def test_what_varies_gets_a_column(bert, metrics):
@@ -191,8 +200,8 @@ def test_what_varies_gets_a_column(bert, metrics):
         for t in (0.0, 86400.0)
     ]
     text = drawn(100, results, {}, metrics)
-    assert text.splitlines()[1].split()[2:4] == ["noise", "time"]
-    assert "tile" not in text.splitlines()[1]
+    assert text.splitlines()[2].split()[2:4] == ["noise", "time"]
+    assert "tile" not in text.splitlines()[2]
     assert re.search(r"word_embeddings +pcm:read=0 +0 s", text)
     assert re.search(r"word_embeddings +pcm:read=1 +1 d", text)
     said = caption_of(text)
@@ -206,11 +215,11 @@ def test_rows_without_scores_are_told_apart(bert, metrics):
     results = [bert[0], skipped, broken]
     verdicts = {r.identity: judge(r, None, metrics[0]) for r in results}
     lines = drawn(100, results, verdicts, metrics).splitlines()
-    assert [line.split()[-1] for line in lines[3:6]] == ["new", "broken", "skipped"]
-    assert "–" in lines[4]
+    assert [line.split()[-1] for line in lines[4:7]] == ["new", "broken", "skipped"]
     assert "–" in lines[5]
+    assert "–" in lines[6]
     bare = drawn(100, results, {}, metrics).splitlines()
-    assert [line.split()[-1] for line in bare[3:6]] == ["–", "broken", "skipped"]
+    assert [line.split()[-1] for line in bare[4:7]] == ["–", "broken", "skipped"]
 
 
 def test_only_skipped_rows_can_be_drawn(bert, metrics):
@@ -315,3 +324,42 @@ def test_what_is_no_better_than_guessing_is_marked_as_a_group(bert, metrics):
     assert "; which of them loses most says nothing." in said
     assert "▼ Worst of the others in F1: " in said
     assert "Destroyed" not in caption_of(drawn(100, bert, {}, metrics))
+    # Whatever is named as worst is marked in the table, and the ranking begins behind the rest.
+    named = said.partition("Worst of the others in F1: ")[2].partition(";")[0].split(", ")
+    assert len(named) == min(5, list(signs.values()).count("▼"))
+    assert all("▼" in row_of(table, name.split()[0].split("layer.")[-1]) for name in named)
+    ranking = said.partition("Ranking of 53 layers over 5 chips: ")[2]
+    assert ranking.startswith(f"after 2 destroyed, {named[0].split()[0]} loses most (95 %")
+    assert " rank over chips 3 to 3)" in ranking
+
+
+def test_how_many_exceed_the_margin_is_by_their_intervals(bert, metrics):
+    lost = {"surely": (4.9, 5.0, 5.1), "perhaps": (0.0, 3.0, 6.0), "within": (0.1, 0.1, 0.1)}
+    results = [
+        replace(
+            r, chips=tuple(replace(c, chip=n, scores={"f1": 61.2 - by}) for n, by in enumerate(of))
+        )
+        for r, of in zip(bert, (*lost.values(), lost["perhaps"]), strict=False)
+        for c in r.chips[:1]
+    ]
+    assert (
+        "; 1 of 4 rows loses more than the margin of 1 point by its 95 % interval, 2 more may."
+        in (caption_of(drawn(100, results, {}, metrics)))
+    )
+    few = [replace(r, chips=r.chips[:2]) for r in results[:1]]
+    assert "; none of 1 row is known to lose more than the margin of 1 point, 1 may." in caption_of(
+        drawn(100, few, {}, metrics)
+    )
+
+
+def test_an_interval_that_reaches_below_0_is_said_to_end_there(bert, metrics):
+    ends = "Where ± reaches beyond 0 or 100, the interval ends there: no score lies beyond."
+    assert ends not in caption_of(drawn(140, bert, {}, metrics))
+    low = replace(
+        bert[0],
+        chips=tuple(
+            replace(c, scores={"f1": score})
+            for c, score in zip(bert[0].chips, (1, 9, 4), strict=False)
+        ),
+    )
+    assert ends in caption_of(drawn(140, [low, *bert[1:]], {}, metrics))

@@ -31,9 +31,12 @@ def test_the_table_has_a_row_a_case_and_the_law():
     heading, table = propagation_table(followed_results(), METRICS["f1"])
     assert heading.text == "travel, how noise travels: bert (MiniLM-L6)"
     rows = [[cell.text for cell in row] for row in table.rows]
-    assert rows[0][:6] == ["products", "pcm at 0.05", "5.00", "5.73 ±1.4", "76 %", "0.50"]
-    assert [row[6] for row in rows[:4]] == ["0.00", "0.00", "0.00", "+0.80"]
+    assert rows[0] == [
+        *("products", "pcm at 0.05", "5.00 ±1.2", "5.73 ±1.4", "5.16", "76 %", "0.50 to 0.50"),
+        *("0.00 ±0.00", "+1.7 ±0.8", "503"),
+    ]
+    assert [row[7] for row in rows[:4]] == ["0.00 ±0.00", "0.00 ±0.00", "0.00 ±0.00", "+0.80 ±0.00"]
     # Noise of the second block alone: nothing is handed on to it.
-    assert rows[-2][:6] == ["block.1", "pcm at 0.1", "10.0", "5.00 ±1.2", "0 %", "0.50"]
+    assert rows[-2][1:7] == ["pcm at 0.1", "10.0 ±2.5", "5.00 ±1.2", "4.50", "0 %", "0.50 to 0.50"]
     text = printed([heading, table], 110)
     assert "error^2.00 (power 2.00 to 2.00, R² 1.00, 6 conditions)" in " ".join(text.split())

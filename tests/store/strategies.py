@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from analog_bench.defining_files import SourceFile
 from analog_bench.layer_facts_record import Histogram, LayerFacts
+from analog_bench.planned_case_record import LETTERS, PlannedCase
 from analog_bench.precision_target import PrecisionTarget
 from analog_bench.propagation_record import LARGEST_FIGURE, BlockNoise, Propagation, Quantiles
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, LARGEST_SCORE, Measurement, Result
@@ -59,6 +60,14 @@ def measurements(draw):
     )
 
 
+PLANS = st.builds(
+    PlannedCase,
+    st.text(LETTERS, min_size=1, max_size=5),
+    NAMES,
+    st.integers(1, 512),
+    NAMES,
+    *[st.none() | FLOATS] * 4,
+)
 TARGETS = st.builds(PrecisionTarget, st.floats(0.0, 1e6), st.floats(0.0, 1.0))
 
 
@@ -79,6 +88,7 @@ def results(draw):
         digital_texts=draw(WRITTEN),
         sources=draw(SOURCES),
         target=draw(st.none() | TARGETS),
+        plan=draw(st.none() | PLANS),
         digital_per_example=draw(st.dictionaries(st.sampled_from(sorted(METRICS)), EXAMPLES)),
     )
 

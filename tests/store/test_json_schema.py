@@ -248,6 +248,7 @@ DESCRIBED = [
         "Scope",
         "Margin",
         "Result",
+        "PlannedCase",
         "PrecisionTarget",
         "LayerFacts",
     ),

@@ -10,7 +10,7 @@ from analog_bench.report import estimates, words
 from analog_bench.report.measured_on import examples_label
 from analog_bench.report.report_contents import Contents, Judged
 from analog_bench.report.score_and_loss import loss, score
-from analog_bench.report.table import Cell, Column, Role, Table, absent
+from analog_bench.report.table import SINCE, Cell, Column, Role, Table, absent
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _lines(study: Judged, result: Result) -> Iterator[tuple[str, str]]:
     if result.reason:
         yield result.status, words.one_line(result.reason)
     if verdict is not None:
-        yield "verdict", f"{verdict.kind}: {words.one_line(verdict.reason)}"
+        yield SINCE, f"{verdict.kind}: {words.one_line(verdict.reason)}"
         change = estimates.change_text(verdict, metric)
         if change:
             yield "change", f"{f'{change} {metric.unit}'.rstrip()}, {words.chips_compared(verdict)}"

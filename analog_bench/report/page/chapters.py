@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analog_bench.gate.not_compared import digital_at_chance
 from analog_bench.report import words
 from analog_bench.report.measured_on import examples_label
 from analog_bench.report.page.case_details import StudyValues, raw_values
@@ -16,6 +15,7 @@ from analog_bench.report.plots.depth_plot import depth_plots
 from analog_bench.report.plots.drift_plot import drift_plots
 from analog_bench.report.plots.energy_plot import energy_plots
 from analog_bench.report.plots.figure import Figure
+from analog_bench.report.plots.plan_plots import plan_plots
 from analog_bench.report.plots.propagation_plots import propagation_plots
 from analog_bench.report.plots.waterfall_plot import waterfall_plots
 from analog_bench.report.plots.weight_plots import distribution_plots, spread_plots
@@ -84,7 +84,7 @@ def findings(contents: Contents, made: Sequence[Chapter]) -> tuple[str, ...]:
     of_one = (chapter for chapter in made if chapter.studies)
     for model, chapter in zip(contents.models, of_one, strict=True):
         studies = contents.of_model(model)
-        guesses = (digital_at_chance(study.results[0], study.main) for study in studies)
+        guesses = (study.guesses for study in studies)
         messages = (figure.message for figure in chapter.figures)
         said = next((text for text in (*guesses, *messages) if text), "")
         if said:
@@ -95,6 +95,7 @@ def findings(contents: Contents, made: Sequence[Chapter]) -> tuple[str, ...]:
 def _sections(contents: Contents, model: str) -> tuple[Section, ...]:
     depth, drift = depth_plots(contents, model), drift_plots(contents, model)
     sections = (
+        Section("Which layers may go analog", figures=plan_plots(contents, model)),
         Section(
             "Which layers the model depends on",
             lead=depth.note("plot of loss over depth", "plots of loss over depth"),

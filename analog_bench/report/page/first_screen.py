@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from analog_bench.gate.case_verdicts import FAILING, Kind
 from analog_bench.records import Result
 from analog_bench.report import estimates, words
+from analog_bench.report.layer_caption import destroyed_names
+from analog_bench.report.layer_losses import worst
 from analog_bench.report.measured_on import OVER_BOTH
 from analog_bench.report.report_contents import Contents, Judged, JudgedCase
 from analog_bench.report.run_summary import incomplete_line, unmeasured_reasons
 from analog_bench.report.score_and_loss import loss, score
 from analog_bench.report.source_files import files_label, repository_label
-from analog_bench.report.table import Cell, Column, Table, linked
+from analog_bench.report.table import SINCE, Cell, Column, Table, linked
 
 _CHANGES_AT_MOST = 12
 _WORST_AT_MOST = 4
@@ -25,10 +27,14 @@ _PACKAGES = ("aihwkit", "torch", "transformers", "numpy", "analog-bench", "pytho
 
 @dataclass(frozen=True)
 class WorstCases:
-    """The cases of a model that lost most, in one metric, each beside its study's digital score."""
+    """The cases of a model that lost most, in one metric, each beside its study's digital score.
+
+    What is destroyed, which has no order, is named in words before them.
+    """
 
     model: str
     metric: str
+    destroyed: tuple[str, ...]
     table: Table
 
 
@@ -121,20 +127,32 @@ def _verdict(cases: int, counts: Counter[Kind], failed_digital: bool) -> tuple[s
 
 def _worst(contents: Contents, model: str) -> Iterator[WorstCases]:
     studies = contents.of_model(model)
-    by_metric: dict[tuple[str, str, bool], list[tuple[float, Judged, Result]]] = {}
+    by_metric: dict[tuple[str, str, bool], list[Judged]] = {}
     for study in studies:
         metric = study.main
-        for result in study.measured:
-            lost = loss(result, metric)
-            # What keeps within its study's margin is not among the worst, however few there are;
-            # nor does it take the place of what loses more than another's.
-            if lost is not None and lost > metric.margin:
-                key = metric.name, metric.unit, metric.higher_is_better
-                by_metric.setdefault(key, []).append((lost, study, result))
-    for rows in by_metric.values():
+        by_metric.setdefault((metric.name, metric.unit, metric.higher_is_better), []).append(study)
+    for alike in by_metric.values():
+        # What keeps within its study's margin is not among the worst, however few there are; nor
+        # does it take the place of what loses more than another's.
+        rows = [
+            (loss(result, study.main) or 0.0, study, result)
+            for study in alike
+            for result in worst(study.measured, study.main)
+        ]
         rows.sort(key=lambda row: -row[0])
-        table = _worst_table(contents, rows[:_WORST_AT_MOST], several=len(studies) > 1)
-        yield WorstCases(words.model_label(model), words.unit_label(rows[0][1].main), table)
+        gone = [
+            ": ".join(said)
+            for study in alike
+            if any(
+                said := destroyed_names(
+                    study.measured, study.main, words.names_among(study.measured)
+                )
+            )
+        ]
+        if rows or gone:
+            table = _worst_table(contents, rows[:_WORST_AT_MOST], several=len(studies) > 1)
+            unit = words.unit_label(alike[0].main)
+            yield WorstCases(words.model_label(model), unit, tuple(gone), table)
 
 
 def _worst_table(
@@ -202,7 +220,7 @@ def _digital(contents: Contents) -> Table:
         and verdict.kind not in ("equivalent", "new")
         and (score := study.results[0].digital.get(metric.name)) is not None
     ]
-    columns = (Column("verdict"), Column("model"), Column("score", right=True), Column("why"))
+    columns = (Column(SINCE), Column("model"), Column("score", right=True), Column("why"))
     return Table(columns, tuple(dict.fromkeys(rows)))
 
 

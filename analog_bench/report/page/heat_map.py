@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from analog_bench.gate.robustness_scores import Conditions, conditions_of
 from analog_bench.records import Metric, Result
 from analog_bench.report import estimates, words
-from analog_bench.report.layer_losses import of_facts, reach, weight_std
+from analog_bench.report.layer_caption import margin_text
+from analog_bench.report.layer_losses import beyond_margin, destroyed, of_facts, reach, weight_std
 from analog_bench.report.measured_on import source_line
 from analog_bench.report.plots.chart import axis, colour, layer
 from analog_bench.report.plots.figure import Figure, file_name
@@ -251,27 +252,32 @@ def _message(conditions: Sequence[_Condition]) -> str:
 
 
 def _beyond_margin(conditions: Sequence[_Condition]) -> str:
-    """Say how many layers lose more than the margin under any condition, and which loses most."""
+    """Say how many layers lose more than the margin under any condition, and which loses most.
+
+    Where some are destroyed, that is said instead: which of them loses most says nothing.
+    """
     metric = conditions[0].metric
     losses: dict[str, float] = {}
-    beyond: set[str] = set()
+    surely, perhaps, gone = set[str](), set[str](), set[str]()
     for condition in conditions:
         for layer_name, lost in condition.losses().items():
             losses[layer_name] = max(lost, losses.get(layer_name, lost))
-            if lost > condition.metric.margin:
-                beyond.add(layer_name)
+        results, own = list(condition.results.values()), condition.metric
+        found = (*beyond_margin(results, own), destroyed(results, own))
+        for names, of in zip((surely, perhaps, gone), found, strict=True):
+            names.update(result.group for result in of)
     alike = len({condition.metric.margin for condition in conditions}) == 1
     margin = words.margin_label(metric) if alike else "their study's margin"
     than = f"{margin} of {words.metric_label(metric)}"
     among = words.counted(len(losses), "layer")
-    if not beyond:
-        return f"none of {among} {words.change_verb(metric)} more than {than}"
+    said = margin_text(len(surely), len(perhaps - surely), among, than, metric)
+    if gone:
+        return f"{said}; {len(gone)} {'is' if len(gone) == 1 else 'are'} no better than guessing"
+    if not surely and not perhaps:
+        return said
     worst = max(losses, key=lambda name: losses[name])
-    return (
-        f"{len(beyond)} of {among} {words.change_verb(metric, len(beyond))} more than {than}; "
-        f"{words.one_line(worst)} {words.change_verb(metric)} most, "
-        f"{words.amount(losses[worst], metric)}"
-    )
+    most = f"{words.change_verb(metric)} most, {words.amount(losses[worst], metric)}"
+    return f"{said}; {words.one_line(worst)} {most}"
 
 
 def _note(conditions: Sequence[_Condition]) -> str:

@@ -45,8 +45,8 @@ def coherence_map(contents: Contents, study: Judged, results: Sequence[Result]) 
     return Figure(
         name=file_name(study.scope.model, study.scope.study, "coherence"),
         message=(
-            f"{most} is the most coherent: a cosine of {words.correlation_text(means[most])} "
-            "between what a block makes and what it hands on."
+            f"{most} is the most coherent: a cosine of {words.correlation_text(means[most])} on "
+            "average between what a block makes and what it hands on."
         ),
         note=(
             "Mean over chips, of the median token. Independent noise has 0 and adds in squares, "

@@ -23,7 +23,7 @@ _ROW_PIXELS = 24
 def noise_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
     """Return the scores of each study of several layers at once under two conditions or more.
 
-    Results that a waterfall shows are not among them.
+    Results that a waterfall shows are not among them, nor plans.
     """
     figures = []
     for study in contents.of_model(model):
@@ -35,6 +35,7 @@ def noise_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
             if not is_single(result)
             and loss(result, metric) is not None
             and result.identity not in steps
+            and result.plan is None
         ]
         times = {result.drift_s for result in results}
         if len(results) > 1 and len(times) <= _TIMES_AT_MOST and not study.writes:

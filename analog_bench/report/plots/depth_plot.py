@@ -8,7 +8,14 @@ from typing import Any
 
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
-from analog_bench.report.layer_losses import FEWEST, by_condition, by_depth, of_facts
+from analog_bench.report.layer_losses import (
+    FEWEST,
+    by_condition,
+    by_depth,
+    destroyed,
+    of_facts,
+    worst,
+)
 from analog_bench.report.measured_on import source_line
 from analog_bench.report.plots.chart import Spec, axis, by_kind, colour, points
 from analog_bench.report.plots.figure import (
@@ -54,7 +61,7 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
 
 def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec:
     short = words.short_layers([result.group for result in results])
-    worst = max(results, key=lambda result: loss(result, metric) or 0.0)
+    named = next(iter(worst(results, metric)), None)
     deepest = max(result.facts.depth for result in results if result.facts)
     values: list[dict[str, Any]] = []
     for result in results:
@@ -70,7 +77,7 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
                     "high": high,
                     "kind": result.facts.kind,
                     "name": words.one_line(short[result.group]),
-                    "named": result is worst,
+                    "named": result is named,
                     # Beyond the middle there is more room to the left.
                     "late": result.facts.depth > deepest / 2,
                     "href": contents.link(result),
@@ -82,7 +89,7 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
         if block is not None and result.facts is not None:
             starts.setdefault(block, result.facts.depth)
     blocks = [{"depth": depth - 0.5, "block": block} for block, depth in starts.items()]
-    # Room for the name above the layer that loses most.
+    # Room for the name above the layer that loses most of those not destroyed.
     top = _HEADROOM * max([metric.margin, *(value["high"] for value in values)])
     scale, ticks = {"domain": [0, deepest], "nice": False}, {"grid": False, "tickMinStep": 1}
     title = "depth: place in the order of computation"
@@ -99,7 +106,7 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
         for side, align, dx in (("!datum.late", "left", 8), ("datum.late", "right", -8))
     ]
     encoding = {**by_kind(), "href": href, "description": {"field": "name"}}
-    rule = {"type": "rule", "color": colour("muted"), "opacity": 0.5}
+    rule = {"type": "rule", "color": colour("muted"), "opacity": 0.8}
     edge = {"type": "rule", "color": colour("line"), "strokeWidth": 1}
     number_at: Spec = {"type": "text", "color": colour("muted"), "fontSize": 10}
     number_at |= {"align": "left", "baseline": "top", "dx": 3, "y": 2}
@@ -131,10 +138,20 @@ def _table(contents: Contents, results: Sequence[Result], metric: Metric) -> Tab
 
 
 def _message(results: Sequence[Result], metric: Metric) -> str:
-    losses = {result.group: loss(result, metric) or 0.0 for result in results}
-    worst, verb = max(losses, key=lambda group: losses[group]), words.change_verb(metric)
-    if losses[worst] <= metric.margin:
+    """Name the worst layer and the median; of those that are destroyed, none is the worst."""
+    gone, left = len(destroyed(results, metric)), worst(results, metric)
+    verb = words.change_verb(metric)
+    if not gone and not left:
         return f"No layer {verb} more than the margin, at any depth."
-    most = words.amount_of(words.amount(losses[worst], metric), metric)
-    middle = words.amount(max(0.0, median(losses.values())), metric)
-    return f"{words.one_line(worst)} {verb} {most}, the median layer {middle}."
+    said = []
+    if gone:
+        among = words.counted(len(results), "layer")
+        said = [f"{gone} of {among} {'is' if gone == 1 else 'are'} no better than guessing"]
+    if left:
+        most = words.amount_of(words.amount(loss(left[0], metric) or 0.0, metric), metric)
+        said.append(
+            f"{'of the others ' if gone else ''}{words.one_line(left[0].group)} {verb} {most}"
+        )
+    losses = [loss(result, metric) or 0.0 for result in results]
+    middle = words.amount(max(0.0, median(losses)), metric)
+    return f"{'; '.join(said)}, the median layer {middle}."

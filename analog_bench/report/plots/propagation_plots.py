@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from analog_bench.records import Result
+from analog_bench.gate.power_law import PowerLaw
+from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.measured_on import source_line
 from analog_bench.report.noise_travel import (
@@ -27,10 +28,12 @@ from analog_bench.report.plots.chart import DASHES, axis, colour, layer, points
 from analog_bench.report.plots.figure import Figure, file_name, loss_column
 from analog_bench.report.propagation_table import law_text
 from analog_bench.report.report_contents import Contents, Judged
-from analog_bench.report.score_and_loss import loss
+from analog_bench.report.score_and_loss import loss, loss_interval
 from analog_bench.report.table import Column, Spelling, Table, number, tabulate
 
 _STACKS, _MAPS, _CURVE_POINTS = 3, 2, 40
+# Of a law: a lower R² may come from its largest point alone.
+_ONE_CURVE = 0.995
 _GAINS: Mapping[Along, str] = {
     "gain": "of the noise",
     "jacobian_gain": "of the noise, to first order",
@@ -199,34 +202,42 @@ def _loss_plot(contents: Contents, study: Judged, results: Sequence[Result]) -> 
     law = law_of(known, metric)
     if law is None:
         return []
-    values = [
-        {
-            "error": 100 * final_error(result).centre,
-            "loss": loss(result, metric),
-            "family": family_label(result),
-            "href": contents.link(result),
-        }
-        for result in known
-    ]
+    values: list[dict[str, Any]] = []
+    for result in known:
+        lost = loss_interval(result, metric)
+        low, high = (lost and lost.bounds) or (None, None)
+        values.append(
+            {
+                "error": 100 * final_error(result).centre,
+                "loss": loss(result, metric),
+                **{"low": low, "high": high, "family": family_label(result)},
+                "href": contents.link(result),
+            }
+        )
     most = max(final_error(result).centre for result in known)
     steps = [most * n / _CURVE_POINTS for n in range(_CURVE_POINTS + 1)]
     curve = [{"error": 100 * step, "loss": law.at(step)} for step in steps]
     x = axis("error", "error of the stream behind the last block (%)", axis={"grid": False})
     y = axis("loss", words.loss_label(metric))
+    end = {"field": "high"}
     families = {"scheme": "tableau10"}
     legend = {"columns": 3, "labelLimit": 150}
     color = axis("family", kind="nominal", scale=families, legend=legend)
     dashed = {"type": "line", "strokeDash": DASHES, "color": colour("muted")}
-    verb = "fall" if law.r_squared >= 0.9 else "do not fall"
+    rule = {"type": "rule", "strokeWidth": 1.5}
     return [
         Figure(
             name=file_name(study.scope.model, "loss-and-error"),
-            message=f"All kinds of noise {verb} on one curve of loss against the stream's error.",
-            note=f"{law_text(known, metric)} The error is that of the median token.",
+            message=_curve_message(known, metric, law),
+            note=(
+                f"{law_text(known, metric)} The error is that of the median token; lines are 95 % "
+                "intervals over chips."
+            ),
             source=source_line(contents, study, known),
             spec={
                 "layer": [
                     layer(curve, dashed, x=x, y=y),
+                    layer(values, rule, x=x, y={**y, "field": "low"}, y2=end, color=color),
                     layer(values, points(60, 0.9), x=x, y=y, color=color, href={"field": "href"}),
                 ]
             },
@@ -241,3 +252,17 @@ def _loss_plot(contents: Contents, study: Judged, results: Sequence[Result]) -> 
             ),
         )
     ]
+
+
+def _curve_message(results: Sequence[Result], metric: Metric, law: PowerLaw) -> str:
+    if law.r_squared >= _ONE_CURVE:
+        return "All kinds of noise fall on one curve of loss against the stream's error."
+    farthest = max(
+        results, key=lambda r: abs((loss(r, metric) or 0.0) - law.at(final_error(r).centre))
+    )
+    found = words.amount(loss(farthest, metric) or 0.0, metric)
+    said = words.amount(law.at(final_error(farthest).centre), metric)
+    return (
+        f"No one curve for all kinds of noise: {travel_label(farthest)} loses {found} where it "
+        f"says {said}."
+    )

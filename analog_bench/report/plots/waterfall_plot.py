@@ -21,7 +21,7 @@ def waterfall_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
     return tuple(
         _figure(contents, study, waterfall)
         for study in contents.of_model(model)
-        for waterfall in waterfalls(study.measured, study.main)
+        for waterfall in ([] if study.guesses else waterfalls(study.measured, study.main))
     )
 
 

@@ -74,7 +74,7 @@ def distribution_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
 def _layers(studies: Sequence[Judged]) -> tuple[Judged, list[LayerLoss]]:
     """Return the layers of the study that has most by themselves, the worst first."""
     losses = [
-        (study, [] if study.writes else layer_losses(study.measured, study.main))
+        (study, [] if study.writes or study.guesses else layer_losses(study.measured, study.main))
         for study in studies
     ]
     return max(losses, key=lambda pair: len(pair[1]))

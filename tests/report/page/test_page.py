@@ -263,6 +263,38 @@ def test_of_a_model_that_guesses_the_headline_says_so():
     (said,) = findings(contents, chapters(contents))
     assert said.startswith("bert (MiniLM-L6) · the digital model itself is at chance: f1 70 where")
 
+    def titles(of):
+        return {section.title for chapter in chapters(of) for section in chapter.sections}
+
+    # Nor do its weights say anything of what it loses.
+    known = titles(contents_of(replace(run, results=of_study("layer_noise")), {}, {}))
+    assert known - titles(contents) == {
+        "Loss and the spread of the weights",
+        "Weights of the most and the least vulnerable layers",
+    }
+
+
+def of_study(name):
+    return tuple(result for result in example_run().results if result.study == name)
+
+
+def test_what_is_destroyed_is_named_and_has_no_order():
+    guessing = tuple(replace(r, chance={"f1": 32.0}) for r in of_study("layer_noise"))
+    contents = contents_of(replace(example_run(), results=guessing), {}, {})
+    (worst,) = first_screen(contents).worst
+    gone, layer = f"{LAYERS[0]} · white_output", f"{LAYERS[1]} · pcm · 1 d · C++ tile"
+    (said,) = worst.destroyed
+    assert said.startswith(f"✕ Destroyed, no better than guessing (F1 32.0): {gone}, ")
+    assert worst.table.rows[0][0].text == layer
+    assert "✕ Destroyed, no better" in " ".join(Document(page(contents)).text.split())
+    (of_map, white, pcm) = (f.message for f in chapters(contents)[0].figures[:3])
+    assert of_map.endswith("; 1 is no better than guessing.")
+    for message, layers, lost in ((white, 34, 30), (pcm, 33, 31)):
+        assert message.startswith(
+            f"1 of {layers} layers is no better than guessing; of the others {LAYERS[1]} loses "
+            f"{lost}.0"
+        )
+
 
 def test_every_chip_of_every_case_is_there(document):
     words = " ".join(document.text.split())

@@ -1,9 +1,10 @@
 """The chapter on how noise travels: what its plots say is in the data."""
 
 import pytest
+from msgspec.structs import replace
 
 from analog_bench.report.plots.propagation_plots import propagation_plots
-from tests.report.followed import followed_contents
+from tests.report.followed import followed_contents, followed_results
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,11 @@ def test_losses_lie_on_a_curve(figures):
     assert figure.message.startswith("All kinds of noise fall on one curve")
     assert "error^2.00" in figure.note
     assert len(values(figure, 1)) == 6
+
+
+def test_the_noise_that_is_off_the_curve_is_named():
+    results = followed_results()
+    chips = [replace(chip, scores={**chip.scores, "f1": 30.0}) for chip in results[4].chips]
+    results[4] = replace(results[4], chips=tuple(chips))
+    figure = propagation_plots(followed_contents(results), "bert")[-1]
+    assert "ir_drop at 0.1 loses 40.0 where it says" in figure.message

@@ -36,7 +36,8 @@ def test_the_heat_map_holds_every_layer_and_condition(contents):
     assert found.conditions == ("white_output:std=1", "pcm:prog=1 · 1 d · C++ tile")
     assert [row[1].text for row in found.table.rows] == list(LAYERS)
     assert found.message == (
-        "34 of 34 layers lose more than 1 point of F1; embeddings.word_embeddings loses most, 61.0."
+        "33 of 34 layers lose more than 1 point of F1 by their 95 % intervals, 1 more may; "
+        "embeddings.word_embeddings loses most, 61.0."
     )
     rows = [row[2:4] for row in found.table.rows]
     assert [cell.text for cell in rows[0]] == ["−60.0", "−61.0"]
@@ -71,12 +72,14 @@ def test_the_heat_map_takes_margins_for_what_they_are_a_studys_own():
     both = (*layers_in("layer_noise"), *layers_in("noise_types", noise="pcm:prog=1"))
     found = heat_map(with_margin("noise_types", 1.2, *both), "bert")
     assert found.conditions == ("white_output:std=1", "pcm:prog=1")
-    assert found.message.startswith("34 of 34 layers lose more than their study's margin of F1;")
+    than = "more than their study's margin of F1 by their 95 % intervals, 8 more may;"
+    assert found.message.startswith(f"26 of 34 layers lose {than}")
     # Each cell by its own study's: what keeps within 20 points in one exceeds 1 in the other.
     found = heat_map(with_margin("layer_noise", 20.0, *both), "bert")
-    assert found.message.startswith("34 of 34 layers lose more than their study's margin of F1;")
+    than = "more than their study's margin of F1 by their 95 % intervals, 8 more may;"
+    assert found.message.startswith(f"26 of 34 layers lose {than}")
     one = heat_map(with_margin("noise_types", 20.0, *both[34:]), "bert")
-    assert one.message.startswith("2 of 34 layers lose more than 20 points of F1;")
+    assert one.message.startswith("2 of 34 layers lose more than 20 points of F1 by their")
 
 
 def test_a_study_of_another_metric_without_layers_hides_no_map():
@@ -140,10 +143,10 @@ def test_the_heat_map_tells_direct_weights_from_others():
     for results in ([*direct, *hwa], [*hwa, *direct]):
         found = heat_map(judged(*results), "bert")
         assert found.message == (
-            "With direct weights 34 of 34 layers lose more than 1 point of F1; "
-            "embeddings.word_embeddings loses most, 60.0. "
-            "With HWA weights 5 of 34 layers lose more than 1 point of F1; "
-            "embeddings.word_embeddings loses most, 6.0."
+            "With direct weights 26 of 34 layers lose more than 1 point of F1 by their 95 % "
+            "intervals, 8 more may; embeddings.word_embeddings loses most, 60.0. "
+            "With HWA weights 5 of 34 layers lose more than 1 point of F1 by their 95 % "
+            "intervals, 1 more may; embeddings.word_embeddings loses most, 6.0."
         )
         assert {row[-2].text for row in found.table.rows} == {
             f"{r.facts.weight_std:#.3g}" for r in direct

@@ -1,0 +1,101 @@
+"""What was measured of sub-networks: the record is the schema of their study's file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from analog_bench.atomic_file import write_atomic
+from analog_bench.codec import DocumentError, Whole, convert, layout, plain, read_json
+from analog_bench.errors import StoreError
+from analog_bench.records import NotNegative, Score
+from analog_bench.regular_file import why_unreadable
+from analog_bench.zoo.mobilebert_parts import SubNetwork
+
+TIMES_S = (1.0, 86_400.0, 2_592_000.0)
+"""Seconds since programming that sub-networks are scored at: AVM is from the first to the last."""
+_Scores = Annotated[tuple[Score, ...], Meta(min_length=len(TIMES_S), max_length=len(TIMES_S))]
+
+
+class MeasuredSubNetwork(Struct, frozen=True, forbid_unknown_fields=True):
+    """A sub-network and its scores, F1 in points.
+
+    Attributes:
+        part: What is left of the whole.
+        parameters: How many it has, embeddings included.
+        pj: Energy of a token, with every matrix multiplication on tiles.
+        digital: Score without analog hardware.
+        chips: Scores of each chip at each of `TIMES_S`.
+        seconds: What measuring it took.
+    """
+
+    part: SubNetwork
+    parameters: Whole
+    pj: NotNegative
+    digital: Score
+    chips: Annotated[tuple[_Scores, ...], Meta(min_length=1)]
+    seconds: NotNegative
+
+    @property
+    def one_day(self) -> float:
+        """Mean score after a day."""
+        return fmean(self.one_day_by_chip)
+
+    @property
+    def one_day_by_chip(self) -> tuple[float, ...]:
+        """Score of each chip after a day."""
+        return tuple(chip[1] for chip in self.chips)
+
+    @property
+    def month_by_chip(self) -> tuple[float, ...]:
+        """Score of each chip after a month."""
+        return tuple(chip[2] for chip in self.chips)
+
+    @property
+    def avm_by_chip(self) -> tuple[float, ...]:
+        """Score of each chip after a month less that after a second."""
+        return tuple(chip[2] - chip[0] for chip in self.chips)
+
+
+class SubNetworkStudy(Struct, frozen=True, forbid_unknown_fields=True):
+    """The JSON of a study's file.
+
+    Attributes:
+        schema_version: 1.
+        made_with: Everything that the numbers depend on, as plain values.
+        measured: Sub-networks in their order; the first is the whole.
+        fresh: Those that were measured again, on chips that chose none of them.
+    """
+
+    schema_version: Literal[1]
+    made_with: dict[str, Any]
+    measured: tuple[MeasuredSubNetwork, ...] = ()
+    fresh: tuple[MeasuredSubNetwork, ...] = ()
+
+
+def read_study(path: Path) -> SubNetworkStudy | None:
+    """Read a study's file; None where there is none.
+
+    Raises:
+        StoreError: It cannot be read, or is none.
+    """
+    if not os.path.exists(path):
+        return None
+    try:
+        return convert(read_json(path), SubNetworkStudy)
+    except (OSError, DocumentError) as problem:
+        raise StoreError(
+            f"{path} is no study of sub-networks: {problem}; restore it or choose another --out"
+        ) from None
+
+
+def write_study(path: Path, study: SubNetworkStudy) -> None:
+    """Write a study's file; `StoreError` where that cannot be."""
+    try:
+        write_atomic(path, layout(plain(study)))
+    except OSError as problem:
+        raise StoreError(f"cannot write {path}: {why_unreadable(problem)}") from None
