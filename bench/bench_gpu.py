@@ -4,6 +4,10 @@ On a machine that has one, in under ten minutes (the embedded models, and the qu
 project or, with ANALOG_BENCH_DATA, SQuAD's):
 
     python bench/bench_gpu.py [--device cuda] [--questions 400] [--models ...] [--only PART ...]
+    python bench/bench_gpu.py --base-shape --only digital analog
+
+The second has a model of BERT-base's shape, with random weights: no F1, and the work of a model of
+110 million parameters. The figures of before are of that shape.
 
 Each table is printed as soon as it is measured: a goal stands beside each figure that has one, and
 what an H200 made of 400 questions before batches, chips and products were made for GPUs. Times are
@@ -19,8 +23,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +35,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from torch import nn
+from transformers import BertConfig, BertForQuestionAnswering
 
 from analog_bench.analog.chip import install
 from analog_bench.analog.input_ranges import observe_input_ranges
@@ -66,9 +72,10 @@ MODELS = ("bert", "distilgpt2", "mobilebert")
 console = Console(width=110)
 
 
-def digital(device: torch.device, count: int) -> None:
+def digital(device: torch.device, asked: argparse.Namespace) -> None:
     """Our digital pass beside plain transformers, in each precision, and what F1 it has."""
-    loaded, task = _bert(device, count)
+    count = asked.questions
+    loaded, task = _bert(device, count, base_shape=asked.base_shape)
     tokens = sum(int(batch.attention_mask.sum()) for batch in task.batches)
     table = _table(
         f"digital pass, bert, {count} questions, {tokens} tokens",
@@ -87,9 +94,10 @@ def digital(device: torch.device, count: int) -> None:
     console.print(table)
 
 
-def analog(device: torch.device, count: int) -> None:
+def analog(device: torch.device, asked: argparse.Namespace) -> None:
     """One layer and all layers with noise: programming, drifting and reading apart."""
-    loaded, task = _bert(device, count)
+    count = asked.questions
+    loaded, task = _bert(device, count, base_shape=asked.base_shape)
     model, layers = loaded.model, _products(loaded.model)
     ranges = _ranges(model, layers, task)
     reader = _reader(model, task, "float32")
@@ -107,10 +115,10 @@ def analog(device: torch.device, count: int) -> None:
     console.print(table)
 
 
-def training(device: torch.device, models: Sequence[str]) -> None:
+def training(device: torch.device, asked: argparse.Namespace) -> None:
     """Steps a second of hardware-aware training, and whether going on gives the same bits."""
     table = _table("hardware-aware training, batches of 32", "steps/s", "goal", "goes on equally")
-    for name in models:
+    for name in asked.models:
         loaded = _loaded(name, device)
         half = 30 if device.type != "cpu" else 1
         asked = {
@@ -135,9 +143,9 @@ def training(device: torch.device, models: Sequence[str]) -> None:
     console.print(table)
 
 
-def agreement(device: torch.device, count: int) -> None:
+def agreement(device: torch.device, asked: argparse.Namespace) -> None:
     """Scores of chips drawn on the device beside those drawn on the processor, unpaired."""
-    questions = min(count, 96)
+    questions = min(asked.questions, 96)
     table = _table(
         f"F1 of {CHIPS} chips, bert, {questions} questions", str(device), "cpu", "difference"
     )
@@ -166,7 +174,7 @@ def agreement(device: torch.device, count: int) -> None:
     console.print(table)
 
 
-def verdicts(device: torch.device, _count: int) -> None:
+def verdicts(device: torch.device, _asked: argparse.Namespace) -> None:
     """The study of BERT's layers, judged by the stored baselines of a processor."""
     command = ["pytest", "bench", "-q", "-k", "bert_layer_noise", "--report", "off"]
     with tempfile.TemporaryDirectory() as folder:
@@ -179,7 +187,7 @@ def verdicts(device: torch.device, _count: int) -> None:
     console.print("pytest " + " ".join(command[1:5]), *lines, sep="\n  ", highlight=False)
 
 
-PARTS: dict[str, Callable[[torch.device, Any], None]] = {
+PARTS: dict[str, Callable[[torch.device, argparse.Namespace], None]] = {
     "digital": digital,
     "analog": analog,
     "training": training,
@@ -211,8 +219,16 @@ def _loaded(name: str, device: torch.device) -> LoadedModel:
     return loaded
 
 
-def _bert(device: torch.device, count: int) -> tuple[LoadedModel, QuestionAnswering]:
-    loaded, folder = _loaded("bert", device), data_folder()
+def _bert(
+    device: torch.device, count: int, *, base_shape: bool = False
+) -> tuple[LoadedModel, QuestionAnswering]:
+    # MobileBERT reads the same tokens, and comes without a package of its own.
+    loaded, folder = _loaded("mobilebert" if base_shape else "bert", device), data_folder()
+    if base_shape:
+        torch.manual_seed(0)
+        model = BertForQuestionAnswering(BertConfig()).eval().to(device)
+        prepare(model)
+        loaded = replace(loaded, model=model)
     source = "squad" if folder else "embedded"
     found = load_questions(source, examples=count, data_folder=folder, lock=LOCK)
     return loaded, QuestionAnswering(found.name, found.rows, loaded.tokenizer, device=device.type)
@@ -350,12 +366,13 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to measure"
     )
+    parser.add_argument("--base-shape", action="store_true", help="BERT-base, random weights")
     asked = parser.parse_args()
     name = torch.cuda.get_device_name(asked.device) if asked.device.type == "cuda" else "processor"
     console.print(f"{name}, torch {torch.__version__}, {torch.get_num_threads()} threads")
     for part in asked.only:
         began = time.perf_counter()
-        PARTS[part](asked.device, asked.models if part == "training" else asked.questions)
+        PARTS[part](asked.device, asked)
         console.print(f"{part}: {time.perf_counter() - began:.0f} s\n")
 
 
