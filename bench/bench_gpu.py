@@ -121,11 +121,11 @@ def training(device: torch.device, asked: argparse.Namespace) -> None:
     for name in asked.models:
         loaded = _loaded(name, device)
         half = 30 if device.type != "cpu" else 1
-        asked = {
+        options = {
             **{"batch": 32, "steps": 2 * half, "warmup": 0, "validate_every": 2 * half},
             **{"chips": 1, "validation_examples": 8, "first_ranges": "sigma"},
         }
-        recipe = recipe_for(loaded.spec, asked)
+        recipe = recipe_for(loaded.spec, options)
         data = make_data(loaded, _rows(), recipe)
         told: list[Progress] = []
         with tempfile.TemporaryDirectory() as folder:
@@ -226,8 +226,8 @@ def _bert(
     loaded, folder = _loaded("mobilebert" if base_shape else "bert", device), data_folder()
     if base_shape:
         torch.manual_seed(0)
-        model = BertForQuestionAnswering(BertConfig()).eval().to(device)
-        prepare(model)
+        model: Any = BertForQuestionAnswering(BertConfig())
+        prepare(model.eval().to(device))
         loaded = replace(loaded, model=model)
     source = "squad" if folder else "embedded"
     found = load_questions(source, examples=count, data_folder=folder, lock=LOCK)
