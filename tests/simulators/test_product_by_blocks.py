@@ -76,3 +76,16 @@ def test_a_release_of_aihwkit_that_computes_otherwise_keeps_its_own_steps(monkey
     layers._steps_agree.cache_clear()
     layer = kit.build(nn.Linear(20, 30), kit.base_config("torch", TORCH_VARIANT), 3.0)
     assert {type(tile) for tile in layer.analog_tiles()} == {product.StepModule}
+
+
+@pytest.mark.parametrize("hardware", ["FloatingPointPreset", TORCH_VARIANT])
+def test_weights_are_those_of_the_layer_with_scales_and_without(hardware: str) -> None:
+    """As a GPU sums up a chip: aihwkit fetches them to the processor to tell."""
+    linear = nn.Linear(40, 20)
+    before = torch.random.get_rng_state()
+    layer = kit.build(linear, kit.base_config("torch", hardware), 3.0)
+    assert torch.equal(torch.random.get_rng_state(), before)  # no weights are drawn to be set anew
+    (tile,) = layer.analog_tiles()
+    assert (tile.get_scales() is None) == (hardware == "FloatingPointPreset")
+    assert torch.equal(layers._scaled_weights(tile), layer.get_weights()[0])
+    assert torch.allclose(layer.get_weights()[0], linear.weight)

@@ -46,6 +46,9 @@ class _Float32Linear(AnalogLinear):  # type: ignore[misc]
     Converters and noise are finer than what bfloat16 rounds to.
     """
 
+    def reset_parameters(self) -> None:
+        """Draw no first weights: `from_digital` sets others, and on a GPU waits for these."""
+
     def forward(self, x_input: Tensor) -> Tensor:
         with torch.autocast(x_input.device.type, enabled=False):
             found: Tensor = super().forward(x_input.float())
@@ -82,7 +85,6 @@ class AihwkitTiles:
 def build(linear: nn.Linear, config: Any, input_range: float | tuple[float, ...] | None) -> Any:
     """Map a layer onto tiles: an `AnalogLinear`, in eval mode, closed to training, not programmed.
 
-    Draws from torch's global generators: aihwkit initialises weights before it overwrites them.
     aihwkit's torch tiles compute with `StepModule`, in fewer passes and to the same bits; in a
     release of aihwkit where the bits are others, with aihwkit's own steps.
     """
@@ -154,9 +156,14 @@ def programmed(layer: Any) -> list[Tensor]:
     if tiles[0].device.type == CPU:
         weights = layer.get_weights()[0]
     else:
-        scaled = (tile.tile.weight.detach() * tile.get_scales().view(-1, 1) for tile in tiles)
-        weights = torch.cat([weight.flatten() for weight in scaled])
+        weights = torch.cat([_scaled_weights(tile).flatten() for tile in tiles])
     return [weights, *([torch.cat(terms)] if terms else [])]
+
+
+def _scaled_weights(tile: Any) -> Tensor:
+    weight: Tensor = tile.tile.weight.detach()
+    scales = tile.get_scales()
+    return weight if scales is None else weight * scales.view(-1, 1)
 
 
 def release(layer: Any) -> None:
