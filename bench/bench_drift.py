@@ -27,9 +27,8 @@ STUDY = Study(
     question="what is left of the model as its devices drift?",
     models=("bert", "mobilebert", "distilgpt2"),
     noises=(
-        HARDWARE,
-        *(Pcm(), Pcm(compensate=False), Hermes(), Hermes(compensate=False)),
-        *(ReramCmo(), ReramWan2022()),
+        *(HARDWARE, Pcm(), Pcm(compensate=False)),
+        *(Hermes(), Hermes(compensate=False), ReramCmo(), ReramWan2022()),
     ),
     drift_s=(0.0, 1.0, 3600.0, DAY_S, 30 * DAY_S, YEAR_S, 10 * YEAR_S),
     layers=("all", "blocks"),

@@ -172,5 +172,5 @@ def test_stages_are_lines_and_details_are_for_terminals():
 
 def test_no_environments_yet(tmp_path):
     text = printed(environments_table([], tmp_path), 100)
-    assert "1.1.0    3.11    2.13.0  works       no" in text
+    assert "1.1.0    3.11    2.13.0  works  no" in text
     assert "0 in " in text

@@ -154,4 +154,5 @@ def _message(results: Sequence[Result], metric: Metric) -> str:
         )
     losses = [loss(result, metric) or 0.0 for result in results]
     middle = words.amount(max(0.0, median(losses)), metric)
-    return f"{'; '.join(said)}, the median layer {middle}."
+    of = f"; the median of all {len(results)} is" if gone else ", the median layer"
+    return f"{'; '.join(said)}{of} {middle}."
