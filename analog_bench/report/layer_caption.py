@@ -88,12 +88,9 @@ def _coverage(rows: Sequence[Result]) -> str:
 
 
 def destroyed_names(
-    results: Sequence[Result], metric: Metric, name: Callable[[Result], str]
+    lost: Sequence[Result], metric: Metric, name: Callable[[Result], str]
 ) -> tuple[str, str]:
-    """Say what is destroyed: the mark with what it means, and names; empty where nothing is."""
-    lost = destroyed(results, metric)
-    if not lost:
-        return "", ""
+    """Say what is destroyed, at least one result: the mark with what it means, and names."""
     chance = words.amount(lost[0].chance[metric.name], metric)
     head = f"{DESTROYED} Destroyed, no better than guessing ({words.metric_label(metric)} {chance})"
     return head, shortened(map(name, lost), _NAMED_AT_MOST)
@@ -113,10 +110,11 @@ def margin_text(surely: int, perhaps: int, among: str, margin: str, metric: Metr
 
 
 def _destroyed(rows: Sequence[Result], metric: Metric) -> list[Line]:
-    head, names = destroyed_names(rows, metric, lambda row: _name(row, rows))
-    if not head:
+    lost = destroyed(rows, metric)
+    if not lost:
         return []
-    order = "; which of them loses most says nothing." if "," in names else "."
+    head, names = destroyed_names(lost, metric, lambda row: _name(row, rows))
+    order = "." if len(lost) == 1 else "; which of them loses most says nothing."
     return [(Cell(f"{head}: ", "worst"), Cell(names, "strong"), Cell(order))]
 
 

@@ -217,3 +217,14 @@ def test_metrics_of_a_language_model_are_spelt():
     assert metric_label(BITS_PER_BYTE) == "bits/byte"
     assert margin_label(BITS_PER_BYTE) == "0.007 bits"
     assert margin_label(PERPLEXITY) == "3"
+
+
+def test_one_that_is_destroyed_is_one_though_its_name_has_commas(bert, metrics):
+    kept, lost = (whole(bert[0], "all", 1.0, 1.0, drift_s=time_s) for time_s in (1.0, 2.0))
+    gone = tuple(replace(chip, scores={"f1": 2.0}) for chip in lost.chips)
+    fine = tuple(replace(chip, scores={"f1": kept.digital["f1"]}) for chip in kept.chips)
+    lost = replace(lost, chips=gone, variant="hwa", chance={"f1": 2.0, "em": 0.0})
+    text = said([replace(kept, chips=fine), lost], metrics)
+    named = text.partition("Destroyed, no better than guessing (F1 2.0): ")[2].partition(".")[0]
+    assert named.count(",") == 1
+    assert "which of them" not in text

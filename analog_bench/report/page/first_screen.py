@@ -10,7 +10,7 @@ from analog_bench.gate.case_verdicts import FAILING, Kind
 from analog_bench.records import Result
 from analog_bench.report import estimates, words
 from analog_bench.report.layer_caption import destroyed_names
-from analog_bench.report.layer_losses import worst
+from analog_bench.report.layer_losses import destroyed, worst
 from analog_bench.report.measured_on import OVER_BOTH
 from analog_bench.report.report_contents import Contents, Judged, JudgedCase
 from analog_bench.report.run_summary import incomplete_line, unmeasured_reasons
@@ -141,13 +141,9 @@ def _worst(contents: Contents, model: str) -> Iterator[WorstCases]:
         ]
         rows.sort(key=lambda row: -row[0])
         gone = [
-            ": ".join(said)
+            ": ".join(destroyed_names(lost, study.main, words.names_among(study.measured)))
             for study in alike
-            if any(
-                said := destroyed_names(
-                    study.measured, study.main, words.names_among(study.measured)
-                )
-            )
+            if (lost := destroyed(study.measured, study.main))
         ]
         if rows or gone:
             table = _worst_table(contents, rows[:_WORST_AT_MOST], several=len(studies) > 1)
