@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,12 +22,12 @@ from analog_bench.commands.options import (
     ZooOption,
     find_model,
     load_prepared,
+    need_packages,
     new_app,
     show_examples,
     whole_number,
 )
 from analog_bench.commands.output import print_blocks, print_json, print_sheet
-from analog_bench.errors import UsageError
 from analog_bench.hwa.hyperparameters import HwaRecipe, recipe_for
 from analog_bench.session.plan_cases import check_weights, planned_training
 from analog_bench.study import MOST_CHIPS
@@ -216,14 +215,8 @@ def search(
     asked = {"steps": steps, "chips": chips, "validation_examples": examples, "seed": seed}
     recipe = recipe_for(spec, asked)
     data = data or training_file()
-    for package, needed in (("optuna", True), ("greenlet", sampler == "gp"), ("wandb", wandb)):
-        if needed:
-            try:
-                importlib.import_module(package)
-            except ImportError as problem:
-                raise UsageError(
-                    f"a search needs {package} ({problem}): pip install 'analog-bench[search]'"
-                ) from None
+    wanted = {"optuna": True, "greenlet": sampler == "gp", "wandb": wandb}
+    need_packages("a search", "search", *(package for package in wanted if wanted[package]))
     out = out or Path("runs") / "hwa-search" / spec.name.replace("/", "--")
     loaded, rows = _load(spec, data, weights, lock, device, threads)
     from analog_bench.commands.hwa_progress import SearchDisplay

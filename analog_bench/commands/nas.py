@@ -7,8 +7,14 @@ from typing import Annotated
 
 import typer
 
-from analog_bench.commands.nas_mobilebert import EXAMPLES, mobilebert, need_packages
-from analog_bench.commands.options import JsonOption, new_app, show_examples, whole_number
+from analog_bench.commands.nas_mobilebert import EXAMPLES, mobilebert
+from analog_bench.commands.options import (
+    JsonOption,
+    need_packages,
+    new_app,
+    show_examples,
+    whole_number,
+)
 from analog_bench.commands.output import print_blocks, print_json, show_progress
 from analog_bench.tasks.data_folder import ANALOGNAS_FILE, DATA_VARIABLE
 
@@ -53,7 +59,7 @@ def analognas_bench(
 
     Cells that compute the same are never on both sides. Takes minutes.
     """
-    need_packages("a surrogate", "sklearn")
+    need_packages("a surrogate", "nas", "sklearn")
     from analog_bench.planning.analognas_data import default_file, read_analognas_bench
 
     counts = sorted(set(measured or _MEASURED))

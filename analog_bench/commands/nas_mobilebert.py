@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,11 +15,11 @@ from analog_bench.commands.options import (
     ThreadsOption,
     TrainingDataOption,
     load_prepared,
+    need_packages,
     show_examples,
     whole_number,
 )
 from analog_bench.commands.output import print_blocks, print_json
-from analog_bench.errors import UsageError
 from analog_bench.planning.scenarios import DEFAULT_SCENARIO, find_scenarios
 from analog_bench.study import MOST_CHIPS
 from analog_bench.tasks.data_folder import data_folder, training_file
@@ -37,18 +36,6 @@ EXAMPLES = show_examples(
     "nas mobilebert --trials 40 --json",
 )
 _SUPERNET = "supernet"
-
-
-def need_packages(what: str, *packages: str) -> None:
-    """Refuse a verb whose packages are not there, with a `UsageError`."""
-    for package in packages:
-        try:
-            importlib.import_module(package)
-        except ImportError as problem:
-            needed = {"sklearn": "scikit-learn"}.get(package, package)
-            raise UsageError(
-                f"{what} needs {needed} ({problem}): pip install 'analog-bench[nas]'"
-            ) from None
 
 
 def mobilebert(
@@ -81,7 +68,7 @@ def mobilebert(
     Blocks, feed-forward networks, heads and widths are cut from one network that was trained with
     all of them in it. A second call goes on with the training, and with the sub-networks.
     """
-    need_packages("a search of sub-networks", "sklearn", "optuna")
+    need_packages("a search of sub-networks", "nas", "sklearn", "optuna")
     (hardware,) = find_scenarios([scenario])
     spec, training = find_embedded("mobilebert"), data or training_file()
     # Only now, since importing them takes seconds: what is wrong above is told before that.

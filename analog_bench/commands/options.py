@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 from functools import partial
@@ -166,6 +167,18 @@ def find_model(model: str, zoo: Zoo, lock: Path, weights: Path | None) -> ModelS
     if zoo != "embedded" or spec.source != "embedded":
         raise UsageError("--weights is for embedded models; others come with their own")
     return spec
+
+
+def need_packages(what: str, extra: str, *packages: str) -> None:
+    """Refuse a verb whose packages, of an extra of this one, are not there, with a `UsageError`."""
+    for package in packages:
+        try:
+            importlib.import_module(package)
+        except ImportError as problem:
+            needed = {"sklearn": "scikit-learn"}.get(package, package)
+            raise UsageError(
+                f"{what} needs {needed} ({problem}): pip install 'analog-bench[{extra}]'"
+            ) from None
 
 
 def use_threads(threads: int | None) -> None:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from analog_bench.planning.loss_prediction import LossPredictor
-from analog_bench.planning.plan_record import Assignment, Estimate, How, Plan, PlanEnergy
+from analog_bench.planning.plan_record import (
+    Assignment,
+    Estimate,
+    How,
+    Plan,
+    PlanEnergy,
+    as_promised,
+    layers_of,
+)
 from analog_bench.records import Metric
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -30,12 +42,11 @@ class VerifiedPlan:
     @property
     def as_promised(self) -> bool | None:
         """Whether the measured loss lies in the predicted interval; None where there is none."""
-        low, high = self.predicted.low, self.predicted.high
-        return None if low is None or high is None else low <= self.measured.loss <= high
+        return as_promised(self.measured.loss, self.predicted.low, self.predicted.high)
 
     def count(self, how: How) -> int:
         """Return how many layers become this."""
-        return sum(its_how == how for its_how in self.assignment.values())
+        return len(layers_of(self.assignment, how))
 
 
 @dataclass(frozen=True)
@@ -83,3 +94,12 @@ class Planned:
     def everything(self) -> tuple[VerifiedPlan, ...]:
         """The plans with all layers alike, for comparison."""
         return tuple(one for one in (self.everything_analog, self.everything_int8) if one)
+
+
+def unbeaten(items: Iterable[T], cost: Callable[[T], float], loss: Callable[[T], float]) -> list[T]:
+    """Return those that no other beats in both cost and loss, the cheapest first."""
+    found: list[T] = []
+    for item in sorted(items, key=lambda one: (cost(one), loss(one))):
+        if not found or loss(item) < loss(found[-1]):
+            found.append(item)
+    return found

@@ -162,6 +162,11 @@ def assignment_of(letters: str, layers: Sequence[str]) -> Assignment:
     return {layer: hows[letter] for layer, letter in zip(layers, letters, strict=True)}
 
 
+def as_promised(loss: float, low: float | None, high: float | None) -> bool | None:
+    """Return whether a loss lies in the promised interval; None where none was promised."""
+    return None if low is None or high is None else low <= loss <= high
+
+
 def layers_of(assignment: Assignment, how: How) -> tuple[str, ...]:
     """Return the layers that become this, in order."""
     return tuple(layer for layer, its_how in assignment.items() if its_how == how)

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.model_selection import KFold
 
 from analog_bench.errors import UsageError
+from analog_bench.planning.plan_front import unbeaten
 from analog_bench.planning.predictor_scores import ceiling, tau_interval
 from analog_bench.planning.subnetwork_record import MeasuredSubNetwork
 from analog_bench.planning.surrogate import Array, FeatureGroup, fit_surrogate, normal_scores
@@ -102,12 +103,8 @@ def rank_subnetworks(measured: Measured, seed: int) -> tuple[RankedBy, ...]:
 
 def front(measured: Measured) -> tuple[int, ...]:
     """Return the numbers of those that none beats after a day at as little energy, least first."""
-    order = sorted(range(len(measured)), key=lambda n: (measured[n].pj, -measured[n].one_day))
-    found: list[int] = []
-    for number in order:
-        if not found or measured[number].one_day > measured[found[-1]].one_day:
-            found.append(number)
-    return tuple(found)
+    numbers = range(len(measured))
+    return tuple(unbeaten(numbers, lambda n: measured[n].pj, lambda n: -measured[n].one_day))
 
 
 def _held_out(groups: Sequence[FeatureGroup], actual: Array, seed: int) -> Array:

@@ -9,7 +9,14 @@ from itertools import groupby
 from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.planned_case_record import PlannedCase
 from analog_bench.planning.plan_energy import energy_of_plan
-from analog_bench.planning.plan_record import Assignment, How, PlanEnergy, assignment_of
+from analog_bench.planning.plan_record import (
+    Assignment,
+    How,
+    PlanEnergy,
+    as_promised,
+    assignment_of,
+    layers_of,
+)
 from analog_bench.planning.scenarios import SCENARIOS
 from analog_bench.records import Metric, Result
 from analog_bench.report.report_contents import Judged
@@ -47,8 +54,7 @@ class PlannedResult:
     @property
     def as_promised(self) -> bool | None:
         """Whether the loss lies in the promised interval; None where none was promised."""
-        low, high = self.plan.low, self.plan.high
-        return None if low is None or high is None else low <= self.loss.centre <= high
+        return as_promised(self.loss.centre, self.plan.low, self.plan.high)
 
     @property
     def random(self) -> bool:
@@ -64,7 +70,7 @@ class PlannedResult:
 
     def count(self, how: How) -> int:
         """Return how many layers become this."""
-        return sum(its_how == how for its_how in self.assignment.values())
+        return len(layers_of(self.assignment, how))
 
 
 HOW_LABELS: dict[How, str] = {"analog": "analog", "int8": "INT8", "digital": "FP16"}

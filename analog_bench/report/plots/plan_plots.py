@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from analog_bench.planning.plan_front import unbeaten
 from analog_bench.planning.predictor_scores import ceiling, tau_interval
 from analog_bench.planning.scenarios import SCENARIOS
 from analog_bench.records import Metric
@@ -90,9 +91,10 @@ def _front(
     dashed = {"type": "rule", "strokeDash": DASHES, "color": colour("muted")}
     line = {"type": "line", "interpolate": "step-after", "color": colour("best"), "opacity": 0.5}
     href = {"field": "href"}
+    best = unbeaten([*measured, fp16], lambda one: one["energy"], lambda one: one["loss"])
     layers = [
         layer([{"loss": max(asked)}] if asked else [], dashed, y=y),
-        layer(_undominated([*measured, fp16]), line, x=x, y=y),
+        layer([{"energy": p["energy"], "loss": p["loss"]} for p in best], line, x=x, y=y),
         layer(_cut(predicted, frame), {"type": "rule", **beside}, x=x, **ends),
         layer(
             predicted,
@@ -226,15 +228,6 @@ def _cut(values: Sequence[dict[str, Any]], frame: tuple[float, float]) -> list[d
         for value in values
         if value["low"] is not None and value["high"] is not None
     ]
-
-
-def _undominated(values: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the points that no other beats in both loss and energy, the cheapest first."""
-    best: list[dict[str, Any]] = []
-    for value in sorted(values, key=lambda v: (v["energy"], v["loss"])):
-        if not best or value["loss"] < best[-1]["loss"]:
-            best.append({"energy": value["energy"], "loss": value["loss"]})
-    return best
 
 
 def _by_kind(values: Sequence[dict[str, Any]]) -> tuple[Spec, Spec]:
