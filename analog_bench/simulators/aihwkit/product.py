@@ -84,11 +84,10 @@ class StepModule(TorchInferenceTile):  # type: ignore[misc]
 
     def forward(self, x_input: Tensor, tensor_view: tuple[int, ...] | None = None) -> Tensor:
         """Return the layer's share of this tile, shape (..., outputs); see `TorchInferenceTile`."""
-        self.tile.set_config(self.rpu_config)
         if not self._goes_by_blocks(x_input):
             slow: Tensor = super().forward(x_input, tensor_view=tensor_view)
             return slow
-        io, inputs = self.tile._f_io, x_input.reshape(-1, x_input.shape[-1])
+        io, inputs = self.rpu_config.forward, x_input.reshape(-1, x_input.shape[-1])
         read = torch.empty_like(inputs, memory_format=torch.contiguous_format)
         for block, values in zip(_blocks(inputs), _blocks(read), strict=True):
             if self.input_range is None:
@@ -117,7 +116,7 @@ class StepModule(TorchInferenceTile):  # type: ignore[misc]
             and inputs.device.type == "cpu"
             and self.tile._analog_mvm is StepProduct
             and self.tile.out_noise_values is None
-            and is_plain(self.tile._f_io)
+            and is_plain(self.rpu_config.forward)
         )
 
     def apply_input_range(self, values: Tensor, update_from_data: bool = False) -> Tensor:
