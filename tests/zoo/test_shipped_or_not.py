@@ -97,7 +97,7 @@ def test_the_embedded_mobilebert_has_its_models_structure():
 
 
 def test_what_is_recorded_of_an_embedded_model_is_checked(tmp_path, monkeypatch):
-    monkeypatch.setattr(specs, "CONFIGS", tmp_path)
+    monkeypatch.setattr(specs, "WEIGHTS", tmp_path)
     with pytest.raises(WeightsError, match=r"cannot read .*structure\.json"):
         find_embedded("bert")
     (tmp_path / "bert").mkdir()

@@ -36,7 +36,7 @@ def configured(folder, config):
 
 @pytest.fixture
 def spec(tokenizer, tmp_path, monkeypatch):
-    monkeypatch.setattr(load_module, "CONFIGS", tmp_path / "configs")
+    monkeypatch.setattr(load_module, "WEIGHTS", tmp_path / "configs")
     return configured(tmp_path / "configs", config_of(tokenizer))
 
 
