@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from analog_bench.analog.random_draws import seeded
 from analog_bench.hwa.hyperparameters import HwaRecipe
-from analog_bench.hwa.loss import LossWeights
+from analog_bench.hwa.loss import distillation_loss
 from analog_bench.hwa.low_rank import MergedAdapters, add_adapters
 from analog_bench.hwa.training_data import TrainingData
 from analog_bench.hwa.validation import Ranges
@@ -74,21 +74,18 @@ class Learner:
             () if merged else on_tiles.contexts,
         )
 
-    def step(
-        self, number: int, teacher: nn.Module, data: TrainingData, weights: LossWeights
-    ) -> Tensor:
+    def step(self, number: int, teacher: nn.Module, data: TrainingData) -> Tensor:
         """Make one step, counted from 0, and return the loss before it, on the model's device.
 
         Everything drawn in it depends on its number alone: a training can go on from any step.
         Nothing waits for the device.
         """
         recipe, losses = self._recipe, []
-        half = recipe.precision == "bfloat16"
-        with seeded(derive_seed(recipe.seed, "step", number), next(self.model.parameters()).device):
+        device = next(self.model.parameters()).device
+        with seeded(derive_seed(recipe.seed, "step", number), device):
             for part in range(recipe.accumulation):
-                batch = number * recipe.accumulation + part
-                loss = data.loss(self.model, teacher, batch, weights, half=half)
-                loss = loss / recipe.accumulation
+                batch = data.batch(number * recipe.accumulation + part, device)
+                loss = distillation_loss(self.model, teacher, batch, recipe) / recipe.accumulation
                 loss.backward()  # type: ignore[no-untyped-call]
                 losses.append(loss.detach())
             if self._merged is not None:
