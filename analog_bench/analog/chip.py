@@ -30,7 +30,7 @@ from analog_bench.analog.layers import Place, find, shared_weights
 from analog_bench.analog.noise_effects import Effect, Site, effect_of
 from analog_bench.analog.random_draws import isolated
 from analog_bench.analog.tile_effect import TileEffect
-from analog_bench.analog.tile_protocol import TileSimulator
+from analog_bench.analog.tile_protocol import InputRange, TileSimulator
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, Noise
 
@@ -101,7 +101,7 @@ def install(
     seed: int,
     simulator: TileSimulator | None = None,
     hardware: str = "ideal",
-    input_ranges: Mapping[str, float | tuple[float, ...]] | None = None,
+    input_ranges: Mapping[str, InputRange] | None = None,
     severities: Mapping[str, float] | None = None,
 ) -> Iterator[Chip]:
     """Program a chip into a model, and restore the model exactly on leaving.

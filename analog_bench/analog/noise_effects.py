@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.layers import Place
-from analog_bench.analog.tile_protocol import TileSimulator
+from analog_bench.analog.tile_protocol import InputRange, TileSimulator
 from analog_bench.defining_files import note_code
 from analog_bench.noise import Noise
 from analog_bench.seeds import derive_seed
@@ -26,8 +26,7 @@ class Site:
     """One layer of one chip.
 
     Seeds depend on the noise's `family` and not on its parameters, so that one family at two
-    strengths uses the same draws. `suite_seed` is the run's one seed. `input_range` is the layer's
-    static one, where observed; or that of each of its tiles, where learned.
+    strengths uses the same draws. `suite_seed` is the run's one seed.
     """
 
     model: nn.Module
@@ -37,7 +36,7 @@ class Site:
     suite_seed: int
     simulator: TileSimulator | None
     hardware: str
-    input_range: float | tuple[float, ...] | None
+    input_range: InputRange | None
 
     @property
     def device(self) -> torch.device:

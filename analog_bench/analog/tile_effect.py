@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from analog_bench.analog.compatibility import needs_input_ranges, preset_name
-from analog_bench.analog.layers import parent_of
 from analog_bench.analog.noise_effects import Effect, Site
 from analog_bench.analog.random_draws import reseed, seeded, summaries
 from analog_bench.case import spelt_seconds
@@ -64,11 +63,11 @@ class TileEffect(Effect):
         """Put the analog layer where the digital one was."""
         if self._tiles.draws_at_read:
             self._handle = self._tiles.module.register_forward_pre_hook(self._reseed)
-        self._put(self._tiles.module)
+        self._site.model.set_submodule(self._site.place.path, self._tiles.module)
 
     def detach(self) -> None:
         """Put the digital layer back, for good."""
-        self._put(self._digital)
+        self._site.model.set_submodule(self._site.place.path, self._digital)
         if self._handle is not None:
             self._handle.remove()
         self._tiles.release()
@@ -90,10 +89,6 @@ class TileEffect(Effect):
     def end_reading(self) -> None:
         """Forget the batch."""
         self._batch = None
-
-    def _put(self, layer: nn.Module) -> None:
-        parent, child = parent_of(self._site.model, self._site.place.path)
-        setattr(parent, child, layer)
 
     def _reseed(self, _module: object, _inputs: object) -> None:
         if self._batch is None:

@@ -21,8 +21,9 @@ import torch
 from torch import Tensor, nn
 
 import analog_bench.simulators.aihwkit as kit
-from analog_bench.analog.layers import Place, find, parent_of
+from analog_bench.analog.layers import Place, find
 from analog_bench.analog.random_draws import seeded
+from analog_bench.analog.tile_protocol import InputRange
 from analog_bench.seeds import derive_seed
 from analog_bench.simulators.aihwkit import training_tiles as training
 from analog_bench.simulators.aihwkit.training_tiles import TileParameters
@@ -105,13 +106,12 @@ class TrainableTiles:
         Frozen weights are not read back: they are the digital layers' own, to the bit.
         """
         with torch.no_grad():
-            for place, analog in self._layers:
-                if self._learns_weights:
-                    weight, bias = training.read_back(analog)
-                    _linear(place).weight.copy_(weight)
-                    if bias is not None:
-                        _linear(place).bias.copy_(bias)
-                self._put(place, place.module)
+            for place, analog in self._layers if self._learns_weights else ():
+                weight, bias = training.read_back(analog)
+                _linear(place).weight.copy_(weight)
+                if bias is not None:
+                    _linear(place).bias.copy_(bias)
+        self.detach()
         try:
             yield self.ranges
         finally:
@@ -120,16 +120,12 @@ class TrainableTiles:
     def attach(self) -> None:
         """Put the layers on tiles in place of the digital ones."""
         for place, analog in self._layers:
-            self._put(place, analog)
+            self._model.set_submodule(place.path, analog)
 
     def detach(self) -> None:
         """Put the digital layers back, as they were last read back."""
         for place, _ in self._layers:
-            self._put(place, place.module)
-
-    def _put(self, place: Place, layer: nn.Module) -> None:
-        parent, child = parent_of(self._model, place.path)
-        setattr(parent, child, layer)
+            self._model.set_submodule(place.path, place.module)
 
     def _of(self, name: str) -> Any:
         return next(analog for place, analog in self._layers if place.name == name)
@@ -140,7 +136,7 @@ def trainable_tiles(
     model: nn.Module,
     layers: Sequence[str],
     config: Any,
-    input_ranges: Mapping[str, float | tuple[float, ...]],
+    input_ranges: Mapping[str, InputRange],
     *,
     seed: int,
     learns_weights: bool = True,
