@@ -14,12 +14,7 @@ from analog_bench.cache_folder import cache_folder
 from analog_bench.codec import one_line, plain
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo.devices import check_device
-from analog_bench.zoo.embedded_weights import (
-    BERT,
-    WEIGHTS,
-    adapted_state,
-    whole_state,
-)
+from analog_bench.zoo.embedded_weights import BERT, adapted_state, whole_state
 from analog_bench.zoo.file_hashes import fingerprint
 from analog_bench.zoo.hub_lock_and_fetch import fetch
 from analog_bench.zoo.lock_file import Entry, FolderEntry, read_lock
@@ -37,7 +32,7 @@ from analog_bench.zoo.model_specs import ModelSpec, to_add_again
 from analog_bench.zoo.smollm2 import SHA256, packaged_file
 from analog_bench.zoo.smollm2_unpacking import unpack_once
 from analog_bench.zoo.tokenizer import auto_tokenizer, read_tokenizer
-from analog_bench.zoo.weight_record import read_record
+from analog_bench.zoo.weight_record import WEIGHTS, read_record
 
 # No task reads more tokens at once.
 _LONGEST = 320
