@@ -60,7 +60,7 @@ class TileEffect(Effect):
 
     @contextmanager
     def attached(self) -> Iterator[None]:
-        """Put the analog layer where the digital one was, and the latter back on leaving, for good."""
+        """Put the analog layer where the digital one was; on leaving, the latter for good."""
         site, analog = self._site, self._tiles.module
         drawing = {site.place.name: analog} if self._tiles.draws_at_read else {}
         try:
