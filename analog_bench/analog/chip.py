@@ -86,8 +86,7 @@ class Chip:
         """
         with isolated(self._device), ExitStack() as stack:
             for effect in self._effects:
-                stack.callback(effect.end_reading)
-                effect.begin_reading(batch, attention_mask)
+                stack.enter_context(effect.reading(batch, attention_mask))
             yield
 
 
@@ -144,8 +143,7 @@ def install(
             )
             make = TileEffect if acting.WHERE == "tile" else effect_of
             effect = make(acting, site)
-            stack.callback(effect.detach)
-            effect.attach()
+            stack.enter_context(effect.attached())
             effects.append(effect)
         wanted, on_tiles = before | {place.path for place in targets}, paths_on_tiles(model)
         if noise.WHERE == "tile" and on_tiles != wanted:

@@ -18,7 +18,7 @@ from analog_bench.hwa.training_data import TrainingData
 from analog_bench.hwa.validation import Ranges
 from analog_bench.seeds import derive_seed
 from analog_bench.simulators.aihwkit import training_tiles as kit_training
-from analog_bench.simulators.trainable_tiles import TrainableTiles, trainable_tiles
+from analog_bench.simulators.trainable_tiles import TrainableTiles, part_of, trainable_tiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,13 +113,13 @@ class Learner:
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go back to a state that `state` returned."""
-        self.tiles.restore(_part(state, "tiles/"))
-        for name, tensor in _part(state, "norms/").items():
+        self.tiles.restore(part_of(state, "tiles/"))
+        for name, tensor in part_of(state, "norms/").items():
             self._norms[name].data.copy_(tensor)
         if self._merged is not None:
-            self._merged.restore(_part(state, "merged/"))
+            self._merged.restore(part_of(state, "merged/"))
         for number, parameter in enumerate(self._optimised):
-            own = _part(state, f"optimiser/{number}/")
+            own = part_of(state, f"optimiser/{number}/")
             if own:
                 self._optimiser.state[parameter] = {
                     # Adam keeps its count of steps on the processor, wherever it computes.
@@ -171,7 +171,3 @@ def learning(
             merged = MergedAdapters(tiles, recipe.rank, recipe.seed)
             adapters = merged.parameters
         yield Learner(recipe, model, tiles, adapters, merged)
-
-
-def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}

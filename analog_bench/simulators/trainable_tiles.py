@@ -82,10 +82,7 @@ class TrainableTiles:
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go back to a state that `state` returned."""
         for place, analog in self._layers:
-            own = f"{place.path}/"
-            training.restore(
-                analog, {n.removeprefix(own): t for n, t in state.items() if n.startswith(own)}
-            )
+            training.restore(analog, part_of(state, f"{place.path}/"))
 
     def write(self, name: str, weight: Tensor) -> None:
         """Write a layer's weight, (outputs, inputs), onto its tiles, clipped as after a step."""
@@ -175,6 +172,11 @@ def trainable_tiles(
         tiles.detach()
         for _, analog in built:
             kit.release(analog)
+
+
+def part_of(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return what of a state has names with a prefix, by their names without it."""
+    return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
 
 
 def _linear(place: Place) -> nn.Linear:
