@@ -70,9 +70,7 @@ class Effect(ABC):
     def drift_to(self, seconds: float) -> None:  # noqa: B027  (not all noises drift)
         """Let this much time pass since programming."""
 
-    def reading(
-        self, batch: int, attention_mask: Tensor | None
-    ) -> AbstractContextManager[None]:
+    def reading(self, batch: int, attention_mask: Tensor | None) -> AbstractContextManager[None]:
         """Draw what a read of one batch draws, for as long as the context lasts."""
         return nullcontext()
 
