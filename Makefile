@@ -59,6 +59,7 @@ releases: $(STAMP)
 docs: $(STAMP)
 	$(BIN)/mkdocs build --strict --site-dir site
 	$(BIN)/analog-bench board docs/results/*-drift.json -o site/board
+	$(BIN)/analog-bench report docs/results/night.json -o site/night-report.html
 
 env: $(STAMP)
 

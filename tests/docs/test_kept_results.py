@@ -12,7 +12,8 @@ from analog_bench.store.run_file import read_run
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results.md"
-PAGES = (ROOT / "README.md", RESULTS)
+NIGHT = ROOT / "docs" / "night.md"
+PAGES = (ROOT / "README.md", RESULTS, NIGHT)
 KEPT = sorted((ROOT / "docs" / "results").glob("*.json"))
 # Over chips, and over chips and examples.
 ESTIMATE = re.compile(r"\d+\.\d+ ±\d+\.\d+ \(±\d+\.\d+\)")
@@ -47,7 +48,7 @@ def test_tables_say_what_the_report_says_of_them(runs):
 
 
 def test_how_noise_travels_is_told_in_the_report_s_own_rows(runs):
-    page = RESULTS.read_text().splitlines()
+    page = [*RESULTS.read_text().splitlines(), *NIGHT.read_text().splitlines()]
     for run in runs.values():
         for group in run.groups:
             blocks = propagation_table(group.results, group.main)
