@@ -141,7 +141,7 @@ def _notes(planned: Planned) -> list[str]:
     if failed:
         off = ", ".join(
             f"{planned.metric.name} {one.limit:.3g} lost "
-            f"{words.amount(one.measured.loss, planned.metric, 1)}"
+            f"{words.loss_amount(one.measured.loss, planned.metric, 1)}"
             for one in failed
         )
         notes.append(f"The prediction failed for {off}.")
@@ -161,7 +161,7 @@ def _alone(planned: Planned) -> tuple[Block, ...]:
         most,
         [
             (Column("layer alone on tiles", names_rows=True), lambda layer: layer),
-            number("loses", lambda layer: words.amount(analog[layer], planned.metric, 1)),
+            number("loses", lambda layer: words.loss_amount(analog[layer], planned.metric, 1)),
             (Column("becomes"), lambda layer: chosen[layer]),
         ],
         notes=[f"The {len(most)} that lose most, of {counted(len(analog), 'layer')}."],

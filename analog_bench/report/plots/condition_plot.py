@@ -38,7 +38,8 @@ def noise_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
             and result.plan is None
         ]
         times = {result.drift_s for result in results}
-        if len(results) > 1 and len(times) <= _TIMES_AT_MOST and not study.writes:
+        told = not (study.writes or study.guesses)
+        if len(results) > 1 and len(times) <= _TIMES_AT_MOST and told:
             results.sort(key=lambda result: -(loss(result, metric) or 0.0))
             figures.append(_figure(contents, study, results))
     return tuple(figures)
@@ -97,7 +98,7 @@ def _message(results: Sequence[Result], metric: Metric, name: Callable[[Result],
     beyond = sum(lost > metric.margin for lost in losses)
     if not beyond:
         return f"None of {words.counted(len(losses), 'condition')} {verb} more than the margin."
-    most = words.amount_of(words.amount(losses[0], metric), metric)
+    most = words.amount_of(words.loss_amount(losses[0], metric), metric)
     return (
         f"{name(results[0])} costs most: it {verb} {most}; {beyond} of "
         f"{words.counted(len(losses), 'condition')} {'exceeds' if beyond == 1 else 'exceed'} the "

@@ -41,7 +41,7 @@ def energy_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
     """
     figures = []
     for study in contents.of_model(model):
-        found = _points(contents, study)
+        found = [] if study.guesses else _points(contents, study)
         plans = {(p.result.group, p.result.hardware, p.result.variant) for p in found}
         if len(plans) > 1:
             figures.append(_figure(contents, study, found))

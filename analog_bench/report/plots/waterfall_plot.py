@@ -106,6 +106,6 @@ def _message(waterfall: Waterfall, variants: list[str], metric: Metric) -> str:
         ]
         if known:
             most, term = max(known)
-            share = words.amount_of(words.amount(most, metric), metric)
+            share = words.amount_of(words.loss_amount(most, metric), metric)
             parts.append(f"{share} with {words.with_weights(variant)} ({words.one_line(term)})")
     return f"The term that costs most takes {', '.join(parts)}."
