@@ -192,7 +192,7 @@ def update(
         print_json([plain(change) for change in changes])
         return
     kinds = {(which, verdict.metric): verdict.kind for which, verdict in verdicts.items()}
-    print_blocks([stored_changes(changes, kinds)], soft_wrap=True)
+    print_blocks([stored_changes(changes, kinds, root)], soft_wrap=True)
 
 
 def _warn_of_incomplete(path: Path, run: Run) -> None:

@@ -71,6 +71,7 @@ class TerminalReporter:
                 uncompared=len(self._recorder.results) - len(known),
                 results_file=self._recorder.results_file,
                 changes=conclusion.changes,
+                baselines=self._recorder.settings.baselines,
                 published=conclusion.published,
                 stopped=conclusion.stopped,
                 notes=self._recorder.notes,

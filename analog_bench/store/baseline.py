@@ -177,6 +177,11 @@ class Change(Struct, frozen=True):
         return self.what, self.study, self.protocol
 
     @property
+    def model(self) -> str:
+        """The name of the model: ids of cases begin with it."""
+        return self.what.partition("/")[0]
+
+    @property
     def moves(self) -> bool:
         """Whether there was a score and it is another one now, or stored no more.
 
