@@ -100,6 +100,8 @@ def pytest_report_collectionfinish(
 ) -> list[str]:
     """Show which studies have no cases, and which tiles work: finding out imports torch."""
     left_out = [*selection.left_out(config), *shard_line(config)]
+    if not items:
+        left_out += selection.hint_of_unselected(config)
     if not selection.measures(config) or not any(case_of(item) for item in items):
         return left_out
     from analog_bench.simulators.environment_probe import probe
