@@ -84,6 +84,8 @@ def first_screen(contents: Contents, findings: Sequence[str] = ()) -> FirstScree
     headline, *others = findings if findings and tone != "bad" else [verdict, *findings]
     kinds = [kind for kind in words.SIGNS if counts[kind] or (kind == "regressed" and compared)]
     measured = any(loss(result, study.main) is not None for study, result in pairs)
+    unranked = dict.fromkeys(study.guesses for study in contents.studies if study.guesses)
+    nothing = "Nothing lost more than its margin." if measured else "Nothing was measured."
     return FirstScreen(
         headline=headline,
         findings=tuple(others),
@@ -93,7 +95,7 @@ def first_screen(contents: Contents, findings: Sequence[str] = ()) -> FirstScree
         counts=tuple((kind, counts[kind]) for kind in kinds),
         cases=len(pairs),
         worst=tuple(worst for model in contents.models for worst in _worst(contents, model)),
-        worst_note="Nothing lost more than its margin." if measured else "Nothing was measured.",
+        worst_note=" ".join(unranked) or nothing,
         changes=tuple(_change(contents, case) for case in changed[:_CHANGES_AT_MOST]),
         changes_note=" ".join(_changes_notes(contents, counts, len(changed))),
         digital=_digital(contents),
@@ -172,7 +174,7 @@ def _worst_table(
 
 def _change(contents: Contents, case: JudgedCase) -> tuple[Cell, str, Cell]:
     study, result, verdict = case
-    change = estimates.change_text(verdict, study.main).replace("-", words.MINUS)
+    change = estimates.change_text(verdict, study.main)
     amount = words.amount_of(change, study.main) if change else words.one_line(verdict.reason)
     # Two studies may hold a case of the same id.
     name = f"{words.one_line(study.scope.study)} · {words.one_line(result.case_id)}"
