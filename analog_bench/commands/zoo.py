@@ -53,7 +53,9 @@ def list_models(
     if as_json:
         print_json(models)
     elif models:
-        print_sheet({f"{facts['name']} ({facts['zoo']})": _lines(facts) for facts in models})
+        print_sheet(
+            {f"{words.model_label(facts['name'])}, {facts['zoo']}": _lines(facts) for facts in models}
+        )
     else:
         print_nothing_locked(pinned)
 

@@ -29,11 +29,11 @@ _PACKAGES = ("aihwkit", "torch", "transformers", "numpy", "analog-bench", "pytho
 class WorstCases:
     """The cases of a model that lost most, in one metric, each beside its study's digital score.
 
-    What is destroyed, which has no order, is named in words before them.
+    `about` is the metric, and the weights where they are the same in all. What is destroyed, which has no order, is named in words before them.
     """
 
     model: str
-    metric: str
+    about: str
     destroyed: tuple[str, ...]
     table: Table
 
@@ -148,13 +148,19 @@ def _worst(contents: Contents, model: str) -> Iterator[WorstCases]:
             if (lost := destroyed(study.measured, study.main))
         ]
         if rows or gone:
-            table = _worst_table(contents, rows[:_WORST_AT_MOST], several=len(studies) > 1)
+            shown = rows[:_WORST_AT_MOST]
+            weights = {words.with_weights(result.variant) for _, _, result in shown}
+            table = _worst_table(contents, shown, len(studies) > 1, len(weights) > 1)
             unit = words.unit_label(alike[0].main)
-            yield WorstCases(words.model_label(model), unit, tuple(gone), table)
+            about = ", ".join([unit, *(weights if len(weights) == 1 else ())])
+            yield WorstCases(words.model_label(model), about, tuple(gone), table)
 
 
 def _worst_table(
-    contents: Contents, rows: Sequence[tuple[float, Judged, Result]], *, several: bool
+    contents: Contents,
+    rows: Sequence[tuple[float, Judged, Result]],
+    by_study: bool,
+    by_weights: bool,
 ) -> Table:
     columns = [Column("case"), Column("")]
     headers = ("loss", f"score {OVER_BOTH}", "digital")
@@ -162,13 +168,14 @@ def _worst_table(
     cells = []
     for lost, study, result in rows:
         metric, href = study.main, contents.link(result)
-        name = words.names_among(study.measured)(result)
-        prefix = f"{words.one_line(study.scope.study)} · " if several else ""
+        name = words.names_among(study.measured, leaving_out=("weights",))(result)
+        prefix = f"{words.one_line(study.scope.study)} · " if by_study else ""
+        suffix = f" · {words.with_weights(result.variant)}" if by_weights else ""
         digital = words.amount(result.digital[metric.name], metric)
         scored = estimates.interval_text(score(result, metric), metric)
         numbers = (words.loss_amount(lost, metric), scored, digital)
         bar = Cell("", bar=max(0.0, lost / rows[0][0]))
-        cells.append((linked(f"{prefix}{name}", href), bar, *(linked(n, href) for n in numbers)))
+        cells.append((linked(f"{prefix}{name}{suffix}", href), bar, *(linked(n, href) for n in numbers)))
     return Table(tuple(columns), tuple(cells))
 
 

@@ -106,7 +106,7 @@ def test_the_first_screen_says_what_it_comes_to(document):
     assert "aihwkit 1.1.0, torch 2.11.0" in words
     assert "torch: works, cpp: no" in words
     assert (
-        "What lost most bert (MiniLM-L6) F1 (points) case loss "
+        "What lost most bert (MiniLM-L6) F1 (points), direct weights case loss "
         "score ± over chips (± over chips and examples) digital "
         "layer_noise · embeddings.word_embeddings · pcm · 1 d · C++ tile "
         "61.0 9.0 ±1.2 70.0" in words
