@@ -39,8 +39,10 @@ REPLACEABLE = ("aihwkit", "analog_bench")
 
 def serve(server):
     import datasets  # noqa: F401
+    import pytest  # noqa: F401
     from scipy import stats  # noqa: F401
     from transformers import BertForQuestionAnswering  # noqa: F401
+    from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
     import analog_bench.report.page.document
     import analog_bench.session.case_measurement
@@ -48,6 +50,8 @@ def serve(server):
 
     for name in sys.argv[2:]:
         importlib.import_module(name)
+    # What names weights had, of all models: made with the first one that is loaded.
+    get_checkpoint_conversion_mapping("bert")
     # Pytest collects garbage at the end of each run, and would look at all of this.
     gc.freeze()
     # Pytest rewrites the plugin's own modules, and warns where it comes too late.
@@ -88,6 +92,8 @@ def start(asking):
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            # As in a terminal: a shell may have told us, in the background, to ignore it.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             os.closerange(3, min(streams))
             os.setsid()
             take_over(streams)

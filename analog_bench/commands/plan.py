@@ -95,6 +95,14 @@ def plan(
     plans: Annotated[
         int, whole_number("random plans that the prediction is fitted to", least=0, most=1000)
     ] = 8,
+    pairs: Annotated[
+        int,
+        whole_number(
+            "layers, those that lose most alone, to measure two by two as well; 0, or 2 and more",
+            least=0,
+            most=30,
+        ),
+    ] = 0,
     fresh_chips: Annotated[
         int, whole_number("further chips that chosen plans are verified on", most=MOST_CHIPS)
     ] = 5,
@@ -154,6 +162,8 @@ def plan(
         )
     if out.suffix != ".json":
         raise UsageError(f"--out must name a file that ends in .json, found {str(out)!r}")
+    if pairs == 1:
+        raise UsageError("--pairs 1: one layer is no pair; give 0, or 2 and more")
     examples = examples or _EXAMPLES.get(spec.task, _USUAL_EXAMPLES)
     # Not at the top: these import torch.
     from analog_bench.report.plan_table import plan_tables, planned_as_plain
@@ -188,7 +198,13 @@ def plan(
         "examples": str(examples),
     }
     words = ["analog-bench", "plan", model, "--max-loss", max_loss, "--scenario", scenario]
-    numbers = {"chips": chips, "plans": plans, "fresh-chips": fresh_chips, "limits": limits}
+    numbers = {
+        "chips": chips,
+        "plans": plans,
+        "pairs": pairs,
+        "fresh-chips": fresh_chips,
+        "limits": limits,
+    }
     numbers |= {"tokens-per-fetch": tokens_per_fetch, "seed": seed}
     for name, value in {**given, **numbers}.items():
         words += [f"--{name}", str(value)]
@@ -212,16 +228,18 @@ def plan(
         tokens_per_fetch=tokens_per_fetch,
         hows=tuple(how for how in HOWS if int8 or how != "int8"),
         plans=plans,
+        pairs=pairs,
         limits=limits,
     )
     alone = kept("layers", seed, chips)
     maker = PlanMaker(request, whole, alone, kept("verified", seed + 1, fresh_chips))
     if from_run is not None:
         alone.take(layers_of_run(from_run, list(maker.alone().values()), alone))
-    planned = maker.make(command, show_progress)
+    losses, fitted = maker.fit(show_progress)
+    planned = maker.make(losses, fitted, command, show_progress)
     compared = None
     if held_out:
-        compared = compare_predictors(maker, maker.fit(show_progress)[1], held_out, show_progress)
+        compared = compare_predictors(maker, fitted, held_out, show_progress)
     keep_front(maker, planned)
     if planned.plan is not None:
         write_plan(out, planned.plan)

@@ -15,13 +15,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, variance
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from scipy import stats
 
 from analog_bench.gate.significance import CONFIDENCE
 from analog_bench.planning.plan_record import Assignment, How
 
+ALONE, WITH_PAIRS = "sum of layers alone", "layers and pairs"
+ALONG, BY_ALPHA = "zero-shot, along the error", "zero-shot, error x alpha"
 K = TypeVar("K")
 _LEAST_LEFT = 0.01
 """A score closer to guessing is no more worth than this: its logarithm would be noise."""
@@ -179,3 +181,26 @@ def fit(
         squares = sum((y - slope * x) ** 2 / x for x, y in points)
         spread = math.sqrt(squares / (len(points) - 1))
     return LossPredictor(scale, strains, slope, spread, tuple(x for x, _ in points))
+
+
+class Fitted(NamedTuple):
+    """Predictors by name, the simplest first, all fitted to the same plans; `used` fits them best.
+
+    What few examples tell of single layers may be luck, which zero-shot estimates do not share.
+    """
+
+    predictors: Mapping[str, LossPredictor]
+    used: str
+
+    @property
+    def predictor(self) -> LossPredictor:
+        """The predictor that plans are chosen by."""
+        return self.predictors[self.used]
+
+
+def fit_all(
+    scale: Scale, strains: Mapping[str, Strains], measured: Sequence[tuple[Assignment, float]]
+) -> Fitted:
+    """Fit predictors by name; of those that fit alike, as all do to no plans, the last is used."""
+    found = {name: fit(scale, one, measured) for name, one in strains.items()}
+    return Fitted(found, min(reversed(found), key=lambda name: found[name].misfit(measured)))

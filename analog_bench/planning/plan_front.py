@@ -64,7 +64,7 @@ class Planned:
         variant: `direct`, or `calibrated` input ranges.
         alone: By layer and what becomes of it, its loss alone, the mean over chips.
         predictor: What predicts losses of plans.
-        zero_shot: Whether it adds up zero-shot estimates in place of what layers lose alone.
+        predicted_by: Its name, such as `sum of layers alone`.
         front: From the largest limit to the least, so that energy grows.
         everything_analog: The plan with all layers on tiles, for comparison.
         everything_int8: The plan with all of them in INT8; None where layers may not be.
@@ -83,7 +83,7 @@ class Planned:
     variant: str
     alone: dict[tuple[str, How], float]
     predictor: LossPredictor
-    zero_shot: bool
+    predicted_by: str
     front: tuple[VerifiedPlan, ...]
     everything_analog: VerifiedPlan
     everything_int8: VerifiedPlan | None

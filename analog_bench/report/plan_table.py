@@ -79,7 +79,7 @@ def planned_as_plain(planned: Planned) -> dict[str, Any]:
         "noise": planned.noise,
         "drift_s": planned.drift_s,
         "variant": planned.variant,
-        "zero_shot": planned.zero_shot,
+        "predicted_by": planned.predicted_by,
         "slope": predictor.slope,
         "spread": predictor.spread,
         "plans_fitted": len(predictor.totals),
@@ -118,25 +118,19 @@ def _estimate(estimate: Estimate, metric: Metric) -> str:
 def _notes(planned: Planned) -> list[str]:
     predictor, first = planned.predictor, planned.front[0]
     energy, chips = first.energy, first.measured.chips
-    what = "zero-shot estimates" if planned.zero_shot else "the layers' own"
     fitted = (
-        f"{predictor.slope:.2g} times the sum of {what}, by "
-        f"{counted(len(predictor.totals), 'random plan')}"
+        f"{predictor.slope:.2g} times that, as of {counted(len(predictor.totals), 'random plan')}"
         if predictor.spread is not None
-        else "the sum of the layers' own; no plans were measured to fit it to"
+        else "no plans were measured to fit it to"
     )
     notes = [
         f"Measured on {counted(chips, 'fresh chip')} (seed {first.measured.seed}), "
-        f"{planned.examples} {planned.data}; predicted: {fitted}. ± is half a 95 % interval.",
+        f"{planned.examples} {planned.data}; predicted by: {planned.predicted_by}, {fitted}. ± is "
+        "half a 95 % interval.",
         f"Energy by {energy.scenario}, {energy.tokens} tokens an inference, "
         f"{energy.tokens_per_fetch} a fetch of digital weights; digital takes: how many times as "
         "much everything in INT8 does.",
     ]
-    if planned.zero_shot:
-        notes.append(
-            "Zero-shot estimates fit these plans better than what layers lose alone; more "
-            "--examples tell that better."
-        )
     failed = [one for one in planned.front if one.as_promised is False]
     if failed:
         off = ", ".join(

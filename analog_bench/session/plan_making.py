@@ -6,20 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
-from itertools import islice
+from itertools import combinations, islice
 from statistics import fmean
-from typing import NamedTuple
 
 from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
-from analog_bench.engine.zero_shot import ZeroShot
 from analog_bench.errors import UsageError
 from analog_bench.gate.significance import mean_interval
 from analog_bench.planning.loss_prediction import (
+    ALONE,
+    ALONG,
+    BY_ALPHA,
+    WITH_PAIRS,
+    Fitted,
     LossPredictor,
     Scale,
     Strains,
-    fit,
+    fit_all,
     strains_of,
 )
 from analog_bench.planning.plan_choice import front, random_plans
@@ -47,17 +50,6 @@ _LIMIT_STEP = 0.5
 """Each limit of the front is so much of the one before."""
 
 
-class Fitted(NamedTuple):
-    """A predictor, and the plans with their losses that it was fitted to.
-
-    `alone` is the sum of what layers lose alone: the predictor itself, unless another fits better.
-    """
-
-    predictor: LossPredictor
-    plans: tuple[tuple[Assignment, float], ...]
-    alone: LossPredictor
-
-
 class PlanMaker:
     """Measures what plans of one model lose; `whole` is the case of all of it on tiles."""
 
@@ -78,7 +70,7 @@ class PlanMaker:
         self._check_metric()
 
     def fit(self, tell: Tell) -> tuple[dict[tuple[str, How], float], Fitted]:
-        """Return mean losses of layers alone, and the additive predictor.
+        """Return mean losses of layers alone, and what predicts plans.
 
         Raises:
             BenchError: See `measure_case`.
@@ -87,15 +79,16 @@ class PlanMaker:
         fitted = self.fitted(by_chip, tell)
         return {choice: fmean(losses) for choice, losses in by_chip.items()}, fitted
 
-    def make(self, command: str, tell: Tell) -> Planned:
-        """Return the front, verified, and the plan to be written.
+    def make(
+        self, alone: dict[tuple[str, How], float], fitted: Fitted, command: str, tell: Tell
+    ) -> Planned:
+        """Return the front, verified, and the plan to be written, from what `fit` returned.
 
         Raises:
             UsageError: No plan but the all-digital one is predicted to lose so little.
             BenchError: See `measure_case`.
         """
         request = self.request
-        alone, fitted = self.fit(tell)
         predictor = fitted.predictor
         metric = request.most.metric
         limits = [request.most.most * _LIMIT_STEP**n for n in range(request.limits)]
@@ -142,7 +135,7 @@ class PlanMaker:
             variant=self.whole.variant,
             alone=alone,
             predictor=predictor,
-            zero_shot=predictor is not fitted.alone,
+            predicted_by=fitted.used,
             front=tuple(verified),
             everything_analog=references["analog"],
             everything_int8=references.get("int8"),
@@ -174,11 +167,9 @@ class PlanMaker:
         return choices
 
     def fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> Fitted:
-        """Return the additive predictor, fitted to random plans that are measured for it.
+        """Return predictors, fitted to random plans that are measured for it.
 
-        What is added up is what layers lose alone, or its zero-shot estimate where that fits the
-        measured plans better: what few examples tell of single layers may be luck. Without plans
-        there is nothing to tell by, nor a unit of the estimate.
+        Without plans zero-shot estimates have no unit, and are left out.
         """
         seed = self.kept.models.settings.seed
         drawn = random_plans(self.layers, self.request.hows, seed, "plans to fit")
@@ -186,18 +177,30 @@ class PlanMaker:
         results = self.kept.measure("measuring plans", [self.case(plan) for plan in plans], tell)
         losses = [fmean(self.losses(result)) for result in results]
         measured = tuple(zip(plans, losses, strict=True))
-        by_loss = fit(self.scale, strains_of(self.scale, alone), measured)
-        if not plans:
-            return Fitted(by_loss, measured, by_loss)
-        by_alpha = {choice: one.by_alpha for choice, one in self.zero_shot.items()}
-        by_theory = fit(self.scale, Strains(by_alpha, {}), measured)
-        best = min((by_loss, by_theory), key=lambda one: one.misfit(measured))
-        return Fitted(best, measured, by_loss)
+        strains = {ALONE: strains_of(self.scale, alone)}
+        if pairs := self.losses_of_pairs(alone, tell):
+            strains[WITH_PAIRS] = strains_of(self.scale, alone, pairs)
+        if plans:
+            theory = zero_shot_losses(self.kept, self.alone())
+            strains[ALONG] = Strains({choice: one.along for choice, one in theory.items()}, {})
+            strains[BY_ALPHA] = Strains(
+                {choice: one.by_alpha for choice, one in theory.items()}, {}
+            )
+        return fit_all(self.scale, strains, measured)
 
-    @cached_property
-    def zero_shot(self) -> dict[tuple[str, How], ZeroShot]:
-        """What layers alone should lose by theory."""
-        return zero_shot_losses(self.kept, self.alone())
+    def losses_of_pairs(
+        self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell
+    ) -> dict[tuple[str, str], tuple[float, ...]]:
+        """Measure the layers that lose most alone two by two on tiles; return losses by chip."""
+        most = sorted(self.layers, key=lambda layer: -fmean(alone[layer, "analog"]))
+        most = most[: self.request.pairs]
+        pairs = list(combinations([layer for layer in self.layers if layer in most], 2))
+        plans: list[Assignment] = [
+            {layer: "analog" if layer in pair else "digital" for layer in self.layers}
+            for pair in pairs
+        ]
+        results = self.kept.measure("measuring pairs", [self.case(plan) for plan in plans], tell)
+        return {pair: self.losses(result) for pair, result in zip(pairs, results, strict=True)}
 
     @cached_property
     def scale(self) -> Scale:

@@ -23,6 +23,7 @@ class PlanRequest:
         tokens_per_fetch: Tokens that what is digital computes with each weight it fetches.
         hows: What may become of a layer; `digital` always may.
         plans: Random plans that the predictor is fitted to.
+        pairs: Of how many layers, those that lose most alone, each pair is measured, too.
         limits: Number of limits of the front.
     """
 
@@ -34,4 +35,5 @@ class PlanRequest:
     tokens_per_fetch: int
     hows: tuple[How, ...]
     plans: int
+    pairs: int
     limits: int

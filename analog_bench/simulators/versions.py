@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,12 +61,17 @@ def versions(*others: str) -> dict[str, str | None]:
     None where a package is not installed; empty names are left out.
     """
     found: dict[str, str | None] = {"python": platform.python_version()}
-    for package in filter(None, (*PACKAGES, *others)):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = None
+    found |= {package: _version(package) for package in (*PACKAGES, *others) if package}
     return found
+
+
+@functools.cache
+def _version(package: str) -> str | None:
+    # Python parses all that a package says of itself, its readme too, for this.
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def working_pair(python: str) -> Pair:

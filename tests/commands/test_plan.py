@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from analog_bench.cli import main
 from analog_bench.noise import Preset
 from analog_bench.planning.plan_record import name_of, read_plan, write_plan
+from analog_bench.store.run_file import read_run
 from analog_bench.zoo.hwa_folder import read_hwa_record
 from tests import tiny_gpt2
 
@@ -110,11 +112,30 @@ def test_a_second_call_measures_nothing_anew(planned, folder, monkeypatch, capsy
     assert "plan: runs/plans/tiny.json" in said
     assert "all analog" in said
     assert re.search(
-        r"[\d.e+-]+ times the sum of the layers' own, by 3 random", " ".join(said.split())
+        r"predicted by: [a-z, -]+, [\d.e+-]+ times that, as of 3 random", " ".join(said.split())
     )
     # Other chips would be other numbers.
     assert main(words("--seed", "5")) == 4
     assert "seed was 1, is 5" in capsys.readouterr().err
+
+
+def test_pairs_of_the_layers_that_lose_most(planned, folder, capsys):
+    assert main([*words("--pairs", "3", "--limits", "1", "--held-out", "5"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    scores = [score["name"] for score in found["predictors"]["scores"]]
+    assert scores[2:4] == ["sum of layers alone", "layers and pairs"]
+    assert found["predicted_by"] == found["predictors"]["used"]
+    assert found["predicted_by"] in scores
+    alone = {row["name"]: row["loss"] for row in found["layers"] if row["how"] == "analog"}
+    largest = sorted(alone, key=lambda layer: -alone[layer])[:3]
+    in_order = [layer for layer in alone if layer in largest]
+    pairs = {
+        name_of({layer: "analog" if layer in pair else "digital" for layer in alone})
+        for pair in combinations(in_order, 2)
+    }
+    kept = read_run(folder / "runs/plans/tiny.layers.json").results
+    assert len(pairs) == 3
+    assert pairs <= {result.group for result in kept}
 
 
 def test_layers_of_another_run_are_taken(planned, folder, monkeypatch, capsys):
@@ -139,6 +160,7 @@ def test_layers_of_another_run_are_taken(planned, folder, monkeypatch, capsys):
         (("--scenario", "hermes"), "0.3", "did you mean 'hermes-4phase'?"),
         (("--held-out", "4"), "0.3", "--held-out must be 0 or at least 5"),
         (("--out", "plan.txt"), "0.3", "must name a file that ends in .json"),
+        (("--pairs", "1"), "0.3", "one layer is no pair; give 0, or 2 and more"),
         (("--data", "nowhere.txt"), "0.3", "nowhere.txt"),
     ],
     ids=str,

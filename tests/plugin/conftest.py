@@ -174,6 +174,12 @@ def lock(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """Return a folder with a BERT of a few kilobytes, for runs in which any model will do."""
+    return saved_bert(tmp_path_factory.mktemp("models") / "tiny")
+
+
 @pytest.fixture
 def project(tmp_path):
     """Return a folder as a user would set it up: an ini file, and room for bench files."""

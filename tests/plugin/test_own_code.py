@@ -68,11 +68,6 @@ def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    return saved_bert(tmp_path_factory.mktemp("models") / "tiny")
-
-
 @pytest.fixture
 def mine(warm, project, tmp_path, tiny):
     """Return a function that runs the study of a user's own, whose files are in `project/bench`."""

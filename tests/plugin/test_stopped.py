@@ -41,24 +41,24 @@ def bench_mine(case, measure, request):
 def bench_of_something_else():
     pass
 """
-CASES = [f"bert/all/white_output:std={std}" for std in ("0.5", "1", "2", "4")]
+CASES = [f"tiny/all/white_output:std={std}" for std in ("0.5", "1", "2", "4")]
 USAGE, INTERRUPTED, FAILED = 4, 2, 1
 
 
 @pytest.fixture
-def stoppable(warm, project, tmp_path):
+def stoppable(warm, tiny, project, tmp_path):
     """Return a function that runs four cases and stops at the third; `how` is Python."""
     (project / "bench_mine.py").write_text(BENCH)
 
     def run(how, *args):
         env = {"HOW": how} if how else {}
-        return warm("--model", "bert", *args, cwd=project, folder=tmp_path, env=env)
+        return warm("--model", tiny, *args, cwd=project, folder=tmp_path, env=env)
 
     return run
 
 
 @pytest.fixture(scope="module")
-def whole(warm, results_of, tmp_path_factory):
+def whole(warm, tiny, results_of, tmp_path_factory):
     """Return the results of a run that was not stopped."""
     folder = tmp_path_factory.mktemp("whole")
     (folder / "bench_mine.py").write_text(BENCH)
@@ -66,7 +66,7 @@ def whole(warm, results_of, tmp_path_factory):
         "[pytest]\npython_files = bench_*.py\npython_functions = bench_*\n"
         "addopts = -p analog_bench.plugin\n"
     )
-    done = warm("--model", "bert", cwd=folder, folder=folder)
+    done = warm("--model", tiny, cwd=folder, folder=folder)
     assert done.code == 0, done.out
     assert "incomplete" not in done.out
     assert not list(folder.glob("*.journal*"))
@@ -144,7 +144,7 @@ def test_a_run_that_was_stopped_updates_no_baseline_yet(stoppable, tmp_path):
     again = stoppable("", "--update-baselines", "--resume")
     assert again.code == 0, again.out
     assert "baselines: 10 scores new, 0 changed" in again.out
-    assert list(tmp_path.rglob("stored/direct/bert/mine.json"))
+    assert list(tmp_path.rglob("stored/direct/tiny/mine.json"))
 
 
 def test_a_part_of_the_run_may_go_on_alone(stoppable, tmp_path):
@@ -181,13 +181,13 @@ def test_a_case_that_always_fails_is_told_and_completed_when_it_no_longer_does(
     assert not list(tmp_path.glob("*.journal*"))
 
 
-def test_what_shares_its_chips_is_safe_with_the_first_of_them(warm, project, tmp_path):
+def test_what_shares_its_chips_is_safe_with_the_first_of_them(warm, tiny, project, tmp_path):
     bench = BENCH.replace("WhiteOutput(std=std) for std in (0.5, 1.0, 2.0, 4.0)", "[Pcm()]")
     bench = bench.replace("import WhiteOutput", "import Pcm")
     bench = bench.replace("layers=", "drift_s=(1.0, 60.0, 3600.0),\n    layers=")
     bench = bench.replace("    measure(case)", "    measure(case)\n    pytest.exit('enough')")
     (project / "bench_mine.py").write_text(bench)
-    done = warm("--model", "bert", cwd=project, folder=tmp_path)
+    done = warm("--model", tiny, cwd=project, folder=tmp_path)
     assert done.code == INTERRUPTED, done.out
     run = read_run(tmp_path / "results.json")
     assert {result.drift_s for result in run.results} == {1.0, 60.0, 3600.0}

@@ -7,7 +7,7 @@ import pytest
 from analog_bench.store.run_file import read_run
 from tests.plugin.test_stopped import BENCH, CASES
 
-ONE = ("--model", "bert", "--noise", "white_output:1", "--noise", "white_output:2")
+TWO = ("--noise", "white_output:1", "--noise", "white_output:2")
 TWO_CASES = [CASES[1], CASES[2]]
 # As pytest-rerunfailures does: what fails is run again, and its first report has an outcome of the
 # plugin's own.
@@ -56,13 +56,13 @@ def pytest_runtest_call(item):
 
 
 @pytest.fixture
-def mine(warm, project, tmp_path):
+def mine(warm, tiny, project, tmp_path):
     """Return a function that runs two cases with more options, and a conftest."""
     (project / "bench_mine.py").write_text(BENCH)
 
     def run(*args, conftest=""):
         (project / "conftest.py").write_text(conftest)
-        return warm(*ONE, *args, cwd=project, folder=tmp_path)
+        return warm("--model", tiny, *TWO, *args, cwd=project, folder=tmp_path)
 
     return run
 
