@@ -53,9 +53,8 @@ def list_models(
     if as_json:
         print_json(models)
     elif models:
-        print_sheet(
-            {f"{words.model_label(facts['name'])}, {facts['zoo']}": _lines(facts) for facts in models}
-        )
+        names = (f"{words.model_label(facts['name'])}, {facts['zoo']}" for facts in models)
+        print_sheet(dict(zip(names, map(_lines, models), strict=True)))
     else:
         print_nothing_locked(pinned)
 

@@ -176,13 +176,12 @@ def board_figure(found: Sequence[Entry], table: Table) -> Figure:
         value = {"name": name, "star": entry.a_star.centre, "low": low, "high": high}
         values.append({**value, "weights": words.weights_label(entry.result)})
     names = list(dict.fromkeys(value["name"] for value in values))
-    known = [w for w in words.WEIGHTS.values() if any(v["weights"] == w for v in values)]
     # Model and hardware on a line each, so that a phone has room for the plot.
     lines = {"labelExpr": "split(datum.label, ' · ')", "labelLimit": 170}
     bare = {**lines, "ticks": False, "domain": False}
     y = axis("name", kind="nominal", sort=names, axis=bare)
     x = axis("star", "A* one day after programming", scale={"domainMax": 1.0, "nice": True})
-    color = by_weights(known)
+    color = by_weights(words.weights_among(values))
     ends = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
     first = found[0]
     return Figure(

@@ -62,7 +62,7 @@ def plan_tables(planned: Planned) -> tuple[Block, ...]:
     heading = (
         f"{planned.model}: losses in {words.loss_label(metric)} after "
         f"{words.time_label(planned.drift_s)}, {words.noise_label(planned.noise)}, "
-        f"{words.WEIGHTS.get(planned.variant, planned.variant)}"
+        f"{words.variant_label(planned.variant)}"
     )
     return Heading(heading), table, paragraph(*_notes(planned)), *_alone(planned)
 

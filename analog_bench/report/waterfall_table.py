@@ -52,9 +52,10 @@ def waterfall_table(waterfall: Waterfall, metric: Metric, link: Link = lambda re
     ]
     for variant in sorted(waterfall.steps, key=words.weights_order):
         steps = waterfall.steps[variant]
-        label = words.WEIGHTS.get(variant, words.one_line(variant))
         columns += [
-            number(f"{lost}, {label}", _loss(steps, metric, link), notes=(note,)),
+            number(
+                f"{lost}, {words.variant_label(variant)}", _loss(steps, metric, link), notes=(note,)
+            ),
             number("step", _added(steps, metric), notes=(note,)),
         ]
     if waterfall.stands_in:

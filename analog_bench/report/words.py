@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from analog_bench.records import Metric, Result
 from analog_bench.report.variant_order import WEIGHTS as WEIGHTS
+from analog_bench.report.variant_order import variant_label as variant_label
+from analog_bench.report.variant_order import weights_among as weights_among
 from analog_bench.report.variant_order import weights_order as weights_order
 from analog_bench.report.variant_order import with_weights as with_weights
 from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
@@ -238,7 +240,7 @@ def group_label(name: str) -> str:
 
 def weights_label(result: Result) -> str:
     """Return the name of a result's weights, as readers know it."""
-    return WEIGHTS.get(result.variant, one_line(result.variant))
+    return variant_label(result.variant)
 
 
 def what_varies(results: Sequence[Result]) -> dict[str, Callable[[Result], str]]:

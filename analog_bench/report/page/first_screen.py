@@ -29,7 +29,8 @@ _PACKAGES = ("aihwkit", "torch", "transformers", "numpy", "analog-bench", "pytho
 class WorstCases:
     """The cases of a model that lost most, in one metric, each beside its study's digital score.
 
-    `about` is the metric, and the weights where they are the same in all. What is destroyed, which has no order, is named in words before them.
+    `about` is the metric, and the weights where they are the same in all. What is destroyed, which
+    has no order, is named in words before them.
     """
 
     model: str
@@ -175,7 +176,9 @@ def _worst_table(
         scored = estimates.interval_text(score(result, metric), metric)
         numbers = (words.loss_amount(lost, metric), scored, digital)
         bar = Cell("", bar=max(0.0, lost / rows[0][0]))
-        cells.append((linked(f"{prefix}{name}{suffix}", href), bar, *(linked(n, href) for n in numbers)))
+        cells.append(
+            (linked(f"{prefix}{name}{suffix}", href), bar, *(linked(n, href) for n in numbers))
+        )
     return Table(tuple(columns), tuple(cells))
 
 

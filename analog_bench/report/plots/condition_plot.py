@@ -58,12 +58,11 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
             link = contents.link(result)
             values.append({"name": name(result), **bounds, "weights": weights, "href": link})
     digital = {"score": results[0].digital[metric.name], "weights": "digital"}
-    known = [w for w in words.WEIGHTS.values() if any(v["weights"] == w for v in values)]
     bare = {"labelLimit": 210, "ticks": False, "domain": False, "labelFontSize": 11}
     y = axis("name", kind="nominal", sort=[value["name"] for value in values], axis=bare)
     x = axis("score", words.unit_label(metric), scale={"zero": False, "nice": True})
     start, end = {**x, "field": "low"}, {"field": "high"}
-    color, href = by_weights(["digital", *known]), {"field": "href"}
+    color, href = by_weights(words.weights_among([digital, *values])), {"field": "href"}
     digital_line = {"type": "rule", "strokeDash": DASHES, "strokeWidth": 2}
     layers = [
         layer([digital], digital_line, x=x, color=color),
