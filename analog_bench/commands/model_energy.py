@@ -115,7 +115,7 @@ def energy(
     from analog_bench.planning.shape_tracing import trace
     from analog_bench.report.energy_table import energy_as_plain, energy_tables
     from analog_bench.report.table import Heading
-    from analog_bench.report.words import model_label
+    from analog_bench.report.words import origin_label
     from analog_bench.zoo.model_loading import read_outline
 
     shape = trace(read_outline(spec, lock_path=lock), tokens or min(USUAL_TOKENS, most))
@@ -147,6 +147,6 @@ def energy(
         )
         return
     usual = [one for one in found if one.scenario.name == DEFAULT_SCENARIO]
-    heading = f"{model_label(spec.name)}, {spec.source}, {shape.tokens} tokens an inference"
+    heading = f"{origin_label(spec.name, spec.source)}, {shape.tokens} tokens an inference"
     tables = energy_tables(found, found if scenario else usual, all_layers=all_layers)
     print_blocks((Heading(heading), *tables))

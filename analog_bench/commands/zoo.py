@@ -53,7 +53,7 @@ def list_models(
     if as_json:
         print_json(models)
     elif models:
-        names = (f"{words.model_label(facts['name'])}, {facts['zoo']}" for facts in models)
+        names = (words.origin_label(facts["name"], facts["zoo"]) for facts in models)
         print_sheet(dict(zip(names, map(_lines, models), strict=True)))
     else:
         print_nothing_locked(pinned)
@@ -179,7 +179,7 @@ def score(
     if as_json:
         print_json(found.as_dict())
     else:
-        heading = f"{spec.name} ({spec.source}) on {found.data}"
+        heading = f"{words.origin_label(spec.name, spec.source)} on {found.data}"
         print_sheet({heading: [*_score_lines(found), *recorded]})
 
 

@@ -22,9 +22,7 @@ _DIGITAL = (
     "INT8 and FP16: how many times as much a digital machine takes at the same level, counted as "
     "arithmetic and memory at 7 nm alone; a chip's figure holds its clock and control, too."
 )
-_ANALOG = (
-    "analog: the tiles' share of the energy; the rest is what is digital beside them."
-)
+_ANALOG = "analog: the tiles' share of the energy; the rest is what is digital beside them."
 _USED = (
     "tiles: how many crossbars the layers fill; used: the share of their cells that hold a weight; "
     "share: of the model's energy."
