@@ -103,5 +103,5 @@ def _closing(comparison: Comparison) -> Iterator[str]:
     counts = verdict_counts(comparison)
     cases = words.counted(sum(counts.values()), "case")
     silent = not any(map(_tells, comparison.families))
-    nothing = "nothing differs beyond the margins, " if silent else ""
-    yield f"{cases} compared: {nothing}{words.kinds_counted(counts)}"
+    nothing = "nothing differs beyond the margins; " if silent else ""
+    yield f"{nothing}{cases}: {words.kinds_counted(counts)}"

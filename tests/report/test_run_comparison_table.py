@@ -9,7 +9,7 @@ from analog_bench.report.run_comparison_table import comparison_table
 from tests.report.example_report import example_run
 
 
-@pytest.mark.parametrize(("cases", "said"), [(1, "1 case compared: "), (2, "2 cases compared: ")])
+@pytest.mark.parametrize(("cases", "said"), [(1, "1 case: "), (2, "2 cases: ")])
 def test_cases_are_counted(cases, said):
     run = example_run()
     of_one = tuple(result for result in run.results if result.study == "layer_noise")[:cases]
@@ -20,7 +20,7 @@ def test_cases_are_counted(cases, said):
 def test_of_equal_runs_one_line_says_so():
     run = example_run()
     (only,) = comparison_table(compare_runs(run, run))
-    nothing = f"{len(run.results)} cases compared: nothing differs beyond the margins, "
+    nothing = f"nothing differs beyond the margins; {len(run.results)} cases: "
     assert markdown([only]).startswith(nothing)
     assert len(comparison_table(compare_runs(run, run), everything=True)) > 1
     first = run.results[0]
