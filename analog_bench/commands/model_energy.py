@@ -18,7 +18,7 @@ from analog_bench.commands.options import (
     show_examples,
     whole_number,
 )
-from analog_bench.commands.output import print_blocks, print_json
+from analog_bench.commands.output import origin_label, print_blocks, print_json
 from analog_bench.errors import UsageError
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_shape import USUAL_TOKENS
@@ -115,7 +115,6 @@ def energy(
     from analog_bench.planning.shape_tracing import trace
     from analog_bench.report.energy_table import energy_as_plain, energy_tables
     from analog_bench.report.table import Heading
-    from analog_bench.report.words import origin_label
     from analog_bench.zoo.model_loading import read_outline
 
     shape = trace(read_outline(spec, lock_path=lock), tokens or min(USUAL_TOKENS, most))

@@ -200,12 +200,6 @@ def model_label(model: str) -> str:
     return f"{name} ({EMBEDDED[name]})" if name in EMBEDDED else name
 
 
-def origin_label(name: str, source: str) -> str:
-    """Name a model with where it is from: `bert (MiniLM-L6, embedded)`, `bert (hub)`."""
-    what = [EMBEDDED[name]] if source == "embedded" and name in EMBEDDED else []
-    return f"{one_line(name)} ({', '.join([*what, source])})"
-
-
 def noise_label(noise: str) -> str:
     """Name a noise on one line; a preset goes by its own name."""
     return one_line(noise).removeprefix("preset:name=")
