@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
@@ -13,6 +13,7 @@ from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
 from analog_bench.errors import UsageError
 from analog_bench.gate.significance import mean_interval
+from analog_bench.planned_case_record import PlannedCase
 from analog_bench.planning.loss_prediction import (
     ALONE,
     ALONG,
@@ -35,14 +36,15 @@ from analog_bench.planning.plan_record import (
     Plan,
     PlanEnergy,
     layers_of,
+    letters_of,
 )
 from analog_bench.planning.shape_tracing import trace
 from analog_bench.records import Result
 from analog_bench.session.kept_results import KeptResults, Tell, losses_of
 from analog_bench.session.plan_cases import case_of_plan, in_int8, products_of
-from analog_bench.session.plan_request import PlanRequest
-from analog_bench.session.zero_shot_losses import zero_shot_losses
-from analog_bench.store.environment import PACKAGES, package_version
+from analog_bench.session.plan_study import PlanRequest, zero_shot_losses
+from analog_bench.simulators.versions import package_version
+from analog_bench.store.environment import PACKAGES
 from analog_bench.zoo.model_loading import read_outline
 from analog_bench.zoo.model_shape import ModelShape
 
@@ -70,13 +72,13 @@ class PlanMaker:
         self._check_metric()
 
     def fit(self, tell: Tell) -> tuple[dict[tuple[str, How], float], Fitted]:
-        """Return mean losses of layers alone, and what predicts plans.
-
-        Raises:
-            BenchError: See `measure_case`.
-        """
-        by_chip = self.losses_alone(tell)
-        fitted = self.fitted(by_chip, tell)
+        """Measure each layer alone; return mean losses, and what predicts plans."""
+        choices = self.alone()
+        results = self.kept.measure("measuring layers alone", list(choices.values()), tell)
+        by_chip = {
+            choice: self.losses(result) for choice, result in zip(choices, results, strict=True)
+        }
+        fitted = self._fitted(by_chip, tell)
         return {choice: fmean(losses) for choice, losses in by_chip.items()}, fitted
 
     def make(
@@ -101,10 +103,15 @@ class PlanMaker:
                 f"--max-loss {metric.name}={request.most.most:g} leaves everything digital: "
                 f"the least is lost with {layer} {how}, {least:.3g} {metric.unit}; allow more"
             )
-        alike = [how for how in request.hows if how != "digital"]
-        everything: list[Assignment] = [dict.fromkeys(self.layers, how) for how in alike]
-        plans = [*everything, *chosen.values()]
-        results = self.fresh.measure("verifying plans", [self.case(one) for one in plans], tell)
+        alike: dict[How, Assignment] = {
+            how: dict.fromkeys(self.layers, how) for how in request.hows if how != "digital"
+        }
+        wanted = [
+            *((None, plan) for plan in alike.values()),
+            *((limits[n], plan) for n, plan in chosen.items()),
+        ]
+        cases = [self.case(plan) for _, plan in wanted]
+        results = self.fresh.measure("verifying plans", cases, tell)
         verified = [
             VerifiedPlan(
                 limit,
@@ -113,12 +120,7 @@ class PlanMaker:
                 self.measured(result),
                 self.energy(plan),
             )
-            for limit, plan, result in zip(
-                [*(None for _ in everything), *(limits[n] for n in chosen)],
-                plans,
-                results,
-                strict=True,
-            )
+            for (limit, plan), result in zip(wanted, results, strict=True)
         ]
         references = dict(zip(alike, verified, strict=False))
         verified = verified[len(references) :]
@@ -150,23 +152,15 @@ class PlanMaker:
             raise ValueError("all of it is digital")
         return case
 
-    def losses_alone(self, tell: Tell) -> dict[tuple[str, How], tuple[float, ...]]:
-        """Measure each layer alone on tiles, and alone in INT8; return losses by chip."""
-        choices = self.alone()
-        results = self.kept.measure("measuring layers alone", list(choices.values()), tell)
-        return {
-            choice: self.losses(result) for choice, result in zip(choices, results, strict=True)
-        }
-
     def alone(self) -> dict[tuple[str, How], Case]:
-        """Return the cases of single layers; those of one variant come together."""
+        """Return the cases of single layers on tiles, then in INT8."""
         alone = {x: replace(self.whole, layers=(x,), group=x) for x in self.layers}
         choices: dict[tuple[str, How], Case] = {(x, "analog"): one for x, one in alone.items()}
         if "int8" in self.request.hows:
             choices |= {(x, "int8"): in_int8(one, (x,)) for x, one in alone.items()}
         return choices
 
-    def fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> Fitted:
+    def _fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> Fitted:
         """Return predictors, fitted to random plans that are measured for it.
 
         Without plans zero-shot estimates have no unit, and are left out.
@@ -233,9 +227,23 @@ class PlanMaker:
         request = self.request
         return energy_of_plan(self.shape, request.scenario, assignment, request.tokens_per_fetch)
 
-    def weights(self) -> dict[str, int]:
-        """Return the number of weights of each layer."""
-        return {layer.name: layer.weights for layer in self.shape.layers}
+    def keep(self, plans: Iterable[tuple[Assignment, Estimate, float | None]]) -> None:
+        """Write beside results on fresh chips which plans they are, and what was predicted."""
+        request = self.request
+        by_case = {
+            self.case(assignment).id: PlannedCase(
+                layers=letters_of(assignment),
+                scenario=request.scenario.name,
+                tokens_per_fetch=request.tokens_per_fetch,
+                metric=request.most.metric.name,
+                limit=limit,
+                predicted=predicted.loss,
+                low=predicted.low,
+                high=predicted.high,
+            )
+            for assignment, predicted, limit in plans
+        }
+        self.fresh.tell_plans(by_case, self.shape)
 
     @cached_property
     def shape(self) -> ModelShape:

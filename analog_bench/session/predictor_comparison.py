@@ -9,7 +9,6 @@ from analog_bench.planning.loss_prediction import Fitted
 from analog_bench.planning.plan_choice import random_plans
 from analog_bench.planning.plan_record import Assignment
 from analog_bench.planning.predictor_scores import PredictorComparison, ceiling, score_predictor
-from analog_bench.session.kept_plans import keep_held_out
 from analog_bench.session.kept_results import Tell
 from analog_bench.session.plan_making import PlanMaker
 
@@ -30,11 +29,11 @@ def compare_predictors(
     results = maker.fresh.measure(
         "measuring held-out plans", [maker.case(plan) for plan in plans], tell
     )
-    keep_held_out(maker, fitted.predictor, plans)
+    maker.keep((plan, maker.predicted(fitted.predictor, plan), None) for plan in plans)
     by_chip = [maker.losses(result) for result in results]
     measured = [fmean(losses) for losses in by_chip]
     energies = [maker.energy(plan).pj for plan in plans]
-    weights = maker.weights()
+    weights = {layer.name: layer.weights for layer in maker.shape.layers}
 
     def weight(plan: Assignment) -> float:
         return sum(weights[layer] for layer, how in plan.items() if how == "analog")
