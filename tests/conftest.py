@@ -17,7 +17,7 @@ from tests.warm_process import PROGRAM
 
 ROOT = Path(__file__).parents[1]
 # How long an example takes is the machine's doing, and none is wrong for it.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, max_examples=50)
 settings.load_profile("untimed")
 SERVER = Path(__file__).with_name("warm_process.py")
 

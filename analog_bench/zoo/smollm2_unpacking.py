@@ -93,7 +93,10 @@ def unpack(gguf: Path, folder: Path) -> None:
     # Its bar, of tqdm's own, cannot be switched off.
     with silent_transformers(), redirect_stderr(StringIO()):
         config = AutoConfig.from_pretrained(gguf.parent, **source)
-        model = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **source)
+        # Without the configuration it would read the whole file for it again.
+        model = AutoModelForCausalLM.from_pretrained(
+            gguf.parent, config=config, dtype=torch.float32, **source
+        )
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **source)
         backend: Any = tokenizer.backend_tokenizer
         backend.pre_tokenizer = Sequence([Digits(individual_digits=True), backend.pre_tokenizer])

@@ -8,6 +8,7 @@ from analog_bench.cli import main
 from analog_bench.errors import UsageError
 from analog_bench.tasks.squad_files import EMBEDDED, read_squad
 from analog_bench.zoo.range_folder import RANGES, read_ranges
+from tests.own_folders import saved_bert
 from tests.real_questions import write_squad
 
 PRESET = "StandardHWATrainingTorch"
@@ -54,11 +55,14 @@ def test_what_cannot_be_is_one_line(tmp_path, capsys, options, said):
 
 
 def test_a_training_starts_from_them_and_refuses_those_of_other_hardware(tmp_path, capsys):
-    folder = tmp_path / "bert"
-    call = ["hwa", "train", "bert", "--data", "nowhere.json", "--calibration", str(tmp_path)]
+    mine = str(saved_bert(tmp_path / "mine"))
+    capsys.readouterr()  # writing models draws bars
+    folder = tmp_path / "ranges"
+    call = ["hwa", "train", mine, "--data", "nowhere.json", "--calibration", str(folder)]
+    folder.mkdir()
     assert main(call) == 4
-    assert f"no input ranges in {folder}: there is no {RANGES}" in capsys.readouterr().err
-    assert main(["calibrate", "bert", "-o", str(tmp_path), "--threads", "1"]) == 0
+    assert f"no input ranges in {folder / 'mine'}: there is no {RANGES}" in capsys.readouterr().err
+    assert main(["calibrate", mine, "-o", str(folder), "--threads", "1"]) == 0
     assert main([*call, "--preset", "StandardHWATrainingPreset"]) == 4
     assert "not to StandardHWATrainingPreset (tile cpp)" in capsys.readouterr().err
     assert main(call) == 4  # the data is next

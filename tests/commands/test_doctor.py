@@ -16,7 +16,6 @@ from analog_bench.zoo.minilm_base import FOLDER_VARIABLE
 from analog_bench.zoo.model_specs import EMBEDDED, HUB_IDS
 
 ROOT = Path(__file__).parents[2]
-MODULE = [sys.executable, "-m", "analog_bench.cli"]
 
 
 @pytest.fixture(autouse=True)
@@ -26,10 +25,6 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.delenv("ANALOG_BENCH_DATA", raising=False)
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-
-
-def call(*words, **more):
-    return subprocess.run([*MODULE, *words], capture_output=True, text=True, timeout=120, **more)
 
 
 def test_doctor_in_text(capsys):
@@ -83,11 +78,17 @@ def test_doctor_says_what_computes_otherwise(tmp_path, monkeypatch):
         trials()
 
 
-def test_doctor_without_any_tile_engine(tmp_path):
+def test_doctor_without_any_tile_engine(warm_python, tmp_path):
     """An aihwkit that fails to import, as a mismatched one does: no engine is left, so exit 1."""
     (tmp_path / "broken" / "aihwkit").mkdir(parents=True)
     (tmp_path / "broken" / "aihwkit" / "__init__.py").write_text("raise ImportError('undefined')")
     path = f"{tmp_path / 'broken'}{os.pathsep}{ROOT}"
-    done = call("doctor", env={**os.environ, "PYTHONPATH": path})
+    done = subprocess.run(
+        [warm_python, "-m", "analog_bench.cli", "doctor"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+        timeout=120,
+    )
     assert done.returncode == 1, done.stderr
     assert re.search(r"^  torch: no, aihwkit .* does not import \(undefined\)", done.stdout, re.M)

@@ -110,33 +110,27 @@ def test_a_line_that_cannot_be_read_is_refused(words, capsys):
     assert words[0] in capsys.readouterr().err
 
 
-def test_it_trains_for_hardware_of_the_users_own(data, tmp_path, capsys):
-    file = tmp_path / "mine.py"
+def test_a_model_and_hardware_of_the_users_own(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    saved_bert(tmp_path / "mine")
+    capsys.readouterr()  # writing models draws bars
+    file = tmp_path / "hardware.py"
     file.write_text(
         "from aihwkit.simulator.configs import *\n"
         "def noisy():\n    return TorchInferenceRPUConfig()\n"
         "def wires():\n    return TorchInferenceRPUConfigIRDropT()\n"
     )
-    call = ["hwa", "train", "bert", "--data", str(data), "--out", str(tmp_path / "out"), *SMALL]
-    assert main([*call, "--preset", f"{file}:noisy"]) == 0
-    preset = read_hwa_record(tmp_path / "out" / "ship").recipe["preset"]
-    assert str(preset).startswith("mine.py:noisy@")
-    capsys.readouterr()
+    call = ["hwa", "train", "./mine", "--data", str(data), *SMALL, "--max-length", "128"]
+    assert main([*call, "--preset", f"{file}:noisy", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["model"] == "mine"
+    shipped = tmp_path / "runs" / "hwa" / "mine" / "ship"
+    assert is_hwa(shipped)
+    assert str(read_hwa_record(shipped).recipe["preset"]).startswith("hardware.py:noisy@")
     file.write_text(file.read_text() + "# changed")
     for function, told in (
-        ("noisy", "was started with another recipe (preset was 'mine.py:noisy@"),
+        ("noisy", "was started with another recipe (preset was 'hardware.py:noisy@"),
         ("wires", "computes in TorchSimulatorTileIRDropT, and training in TorchSimulatorTile only"),
         ("nois", "has no function 'nois'; did you mean 'noisy'?"),
     ):
         assert main([*call, "--preset", f"{file}:{function}"]) == 4
         assert told in capsys.readouterr().err
-
-
-def test_a_model_in_a_folder_is_trained_by_its_path(data, tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    saved_bert(tmp_path / "mine")
-    capsys.readouterr()  # writing models draws bars
-    call = ["hwa", "train", "./mine", "--data", str(data), *SMALL, "--max-length", "128"]
-    assert main([*call, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["model"] == "mine"
-    assert is_hwa(tmp_path / "runs" / "hwa" / "mine" / "ship")

@@ -1,6 +1,7 @@
 """A folder as a user has it after a clone and some nights; a process that runs commands in it."""
 
 import json
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.history.nights import result, skipped, write_night
 from tests.hub_stand_in import HubStandIn, client_environment
 from tests.own_folders import saved_bert
 from tests.planning.test_plan_record import PLAN
+from tests.plugin.conftest import QUICK
 
 ROOT = Path(__file__).parents[2]
 TAKEN_ALONG = ("pyproject.toml", "Makefile", "constraints.txt", "conftest.py")
@@ -32,6 +34,7 @@ def hub():
 def warm(warm_python, hub, tmp_path_factory):
     """Return a function that runs a Python that has done its imports, in a folder."""
     where = clean_environment(**client_environment(hub.endpoint, tmp_path_factory.mktemp("hub")))
+    where["PYTEST_ADDOPTS"] = shlex.join(QUICK)
 
     def run(*words, folder, env=None):
         """Run; return the exit code and what it printed."""

@@ -21,7 +21,7 @@ from tests.commands.parsing import parse as parse_command
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CHEAP = ("--collect-only", "-q")
-SMALL = ("--chips", "1", "--examples", "2", "--gate", "off", "--report", "off")
+SMALL = ("--chips", "1", "--examples", "1", "--gate", "off", "--report", "off")
 DATA = ("json", "toml", "yaml", "text", "diff", "html", "markdown")
 MODULES = {"pytest": "pytest", "analog-bench": "analog_bench.cli"}
 # What the hub has: the model that pages lock, of a few kilobytes.

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -146,7 +147,7 @@ def by_words(warm_python):
         done = subprocess.run(
             [warm_python, "-m", "pytest", *map(str, words)],
             cwd=cwd,
-            env=clean_environment(**(env or {})),
+            env=clean_environment(PYTEST_ADDOPTS=shlex.join(QUICK), **(env or {})),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -16,6 +17,12 @@ from tests.tiny_hub import BERT, cached_bert, with_json
 USAGE_ERROR = 4
 FEW = ("--layer", "qa_outputs", "--chips", "1", "--examples", "12")
 TEXT = "Mara keeps bees."
+
+
+@pytest.fixture
+def run(warm, tiny, tmp_path):
+    """Return a function that measures one layer of a tiny model, unless something is wrong."""
+    return partial(warm, "--model", tiny, *FEW, folder=tmp_path)
 
 
 def assert_one_line(done, said):
@@ -70,13 +77,13 @@ def test_workers_of_xdist_show_no_traceback(warm, tmp_path, args):
     assert any(word in done.out for word in ("--chips must", "fits no layer", "none.json"))
 
 
-def test_a_prompt_where_nothing_is_written(warm, tmp_path):
-    done = warm("--prompt", "Once", *FEW, folder=tmp_path)
+def test_a_prompt_where_nothing_is_written(run):
+    done = run("--prompt", "Once")
     assert_one_line(done, "--prompt would change nothing: no selected study writes text")
 
 
-def test_a_missing_data_file(warm, tmp_path):
-    done = warm("--data", "nowhere/dev.json", *FEW, folder=tmp_path)
+def test_a_missing_data_file(run):
+    done = run("--data", "nowhere/dev.json")
     assert_one_line(done, "nowhere/dev.json")
 
 
@@ -88,25 +95,25 @@ def test_a_missing_data_file(warm, tmp_path):
         '{"data": [{"title": "t", "paragraphs": [{"context": "c", "qas": [{"id": 1}]}]}]}',
     ],
 )
-def test_a_malformed_data_file(warm, tmp_path, content):
+def test_a_malformed_data_file(run, tmp_path, content):
     path = tmp_path / "dev.json"
     path.write_text(content)
-    assert_one_line(warm("--data", path, *FEW, folder=tmp_path), str(path))
+    assert_one_line(run("--data", path), str(path))
 
 
-def test_the_data_folder_without_data(warm, tmp_path):
+def test_the_data_folder_without_data(run, tmp_path):
     env = {"ANALOG_BENCH_DATA": str(tmp_path / "mine")}
-    done = warm("--data", "squad", *FEW, folder=tmp_path, env=env)
+    done = run("--data", "squad", env=env)
     assert_one_line(done, str(tmp_path / "mine"))
 
 
-def test_more_examples_than_there_are(warm, tmp_path):
+def test_more_examples_than_there_are(run, tmp_path):
     gold = {"text": "bees", "answer_start": TEXT.index("bees")}
     qas = [{"id": "q", "question": "What does Mara keep?", "answers": [gold]}]
     path = tmp_path / "one.json"
     paragraphs = [{"context": TEXT, "qas": qas}]
     path.write_text(json.dumps({"data": [{"title": "t", "paragraphs": paragraphs}]}))
-    done = warm("--data", path, *FEW, folder=tmp_path)
+    done = run("--data", path)
     assert_one_line(done, "--examples asks for 12 questions, the data holds 1")
 
 
@@ -193,23 +200,23 @@ def test_a_folder_without_a_model_is_one_line(warm, tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the device is there")
-def test_a_device_that_is_not_there(warm, tmp_path):
-    done = warm("--device", "cuda:7", *FEW, folder=tmp_path)
+def test_a_device_that_is_not_there(run):
+    done = run("--device", "cuda:7")
     assert_one_line(done, "--device cuda:7: torch sees no GPU here; `analog-bench doctor` shows")
 
 
-def test_a_corrupt_baseline(warm, tmp_path):
-    path = tmp_path / "stored" / "direct" / "bert" / "layer_noise.json"
+def test_a_corrupt_baseline(run, tmp_path):
+    path = tmp_path / "stored" / "direct" / "tiny" / "layer_noise.json"
     path.parent.mkdir(parents=True)
     path.write_text("{")
-    assert_one_line(warm(*FEW, folder=tmp_path), str(path))
+    assert_one_line(run(), str(path))
     assert path.read_text() == "{"
 
 
-def test_an_output_that_cannot_be_written(warm, tmp_path):
+def test_an_output_that_cannot_be_written(run, tmp_path):
     (tmp_path / "file").write_text("mine")
     target = tmp_path / "file" / "results.json"
-    assert_one_line(warm(*FEW, "--json", target, folder=tmp_path), str(target))
+    assert_one_line(run("--json", target), str(target))
 
 
 def test_a_tile_that_does_not_work_here_skips_its_cases(warm, results_of, tmp_path):

@@ -61,7 +61,7 @@ def bench_measured(case, measure, baseline):
 @pytest.mark.study(STUDY)
 def bench_without_cases(digital_model, task, study):
     assert study is STUDY
-    assert digital_model.spec.name == "bert"
+    assert digital_model.spec.name == "tiny"
     assert task.examples == 8
 
 
@@ -75,10 +75,10 @@ def bench_unmarked(task):
 '''
 
 
-def test_a_users_bench_file(warm, results_of, project, sentences, tmp_path):
+def test_a_users_bench_file(warm, tiny, results_of, project, sentences, tmp_path):
     (project / "bench_mine.py").write_text(BENCH)
-    data = ("--data", sentences)
-    done = warm("-rA", "--hardware", "ideal", *data, cwd=project, folder=tmp_path)
+    given = ("--model", tiny, "--hardware", "ideal", "--data", sentences)
+    done = warm("-rA", *given, cwd=project, folder=tmp_path)
     # The unmarked one asks for a task and must say what it lacks.
     assert "mark the function with @pytest.mark.study(STUDY)" in done.out
     assert "8 passed" in done.out, done.out
@@ -86,8 +86,8 @@ def test_a_users_bench_file(warm, results_of, project, sentences, tmp_path):
     assert done.code == 1
     assert "Traceback" not in done.out
     results = results_of(tmp_path / "results.json")
-    pcm = "bert/all/pcm:prog=1,read=1,drift=1,compensate=yes/3600s/torch"
-    assert list(results) == [pcm, "bert/all/white_output:std=0.5"]
+    pcm = "tiny/all/pcm:prog=1,read=1,drift=1,compensate=yes/3600s/torch"
+    assert list(results) == [pcm, "tiny/all/white_output:std=0.5"]
     assert results[pcm]["facts"]["coverage_weights"] == 1.0
     assert not (project / "runs").exists()
     assert not (tmp_path / "stored").exists()

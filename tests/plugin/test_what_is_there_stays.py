@@ -10,12 +10,12 @@ USAGE, FAILED = 4, 1
 
 
 @pytest.fixture
-def mine(by_words, project):
+def mine(by_words, tiny, project):
     """Return a function that runs two cases; it gives the exit code and the output."""
     (project / "bench_mine.py").write_text(BENCH)
 
     def run(*args, how=""):
-        words = ["-p", "no:cacheprovider", "--model", "bert", "--noise", "white_output:1"]
+        words = ["-p", "no:cacheprovider", f"--model={tiny}", "--noise", "white_output:1"]
         words += ["--noise", "white_output:2", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
         done = by_words([*words, *args], project, {"HOW": how} if how else {})
         return done.code, done.out
