@@ -78,7 +78,7 @@ class PlanMaker:
         by_chip = {
             choice: self.losses(result) for choice, result in zip(choices, results, strict=True)
         }
-        fitted = self._fitted(by_chip, tell)
+        fitted = self.fitted(by_chip, tell)
         return {choice: fmean(losses) for choice, losses in by_chip.items()}, fitted
 
     def make(
@@ -103,15 +103,10 @@ class PlanMaker:
                 f"--max-loss {metric.name}={request.most.most:g} leaves everything digital: "
                 f"the least is lost with {layer} {how}, {least:.3g} {metric.unit}; allow more"
             )
-        alike: dict[How, Assignment] = {
-            how: dict.fromkeys(self.layers, how) for how in request.hows if how != "digital"
-        }
-        wanted = [
-            *((None, plan) for plan in alike.values()),
-            *((limits[n], plan) for n, plan in chosen.items()),
-        ]
-        cases = [self.case(plan) for _, plan in wanted]
-        results = self.fresh.measure("verifying plans", cases, tell)
+        alike = [how for how in request.hows if how != "digital"]
+        everything: list[Assignment] = [dict.fromkeys(self.layers, how) for how in alike]
+        plans = [*everything, *chosen.values()]
+        results = self.fresh.measure("verifying plans", [self.case(one) for one in plans], tell)
         verified = [
             VerifiedPlan(
                 limit,
@@ -120,7 +115,12 @@ class PlanMaker:
                 self.measured(result),
                 self.energy(plan),
             )
-            for (limit, plan), result in zip(wanted, results, strict=True)
+            for limit, plan, result in zip(
+                [*(None for _ in everything), *(limits[n] for n in chosen)],
+                plans,
+                results,
+                strict=True,
+            )
         ]
         references = dict(zip(alike, verified, strict=False))
         verified = verified[len(references) :]
@@ -160,7 +160,7 @@ class PlanMaker:
             choices |= {(x, "int8"): in_int8(one, (x,)) for x, one in alone.items()}
         return choices
 
-    def _fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> Fitted:
+    def fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> Fitted:
         """Return predictors, fitted to random plans that are measured for it.
 
         Without plans zero-shot estimates have no unit, and are left out.
