@@ -176,7 +176,7 @@ def plan(
         plan_study,
         whole_case,
     )
-    from analog_bench.session.predictor_comparison import compare_predictors
+    from analog_bench.session.predictor_comparison import compare_predictors, keep_plans
 
     use_threads(threads)
     study = plan_study(spec.asked_name, hardware, drift, chips, examples)
@@ -243,9 +243,8 @@ def plan(
     compared = None
     if held_out:
         compared = compare_predictors(maker, fitted, held_out, show_progress)
-    maker.keep(
-        (one.assignment, one.predicted, one.limit) for one in (*planned.everything, *planned.front)
-    )
+    verified = (*planned.everything, *planned.front)
+    keep_plans(maker, ((one.assignment, one.predicted, one.limit) for one in verified))
     if planned.plan is not None:
         write_plan(out, planned.plan)
     if as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import cached_property
@@ -13,7 +13,6 @@ from analog_bench.case import Case
 from analog_bench.engine.runner import Runner
 from analog_bench.errors import UsageError
 from analog_bench.gate.significance import mean_interval
-from analog_bench.planned_case_record import PlannedCase
 from analog_bench.planning.loss_prediction import (
     ALONE,
     ALONG,
@@ -36,7 +35,6 @@ from analog_bench.planning.plan_record import (
     Plan,
     PlanEnergy,
     layers_of,
-    letters_of,
 )
 from analog_bench.planning.shape_tracing import trace
 from analog_bench.records import Result
@@ -226,24 +224,6 @@ class PlanMaker:
         """Return what a token takes by a plan."""
         request = self.request
         return energy_of_plan(self.shape, request.scenario, assignment, request.tokens_per_fetch)
-
-    def keep(self, plans: Iterable[tuple[Assignment, Estimate, float | None]]) -> None:
-        """Write beside results on fresh chips which plans they are, and what was predicted."""
-        request = self.request
-        by_case = {
-            self.case(assignment).id: PlannedCase(
-                layers=letters_of(assignment),
-                scenario=request.scenario.name,
-                tokens_per_fetch=request.tokens_per_fetch,
-                metric=request.most.metric.name,
-                limit=limit,
-                predicted=predicted.loss,
-                low=predicted.low,
-                high=predicted.high,
-            )
-            for assignment, predicted, limit in plans
-        }
-        self.fresh.tell_plans(by_case, self.shape)
 
     @cached_property
     def shape(self) -> ModelShape:
