@@ -5,6 +5,11 @@ from __future__ import annotations
 import hashlib
 
 
+def hash_rank(key: str) -> bytes:
+    """Return what to sort keys by for a fixed pseudo-random order, the same in every release."""
+    return hashlib.sha256(key.encode()).digest()
+
+
 def derive_seed(suite_seed: int, *what: str | int) -> int:
     """Derive a seed from the suite's and what is drawn: family, chip index, layer, purpose, ...
 

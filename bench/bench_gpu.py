@@ -44,7 +44,8 @@ from analog_bench.engine.batch_reader import BatchReader
 from analog_bench.engine.computing import computing
 from analog_bench.hwa.hyperparameters import recipe_for
 from analog_bench.hwa.training_data import make_data
-from analog_bench.hwa.training_loop import Progress, train
+from analog_bench.hwa.training_loop import train
+from analog_bench.hwa.training_report import Progress
 from analog_bench.noise import Noise, Pcm, Preset, WhiteOutput, WhiteWeight
 from analog_bench.records import Precision
 from analog_bench.simulators.registry import DEFAULT_TILE, find_simulator

@@ -19,9 +19,9 @@ from analog_bench.records import FIRST_CONFIRMATION_CHIP, Result
 from analog_bench.simulators.registry import DEFAULT_TILE
 from analog_bench.store.baseline import CaseEntry, Provenance, case_entry
 from analog_bench.study import Budget
-from analog_bench.tasks.metrics import F1
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.question_answering import QuestionAnswering
+from analog_bench.tasks.task_kinds import F1
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_loading import load
 from analog_bench.zoo.model_specs import find

@@ -29,7 +29,7 @@ from analog_bench.errors import DataError
 from analog_bench.hwa.checkpoint_owner import claim
 from analog_bench.hwa.held_out_articles import hold_out_questions
 from analog_bench.tasks.answer_sentences import every_pair
-from analog_bench.tasks.labelled_text import LabelledText, content_hash
+from analog_bench.tasks.labelled_files import LabelledText, content_hash
 from analog_bench.tasks.squad_files import read_squad
 from analog_bench.tasks.task import draw
 from analog_bench.tasks.text_classification import labels_of

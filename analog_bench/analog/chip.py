@@ -30,7 +30,7 @@ from analog_bench.analog.layers import Place, find, shared_weights
 from analog_bench.analog.noise_effects import Effect, Site, effect_of
 from analog_bench.analog.random_draws import isolated
 from analog_bench.analog.tile_effect import TileEffect
-from analog_bench.analog.tile_protocol import TileSimulator
+from analog_bench.analog.tile_protocol import InputRange, TileSimulator
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, Noise
 
@@ -86,8 +86,7 @@ class Chip:
         """
         with isolated(self._device), ExitStack() as stack:
             for effect in self._effects:
-                stack.callback(effect.end_reading)
-                effect.begin_reading(batch, attention_mask)
+                stack.enter_context(effect.reading(batch, attention_mask))
             yield
 
 
@@ -101,7 +100,7 @@ def install(
     seed: int,
     simulator: TileSimulator | None = None,
     hardware: str = "ideal",
-    input_ranges: Mapping[str, float | tuple[float, ...]] | None = None,
+    input_ranges: Mapping[str, InputRange] | None = None,
     severities: Mapping[str, float] | None = None,
 ) -> Iterator[Chip]:
     """Program a chip into a model, and restore the model exactly on leaving.
@@ -144,8 +143,7 @@ def install(
             )
             make = TileEffect if acting.WHERE == "tile" else effect_of
             effect = make(acting, site)
-            stack.callback(effect.detach)
-            effect.attach()
+            stack.enter_context(effect.attached())
             effects.append(effect)
         wanted, on_tiles = before | {place.path for place in targets}, paths_on_tiles(model)
         if noise.WHERE == "tile" and on_tiles != wanted:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from analog_bench.analog.layers import find
+from analog_bench.analog.layers import modules_of
+from analog_bench.zoo.layer_names import hooked
 
 ROWS = 512
 """Inputs of a layer that are kept, at most."""
@@ -61,22 +62,21 @@ def observe_inputs(
         UsageError: A name that is no layer of the model.
         ValueError: A layer that no pass computed.
     """
-    samples = [_Sample(-(-ROWS // len(passes)), _VALUES // len(passes)) for _ in layer_names]
-    handles = [
-        place.module.register_forward_hook(sample.observe)
-        for place, sample in zip(find(model, layer_names), samples, strict=True)
-    ]
-    try:
+    samples = {
+        name: _Sample(-(-ROWS // len(passes)), _VALUES // len(passes)) for name in layer_names
+    }
+
+    def observe(name: str, _module: object, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        samples[name].observe(inputs[0], output)
+
+    with hooked(modules_of(model, layer_names), after=observe):
         for mask, run in passes:
-            for sample in samples:
+            for sample in samples.values():
                 sample.begin(mask)
             run()
-            for sample in samples:
+            for sample in samples.values():
                 sample.end()
-    finally:
-        for handle in handles:
-            handle.remove()
-    for name, sample in zip(layer_names, samples, strict=True):
+    for name, sample in samples.items():
         if not sample.kept:
             raise ValueError(f"no input of {name} was seen, so there is nothing to sample")
     return {
@@ -84,7 +84,7 @@ def observe_inputs(
             torch.cat([part.rows for part in sample.kept]),
             torch.cat([part.weights for part in sample.kept]),
         )
-        for name, sample in zip(layer_names, samples, strict=True)
+        for name, sample in samples.items()
     }
 
 
@@ -108,8 +108,8 @@ class _Sample:
     def begin(self, mask: Tensor | None) -> None:
         self._mask, self._calls = mask, []
 
-    def observe(self, _module: object, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        given, mask = inputs[0], self._mask
+    def observe(self, given: Tensor, output: Tensor) -> None:
+        mask = self._mask
         if given.is_floating_point():
             given = given.float()  # layers are computed alone in float32
         squares = torch.linalg.vector_norm(output, dim=-1).double().square()

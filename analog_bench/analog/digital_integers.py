@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+from torch import Tensor
 
 from analog_bench.analog.layers import weight_of
 from analog_bench.analog.noise_effects import Site, handles
 from analog_bench.analog.weight_noise import WeightNoise
 from analog_bench.noise import Int8
+from analog_bench.zoo.layer_names import hooked
 
 
 def rounded(values: Tensor, bits: int) -> Tensor:
@@ -39,22 +41,15 @@ class IntegerLayer(WeightNoise):
         super().__init__(site, rounded(weight_of(site.place.module).detach(), bits))
         self.fingerprint = ()  # nothing is drawn
         self._bits = bits
-        self._product = site.place.kind == "matmul"
-        self._handle: RemovableHandle | None = None
+        self._products = {site.place.name: self._module} if site.place.kind == "matmul" else {}
 
-    def attach(self) -> None:
-        """Put the rounded weight in place, and hook the layer's input."""
-        super().attach()
-        if self._product:
-            self._handle = self._module.register_forward_pre_hook(self._round)
+    @contextmanager
+    def attached(self) -> Iterator[None]:
+        """Put the rounded weight in place, and round the inputs of a product."""
+        with super().attached(), hooked(self._products, before=self._round):
+            yield
 
-    def detach(self) -> None:
-        """Remove the hook, and put the weight back that was there before."""
-        if self._handle is not None:
-            self._handle.remove()
-        super().detach()
-
-    def _round(self, module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _round(self, _name: str, _module: object, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         exact, *more = inputs
         levels = rounded(exact, self._bits)
         if exact.requires_grad and torch.is_grad_enabled():

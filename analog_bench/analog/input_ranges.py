@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from analog_bench.analog.layers import find, weight_of
+from analog_bench.analog.layers import modules_of, weight_of
+from analog_bench.zoo.layer_names import hooked
 from analog_bench.zoo.range_folder import RangeMethod
 
 # aihwkit's defaults of `InputRangeParameter.init_std_alpha` and `init_from_data`, which the
@@ -41,11 +42,15 @@ def observe_input_ranges(
         UsageError: A name that is no layer of the model.
         ValueError: A layer that `run` never computed.
     """
-    names = list(layer_names)
-    means = [_RunningMean() for _ in names]
-    _observe(model, names, [mean.observe for mean in means], run)
-    ranges = {name: mean.value for name, mean in zip(names, means, strict=True)}
-    _check_all_seen({name: len(mean.counted) for name, mean in zip(names, means, strict=True)})
+    # Not read before the end, which would wait for a GPU.
+    deviations = _observed(model, layer_names, run, torch.std)
+    ranges = {}
+    for name, stds in deviations.items():
+        counted = [std for std in torch.stack(stds).tolist() if std > 0][:BATCHES]
+        _check_seen(name, counted)
+        ranges[name] = 0.0
+        for count, std in enumerate(counted):  # added up as aihwkit does
+            ranges[name] = (ranges[name] * count + STD_ALPHA * std) / (count + 1)
     return ranges
 
 
@@ -76,8 +81,8 @@ def fit_input_ranges(
     names = list(layer_names)
     seen = _inputs(model, names, run)
     return {
-        name: _fitted(weight_of(place.module).detach(), seen[name], converters)
-        for name, place in zip(names, find(model, names), strict=True)
+        name: _fitted(weight_of(module).detach(), seen[name], converters)
+        for name, module in modules_of(model, names).items()
     }
 
 
@@ -105,74 +110,46 @@ def calibrate(
     return {
         # Where nothing but 0 enters, any range will do but 0, which is divided by.
         name: (ranges[name] or 1.0,)
-        * len(_split(weight_of(place.module).shape[1], converters.tile_inputs))
-        for name, place in zip(names, find(model, names), strict=True)
+        * len(_split(weight_of(module).shape[1], converters.tile_inputs))
+        for name, module in modules_of(model, names).items()
     }
 
 
-def _inputs(model: nn.Module, names: Sequence[str], run: Callable[[], object]) -> dict[str, Tensor]:
+def _inputs(model: nn.Module, names: Iterable[str], run: Callable[[], object]) -> dict[str, Tensor]:
     """Return tokens that enter each layer, shape (tokens, inputs), some of every forward pass."""
-    seen: list[list[Tensor]] = [[] for _ in names]
 
-    def keeping(rows: list[Tensor]) -> Callable[[Tensor], None]:
-        def keep(inputs: Tensor) -> None:
-            tokens = inputs.detach().reshape(-1, inputs.shape[-1])
-            # Spread over the batch; which ones does not matter, if they are always the same.
-            rows.append(tokens[:: max(1, len(tokens) // _TOKENS_A_PASS)].float())
+    def some(inputs: Tensor) -> Tensor:
+        tokens = inputs.detach().reshape(-1, inputs.shape[-1])
+        # Spread over the batch; which ones does not matter, if they are always the same.
+        return tokens[:: max(1, len(tokens) // _TOKENS_A_PASS)].float()
 
-        return keep
-
-    _observe(model, names, [keeping(rows) for rows in seen], run)
-    _check_all_seen({name: len(rows) for name, rows in zip(names, seen, strict=True)})
-    tokens = {name: torch.cat(rows) for name, rows in zip(names, seen, strict=True)}
-    return {name: rows[:: -(-len(rows) // _TOKENS)] for name, rows in tokens.items()}
+    seen = {name: torch.cat(rows) for name, rows in _observed(model, names, run, some).items()}
+    return {name: rows[:: -(-len(rows) // _TOKENS)] for name, rows in seen.items()}
 
 
-def _observe(
+def _observed(
     model: nn.Module,
-    names: Sequence[str],
-    observers: Sequence[Callable[[Tensor], None]],
+    names: Iterable[str],
     run: Callable[[], object],
-) -> None:
-    """Run a model, and show each observer what enters its layer."""
-    handles = [
-        place.module.register_forward_pre_hook(lambda _module, inputs, see=see: see(inputs[0]))
-        for place, see in zip(find(model, names), observers, strict=True)
-    ]
-    try:
-        with torch.no_grad():
-            run()
-    finally:
-        for handle in handles:
-            handle.remove()
+    keep: Callable[[Tensor], Tensor],
+) -> dict[str, list[Tensor]]:
+    """Run a model, and return what is to be kept of each layer's inputs, pass by pass."""
+    modules = modules_of(model, names)
+    kept: dict[str, list[Tensor]] = {name: [] for name in modules}
+
+    def see(name: str, _module: object, inputs: tuple[Tensor, ...]) -> None:
+        kept[name].append(keep(inputs[0]))
+
+    with hooked(modules, before=see), torch.no_grad():
+        run()
+    for name, values in kept.items():
+        _check_seen(name, values)
+    return kept
 
 
-def _check_all_seen(counts: dict[str, int]) -> None:
-    for name, count in counts.items():
-        if count == 0:
-            raise ValueError(f"no input of {name} was seen, so it has no range")
-
-
-class _RunningMean:
-    def __init__(self) -> None:
-        self._stds: list[Tensor] = []
-
-    def observe(self, inputs: Tensor) -> None:
-        self._stds.append(inputs.std())  # not read yet, which would wait for a GPU
-
-    @property
-    def counted(self) -> list[float]:
-        """The standard deviations that count."""
-        stds = torch.stack(self._stds).tolist() if self._stds else []
-        return [std for std in stds if std > 0][:BATCHES]
-
-    @property
-    def value(self) -> float:
-        """The mean, added up as aihwkit does."""
-        mean = 0.0
-        for count, std in enumerate(self.counted):
-            mean = (mean * count + STD_ALPHA * std) / (count + 1)
-        return mean
+def _check_seen(name: str, values: Sequence[object]) -> None:
+    if not values:
+        raise ValueError(f"no input of {name} was seen, so it has no range")
 
 
 def _magnitude(inputs: Tensor, share: float) -> float:

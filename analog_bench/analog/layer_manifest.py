@@ -2,47 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from torch import nn
 
-from analog_bench.analog.layers import Place, find, parent_of, places, shared_weights, weight_of
+from analog_bench.analog.layers import Place, find, places, weight_of
 from analog_bench.analog.random_draws import isolated
 from analog_bench.analog.tile_protocol import OnTiles
 from analog_bench.layer_facts_record import Histogram
 from analog_bench.zoo.layer_names import called_layers, is_conv1d
-from analog_bench.zoo.model_structure import LayerKind, block_of, public_name
+from analog_bench.zoo.model_structure import LayerName, block_of
 
 BINS = 61
 """Bins of a histogram of weights: enough to show its shape and how far its tails reach."""
 
 
 @dataclass(frozen=True)
-class Layer:
-    """A layer's place, shape and size; a matrix is (outputs, inputs).
+class Layer(LayerName):
+    """A layer and its number of weights, without the bias."""
 
-    Attributes:
-        block: Index of the block it belongs to; None outside of blocks.
-        weights: Number of weights, without the bias.
-        macs: Multiply-accumulates a token: outputs times inputs; 0 unless a `matmul`. What is
-            computed once a text, as a classifier's head is, counts as much.
-        tileable: Whether it can be put on tiles as the model stands now.
-        tied_to: Public name of the layer it shares its weight with by design. Where `prepare` has
-            untied them, this one holds a copy of its own, and the other stays digital.
-    """
-
-    name: str
-    path: str
-    kind: LayerKind
-    shape: tuple[int, ...]
-    block: int | None
     weights: int
-    macs: int
-    tileable: bool
-    tied_to: str | None
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates a token; what is computed once a text counts as much."""
+        return self.weights if self.kind == "matmul" else 0
 
 
 @dataclass(frozen=True)
@@ -57,13 +44,17 @@ class WeightSpread:
 class Coverage:
     """How much of a model's matrix multiplication really sits on tiles.
 
-    `weights` and `macs` are shares, 0 to 1; the names are public, in the order of computation.
+    `weights` is a share, 0 to 1; the names are public, in the order of computation.
     """
 
     weights: float
-    macs: float
     on_tiles: tuple[str, ...]
     digital: tuple[str, ...]
+
+    @property
+    def macs(self) -> float:
+        """The share of multiply-accumulates a token, of which a matrix has one a weight."""
+        return self.weights
 
 
 def prepare(model: nn.Module) -> nn.Module:
@@ -75,8 +66,7 @@ def prepare(model: nn.Module) -> nn.Module:
     """
     for place in places(model):
         if is_conv1d(place.module):
-            parent, child = parent_of(model, place.path)
-            setattr(parent, child, _linear(place.module))
+            model.set_submodule(place.path, _linear(place.module))
     embedded = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     for module in model.modules():
         if isinstance(module, nn.Linear) and id(module.weight) in embedded:
@@ -96,9 +86,7 @@ def manifest(model: nn.Module) -> tuple[Layer, ...]:
     known = {place.path: place for place in places(model)}
     with isolated(next(model.parameters()).device):
         called, _ = called_layers(model)
-    ties = _ties(model)
-    shared = shared_weights(model)
-    return tuple(_layer(known[path], ties, shared) for path in called)
+    return tuple(_layer(known[path]) for path in called)
 
 
 def weight_spread(model: nn.Module, layer_name: str) -> WeightSpread:
@@ -124,7 +112,6 @@ def coverage(model: nn.Module, layers_manifest: Sequence[Layer]) -> Coverage:
     covered = [layer for layer in products if layer.path in on]
     return Coverage(
         weights=sum(x.weights for x in covered) / max(1, sum(x.weights for x in products)),
-        macs=sum(x.macs for x in covered) / max(1, sum(x.macs for x in products)),
         on_tiles=tuple(layer.name for layer in covered),
         digital=tuple(layer.name for layer in products if layer.path not in on),
     )
@@ -151,33 +138,6 @@ def _linear(conv: Any) -> nn.Linear:
     return linear
 
 
-def _layer(place: Place, ties: Mapping[str, str], shared: frozenset[int]) -> Layer:
-    weight = weight_of(place.module)
-    product = place.kind == "matmul"
-    return Layer(
-        name=place.name,
-        path=place.path,
-        kind=place.kind,
-        shape=tuple(weight.shape),
-        block=block_of(place.path),
-        weights=weight.numel(),
-        macs=weight.numel() if product else 0,
-        tileable=type(place.module) is nn.Linear and id(place.module.weight) not in shared,
-        tied_to=ties.get(place.path) if product else None,
-    )
-
-
-def _ties(model: nn.Module) -> dict[str, str]:
-    """Map a module path to the public name of the layer it shares its weight with by design."""
-    prefix = getattr(model, "base_model_prefix", "")
-    declared = getattr(model, "_tied_weights_keys", None)
-    pairs = declared.items() if isinstance(declared, Mapping) else ()
-    ties = {
-        tied.removesuffix(".weight"): public_name(owner.removesuffix(".weight"), prefix)
-        for tied, owner in pairs
-    }
-    embeddings = {id(p.module.weight): p for p in places(model) if p.kind == "embedding"}
-    for place in places(model):
-        if place.kind == "matmul" and id(place.module.weight) in embeddings:
-            ties[place.path] = embeddings[id(place.module.weight)].name
-    return ties
+def _layer(place: Place) -> Layer:
+    weights = weight_of(place.module).numel()
+    return Layer(place.name, place.path, place.kind, block_of(place.path), weights)

@@ -62,6 +62,12 @@ def find(model: nn.Module, names: Iterable[str]) -> list[Place]:
     return found
 
 
+def modules_of(model: nn.Module, names: Iterable[str]) -> dict[str, nn.Module]:
+    """Return the modules of layers, which are named as for `find`."""
+    listed = list(names)
+    return {n: place.module for n, place in zip(listed, find(model, listed), strict=True)}
+
+
 def shared_weights(model: nn.Module) -> frozenset[int]:
     """Return the ids of the parameters that several modules use as their weight."""
     owners = Counter(
@@ -70,9 +76,3 @@ def shared_weights(model: nn.Module) -> frozenset[int]:
         if module._parameters.get("weight") is not None
     )
     return frozenset(weight for weight, count in owners.items() if count > 1)
-
-
-def parent_of(model: nn.Module, path: str) -> tuple[nn.Module, str]:
-    """Return the module that holds the one at a path, and the name it goes by there."""
-    above, _, child = path.rpartition(".")
-    return model.get_submodule(above), child

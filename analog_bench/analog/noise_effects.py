@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.layers import Place
-from analog_bench.analog.tile_protocol import TileSimulator
+from analog_bench.analog.tile_protocol import InputRange, TileSimulator
 from analog_bench.defining_files import note_code
 from analog_bench.noise import Noise
 from analog_bench.seeds import derive_seed
@@ -26,8 +27,7 @@ class Site:
     """One layer of one chip.
 
     Seeds depend on the noise's `family` and not on its parameters, so that one family at two
-    strengths uses the same draws. `suite_seed` is the run's one seed. `input_range` is the layer's
-    static one, where observed; or that of each of its tiles, where learned.
+    strengths uses the same draws. `suite_seed` is the run's one seed.
     """
 
     model: nn.Module
@@ -37,7 +37,7 @@ class Site:
     suite_seed: int
     simulator: TileSimulator | None
     hardware: str
-    input_range: float | tuple[float, ...] | None
+    input_range: InputRange | None
 
     @property
     def device(self) -> torch.device:
@@ -48,9 +48,13 @@ class Site:
         """Return the seed of this layer on this chip for `program`, `drift:<t>`, `read:<batch>`."""
         return derive_seed(self.suite_seed, self.family, self.chip, self.place.name, purpose)
 
+    def not_read(self) -> RuntimeError:
+        """Return the error for a forward pass that draws, and does not know for which batch."""
+        return RuntimeError(f"{self.place.name} was computed outside of chip.reading(batch=...)")
+
 
 class Effect(ABC):
-    """A noise on one layer. Constructing it programs it; only `attach` touches the model.
+    """A noise on one layer. Constructing it programs it; only `attached` touches the model.
 
     `paired` says whether every draw derives from the seed; `fingerprint` sums up what was drawn at
     programming, empty where nothing was.
@@ -60,23 +64,15 @@ class Effect(ABC):
     fingerprint: tuple[float, ...] = ()
 
     @abstractmethod
-    def attach(self) -> None:
-        """Put the effect on the model."""
-
-    @abstractmethod
-    def detach(self) -> None:
-        """Take it off; the model is then exactly what it was."""
+    def attached(self) -> AbstractContextManager[None]:
+        """Put the effect on the model, which on leaving is exactly what it was."""
 
     def drift_to(self, seconds: float) -> None:  # noqa: B027  (not all noises drift)
         """Let this much time pass since programming."""
 
-    def begin_reading(  # noqa: B027  (nor do all draw at reads)
-        self, batch: int, attention_mask: Tensor | None
-    ) -> None:
-        """Prepare the draws for one batch."""
-
-    def end_reading(self) -> None:  # noqa: B027
-        """Forget the batch."""
+    def reading(self, batch: int, attention_mask: Tensor | None) -> AbstractContextManager[None]:
+        """Draw what a read of one batch draws, for as long as the context lasts."""
+        return nullcontext()
 
 
 Handler = Callable[[Any, Site], Effect]

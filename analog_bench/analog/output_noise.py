@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from torch import Tensor
-from torch.utils.hooks import RemovableHandle
 
 from analog_bench.analog.noise_effects import Effect, Site, handles
 from analog_bench.noise import WhiteOutput, WhiteOutputRel
 from analog_bench.zoo.devices import CPU
+from analog_bench.zoo.layer_names import hooked
 
 # Drawn in pieces that fit the cache: a whole activation at once costs half as much again in page
 # faults. Part of the definition of the draws, so never changed without need.
@@ -42,32 +43,25 @@ class OutputNoise(Effect):
         self._std_of = std_of
         self._generator: torch.Generator | None = None
         self._mask: Tensor | None = None
-        self._handle: RemovableHandle | None = None
 
-    def attach(self) -> None:
-        """Hook the layer."""
-        self._handle = self._site.place.module.register_forward_hook(self._perturb)
+    def attached(self) -> AbstractContextManager[None]:
+        """Perturb what the layer puts out."""
+        return hooked({self._site.place.name: self._site.place.module}, after=self._perturb)
 
-    def detach(self) -> None:
-        """Remove the hook."""
-        if self._handle is not None:
-            self._handle.remove()
-
-    def begin_reading(self, batch: int, attention_mask: Tensor | None) -> None:
+    @contextmanager
+    def reading(self, batch: int, attention_mask: Tensor | None) -> Iterator[None]:
         """Seed the draws of one batch."""
         self._generator = torch.Generator(self._site.device)
         self._generator.manual_seed(self._site.seed(f"read:{batch}"))
         self._mask = attention_mask
+        try:
+            yield
+        finally:
+            self._generator = self._mask = None
 
-    def end_reading(self) -> None:
-        """Forget the batch."""
-        self._generator = self._mask = None
-
-    def _perturb(self, _module: object, _inputs: object, output: Tensor) -> Tensor:
+    def _perturb(self, _name: str, _module: object, _inputs: object, output: Tensor) -> Tensor:
         if self._generator is None:
-            raise RuntimeError(
-                f"{self._site.place.name} was computed outside of chip.reading(batch=...)"
-            )
+            raise self._site.not_read()
         mask = self._mask
         shared = output.dim() == 3 and len(output) == 1
         if mask is not None and shared and output.shape[1] != mask.shape[1]:

@@ -14,7 +14,7 @@ from analog_bench.analog.clean_inputs import CleanInputs
 from analog_bench.analog.compatibility import IDEAL
 from analog_bench.analog.layers import find, weight_of
 from analog_bench.analog.root_finding import Root, root
-from analog_bench.analog.tile_protocol import TileSimulator
+from analog_bench.analog.tile_protocol import InputRange, TileSimulator
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, Noise
 
@@ -34,8 +34,7 @@ def output_error(
     simulator: TileSimulator | None = None,
     hardware: str = IDEAL,
     drift_s: float = 0.0,
-    input_ranges: Mapping[str, float | tuple[float, ...]] | None = None,
-    severities: Mapping[str, float] | None = None,
+    input_ranges: Mapping[str, InputRange] | None = None,
 ) -> float:
     """Return the relative error of one layer's output on one chip; arguments are `install`'s.
 
@@ -63,7 +62,6 @@ def output_error(
         simulator=simulator,
         hardware=hardware,
         input_ranges=input_ranges,
-        severities=severities,
     ) as installed:
         installed.drift_to(drift_s)
         with torch.inference_mode(), installed.reading(batch=0):
@@ -81,7 +79,7 @@ def solve_severity(
     simulator: TileSimulator | None = None,
     hardware: str = IDEAL,
     drift_s: float = 0.0,
-    input_ranges: Mapping[str, float | tuple[float, ...]] | None = None,
+    input_ranges: Mapping[str, InputRange] | None = None,
 ) -> float:
     """Solve for the severity that gives one layer the error that `equal_error` asks for.
 

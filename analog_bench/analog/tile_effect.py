@@ -7,15 +7,14 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from analog_bench.analog.compatibility import needs_input_ranges, preset_name
-from analog_bench.analog.layers import parent_of
 from analog_bench.analog.noise_effects import Effect, Site
 from analog_bench.analog.random_draws import reseed, seeded, summaries
 from analog_bench.case import spelt_seconds
 from analog_bench.noise import Noise
 from analog_bench.zoo.adapter import move_adapter
+from analog_bench.zoo.layer_names import hooked
 
 
 class TileEffect(Effect):
@@ -50,7 +49,6 @@ class TileEffect(Effect):
         self._seen = self._digital.weight._version
         self._batch: int | None = None
         self._calls = 0
-        self._handle: RemovableHandle | None = None
         with _writing(site.seed("program"), site.device):
             self._tiles = simulator.build(self._digital, noise, site.hardware, site.input_range)
             move_adapter(self._digital, self._tiles.module)
@@ -60,18 +58,18 @@ class TileEffect(Effect):
         self.fingerprint = tuple(figure for tensor in drawn for figure in summaries(tensor))
         self.paired = simulator.seeded or not self._tiles.draws_at_read
 
-    def attach(self) -> None:
-        """Put the analog layer where the digital one was."""
-        if self._tiles.draws_at_read:
-            self._handle = self._tiles.module.register_forward_pre_hook(self._reseed)
-        self._put(self._tiles.module)
-
-    def detach(self) -> None:
-        """Put the digital layer back, for good."""
-        self._put(self._digital)
-        if self._handle is not None:
-            self._handle.remove()
-        self._tiles.release()
+    @contextmanager
+    def attached(self) -> Iterator[None]:
+        """Put the analog layer where the digital one was; on leaving, the latter for good."""
+        site, analog = self._site, self._tiles.module
+        drawing = {site.place.name: analog} if self._tiles.draws_at_read else {}
+        try:
+            with hooked(drawing, before=self._reseed):
+                site.model.set_submodule(site.place.path, analog)
+                yield
+        finally:
+            site.model.set_submodule(site.place.path, self._digital)
+            self._tiles.release()
 
     def drift_to(self, seconds: float) -> None:
         """Age the chip; `RuntimeError` where the digital weights have changed since."""
@@ -83,23 +81,18 @@ class TileEffect(Effect):
         with _writing(self._site.seed(f"drift:{spelt_seconds(seconds)}"), self._site.device):
             self._tiles.drift(seconds)
 
-    def begin_reading(self, batch: int, attention_mask: Tensor | None) -> None:
+    @contextmanager
+    def reading(self, batch: int, attention_mask: Tensor | None) -> Iterator[None]:
         """Say which batch is read."""
         self._batch, self._calls = batch, 0
+        try:
+            yield
+        finally:
+            self._batch = None
 
-    def end_reading(self) -> None:
-        """Forget the batch."""
-        self._batch = None
-
-    def _put(self, layer: nn.Module) -> None:
-        parent, child = parent_of(self._site.model, self._site.place.path)
-        setattr(parent, child, layer)
-
-    def _reseed(self, _module: object, _inputs: object) -> None:
+    def _reseed(self, *_: object) -> None:
         if self._batch is None:
-            raise RuntimeError(
-                f"{self._site.place.name} was computed outside of chip.reading(batch=...)"
-            )
+            raise self._site.not_read()
         purpose = f"read:{self._batch}" + (f":{self._calls}" if self._calls else "")
         self._calls += 1
         reseed(self._site.seed(purpose), self._site.device)

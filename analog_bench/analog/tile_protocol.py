@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from analog_bench.noise import Noise
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+InputRange: TypeAlias = float | tuple[float, ...]
+"""The static input range of a layer: one for all its tiles, or one for each."""
 
 
 class OnTiles(ABC):  # noqa: B024  (a marker: simulators register their layers' classes)
@@ -68,7 +72,7 @@ class TileSimulator(Protocol):
         linear: nn.Linear,
         noise: Noise,
         hardware: str,
-        input_range: float | tuple[float, ...] | None,
+        input_range: InputRange | None,
     ) -> Tiles:
         """Map a digital layer, left as it is, onto tiles.
 

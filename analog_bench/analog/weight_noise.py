@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -36,10 +39,11 @@ class WeightNoise(Effect):
         self._noisy = nn.Parameter(as_stored(self._module, noisy), requires_grad=False)
         self.fingerprint = summaries(noisy)
 
-    def attach(self) -> None:
-        """Put the noisy weight in place."""
+    @contextmanager
+    def attached(self) -> Iterator[None]:
+        """Put the noisy weight in place; on leaving, the very parameter that was there before."""
         self._module._parameters["weight"] = self._noisy
-
-    def detach(self) -> None:
-        """Put the very parameter back that was there before."""
-        self._module._parameters["weight"] = self._clean
+        try:
+            yield
+        finally:
+            self._module._parameters["weight"] = self._clean

@@ -20,7 +20,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from analog_bench.commands.output import Line
-from analog_bench.hwa.training_loop import Progress
+from analog_bench.hwa.training_report import Progress
 from analog_bench.spelling import rounded
 
 if TYPE_CHECKING:

@@ -223,8 +223,7 @@ def _describe(spec: ModelSpec, lock: Lock) -> dict[str, Any]:
     if spec.locked is not None:
         size = sum(file.size for file in spec.locked.files.values())
         return {**facts, "path": spec.locked.path, "bytes": size}
-    from analog_bench.zoo.embedded_weights import WEIGHTS
-    from analog_bench.zoo.weight_record import read_record
+    from analog_bench.zoo.weight_record import WEIGHTS, read_record
 
     folder = WEIGHTS / spec.name
     try:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from analog_bench.analog.layer_manifest import Layer
+from analog_bench.zoo.layer_names import hooked
 
 
 def first_not_finite(outputs: Sequence[Tensor]) -> int | None:
@@ -31,10 +30,7 @@ def broken_layer(model: nn.Module, layers: Iterable[Layer], forward: Callable[[]
         if not met and not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
             met.append(name)
 
-    with ExitStack() as stack:
-        for layer in layers:
-            # By path: a case may have put tiles, or a clean output, where the layer was.
-            module = model.get_submodule(layer.path)
-            stack.callback(module.register_forward_hook(partial(look, layer.name)).remove)
+    # By path: a case may have put tiles, or a clean output, where a layer was.
+    with hooked({layer.name: model.get_submodule(layer.path) for layer in layers}, after=look):
         forward()
     return met[0] if met else ""

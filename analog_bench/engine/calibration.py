@@ -12,13 +12,12 @@ from torch import nn
 from analog_bench.analog.clean_inputs import BATCHES, CleanInputs, Pass, observe_inputs, spread
 from analog_bench.analog.input_ranges import observe_input_ranges
 from analog_bench.analog.severity_solver import solve_severity
+from analog_bench.analog.tile_protocol import InputRange
 from analog_bench.case import Case
 from analog_bench.engine.replay import Replay
 from analog_bench.noise import EqualError
-from analog_bench.simulators.registry import find_simulator, has_input_ranges
+from analog_bench.simulators.registry import has_input_ranges, simulator_of
 from analog_bench.tasks.task import Task
-
-Range = float | tuple[float, ...]
 
 
 class Known(NamedTuple):
@@ -27,7 +26,7 @@ class Known(NamedTuple):
     `input_ranges` is None for tiles without static ranges, `severities` where none are solved for.
     """
 
-    input_ranges: Mapping[str, Range] | None
+    input_ranges: Mapping[str, InputRange] | None
     severities: Mapping[str, float] | None
 
 
@@ -46,7 +45,7 @@ class Calibration:
         task: Task,
         *,
         seed: int,
-        given: Callable[[Case], Mapping[str, Range]],
+        given: Callable[[Case], Mapping[str, InputRange]],
     ) -> None:
         self._model = model
         self._replay = replay
@@ -66,7 +65,7 @@ class Calibration:
         ranges = self._input_ranges(case, paths)
         return Known(ranges, self._all_severities(case, paths, ranges))
 
-    def _input_ranges(self, case: Case, paths: Sequence[str]) -> dict[str, Range] | None:
+    def _input_ranges(self, case: Case, paths: Sequence[str]) -> dict[str, InputRange] | None:
         if not has_input_ranges(case):
             return None
         given = self._given(case)
@@ -79,7 +78,7 @@ class Calibration:
         return {path: given[path] if path in given else self._observed[path] for path in paths}
 
     def _all_severities(
-        self, case: Case, paths: Sequence[str], ranges: Mapping[str, Range] | None
+        self, case: Case, paths: Sequence[str], ranges: Mapping[str, InputRange] | None
     ) -> dict[str, float] | None:
         if not isinstance(case.noise, EqualError):
             return None
@@ -92,7 +91,7 @@ class Calibration:
                 case.noise,
                 inputs,
                 seed=self._seed,
-                simulator=find_simulator(case.tile) if case.noise.WHERE == "tile" else None,
+                simulator=simulator_of(case),
                 hardware=case.hardware,
                 drift_s=case.drift_s,
                 input_ranges=ranges and {path: ranges[path]},

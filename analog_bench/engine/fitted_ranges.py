@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 
 from torch import nn
 
@@ -24,19 +24,20 @@ def fit_ranges(
     return calibrate(model, layers, partial(inputs.run, model), method, converters)
 
 
-class FittedRanges:
-    """Calibrates a model once for each kind of converters that cases come with."""
+def fitted_ranges(
+    model: nn.Module, inputs: CalibrationInputs, method: RangeMethod
+) -> Callable[[Case], Mapping[str, tuple[float, ...]]]:
+    """Return what gives a case's layers their ranges; the model must be clean when it is asked.
 
-    def __init__(self, model: nn.Module, inputs: CalibrationInputs, method: RangeMethod) -> None:
-        self._model = model
-        self._inputs = inputs
-        self._method = method
-        self._known: dict[Converters, Mapping[str, tuple[float, ...]]] = {}
+    The model is calibrated once for each kind of converters that cases come with.
+    """
 
-    def __call__(self, case: Case) -> Mapping[str, tuple[float, ...]]:
-        """Return layer name to the range of each tile; the model must be clean."""
-        converters = find_simulator(case.tile).converters(family_of(case.noise), case.hardware)
-        if converters not in self._known:
-            fitted = fit_ranges(self._model, self._inputs, self._method, converters)
-            self._known[converters] = fitted
-        return self._known[converters]
+    @cache
+    def fit(converters: Converters) -> Mapping[str, tuple[float, ...]]:
+        return fit_ranges(model, inputs, method, converters)
+
+    def of_case(case: Case) -> Mapping[str, tuple[float, ...]]:
+        simulator = find_simulator(case.tile)
+        return fit(simulator.converters(family_of(case.noise), case.hardware))
+
+    return of_case

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 
 from torch import Tensor, nn
 
 from analog_bench.analog.block_calls import BlockCall, CleanBlocks
 from analog_bench.analog.clean_inputs import spread
 from analog_bench.analog.propagation import Tracer
-from analog_bench.propagation_record import Propagation
 from analog_bench.tasks.task import Task
 
 # Medians over tokens need a few thousand of them, scores all there are. A product with a Jacobian
@@ -24,24 +22,21 @@ class Follower:
     """The clean model and its batches, to hold chips against."""
 
     def __init__(
-        self, model: nn.Module, task: Task, run: Callable[[nn.Module, int], Tensor], *, seed: int
+        self, model: nn.Module, task: Task, run: Callable[[nn.Module, int], Tensor]
     ) -> None:
         """Prepare; the model must be clean now. `run` computes a model on one of the batches."""
         self._model = model
         self._task = task
         self._run = run
-        self._seed = seed
         self._blocks = CleanBlocks(model)
         self._followed = spread(len(task.batches), _BATCHES)
         self._calls: dict[int, list[BlockCall]] = {}
 
-    def chip(self, index: int) -> FollowedChip:
-        """Return what follows the noise of one chip."""
-        return FollowedChip(self, index, Tracer(seed=self._seed))
-
     @contextmanager
     def following(self, chip: int, batch: int, tracer: Tracer) -> Iterator[None]:
-        """Follow a chip's noise in one batch, which is read inside, where it is one to follow.
+        """Follow a chip's noise in one batch, which is read inside, if the batch is one to follow.
+
+        The tracer is that of the chip at one drift time.
 
         Raises:
             UsageError: The model has no residual stream to follow.
@@ -61,20 +56,3 @@ class Follower:
             # Batches come longest first.
             differentiate=chip < _CHIPS and batch == self._followed[-1],
         )
-
-
-@dataclass(frozen=True, eq=False)
-class FollowedChip:
-    """One chip, whose noise is followed at one drift time."""
-
-    follower: Follower
-    index: int
-    tracer: Tracer
-
-    def reading(self, batch: int) -> AbstractContextManager[None]:
-        """Follow the noise in one batch, which is read inside; raises as `Follower.following`."""
-        return self.follower.following(self.index, batch, self.tracer)
-
-    def result(self) -> Propagation:
-        """Return the figures of all batches that were read."""
-        return self.tracer.result()

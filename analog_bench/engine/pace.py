@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from analog_bench.case import Case
 from analog_bench.noise import EqualError
 from analog_bench.simulators.protocol import Cost
-from analog_bench.simulators.registry import find_simulator
+from analog_bench.simulators.registry import simulator_of
 from analog_bench.zoo.model_structure import LayerName
 
 # Forward passes that following noise from block to block takes besides the chip's own, about.
@@ -50,9 +50,10 @@ class Pace:
         skipped = min(self.begins[layer] for layer in layers) if replayed else 0.0
         passes = 1.0 + _FOLLOWING * propagation
         clean = (passes * self.forward - skipped + self.scoring) * tokens
-        if case.noise.WHERE != "tile":
+        simulator = simulator_of(case)
+        if simulator is None:
             return clean
-        cost = find_simulator(case.tile).cost(case.noise, case.hardware)
+        cost = simulator.cost(case.noise, case.hardware)
         programming = 0.0 if self.writes else cost.programming
         return clean + self.forward * share * ((cost.passes - 1.0) * tokens + programming)
 
@@ -64,9 +65,8 @@ class Pace:
         """
         if not isinstance(case.noise, EqualError):
             return 0.0
-        cost = Cost(1.0, 0.0)
-        if case.noise.WHERE == "tile":
-            cost = find_simulator(case.tile).cost(case.noise, case.hardware)
+        simulator = simulator_of(case)
+        cost = simulator.cost(case.noise, case.hardware) if simulator else Cost(1.0, 0.0)
         tokens = _SOLVING_TOKENS * cost.passes + cost.programming
         return _SOLVING_CHIPS * self.forward * share * tokens
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from functools import partial
 from statistics import median
 
 import torch
@@ -13,6 +11,7 @@ from torch import Tensor, nn
 
 from analog_bench.engine.pace import Pace
 from analog_bench.tasks.task import Task
+from analog_bench.zoo.layer_names import hooked
 
 # Enough runs for a median that one hiccup of a busy machine does not move; short enough not to be
 # waited for.
@@ -64,9 +63,7 @@ def _timed(model: nn.Module, task: Task, run: Run, index: int) -> Pace:
     def enter(path: str, *_: object) -> None:
         begins.setdefault(path, now() - start)
 
-    with ExitStack() as stack, torch.inference_mode():
-        for path, module in model.named_modules():
-            stack.callback(module.register_forward_pre_hook(partial(enter, path)).remove)
+    with hooked(dict(model.named_modules()), before=enter), torch.inference_mode():
         start = now()
         output = run(model, index)
         computed = now()

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from analog_bench.analog.layers import parent_of
 from analog_bench.errors import UsageError
+from analog_bench.zoo.layer_names import hooked
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,9 @@ class ForwardPass:
 def observe(model: nn.Module, run: Callable[[], object]) -> ForwardPass:
     """Observe one forward pass, `run`, of a model without noise."""
     events = _Events()
-    with ExitStack() as stack, torch.inference_mode():
-        for path, module in model.named_modules():
-            if path:
-                begin, end = partial(events.enter, path), partial(events.leave, path)
-                stack.callback(module.register_forward_pre_hook(begin).remove)
-                stack.callback(module.register_forward_hook(end).remove)
-        stack.enter_context(events)
+    modules = {path: module for path, module in model.named_modules() if path}
+    hooks = hooked(modules, before=events.enter, after=events.leave)
+    with hooks, torch.inference_mode(), events:
         run()
     calls = []
     for path, ends in events.ends.items():
@@ -199,26 +195,21 @@ class Replay:
             if len(outputs) == len(new):
                 raise _Recorded
 
-        with ExitStack() as stack:
-            for layer in layers:
-                module = self._model.get_submodule(layer)
-                stack.callback(module.register_forward_pre_hook(_refuse).remove)
-            for path in new:
-                module = self._model.get_submodule(path)
-                stack.callback(module.register_forward_hook(partial(record, path)).remove)
-            with suppress(_Recorded):
-                self.output(batch)
-                _refuse()
+        ahead, wanted = (
+            {path: self._model.get_submodule(path) for path in paths} for paths in (layers, new)
+        )
+        with hooked(ahead, before=_refuse), hooked(wanted, after=record), suppress(_Recorded):
+            self.output(batch)
+            _refuse()
         return outputs
 
     @contextmanager
     def _replaying(self, outputs: Mapping[str, Any]) -> Iterator[None]:
         with ExitStack() as stack:
             for path, output in outputs.items():
-                parent, child = parent_of(self._model, path)
-                module = getattr(parent, child)
-                stack.callback(setattr, parent, child, module)
-                setattr(parent, child, _StandIn(module, output))
+                module = self._model.get_submodule(path)
+                stack.callback(self._model.set_submodule, path, module)
+                self._model.set_submodule(path, _StandIn(module, output))
             yield
 
 

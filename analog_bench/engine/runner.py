@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
 from msgspec import structs
 from torch import Tensor, nn
 
-from analog_bench.analog.chip import Chip
+from analog_bench.analog.chip import Chip, install
 from analog_bench.analog.layer_manifest import Coverage
 from analog_bench.analog.layers import find
+from analog_bench.analog.propagation import Tracer
 from analog_bench.case import Case
 from analog_bench.engine.batch_reader import BatchReader
 from analog_bench.engine.calibration import Calibration, Known
-from analog_bench.engine.case_chip import case_chip
 from analog_bench.engine.computing import device_name
 from analog_bench.engine.layer_facts import Facts
-from analog_bench.engine.noise_following import FollowedChip, Follower
+from analog_bench.engine.noise_following import Follower
 from analog_bench.engine.pace import Pace
 from analog_bench.engine.pace_measurement import measure_pace
 from analog_bench.engine.scores import Scores, score
+from analog_bench.noise import Int8
 from analog_bench.propagation_record import Propagation
 from analog_bench.records import Measurement, Precision, Result, Status
-from analog_bench.simulators.registry import NO_TILE
+from analog_bench.simulators.registry import NO_TILE, simulator_of
 from analog_bench.tasks.task import Task
 
 
@@ -146,8 +147,7 @@ class Runner:
                 for case in sorted(cases, key=lambda case: case.drift_s):
                     if case not in broken:
                         chip.drift_to(case.drift_s)
-                        followed = follower.chip(index) if follower else None
-                        readings[case] = self._read(chip, began, followed)
+                        readings[case] = self._read(index, chip, began, follower)
                         began = time.perf_counter()
             # Not before the model is itself again: it may be the judge of what was written.
             for case, reading in readings.items():
@@ -192,12 +192,29 @@ class Runner:
             chip.drift_to(case.drift_s)
             yield chip
 
-    def _chip(
-        self, case: Case, paths: Sequence[str], index: int, known: Known
-    ) -> AbstractContextManager[Chip]:
-        return case_chip(
-            self.model, case, paths, self._paths(case.in_int8), index, known, seed=self._seed
-        )
+    @contextmanager
+    def _chip(self, case: Case, paths: Sequence[str], index: int, known: Known) -> Iterator[Chip]:
+        """Put a case's chip into the clean model: its layers under its noise, others in INT8.
+
+        What computes in INT8 draws nothing and does not age: the chip is that of the former alone.
+        """
+        in_int8 = self._paths(case.in_int8)
+        integers = install(self.model, layers=in_int8, noise=Int8(), chip=index, seed=self._seed)
+        with (
+            integers if in_int8 else nullcontext(),
+            install(
+                self.model,
+                layers=paths,
+                noise=case.noise,
+                chip=index,
+                seed=self._seed,
+                simulator=simulator_of(case),
+                hardware=case.hardware,
+                input_ranges=known.input_ranges,
+                severities=known.severities,
+            ) as chip,
+        ):
+            yield chip
 
     def _measurement(
         self, index: int, reading: _Reading, fingerprint: tuple[float, ...]
@@ -229,17 +246,19 @@ class Runner:
 
     @cached_property
     def _follower(self) -> Follower:
-        return Follower(self.model, self.task, self._reader.run, seed=self._seed)
+        return Follower(self.model, self.task, self._reader.run)
 
-    def _read(self, chip: Chip, began: float, followed: FollowedChip | None) -> _Reading:
+    def _read(self, index: int, chip: Chip, began: float, follower: Follower | None) -> _Reading:
+        tracer = Tracer(seed=self._seed)
+
         @contextmanager
         def reading(batch: int, mask: Tensor | None) -> Iterator[None]:
-            follows = followed.reading(batch) if followed else nullcontext()
+            follows = follower.following(index, batch, tracer) if follower else nullcontext()
             with chip.reading(batch, mask), follows:
                 yield
 
         outputs, broken = self._reader.read(reading)
-        propagation = followed.result() if followed and not broken else None
+        propagation = tracer.result() if follower and not broken else None
         return _Reading(outputs, time.perf_counter() - began, broken, propagation)
 
     def _result(

@@ -16,9 +16,8 @@ clean inputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -29,6 +28,7 @@ from analog_bench.analog.clean_inputs import spread
 from analog_bench.seeds import derive_seed
 from analog_bench.tasks.sampled_likelihood import sampled_log_likelihood
 from analog_bench.tasks.task import Task
+from analog_bench.zoo.layer_names import hooked
 
 _BATCHES = 2
 _DRAWS = 8
@@ -64,7 +64,10 @@ def zero_shot(
                 mask = None if task.by_token else task.batches[batch].attention_mask
                 with installed.reading(batch, mask):
                     errors[path] = (model.get_submodule(path)(given) - clean).clone()
-        shares = {path: _share(errors[path], clean) for path, (_, clean) in kept.items()}
+        shares = {
+            path: float(errors[path].square().sum() / clean.square().sum())
+            for path, (_, clean) in kept.items()
+        }
         for _ in range(_DRAWS):
             gradients, choices = _gradients(model, task, batch, paths, generator)
             scale = 0.5 / (choices * _DRAWS * len(batches))
@@ -77,10 +80,6 @@ def zero_shot(
     return found
 
 
-def _share(error: Tensor, clean: Tensor) -> float:
-    return float(error.square().sum() / clean.square().sum())
-
-
 def _inputs_and_outputs(
     model: nn.Module, task: Task, batch: int, paths: Iterable[str]
 ) -> dict[str, tuple[Tensor, Tensor]]:
@@ -89,10 +88,8 @@ def _inputs_and_outputs(
     def keep(path: str, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
         kept[path] = inputs[0], output
 
-    with ExitStack() as stack, torch.no_grad():
-        for path in paths:
-            hook = model.get_submodule(path).register_forward_hook(partial(keep, path))
-            stack.callback(hook.remove)
+    layers = {path: model.get_submodule(path) for path in paths}
+    with hooked(layers, after=keep), torch.no_grad():
         task.run(model, batch)
     return kept
 
@@ -108,10 +105,8 @@ def _gradients(
         outputs[path] = output if output.requires_grad else output.detach().requires_grad_()
         return outputs[path]
 
-    with ExitStack() as stack, torch.enable_grad():
-        for path in paths:
-            hook = model.get_submodule(path).register_forward_hook(partial(watch, path))
-            stack.callback(hook.remove)
+    layers = {path: model.get_submodule(path) for path in paths}
+    with hooked(layers, after=watch), torch.enable_grad():
         log_likelihood, choices = sampled_log_likelihood(
             task, batch, task.run(model, batch), generator
         )

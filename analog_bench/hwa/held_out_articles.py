@@ -5,13 +5,13 @@ Which articles they are depends on the titles alone: those with the smallest SHA
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 
 from datasets import Dataset
 
 from analog_bench.errors import DataError
 from analog_bench.hwa.prose_corpus import Article
+from analog_bench.seeds import hash_rank
 
 
 def hold_out_questions(questions: Dataset, count: int) -> tuple[Dataset, Dataset]:
@@ -44,7 +44,7 @@ def hold_out_articles(
 
 
 def _held_titles(titles: Iterable[str], count: int) -> set[str]:
-    ranked = sorted(set(titles), key=lambda title: hashlib.sha256(title.encode()).digest())
+    ranked = sorted(set(titles), key=hash_rank)
     if not 0 < count < len(ranked):
         raise DataError(
             f"the data holds {len(ranked)} articles, of which {count} are to be held out: at least "

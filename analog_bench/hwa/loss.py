@@ -2,63 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-
-@dataclass(frozen=True)
-class LossWeights:
-    """How the parts of the loss are weighted: fields of `hyperparameters.HwaRecipe`."""
-
-    distillation: float
-    temperature: float
-    states: float
+from analog_bench.hwa.hyperparameters import HwaRecipe
+from analog_bench.hwa.training_data import TrainingBatch
 
 
 def distillation_loss(
     student: nn.Module,
     teacher: nn.Module,
-    inputs: Mapping[str, Any],
-    logits: Callable[[Any], Sequence[Tensor]],
-    targets: Sequence[Tensor],
-    weights: LossWeights,
-    *,
-    half: bool,
+    batch: TrainingBatch,
+    recipe: HwaRecipe,
     stands_for: Sequence[int] | None = None,
 ) -> Tensor:
     """Return the loss of a batch: the weighted sum of divergence, cross-entropy and state error.
 
-    The student is on tiles; the teacher is digital, and computes in bfloat16 where `half` is true.
-    `inputs`, `logits` and `targets` are those of a `training_data.TrainingBatch`, for both models;
-    without `attention_mask` every token is real. A student of fewer blocks than the teacher says
-    what each `stands_for`: the number of the teacher's block whose states it is to have.
+    The student is on tiles, the teacher is digital. Without an `attention_mask` every token is
+    real. A student of fewer blocks than the teacher says what each `stands_for`: the number of the
+    teacher's block whose states it is to have.
     """
-    ids = inputs["input_ids"]
-    with_states = weights.states > 0
+    ids = batch.inputs["input_ids"]
+    with_states, half = recipe.states > 0, recipe.precision == "bfloat16"
     with torch.no_grad(), torch.autocast(ids.device.type, torch.bfloat16, enabled=half):
-        taught = teacher(**inputs, output_hidden_states=with_states)
-    own = student(**inputs, output_hidden_states=with_states)
-    mine = logits(own)
+        taught = teacher(**batch.inputs, output_hidden_states=with_states)
+    own = student(**batch.inputs, output_hidden_states=with_states)
+    mine = batch.logits(own)
     divergences = [
-        divergence(one, theirs, weights.temperature)
-        for one, theirs in zip(mine, logits(taught), strict=True)
+        divergence(one, theirs, recipe.temperature)
+        for one, theirs in zip(mine, batch.logits(taught), strict=True)
     ]
-    truths = [cross_entropy(one, true) for one, true in zip(mine, targets, strict=True)]
-    loss = weights.distillation * torch.stack(divergences).mean()
-    loss = loss + (1.0 - weights.distillation) * torch.stack(truths).mean()
+    truths = [cross_entropy(one, true) for one, true in zip(mine, batch.targets, strict=True)]
+    loss = recipe.distillation * torch.stack(divergences).mean()
+    loss = loss + (1.0 - recipe.distillation) * torch.stack(truths).mean()
     if not with_states:
         return loss
-    real = inputs.get("attention_mask", torch.ones_like(ids)).bool()
+    real = batch.inputs.get("attention_mask", torch.ones_like(ids)).bool()
     states = taught.hidden_states[1:]
     if stands_for is not None:
         states = [states[block] for block in stands_for]
     error = state_error(own.hidden_states[1:], states, real)
-    return loss + weights.states * error
+    return loss + recipe.states * error
 
 
 def divergence(own: Tensor, taught: Tensor, temperature: float) -> Tensor:

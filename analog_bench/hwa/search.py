@@ -143,28 +143,11 @@ def search(
     bounds = {n: {"low": d.low, "high": d.high, "log": d.log} for n, d in space.items()}
     fixed = {**made_with, "space": bounds, "default": dict(default)}
     with open_study(folder, plan, fixed) as study:
-        _check_trials(study, space)
         while len(study.get_trials(deepcopy=False, states=_FINISHED)) < plan.trials:
             trial = _next(study, plan, space, default)
             if trial is not None:
                 _run(study, trial, plan, space, objective, watchers)
         return SearchResult(tuple(study.get_trials(states=_FINISHED)), plan.direction)
-
-
-def _check_trials(study: optuna.Study, space: Space) -> None:
-    """Make sure that finished trials have settings of the space, as this module leaves them.
-
-    Raises:
-        StorageInternalError: One has another.
-    """
-    for trial in study.get_trials(deepcopy=False, states=_FINISHED):
-        if trial.state == TrialState.FAIL and not trial.params:
-            continue  # its processes died before it had a setting
-        try:
-            check_setting(trial.params, space)
-        except UsageError as problem:
-            why = f"trial {trial.number} is damaged ({problem})"
-            raise optuna.exceptions.StorageInternalError(why) from None
 
 
 def check_setting(setting: Setting, space: Space) -> None:

@@ -16,7 +16,7 @@ from analog_bench.hwa.search import SearchResult, Watcher, search
 from analog_bench.hwa.search_conclusion import Conclusion, conclude
 from analog_bench.hwa.search_storage import SearchPlan
 from analog_bench.hwa.training_data import make_data
-from analog_bench.hwa.training_loop import Progress
+from analog_bench.hwa.training_report import Progress
 from analog_bench.seeds import derive_seed
 from analog_bench.simulators.versions import versions
 from analog_bench.zoo.model_loading import LoadedModel

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from datasets import Dataset
 from optuna.distributions import FloatDistribution, IntDistribution
@@ -24,7 +24,8 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from analog_bench.hwa.hyperparameters import HwaRecipe
 from analog_bench.hwa.search import Objective, Report, Setting, Space
 from analog_bench.hwa.training_data import make_data
-from analog_bench.hwa.training_loop import Progress, train
+from analog_bench.hwa.training_loop import train
+from analog_bench.hwa.training_report import Progress
 from analog_bench.hwa.validation import validate
 from analog_bench.seeds import derive_seed
 from analog_bench.zoo.hwa_weights import load_hwa, ship_hwa
@@ -57,12 +58,10 @@ def with_setting(recipe: HwaRecipe, setting: Setting) -> HwaRecipe:
         UsageError: The recipe cannot take the setting.
     """
     steps = max(1, round(recipe.steps * recipe.batch / setting["batch"]))
+    chosen: dict[str, Any] = {**setting, "batch": int(setting["batch"])}
     return replace(
         recipe,
-        batch=int(setting["batch"]),
-        learning_rate=setting["learning_rate"],
-        weight_decay=setting["weight_decay"],
-        modifier_std=setting["modifier_std"],
+        **chosen,
         steps=steps,
         warmup=round(recipe.warmup * steps / recipe.steps),
         validate_every=-(-steps // REPORTS),

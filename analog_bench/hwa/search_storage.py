@@ -12,14 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
 import optuna
-from filelock import FileLock, Timeout
 from optuna.pruners import HyperbandPruner, NopPruner
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import DatabaseError
 
 from analog_bench.errors import StoreError, UsageError
+from analog_bench.file_lock import ExclusiveLock, HeldError
 from analog_bench.hwa.checkpoint_owner import changes
 
 STORAGE = "search.db"
@@ -51,12 +50,6 @@ class SearchPlan:
     seed: int = 0
 
 
-class _Trial(msgspec.Struct):
-    value: float | None
-    setting: dict[str, float]
-    starts: int
-
-
 @contextmanager
 def open_study(
     folder: Path, plan: SearchPlan, made_with: Mapping[str, Any]
@@ -77,8 +70,8 @@ def open_study(
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         try:
-            stack.enter_context(FileLock(folder / "search.lock", timeout=0))
-        except Timeout:
+            stack.enter_context(ExclusiveLock(folder / "search.lock", timeout_s=0.0))
+        except HeldError:
             raise UsageError(
                 f"another process is searching in {folder}; wait for it to end, or choose another "
                 "folder"
@@ -91,7 +84,16 @@ def open_study(
             except RuntimeError as problem:  # it is of another optuna, says this one
                 raise optuna.exceptions.StorageInternalError(str(problem)) from None
             stack.callback(storage.engine.dispose)
-            study = _study_in(storage, plan)
+            pruner = HyperbandPruner(
+                min_resource=1, max_resource=plan.steps, reduction_factor=REDUCTION
+            )
+            study = optuna.create_study(
+                storage=storage,
+                study_name=STUDY,
+                pruner=NopPruner() if plan.pruner == "none" else pruner,
+                direction=plan.direction,
+                load_if_exists=True,
+            )
             _claim(study, plan, made_with, folder)
             yield study
         except (DatabaseError, optuna.exceptions.StorageInternalError) as problem:
@@ -99,33 +101,6 @@ def open_study(
             raise StoreError(
                 f"cannot use {folder / STORAGE}: {why}; restore it or choose another folder"
             ) from None
-
-
-def _study_in(storage: RDBStorage, plan: SearchPlan) -> optuna.Study:
-    """Load the study, or start it, and read all of it before anything is made of it.
-
-    Raises:
-        StorageInternalError: A row is not as optuna writes it, of which it says whatever it
-            stumbles over.
-    """
-    pruner = HyperbandPruner(min_resource=1, max_resource=plan.steps, reduction_factor=REDUCTION)
-    try:
-        study = optuna.create_study(
-            storage=storage,
-            study_name=STUDY,
-            pruner=NopPruner() if plan.pruner == "none" else pruner,
-            direction=plan.direction,
-            load_if_exists=True,
-        )
-        for trial in study.get_trials(deepcopy=False):
-            starts = trial.user_attrs.get("starts", 0)
-            msgspec.convert(
-                {"value": trial.value, "setting": trial.params, "starts": starts}, _Trial
-            )
-    except (LookupError, TypeError, ValueError, AttributeError, AssertionError) as problem:
-        why = f"it is damaged ({type(problem).__name__}: {problem})"
-        raise optuna.exceptions.StorageInternalError(why) from None
-    return study
 
 
 def _claim(

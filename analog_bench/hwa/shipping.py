@@ -14,7 +14,7 @@ from analog_bench.errors import UsageError
 from analog_bench.hwa.hyperparameters import HwaRecipe
 from analog_bench.hwa.planned_layers import described, in_int8
 from analog_bench.hwa.training_data import TrainingData
-from analog_bench.hwa.training_loop import Outcome
+from analog_bench.hwa.training_report import Outcome
 from analog_bench.hwa.validation import Validation, validate
 from analog_bench.simulators.versions import versions
 from analog_bench.zoo.hwa_weights import load_hwa, ship_hwa, write_hwa_record

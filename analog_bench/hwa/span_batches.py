@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from datasets import Dataset
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from analog_bench.errors import DataError
 from analog_bench.seeds import derive_seed
 from analog_bench.tasks.qa_windows import Window, WindowLimits, make_windows
+from analog_bench.tasks.token_batches import Encoded, padded
 
 _ROWS_AT_ONCE = 4000
 _BATCHES_SORTED_TOGETHER = 50
@@ -58,9 +60,8 @@ def sent(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
-@dataclass(frozen=True, eq=False)
-class _Row:
-    ids: Tensor
+class _Row(NamedTuple):
+    ids: NDArray[np.int64]  # of 32 bits: there are 80,000 of these
     context: int
     span: tuple[int, int]
 
@@ -112,10 +113,8 @@ class SpanBatches:
 
     def token_counts(self, vocabulary: int) -> Tensor:
         """Return how often each token occurs, shape (vocabulary,)."""
-        counts = torch.zeros(vocabulary, dtype=torch.long)
-        for row in self._rows:
-            counts += torch.bincount(row.ids.long(), minlength=vocabulary)
-        return counts
+        ids = np.concatenate([row.ids for row in self._rows])
+        return torch.from_numpy(np.bincount(ids, minlength=vocabulary))
 
     def _batches(self, epoch: int) -> list[list[int]]:
         generator = torch.Generator().manual_seed(derive_seed(self._seed, "windows", epoch))
@@ -135,7 +134,9 @@ def unambiguous(dataset: Dataset) -> Dataset:
     Where it occurs more often, the recorded position may be that of another occurrence, and
     training on it would teach the wrong span. Scoring is unaffected: it compares texts.
     """
-    return dataset.filter(_answer_occurs_once, load_from_cache_file=False)
+    return dataset.filter(
+        lambda row: row["context"].count(row["answers"]["text"][0]) == 1, load_from_cache_file=False
+    )
 
 
 def token_span(window: Window, begin: int, end: int) -> tuple[int, int]:
@@ -158,22 +159,14 @@ def _rows(
         for window in make_windows(part, tokenizer, limits):
             gold = answers[window.example]
             begin, text = int(gold["answer_start"][0]), str(gold["text"][0])
-            ids = torch.from_numpy(window.input_ids.astype(np.int32))
+            ids: Any = window.input_ids.astype(np.int32)
             context = int((window.token_type_ids == 0).sum())
             rows.append(_Row(ids, context, token_span(window, begin, begin + len(text))))
     return rows
 
 
 def _padded(rows: Sequence[_Row]) -> SpanBatch:
-    shape = (len(rows), max(len(row.ids) for row in rows))
-    ids, types, mask = (torch.zeros(shape, dtype=torch.long) for _ in range(3))
-    for n, row in enumerate(rows):
-        length = len(row.ids)
-        ids[n, :length] = row.ids
-        types[n, row.context : length] = 1
-        mask[n, :length] = 1
-    return SpanBatch(ids, types, mask, torch.tensor([row.span for row in rows]))
-
-
-def _answer_occurs_once(row: dict[str, Any]) -> bool:
-    return bool(row["context"].count(row["answers"]["text"][0]) == 1)
+    types = [(np.arange(len(row.ids)) >= row.context).astype(np.int64) for row in rows]
+    members = [(n, Encoded(row.ids, types[n])) for n, row in enumerate(rows)]
+    batch, spans = padded(members, 0), torch.tensor([row.span for row in rows])
+    return SpanBatch(batch.input_ids, batch.token_type_ids, batch.attention_mask, spans)

@@ -31,9 +31,9 @@ from analog_bench.hwa import checkpoint
 from analog_bench.hwa.checkpoint import Checkpoint
 from analog_bench.hwa.checkpoint_owner import claim
 from analog_bench.hwa.hyperparameters import HwaRecipe, recipe_for
-from analog_bench.hwa.loss import LossWeights, distillation_loss
+from analog_bench.hwa.loss import distillation_loss
 from analog_bench.hwa.training_data import TrainingData, make_data
-from analog_bench.hwa.training_loop import Progress
+from analog_bench.hwa.training_report import Progress
 from analog_bench.planning.subnetworks import random_subnetwork
 from analog_bench.seeds import derive_seed
 from analog_bench.tasks.squad_files import content_hash
@@ -141,21 +141,12 @@ def networks_of_step(config: Any, seed: int, step: int) -> list[SubNetwork]:
 def _gradients(
     recipe: HwaRecipe, teacher: nn.Module, model: nn.Module, data: TrainingData, step: int
 ) -> float:
-    weights = LossWeights(recipe.distillation, recipe.temperature, recipe.states)
     noisy = partial(_noisy, std=recipe.modifier_std)
     device, losses = next(model.parameters()).device, []
     for number, part in enumerate(networks_of_step(model.config, recipe.seed, step)):
         batch = data.batch(step * PARTS + number, device)
-        loss = distillation_loss(
-            share(model, part, noisy),
-            teacher,
-            batch.inputs,
-            batch.logits,
-            batch.targets,
-            weights,
-            half=recipe.precision == "bfloat16",
-            stands_for=part.stands_for,
-        )
+        student = share(model, part, noisy)
+        loss = distillation_loss(student, teacher, batch, recipe, part.stands_for)
         (loss / PARTS).backward()  # type: ignore[no-untyped-call]
         losses.append(float(loss.detach()))
     return sum(losses) / PARTS

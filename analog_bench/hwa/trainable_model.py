@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from analog_bench.analog.random_draws import seeded
 from analog_bench.hwa.hyperparameters import HwaRecipe
-from analog_bench.hwa.loss import LossWeights
+from analog_bench.hwa.loss import distillation_loss
 from analog_bench.hwa.low_rank import MergedAdapters, add_adapters
 from analog_bench.hwa.training_data import TrainingData
 from analog_bench.hwa.validation import Ranges
 from analog_bench.seeds import derive_seed
 from analog_bench.simulators.aihwkit import training_tiles as kit_training
-from analog_bench.simulators.trainable_tiles import TrainableTiles, trainable_tiles
+from analog_bench.simulators.trainable_tiles import TrainableTiles, part_of, trainable_tiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,21 +74,18 @@ class Learner:
             () if merged else on_tiles.contexts,
         )
 
-    def step(
-        self, number: int, teacher: nn.Module, data: TrainingData, weights: LossWeights
-    ) -> Tensor:
+    def step(self, number: int, teacher: nn.Module, data: TrainingData) -> Tensor:
         """Make one step, counted from 0, and return the loss before it, on the model's device.
 
         Everything drawn in it depends on its number alone: a training can go on from any step.
         Nothing waits for the device.
         """
         recipe, losses = self._recipe, []
-        half = recipe.precision == "bfloat16"
-        with seeded(derive_seed(recipe.seed, "step", number), next(self.model.parameters()).device):
+        device = next(self.model.parameters()).device
+        with seeded(derive_seed(recipe.seed, "step", number), device):
             for part in range(recipe.accumulation):
-                batch = number * recipe.accumulation + part
-                loss = data.loss(self.model, teacher, batch, weights, half=half)
-                loss = loss / recipe.accumulation
+                batch = data.batch(number * recipe.accumulation + part, device)
+                loss = distillation_loss(self.model, teacher, batch, recipe) / recipe.accumulation
                 loss.backward()  # type: ignore[no-untyped-call]
                 losses.append(loss.detach())
             if self._merged is not None:
@@ -116,13 +113,13 @@ class Learner:
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go back to a state that `state` returned."""
-        self.tiles.restore(_part(state, "tiles/"))
-        for name, tensor in _part(state, "norms/").items():
+        self.tiles.restore(part_of(state, "tiles/"))
+        for name, tensor in part_of(state, "norms/").items():
             self._norms[name].data.copy_(tensor)
         if self._merged is not None:
-            self._merged.restore(_part(state, "merged/"))
+            self._merged.restore(part_of(state, "merged/"))
         for number, parameter in enumerate(self._optimised):
-            own = _part(state, f"optimiser/{number}/")
+            own = part_of(state, f"optimiser/{number}/")
             if own:
                 self._optimiser.state[parameter] = {
                     # Adam keeps its count of steps on the processor, wherever it computes.
@@ -174,7 +171,3 @@ def learning(
             merged = MergedAdapters(tiles, recipe.rank, recipe.seed)
             adapters = merged.parameters
         yield Learner(recipe, model, tiles, adapters, merged)
-
-
-def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}

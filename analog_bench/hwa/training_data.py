@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from analog_bench.errors import UsageError
 from analog_bench.hwa.held_out_articles import hold_out_articles, hold_out_questions
 from analog_bench.hwa.hyperparameters import HwaRecipe
-from analog_bench.hwa.loss import LossWeights, distillation_loss
 from analog_bench.hwa.prose_corpus import Article, Rows, articles, corpus_hash, token_stream
 from analog_bench.hwa.span_batches import SpanBatches, sent, unambiguous
 from analog_bench.records import Metric
@@ -53,7 +52,7 @@ class TrainingBatch:
 
 
 class TrainingData(ABC):
-    """Batches by number, their loss, and a held-out task.
+    """Batches by number, and a held-out task.
 
     Attributes:
         task: Held-out examples: of the training data, never of the test data.
@@ -72,24 +71,9 @@ class TrainingData(ABC):
         """The metric of validation scores."""
         return self.task.metrics[0]
 
-    def loss(
-        self,
-        student: nn.Module,
-        teacher: nn.Module,
-        number: int,
-        weights: LossWeights,
-        *,
-        half: bool,
-    ) -> Tensor:
-        """Return the loss of a batch; the teacher computes in bfloat16 where `half` is true."""
-        batch = self.batch(number, _device(student))
-        return distillation_loss(
-            student, teacher, batch.inputs, batch.logits, batch.targets, weights, half=half
-        )
-
     def run_batch(self, model: nn.Module, number: int) -> None:
         """Let a model compute a batch, for what can be observed in it."""
-        model(**self.batch(number, _device(model)).inputs)
+        model(**self.batch(number, next(model.parameters()).device).inputs)
 
 
 def make_data(loaded: LoadedModel, rows: Dataset, recipe: HwaRecipe) -> TrainingData:
@@ -97,8 +81,7 @@ def make_data(loaded: LoadedModel, rows: Dataset, recipe: HwaRecipe) -> Training
 
     Raises:
         DataError: Too few rows or articles.
-        UsageError: Rows of text or windows longer than the model takes, or a model of a kind that
-            there is no training for.
+        UsageError: A model of a kind that there is no training for.
     """
     kind = _DATA.get(loaded.spec.task)
     if kind is None:
@@ -114,12 +97,7 @@ class QaData(TrainingData):
     """Windows with their answers, and held-out questions about other articles."""
 
     def __init__(self, loaded: LoadedModel, questions: Dataset, recipe: HwaRecipe) -> None:
-        length, positions = recipe.max_length, loaded.spec.structure.positions
-        if length > positions:
-            raise UsageError(
-                f"windows of {length} tokens are too long for {loaded.spec.name}, which takes "
-                f"{positions}; use a smaller max_length"
-            )
+        length = recipe.max_length
         limits = WindowLimits(length, length // 4, min(_LONGEST_QUESTION, length // 4))
         usable, held = hold_out_questions(questions, recipe.held_out)
         wanted = int(recipe.batches * recipe.batch * _SPARE) + recipe.batch
@@ -151,18 +129,13 @@ class LmData(TrainingData):
     """Rows of text, and blocks of held-out articles."""
 
     def __init__(self, loaded: LoadedModel, rows: Dataset, recipe: HwaRecipe) -> None:
-        positions = loaded.spec.structure.positions
-        if recipe.block > positions:
-            raise UsageError(
-                f"rows of {recipe.block} tokens are too long for {loaded.spec.name}, which takes "
-                f"{positions}; use a smaller block"
-            )
         training, held = hold_out_articles(articles(rows), recipe.held_out)
         training = _some_articles(training, recipe)
         stream = torch.from_numpy(token_stream(training, loaded.tokenizer))
         self._rows = Rows(stream, recipe.block, recipe.batch, derive_seed(recipe.seed, "order"))
         text = Text("held out", "\n\n".join(article.text for article in held))
-        protocol, count = protocol_for(positions), recipe.validation_examples
+        protocol = protocol_for(loaded.spec.structure.positions)
+        count = recipe.validation_examples
         make = partial(
             LanguageModelling, text, loaded.tokenizer, protocol, device=loaded.model.device.type
         )
@@ -181,10 +154,6 @@ class LmData(TrainingData):
 
 
 _DATA: Mapping[str, type[QaData] | type[LmData]] = {"qa": QaData, "lm": LmData}
-
-
-def _device(model: nn.Module) -> torch.device:
-    return next(model.parameters()).device
 
 
 def _some_questions(questions: Dataset, count: int, seed: int) -> Dataset:

@@ -20,13 +20,10 @@ from analog_bench.hwa import checkpoint
 from analog_bench.hwa.checkpoint import Checkpoint
 from analog_bench.hwa.checkpoint_owner import claim
 from analog_bench.hwa.hyperparameters import HwaRecipe
-from analog_bench.hwa.loss import LossWeights
 from analog_bench.hwa.planned_layers import described, in_int8, layers_on_tiles, rounded_weights
 from analog_bench.hwa.trainable_model import Learner, learning, tile_config
 from analog_bench.hwa.training_data import TrainingData
-from analog_bench.hwa.training_report import Outcome as Outcome
-from analog_bench.hwa.training_report import Progress as Progress
-from analog_bench.hwa.training_report import Standing
+from analog_bench.hwa.training_report import Outcome, Progress, Standing
 from analog_bench.hwa.validation import Ranges, Validation, digital_score, validate
 from analog_bench.noise import Preset
 from analog_bench.planning.plan_record import Assignment
@@ -38,15 +35,11 @@ from analog_bench.zoo.range_folder import RangeMethod, RangeRecord
 BEST = "best.safetensors"
 """The file beside the checkpoints with the parameters that validated best."""
 _OBSERVED_BATCHES = 8
-_TOLD_TOGETHER = 10
+WAITS_AFTER = {"cuda": 10}
+"""Steps after which a training waits for their losses, by type of device; 1 on others.
 
-
-def told_together(device: torch.device) -> int:
-    """Return after how many steps a training waits for their losses.
-
-    A GPU is given the next steps before it has made the last; waiting leaves it idle.
-    """
-    return 1 if device.type == "cpu" else _TOLD_TOGETHER
+A GPU is given the next steps before it has made the last; waiting leaves it idle.
+"""
 
 
 def train(
@@ -143,7 +136,7 @@ class _TrainingLoop:
             direct=direct.mean,
             start=start.mean,
             best=start.mean,
-            first_ranges={n: list(r) if isinstance(r, tuple) else r for n, r in first.items()},
+            first_ranges=dict(first),
         )
         self._report(math.nan, start)
 
@@ -154,19 +147,17 @@ class _TrainingLoop:
     @property
     def first_ranges(self) -> Ranges:
         """The input ranges that training starts from."""
-        first = self.standing.first_ranges
-        return {n: tuple(r) if isinstance(r, list) else r for n, r in first.items()}
+        return {name: tuple(ranges) for name, ranges in self.standing.first_ranges.items()}
 
     def run(self, learner: Learner, stop: Callable[[Progress], bool], save_steps: int) -> None:
         """Make the steps that are left."""
         recipe, now = self.recipe, self.standing
-        weights = LossWeights(recipe.distillation, recipe.temperature, recipe.states)
-        together = told_together(self.device)
+        together = WAITS_AFTER.get(self.device.type, 1)
         while now.step < recipe.steps and not now.ended:
             began, losses = self._clock(), []
             with reproducible(self.device):
                 while True:
-                    losses.append(learner.step(now.step, self.loaded.model, self.data, weights))
+                    losses.append(learner.step(now.step, self.loaded.model, self.data))
                     now.step += 1
                     last = now.step == recipe.steps
                     validates = last or now.step % recipe.validate_every == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -44,7 +45,7 @@ class Standing:
     direct: float
     start: float
     best: float
-    first_ranges: dict[str, float | list[float]] = field(default_factory=dict)
+    first_ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
     best_step: int = 0
     step: int = 0
     seconds: float = 0.0

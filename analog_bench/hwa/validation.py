@@ -17,8 +17,8 @@ from analog_bench.noise import Preset
 from analog_bench.seeds import derive_seed
 from analog_bench.simulators.registry import find_simulator
 
-Ranges = Mapping[str, float | tuple[float, ...]]
-"""Layer name to input range: one for all its tiles, or one for each."""
+Ranges = Mapping[str, tuple[float, ...]]
+"""Layer name to the input range of each of its tiles."""
 
 
 @dataclass(frozen=True)

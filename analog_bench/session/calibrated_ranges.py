@@ -12,7 +12,7 @@ import torch
 from analog_bench.analog.compatibility import IDEAL, preset_name
 from analog_bench.analog.layer_manifest import manifest
 from analog_bench.case import Case
-from analog_bench.engine.fitted_ranges import FittedRanges, fit_ranges
+from analog_bench.engine.fitted_ranges import fit_ranges, fitted_ranges
 from analog_bench.errors import UsageError, WeightsError, did_you_mean
 from analog_bench.noise import Preset
 from analog_bench.simulators.registry import presets
@@ -80,7 +80,7 @@ def fit_while_running(loaded: LoadedModel, method: RangeMethod) -> CalibratedRan
     inputs = _inputs(loaded, embedded_passages())
     return CalibratedRanges(
         _weights(loaded, f"{method} {inputs.fingerprint}"),
-        FittedRanges(loaded.model, inputs, method),
+        fitted_ranges(loaded.model, inputs, method),
     )
 
 

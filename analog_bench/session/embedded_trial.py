@@ -12,7 +12,8 @@ import torch
 from analog_bench.analog.layer_manifest import prepare
 from analog_bench.codec import DocumentError, convert, read_json
 from analog_bench.errors import WeightsError
-from analog_bench.zoo.hwa_weights import load_hwa, shipped_hwa
+from analog_bench.zoo.hwa_folder import shipped_hwa
+from analog_bench.zoo.hwa_weights import load_hwa
 from analog_bench.zoo.lock_file import FILE_NAME
 from analog_bench.zoo.model_builder import taken_by
 from analog_bench.zoo.model_heads import HEADS

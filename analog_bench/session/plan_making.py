@@ -101,8 +101,7 @@ class PlanMaker:
                 f"--max-loss {metric.name}={request.most.most:g} leaves everything digital: "
                 f"the least is lost with {layer} {how}, {least:.3g} {metric.unit}; allow more"
             )
-        alike = [how for how in request.hows if how != "digital"]
-        everything: list[Assignment] = [dict.fromkeys(self.layers, how) for how in alike]
+        everything = self.all_alike()
         plans = [*everything, *chosen.values()]
         results = self.fresh.measure("verifying plans", [self.case(one) for one in plans], tell)
         verified = [
@@ -120,8 +119,7 @@ class PlanMaker:
                 strict=True,
             )
         ]
-        references = dict(zip(alike, verified, strict=False))
-        verified = verified[len(references) :]
+        references, verified = verified[: len(everything)], verified[len(everything) :]
         kept = [n for n, one in enumerate(verified) if one.measured.loss <= request.most.most]
         best = kept[0] if kept else None
         return Planned(
@@ -137,11 +135,16 @@ class PlanMaker:
             predictor=predictor,
             predicted_by=fitted.used,
             front=tuple(verified),
-            everything_analog=references["analog"],
-            everything_int8=references.get("int8"),
+            everything_analog=references[0],
+            everything_int8=references[1] if len(references) > 1 else None,
             chosen=best,
             plan=None if best is None else self._record(verified[best], command),
         )
+
+    def all_alike(self) -> list[Assignment]:
+        """Return the plan with all layers on tiles, and that with all in INT8 where they may be."""
+        hows: list[How] = [how for how in ("analog", "int8") if how in self.request.hows]
+        return [dict.fromkeys(self.layers, how) for how in hows]
 
     def case(self, assignment: Assignment) -> Case:
         """Return the case of a plan that is not all digital."""
@@ -159,13 +162,15 @@ class PlanMaker:
         return choices
 
     def fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> Fitted:
-        """Return predictors, fitted to random plans that are measured for it.
+        """Return predictors, fitted to random plans and to those with all layers alike.
 
-        Without plans zero-shot estimates have no unit, and are left out.
+        The latter tell what INT8 costs from what tiles do, which random plans mix. Without plans
+        zero-shot estimates have no unit, and are left out.
         """
         seed = self.kept.models.settings.seed
         drawn = random_plans(self.layers, self.request.hows, seed, "plans to fit")
         plans = list(islice(drawn, self.request.plans))
+        plans += self.all_alike() if plans else []
         results = self.kept.measure("measuring plans", [self.case(plan) for plan in plans], tell)
         losses = [fmean(self.losses(result)) for result in results]
         measured = tuple(zip(plans, losses, strict=True))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from analog_bench.analog.input_ranges import Converters
-    from analog_bench.analog.tile_protocol import Tiles
+    from analog_bench.analog.tile_protocol import InputRange, Tiles
 
 Handler = Callable[[Any, Any, Any], Any]
 """From a noise, the base configuration and `kit` to the configuration of the tiles."""
@@ -65,7 +65,7 @@ class AihwkitEngine(Simulator):
         linear: nn.Linear,
         noise: Noise,
         hardware: str,
-        input_range: float | tuple[float, ...] | None,
+        input_range: InputRange | None,
     ) -> Tiles:
         """Map a layer onto tiles; see `TileSimulator.build`."""
         import analog_bench.simulators.aihwkit as kit

@@ -18,6 +18,8 @@ from analog_bench.simulators.protocol import Simulator
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from analog_bench.analog.tile_protocol import InputRange
+
 _MAX_INPUTS = 512
 
 
@@ -42,7 +44,7 @@ class Lightning(Simulator):
         linear: nn.Linear,
         noise: Noise,
         hardware: str,
-        input_range: float | tuple[float, ...] | None,
+        input_range: InputRange | None,
     ) -> LightningTiles:
         """Map a layer onto tiles; see `TileSimulator.build`."""
         if not isinstance(noise, self.noises):

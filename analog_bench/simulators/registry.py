@@ -68,10 +68,15 @@ def why_unpaired(tile: str) -> str:
     return "" if simulator.seeded else f"the {simulator.label} seeds itself from the clock"
 
 
+def simulator_of(case: Case) -> Simulator | None:
+    """Return the simulator of a case's tiles; None where its noise acts on none."""
+    return find_simulator(case.tile) if case.noise.WHERE == "tile" else None
+
+
 def has_input_ranges(case: Case) -> bool:
     """Return whether a case's tiles have static input ranges, to be observed or fitted."""
-    on_tiles = case.noise.WHERE == "tile"
-    return on_tiles and needs_input_ranges(case.noise, case.hardware, find_simulator(case.tile))
+    simulator = simulator_of(case)
+    return simulator is not None and needs_input_ranges(case.noise, case.hardware, simulator)
 
 
 def check_case(noise: Noise, drift_s: float, tile: str, hardware: str) -> None:

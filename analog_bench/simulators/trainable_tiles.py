@@ -21,8 +21,9 @@ import torch
 from torch import Tensor, nn
 
 import analog_bench.simulators.aihwkit as kit
-from analog_bench.analog.layers import Place, find, parent_of
+from analog_bench.analog.layers import Place, find
 from analog_bench.analog.random_draws import seeded
+from analog_bench.analog.tile_protocol import InputRange
 from analog_bench.seeds import derive_seed
 from analog_bench.simulators.aihwkit import training_tiles as training
 from analog_bench.simulators.aihwkit.training_tiles import TileParameters
@@ -81,10 +82,7 @@ class TrainableTiles:
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go back to a state that `state` returned."""
         for place, analog in self._layers:
-            own = f"{place.path}/"
-            training.restore(
-                analog, {n.removeprefix(own): t for n, t in state.items() if n.startswith(own)}
-            )
+            training.restore(analog, part_of(state, f"{place.path}/"))
 
     def write(self, name: str, weight: Tensor) -> None:
         """Write a layer's weight, (outputs, inputs), onto its tiles, clipped as after a step."""
@@ -105,13 +103,12 @@ class TrainableTiles:
         Frozen weights are not read back: they are the digital layers' own, to the bit.
         """
         with torch.no_grad():
-            for place, analog in self._layers:
-                if self._learns_weights:
-                    weight, bias = training.read_back(analog)
-                    _linear(place).weight.copy_(weight)
-                    if bias is not None:
-                        _linear(place).bias.copy_(bias)
-                self._put(place, place.module)
+            for place, analog in self._layers if self._learns_weights else ():
+                weight, bias = training.read_back(analog)
+                _linear(place).weight.copy_(weight)
+                if bias is not None:
+                    _linear(place).bias.copy_(bias)
+        self.detach()
         try:
             yield self.ranges
         finally:
@@ -120,16 +117,12 @@ class TrainableTiles:
     def attach(self) -> None:
         """Put the layers on tiles in place of the digital ones."""
         for place, analog in self._layers:
-            self._put(place, analog)
+            self._model.set_submodule(place.path, analog)
 
     def detach(self) -> None:
         """Put the digital layers back, as they were last read back."""
         for place, _ in self._layers:
-            self._put(place, place.module)
-
-    def _put(self, place: Place, layer: nn.Module) -> None:
-        parent, child = parent_of(self._model, place.path)
-        setattr(parent, child, layer)
+            self._model.set_submodule(place.path, place.module)
 
     def _of(self, name: str) -> Any:
         return next(analog for place, analog in self._layers if place.name == name)
@@ -140,7 +133,7 @@ def trainable_tiles(
     model: nn.Module,
     layers: Sequence[str],
     config: Any,
-    input_ranges: Mapping[str, float | tuple[float, ...]],
+    input_ranges: Mapping[str, InputRange],
     *,
     seed: int,
     learns_weights: bool = True,
@@ -179,6 +172,11 @@ def trainable_tiles(
         tiles.detach()
         for _, analog in built:
             kit.release(analog)
+
+
+def part_of(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return what of a state has names with a prefix, by their names without it."""
+    return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
 
 
 def _linear(place: Place) -> nn.Linear:

@@ -7,12 +7,12 @@ and with that other sentence which has the most words in common with it.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from analog_bench.tasks.labelled_text import LabelledText
+from analog_bench.seeds import hash_rank
+from analog_bench.tasks.labelled_files import LabelledText
 
 ANSWERS, OTHER = "entailment", "not_entailment"
 """QNLI's labels: the sentence answers the question, or does not."""
@@ -79,7 +79,7 @@ def one_pair_each(questions: Iterable[Mapping[str, Any]]) -> list[LabelledText]:
     In the order of the hashes of their ids, questions give either pair in turn.
     """
     both = [pairs for question in questions if (pairs := both_pairs(question)) is not None]
-    ranked = sorted(range(len(both)), key=lambda n: _hash(both[n][0].key))
+    ranked = sorted(range(len(both)), key=lambda n: hash_rank(both[n][0].key))
     ranked = ranked[: len(ranked) // 2 * 2]
     return [both[n][turn] for n, turn in sorted((n, rank % 2) for rank, n in enumerate(ranked))]
 
@@ -91,7 +91,3 @@ def every_pair(questions: Iterable[Mapping[str, Any]]) -> Sequence[LabelledText]
 
 def _words(text: str) -> set[str]:
     return set(_WORD.findall(text.casefold()))
-
-
-def _hash(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()

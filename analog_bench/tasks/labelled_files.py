@@ -1,17 +1,40 @@
-"""Files of labelled texts: CSV, TSV and JSON lines, and GLUE's own as they are published."""
+"""Labelled texts, what a classifier is measured on; CSV, TSV, JSON lines and GLUE's own files."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from itertools import chain
 from pathlib import Path
 
 from analog_bench.codec import DocumentError, one_line, parse
 from analog_bench.errors import DataError
-from analog_bench.tasks.labelled_text import LabelledText
-from analog_bench.tasks.text_file import read_text_file
+from analog_bench.tasks.data_files import read_text_file
+from analog_bench.tasks.task import rows_hash
+
+
+@dataclass(frozen=True)
+class LabelledText:
+    """A text, or a pair of them, and its true label.
+
+    Attributes:
+        key: What tells it from all others of the data.
+        text: The text, or the first one of a pair.
+        second: The second one; None where there is none.
+        label: The label as the data has it: a name, or the number of one.
+    """
+
+    key: str
+    text: str
+    second: str | None
+    label: str
+
+
+def content_hash(rows: Iterable[LabelledText]) -> str:
+    """Return the sha256 of what is read and scored."""
+    return rows_hash(map(astuple, rows))
 
 
 @dataclass(frozen=True)
@@ -68,7 +91,7 @@ def read_labelled(path: Path) -> list[LabelledText]:
         if not nameless or header[1] not in ("0", "1"):
             raise DataError(f"{path}: {_no_columns(header)}")
         columns = _Columns("sentence", None, "label")
-        rows, header = _with_first(first, rows), _COLA
+        rows, header = chain([first], rows), _COLA
     for name in columns.names:
         if list(header).count(name) > 1:
             raise DataError(f"{path}: two columns are called {name!r}")
@@ -121,11 +144,6 @@ def _objects(content: str, path: Path) -> _Rows:
 def _spelt(value: object) -> str:
     """Return a text or a whole number as text, and nothing for what may stand in other columns."""
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-
-
-def _with_first(first: tuple[int, Sequence[str]], rows: _Rows) -> _Rows:
-    yield first
-    yield from rows
 
 
 def _labelled(

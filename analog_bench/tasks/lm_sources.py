@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analog_bench.errors import DataError, did_you_mean
+from analog_bench.tasks.data_files import read_columns, read_text_file
 from analog_bench.tasks.data_folder import WIKITEXT_FILES, WIKITEXT_SHIPPED
-from analog_bench.tasks.parquet_file import read_columns
 from analog_bench.tasks.squad_files import EMBEDDED, read_squad
 from analog_bench.tasks.task_kinds import KINDS
-from analog_bench.tasks.text_file import read_text_file
 from analog_bench.zoo.hub_lock_and_fetch import WIKITEXT, fetch_dataset
 from analog_bench.zoo.lock_file import read_lock
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from datasets import Dataset
 
 from analog_bench.errors import DataError, did_you_mean
+from analog_bench.tasks.data_files import read_columns
 from analog_bench.tasks.data_folder import SQUAD_FILE
-from analog_bench.tasks.parquet_file import read_columns
 from analog_bench.tasks.squad_files import EMBEDDED, FEATURES, read_squad, squad_rows
 from analog_bench.tasks.task import draw
 from analog_bench.tasks.task_kinds import KINDS
@@ -45,7 +45,8 @@ def load_questions(
     elif source == "squad" and data_folder is not None:
         found = Questions("SQuAD dev", read_squad(data_folder / SQUAD_FILE))
     elif source in ("squad", "hub"):
-        found = Questions("SQuAD dev", _from_hub(lock))
+        file = fetch_dataset(SQUAD, read_lock(lock))
+        found = Questions("SQuAD dev", squad_rows(read_columns(file, list(FEATURES)), file))
     else:
         path = Path(source)
         if not path.suffix and not os.path.exists(path):
@@ -58,8 +59,3 @@ def load_questions(
 def sample(rows: Dataset, examples: int) -> Dataset:
     """Draw questions by their ids; see `task.draw`."""
     return rows.select(draw(rows["id"], examples, "questions"))
-
-
-def _from_hub(lock: Path) -> Dataset:
-    file = fetch_dataset(SQUAD, read_lock(lock))
-    return squad_rows(read_columns(file, list(FEATURES)), file)

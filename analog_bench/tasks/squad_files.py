@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from msgspec import Struct, to_builtins
 
 from analog_bench.codec import DocumentError, Json, convert, read_json
 from analog_bench.errors import DataError
+from analog_bench.tasks.task import rows_hash
 
 EMBEDDED = Path(__file__).parent / "data" / "everyday_qa.json"
 """This package's own questions."""
@@ -108,12 +107,9 @@ def squad_rows(rows: Json, path: Path) -> Dataset:
 
 def content_hash(dataset: Dataset) -> str:
     """Return the sha256 of what is asked and scored: ids, contexts, questions and gold answers."""
-    digest = hashlib.sha256()
-    for row in dataset:
-        record = [row["id"], row["context"], row["question"], row["answers"]["text"]]
-        digest.update(json.dumps(record, ensure_ascii=False).encode())
-        digest.update(b"\n")
-    return digest.hexdigest()
+    return rows_hash(
+        [row["id"], row["context"], row["question"], row["answers"]["text"]] for row in dataset
+    )
 
 
 def _dataset(rows: Sequence[_Row], path: Path) -> Dataset:

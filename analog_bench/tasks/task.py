@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from analog_bench.errors import UsageError
 from analog_bench.records import Metric
+from analog_bench.seeds import hash_rank
 from analog_bench.tasks.token_batches import Batch
 
 
@@ -75,6 +76,14 @@ def fingerprint(
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def rows_hash(rows: Iterable[object]) -> str:
+    """Return the sha256 of rows of plain values, one a line of JSON."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+    return digest.hexdigest()
+
+
 def draw(keys: Sequence[str], count: int, what: str) -> list[int]:
     """Return the sorted indices of a fixed pseudo-random sample, spread over all `what`.
 
@@ -88,5 +97,4 @@ def draw(keys: Sequence[str], count: int, what: str) -> list[int]:
         raise UsageError(f"--examples must be at least 1, found {count}")
     if count > len(keys):
         raise UsageError(f"--examples asks for {count} {what}, the data holds {len(keys)}")
-    hashes = [hashlib.sha256(key.encode()).digest() for key in keys]
-    return sorted(sorted(range(len(keys)), key=hashes.__getitem__)[:count])
+    return sorted(sorted(range(len(keys)), key=lambda n: hash_rank(keys[n]))[:count])

@@ -17,13 +17,11 @@ from analog_bench.records import Metric
 from analog_bench.spelling import shortened
 from analog_bench.tasks.answer_sentences import one_pair_each
 from analog_bench.tasks.label_scores import accuracy, confusion, label_f1, matthews
-from analog_bench.tasks.labelled_files import read_labelled
-from analog_bench.tasks.labelled_text import LabelledText, content_hash
+from analog_bench.tasks.labelled_files import LabelledText, content_hash, read_labelled
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.tasks.task import draw, fingerprint
 from analog_bench.tasks.task_kinds import KINDS
 from analog_bench.tasks.token_batches import Encoded, make_batches, tokens_at_once
-from analog_bench.zoo.devices import CPU
 from analog_bench.zoo.model_loading import LoadedModel
 
 
@@ -142,12 +140,11 @@ class TextClassification:
         truth: Sequence[int],
         labels: Sequence[str],
         tokenizer: PreTrainedTokenizerFast,
-        protocol: ClassificationProtocol | None = None,
         *,
-        device: str = CPU,
+        device: str,
     ) -> None:
         """Tokenise the texts; `truth` holds each one's number among the model's `labels`."""
-        used = protocol or ClassificationProtocol()
+        used = ClassificationProtocol()
         self.name = data.rpartition(" ")[0]
         self.data = data
         self.examples = len(rows)

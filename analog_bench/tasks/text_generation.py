@@ -16,10 +16,9 @@ from analog_bench.errors import UsageError
 from analog_bench.records import Metric
 from analog_bench.study import MOST_TEXTS
 from analog_bench.tasks.decoding import Prompt, Sampling, draws_of, until_end, write
-from analog_bench.tasks.lm_metric import perplexity
+from analog_bench.tasks.lm_metric import perplexity, repetition, text_nats
 from analog_bench.tasks.task import fingerprint
 from analog_bench.tasks.task_kinds import KINDS
-from analog_bench.tasks.text_coherence import repetition, text_nats
 from analog_bench.tasks.token_batches import unpadded
 from analog_bench.value_checks import whole
 

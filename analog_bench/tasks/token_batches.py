@@ -77,7 +77,7 @@ def make_batches(inputs: Sequence[Encoded], pad_id: int, batch_tokens: int) -> l
     allocation.
     """
     return [
-        _padded([(row, inputs[row]) for row in chunk], pad_id)
+        padded([(row, inputs[row]) for row in chunk], pad_id)
         for chunk in chunks([len(one.input_ids) for one in inputs], batch_tokens)
     ]
 
@@ -97,7 +97,8 @@ def chunks(
         yield chunk
 
 
-def _padded(members: Sequence[tuple[int, Encoded]], pad_id: int) -> Batch:
+def padded(members: Sequence[tuple[int, Encoded]], pad_id: int) -> Batch:
+    """Return a batch of inputs, each with its row, padded to the longest."""
     longest = max(len(one.input_ids) for _, one in members)
     shape = (len(members), longest)
     ids = torch.full(shape, pad_id, dtype=torch.long)

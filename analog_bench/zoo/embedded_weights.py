@@ -14,8 +14,7 @@ from analog_bench.regular_file import check_regular
 from analog_bench.zoo.lora import merge_lora, read_lora_config
 from analog_bench.zoo.minilm_base import HASHES
 from analog_bench.zoo.weight_delta import apply_delta
-from analog_bench.zoo.weight_record import FORMS, Record, read_record, read_verified
-from analog_bench.zoo.weight_record import WEIGHTS as WEIGHTS
+from analog_bench.zoo.weight_record import FORMS, WEIGHTS, Record, read_record, read_verified
 
 BERT = "bert"
 """The embedded model whose encoder others begin with."""

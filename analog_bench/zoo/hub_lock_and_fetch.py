@@ -31,7 +31,6 @@ def lock_model(
     *,
     revision: str = "main",
     name: str | None = None,
-    cache: Path | None = None,
 ) -> Entry:
     """Pin a model: resolve its revision, download what is needed, hash it, write the lock file.
 
@@ -55,7 +54,7 @@ def lock_model(
     found = listing(hub_id, "model", revision)
 
     def get(file: str) -> Path:
-        return download(hub_id, "model", found.revision, file, cache)
+        return download(hub_id, "model", found.revision, file)
 
     names = needed_files(found.files, hub_id, get)
     origin = f"{hub_id}: {CONFIG}"
@@ -65,21 +64,14 @@ def lock_model(
     # Before the lock is written: a model that could not be loaded is of no use.
     state, what = read_weights({name: get(name) for name in weight_files(names)}, hub_id)
     check_fit(options, structure.task, state, what)
-    return _pin(lock_path, hub_id, "model", found.revision, names, cache, structure, name)
+    return _pin(lock_path, hub_id, "model", found.revision, names, structure, name)
 
 
-def lock_dataset(
-    hub_id: str,
-    lock_path: Path,
-    *,
-    split: str | None = None,
-    revision: str = "main",
-    cache: Path | None = None,
-) -> Entry:
-    """Pin one split of a data set that is stored as a single parquet file; see `lock_model`.
+def lock_dataset(hub_id: str, lock_path: Path, *, revision: str = "main") -> Entry:
+    """Pin the split of a data set that this project scores, a single parquet file.
 
-    The split's file is called `SPLIT-....parquet` or `SPLIT.parquet`. The default is the split that
-    this project scores: `test` of WikiText-2, `validation` of others.
+    That is `test` of WikiText-2, `validation` of others; the file is called `SPLIT-....parquet` or
+    `SPLIT.parquet`. See `lock_model`.
 
     Raises:
         UsageError: `hub_id` is not of the form `owner/name`.
@@ -88,18 +80,17 @@ def lock_dataset(
     """
     read_lock(lock_path)
     found = listing(hub_id, "dataset", revision)
-    folder, usual = _PARTS.get(hub_id, ("", "validation"))
-    split = split or usual
+    folder, split = _PARTS.get(hub_id, ("", "validation"))
     parquet = re.compile(rf"{re.escape(folder)}(.*/)?{re.escape(split)}(-[^/]*)?\.parquet")
     names = [name for name in found.files if parquet.fullmatch(name)]
     if len(names) != 1:
         raise WeightsError(
             f"{hub_id}: one parquet file of split {split!r} is expected, found {len(names)}"
         )
-    return _pin(lock_path, hub_id, "dataset", found.revision, names, cache)
+    return _pin(lock_path, hub_id, "dataset", found.revision, names)
 
 
-def fetch(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
+def fetch(hub_id: str, lock: Lock) -> Path:
     """Bring a locked model's files into the local cache and verify every one of them.
 
     Cached files are not asked for again, so that this works offline. Returns the folder with the
@@ -111,10 +102,10 @@ def fetch(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
     entry = lock.models.get(hub_id)
     if entry is None:
         raise not_locked(hub_id, lock)
-    return _fetched(entry, cache)
+    return _fetched(entry)
 
 
-def fetch_dataset(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path:
+def fetch_dataset(hub_id: str, lock: Lock) -> Path:
     """Bring a locked data set's parquet file into the local cache and verify it, as `fetch`."""
     entry = lock.datasets.get(hub_id)
     if entry is None:
@@ -123,13 +114,13 @@ def fetch_dataset(hub_id: str, lock: Lock, *, cache: Path | None = None) -> Path
         raise WeightsError(
             f"{hub_id}: {lock.path} must lock one file of it, not {len(entry.files)}"
         )
-    return _fetched(entry, cache) / next(iter(entry.files))
+    return _fetched(entry) / next(iter(entry.files))
 
 
-def _fetched(entry: Entry, cache: Path | None) -> Path:
+def _fetched(entry: Entry) -> Path:
     folder = Path()
     for name, locked in entry.files.items():
-        file = download(entry.hub_id, entry.repo_type, entry.revision, name, cache)
+        file = download(entry.hub_id, entry.repo_type, entry.revision, name)
         verify(
             file,
             locked.sha256,
@@ -146,13 +137,12 @@ def _pin(
     repo_type: RepoType,
     revision: str,
     names: list[str],
-    cache: Path | None,
     structure: Structure | None = None,
     called: str | None = None,
 ) -> Entry:
     files = {}
     for name in names:
-        file = download(hub_id, repo_type, revision, name, cache)
+        file = download(hub_id, repo_type, revision, name)
         files[name] = LockedFile.of(file)
     today = datetime.date.today().isoformat()
     entry = Entry(hub_id, repo_type, revision, today, files, structure, called)

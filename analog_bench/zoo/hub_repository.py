@@ -85,27 +85,23 @@ def listing(hub_id: str, repo_type: RepoType, revision: str) -> Listing:
     return Listing(found.sha, tuple(file.rfilename for file in found.siblings))
 
 
-def download(
-    hub_id: str, repo_type: RepoType, revision: str, file: str, cache: Path | None
-) -> Path:
+def download(hub_id: str, repo_type: RepoType, revision: str, file: str) -> Path:
     """Return a file's place in the local cache, downloading it where it is not there.
 
-    What is cached under a branch is taken as it is; the `cache` folder None is the usual one.
+    What is cached under a branch is taken as it is.
 
     Raises:
         WeightsError: Unknown repository, revision or file, or the hub cannot be reached.
     """
     with _one_line(f"{file} of {hub_id} at {revision}"):
         check_inside(file)
-        known = try_to_load_from_cache(
-            hub_id, file, cache_dir=cache, revision=revision, repo_type=repo_type
-        )
+        known = try_to_load_from_cache(hub_id, file, revision=revision, repo_type=repo_type)
         if isinstance(known, str):
             return Path(known)
         url = hf_hub_url(hub_id, file, repo_type=repo_type, revision=revision)
         commit, size = _checked(get_hf_file_metadata(url, timeout=PATIENCE_S), revision)
         name = repo_folder_name(repo_id=hub_id, repo_type=repo_type)
-        folder = Path(cache or constants.HF_HUB_CACHE) / name
+        folder = Path(constants.HF_HUB_CACHE) / name
         folder.mkdir(parents=True, exist_ok=True)
         if size > (free := shutil.disk_usage(folder).free):
             raise OSError(f"it has {size} bytes, and there are {free} left in {folder}")

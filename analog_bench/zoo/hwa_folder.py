@@ -7,13 +7,19 @@ Such a folder holds `delta.safetensors`, the change that training made to the di
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
-from analog_bench.codec import DocumentError, convert, read_json
-from analog_bench.errors import WeightsError
-from analog_bench.zoo.weight_record import FORMS, RECORD, WEIGHTS, Scalar, Sha256
+from analog_bench.codec import DocumentError, read_json
+from analog_bench.zoo.weight_record import (
+    FORMS,
+    RECORD,
+    WEIGHTS,
+    Ranges,
+    Scalar,
+    Sha256,
+    read_beside,
+)
 
 DELTA = FORMS["delta"][0]
 """The file with the change."""
@@ -33,7 +39,7 @@ class HwaRecord(Struct, frozen=True, forbid_unknown_fields=True):
 
     files: dict[str, Sha256]
     direct: Sha256
-    input_ranges: dict[str, Annotated[tuple[Annotated[float, Meta(gt=0)], ...], Meta(min_length=1)]]
+    input_ranges: Ranges
     recipe: dict[str, Scalar]
     results: dict[str, Scalar]
 
@@ -58,10 +64,4 @@ def is_hwa(folder: Path) -> bool:
 
 def read_hwa_record(folder: Path) -> HwaRecord:
     """Read `record.json`, not the weights; `WeightsError` where it is not that of HWA weights."""
-    path = folder / RECORD
-    try:
-        return convert(read_json(path), HwaRecord)
-    except FileNotFoundError:
-        raise WeightsError(f"no HWA weights in {folder}: there is no {RECORD}") from None
-    except DocumentError as problem:
-        raise WeightsError(f"cannot read {path} as that of HWA weights: {problem}") from None
+    return read_beside(folder / RECORD, HwaRecord, "no HWA weights", " as that of HWA weights")

@@ -24,9 +24,7 @@ from analog_bench.errors import WeightsError
 from analog_bench.zoo.adapter import Adapter, adapted_layers, add_adapter
 from analog_bench.zoo.embedded_weights import read_tensors
 from analog_bench.zoo.file_hashes import file_sha256, fingerprint, verify
-from analog_bench.zoo.hwa_folder import DELTA, HwaRecord, read_hwa_record
-from analog_bench.zoo.hwa_folder import is_hwa as is_hwa
-from analog_bench.zoo.hwa_folder import shipped_hwa as shipped_hwa
+from analog_bench.zoo.hwa_folder import DELTA, HwaRecord, is_hwa, read_hwa_record
 from analog_bench.zoo.model_loading import LoadedModel
 from analog_bench.zoo.weight_delta import DeltaType, apply_delta, delta_between
 from analog_bench.zoo.weight_record import RECORD, Scalar

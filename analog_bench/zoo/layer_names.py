@@ -1,8 +1,9 @@
-"""Which modules of a model are layers, and which of them a forward pass computes."""
+"""Which modules of a model are layers, which of them a forward pass computes, and what they see."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -21,19 +22,39 @@ def called_layers(model: nn.Module) -> tuple[dict[str, LayerKind], Any]:
 
     Layers, module path to kind, are in the order of computation; an unused pooler is none of them.
     """
+    kinds = {p: kind for p, module in model.named_modules() if p and (kind := kind_of(module))}
     called: dict[str, LayerKind] = {}
 
-    def enter(path: str, kind: LayerKind, *_: object) -> None:
-        called.setdefault(path, kind)
+    def enter(path: str, *_: object) -> None:
+        called.setdefault(path, kinds[path])
 
     device = next(model.parameters()).device
-    with ExitStack() as stack, torch.no_grad():
-        for path, module in model.named_modules():
-            kind = kind_of(module)
-            if kind is not None and path:
-                stack.callback(module.register_forward_pre_hook(partial(enter, path, kind)).remove)
+    with hooked({path: model.get_submodule(path) for path in kinds}, before=enter), torch.no_grad():
         output = model(input_ids=torch.zeros(1, 3, dtype=torch.long, device=device))
     return called, output
+
+
+@contextmanager
+def hooked(
+    modules: Mapping[str, nn.Module],
+    *,
+    before: Callable[..., Any] | None = None,
+    after: Callable[..., Any] | None = None,
+) -> Iterator[None]:
+    """Let functions see what enters and what leaves modules for as long as the context lasts.
+
+    `before` gets a module's name, the module and its inputs, `after` its output besides. What
+    either returns, unless None, is in the place of inputs or output, as in torch's hooks.
+    """
+    with ExitStack() as stack:
+        for name, module in modules.items():
+            if before is not None:
+                hook = module.register_forward_pre_hook(partial(before, name))
+                stack.callback(hook.remove)
+            if after is not None:
+                hook = module.register_forward_hook(partial(after, name))
+                stack.callback(hook.remove)
+        yield
 
 
 def kind_of(module: nn.Module) -> LayerKind | None:

@@ -60,8 +60,7 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
         revision: The commit, 40 hexadecimal digits, as the hub resolved it.
         locked_on: ISO 8601.
         files: The needed files, by their path in the repository.
-        structure: What was observed of the model; None for data sets, and for models that were
-            locked before structures were recorded (schema 1).
+        structure: What was observed of the model; None for data sets.
         name: What users call a model, besides its id; None where nothing else.
     """
 
@@ -77,6 +76,8 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
         _check_entry(self.locked_on, self.files)
         if self.repo_type == "dataset" and (self.structure, self.name) != (None, None):
             raise ValueError("data sets have no structure and no name")
+        if self.repo_type == "model" and self.structure is None:
+            raise ValueError("missing required field `structure`")
 
     @property
     def add_again(self) -> str:
@@ -112,7 +113,7 @@ class FolderEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _LockFile(Struct, frozen=True, forbid_unknown_fields=True):
-    schema: Literal[1, 2, 3]
+    schema: Literal[3]
     models: Mapping[str, Json]
     datasets: Mapping[str, Json]
     folders: Mapping[str, Json] = {}
@@ -151,10 +152,9 @@ def read_lock(path: Path) -> Lock:
     """Read a lock file, empty where there is none; `WeightsError` where it is corrupt."""
     try:
         content = convert(read_json(path), _LockFile)
-        models = content.models if content.schema > 1 else _without_sizes(content.models)
         folders = {n: convert(x, FolderEntry, n, name=n) for n, x in content.folders.items()}
         datasets = _entries(content.datasets, "dataset")
-        return Lock(path, _entries(models, "model"), datasets, folders)
+        return Lock(path, _entries(content.models, "model"), datasets, folders)
     except FileNotFoundError:
         return Lock(path, {}, {})
     except DocumentError as problem:
@@ -206,16 +206,6 @@ def _check_entry(day: str, files: Mapping[str, LockedFile]) -> None:
     datetime.date.fromisoformat(day)
     for name in files:
         check_inside(name)
-
-
-def _without_sizes(models: Mapping[str, Json]) -> dict[str, Json]:
-    """Drop what schema 1 recorded of models: sizes, from which layers were derived."""
-    return {
-        hub_id: {key: value for key, value in node.items() if key != "architecture"}
-        if isinstance(node, dict)
-        else node
-        for hub_id, node in models.items()
-    }
 
 
 def _entries(nodes: Mapping[str, Json], repo_type: RepoType) -> dict[str, Entry]:

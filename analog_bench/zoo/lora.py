@@ -7,13 +7,16 @@ A layer's merged weight is W + (alpha / r) · B · A (Hu et al., ICLR 2022), wit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Literal, TypeAlias, cast
 
 import torch
+from msgspec import Meta, Struct
 from torch import Tensor
 
+from analog_bench.codec import DocumentError, Json, convert
 from analog_bench.errors import WeightsError
+
+_Name: TypeAlias = Annotated[str, Meta(min_length=1)]
 
 PREFIX = "base_model.model."
 """What PEFT writes before a parameter's name."""
@@ -36,49 +39,50 @@ _HARMLESS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class LoraConfig:
+class LoraConfig(
+    Struct,
+    frozen=True,
+    rename={"rank": "r", "alpha": "lora_alpha", "targets": "target_modules"},
+):
     """What a merge needs to know of an adapter: r, alpha and names, or last parts of names.
 
-    Modules in `targets` are adapted, the weights of those in `saved` are stored whole.
+    Modules in `targets` are adapted, the weights of those in `modules_to_save` are stored whole.
     """
 
-    rank: int
-    alpha: float
-    targets: tuple[str, ...]
-    saved: tuple[str, ...]
+    peft_type: Literal["LORA"]
+    rank: Annotated[int, Meta(ge=1)]
+    alpha: Annotated[float, Meta(gt=0)]
+    targets: Annotated[tuple[_Name, ...], Meta(min_length=1)]
+    modules_to_save: tuple[_Name, ...] | None = None
+    bias: Literal["none"] = "none"
 
     @property
     def scale(self) -> float:
         """The factor of B · A: alpha / r."""
         return self.alpha / self.rank
 
+    @property
+    def saved(self) -> tuple[str, ...]:
+        """Modules whose weights are stored whole."""
+        return self.modules_to_save or ()
 
-def read_lora_config(node: Any, origin: str) -> LoraConfig:
+
+def read_lora_config(node: Json, origin: str) -> LoraConfig:
     """Read PEFT's `adapter_config.json`; `WeightsError` if it is not a plain LoRA configuration."""
-    if not isinstance(node, dict) or node.get("peft_type") != "LORA":
-        raise WeightsError(f"{origin}: peft_type must be LORA")
-    understood = {"peft_type", "r", "lora_alpha", "target_modules", "modules_to_save", "bias"}
-    for option, value in node.items():
-        if option not in understood | _HARMLESS and value:
-            raise WeightsError(f"{origin}: {option} = {value!r} is not supported")
-    if node.get("bias", "none") != "none":
-        raise WeightsError(f"{origin}: bias = {node['bias']!r} is not supported, only 'none'")
+    try:
+        config = convert(node, LoraConfig)
+    except DocumentError as problem:
+        raise WeightsError(f"{origin}: {problem}") from None
+    understood = {*LoraConfig.__struct_encode_fields__, *_HARMLESS}
+    options = cast("dict[str, Json]", node)
+    for option in options.keys() - understood:
+        if options[option]:
+            raise WeightsError(f"{origin}: {option} = {options[option]!r} is not supported")
     # Some ways to start an adapter also change the weights under it.
-    if node.get("init_lora_weights", True) not in (True, False, "gaussian"):
-        raise WeightsError(
-            f"{origin}: init_lora_weights = {node['init_lora_weights']!r} is not supported"
-        )
-    rank, alpha = node.get("r"), node.get("lora_alpha")
-    if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
-        raise WeightsError(f"{origin}: r must be a whole number above 0, found {rank!r}")
-    if isinstance(alpha, bool) or not isinstance(alpha, (int, float)) or alpha <= 0:
-        raise WeightsError(f"{origin}: lora_alpha must be a number above 0, found {alpha!r}")
-    targets = _names(node.get("target_modules"), "target_modules", origin)
-    if not targets:
-        raise WeightsError(f"{origin}: target_modules must name at least one module")
-    saved = _names(node.get("modules_to_save") or [], "modules_to_save", origin)
-    return LoraConfig(rank, float(alpha), targets, saved)
+    start = options.get("init_lora_weights", True)
+    if start not in (True, False, "gaussian"):
+        raise WeightsError(f"{origin}: init_lora_weights = {start!r} is not supported")
+    return config
 
 
 def merge_lora(
@@ -107,9 +111,8 @@ def merge_lora(
         product = config.scale * (b.double() @ a.double())
         merged[name] = (base[name].double() + product).float()
     if len(left) == len(adapter):
-        raise WeightsError(
-            f"the adapter's target_modules ({', '.join(config.targets)}) name no module of the base"
-        )
+        names = ", ".join(sorted(config.targets))
+        raise WeightsError(f"the adapter's target_modules ({names}) name no module of the base")
     for key in sorted(left):
         name = key.removeprefix(PREFIX)
         module = name.rpartition(".")[0]
@@ -140,9 +143,3 @@ def _take(left: dict[str, Tensor], key: str, shape: tuple[int, ...]) -> Tensor:
 
 def _named_by(module: str, names: tuple[str, ...]) -> bool:
     return any(module == name or module.endswith(f".{name}") for name in names)
-
-
-def _names(node: Any, key: str, origin: str) -> tuple[str, ...]:
-    if not isinstance(node, list) or not all(isinstance(name, str) and name for name in node):
-        raise WeightsError(f"{origin}: {key} must be a list of names, found {node!r}")
-    return tuple(sorted(node))

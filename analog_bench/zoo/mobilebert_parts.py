@@ -17,10 +17,13 @@ import torch
 from msgspec import Struct
 from torch import Tensor, nn
 
-_NARROWED = re.compile(
-    r"(?P<heads_out>.*\.attention\.self\.\w+)|(?P<heads_in>.*\.attention\.output\.dense)"
-    r"|(?P<width_out>.*\.intermediate\.dense)"
-    r"|(?P<width_in>.*\.(layer|ffn)\.\d+\.output\.dense)"
+_OUTPUTS, _INPUTS = 0, 1
+# Which linear layers are narrower where there are fewer heads, or a smaller width: on which side.
+_NARROWED = (
+    (r".*\.attention\.self\.\w+", _OUTPUTS, "heads"),
+    (r".*\.attention\.output\.dense", _INPUTS, "heads"),
+    (r".*\.intermediate\.dense", _OUTPUTS, "width"),
+    (r".*\.(layer|ffn)\.\d+\.output\.dense", _INPUTS, "width"),
 )
 
 
@@ -126,12 +129,11 @@ def _reorder(into: tuple[nn.Linear, ...], out: nn.Linear, order: Tensor) -> None
 
 def _left_of(path: str, heads: int, width: int) -> tuple[slice, slice]:
     """Return which outputs and inputs are left of a linear layer."""
-    match, everything = _NARROWED.fullmatch(path), slice(None)
-    if match is None:
-        return everything, everything
-    sizes = {"heads_out": heads, "heads_in": heads, "width_out": width, "width_in": width}
-    ((kind, size),) = ((k, n) for k, n in sizes.items() if match[k])
-    return (slice(size), everything) if kind.endswith("out") else (everything, slice(size))
+    left = [slice(None), slice(None)]
+    for pattern, side, what in _NARROWED:
+        if re.fullmatch(pattern, path):
+            left[side] = slice(heads if what == "heads" else width)
+    return left[_OUTPUTS], left[_INPUTS]
 
 
 def _part_of(

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,18 +15,11 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from transformers import PretrainedConfig, PreTrainedModel
 from transformers.models.auto import modeling_auto
 
-from analog_bench.codec import DocumentError, convert, indented, one_line, plain
+from analog_bench.codec import DocumentError, convert, one_line
 from analog_bench.errors import WeightsError
 from analog_bench.zoo.layer_names import called_layers
-from analog_bench.zoo.model_config import (
-    CONFIG,
-    blaming_fields,
-    read_config,
-    silent_transformers,
-    spelled,
-)
+from analog_bench.zoo.model_config import CONFIG, blaming_fields, silent_transformers, spelled
 from analog_bench.zoo.model_heads import HEADS
-from analog_bench.zoo.model_specs import STRUCTURE
 from analog_bench.zoo.model_structure import LayerKind, Structure, block_of
 
 # Llama's largest has 1,100: a model of more would take minutes to build, even without memory.
@@ -188,13 +180,6 @@ def taken_by(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, Tensor
         for name, tensor in inputs.items()
         if name in names and not (one_type and name == "token_type_ids")
     }
-
-
-def record_structure(folder: Path) -> Structure:
-    """Observe the model whose `config.json` is in a folder, and write its `structure.json`."""
-    structure = observe(read_config(folder / CONFIG, str(folder / CONFIG)), str(folder))
-    (folder / STRUCTURE).write_bytes(indented(plain(structure)))
-    return structure
 
 
 def _outlined(

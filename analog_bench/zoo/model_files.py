@@ -14,7 +14,7 @@ from analog_bench.codec import DocumentError, convert, one_line, read_json
 from analog_bench.errors import WeightsError
 from analog_bench.zoo.embedded_weights import read_tensors
 from analog_bench.zoo.file_hashes import file_sha256, verify
-from analog_bench.zoo.lock_file import check_inside
+from analog_bench.zoo.lock_file import FolderEntry, check_inside
 from analog_bench.zoo.model_config import CONFIG
 from analog_bench.zoo.model_specs import ModelSpec
 from analog_bench.zoo.tokenizer import TOKENIZERS
@@ -105,10 +105,15 @@ def folder_files(spec: ModelSpec) -> dict[str, str]:
     folder = spec.folder or Path()
     if spec.locked is None:
         return {name: file_sha256(folder / name) for name in names_in(folder)}
-    for name, locked in spec.locked.files.items():
-        advice = f"it is not what was added: `{spec.locked.add_again}` takes the change"
-        verify(folder / name, locked.sha256, advice)
+    for name in spec.locked.files:
+        verify_locked(folder, name, spec.locked)
     return {name: locked.sha256 for name, locked in spec.locked.files.items()}
+
+
+def verify_locked(folder: Path, name: str, entry: FolderEntry) -> None:
+    """Check a folder's file; `WeightsError` where it is not the one in the lock file."""
+    advice = f"it is not what was added: `{entry.add_again}` takes the change"
+    verify(folder / name, entry.files[name].sha256, advice)
 
 
 def _shards(path: Path, held: set[str], origin: str) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
@@ -13,25 +14,25 @@ from analog_bench.cache_folder import cache_folder
 from analog_bench.codec import one_line, plain
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo.devices import check_device
-from analog_bench.zoo.embedded_weights import (
-    BERT,
-    WEIGHTS,
-    adapted_state,
-    whole_state,
-)
-from analog_bench.zoo.file_hashes import fingerprint, verify
+from analog_bench.zoo.embedded_weights import BERT, adapted_state, whole_state
+from analog_bench.zoo.file_hashes import fingerprint
 from analog_bench.zoo.hub_lock_and_fetch import fetch
 from analog_bench.zoo.lock_file import Entry, FolderEntry, read_lock
 from analog_bench.zoo.minilm_base import HASHES, find_base
 from analog_bench.zoo.model_builder import build, observe, runnable_outline, taken_by
 from analog_bench.zoo.model_config import CONFIG, read_config, spelled
-from analog_bench.zoo.model_files import folder_files, read_weights, weight_files
+from analog_bench.zoo.model_files import (
+    folder_files,
+    read_weights,
+    verify_locked,
+    weight_files,
+)
 from analog_bench.zoo.model_heads import HEADS
-from analog_bench.zoo.model_specs import CONFIGS, ModelSpec, to_add_again
+from analog_bench.zoo.model_specs import ModelSpec, to_add_again
 from analog_bench.zoo.smollm2 import SHA256, packaged_file
 from analog_bench.zoo.smollm2_unpacking import unpack_once
 from analog_bench.zoo.tokenizer import auto_tokenizer, read_tokenizer
-from analog_bench.zoo.weight_record import read_record
+from analog_bench.zoo.weight_record import WEIGHTS, read_record
 
 # No task reads more tokens at once.
 _LONGEST = 320
@@ -62,26 +63,21 @@ def load(
     lock_path: Path,
     device: str = "cpu",
     shipped: Path | None = None,
-    cache: Path | None = None,
 ) -> LoadedModel:
     """Load a model; every file it is made of is verified first.
 
     Only hub models need the lock file. An embedded model can be given weights from the folder
-    `shipped` in place of the package's own. No `cache` means the hub's usual folder.
+    `shipped` in place of the package's own.
 
     Raises:
         UsageError: The device does not exist, or has no room.
         WeightsError: A file is missing, cannot be downloaded, or is not what it should be.
     """
     check_device(device, torch.cuda.device_count())
-    if spec.source == "hub":
-        loaded = _from_hub(spec, lock_path, cache)
-    elif spec.source == "package":
-        loaded = _from_package(spec)
-    elif spec.folder is not None:
-        loaded = _from_files(spec, spec.folder, folder_files(spec), str(spec.folder))
+    if spec.source == "embedded":
+        loaded = _embedded(spec, shipped or WEIGHTS / spec.name)
     else:
-        loaded = _embedded(spec, shipped or WEIGHTS / spec.name, cache)
+        loaded = _from_files(spec, _files_of(spec, lock_path))
     try:
         torch.nn.Module.to(loaded.model, torch.device(device))
     except RuntimeError as problem:
@@ -90,7 +86,7 @@ def load(
     return loaded
 
 
-def read_outline(spec: ModelSpec, *, lock_path: Path, cache: Path | None = None) -> PreTrainedModel:
+def read_outline(spec: ModelSpec, *, lock_path: Path) -> PreTrainedModel:
     """Build a model without its weights, on the device `meta`, as its configuration has it.
 
     Raises:
@@ -98,33 +94,28 @@ def read_outline(spec: ModelSpec, *, lock_path: Path, cache: Path | None = None)
     """
     if spec.source == "embedded":
         config = embedded_config(spec.name)
-    elif spec.source == "hub":
-        folder = fetch(spec.hub_id or spec.name, read_lock(lock_path), cache=cache)
-        config = read_config(folder / CONFIG, f"{spec.hub_id}: {CONFIG}")
-    elif spec.folder is not None:
+    elif spec.folder is not None:  # which may hold no weights
         if spec.locked is not None:
-            advice = f"it is not what was added: `{spec.locked.add_again}` takes the change"
-            verify(spec.folder / CONFIG, spec.locked.files[CONFIG].sha256, advice)
+            verify_locked(spec.folder, CONFIG, spec.locked)
         config = read_config(spec.folder / CONFIG, f"{spec.folder}: {CONFIG}")
     else:
-        folder = _package_folder(spec)
-        unpack_once(packaged_file(), folder)
-        config = read_config(folder / CONFIG, f"{spec.name}: {CONFIG}")
+        files = _files_of(spec, lock_path)
+        config = read_config(files.folder / CONFIG, f"{files.origin}: {CONFIG}")
     return runnable_outline(config, spec.task)
 
 
 def embedded_config(name: str) -> PretrainedConfig:
     """Return the configuration of an embedded model."""
-    path = CONFIGS / name / CONFIG
+    path = WEIGHTS / name / CONFIG
     return read_config(path, str(path))
 
 
-def _embedded(spec: ModelSpec, folder: Path, cache: Path | None) -> LoadedModel:
+def _embedded(spec: ModelSpec, folder: Path) -> LoadedModel:
     parts: dict[str, str] = {}
     if read_record(folder).form == "whole":
         state, tokens, record = whole_state(folder)
     else:
-        base = find_base(cache=cache)
+        base = find_base()
         tokens = base.tokenizer
         state, record = adapted_state(base.weights, folder)
         parts["base/model.safetensors"] = HASHES["model.safetensors"]
@@ -142,39 +133,37 @@ def _embedded(spec: ModelSpec, folder: Path, cache: Path | None) -> LoadedModel:
     return LoadedModel(spec, model, tokenizer, fingerprint(parts))
 
 
-def _from_hub(spec: ModelSpec, lock_path: Path, cache: Path | None) -> LoadedModel:
-    lock = read_lock(lock_path)
-    hub_id = spec.hub_id or spec.name
-    folder = fetch(hub_id, lock, cache=cache)
-    entry = lock.models[hub_id]
-    hashes = {name: file.sha256 for name, file in entry.files.items()}
-    return _from_files(spec, folder, hashes, hub_id, entry)
+class _Files(NamedTuple):
+    """A model's files as `save_pretrained` writes them; only those with hashes are read.
 
-
-def _from_package(spec: ModelSpec) -> LoadedModel:
-    file = packaged_file()
-    folder = _package_folder(spec)
-    loaded = _from_files(spec, folder, unpack_once(file, folder), spec.name)
-    # Other releases of transformers unpack the same weights into other bytes.
-    return replace(loaded, weights_sha256=fingerprint({f"package/{file.name}": SHA256}))
-
-
-def _package_folder(spec: ModelSpec) -> Path:
-    return cache_folder("models") / f"{spec.name}-{SHA256[:12]}"
-
-
-def _from_files(
-    spec: ModelSpec,
-    folder: Path,
-    hashes: Mapping[str, str],
-    origin: str,
-    entry: Entry | FolderEntry | None = None,
-) -> LoadedModel:
-    """Load a model of files as `save_pretrained` writes them; only those with hashes are read.
-
-    `origin` is what the model is called in errors, `entry` what the lock file says of it.
+    `origin` is what the model is called in errors, `entry` what the lock file says of it. The
+    fingerprint of its weights is over `parts`, or else over the files of configuration and weights.
     """
-    entry = entry or spec.locked
+
+    folder: Path
+    hashes: Mapping[str, str]
+    origin: str
+    entry: Entry | FolderEntry | None
+    parts: Mapping[str, str] = {}
+
+
+def _files_of(spec: ModelSpec, lock_path: Path) -> _Files:
+    """Find, fetch or unpack the files of a model that is not embedded, and verify them."""
+    if spec.source == "hub":
+        lock, hub_id = read_lock(lock_path), spec.hub_id or spec.name
+        folder, entry = fetch(hub_id, lock), lock.models[hub_id]
+        hashes = {name: file.sha256 for name, file in entry.files.items()}
+        return _Files(folder, hashes, hub_id, entry)
+    if spec.source == "package":
+        file, folder = packaged_file(), cache_folder("models") / f"{spec.name}-{SHA256[:12]}"
+        # Other releases of transformers unpack the same weights into other bytes.
+        parts = {f"package/{file.name}": SHA256}
+        return _Files(folder, unpack_once(file, folder), spec.name, None, parts)
+    return _Files(spec.folder or Path(), folder_files(spec), str(spec.folder), spec.locked)
+
+
+def _from_files(spec: ModelSpec, found: _Files) -> LoadedModel:
+    folder, hashes, origin, entry, parts = found
     files = {name: folder / name for name in hashes}
     weights = weight_files(files)
     if entry is not None and not (CONFIG in files and weights):
@@ -193,7 +182,7 @@ def _from_files(
     model = build(config, spec.task, state, what, exact=False)
     _try_out(model, tokenizer, spec, origin)
     # The same of a hub model and a copy of its files in a folder.
-    parts = {f"hub/{name}": hashes[name] for name in (CONFIG, *weights)}
+    parts = parts or {f"hub/{name}": hashes[name] for name in (CONFIG, *weights)}
     return LoadedModel(spec, model, tokenizer, fingerprint(parts))
 
 

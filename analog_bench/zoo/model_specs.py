@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from analog_bench.codec import DocumentError, convert, read_json
 from analog_bench.errors import UsageError, WeightsError, did_you_mean
@@ -26,8 +26,6 @@ ZOOS: tuple[Zoo, ...] = get_args(Zoo)
 """Where a run looks for models that it is given the names of."""
 Source = Literal["embedded", "hub", "folder", "package"]
 SOURCES: tuple[Source, ...] = get_args(Source)
-CONFIGS = WEIGHTS
-"""Where each embedded model has a folder with its configuration and its structure."""
 STRUCTURE = "structure.json"
 
 HUB_IDS: Mapping[str, str] = MappingProxyType(
@@ -194,7 +192,7 @@ def find_embedded(name: str) -> ModelSpec:
                 "needed for it"
             )
         raise UsageError(f"no embedded model or folder {name!r}; {did_you_mean(name, SHORT_NAMES)}")
-    path = CONFIGS / name / STRUCTURE
+    path = WEIGHTS / name / STRUCTURE
     try:
         structure = convert(read_json(path), Structure)
     except (FileNotFoundError, DocumentError) as problem:
@@ -207,9 +205,7 @@ def _is_shipped(name: str) -> bool:
 
 
 def _hub_spec(name: str, entry: Entry) -> ModelSpec:
-    if entry.structure is None:
-        raise to_add_again(entry, "was locked without its layers, in an older format")
-    return ModelSpec(name, "hub", entry.hub_id, entry.structure)
+    return ModelSpec(name, "hub", entry.hub_id, cast(Structure, entry.structure))
 
 
 def _folder_spec(entry: FolderEntry, lock: Lock) -> ModelSpec:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from analog_bench.atomic_file import write_atomic
-from analog_bench.codec import DocumentError, convert, indented, plain, read_json
-from analog_bench.errors import UsageError, WeightsError
-from analog_bench.zoo.weight_record import Scalar, Sha256
+from analog_bench.codec import indented, plain
+from analog_bench.errors import UsageError
+from analog_bench.zoo.weight_record import Ranges, Scalar, Sha256, read_beside
 
 RangeMethod = Literal["sigma", "quantile", "fit", "max"]
 """How input ranges are found; `analog.input_ranges.calibrate` says what each does."""
@@ -38,7 +38,7 @@ class RangeRecord(Struct, frozen=True, forbid_unknown_fields=True):
     direct: Sha256
     tile: str
     hardware: str
-    input_ranges: dict[str, Annotated[tuple[Annotated[float, Meta(gt=0)], ...], Meta(min_length=1)]]
+    input_ranges: Ranges
     recipe: dict[str, Scalar]
 
     @property
@@ -58,13 +58,7 @@ class RangeRecord(Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_ranges(folder: Path) -> RangeRecord:
     """Read `ranges.json`; `WeightsError` where it is missing or does not hold ranges."""
-    path = folder / RANGES
-    try:
-        return convert(read_json(path), RangeRecord)
-    except FileNotFoundError:
-        raise WeightsError(f"no input ranges in {folder}: there is no {RANGES}") from None
-    except DocumentError as problem:
-        raise WeightsError(f"cannot read {path} as input ranges: {problem}") from None
+    return read_beside(folder / RANGES, RangeRecord, "no input ranges", " as input ranges")
 
 
 def write_ranges(folder: Path, record: RangeRecord) -> None:

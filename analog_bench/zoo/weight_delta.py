@@ -18,7 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from analog_bench.errors import UsageError, WeightsError
+from analog_bench.errors import WeightsError
 
 DeltaType = Literal["float16", "int8"]
 _LARGEST = 127
@@ -34,12 +34,9 @@ def delta_between(
     float16's normal range) and by half a scale for int8, beyond float32's own rounding.
 
     Raises:
-        UsageError: Unknown `dtype`.
         WeightsError: `tuned` lacks a parameter of the base, or has one of another shape or one that
             is not finite.
     """
-    if dtype not in ("float16", "int8"):
-        raise UsageError(f"a delta is float16 or int8, not {dtype!r}")
     missing = sorted(set(base) - set(tuned))
     if missing:
         raise WeightsError(f"the tuned weights lack {missing[0]}")

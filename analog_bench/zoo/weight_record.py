@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -14,9 +14,14 @@ from analog_bench.codec import DocumentError, convert, indented, plain, read_jso
 from analog_bench.errors import WeightsError
 from analog_bench.zoo.file_hashes import file_sha256, verify
 
+T = TypeVar("T")
 Scalar: TypeAlias = str | int | float | bool
 Form: TypeAlias = Literal["adapter", "delta", "whole"]
 Sha256: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
+Ranges: TypeAlias = dict[
+    str, Annotated[tuple[Annotated[float, Meta(gt=0)], ...], Meta(min_length=1)]
+]
+"""Layer name to the static input range of each of its tiles, in aihwkit's order."""
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where shipped weights are, one folder a model."""
@@ -57,13 +62,21 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_record(folder: Path) -> Record:
     """Read `record.json`, not the weights; `WeightsError` where it is missing or ill-formed."""
-    path = folder / RECORD
+    return read_beside(folder / RECORD, Record, "no weights are shipped")
+
+
+def read_beside(path: Path, kind: type[T], missing: str, as_what: str = "") -> T:
+    """Read the record of what a folder holds.
+
+    Raises:
+        WeightsError: There is none, which means `missing`; or it is ill-formed.
+    """
     try:
-        return convert(read_json(path), Record)
+        return convert(read_json(path), kind)
     except FileNotFoundError:
-        raise WeightsError(f"no weights are shipped in {folder}: there is no {RECORD}") from None
+        raise WeightsError(f"{missing} in {path.parent}: there is no {path.name}") from None
     except DocumentError as problem:
-        raise WeightsError(f"cannot read {path}: {problem}") from None
+        raise WeightsError(f"cannot read {path}{as_what}: {problem}") from None
 
 
 def read_verified(folder: Path, base: Mapping[str, str]) -> Record:

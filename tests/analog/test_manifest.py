@@ -47,11 +47,9 @@ def test_every_layer_in_the_order_of_computation(name: str, request: pytest.Fixt
     assert len({layer.name for layer in layers}) == len(layers)
     for layer in layers:
         module = model.get_submodule(layer.path)
-        assert layer.shape == tuple(module.weight.shape)
         assert layer.weights == module.weight.numel()
         kind = {nn.Linear: "matmul", nn.Embedding: "embedding"}.get(type(module), "norm")
         assert layer.kind == kind
-        assert layer.tileable == (kind == "matmul")
         assert layer.macs == (module.weight.numel() if kind == "matmul" else 0)
 
 
@@ -61,7 +59,7 @@ def test_names_and_blocks_of_bert(bert: nn.Module) -> None:
     assert list(layers)[-1] == "qa_outputs"
     output = layers["encoder.layer.2.output.dense"]
     assert (output.path, output.block) == ("bert.encoder.layer.2.output.dense", 2)
-    assert output.shape == (24, 40)
+    assert output.weights == 24 * 40
     assert layers["qa_outputs"].block is None
     assert layers["embeddings.LayerNorm"].block is None
     assert len(layers) == 4 + 3 * 8 + 1
@@ -75,19 +73,11 @@ def test_mobilebert_counts_its_nonorms_and_its_blocks(mobilebert: nn.Module) -> 
     assert layers["mobilebert.encoder.layer.1.ffn.0.output.dense"].block == 1
 
 
-def test_gpt2_as_it_comes_is_hardly_tileable_and_says_why(gpt2: nn.Module) -> None:
-    before = {layer.name: layer for layer in manifest(gpt2)}
-    assert not any(layer.tileable for layer in before.values())
-    assert before["lm_head"].tied_to == "wte"
-    assert before["h.0.mlp.c_fc"].kind == "matmul"
+def test_gpt2_has_the_same_layers_prepared_or_not(gpt2: nn.Module) -> None:
+    before = manifest(gpt2)
+    assert {layer.name: layer.kind for layer in before}["h.0.mlp.c_fc"] == "matmul"
     prepare(gpt2)
-    after = {layer.name: layer for layer in manifest(gpt2)}
-    assert list(after) == list(before)
-    assert after["lm_head"].tied_to == "wte"
-    assert after["h.0.mlp.c_fc"].shape == before["h.0.mlp.c_fc"].shape == (96, 24)
-    assert [x.name for x in after.values() if x.tileable] == [
-        x.name for x in after.values() if x.kind == "matmul"
-    ]
+    assert manifest(gpt2) == before
 
 
 def test_prepare_changes_no_output_and_draws_nothing(gpt2: nn.Module) -> None:

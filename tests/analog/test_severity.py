@@ -71,8 +71,8 @@ def fresh_error(model):
     """The mean error at a severity on inputs and chips that the solution has not seen."""
 
     def measure(noise: EqualError, severity: float, chips: int = 8, **setup: object) -> float:
-        options = {"drift_s": time_of(noise), "severities": {"dense": severity}}
-        options |= {"simulator": TORCH, **setup}
+        options = {"drift_s": time_of(noise), "simulator": TORCH, **setup}
+        noise = noise.at(severity)
         return fmean(
             output_error(model, "dense", noise, inputs(99), chip=chip, seed=2, **options)
             for chip in range(chips)

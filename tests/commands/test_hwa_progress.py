@@ -6,7 +6,7 @@ import math
 from rich.console import Console
 
 from analog_bench.commands.hwa_progress import show_training
-from analog_bench.hwa.training_loop import Progress
+from analog_bench.hwa.training_report import Progress
 
 
 def told(terminal):

@@ -7,8 +7,7 @@ import json
 import pytest
 
 from analog_bench.cli import main
-from analog_bench.zoo.hwa_folder import read_hwa_record
-from analog_bench.zoo.hwa_weights import is_hwa
+from analog_bench.zoo.hwa_folder import is_hwa, read_hwa_record
 from tests.own_folders import saved_bert
 
 SENTENCES = (

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from analog_bench.analog.layer_manifest import manifest
-from analog_bench.engine.fitted_ranges import FittedRanges
+from analog_bench.engine.fitted_ranges import fitted_ranges
 from analog_bench.noise import EqualError, Preset, Quantise
 from analog_bench.tasks.calibration_data import CalibrationInputs
 
@@ -13,7 +13,7 @@ OUT = "encoder.layer.1.output.dense"
 
 
 def fitted(tiny, tokens, method="fit"):
-    return FittedRanges(tiny, CalibrationInputs(tuple(tokens.batches), "here"), method)
+    return fitted_ranges(tiny, CalibrationInputs(tuple(tokens.batches), "here"), method)
 
 
 def test_every_layer_that_can_be_on_tiles_has_a_range(tiny, tokens, case):

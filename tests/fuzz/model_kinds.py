@@ -230,9 +230,8 @@ def package_data(house, rng, hub):
         "import sys; from pathlib import Path; from analog_bench.cli import main\n"
         "for module in list(sys.modules.values()):\n"
         "    if module.__name__.startswith('analog_bench'):\n"
-        "        for name in {'WEIGHTS', 'CONFIGS'} & set(vars(module)):\n"
-        "            if isinstance(getattr(module, name), Path):\n"
-        "                setattr(module, name, Path('weights'))\n"
+        "        if isinstance(getattr(module, 'WEIGHTS', None), Path):\n"
+        "            module.WEIGHTS = Path('weights')\n"
         "sys.exit(main(%r))\n"
     )
     commands = [

@@ -7,12 +7,17 @@ import torch
 from torch.nn import functional
 
 from analog_bench.errors import UsageError
-from analog_bench.hwa.loss import LossWeights, divergence, state_error
+from analog_bench.hwa.loss import distillation_loss, divergence, state_error
 from analog_bench.hwa.training_data import make_data
 from tests.hwa.conftest import LM_RECIPE, QA_RECIPE
 from tests.tiny_classifier import classifier
 
-PLAIN = LossWeights(0.0, 1.0, 0.0)
+PLAIN = {"distillation": 0.0, "temperature": 1.0, "states": 0.0, "precision": "float32"}
+
+
+def loss_of(data, model, recipe, number=0):
+    """The loss of a digital model that is its own teacher."""
+    return distillation_loss(model, model, data.batch(number, model.device), recipe)
 
 
 def test_held_out_articles_are_never_trained_on(qa, questions):
@@ -39,7 +44,7 @@ def test_the_truth_alone_is_the_usual_loss(lm, qa, questions, prose):
     data = make_data(lm, prose, LM_RECIPE)
     rows = data._rows.of_step(3)
     usual = lm.model(input_ids=rows, labels=rows).loss
-    found = data.loss(lm.model, lm.model, 3, PLAIN, half=False)
+    found = loss_of(data, lm.model, replace(LM_RECIPE, **PLAIN), 3)
     torch.testing.assert_close(found, usual)
     data = make_data(qa, questions, QA_RECIPE)
     batch = data._batches.of_step(1)
@@ -50,17 +55,18 @@ def test_the_truth_alone_is_the_usual_loss(lm, qa, questions, prose):
         start_positions=batch.spans[:, 0],
         end_positions=batch.spans[:, 1],
     )
-    found = data.loss(qa.model, qa.model, 1, PLAIN, half=False)
+    found = loss_of(data, qa.model, replace(QA_RECIPE, **PLAIN), 1)
     torch.testing.assert_close(found, out.loss, rtol=0.05, atol=0)
 
 
 def test_the_digital_model_has_nothing_to_learn_from_itself(lm, qa, questions, prose):
-    weights = LossWeights(1.0, 2.0, 1.0)
     for loaded, rows, recipe in ((lm, prose, LM_RECIPE), (qa, questions, QA_RECIPE)):
         data = make_data(loaded, rows, recipe)
-        assert data.loss(loaded.model, loaded.model, 0, weights, half=False).item() < 1e-9
+        taught = replace(recipe, distillation=1.0)
+        exact = replace(taught, precision="float32")
+        assert loss_of(data, loaded.model, exact).item() < 1e-9
         # In bfloat16 the teacher is a little off: far less than one chip is.
-        assert 0 < data.loss(loaded.model, loaded.model, 0, weights, half=True).item() < 1e-2
+        assert 0 < loss_of(data, loaded.model, taught).item() < 1e-2
 
 
 def test_the_divergence_by_hand():

@@ -2,10 +2,8 @@
 
 import math
 import signal
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -226,28 +224,6 @@ def test_a_storage_that_cannot_be_used_is_one_clear_line(tmp_path, broken):
     with pytest.raises(StoreError, match=f"cannot use .*{STORAGE}") as told:
         run(tmp_path, plan_of(1))
     assert len(str(told.value).splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE trial_values SET value = 'much'",
-        "UPDATE trial_params SET distribution_json = '{'",
-        "UPDATE study_directions SET direction = 'UP'",
-        "UPDATE trials SET state = 'GONE'",
-        "UPDATE trial_user_attributes SET value_json = '[]'",
-        "UPDATE trial_params SET param_name = 'y' WHERE param_name = 'x'",
-        "DELETE FROM trial_params WHERE trial_id = 2",
-        "UPDATE trial_params SET param_value = 1e9",
-        "UPDATE alembic_version SET version_num = 'v99'",
-    ],
-)
-def test_a_storage_with_a_damaged_row_is_one_clear_line(tmp_path, change):
-    run(tmp_path, plan_of(2))
-    with closing(sqlite3.connect(tmp_path / STORAGE)) as database, database:
-        database.execute(change)
-    with pytest.raises(StoreError, match=f"cannot use .*{STORAGE}"):
-        run(tmp_path, plan_of(2))
 
 
 def test_a_default_outside_the_space_is_refused(tmp_path):

@@ -10,7 +10,7 @@ from msgspec import structs
 from analog_bench.analog.chip import install
 from analog_bench.errors import UsageError
 from analog_bench.hwa import training_loop
-from analog_bench.hwa.loss import LossWeights
+from analog_bench.hwa.loss import distillation_loss
 from analog_bench.hwa.planned_layers import layers_on_tiles
 from analog_bench.hwa.training_data import make_data
 from analog_bench.hwa.training_loop import BEST, train
@@ -120,7 +120,7 @@ def test_losses_read_together_are_told_as_those_read_one_by_one(
     whole, qa, data, tmp_path, monkeypatch
 ):
     """As on a GPU, where a training waits for several losses at once."""
-    monkeypatch.setattr(training_loop, "told_together", lambda device: 5)
+    monkeypatch.setitem(training_loop.WAITS_AFTER, "cpu", 5)
     told = []
     outcome = train(QA_RECIPE, qa, data, tmp_path, tell=told.append, save_steps=4)
     one_by_one = [replace(p, seconds=0.0) for p in whole[2]]
@@ -185,7 +185,7 @@ def test_a_diverging_training_ends_with_the_best_before(qa, data, tmp_path, monk
     found = train(wild, qa, data, tmp_path / "one by one")
     assert found.ended == "diverged"
     assert found.best_step == 0
-    monkeypatch.setattr(training_loop, "told_together", lambda device: 6)
+    monkeypatch.setitem(training_loop.WAITS_AFTER, "cpu", 6)
     told = []
     together = train(wild, qa, data, tmp_path / "together", tell=told.append)
     assert (together.ended, together.steps) == (found.ended, found.steps)
@@ -248,13 +248,6 @@ def test_given_ranges_are_what_training_starts_from(qa, data, tmp_path):
             train(recipe, qa, data, tmp_path, first=first)
 
 
-def test_text_and_windows_must_fit(qa, lm, questions, prose):
-    with pytest.raises(UsageError, match="windows of 65 tokens are too long for tiny"):
-        make_data(qa, questions, replace(QA_RECIPE, max_length=65))
-    with pytest.raises(UsageError, match="rows of 65 tokens are too long for tiny"):
-        make_data(lm, prose, replace(LM_RECIPE, block=65))
-
-
 def _ranges(loaded, data, layers):
     from analog_bench.analog.input_ranges import observe_input_ranges
 
@@ -274,7 +267,8 @@ def test_a_step_is_as_many_batches_as_asked(lm, prose, tmp_path):
     data, told = make_data(lm, prose, recipe), []
     found = train(recipe, lm, data, tmp_path, tell=told.append)
     alone = [
-        data.loss(lm.model, lm.model, n, LossWeights(0.0, 1.0, 0.0), half=False) for n in range(3)
+        distillation_loss(lm.model, lm.model, data.batch(n, lm.model.device), recipe)
+        for n in range(3)
     ]
     assert told[1].loss == pytest.approx(sum(loss.item() for loss in alone) / 3, rel=1e-4)
     assert found.input_ranges == {}

@@ -11,7 +11,7 @@ from analog_bench.report.as_terminal import printed
 from analog_bench.report.layer_losses import rankings
 from analog_bench.report.layer_table import layer_table
 from analog_bench.report.words import margin_label, metric_label
-from analog_bench.tasks.metrics import BITS_PER_BYTE, PERPLEXITY
+from analog_bench.tasks.task_kinds import BITS_PER_BYTE, PERPLEXITY
 
 
 def said(results, metrics, width=140, **options):

@@ -7,7 +7,7 @@ import torch
 
 from analog_bench.errors import UsageError
 from analog_bench.tasks.decoding import BROKEN, PROMPT, Prompt, Sampling, draws_of, until_end, write
-from analog_bench.tasks.text_coherence import repetition, text_nats
+from analog_bench.tasks.lm_metric import repetition, text_nats
 from tests.tiny_gpt2 import model_of, tokenizer_of
 
 

@@ -7,8 +7,8 @@ import torch
 
 from analog_bench.errors import UsageError
 from analog_bench.tasks.decoding import BROKEN, Sampling
+from analog_bench.tasks.lm_metric import repetition, text_nats
 from analog_bench.tasks.task_kinds import KINDS
-from analog_bench.tasks.text_coherence import repetition, text_nats
 from analog_bench.tasks.text_generation import TextGeneration
 from tests.tiny_gpt2 import model_of, tokenizer_of
 

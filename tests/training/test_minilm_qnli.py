@@ -10,7 +10,7 @@ pytest.importorskip("peft", reason="training needs the extra `train`")
 
 from analog_bench.cli import main as analog_bench
 from analog_bench.errors import WeightsError
-from analog_bench.tasks.labelled_text import LabelledText
+from analog_bench.tasks.labelled_files import LabelledText
 from analog_bench.zoo.embedded_weights import encoder_state
 from analog_bench.zoo.minilm_base import find_base
 from analog_bench.zoo.model_loading import load

@@ -8,13 +8,13 @@ import torch
 from transformers.utils import logging as transformers_logging
 
 from analog_bench.errors import UsageError, WeightsError
-from analog_bench.zoo.embedded_weights import WEIGHTS, base_state
+from analog_bench.zoo.embedded_weights import base_state
 from analog_bench.zoo.lock_file import Lock
 from analog_bench.zoo.minilm_base import FOLDER_VARIABLE, HASHES, HUB_ID, find_base
 from analog_bench.zoo.model_loading import load
 from analog_bench.zoo.model_specs import find
 from analog_bench.zoo.tokenizer import read_tokenizer
-from analog_bench.zoo.weight_record import RECORD
+from analog_bench.zoo.weight_record import RECORD, WEIGHTS
 from tests.hub_stand_in import ROOT, HubStandIn, run_client
 from training.shipping import ship_delta
 

@@ -179,7 +179,7 @@ IMPORTS = """
 from analog_bench.zoo.hub_repository import download, listing
 def take(hub_id, kind="model", revision="main"):
     found = listing(hub_id, kind, revision)
-    return [str(download(hub_id, kind, found.revision, file, None)) for file in found.files]
+    return [str(download(hub_id, kind, found.revision, file)) for file in found.files]
 """
 
 
@@ -252,7 +252,7 @@ def test_what_is_stored_elsewhere_is_fetched_there_without_the_token(hub, client
 @pytest.mark.parametrize("revision", ["main", "v1.0"])
 def test_a_branch_is_found_in_the_cache_again(hub, client, revision, tmp_path):
     commit = hub.add("someone/tiny", {"a/b.txt": b"words"}, name=revision)
-    line = f"download('someone/tiny', 'model', {revision!r}, 'a/b.txt', None)"
+    line = f"download('someone/tiny', 'model', {revision!r}, 'a/b.txt')"
     first, again = client(line, line, imports=IMPORTS)
     assert first.get("value") == again.get("value"), (first, again)
     assert first["value"].endswith(f"/models--someone--tiny/snapshots/{commit}/a/b.txt")

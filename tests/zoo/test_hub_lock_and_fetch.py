@@ -5,6 +5,7 @@ import json
 import socket
 import struct
 
+import pytest
 import torch
 from safetensors.torch import save_file
 from transformers import BertForQuestionAnswering
@@ -30,7 +31,13 @@ def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_lock_then_load_then_load_offline(hub, files, client, tmp_path, capfd):
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """Let this process have the cache that the client has; it has read HF_HOME already."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "home" / "hub"))
+
+
+def test_lock_then_load_then_load_offline(hub, files, client, tmp_path, capfd, cache):
     commit = hub.add(ID, {**files, "README.md": b"words", "evil.py": b"raise SystemExit"})
     lock_path = tmp_path / "zoo.lock.json"
     assert client(LOCK, FETCH)[0]["value"] == commit
@@ -44,9 +51,7 @@ def test_lock_then_load_then_load_offline(hub, files, client, tmp_path, capfd):
 
     asked = len(hub.requests)
     spec = find(ID, "hub", lock)
-    loaded, again = (
-        load(spec, lock_path=lock_path, cache=tmp_path / "home" / "hub") for _ in range(2)
-    )
+    loaded, again = (load(spec, lock_path=lock_path) for _ in range(2))
     assert len(hub.requests) == asked, "everything is in the cache"
     assert capfd.readouterr() == ("", "")
     assert loaded.weights_sha256 == again.weights_sha256
@@ -62,18 +67,14 @@ def test_lock_then_load_then_load_offline(hub, files, client, tmp_path, capfd):
     assert torch.allclose(ours.end_logits, theirs.end_logits, atol=1e-6)
 
 
-def test_weights_in_several_files_are_locked_fetched_and_loaded(hub, client, tmp_path):
+def test_weights_in_several_files_are_locked_fetched_and_loaded(hub, client, tmp_path, cache):
     folder = saved("llama", tmp_path / "split", shard="30KB")
     hub.add(ID, {path.name: path for path in folder.iterdir()})
     assert "value" in client(LOCK)[0]
     lock_path = tmp_path / "zoo.lock.json"
     entry = read_lock(lock_path).models[ID]
     assert sum(name.endswith(".safetensors") for name in entry.files) > 2
-    of_hub = load(
-        find(ID, "hub", read_lock(lock_path)),
-        lock_path=lock_path,
-        cache=tmp_path / "home" / "hub",
-    )
+    of_hub = load(find(ID, "hub", read_lock(lock_path)), lock_path=lock_path)
     assert of_hub.weights_sha256 == load(read_folder(folder), lock_path=lock_path).weights_sha256
 
 

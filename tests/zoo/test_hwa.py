@@ -9,8 +9,8 @@ import torch
 
 from analog_bench.analog.layer_manifest import manifest, prepare
 from analog_bench.errors import WeightsError
-from analog_bench.zoo.hwa_folder import DELTA, read_hwa_record
-from analog_bench.zoo.hwa_weights import float_state, is_hwa, load_hwa, ship_hwa, shipped_hwa
+from analog_bench.zoo.hwa_folder import DELTA, is_hwa, read_hwa_record, shipped_hwa
+from analog_bench.zoo.hwa_weights import float_state, load_hwa, ship_hwa
 from analog_bench.zoo.model_loading import LoadedModel
 from analog_bench.zoo.weight_record import RECORD, WEIGHTS
 from tests.tiny_gpt2 import model_of, spec_of, tokenizer_of

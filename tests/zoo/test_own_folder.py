@@ -84,9 +84,10 @@ def test_a_loaded_folder_is_what_transformers_loads(mine):
     assert loaded.model.config._attn_implementation == "sdpa"
 
 
-def test_the_same_files_have_the_same_fingerprint_wherever_they_are(tmp_path):
+def test_the_same_files_have_the_same_fingerprint_wherever_they_are(tmp_path, monkeypatch):
     lock = cached_bert(tmp_path)
-    of_hub = load(find(BERT, "hub", read_lock(lock)), lock_path=lock, cache=tmp_path / "hub")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    of_hub = load(find(BERT, "hub", read_lock(lock)), lock_path=lock)
     snapshot = next((tmp_path / "hub").glob(f"*/snapshots/{COMMIT}"))
     shutil.copytree(snapshot, tmp_path / "copy")
     add_folder(tmp_path / "copy", lock, name="added")

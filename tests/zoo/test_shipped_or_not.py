@@ -1,6 +1,7 @@
 """Embedded models are claimed when their weights are there, and not before."""
 
 import json
+import shutil
 
 import pytest
 
@@ -17,27 +18,27 @@ NOTHING = Lock("zoo.lock.json", {}, {})
 
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
-    """Return an empty folder in place of the package's weights."""
-    monkeypatch.setattr(specs, "WEIGHTS", tmp_path / "weights")
-    return tmp_path / "weights"
+    """Return a folder in place of the package's weights: what is recorded of models alone."""
+    folder = tmp_path / "weights"
+    for name in specs.EMBEDDED:
+        (folder / name).mkdir(parents=True)
+        shutil.copy(specs.WEIGHTS / name / specs.STRUCTURE, folder / name)
+    monkeypatch.setattr(specs, "WEIGHTS", folder)
+    return folder
 
 
 def ship(weights, name):
-    (weights / name).mkdir(parents=True)
     (weights / name / RECORD).write_text("{}")
 
 
 def test_only_what_is_there_is_claimed(weights):
     ship(weights, "bert")
-    # An empty folder is no model.
-    (weights / "mobilebert").mkdir()
     assert [spec.name for spec in available("embedded", NOTHING)] == ["bert"]
     assert find("bert", "embedded", NOTHING).name == "bert"
     for name in ("mobilebert", "distilgpt2"):
         with pytest.raises(UsageError, match=f"no weights of the embedded {name} in ") as caught:
             find(name, "embedded", NOTHING)
         assert f"`python -m training {name}` makes them" in str(caught.value)
-    (weights / "mobilebert").rmdir()
     ship(weights, "mobilebert")
     assert find("mobilebert", "embedded", NOTHING) == find_embedded("mobilebert")
     assert {spec.name for spec in available("embedded", NOTHING)} == {"bert", "mobilebert"}
@@ -97,7 +98,7 @@ def test_the_embedded_mobilebert_has_its_models_structure():
 
 
 def test_what_is_recorded_of_an_embedded_model_is_checked(tmp_path, monkeypatch):
-    monkeypatch.setattr(specs, "CONFIGS", tmp_path)
+    monkeypatch.setattr(specs, "WEIGHTS", tmp_path)
     with pytest.raises(WeightsError, match=r"cannot read .*structure\.json"):
         find_embedded("bert")
     (tmp_path / "bert").mkdir()

@@ -185,7 +185,7 @@ TINY = ("models", "someone/tiny")
         ),
         ((*TINY, "structure", "computed"), ["tile x"], "computed.* matching regex"),
         ((*TINY, "structure", "computed"), [], "computed: expected `array` of length >= 1"),
-        ((*TINY, "architecture"), {}, "unknown field `architecture`"),
+        ((*TINY, "structure"), None, "someone/tiny: missing required field `structure`"),
         (
             ("datasets", "rajpurkar/squad", "structure"),
             plain(GPT2),
@@ -199,21 +199,6 @@ def test_a_corrupt_lock_file_is_one_clear_line(lock, keys, value, said):
         read_lock(lock.path)
     assert str(lock.path) in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_a_model_of_an_older_lock_file_is_to_be_locked_again(lock):
-    document = json.loads(lock.path.read_text())
-    del document["models"]["someone/tiny"]["structure"]
-    document["models"]["someone/tiny"]["architecture"] = {"family": "gpt2", "blocks": 2}
-    lock.path.write_text(json.dumps({**document, "schema": 1}))
-    old = read_lock(lock.path)
-    with pytest.raises(
-        WeightsError, match=r"older format; add it again: `analog-bench zoo add"
-    ) as x:
-        find("someone/tiny", "hub", old)
-    assert str(x.value).endswith(f"zoo add someone/tiny --revision {'c' * 40}`")
-    write_lock(old.with_entry(entry("someone/tiny", GPT2)))
-    assert find("someone/tiny", "hub", read_lock(lock.path)).task == "lm"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1', "\x00"])

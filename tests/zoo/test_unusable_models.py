@@ -30,7 +30,9 @@ EMBEDDING = "transformer.wte.weight"
 
 def load_cached(folder, hub_id=BERT):
     lock = folder / "zoo.lock.json"
-    return load(find(hub_id, "hub", read_lock(lock)), lock_path=lock, cache=folder / "hub")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder / "hub"))
+        return load(find(hub_id, "hub", read_lock(lock)), lock_path=lock)
 
 
 def refusal(folder, hub_id=BERT):

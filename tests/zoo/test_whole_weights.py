@@ -11,11 +11,11 @@ from msgspec import structs
 from analog_bench.analog.layer_manifest import manifest, prepare
 from analog_bench.errors import WeightsError
 from analog_bench.zoo import model_loading as load_module
-from analog_bench.zoo.embedded_weights import WEIGHTS, read_tensors
+from analog_bench.zoo.embedded_weights import read_tensors
 from analog_bench.zoo.model_builder import observe
 from analog_bench.zoo.model_loading import load
 from analog_bench.zoo.model_specs import find_embedded
-from analog_bench.zoo.weight_record import read_record, write_record
+from analog_bench.zoo.weight_record import WEIGHTS, read_record, write_record
 from tests.tiny_gpt2 import PROSE, config_of, model_of, tokenizer_of
 from training.shipping import ship_whole
 
@@ -36,7 +36,7 @@ def configured(folder, config):
 
 @pytest.fixture
 def spec(tokenizer, tmp_path, monkeypatch):
-    monkeypatch.setattr(load_module, "CONFIGS", tmp_path / "configs")
+    monkeypatch.setattr(load_module, "WEIGHTS", tmp_path / "configs")
     return configured(tmp_path / "configs", config_of(tokenizer))
 
 
@@ -71,7 +71,7 @@ def test_prepared_every_matrix_product_is_a_linear_layer(spec, shipped):
     prepare(found)
     products = [layer for layer in manifest(found) if layer.kind == "matmul"]
     assert len(products) == 2 * 4 + 1
-    assert all(layer.tileable for layer in products)
+    assert all(type(found.get_submodule(layer.path)) is torch.nn.Linear for layer in products)
     ids = torch.arange(1, 30)[None]
     with torch.no_grad():
         assert torch.allclose(found(ids).logits, model(ids).logits, atol=1e-5)

@@ -18,7 +18,7 @@ from aihwkit.simulator.tiles.inference_torch import TorchInferenceTile
 from aihwkit.simulator.tiles.torch_tile import TorchSimulatorTile
 from torch import Tensor, nn
 
-from analog_bench.analog.tile_protocol import OnTiles
+from analog_bench.analog.tile_protocol import InputRange, OnTiles
 from analog_bench.errors import UsageError
 from analog_bench.simulators.aihwkit.config import (
     draws_once,
@@ -58,9 +58,7 @@ class _Float32Linear(AnalogLinear):  # type: ignore[misc]
 class AihwkitTiles:
     """A layer on aihwkit's tiles; see `analog.tiles.Tiles`."""
 
-    def __init__(
-        self, linear: nn.Linear, config: Any, input_range: float | tuple[float, ...] | None
-    ) -> None:
+    def __init__(self, linear: nn.Linear, config: Any, input_range: InputRange | None) -> None:
         self._config = config
         self.module = build(linear, config, input_range)
         self.draws_at_read = reads_randomly(config)
@@ -82,7 +80,7 @@ class AihwkitTiles:
         release(self.module)
 
 
-def build(linear: nn.Linear, config: Any, input_range: float | tuple[float, ...] | None) -> Any:
+def build(linear: nn.Linear, config: Any, input_range: InputRange | None) -> Any:
     """Map a layer onto tiles: an `AnalogLinear`, in eval mode, closed to training, not programmed.
 
     aihwkit's torch tiles compute with `StepModule`, in fewer passes and to the same bits; in a
@@ -115,7 +113,7 @@ def _steps_agree() -> bool:
     return torch.equal(*outputs)
 
 
-def set_input_ranges(layer: Any, input_range: float | tuple[float, ...] | None) -> None:
+def set_input_ranges(layer: Any, input_range: InputRange | None) -> None:
     """Set tiles' static input ranges: one for all or one each; `UsageError` for other counts."""
     tiles = list(layer.analog_tiles())
     ranges = input_range if isinstance(input_range, tuple) else (input_range,) * len(tiles)

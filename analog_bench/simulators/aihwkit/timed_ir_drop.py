@@ -102,17 +102,17 @@ class ShippedIrDrop(AnalogMVMIRDropT):  # type: ignore[misc]
 class IrDropTile(TorchSimulatorTileIRDropT):  # type: ignore[misc]
     """aihwkit's tile of that name, computing in closed form."""
 
+    PRODUCT: type[AnalogMVMIRDropT] = ClosedFormIrDrop
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._analog_mvm = ClosedFormIrDrop
+        self._analog_mvm = self.PRODUCT
 
 
-class ShippedIrDropTile(TorchSimulatorTileIRDropT):  # type: ignore[misc]
+class ShippedIrDropTile(IrDropTile):
     """aihwkit's tile of that name, for inputs and weights of any shape."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._analog_mvm = ShippedIrDrop
+    PRODUCT = ShippedIrDrop
 
 
 def with_shipped_ir_drop(config: Any, scale: float) -> Any:

@@ -13,6 +13,7 @@ from aihwkit.simulator.parameters.enums import WeightClipType, WeightModifierTyp
 from aihwkit.simulator.tiles.torch_tile import TorchSimulatorTile
 from torch import Tensor, nn
 
+from analog_bench.analog.tile_protocol import InputRange
 from analog_bench.errors import UsageError
 from analog_bench.simulators.aihwkit.config import base_config, has_input_range, tile_of
 from analog_bench.simulators.aihwkit.layer import set_input_ranges
@@ -88,7 +89,7 @@ def frozen(config: Any) -> Any:
     return config
 
 
-def trainable(linear: nn.Linear, config: Any, ranges: float | tuple[float, ...] | None) -> Any:
+def trainable(linear: nn.Linear, config: Any, ranges: InputRange | None) -> Any:
     """Map a layer onto tiles that learn: an `AnalogLinear` in training mode.
 
     Draws from torch's global generators. Input ranges, where the configuration has them, start at

@@ -116,9 +116,9 @@ def mean(where: str, sample: Tensor, expected: float, std: float, quantity: str 
     return Finding(where, float(values.mean()), expected, _allowed(expected, error), quantity)
 
 
-def exact(where: str, measured: float, expected: float, precision: float = 1e-4) -> Finding:
-    """Hold a number that nothing random enters against a closed form, to a relative precision."""
-    return Finding(where, measured, expected, precision * abs(expected))
+def exact(where: str, measured: float, expected: float) -> Finding:
+    """Hold a number that nothing random enters against a closed form, to a share of 1e-4."""
+    return Finding(where, measured, expected, 1e-4 * abs(expected))
 
 
 def _allowed(expected: float, error: float) -> float:
