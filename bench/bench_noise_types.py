@@ -1,7 +1,6 @@
 """Every kind of noise on the whole model, from little to much: which kinds can it stand?
 
-Each family is in its own units; `bench_equal_error.py` makes them comparable. One is missing:
-`pcm_read` costs too much on a whole model, `bench_exact_preset.py` has it on single layers.
+Units are the families' own: see `bench_equal_error.py`. `pcm_read` costs too much on all layers.
 
     pytest bench -k bert_noise_types --noise stuck:p_max=0.01
 """
@@ -17,7 +16,8 @@ from analog_bench.records import Result
 from analog_bench.simulators.versions import CPP
 from analog_bench.study import Budget, PrecisionTarget, Study
 
-DEVICES = (kinds.Pcm, kinds.Hermes, kinds.ReramCmo)
+# Twice the noise of CMO takes cells below zero, and aihwkit's model of it a logarithm of them.
+DEVICES = {kinds.Pcm: 2.0, kinds.Hermes: 2.0, kinds.ReramCmo: 1.5}
 S_SHAPES = (kinds.SShape(0.1), kinds.SShape(0.5))
 ENOUGH = PrecisionTarget(2, of_loss=0.1)
 STUDY = Study(
@@ -31,7 +31,7 @@ STUDY = Study(
         *(kinds.OutNoise(std) for std in (0.02, 0.04, 0.08)),
         *(kinds.InpNoise(std) for std in (0.005, 0.01, 0.02)),
         *(kinds.Quantise(bits, bits) for bits in (8, 7, 6)),
-        *(device(scale, scale, scale) for device in DEVICES for scale in (0.5, 1.0, 2.0)),
+        *(device(x, x, x) for device, most in DEVICES.items() for x in (0.5, 1.0, most)),
         *(kinds.ReramWan2022(scale) for scale in (0.5, 1.0, 2.0)),
         *(kinds.Stuck(share) for share in (0.001, 0.01, 0.03)),
         *(kinds.IrDrop(scale) for scale in (0.5, 1.0, 2.0)),

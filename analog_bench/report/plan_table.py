@@ -119,7 +119,7 @@ def _notes(planned: Planned) -> list[str]:
     predictor, first = planned.predictor, planned.front[0]
     energy, chips = first.energy, first.measured.chips
     fitted = (
-        f"{predictor.slope:.2g} times that, as of {counted(len(predictor.totals), 'random plan')}"
+        f"{predictor.slope:.2g} times that, as of {counted(len(predictor.totals), 'plan')}"
         if predictor.spread is not None
         else "no plans were measured to fit it to"
     )

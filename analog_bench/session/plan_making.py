@@ -40,9 +40,9 @@ from analog_bench.planning.shape_tracing import trace
 from analog_bench.records import Result
 from analog_bench.session.kept_results import KeptResults, Tell, losses_of
 from analog_bench.session.plan_cases import case_of_plan, in_int8, products_of
-from analog_bench.session.plan_request import PlanRequest
-from analog_bench.session.zero_shot_losses import zero_shot_losses
-from analog_bench.store.environment import PACKAGES, package_version
+from analog_bench.session.plan_study import PlanRequest, zero_shot_losses
+from analog_bench.simulators.versions import package_version
+from analog_bench.store.environment import PACKAGES
 from analog_bench.zoo.model_loading import read_outline
 from analog_bench.zoo.model_shape import ModelShape
 
@@ -70,12 +70,12 @@ class PlanMaker:
         self._check_metric()
 
     def fit(self, tell: Tell) -> tuple[dict[tuple[str, How], float], Fitted]:
-        """Return mean losses of layers alone, and what predicts plans.
-
-        Raises:
-            BenchError: See `measure_case`.
-        """
-        by_chip = self.losses_alone(tell)
+        """Measure each layer alone; return mean losses, and what predicts plans."""
+        choices = self.alone()
+        results = self.kept.measure("measuring layers alone", list(choices.values()), tell)
+        by_chip = {
+            choice: self.losses(result) for choice, result in zip(choices, results, strict=True)
+        }
         fitted = self.fitted(by_chip, tell)
         return {choice: fmean(losses) for choice, losses in by_chip.items()}, fitted
 
@@ -101,8 +101,7 @@ class PlanMaker:
                 f"--max-loss {metric.name}={request.most.most:g} leaves everything digital: "
                 f"the least is lost with {layer} {how}, {least:.3g} {metric.unit}; allow more"
             )
-        alike = [how for how in request.hows if how != "digital"]
-        everything: list[Assignment] = [dict.fromkeys(self.layers, how) for how in alike]
+        everything = self.all_alike()
         plans = [*everything, *chosen.values()]
         results = self.fresh.measure("verifying plans", [self.case(one) for one in plans], tell)
         verified = [
@@ -120,8 +119,7 @@ class PlanMaker:
                 strict=True,
             )
         ]
-        references = dict(zip(alike, verified, strict=False))
-        verified = verified[len(references) :]
+        references, verified = verified[: len(everything)], verified[len(everything) :]
         kept = [n for n, one in enumerate(verified) if one.measured.loss <= request.most.most]
         best = kept[0] if kept else None
         return Planned(
@@ -137,11 +135,16 @@ class PlanMaker:
             predictor=predictor,
             predicted_by=fitted.used,
             front=tuple(verified),
-            everything_analog=references["analog"],
-            everything_int8=references.get("int8"),
+            everything_analog=references[0],
+            everything_int8=references[1] if len(references) > 1 else None,
             chosen=best,
             plan=None if best is None else self._record(verified[best], command),
         )
+
+    def all_alike(self) -> list[Assignment]:
+        """Return the plan with all layers on tiles, and that with all in INT8 where they may be."""
+        hows: list[How] = [how for how in ("analog", "int8") if how in self.request.hows]
+        return [dict.fromkeys(self.layers, how) for how in hows]
 
     def case(self, assignment: Assignment) -> Case:
         """Return the case of a plan that is not all digital."""
@@ -150,16 +153,8 @@ class PlanMaker:
             raise ValueError("all of it is digital")
         return case
 
-    def losses_alone(self, tell: Tell) -> dict[tuple[str, How], tuple[float, ...]]:
-        """Measure each layer alone on tiles, and alone in INT8; return losses by chip."""
-        choices = self.alone()
-        results = self.kept.measure("measuring layers alone", list(choices.values()), tell)
-        return {
-            choice: self.losses(result) for choice, result in zip(choices, results, strict=True)
-        }
-
     def alone(self) -> dict[tuple[str, How], Case]:
-        """Return the cases of single layers; those of one variant come together."""
+        """Return the cases of single layers on tiles, then in INT8."""
         alone = {x: replace(self.whole, layers=(x,), group=x) for x in self.layers}
         choices: dict[tuple[str, How], Case] = {(x, "analog"): one for x, one in alone.items()}
         if "int8" in self.request.hows:
@@ -167,13 +162,15 @@ class PlanMaker:
         return choices
 
     def fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> Fitted:
-        """Return predictors, fitted to random plans that are measured for it.
+        """Return predictors, fitted to random plans and to those with all layers alike.
 
-        Without plans zero-shot estimates have no unit, and are left out.
+        The latter tell what INT8 costs from what tiles do, which random plans mix. Without plans
+        zero-shot estimates have no unit, and are left out.
         """
         seed = self.kept.models.settings.seed
         drawn = random_plans(self.layers, self.request.hows, seed, "plans to fit")
         plans = list(islice(drawn, self.request.plans))
+        plans += self.all_alike() if plans else []
         results = self.kept.measure("measuring plans", [self.case(plan) for plan in plans], tell)
         losses = [fmean(self.losses(result)) for result in results]
         measured = tuple(zip(plans, losses, strict=True))
@@ -232,10 +229,6 @@ class PlanMaker:
         """Return what a token takes by a plan."""
         request = self.request
         return energy_of_plan(self.shape, request.scenario, assignment, request.tokens_per_fetch)
-
-    def weights(self) -> dict[str, int]:
-        """Return the number of weights of each layer."""
-        return {layer.name: layer.weights for layer in self.shape.layers}
 
     @cached_property
     def shape(self) -> ModelShape:

@@ -112,7 +112,7 @@ def test_a_second_call_measures_nothing_anew(planned, folder, monkeypatch, capsy
     assert "plan: runs/plans/tiny.json" in said
     assert "all analog" in said
     assert re.search(
-        r"predicted by: [a-z, -]+, [\d.e+-]+ times that, as of 3 random", " ".join(said.split())
+        r"predicted by: [a-z, -]+, [\d.e+-]+ times that, as of 5 plans", " ".join(said.split())
     )
     # Other chips would be other numbers.
     assert main(words("--seed", "5")) == 4

@@ -232,7 +232,7 @@ def test_other_weights_and_seeds(files, capsys):
     [
         (None, "no run file at"),
         ("{", "not JSON"),
-        ('{"schema_version": 2}', "schema version 3 and 4 and 5 and 6"),
+        ('{"schema_version": 2}', "reads schema version 6, found"),
     ],
 )
 def test_bad_files_get_one_line(tmp_path, content, said):
