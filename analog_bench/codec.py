@@ -16,8 +16,8 @@ from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
-from analog_bench.errors import printable
-from analog_bench.regular_file import read_regular, why_unreadable
+from analog_bench.errors import printable, reason_of
+from analog_bench.regular_file import read_regular
 
 # Any JSON value. (A recursive alias would buy nothing: `convert` narrows it.)
 Json: TypeAlias = object
@@ -51,7 +51,7 @@ def read_json(path: Path, *, any_key: bool = False) -> Json:
     except FileNotFoundError:
         raise
     except OSError as problem:
-        raise DocumentError(f"cannot be read: {why_unreadable(problem)}") from None
+        raise DocumentError(f"cannot be read: {reason_of(problem)}") from None
     return parse(content, any_key=any_key)
 
 

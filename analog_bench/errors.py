@@ -58,6 +58,11 @@ class StoreError(BenchError):
     """Results that cannot be written or read."""
 
 
+def reason_of(problem: Exception) -> str:
+    """Return the system's reason alone: what it is about says the sentence that it stands in."""
+    return getattr(problem, "strerror", None) or str(problem)
+
+
 def printable(text: str, most: int = 1200) -> str:
     """Return a text on one line, with escapes for what a terminal would not show or would obey.
 

@@ -84,11 +84,6 @@ def is_free_for(path: Path, mark: bytes) -> bool:
     return not beginning or mark in beginning
 
 
-def why_unreadable(problem: OSError) -> str:
-    """Return the reason alone: what an error is about says the sentence that it stands in."""
-    return problem.strerror or str(problem)
-
-
 def names_beside(path: Path, pattern: str) -> list[str]:
     """Return which other files of a pattern are where a path leads; none where that is unknown."""
     try:

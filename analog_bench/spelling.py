@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+MINUS = "−"
+
 
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: `1 chip`, `3 chips`."""
@@ -18,5 +20,5 @@ def shortened(words: Iterable[str], most: int = 3) -> str:
 
 
 def rounded(value: float, decimals: int) -> str:
-    """Return a number with so many decimals; never `-0`, or `-0.00`."""
-    return f"{round(value, decimals) + 0.0:.{decimals}f}"
+    """Return a number with so many decimals and a true minus; never `−0`, or `−0.00`."""
+    return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", MINUS)

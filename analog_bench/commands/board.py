@@ -27,11 +27,12 @@ def board(
 ) -> None:
     """Rank models on hardware by what one day leaves of them, from any number of runs.
 
-    It takes what was measured of a whole model, or of all its blocks, one day after programming.
+    It takes what was measured of a whole model, or of all its blocks, one day after programming;
+    each metric has a list of its own.
     """
     # Not at the top: other verbs need no scipy.
     from analog_bench.report.as_json import board_plain
-    from analog_bench.report.board import board_table, entries
+    from analog_bench.report.board import board_blocks, entries
     from analog_bench.report.page.board_site import write_board
     from analog_bench.report.report_contents import judged_contents
     from analog_bench.store.run_file import read_run, run_files
@@ -45,13 +46,13 @@ def board(
     found = entries(known)
     if not found:
         raise UsageError(
-            "no run holds a whole model on tiles one day after programming; measure one with "
-            "`pytest bench -k drift`"
+            "no run holds a whole model on tiles one day after programming whose digital model is "
+            "known to be better than guessing; measure one with `pytest bench -k drift`"
         )
     pages = {name: judged_contents(run, None, f"{name}.json") for name, run in known.items()}
     index = write_board(output, found, named, pages)
     if as_json:
         print_json(board_plain(found))
     else:
-        print_blocks([board_table(found, lambda entry: "")])
+        print_blocks(list(board_blocks(found, lambda entry: "")))
         print(f"board: {index}")

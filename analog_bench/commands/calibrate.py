@@ -84,7 +84,7 @@ def calibrate(
     began = time.perf_counter()
     record = fit_to(loaded, named, calibration, passages)
     seconds = time.perf_counter() - began
-    folder = out / spec.name.replace("/", "--")
+    folder = out / spec.folder_name
     write_ranges(folder, record)
     tiles = sum(map(len, record.input_ranges.values()))
     if as_json:

@@ -27,11 +27,10 @@ from analog_bench.commands.options import (
     whole_number,
 )
 from analog_bench.commands.output import print_blocks, print_json, show_progress
-from analog_bench.commands.run_settings import settings_for
 from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.noise import Preset, parse_noise
 from analog_bench.planning.plan_record import read_plan
-from analog_bench.session.settings import NamedPlan, Settings
+from analog_bench.session.settings import NamedPlan, Settings, read_calibration
 from analog_bench.simulators.registry import DEFAULT_TILE
 from analog_bench.study import MOST_CHIPS, MOST_TEXTS, Budget, Choice, Study
 from analog_bench.zoo.range_folder import DEFAULT_METHOD, RangeMethod
@@ -139,8 +138,8 @@ def generate(
         prompt=prompt,
         takes_plans=plan is not None,
     )
-    settings = settings_for(
-        Choice(
+    settings = Settings(
+        choice=Choice(
             models=study.models if model else (),
             noises=study.noises if noise else (),
             drift_s=study.drift_s,
@@ -149,7 +148,7 @@ def generate(
         ),
         zoo=zoo,
         hwa=hwa,
-        calibration=calibration,
+        calibration=read_calibration(calibration, Path()),
         lock=lock,
         device=device,
         precision=precision,

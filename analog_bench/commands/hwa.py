@@ -24,6 +24,7 @@ from analog_bench.commands.options import (
     load_prepared,
     need_packages,
     new_app,
+    read_rows,
     show_examples,
     whole_number,
 )
@@ -36,11 +37,8 @@ from analog_bench.zoo.model_specs import ModelSpec
 from analog_bench.zoo.range_folder import read_ranges
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-
     from analog_bench.hwa.search import SearchResult
     from analog_bench.hwa.search_conclusion import Conclusion
-    from analog_bench.zoo.model_loading import LoadedModel
 
 _USUAL = HwaRecipe()
 app = new_app(
@@ -104,13 +102,14 @@ def train(
     planned = None if plan is None else planned_training(plan, spec, asked)
     recipe = recipe_for(spec, asked if planned is None else planned.asked)
     data = data or training_file()
-    out = out or Path("runs") / "hwa" / spec.name.replace("/", "--")
+    out = out or Path("runs") / "hwa" / spec.folder_name
     ship = ship or out / "ship"
-    first, folder = None, (calibration or Path()) / spec.name.replace("/", "--")
+    first, folder = None, (calibration or Path()) / spec.folder_name
     if calibration is not None:
         first = read_ranges(folder)
         first.check_hardware(recipe.tile, recipe.preset, folder)
-    loaded, rows = _load(spec, data, weights, lock, device, threads)
+    rows = read_rows(data)
+    loaded = load_prepared(spec, weights, lock, device, threads)
     if planned is not None:
         check_weights(planned.named, loaded.weights_sha256)
     assignment = None if planned is None else planned.assignment
@@ -217,8 +216,9 @@ def search(
     data = data or training_file()
     wanted = {"optuna": True, "greenlet": sampler == "gp", "wandb": wandb}
     need_packages("a search", "search", *(package for package in wanted if wanted[package]))
-    out = out or Path("runs") / "hwa-search" / spec.name.replace("/", "--")
-    loaded, rows = _load(spec, data, weights, lock, device, threads)
+    out = out or Path("runs") / "hwa-search" / spec.folder_name
+    rows = read_rows(data)
+    loaded = load_prepared(spec, weights, lock, device, threads)
     from analog_bench.commands.hwa_progress import SearchDisplay
     from analog_bench.hwa.search_and_conclude import run_search
     from analog_bench.hwa.search_storage import STORAGE, SearchPlan
@@ -248,26 +248,6 @@ def search(
     told = "no trial is complete" if conclusion is None else conclusion.sentence
     for line in (told, f"trials: {out / STORAGE}"):
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _load(
-    spec: ModelSpec,
-    data: Path,
-    weights: Path | None,
-    lock: Path,
-    device: str,
-    threads: int | None,
-) -> tuple[LoadedModel, Dataset]:
-    """Return the digital model, prepared, and the rows to train on."""
-    # Not at the top, since importing them takes seconds: a wrong option is refused before that.
-    import datasets
-
-    from analog_bench.tasks.squad_files import read_squad
-
-    # Its bars would come and go between the lines of our own.
-    datasets.disable_progress_bars()
-    rows = read_squad(data)
-    return load_prepared(spec, weights, lock, device, threads), rows
 
 
 def _document(

@@ -19,6 +19,7 @@ from analog_bench.commands.options import (
 )
 from analog_bench.commands.output import Line, print_blocks, print_json, print_sheet
 from analog_bench.errors import BenchError, TileUnavailable
+from analog_bench.spelling import counted
 from analog_bench.tasks.data_folder import (
     DATA_VARIABLE,
     SQUAD_FILE,
@@ -46,7 +47,10 @@ def doctor(as_json: JsonOption = False, lock: LockOption = LOCK_FILE) -> int:
     if as_json:
         print_json(report)
     else:
-        print_sheet(_sections(report))
+        sections = _sections(report)
+        print_sheet(sections)
+        bad = sum(line.good is False for lines in sections.values() for line in lines)
+        print(f"\n{counted(bad, 'thing')} to mend: see `no` above" if bad else "\nall well")
     return 0 if any(tile["usable"] for tile in report["tiles"].values()) else FAILED
 
 

@@ -18,7 +18,7 @@ from analog_bench.commands.options import (
     show_examples,
     whole_number,
 )
-from analog_bench.commands.output import print_blocks, print_json
+from analog_bench.commands.output import origin_label, print_blocks, print_json
 from analog_bench.errors import UsageError
 from analog_bench.zoo.lock_file import read_lock
 from analog_bench.zoo.model_shape import USUAL_TOKENS
@@ -146,6 +146,6 @@ def energy(
         )
         return
     usual = [one for one in found if one.scenario.name == DEFAULT_SCENARIO]
-    heading = f"{spec.name} ({spec.source}), {shape.tokens} tokens an inference"
+    heading = f"{origin_label(spec.name, spec.source)}, {shape.tokens} tokens an inference"
     tables = energy_tables(found, found if scenario else usual, all_layers=all_layers)
     print_blocks((Heading(heading), *tables))

@@ -16,6 +16,7 @@ from analog_bench.commands.options import (
     TrainingDataOption,
     load_prepared,
     need_packages,
+    read_rows,
     show_examples,
     whole_number,
 )
@@ -72,7 +73,6 @@ def mobilebert(
     (hardware,) = find_scenarios([scenario])
     spec, training = find_embedded("mobilebert"), data or training_file()
     # Only now, since importing them takes seconds: what is wrong above is told before that.
-    import datasets
     import torch
     from rich.console import Console
     from rich.text import Text
@@ -82,13 +82,11 @@ def mobilebert(
     from analog_bench.session.run_data import make_task
     from analog_bench.session.subnetwork_study import SubNetworkLab, study_subnetworks
     from analog_bench.simulators.versions import versions
-    from analog_bench.tasks.squad_files import read_squad
     from analog_bench.zoo.file_hashes import fingerprint
     from analog_bench.zoo.hwa_weights import load_hwa
     from analog_bench.zoo.model_loading import read_outline
 
-    datasets.disable_progress_bars()
-    rows = read_squad(training)
+    rows = read_rows(training)
     digital = load_prepared(spec, None, LOCK_FILE, "cpu", threads)
     task = make_task(
         questions, digital, examples=examples, data_folder=data_folder(), lock=LOCK_FILE

@@ -17,8 +17,8 @@ import typer
 from analog_bench.commands.history import write_history
 from analog_bench.commands.options import new_app, show_examples
 from analog_bench.commands.output import warn
-from analog_bench.errors import BenchError, StoreError, UsageError
-from analog_bench.regular_file import append_regular, names_beside, why_unreadable
+from analog_bench.errors import BenchError, StoreError, UsageError, reason_of
+from analog_bench.regular_file import append_regular, names_beside
 
 FAILED = 1
 """Exit code where something regressed or is broken, or a test failed for another reason."""
@@ -200,7 +200,7 @@ def _add_to_job_summary(summary: str) -> None:
         append_regular(Path(step), summary.encode("utf-8", "replace"))
     except OSError as problem:
         # What was measured is safe, and is not to look as if it were not.
-        warn(f"cannot write the job's summary to {step}: {why_unreadable(problem)}")
+        warn(f"cannot write the job's summary to {step}: {reason_of(problem)}")
 
 
 def _trouble(code: int, *, regressed: bool) -> str:

@@ -23,6 +23,8 @@ from analog_bench.zoo.model_specs import ModelSpec, Zoo, find_embedded
 from analog_bench.zoo.own_folder import find_or_read
 
 if TYPE_CHECKING:
+    from datasets import Dataset
+
     from analog_bench.zoo.model_loading import LoadedModel
 
     TileName = str
@@ -134,22 +136,14 @@ def show_examples(*lines: str) -> str:
 
 
 def refuse_together(**given: object) -> None:
-    """Refuse options that exclude each other.
-
-    Raises:
-        typer.BadParameter: More than one of them was given; the exit code is 2.
-    """
+    """Refuse options that exclude each other; raises typer.BadParameter."""
     names = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
     if len(names) > 1:
         raise typer.BadParameter(f"{' and '.join(names)} exclude each other")
 
 
 def check_baselines(folder: Path | None) -> None:
-    """Refuse what `--baselines` names where it is no folder.
-
-    Raises:
-        UsageError: It is none.
-    """
+    """Refuse what `--baselines` names where it is no folder; raises UsageError."""
     if folder is not None and not os.path.isdir(folder):
         raise UsageError(f"--baselines must name a folder, found {str(folder)!r}")
 
@@ -187,6 +181,18 @@ def use_threads(threads: int | None) -> None:
 
     if threads is not None:
         torch.set_num_threads(threads)
+
+
+def read_rows(data: Path) -> Dataset:
+    """Return the rows to train on."""
+    # Not at the top, since importing them takes seconds: a wrong option is refused before that.
+    import datasets
+
+    from analog_bench.tasks.squad_files import read_squad
+
+    # Its bars would come and go between the lines of our own.
+    datasets.disable_progress_bars()
+    return read_squad(data)
 
 
 def load_prepared(

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from analog_bench.zoo.model_specs import EMBEDDED
+
 if TYPE_CHECKING:
     from analog_bench.report.table import Blocks
 
@@ -60,6 +62,12 @@ class Line:
             return self.text
         # In words too: colour alone says nothing in a log or to a colour-blind reader.
         return ("ok" if self.good else "no") + (f", {self.text}" if self.text else "")
+
+
+def origin_label(name: str, source: str) -> str:
+    """Name a model with where it is from: `bert (MiniLM-L6, embedded)`, `bert (hub)`."""
+    what = [EMBEDDED[name]] if source == "embedded" and name in EMBEDDED else []
+    return f"{name} ({', '.join([*what, source])})"
 
 
 def print_sheet(sections: Mapping[str, Sequence[Line]]) -> None:

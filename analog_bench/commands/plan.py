@@ -28,11 +28,11 @@ from analog_bench.commands.options import (
     whole_number,
 )
 from analog_bench.commands.output import print_blocks, print_json, show_progress
-from analog_bench.commands.run_settings import settings_for
 from analog_bench.errors import UsageError
 from analog_bench.gate.max_drop import parse_requirement
 from analog_bench.planning.plan_record import HOWS, write_plan
 from analog_bench.planning.scenarios import DEFAULT_SCENARIO, find_scenarios
+from analog_bench.session.settings import Settings
 from analog_bench.study import MOST_CHIPS, Budget, Choice
 from analog_bench.tasks.data_folder import data_folder
 from analog_bench.tasks.task_kinds import METRICS
@@ -154,7 +154,7 @@ def plan(
     most = parse_requirement(max_loss, METRICS, "--max-loss")
     (hardware_of_energy,) = find_scenarios([scenario])
     spec = find_model(model, zoo, lock, None)
-    out = out or Path("runs") / "plans" / f"{spec.name.replace('/', '--')}.json"
+    out = out or Path("runs") / "plans" / f"{spec.folder_name}.json"
     if 0 < held_out < _FEWEST_HELD_OUT:
         raise UsageError(
             f"--held-out must be 0 or at least {_FEWEST_HELD_OUT}: fewer plans have no order "
@@ -168,17 +168,20 @@ def plan(
     # Not at the top: these import torch.
     from analog_bench.report.plan_table import plan_tables, planned_as_plain
     from analog_bench.report.predictor_table import predictor_table, predictors_as_plain
-    from analog_bench.session.kept_plans import keep_front
     from analog_bench.session.kept_results import KeptResults
     from analog_bench.session.plan_making import PlanMaker
-    from analog_bench.session.plan_request import PlanRequest
-    from analog_bench.session.plan_study import layers_of_run, plan_study, whole_case
-    from analog_bench.session.predictor_comparison import compare_predictors
+    from analog_bench.session.plan_study import (
+        PlanRequest,
+        layers_of_run,
+        plan_study,
+        whole_case,
+    )
+    from analog_bench.session.predictor_comparison import compare_predictors, keep_plans
 
     use_threads(threads)
     study = plan_study(spec.asked_name, hardware, drift, chips, examples)
-    settings = settings_for(
-        Choice(models=study.models, tile=tile, variants=(variant,) if variant else ()),
+    settings = Settings(
+        choice=Choice(models=study.models, tile=tile, variants=(variant,) if variant else ()),
         zoo=zoo,
         lock=lock,
         device=device,
@@ -240,7 +243,8 @@ def plan(
     compared = None
     if held_out:
         compared = compare_predictors(maker, fitted, held_out, show_progress)
-    keep_front(maker, planned)
+    verified = (*planned.everything, *planned.front)
+    keep_plans(maker, ((one.assignment, one.predicted, one.limit) for one in verified))
     if planned.plan is not None:
         write_plan(out, planned.plan)
     if as_json:

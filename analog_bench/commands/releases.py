@@ -23,7 +23,7 @@ from analog_bench.commands.options import (
     whole_number,
 )
 from analog_bench.commands.output import print_blocks, print_json, warn
-from analog_bench.errors import StoreError, UsageError
+from analog_bench.errors import StoreError, UsageError, reason_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 CHANGED = 1
 """Exit code where something changed, regressed or was lost, or a release could not be compared."""
 
-_TURNS, _FEWEST_TURNS = 15, 6
+TURNS = 15
+FEWEST_TURNS = 6
+"""With fewer, even the least and the largest ratio do not make a 95 % interval."""
 _PLAN = "plan.json"
 _JUDGED = "releases are judged by each other"
 _NOTHING = "nothing would be measured; `pytest bench --collect-only` shows the cases"
@@ -85,9 +87,9 @@ def releases(
     turns: Annotated[
         int,
         whole_number(
-            f"how often work is timed, {_FEWEST_TURNS} times or more; 0 for no timings", least=0
+            f"how often work is timed, {FEWEST_TURNS} times or more; 0 for no timings", least=0
         ),
-    ] = _TURNS,
+    ] = TURNS,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="where results go (default: in runs/releases)"),
@@ -128,10 +130,10 @@ def releases(
         )
     if no_cases and for_pytest:
         raise UsageError(f"--no-cases leaves nothing for pytest to do with {for_pytest[0]!r}")
-    if 0 < turns < _FEWEST_TURNS:
+    if 0 < turns < FEWEST_TURNS:
         raise UsageError(
             f"--turns {turns} are too few to tell a change of speed from chance; ask for "
-            f"{_FEWEST_TURNS} or more, or 0 for no timings"
+            f"{FEWEST_TURNS} or more, or 0 for no timings"
         )
     if resume and out is None:
         raise UsageError("--resume goes on with a folder; name it with --out FOLDER")
@@ -254,7 +256,7 @@ def _write(path: Path, plain: Any) -> None:
     try:
         write_atomic(path, layout(plain))
     except OSError as problem:
-        why = problem.strerror or str(problem)
+        why = reason_of(problem)
         raise StoreError(f"cannot write {str(path)!r}: {why}; name a folder with --out") from None
 
 

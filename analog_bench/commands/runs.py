@@ -192,7 +192,7 @@ def update(
         print_json([plain(change) for change in changes])
         return
     kinds = {(which, verdict.metric): verdict.kind for which, verdict in verdicts.items()}
-    print_blocks([stored_changes(changes, kinds)], soft_wrap=True)
+    print_blocks([stored_changes(changes, kinds, root)], soft_wrap=True)
 
 
 def _warn_of_incomplete(path: Path, run: Run) -> None:
@@ -204,11 +204,7 @@ def _warn_of_incomplete(path: Path, run: Run) -> None:
 
 
 def newest_run(folder: Path) -> Path:
-    """Return the results file that was written last.
-
-    Raises:
-        StoreError: There is none.
-    """
+    """Return the results file that was written last; raises StoreError."""
     # One that is none may be a link that leads nowhere.
     files = [path for path in folder.glob(_PATTERN) if os.path.isfile(path)]
     if not files:

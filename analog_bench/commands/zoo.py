@@ -24,7 +24,7 @@ from analog_bench.commands.options import (
     use_threads,
     whole_number,
 )
-from analog_bench.commands.output import Line, print_json, print_sheet
+from analog_bench.commands.output import Line, origin_label, print_json, print_sheet
 from analog_bench.errors import UsageError, WeightsError
 from analog_bench.report import words
 from analog_bench.tasks.data_folder import data_folder
@@ -53,7 +53,8 @@ def list_models(
     if as_json:
         print_json(models)
     elif models:
-        print_sheet({f"{facts['name']} ({facts['zoo']})": _lines(facts) for facts in models})
+        names = (origin_label(facts["name"], facts["zoo"]) for facts in models)
+        print_sheet(dict(zip(names, map(_lines, models), strict=True)))
     else:
         print_nothing_locked(pinned)
 
@@ -178,7 +179,7 @@ def score(
     if as_json:
         print_json(found.as_dict())
     else:
-        heading = f"{spec.name} ({spec.source}) on {found.data}"
+        heading = f"{origin_label(spec.name, spec.source)} on {found.data}"
         print_sheet({heading: [*_score_lines(found), *recorded]})
 
 

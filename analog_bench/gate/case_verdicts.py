@@ -11,10 +11,10 @@ from analog_bench.gate.detectable_effect import detectable
 from analog_bench.gate.family_decision import DecidedCase, decide_family, looks_changed
 from analog_bench.gate.not_compared import (
     Uncompared,
-    digital_at_chance,
     why_not_compared,
     why_stale,
 )
+from analog_bench.gate.robustness_scores import digital_at_chance
 from analog_bench.gate.significance import Effect, telling_interval
 from analog_bench.records import Metric, Result, is_score
 from analog_bench.spelling import counted

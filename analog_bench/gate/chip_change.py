@@ -14,10 +14,10 @@ from msgspec import structs
 from analog_bench.errors import UsageError
 from analog_bench.gate.significance import Effect, paired_effect, welch_effect
 from analog_bench.noise import parse_noise
-from analog_bench.records import Measurement, Metric, Result
+from analog_bench.records import Metric, Result
 from analog_bench.simulators.registry import why_unpaired
 from analog_bench.spelling import counted
-from analog_bench.store.baseline import SCORE_DECIMALS, CaseEntry, StoredChip
+from analog_bench.store.baseline import SCORE_DECIMALS, CaseEntry
 
 # Stored scores are rounded; what differs by less than that does not differ.
 RESOLUTION = 10.0**-SCORE_DECIMALS
@@ -73,7 +73,7 @@ def initial_change(
     metric. The number of examples says in which steps scores can move; where it is not known, or
     says nothing about this metric, the step is the smallest difference between two of the scores.
     """
-    return _change(result, result.initial_chips, entry, entry.initial_chips, metric, examples)
+    return _change(*_initial(result, entry), metric, examples)
 
 
 def confirmation_change(
@@ -89,10 +89,11 @@ def confirmation_change(
         return None
     stored = entry.confirmation_chips
     if not stored:
-        if pair_chips(*_only(result, result.initial_chips, entry, entry.initial_chips))[0]:
+        if pair_chips(*_initial(result, entry))[0]:
             return None
         stored = entry.initial_chips
-    return _change(result, result.confirmation_chips, entry, stored, metric, examples)
+    fresh = structs.replace(result, chips=result.confirmation_chips)
+    return _change(fresh, structs.replace(entry, chips=stored), metric, examples)
 
 
 def pair_chips(result: Result, entry: CaseEntry) -> tuple[tuple[int, ...], str]:
@@ -141,22 +142,15 @@ def draws_nothing(result: Result) -> bool:
     return not noise.RANDOM and result.hardware == "ideal"
 
 
-def _change(
-    result: Result,
-    measured: Sequence[Measurement],
-    entry: CaseEntry,
-    stored: Sequence[StoredChip],
-    metric: Metric,
-    examples: Examples,
-) -> ChipChange:
-    new = {chip.chip: chip.scores[metric.name] for chip in measured}
-    old = {chip.chip: chip.scores[metric.name] for chip in stored}
+def _change(result: Result, entry: CaseEntry, metric: Metric, examples: Examples) -> ChipChange:
+    new = {chip.chip: chip.scores[metric.name] for chip in result.chips}
+    old = {chip.chip: chip.scores[metric.name] for chip in entry.chips}
     exact = draws_nothing(result)
     step = 0.0
     if not exact:
         known = score_step(metric, examples.get(result.protocol, 0))
         step = known or _smallest_gap([*new.values(), *old.values()])
-    paired, why_not = pair_chips(*_only(result, measured, entry, stored))
+    paired, why_not = pair_chips(result, entry)
     differences = [without_rounding(new[chip] - old[chip]) for chip in paired]
     if paired:
         effect = paired_effect(differences, step)
@@ -173,15 +167,10 @@ def _change(
     return ChipChange(effect, how, bool(paired), bool(paired) and not any(differences))
 
 
-def _only(
-    result: Result,
-    measured: Sequence[Measurement],
-    entry: CaseEntry,
-    stored: Sequence[StoredChip],
-) -> tuple[Result, CaseEntry]:
-    """Return both sides with these chips alone."""
-    measured_only = structs.replace(result, chips=tuple(measured))
-    return measured_only, structs.replace(entry, chips=tuple(stored))
+def _initial(result: Result, entry: CaseEntry) -> tuple[Result, CaseEntry]:
+    """Return both sides with their initial chips alone."""
+    initial = structs.replace(result, chips=result.initial_chips)
+    return initial, structs.replace(entry, chips=entry.initial_chips)
 
 
 def _smallest_gap(scores: Iterable[float]) -> float:

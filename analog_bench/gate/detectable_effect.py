@@ -30,13 +30,7 @@ def detectable(effect: Effect, alpha: float, power: float = POWER) -> float | No
     The standard error is itself an estimate, and so is δ: at 10 paired chips a 95 % interval of it
     reaches from 0.7 to 1.8 times its value. It is 0.0 where the chips show no spread, or where a
     test that lax has the power without any shift; None where there is no standard error.
-
-    Raises:
-        ValueError: A level or power that is not between 0 and 1.
     """
-    for name, value in (("alpha", alpha), ("power", power)):
-        if not 0.0 < value < 1.0:
-            raise ValueError(f"{name} must lie between 0 and 1, found {value}")
     error = effect.tested_error
     if error is None:
         return None

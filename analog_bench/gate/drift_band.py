@@ -45,17 +45,8 @@ def trajectory_band(
 
     The trajectories have shape (chips, times), with at least two chips, whose order does not
     matter, not even to rounding. Returns the lower and the upper ends, of shape (times,) each.
-
-    Raises:
-        ValueError: Not two-dimensional, fewer than two chips, or a number that is not finite.
     """
     curves = np.asarray(trajectories, dtype=np.float64)
-    if curves.ndim != 2:
-        raise ValueError(f"trajectories have shape (chips, times), not {curves.shape}")
-    if len(curves) < 2 or curves.size == 0:
-        raise ValueError(f"a bootstrap needs at least two chips, found shape {curves.shape}")
-    if not np.isfinite(curves).all():
-        raise ValueError("a bootstrap needs finite numbers")
     # In a canonical order, so that that of the chips does not matter.
     curves = curves[np.lexsort(curves.T[::-1])]
 
@@ -93,15 +84,8 @@ def small_sample_level(confidence: float, chips: int, drawn: int | None = None) 
     all n by default: the means of such draws spread too little by √((n − 1) / d), and their
     quantiles are those of a normal distribution where Student's are due (Hesterberg, "What teachers
     should know about the bootstrap", Am. Stat. 69, 2015).
-    0.983 for 0.95 and 10 chips.
-
-    Raises:
-        ValueError: A confidence that is not between 0 and 1, or fewer than two chips.
+    0.983 for 0.95 and 10 chips, of which there are at least two.
     """
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"a confidence must lie between 0 and 1, found {confidence}")
-    if chips < 2:
-        raise ValueError(f"a bootstrap needs at least two chips, found {chips}")
     quantile = float(stats.t.ppf((1.0 + confidence) / 2.0, chips - 1))
     level = 2.0 * float(special.ndtr(math.sqrt((drawn or chips) / (chips - 1)) * quantile)) - 1.0
     return min(level, _HIGHEST_LEVEL)

@@ -86,12 +86,9 @@ def waterfalls(results: Iterable[Result], metric: Metric) -> list[Waterfall]:
             conditions.noise, dict(sorted(steps.items(), key=lambda one: len(one[0]))), metric
         )
         for (conditions, _), steps in groups.items()
-        if _is_chain(sorted(steps, key=len))
+        if len(steps) > 1
+        and all(set(less) < set(more) for less, more in pairwise(sorted(steps, key=len)))
     ]
-
-
-def _is_chain(terms: Sequence[tuple[str, ...]]) -> bool:
-    return len(terms) > 1 and all(set(less) < set(more) for less, more in pairwise(terms))
 
 
 def _waterfall(
@@ -119,7 +116,9 @@ def _steps(results: Sequence[Result | None], metric: Metric) -> tuple[Step | Non
     # The digital model is the same on every chip.
     before = [dict.fromkeys(losses[0] or (), 0.0), *losses[:-1]]
     return tuple(
-        None if result is None or own is None else Step(result, _mean(own), _difference(own, last))
+        None
+        if result is None or own is None
+        else Step(result, mean_interval(list(own.values())), _difference(own, last))
         for result, own, last in zip(results, losses, before, strict=True)
     )
 
@@ -127,10 +126,6 @@ def _steps(results: Sequence[Result | None], metric: Metric) -> tuple[Step | Non
 def _losses(result: Result, metric: Metric) -> dict[int, float]:
     chips = (chip.chip for chip in result.initial_chips)
     return dict(zip(chips, result.losses(metric), strict=True))
-
-
-def _mean(losses: Mapping[int, float]) -> Interval:
-    return mean_interval(list(losses.values()))
 
 
 def _difference(now: Mapping[int, float], before: Mapping[int, float] | None) -> Interval | None:

@@ -60,7 +60,7 @@ class RankCorrelation:
 
 
 def rank_layers(
-    drops: Mapping[str, Sequence[float] | Mapping[int, float]],
+    drops: Mapping[str, Mapping[int, float]],
     *,
     confidence: float = CONFIDENCE,
     resamples: int = RESAMPLES,
@@ -86,12 +86,9 @@ def rank_layers(
     draws give the interval over both, at `small_sample_level` as well: with few chips it is wide,
     however small their share.
 
-    Drops, of which larger is worse, are by chip index, or in the order of the chips, which then
-    count from 0. Chips that some layer lacks are left out. Layers of equal drop stay in the order
-    given; the order of the chips does not matter, not even to rounding.
-
-    Raises:
-        ValueError: No chip that all layers have, or a drop that is not finite.
+    Drops, of which larger is worse, are by chip index. Chips that some layer lacks are left out;
+    one at least is left. Layers of equal drop stay in the order given; the order of the chips does
+    not matter, not even to rounding.
     """
     if not drops:
         return Ranking((), 0, None)
@@ -130,15 +127,8 @@ def spearman_with_interval(
     The p-value is Student's, t = ρ √((n − 2) / (1 − ρ²)), and from all orders of the layers up to
     seven of them (Spearman, "The proof and measurement of association between two things", Am. J.
     Psychol. 15, 1904; Kendall, "Rank correlation methods", 1970).
-
-    Raises:
-        ValueError: Sides of unequal length, or a value that is not finite.
     """
     one, other = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if one.shape != other.shape or one.ndim != 1:
-        raise ValueError(f"a correlation needs equally many values, found {len(x)} and {len(y)}")
-    if not (np.isfinite(one).all() and np.isfinite(other).all()):
-        raise ValueError("a correlation needs finite values")
     number = len(one)
     if number < _FEWEST_FOR_CORRELATION or np.ptp(one) == 0.0 or np.ptp(other) == 0.0:
         return None
@@ -154,15 +144,10 @@ def spearman_with_interval(
     return RankCorrelation(rho, (math.tanh(centre - half_width), math.tanh(centre + half_width)), p)
 
 
-def _table(drops: Mapping[str, Sequence[float] | Mapping[int, float]]) -> Array:
+def _table(drops: Mapping[str, Mapping[int, float]]) -> Array:
     """Return the drops as (layers, chips), the chips in a canonical order."""
-    by_chip = [row if isinstance(row, Mapping) else dict(enumerate(row)) for row in drops.values()]
-    shared = sorted(set.intersection(*(set(row) for row in by_chip)))
-    if not shared:
-        raise ValueError("a ranking needs a chip that all layers have")
-    table = np.array([[row[chip] for chip in shared] for row in by_chip], dtype=np.float64)
-    if not np.isfinite(table).all():
-        raise ValueError("a ranking needs finite drops")
+    shared = sorted(set.intersection(*map(set, drops.values())))
+    table = np.array([[row[chip] for chip in shared] for row in drops.values()], dtype=np.float64)
     return np.ascontiguousarray(table[:, np.lexsort(table[::-1])])
 
 

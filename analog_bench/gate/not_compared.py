@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from analog_bench.content_name import names_in
 from analog_bench.gate.chip_change import Examples
-from analog_bench.gate.robustness_scores import a_star
+from analog_bench.gate.robustness_scores import a_star, digital_at_chance
 from analog_bench.records import Metric, Result, is_score
 from analog_bench.spelling import counted
 from analog_bench.store.baseline import CaseEntry, DigitalEntry
@@ -83,17 +83,6 @@ def _changed_files(result: Result, entry: CaseEntry) -> str:
     return f"{' and '.join(changed)} {'has' if len(changed) == 1 else 'have'}"
 
 
-def digital_at_chance(result: Result, metric: Metric) -> str:
-    """Return the sentence where the digital model is no better than guessing; else empty."""
-    digital, chance = result.digital.get(metric.name), result.chance.get(metric.name)
-    if digital is None or chance is None or metric.loss(chance, digital) > metric.margin:
-        return ""
-    return (
-        f"the digital model itself is at chance: {metric.name} {digital:.4g} where guessing has "
-        f"{chance:.4g}"
-    )
-
-
 def _broken(result: Result, name: str) -> str:
     if result.status == "broken":
         return result.reason or "it has no finite score"
@@ -120,9 +109,10 @@ def _collapsed(result: Result, entry: CaseEntry, metric: Metric) -> str:
         return ""
     now = fmean(chip.scores[name] for chip in result.chips)
     before = fmean(chip.scores[name] for chip in entry.chips)
-    if at_chance := digital_at_chance(result, metric):
+    if metric.loss(chance, digital) <= metric.margin:
         was_far, is_far = (metric.loss(chance, score) > metric.margin for score in (before, now))
         lost = was_far and not is_far
+        at_chance = digital_at_chance(result, metric)
         return f"{at_chance}, and this case had {before:.4g}" if lost else ""
     stars = [a_star(score, digital, chance) for score in (now, before)]
     if stars[0] is None or stars[1] is None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 from analog_bench.gate.chip_change import same_fingerprint
 from analog_bench.gate.drift_band import Array
 from analog_bench.gate.example_scores import ExampleScores, example_scores, interval
 from analog_bench.gate.pigeonhole_bootstrap import Resamples
 from analog_bench.gate.precision import FIXED, Certainty, certainty_of
-from analog_bench.gate.significance import Interval
+from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.records import Metric, Result
 
 SECOND_S = 1.0
@@ -54,7 +55,7 @@ class Robustness:
 
     Attributes:
         a_star: Drift time in seconds to A* at that time, in ascending order: 1 is digital, 0 is
-            guessing. Empty where the score of guessing is not known, or digital is no better.
+            guessing. Empty where guessing's score is not known, or digital is not known to beat it.
         one_day: The metric after one day, in its own unit; None where that was not measured.
         avm: What a month changes, the metric at 30 days − at 1 s, in its own unit and direction;
             None where the two times were not measured on the same chips.
@@ -76,6 +77,25 @@ def a_star(score: float, digital: float, chance: float) -> float | None:
     Meas. 20, 1960, does for agreement.) None where digital scores as guessing does.
     """
     return None if digital == chance else (score - chance) / (digital - chance)
+
+
+def digital_at_chance(result: Result, metric: Metric) -> str:
+    """Return the sentence where the digital model is not known to beat guessing; else empty.
+
+    It is known to where it is better by more than the margin, and by more than half its 95 %
+    interval over examples, where single ones are stored.
+    """
+    digital, chance = result.digital.get(metric.name), result.chance.get(metric.name)
+    if digital is None or chance is None:
+        return ""
+    half = _over_examples(result.digital_per_example.get(metric.name, ()), digital)
+    if metric.loss(chance, digital) > max(metric.margin, half or 0.0):
+        return ""
+    spread = "" if half is None else f" ±{half:.2g}"
+    return (
+        f"the digital model itself is not known to be better than guessing: {metric.name} "
+        f"{digital:.4g}{spread} where guessing has {chance:.4g}"
+    )
 
 
 def month_change(
@@ -162,7 +182,7 @@ def _a_stars(
     result: Result, scores: Mapping[int, float], of: ExampleScores | None, metric: Metric
 ) -> Interval | None:
     digital, chance = result.digital.get(metric.name), result.chance.get(metric.name)
-    if digital is None or chance is None or metric.loss(chance, digital) <= 0:
+    if digital is None or chance is None or digital_at_chance(result, metric):
         return None
     above = digital - chance
 
@@ -176,6 +196,15 @@ def _a_stars(
     stars = {chip: (score - chance) / above for chip, score in scores.items()}
     level, step = certainty_of(result, metric)
     return interval(stars, of, result.seed, placed, Certainty(level, step / abs(above)))
+
+
+@lru_cache(maxsize=64)
+def _over_examples(scores: tuple[float, ...], mean: float) -> float | None:
+    """Return half the 95 % interval over examples; None unless the score is their plain mean."""
+    interval = mean_interval(scores) if scores else None
+    if interval is None or not math.isclose(interval.centre, mean, rel_tol=1e-6, abs_tol=1e-6):
+        return None
+    return interval.half_width
 
 
 def _scores(result: Result, metric: Metric) -> dict[int, float]:

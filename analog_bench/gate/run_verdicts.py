@@ -73,6 +73,16 @@ class Judgement:
     digital: Mapping[tuple[str, str], Mapping[str, Verdict]]
     baselines: frozenset[Provenance] = frozenset()
 
+    @property
+    def failed_digital(self) -> list[tuple[str, str, Verdict]]:
+        """Study, model and verdict where the digital model itself fails."""
+        return [
+            (study, model, verdict)
+            for (study, model), verdicts in self.digital.items()
+            for verdict in verdicts.values()
+            if verdict.fails
+        ]
+
     def digital_of(self, scope: Scope) -> Mapping[str, Verdict]:
         """Return the verdicts on a digital model by metric."""
         return self.digital.get(scope.study_and_model, {})

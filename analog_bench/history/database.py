@@ -19,8 +19,7 @@ from analog_bench.history.history_files import (
 from analog_bench.history.rows import COLUMNS
 from analog_bench.records import LARGEST_SCORE
 
-_TYPES = {column.name: column.type for column in COLUMNS}
-_NAMES = ", ".join(_TYPES)
+_NAMES = ", ".join(COLUMNS)
 # Without these a file of something else would become rows of nothing.
 _ALWAYS = ("run", "run_id", "created", "study", "model", "variant", "case_id", "status")
 _WITH_VALUE = (
@@ -157,7 +156,7 @@ class History:
 
 def _scores_table() -> str:
     columns = ", ".join(
-        f'"{name}" {kind}{" not null" if name in _ALWAYS else ""}' for name, kind in _TYPES.items()
+        f'"{name}" {kind}{" not null" if name in _ALWAYS else ""}' for name, kind in COLUMNS.items()
     )
     complete = " and ".join(f"{name} is not null" for name in _WITH_VALUE)
     return (

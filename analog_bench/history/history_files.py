@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from analog_bench.atomic_file import write_atomic
 from analog_bench.codec import DocumentError, compact, convert, parse, read_json
-from analog_bench.errors import StoreError
+from analog_bench.errors import StoreError, reason_of
 from analog_bench.history.rows import COLUMNS, Row, SqlType, rows_of, run_id_of
 from analog_bench.regular_file import is_free_for, open_regular, read_regular
 from analog_bench.store.run import Manifest
@@ -167,7 +167,7 @@ def write_table(path: Path, table: Table) -> None:
             pq.write_table(table, buffer, compression="zstd")
         write_atomic(path, buffer.getvalue())
     except (OSError, ValueError) as problem:
-        why = getattr(problem, "strerror", None) or str(problem)
+        why = reason_of(problem)
         raise StoreError(f"cannot write the history to {str(path)!r}: {why}") from None
 
 
@@ -200,4 +200,4 @@ def _schema() -> Any:
         "BOOLEAN": pa.bool_(),
         "DOUBLE[]": pa.list_(pa.float64()),
     }
-    return pa.schema([(column.name, types[column.type]) for column in COLUMNS])
+    return pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])

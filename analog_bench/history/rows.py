@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from msgspec import Struct
@@ -34,64 +33,51 @@ Row: TypeAlias = dict[str, Any]
 _ENVIRONMENT = ("aihwkit", "torch", "python", "machine", "device", "analog_bench", "budget")
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of the table, and its meaning in a few words."""
+COLUMNS: dict[str, SqlType] = {
+    "run": "VARCHAR",
+    "run_id": "VARCHAR",
+    "created": "VARCHAR",
+    "command": "VARCHAR",
+    "commit": "VARCHAR",
+    "analog_bench": "VARCHAR",
+    "aihwkit": "VARCHAR",
+    "torch": "VARCHAR",
+    "python": "VARCHAR",
+    "machine": "VARCHAR",
+    "device": "VARCHAR",
+    "budget": "VARCHAR",
+    "study": "VARCHAR",
+    "model": "VARCHAR",
+    "variant": "VARCHAR",
+    "case_id": "VARCHAR",
+    "layers": "VARCHAR",
+    "noise": "VARCHAR",
+    "drift_s": "DOUBLE",
+    "tile": "VARCHAR",
+    "hardware": "VARCHAR",
+    "case_version": "BIGINT",
+    "protocol": "VARCHAR",
+    "weights": "VARCHAR",
+    "seed": "BIGINT",
+    "status": "VARCHAR",
+    "reason": "VARCHAR",
+    "draws": "BOOLEAN",
+    "metric": "VARCHAR",
+    "main": "BOOLEAN",
+    "score": "VARCHAR",
+    "unit": "VARCHAR",
+    "higher_is_better": "BOOLEAN",
+    "margin": "DOUBLE",
+    "metric_version": "BIGINT",
+    "chip": "BIGINT",
+    "value": "DOUBLE",
+    "digital": "DOUBLE",
+    "fingerprint": "DOUBLE[]",
+}
+"""The columns of every row, which docs/nightly.md describes, in their order.
 
-    name: str
-    type: SqlType
-    meaning: str
-
-
-COLUMNS = (
-    Column("run", "VARCHAR", "name of the run file, without its ending"),
-    Column(
-        "run_id", "VARCHAR", "fingerprint of the manifest: runs of two machines may share a name"
-    ),
-    Column("created", "VARCHAR", "start of the run, UTC, ISO 8601"),
-    Column("command", "VARCHAR", "the command line that started it"),
-    Column("commit", "VARCHAR", "commit of the checkout"),
-    Column("analog_bench", "VARCHAR", "version of this project"),
-    Column("aihwkit", "VARCHAR", "version"),
-    Column("torch", "VARCHAR", "version"),
-    Column("python", "VARCHAR", "version"),
-    Column("machine", "VARCHAR", "architecture of the machine"),
-    Column("device", "VARCHAR", "where torch computed"),
-    Column("budget", "VARCHAR", "name of the budget"),
-    Column("study", "VARCHAR", "name of the study"),
-    Column("model", "VARCHAR", "name of the model"),
-    Column("variant", "VARCHAR", "what is on tiles: `direct`, `calibrated` or `hwa`"),
-    Column(
-        "case_id",
-        "VARCHAR",
-        "stable id of the case; for `one_day` that at one day, for `avm` at 30 d",
-    ),
-    Column("layers", "VARCHAR", "the case's layers, by their short name"),
-    Column("noise", "VARCHAR", "family and parameters"),
-    Column("drift_s", "DOUBLE", "seconds since programming; null for a score of many drift times"),
-    Column("tile", "VARCHAR", "tile engine"),
-    Column("hardware", "VARCHAR", "hardware preset"),
-    Column("case_version", "BIGINT", "version of the case's meaning"),
-    Column("protocol", "VARCHAR", "fingerprint of data, tokeniser, lengths and metric versions"),
-    Column("weights", "VARCHAR", "fingerprint of the digital weights"),
-    Column("seed", "BIGINT", "the run's seed"),
-    Column("status", "VARCHAR", "`measured`, `skipped` or `broken`"),
-    Column("reason", "VARCHAR", "why, for the latter two"),
-    Column("draws", "BOOLEAN", "whether anything in the case is random"),
-    Column("metric", "VARCHAR", "name of the metric"),
-    Column("main", "BOOLEAN", "whether verdicts are about this metric"),
-    Column("score", "VARCHAR", "`plain`, or the robustness score: `a_star`, `one_day`, `avm`"),
-    Column("unit", "VARCHAR", "of the value; empty for `a_star`, which has none"),
-    Column("higher_is_better", "BOOLEAN", "direction"),
-    Column("margin", "DOUBLE", "the change that matters, in the unit"),
-    Column("metric_version", "BIGINT", "version of the metric's definition"),
-    Column("chip", "BIGINT", "index of the chip"),
-    Column("value", "DOUBLE", "the score of this chip"),
-    Column("digital", "DOUBLE", "the digital model's, in the metric; for plain scores"),
-    Column("fingerprint", "DOUBLE[]", "summaries of what was programmed"),
-)
-"""The columns of every row. Those from `metric` on are null where a case was not measured."""
-_COLUMN_NAMES = frozenset(column.name for column in COLUMNS)
+Those from `metric` on are null where a case was not measured.
+"""
 
 
 def rows_of(run: Run, name: str) -> Iterator[Row]:
@@ -127,7 +113,7 @@ def _of_run(manifest: Manifest, name: str) -> Row:
         "budget": manifest.options.get("budget"),
     }
     return {
-        **dict.fromkeys(column.name for column in COLUMNS),
+        **dict.fromkeys(COLUMNS),
         **{key: None if facts.get(key) is None else str(facts[key]) for key in _ENVIRONMENT},
         "run": name,
         "run_id": run_id_of(manifest),
@@ -139,7 +125,7 @@ def _fields(record: Struct) -> Row:
     """Return the fields of a record that are columns, of the same name."""
     fields = asdict(record).items()
     # `digital` is a column, too, but holds the score in one metric.
-    return {k: v for k, v in fields if k in _COLUMN_NAMES and not isinstance(v, Mapping)}
+    return {k: v for k, v in fields if k in COLUMNS and not isinstance(v, Mapping)}
 
 
 def _of_case(result: Result) -> Row:

@@ -26,8 +26,8 @@ from typing import NamedTuple
 
 from analog_bench.content_name import content_name, is_content_name
 from analog_bench.defining_files import note_file
-from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.regular_file import names_beside, read_regular, why_unreadable
+from analog_bench.errors import UsageError, did_you_mean, reason_of
+from analog_bench.regular_file import names_beside, read_regular
 
 
 class _Range(NamedTuple):
@@ -113,7 +113,7 @@ def load_device_table(file: str) -> str:
         if isinstance(problem, FileNotFoundError) and not os.path.lexists(path):
             hint = did_you_mean(path.name, names_beside(path, "*.csv"))
             raise UsageError(f"no device table {file!r}; {hint}") from None
-        why = why_unreadable(problem)
+        why = reason_of(problem)
         raise UsageError(f"{file} cannot be read as a device table: {why}") from None
     except (UnicodeDecodeError, csv.Error) as problem:
         raise UsageError(f"{file} cannot be read as a device table: {problem}") from None

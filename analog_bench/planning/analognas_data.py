@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analog_bench.errors import DataError, UsageError
+from analog_bench.errors import DataError, UsageError, reason_of
 from analog_bench.planning.nas_cells import check_cell
-from analog_bench.regular_file import read_regular, why_unreadable
+from analog_bench.regular_file import read_regular
 from analog_bench.tasks.data_folder import ANALOGNAS_FILE, DATA_VARIABLE, data_folder
 
 CORRUPT = "000000"
@@ -68,7 +68,7 @@ def read_analognas_bench(path: Path) -> CellScores:
         content = read_regular(path)
         text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
     except OSError as problem:
-        raise DataError(f"cannot read {path}: {why_unreadable(problem)}") from None
+        raise DataError(f"cannot read {path}: {reason_of(problem)}") from None
     except (EOFError, zlib.error, UnicodeDecodeError) as problem:
         raise DataError(f"{path} is damaged, or no CSV file: {problem}") from None
     rows = csv.DictReader(io.StringIO(text))

@@ -16,10 +16,9 @@ from analog_bench.atomic_file import write_atomic
 from analog_bench.case import Variant
 from analog_bench.codec import DocumentError, Whole, convert, layout, plain, read_json
 from analog_bench.content_name import fingerprint
-from analog_bench.errors import StoreError, UsageError, did_you_mean
+from analog_bench.errors import StoreError, UsageError, did_you_mean, reason_of
 from analog_bench.planned_case_record import LETTERS
 from analog_bench.records import NotNegative, Score, Seed
-from analog_bench.regular_file import why_unreadable
 
 How: TypeAlias = Literal["analog", "int8", "digital"]
 """What becomes of a layer: tiles, digital INT8, or digital as the model was trained (FP16)."""
@@ -198,4 +197,4 @@ def write_plan(path: Path, plan: Plan) -> None:
     try:
         write_atomic(path, layout(plain(plan)))
     except OSError as problem:
-        raise StoreError(f"cannot write {path}: {why_unreadable(problem)}") from None
+        raise StoreError(f"cannot write {path}: {reason_of(problem)}") from None

@@ -11,9 +11,8 @@ from msgspec import Meta, Struct
 
 from analog_bench.atomic_file import write_atomic
 from analog_bench.codec import DocumentError, Whole, convert, layout, plain, read_json
-from analog_bench.errors import StoreError
+from analog_bench.errors import StoreError, reason_of
 from analog_bench.records import NotNegative, Score
-from analog_bench.regular_file import why_unreadable
 from analog_bench.zoo.mobilebert_parts import SubNetwork
 
 TIMES_S = (1.0, 86_400.0, 2_592_000.0)
@@ -98,4 +97,4 @@ def write_study(path: Path, study: SubNetworkStudy) -> None:
     try:
         write_atomic(path, layout(plain(study)))
     except OSError as problem:
-        raise StoreError(f"cannot write {path}: {why_unreadable(problem)}") from None
+        raise StoreError(f"cannot write {path}: {reason_of(problem)}") from None

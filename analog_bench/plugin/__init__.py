@@ -7,6 +7,7 @@ cases takes a moment.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from analog_bench.errors import BenchError
 from analog_bench.plugin import selection
 from analog_bench.plugin.case_timings import Benchmarks, select_benchmarks
 from analog_bench.plugin.cluster_run import ClusterRun
-from analog_bench.plugin.command_line import given_command
 from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures by name in this module)
     CASES_ONLY,
     EARLIER_RESULTS,
@@ -75,7 +75,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if resumed is not None:
             config.stash[EARLIER_RESULTS] = by_identity(read_journal(Path(resumed)).results)
     else:
-        recorder = Recorder(config.stash[SETTINGS], config.rootpath, given_command(config))
+        command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
+        recorder = Recorder(config.stash[SETTINGS], config.rootpath, command)
         results = Results(config, recorder)
         config.pluginmanager.register(results, "analog_bench_results")
         terminal = TerminalReporter(config, recorder, results)
@@ -100,6 +101,8 @@ def pytest_report_collectionfinish(
 ) -> list[str]:
     """Show which studies have no cases, and which tiles work: finding out imports torch."""
     left_out = [*selection.left_out(config), *shard_line(config)]
+    if not items:
+        left_out += selection.hint_of_unselected(config)
     if not selection.measures(config) or not any(case_of(item) for item in items):
         return left_out
     from analog_bench.simulators.environment_probe import probe

@@ -17,7 +17,7 @@ from pytest_benchmark.stats import Metadata
 
 from analog_bench.plugin.fixtures import EARLIER_RESULTS, case_of
 from analog_bench.plugin.results import Results
-from analog_bench.session.recorder import Record
+from analog_bench.store.run import Record
 
 _ASKING = ("json", "save", "autosave", "compare", "histogram", "columns", "verbose")
 _REFUSING = ("disable", "skip")

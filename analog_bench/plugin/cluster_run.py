@@ -59,11 +59,7 @@ class ClusterRun:
         return self._cluster.size if self._cluster is not None else None
 
     def begin(self, items: Sequence[pytest.Item]) -> None:
-        """Find the cluster, or start it, and let its workers get ready.
-
-        Raises:
-            UsageError: There is none, or dask is not installed.
-        """
+        """Find the cluster, or start it, and let its workers get ready; raises UsageError."""
         measuring = {case.nodeid for case in chosen(items)}
         asking = [item for item in items if item.nodeid in measuring]
         for item in asking:
@@ -74,12 +70,12 @@ class ClusterRun:
         if not self._selected:
             return
         # Not at the top: it imports torch.
-        from analog_bench.session.dask_cluster import DaskCluster, Work
+        from analog_bench.session.dask_cluster import DaskCluster
 
         settings = self._recorder.settings
         assert settings.workers is not None
         self._run = self._run_words(list(dict.fromkeys(item.path for item in asking)))
-        self._cluster = DaskCluster(settings.workers, Work(prepare, measure_group))
+        self._cluster = DaskCluster(settings.workers, prepare, measure_group)
         self._cluster.prepare(self._run)
 
     def submit(self, fingerprints: Mapping[tuple[str, str, str], Fingerprints]) -> None:

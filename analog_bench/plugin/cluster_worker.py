@@ -64,12 +64,11 @@ def measure_group(asked: Sequence[Mapping[str, Any]], run: Mapping[str, Any]) ->
     """
     with _refusals():
         # Not at the top: these import torch, and the scheduler imports this module.
-        from analog_bench.session import group_measurement
-        from analog_bench.session.case_groups import AskedCase
+        from analog_bench.session import case_groups
 
         here = _listed(run)
-        group = [convert(one, AskedCase) for one in asked]
-        outcome = group_measurement.measure_group(here.models, here.cases, group, here.environment)
+        group = [convert(one, case_groups.AskedCase) for one in asked]
+        outcome = case_groups.measure_group(here.models, here.cases, group, here.environment)
         return plain(outcome)
 
 
@@ -101,7 +100,7 @@ def _listed(words: Mapping[str, Any]) -> _Listed:
 
 def _list(run: RunWords) -> _Listed:
     """List the cases of a run, and see that this process would measure them as the run's does."""
-    from analog_bench.session.group_measurement import check_files
+    from analog_bench.session.case_groups import check_files
     from analog_bench.session.model_cache import ModelCache, environment_facts
     from analog_bench.session.own_code import sources_of_run
 

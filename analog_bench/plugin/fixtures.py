@@ -89,13 +89,10 @@ class Baseline:
         self._case = case
 
     def verdict(self, result: Result) -> Verdict:
-        """Compare a result with the stored one by itself, in the main metric.
+        """Compare a result with the stored one by itself, in the main metric; raises BaselineError.
 
         The run's own verdicts are reached at its end, over all cases of the model and study: how
         many there are counts.
-
-        Raises:
-            BaselineError: The baseline file is corrupt.
         """
         from analog_bench.gate.case_verdicts import judge
 
@@ -175,7 +172,7 @@ def measure(request: pytest.FixtureRequest, study: Study) -> Callable[[Case], Re
         if not hasattr(request.config, "workerinput"):
             # Nor does one that is stopped before this test is over.
             request.config.stash[TAKE](sent)
-        words = records[0].as_words()
+        words = _facts(records[0].result, records[0].scope.main_metric)
         # Once, where a plugin repeats tests that fail.
         request.node.user_properties += [p for p in words if p not in request.node.user_properties]
         return records[0].result
@@ -234,6 +231,18 @@ def _upcoming(request: pytest.FixtureRequest, case: Case) -> list[Case]:
                 key = (getattr(item, "function", None), replace(other, drift_s=0.0))
                 groups.setdefault(key, []).append(other)
     return config.stash[UPCOMING].pop((function, replace(case, drift_s=0.0)), [])
+
+
+def _facts(result: Result, metric: str) -> list[tuple[str, str]]:
+    """Return what other programs read of a result as properties of its test."""
+    words = {"case": result.case_id, "study": result.study, "metric": metric}
+    if metric in result.digital:
+        words["digital"] = f"{result.digital[metric]:.6g}"
+    score = result.score(metric)
+    if score is not None:
+        words["score"] = f"{score:.6g}"
+    words["chips"] = str(len(result.chips))
+    return list(words.items())
 
 
 def _model(request: pytest.FixtureRequest) -> str:

@@ -5,23 +5,26 @@ Registered where results come together: in the one process, or on xdist's contro
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
 import sys
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from analog_bench.codec import one_line
 from analog_bench.errors import BenchError
-from analog_bench.plugin.command_line import completing_command
 from analog_bench.plugin.fixtures import EARLIER_RESULTS, PROPERTY, TAKE
 from analog_bench.plugin.selection import SELECTED, Chosen, chosen, measures
 from analog_bench.plugin.shard_selection import SELECTION
-from analog_bench.session.recorder import CaseName, Record, Recorder
+from analog_bench.session.recorder import CaseName, Recorder
 from analog_bench.session.run_conclusion import Conclusion, conclude
+from analog_bench.store.run import Record
 
 if TYPE_CHECKING:
     from analog_bench.gate.case_verdicts import Verdict
@@ -30,6 +33,8 @@ RESUMED = "analog_bench_resumed"
 """Where a worker of xdist finds the file of the run that is resumed."""
 SHARD_OF = "analog_bench_shard_of"
 """Where a worker of xdist leaves the fingerprint of what its shard is a part of."""
+# They begin where the last run stopped, or select what failed: too little, or what fails again.
+_STEPWISE = ("--sw", "--stepwise", "--sw-skip", "--stepwise-skip", "--sw-reset", "--stepwise-reset")
 
 
 class Results:
@@ -140,7 +145,7 @@ class Results:
 
     def _conclude(self) -> Conclusion:
         self._recorder.selection = self._config.stash.get(SELECTION, "")
-        command = completing_command(self._config, self._recorder.path)
+        command = _completing_command(self._config, self._recorder.path)
         self.conclusion = conclude(self._recorder, command)
         return self.conclusion
 
@@ -155,21 +160,20 @@ class Results:
             return [self._recorder.add(plain) for plain in sent]
 
     def _fail_regressed(self, conclusion: Conclusion) -> None:
-        settings = self._recorder.settings
-        regressed = conclusion.regressed_cases(settings)
         for report, record in list(self._records.items()):
-            verdict = regressed.get(record.result.identity)
+            verdict = conclusion.failed.get(record.result.identity)
             # A test that failed by itself stays as it is.
-            if verdict is not None and report.passed:
+            if verdict is not None and verdict.kind == "regressed" and report.passed:
                 self._unpass(report)
                 self._report_failure(report.nodeid, report.location, verdict)
-        for study, model, verdict in conclusion.failed_digital(settings):
+        for study, model, verdict in conclusion.failed_digital:
             # No case is to blame where the digital model changed: it gets a test of its own.
             self._report_own_failure(f"digital[{model}-{study}-{verdict.metric}]", study, verdict)
         known = {record.result.identity for record in self._records.values()}
-        for (case_id, study, _), verdict in conclusion.failed_cases(settings, known).items():
-            # Of the run that is resumed, and no test of this session.
-            self._report_own_failure(f"{study}[{case_id}]", study, verdict)
+        for which, verdict in conclusion.failed.items():
+            if which not in known:  # of the run that is resumed, and no test of this session
+                case_id, study, _ = which
+                self._report_own_failure(f"{study}[{case_id}]", study, verdict)
 
     def _unpass(self, report: pytest.TestReport) -> None:
         """Take a test out of those that the terminal counts as passed."""
@@ -193,6 +197,23 @@ class Results:
             nodeid, location, {}, outcome="failed", longrepr=why, when="call"
         )
         self._config.hook.pytest_runtest_logreport(report=failed)
+
+
+def _completing_command(config: pytest.Config, run_file: Path | None) -> str:
+    """Return the command line that measures what this run, whose results go there, leaves out.
+
+    It is this run's own with `--resume`, and does not stop at a test that fails.
+    """
+    words = [str(word) for word in config.invocation_params.args if word not in _STEPWISE]
+    if config.getoption("maxfail", 0):
+        words.append("--maxfail=0")
+    if run_file is not None and config.getoption("analog_bench_json") is None:
+        here = config.invocation_params.dir
+        near = run_file.is_relative_to(here)
+        words += ["--json", os.path.relpath(run_file, here) if near else str(run_file)]
+    if not config.getoption("analog_bench_resume"):
+        words.append("--resume")
+    return shlex.join(["pytest", *words])
 
 
 @contextmanager

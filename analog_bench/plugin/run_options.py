@@ -43,11 +43,7 @@ _MOST_THREADS = 1024
 
 
 def read_settings(config: pytest.Config) -> Settings:
-    """Read and check the options.
-
-    Raises:
-        UsageError: An option that cannot be used as given.
-    """
+    """Read and check the options; raises UsageError."""
     given: dict[str, list[str]] = {}
     for option in OPTIONS:
         value = config.getoption(option.ini)

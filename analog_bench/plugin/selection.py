@@ -15,9 +15,10 @@ import pytest
 from analog_bench.case import Case
 from analog_bench.errors import BenchError, LayerError, StudyError
 from analog_bench.plugin.fixtures import SETTINGS, STUDY_MARK, case_of
-from analog_bench.session.cases import cases_of, keyword_of, keywords
+from analog_bench.session.cases import asked_words, cases_of, keyword_of, keywords
 from analog_bench.study import Study
 from analog_bench.value_checks import shown
+from analog_bench.zoo.model_specs import SHORT_NAMES
 
 ON_DEMAND_MARK = "on_demand"
 _MISTAKES: pytest.StashKey[dict[str, BenchError]] = pytest.StashKey()
@@ -197,6 +198,18 @@ def narrow(config: pytest.Config, items: list[pytest.Item], *, raising: bool) ->
 def left_out(config: pytest.Config) -> list[str]:
     """Return a line for each study that was deselected, with the reason."""
     return config.stash[_LEFT_OUT]
+
+
+def hint_of_unselected(config: pytest.Config) -> list[str]:
+    """Return the line that helps where nothing was selected: `-k` names a model not in the run."""
+    models = {keyword_of(m, config.stash[SETTINGS]) for m in config.stash[SETTINGS].choice.models}
+    for word in asked_words(config.option.keyword):
+        for study in config.stash[_STUDIES]:
+            model = word.removesuffix(f"_{study}")
+            if model not in (word, "", *models):
+                own = model if model in SHORT_NAMES else f"PATH/{model}"
+                return [f"-k {word}: no case is of a model {model}; did you mean --model {own}?"]
+    return []
 
 
 def _mistake_of(item: pytest.Item) -> BenchError | None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from analog_bench.plugin.results import Results
-from analog_bench.session.recorder import Record, Recorder
+from analog_bench.session.recorder import Recorder
+from analog_bench.store.run import Record
 
 if TYPE_CHECKING:
     from analog_bench.report.table import Block
@@ -71,6 +72,7 @@ class TerminalReporter:
                 uncompared=len(self._recorder.results) - len(known),
                 results_file=self._recorder.results_file,
                 changes=conclusion.changes,
+                baselines=self._recorder.settings.baselines,
                 published=conclusion.published,
                 stopped=conclusion.stopped,
                 notes=self._recorder.notes,
@@ -90,9 +92,9 @@ class TerminalReporter:
             left = (time.monotonic() - self._began) / done * max(self._total - done, 0)
             progress = f"{done}/{self._total}, {clock(left)} left"
         line = f"{result.model} {result.study} {progress}: {result.group}"
-        mean = record.mean_score
+        metric = record.scope.main_metric
+        mean = result.score(metric)
         if mean is not None:
-            metric = record.scope.main_metric
             line += f", {metric} {result.digital[metric]:.4g} -> {mean:.4g}"
         width = self._config.get_terminal_writer().fullwidth
         self._reporter.rewrite(line[: width - 1], erase=True)

@@ -20,7 +20,7 @@ from analog_bench.releases.environment_recipe import PROJECT
 from analog_bench.releases.release_environment import Environment
 from analog_bench.releases.subprocesses import run_captured, run_logged
 from analog_bench.simulators.physics.survey_record import Survey, survey_from_plain
-from analog_bench.store.environment import package_version
+from analog_bench.simulators.versions import package_version
 
 # Would bring this process's packages into an environment that is to be alone, or its measurements
 # into a CI job's summary, which is for the comparison.

@@ -114,13 +114,10 @@ def recipe_of(
 
 
 def requirements() -> tuple[str, ...]:
-    """Return what the project asks for, without extras, aihwkit and torch.
+    """Return what the project asks for, without extras, aihwkit and torch; raises UsageError.
 
     That is what `pyproject.toml` of the checkout says (an editable installation keeps to what it
     said on the day it was made), else what was noted when the project was installed.
-
-    Raises:
-        UsageError: The project is neither in a checkout nor installed.
     """
     file = _beside_package(_PROJECT_FILE)
     try:

@@ -71,11 +71,7 @@ def find_python(wanted: str) -> Interpreter:
 
 
 def newest_version() -> str:
-    """Return the newest version of aihwkit on the package index.
-
-    Raises:
-        ReleaseFailed: The index does not tell.
-    """
+    """Return the newest version of aihwkit on the package index; raises ReleaseFailed."""
     options = ("--no-deps", "--no-header", "--no-annotate", "--quiet", "--universal")
     done = _ask_uv("pip", "compile", "-", *options, given="aihwkit\n")
     # uv names one for each range of Pythons where they differ.

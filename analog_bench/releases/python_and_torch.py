@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from analog_bench.simulators.versions import MEASURED, WHEELS, Pair
+from analog_bench.simulators.versions import MEASURED, RELEASES, Pair
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 """The Pythons that this project runs on."""
@@ -56,13 +56,7 @@ class Chosen:
 
 def known_spelling(version: str) -> str:
     """Return a version as the table of pairs spells it, `1.2.0` for `v1.2`; else unchanged."""
-    known = {*WHEELS, *(pair.aihwkit for pair in MEASURED)}
-    return next((same for same in known if Version(same) == Version(version)), version)
-
-
-def pythons_of(version: str) -> tuple[str, ...]:
-    """Return the Pythons with a wheel of a version; all where it is not in the table."""
-    return WHEELS.get(version, PYTHONS)
+    return next((same for same in RELEASES if Version(same) == Version(version)), version)
 
 
 def choose(wanted: Sequence[Wanted], here: str) -> tuple[Chosen, ...]:

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from analog_bench.atomic_file import write_atomic
 from analog_bench.cache_folder import CACHE_VARIABLE, cache_folder
 from analog_bench.codec import DocumentError, convert, layout, plain, read_json
-from analog_bench.errors import StoreError
+from analog_bench.errors import StoreError, reason_of
 from analog_bench.releases.environment_recipe import FORMAT, Recipe
 from analog_bench.releases.installer import install, python_in, scripts_in
 from analog_bench.releases.subprocesses import run_captured
@@ -89,10 +89,9 @@ def ensure(recipe: Recipe, label: str, tell: Tell, *, rebuild: bool = False) -> 
                 return built
             return _build(recipe, label, folder, tell)
     except OSError as problem:
-        why = getattr(problem, "strerror", None) or str(problem)
         raise StoreError(
-            f"cannot keep environments in {str(folder.parent)!r}: {why}; choose another folder "
-            f"with {CACHE_VARIABLE}"
+            f"cannot keep environments in {str(folder.parent)!r}: {reason_of(problem)}; choose "
+            f"another folder with {CACHE_VARIABLE}"
         ) from None
 
 

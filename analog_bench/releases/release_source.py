@@ -17,9 +17,10 @@ from packaging.utils import (
 
 from analog_bench.errors import ReleaseFailed, UsageError
 from analog_bench.regular_file import read_regular
-from analog_bench.releases.python_and_torch import PYTHONS, known_spelling, pythons_of
+from analog_bench.releases.python_and_torch import PYTHONS, known_spelling
 from analog_bench.releases.release_spec import Release
 from analog_bench.releases.subprocesses import run_captured
+from analog_bench.simulators.versions import WHEELS
 
 # What builds, tools and environments leave in a checkout.
 _LEFT_BEHIND = (
@@ -66,7 +67,7 @@ def _source_of(release: Release, latest: str | None) -> Source:
         if version is None:
             raise UsageError("the newest release of aihwkit is not known; name its version")
         known = known_spelling(version)
-        return Source(f"aihwkit=={known}", known, pythons_of(known), known, False)
+        return Source(f"aihwkit=={known}", known, WHEELS.get(known, PYTHONS), known, False)
     if release.kind == "git":
         return _repository(release.source)
     path = Path(os.path.realpath(release.source))

@@ -13,7 +13,7 @@ from typing import Literal
 from packaging.version import InvalidVersion, Version
 
 from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.simulators.versions import MEASURED, WHEELS
+from analog_bench.simulators.versions import RELEASES
 
 Kind = Literal["version", "latest", "wheel", "archive", "folder", "git"]
 
@@ -129,10 +129,9 @@ def _kind(source: str) -> Kind:
         return "folder"
     if _is_version(source):
         return "version"
-    known = {*WHEELS, *(pair.aihwkit for pair in MEASURED), LATEST}
     raise UsageError(
         f"release {source!r} is neither a version nor {LATEST!r}, a wheel, an archive, a folder or "
-        f"git+URL; {did_you_mean(source, known)}"
+        f"git+URL; {did_you_mean(source, (*RELEASES, LATEST))}"
     )
 
 

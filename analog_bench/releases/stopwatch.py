@@ -19,9 +19,6 @@ from analog_bench.gate.significance import CONFIDENCE
 from analog_bench.releases.environment_commands import Runtime, last_words
 
 WORKER = "analog_bench.simulators.timing"
-TURNS = 15
-FEWEST_TURNS = 6
-"""With fewer, even the least and the largest ratio do not make a 95 % interval."""
 # Beyond this, and beyond chance, a piece of work counts as slower or faster.
 NOTABLE = 1.10
 
@@ -63,7 +60,7 @@ class Timing:
         return "faster" if self.high < 1 / NOTABLE else ""
 
 
-def take_turns(runtimes: Mapping[str, Runtime], turns: int = TURNS) -> dict[str, Timed]:
+def take_turns(runtimes: Mapping[str, Runtime], turns: int) -> dict[str, Timed]:
     """Time the work in several environments, one after the other in every turn.
 
     Environments and results go by the names of their releases.
@@ -87,15 +84,10 @@ def compare_timings(old: Turns, new: Turns) -> tuple[Timing, ...]:
 
     The interval of the median ratio is that between two of the sorted ratios, as the sign test
     gives it: it asks nothing of how timings are distributed. The median lies below the k-th of n
-    sorted ratios with the chance that fewer than k of n coins show heads.
-
-    Raises:
-        ValueError: There are turns, but fewer than `FEWEST_TURNS`.
+    sorted ratios with the chance that fewer than k of n coins show heads: it takes six turns.
     """
     if not old or not new:
         return ()
-    if len(old) < FEWEST_TURNS:
-        raise ValueError(f"{len(old)} turns are too few for an interval")
     k = int(stats.binom.ppf((1 - CONFIDENCE) / 2, len(old), 0.5))
     timings = []
     for name in (name for name in old[0] if name in new[0]):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 from analog_bench.gate.robustness_scores import DAY_S, Robustness, conditions_of, robustness_of
@@ -14,12 +15,22 @@ from analog_bench.report.case_energy import energy_of, is_whole
 from analog_bench.report.energy_table import energy_text
 from analog_bench.report.measured_on import OVER_BOTH, examples_label
 from analog_bench.report.plots.chart import axis, by_weights, layer, points
-from analog_bench.report.plots.figure import Figure
-from analog_bench.report.table import Cell, Column, Spelling, Table, linked, number, tabulate
+from analog_bench.report.plots.figure import Figure, file_name
+from analog_bench.report.table import (
+    Block,
+    Cell,
+    Column,
+    Heading,
+    Spelling,
+    Table,
+    linked,
+    number,
+    tabulate,
+)
 from analog_bench.store.run import Group, Run
 
 A_STAR = "A*: 1 is as good as the digital model, 0 as good as guessing."
-_ROW_PIXELS = 26
+_ROW_PIXELS = 34
 
 
 @dataclass(frozen=True)
@@ -28,11 +39,13 @@ class Entry:
 
     Attributes:
         source: The name under which the run is known, such as that of its file.
+        noise: The noise or preset, without the parameters that are the same for all entries.
         a_star: What is left of what the digital model has over guessing.
         others: Its other scores over the drift times.
     """
 
     source: str
+    noise: str
     run: Run
     scope: Scope
     metric: Metric
@@ -43,7 +56,8 @@ class Entry:
     @property
     def hardware(self) -> str:
         """Noise or preset, tile and hardware: `StandardHWATrainingTorch`."""
-        return words.condition_label(self.result, leaving_out=("time", "weights"))
+        rest = words.condition_label(self.result, leaving_out=("noise", "time", "weights"))
+        return " · ".join(filter(None, (self.noise, rest)))
 
     @property
     def name(self) -> str:
@@ -59,6 +73,11 @@ class Entry:
         return f"{examples_label(self.scope)}, {chips}"
 
     @property
+    def scored_by(self) -> str:
+        """The metric: `F1`, `cross-entropy`."""
+        return words.metric_label(self.metric)
+
+    @property
     def nj_per_token(self) -> float | None:
         """The energy a token under the usual scenario, where the model's shape is known."""
         energy = energy_of(self.result, self.run.shapes)
@@ -66,16 +85,35 @@ class Entry:
 
 
 def entries(runs: Mapping[str, Run]) -> list[Entry]:
-    """Return what runs measured of whole models at one day, the highest A* first.
+    """Return what runs measured of whole models at one day: by metric, the highest A* first.
 
-    Runs go by their names. Where guessing has no score there is no A*, and no entry. Of the same
-    condition on the same examples in several runs the newest stays.
+    Runs go by their names. Where guessing has no score, or the digital model is not known to be
+    better, there is no A*, and no entry. Of the same condition on the same examples in several runs
+    the newest stays.
     """
     newest: dict[object, Entry] = {}
     for source, run in sorted(runs.items(), key=lambda pair: pair[1].manifest.created):
         for group in run.groups:
             newest |= {entry.others.conditions: entry for entry in _of_group(source, run, group)}
-    return sorted(newest.values(), key=lambda entry: (-entry.a_star.centre, entry.name))
+    short = words.short_noises(entry.noise for entry in newest.values())
+    named = (replace(e, noise=words.noise_label(short[e.noise])) for e in newest.values())
+
+    def order(entry: Entry) -> tuple[str, float, str]:
+        return entry.scored_by, -entry.a_star.centre, entry.name
+
+    return sorted(named, key=order)
+
+
+def by_metric(found: Iterable[Entry]) -> list[tuple[Entry, ...]]:
+    """Return entries in groups of one metric each: A* of different ones do not compare."""
+    return [tuple(own) for _, own in groupby(found, key=lambda entry: entry.scored_by)]
+
+
+def board_blocks(found: Sequence[Entry], link: Callable[[Entry], str]) -> Iterator[Block]:
+    """Yield a heading and a table for each metric."""
+    for own in by_metric(found):
+        yield Heading(f"Scored by {own[0].scored_by}")
+        yield board_table(own, link)
 
 
 def _of_group(source: str, run: Run, group: Group) -> Iterator[Entry]:
@@ -85,15 +123,14 @@ def _of_group(source: str, run: Run, group: Group) -> Iterator[Entry]:
         star = others.a_star.get(DAY_S)
         if star is not None:
             result = after_a_day[others.conditions]
-            yield Entry(source, run, group.scope, group.main, result, star, others)
+            yield Entry(source, result.noise, run, group.scope, group.main, result, star, others)
 
 
 def board_table(found: Sequence[Entry], link: Callable[[Entry], str]) -> Table:
-    """Return entries as a table, each with the way to its raw values."""
+    """Return entries of one metric as a table, each with the way to its raw values."""
 
     def score(entry: Entry) -> str:
-        scored = estimates.interval_text(entry.others.one_day, entry.metric)
-        return f"{words.metric_label(entry.metric)} {scored}"
+        return estimates.interval_text(entry.others.one_day, entry.metric)
 
     def energy(entry: Entry) -> str:
         return "" if entry.nj_per_token is None else energy_text(entry.nj_per_token)
@@ -111,14 +148,14 @@ def board_table(found: Sequence[Entry], link: Callable[[Entry], str]) -> Table:
         return linked(estimates.a_star_text(entry.a_star), link(entry))
 
     columns: list[tuple[Column, Spelling[Entry]]] = [
-        (Column("model"), lambda entry: words.model_label(entry.scope.model)),
+        (Column("model", folds=True), lambda entry: words.model_label(entry.scope.model)),
         (Column("weights"), lambda entry: words.weights_label(entry.result)),
         number("A* 1 d", star, notes=(A_STAR, f"{OVER_BOTH}.")),
-        number("score 1 d", score, priority=2),
+        number(f"{found[0].scored_by} 1 d", score, priority=2),
         number("digital", digital, priority=6),
         number("AVM", month, priority=7, notes=("AVM: the score at 30 d − at 1 s.",)),
         number("nJ/token", energy, priority=4),
-        (Column("hardware"), lambda entry: entry.hardware),
+        (Column("hardware", folds=True), lambda entry: entry.hardware),
         (Column("on tiles", priority=5), lambda e: words.group_label(e.result.group)),
         (Column("run", priority=3), lambda entry: Cell(entry.source, href=link(entry))),
         (Column("measured on", priority=8), lambda entry: entry.examples_and_chips),
@@ -128,7 +165,7 @@ def board_table(found: Sequence[Entry], link: Callable[[Entry], str]) -> Table:
 
 
 def board_figure(found: Sequence[Entry], table: Table) -> Figure:
-    """Return the picture of the board: A* at one day, a row a model and its hardware."""
+    """Return the picture of entries of one metric: A* at one day, a row a model and hardware."""
     shared = {entry.hardware for entry in found}
     # What is the same for all stands below: on a phone names take the room of the plot.
     same = shared if len(shared) == 1 else set()
@@ -139,17 +176,19 @@ def board_figure(found: Sequence[Entry], table: Table) -> Figure:
         value = {"name": name, "star": entry.a_star.centre, "low": low, "high": high}
         values.append({**value, "weights": words.weights_label(entry.result)})
     names = list(dict.fromkeys(value["name"] for value in values))
-    known = [w for w in words.WEIGHTS.values() if any(v["weights"] == w for v in values)]
-    bare = {"labelLimit": 330, "ticks": False, "domain": False}
+    # Model and hardware on a line each, so that a phone has room for the plot.
+    lines = {"labelExpr": "split(datum.label, ' · ')", "labelLimit": 170}
+    bare = {**lines, "ticks": False, "domain": False}
     y = axis("name", kind="nominal", sort=names, axis=bare)
     x = axis("star", "A* one day after programming", scale={"domainMax": 1.0, "nice": True})
-    color = by_weights(known)
+    color = by_weights(words.weights_among(values))
     ends = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
     first = found[0]
     return Figure(
-        name="board",
+        name=file_name("board", first.scored_by),
         message=(
-            f"{first.name} keeps most: A* {words.significant(first.a_star.centre, 2)} with "
+            f"Scored by {first.scored_by}, {first.name} keeps most: "
+            f"A* {estimates.a_star_text(first.a_star)} with "
             f"{words.with_weights(first.result.variant)}."
         ),
         note=f"{A_STAR} Lines are 95 % intervals over chips.",

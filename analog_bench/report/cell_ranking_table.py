@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from analog_bench.gate.significance import Interval, mean_interval
+from analog_bench.gate.significance import mean_interval
+from analog_bench.report.estimates import decimals_text
 from analog_bench.report.table import (
     Block,
     Column,
@@ -78,16 +79,11 @@ def _table(scores: Sequence[RankingScore], ceiling: Sequence[float]) -> Block:
             (Column("what the surrogate is given", names_rows=True), lambda encoding: encoding),
             *map(among, counts),
         ],
-        notes=(*alone, f"equal cells: {_interval(mean_interval(ceiling))}"),
+        notes=(*alone, f"equal cells: {decimals_text(mean_interval(ceiling), 3)}"),
         frame="rule",
     )
 
 
 def _spell(score: RankingScore) -> str:
     regret = mean_interval(score.regret).centre
-    return f"{_interval(mean_interval(score.tau))} ({regret:.2f})"
-
-
-def _interval(interval: Interval) -> str:
-    half = "" if interval.half_width is None else f" ±{interval.half_width:.3f}"
-    return f"{interval.centre:.3f}{half}"
+    return f"{decimals_text(mean_interval(score.tau), 3)} ({regret:.2f})"

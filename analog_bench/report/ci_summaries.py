@@ -120,10 +120,12 @@ def _losses(contents: Contents) -> Table:
         return words.digital_scores(next(known, {}), [study.main], extra=0)
 
     def loses_most(study: Judged) -> str:
+        if study.guesses:
+            return study.guesses
         name, gone = words.names_among(study.measured), destroyed(study.measured, study.main)
         named = [f"{len(gone)} no better than guessing"] if gone else []
         named += [
-            f"{name(result)} {words.amount(loss(result, study.main) or 0.0, study.main)}"
+            f"{name(result)} {words.loss_amount(loss(result, study.main), study.main)}"
             for result in worst(study.measured, study.main)[:_WORST_NAMED]
         ]
         return ", ".join(named) or ("nothing beyond the margin" if study.measured else words.ABSENT)

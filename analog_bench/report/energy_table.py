@@ -22,6 +22,11 @@ _DIGITAL = (
     "INT8 and FP16: how many times as much a digital machine takes at the same level, counted as "
     "arithmetic and memory at 7 nm alone; a chip's figure holds its clock and control, too."
 )
+_ANALOG = "analog: the tiles' share of the energy; the rest is what is digital beside them."
+_USED = (
+    "tiles: how many crossbars the layers fill; used: the share of their cells that hold a weight; "
+    "share: of the model's energy."
+)
 _LEVELS = (
     "Level: what the energy covers, a tile at its peak, a chip at work or a whole system. What is "
     "digital beside it is charged at that level; compare within a level."
@@ -63,7 +68,7 @@ def scenario_table(energies: Sequence[ModelEnergy]) -> Block:
             (Column("level", priority=2), lambda e: e.scenario.level),
             number("nJ/token", lambda e: energy_text(e.pj_per_token / 1e3)),
             number("µJ/inference", lambda e: energy_text(e.pj / 1e6), priority=5),
-            number("analog", lambda e: f"{e.analog_share:.0%}".replace("%", " %"), priority=4),
+            number("analog", lambda e: words.percent(e.analog_share), priority=4, notes=(_ANALOG,)),
             number("TOPS/W", lambda e: words.significant(e.tops_per_watt)),
             number("time", lambda e: time_text(e.latency_ns), priority=1),
             number("interval", lambda e: time_text(e.interval_ns), priority=6),
@@ -141,7 +146,7 @@ def _layer_table(energy: ModelEnergy, *, all_layers: bool) -> Block:
             number("n", lambda row: str(len(row.layers)) if row.layers else "", priority=3),
             number("in x out", lambda row: _size(row), priority=2),
             number("tiles", lambda row: str(_tiles(row) or "")),
-            number("used", lambda row: _used(row), priority=1),
+            number("used", lambda row: _used(row), priority=1, notes=(_USED,)),
             number("nJ/token", lambda row: energy_text(row.pj / tokens / 1e3)),
             number("share", lambda row: f"{100 * row.pj / energy.pj:.1f} %"),
         ],

@@ -9,10 +9,10 @@ from analog_bench.gate.case_verdicts import Verdict
 from analog_bench.gate.significance import Interval
 from analog_bench.records import Metric
 from analog_bench.report.words import amount, loss_amount
-from analog_bench.spelling import rounded
+from analog_bench.spelling import MINUS, rounded
 
 _NUMBER = r"\d+(?:\.\d+)?"
-_ESTIMATE = re.compile(rf"([+-]?{_NUMBER}) ±({_NUMBER})(?: \(±({_NUMBER})\))?")
+_ESTIMATE = re.compile(rf"([+{MINUS}-]?{_NUMBER}) ±({_NUMBER})(?: \(±({_NUMBER})\))?")
 
 
 def interval_text(interval: Interval | None, metric: Metric, *, signed: bool = False) -> str:
@@ -37,7 +37,7 @@ def both_text(interval: Interval | None, metric: Metric) -> str:
 
 
 def loss_text(lost: Interval | None, metric: Metric) -> str:
-    """Spell a loss in its direction, with half its interval over both: `−12.3 (±1.9)`."""
+    """Spell a loss as `loss_amount` does, with half its interval over both: `12.3 (±1.9)`."""
     if lost is None:
         return ""
     both = both_text(lost, metric)
@@ -45,19 +45,34 @@ def loss_text(lost: Interval | None, metric: Metric) -> str:
 
 
 def change_text(verdict: Verdict, metric: Metric) -> str:
-    """Spell the change that a verdict rests on: `-1.2 ±0.3`; empty without a comparison."""
+    """Spell the change that a verdict rests on: `−1.2 ±0.3`; empty without a comparison."""
     change = verdict.change
     return "" if change is None else estimate_text(change, verdict.interval, metric)
 
 
 def estimate_text(change: float, ends: tuple[float, float] | None, metric: Metric) -> str:
-    """Spell a change and its interval, given by its ends: `-1.2 ±0.3`."""
+    """Spell a change and its interval, given by its ends: `−1.2 ±0.3`."""
     return interval_text(Interval(change, ends and (ends[1] - ends[0]) / 2), metric, signed=True)
 
 
 def a_star_text(interval: Interval | None) -> str:
     """Spell A*, which has no unit, as `interval_text` does, with two decimals."""
-    return _with_intervals(interval, lambda value: rounded(value, 2))
+    return decimals_text(interval, 2)
+
+
+def decimals_text(interval: Interval | None, decimals: int) -> str:
+    """Spell an estimate of no metric as `interval_text` does, with so many decimals."""
+    return _with_intervals(interval, lambda value: rounded(value, decimals))
+
+
+def ranged_text(value: float, low: float, high: float) -> str:
+    """Spell an estimate with the ends of its interval: `0.61 (−0.08 to 0.90)`."""
+    return f"{rounded(value, 2)} ({range_text(low, high)})"
+
+
+def range_text(low: float, high: float) -> str:
+    """Spell the ends of an interval: `−0.08 to 0.90`."""
+    return f"{rounded(low, 2)} to {rounded(high, 2)}"
 
 
 def _with_intervals(
@@ -66,7 +81,7 @@ def _with_intervals(
     if interval is None:
         return ""
     centre = spell(interval.centre)
-    if signed and not centre.startswith("-"):
+    if signed and not centre.startswith(MINUS):
         centre = f"+{centre}"
     if interval.half_width is None:
         return centre

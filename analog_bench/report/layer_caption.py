@@ -20,7 +20,7 @@ from analog_bench.report.layer_losses import (
     worst,
 )
 from analog_bench.report.measured_on import interval_note
-from analog_bench.report.report_contents import is_several
+from analog_bench.report.report_contents import is_several, unranked
 from analog_bench.report.score_and_loss import loss
 from analog_bench.report.table import Cell, Line, line
 from analog_bench.spelling import shortened
@@ -43,7 +43,7 @@ def caption(rows: Sequence[Result], metrics: Sequence[Metric], data: str) -> lis
     return [
         *(line(text) for text in texts if text),
         *_destroyed(rows, main),
-        _worst_layers(rows, main),
+        line(why) if (why := unranked(rows, main)) else _worst_layers(rows, main),
         *(line(text) for text in findings if text),
     ]
 
@@ -121,9 +121,8 @@ def _destroyed(rows: Sequence[Result], metric: Metric) -> list[Line]:
 def _worst_layers(rows: Sequence[Result], metric: Metric) -> Line:
     signs, lost = marks(rows, metric), worst(rows, metric)
     marked = [row for row in lost if row.identity in signs]
-    sign = words.MINUS if metric.higher_is_better else "+"
     names = [
-        f"{_name(row, rows)} {sign}{words.amount(loss(row, metric) or 0.0, metric)}"
+        f"{_name(row, rows)} {words.loss_amount(loss(row, metric), metric)}"
         for row in marked or lost[:WORST_AT_MOST]
     ]
     surely, perhaps = map(len, beyond_margin(rows, metric))
@@ -132,12 +131,10 @@ def _worst_layers(rows: Sequence[Result], metric: Metric) -> Line:
     beyond = margin_text(surely, perhaps, words.counted(known, "row"), margin, metric)
     if not lost:
         return line(f"{words.capitalised(beyond)}.")
-    others = "of the others " if DESTROYED in signs.values() else ""
+    others = " of the others" if DESTROYED in signs.values() else ""
+    largest = f"Largest {words.loss_noun(metric)}s of {words.metric_label(metric)}{others}: "
     return (
-        Cell(
-            f"{f'{HALF_LOST} ' if marked else ''}Worst {others}in {words.metric_label(metric)}: ",
-            "worst",
-        ),
+        Cell(f"{f'{HALF_LOST} ' if marked else ''}{largest}", "worst"),
         Cell(shortened(names, WORST_AT_MOST), "strong"),
         Cell(f"; {beyond}."),
     )

@@ -1,4 +1,8 @@
-"""Which layers lose most, how sure their order is, and how losses go with the spread of weights."""
+"""Which layers lose most, how sure their order is, and how losses go with the spread of weights.
+
+Where the digital model is not known to be better than guessing, there are none of these: nothing is
+known to be lost (`report_contents.unranked` says so).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,12 @@ from analog_bench.gate.layer_ranking import (
     rank_layers,
     spearman_with_interval,
 )
-from analog_bench.gate.robustness_scores import Conditions, a_star, conditions_of
+from analog_bench.gate.robustness_scores import (
+    Conditions,
+    a_star,
+    conditions_of,
+    digital_at_chance,
+)
 from analog_bench.layer_facts_record import LayerFacts
 from analog_bench.records import Identity, Metric, Result
 from analog_bench.report import words
@@ -142,7 +151,7 @@ def beyond_margin(results: Iterable[Result], metric: Metric) -> tuple[list[Resul
     what loses more on the mean may.
     """
     surely, perhaps = [], []
-    for result in results:
+    for result in _rankable(results, metric):
         lost = loss_interval(result, metric)
         if lost is None:
             continue
@@ -161,7 +170,7 @@ def rankings(results: Iterable[Result], metric: Metric) -> list[ConditionRanking
     none where a layer has several results under one, or every chip ranks all layers equal.
     """
     ranked = []
-    for members in by_condition(results, metric):
+    for members in by_condition(_rankable(results, metric), metric):
         drops = {result.group: _chip_losses(result, metric) for result in members}
         chips = set.intersection(*(set(of_layer) for of_layer in drops.values()))
         if 2 <= len(drops) == len(members) and len(chips) >= 2:
@@ -184,7 +193,7 @@ def layer_losses(results: Iterable[Result], metric: Metric) -> list[LayerLoss]:
     where fewer than `FEWEST` remain.
     """
     variants: dict[str, dict[str, list[LayerLoss]]] = {}
-    for result in results:
+    for result in _rankable(results, metric):
         facts, lost = result.facts, loss(result, metric)
         if is_single(result) and facts and facts.reach is not None and lost is not None:
             one = LayerLoss(result.group, facts, facts.reach, lost, result)
@@ -212,8 +221,13 @@ def spread_correlation(results: Iterable[Result], metric: Metric) -> SpreadCorre
     )
 
 
+def _rankable(results: Iterable[Result], metric: Metric) -> Iterator[Result]:
+    return (result for result in results if not digital_at_chance(result, metric))
+
+
 def _beyond(results: Iterable[Result], metric: Metric) -> Iterator[Result]:
-    return (result for result in results if (loss(result, metric) or 0.0) > metric.margin)
+    rankable = _rankable(results, metric)
+    return (result for result in rankable if (loss(result, metric) or 0.0) > metric.margin)
 
 
 def _ranking(

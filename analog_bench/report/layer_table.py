@@ -131,8 +131,8 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
         if lost is None:
             return ""
         if sign := signs.get(result.identity):
-            return Cell(f"{sign} {words.amount(lost, main)}", "worst")
-        return Cell(words.amount(lost, main), "" if lost > main.margin else "muted")
+            return Cell(f"{sign} {words.loss_amount(lost, main)}", "worst")
+        return Cell(words.loss_amount(lost, main), "" if lost > main.margin else "muted")
 
     def drop_over_both(result: Result) -> str:
         return estimates.both_text(loss_interval(result, main), main)
@@ -141,7 +141,7 @@ def _score_columns(rows: Sequence[Result], metrics: Sequence[Metric]) -> list[_P
         share = (loss(result, main) or 0.0) / longest if longest > 0 else 0.0
         return Cell("", "bad" if result.identity in signs else "", bar=share)
 
-    lost_head = "drop" if main.higher_is_better else "rise"
+    lost_head = words.loss_noun(main)
     columns: list[_Pair] = [
         number("digital", digital, priority=8),
         *(scores_in(metric, priority=0 if n == 0 else 3) for n, metric in enumerate(metrics)),

@@ -62,7 +62,7 @@ def plan_tables(planned: Planned) -> tuple[Block, ...]:
     heading = (
         f"{planned.model}: losses in {words.loss_label(metric)} after "
         f"{words.time_label(planned.drift_s)}, {words.noise_label(planned.noise)}, "
-        f"{words.WEIGHTS.get(planned.variant, planned.variant)}"
+        f"{words.variant_label(planned.variant)}"
     )
     return Heading(heading), table, paragraph(*_notes(planned)), *_alone(planned)
 
@@ -135,7 +135,7 @@ def _notes(planned: Planned) -> list[str]:
     if failed:
         off = ", ".join(
             f"{planned.metric.name} {one.limit:.3g} lost "
-            f"{words.amount(one.measured.loss, planned.metric, 1)}"
+            f"{words.loss_amount(one.measured.loss, planned.metric, 1)}"
             for one in failed
         )
         notes.append(f"The prediction failed for {off}.")
@@ -155,7 +155,7 @@ def _alone(planned: Planned) -> tuple[Block, ...]:
         most,
         [
             (Column("layer alone on tiles", names_rows=True), lambda layer: layer),
-            number("loses", lambda layer: words.amount(analog[layer], planned.metric, 1)),
+            number("loses", lambda layer: words.loss_amount(analog[layer], planned.metric, 1)),
             (Column("becomes"), lambda layer: chosen[layer]),
         ],
         notes=[f"The {len(most)} that lose most, of {counted(len(analog), 'layer')}."],

@@ -8,8 +8,9 @@ from typing import Any
 from analog_bench.planning.predictor_scores import PredictorComparison, PredictorScore
 from analog_bench.records import Metric
 from analog_bench.report import words
+from analog_bench.report.estimates import range_text, ranged_text
 from analog_bench.report.table import Block, Column, Heading, number, tabulate
-from analog_bench.spelling import counted
+from analog_bench.spelling import counted, rounded
 
 
 def predictor_table(compared: PredictorComparison, metric: Metric) -> tuple[Block, ...]:
@@ -19,9 +20,9 @@ def predictor_table(compared: PredictorComparison, metric: Metric) -> tuple[Bloc
         compared.scores,
         [
             (Column("predicted by", names_rows=True), lambda score: score.name),
-            number("tau", lambda score: f"{score.tau:.2f}" + " *" * (score is best)),
-            number("95 %", lambda score: _range(score.low, score.high), priority=1),
-            number("rho", lambda score: f"{score.rho:.2f}", priority=3),
+            number("tau", lambda score: rounded(score.tau, 2) + " *" * (score is best)),
+            number("95 %", lambda score: range_text(score.low, score.high), priority=1),
+            number("rho", lambda score: rounded(score.rho, 2), priority=3),
             number("error", _error, priority=2),
             number("regret", lambda score: words.amount(score.regret, metric, 1)),
         ],
@@ -36,16 +37,12 @@ def predictors_as_plain(compared: PredictorComparison) -> dict[str, Any]:
     return asdict(compared)
 
 
-def _range(low: float, high: float) -> str:
-    return f"{low:.2f} to {high:.2f}"
-
-
 def _error(score: PredictorScore) -> str:
     return "" if score.error is None else words.percent(score.error)
 
 
 def _notes(compared: PredictorComparison, metric: Metric) -> list[str]:
-    least, most = (words.amount(loss, metric, 1) for loss in (compared.least, compared.most))
+    least, most = (words.loss_amount(loss, metric, 1) for loss in (compared.least, compared.most))
     notes = [
         f"Plans are chosen by: {compared.used}.",
         f"Random plans on {counted(compared.chips, 'fresh chip')}, which lose {least} to {most} "
@@ -54,8 +51,6 @@ def _notes(compared: PredictorComparison, metric: Metric) -> list[str]:
         "at equal energy.",
     ]
     if compared.ceiling is not None:
-        tau, low, high = compared.ceiling
-        notes.append(
-            f"Between disjoint halves of the chips tau is {tau:.2f} ({_range(low, high)})."
-        )
+        tau = ranged_text(*compared.ceiling)
+        notes.append(f"Between disjoint halves of the chips tau is {tau}.")
     return notes

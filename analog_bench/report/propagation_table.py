@@ -51,7 +51,7 @@ def propagation_table(results: Sequence[Result], metric: Metric) -> tuple[Block,
             number("coherence", _coherence, priority=1),
             number(
                 words.loss_label(metric),
-                lambda row: interval_text(loss_interval(row, metric), metric, signed=True),
+                lambda row: interval_text(loss_interval(row, metric), metric),
             ),
             number("loss/error²", lambda row: _over_square(row, metric), priority=1),
         ],

@@ -9,6 +9,7 @@ from analog_bench.releases.comparison import Measured, Releases, Step
 from analog_bench.releases.exact_and_physics import Layer, LayerName
 from analog_bench.releases.release_environment import Environment
 from analog_bench.report import words
+from analog_bench.report.estimates import ranged_text
 from analog_bench.report.run_comparison_table import comparison_table
 from analog_bench.report.table import (
     Block,
@@ -214,7 +215,7 @@ def _timings(step: Step) -> Table:
             (Column("work", folds=True), lambda timing: timing.name),
             number("before", lambda one: f"{1000 * one.old:.3g} ms"),
             number("now", lambda one: f"{1000 * one.new:.3g} ms"),
-            number("now / before", lambda t: f"{t.ratio:.2f} ({t.low:.2f} to {t.high:.2f})"),
+            number("now / before", lambda t: ranged_text(t.ratio, t.low, t.high)),
             (Column(""), lambda timing: Cell(timing.verdict, _ROLES.get(timing.verdict, ""))),
         ],
         notes=[line(CAVEAT, "muted")],

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from analog_bench.gate.case_verdicts import Verdict, outcome
-from analog_bench.gate.not_compared import digital_at_chance
+from analog_bench.gate.robustness_scores import digital_at_chance
 from analog_bench.gate.run_verdicts import Judgement
 from analog_bench.records import SEVERAL, Identity, Metric, Result, Scope
+from analog_bench.report.words import capitalised
 from analog_bench.store.baseline import Provenance
 from analog_bench.store.run import Incomplete, Manifest, Run
 from analog_bench.zoo.model_shape import ModelShape
@@ -50,11 +51,8 @@ class Judged:
 
     @property
     def guesses(self) -> str:
-        """That the digital model itself is no better than guessing; empty where it is.
-
-        What layers and terms of the hardware cost such a model says nothing.
-        """
-        return digital_at_chance(self.results[0], self.main)
+        """`unranked` of its results: what layers and terms of the hardware cost says nothing."""
+        return unranked(self.results, self.main)
 
     @property
     def writes(self) -> bool:
@@ -151,6 +149,15 @@ def judged_contents(run: Run, judgement: Judgement | None, source: str) -> Conte
     known = judgement or Judgement({}, {})
     baselines = tuple(known.baselines)
     return contents_of(run, known.cases, known.digital, baselines=baselines, source=source)
+
+
+def unranked(results: Iterable[Result], metric: Metric) -> str:
+    """Return why nothing of one study on one model is ranked; empty where it is.
+
+    The digital model is not known to be better than guessing, so nothing is known to be lost.
+    """
+    why = next((why for result in results if (why := digital_at_chance(result, metric))), "")
+    return f"{capitalised(why)}, so nothing can be ranked." if why else ""
 
 
 def is_single(result: Result) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from analog_bench.gate.case_verdicts import Kind, Verdict
+from analog_bench.gate.chip_change import RESOLUTION
 from analog_bench.gate.run_comparison import Comparison, FamilyComparison
 from analog_bench.records import Result
 from analog_bench.report import estimates, words
@@ -21,6 +22,7 @@ def comparison_table(comparison: Comparison, *, everything: bool = False) -> tup
     families = (
         block
         for family in comparison.families
+        if everything or _tells(family)
         for block in (Heading(_heading(family)), _table(family, everything))
     )
     return *families, paragraph(*_closing(comparison))
@@ -29,6 +31,19 @@ def comparison_table(comparison: Comparison, *, everything: bool = False) -> tup
 def verdict_counts(comparison: Comparison) -> Counter[Kind]:
     """Return how often each verdict was given."""
     return Counter(verdict.kind for family in comparison.families for _, verdict in family.judged)
+
+
+def _tells(family: FamilyComparison) -> bool:
+    """Whether there is more to say of a family than how many cases were compared."""
+    return any(
+        map(_differs, (*(verdict for _, verdict in family.judged), *family.digital.values()))
+    )
+
+
+def _differs(verdict: Verdict) -> bool:
+    # Where too few chips tell nothing, equal scores differ in nothing all the same.
+    same = verdict.kind == "inconclusive" and abs(verdict.change or 0.0) <= RESOLUTION
+    return verdict.kind not in _SILENT and not same
 
 
 def _table(family: FamilyComparison, everything: bool) -> Table:
@@ -44,7 +59,7 @@ def _table(family: FamilyComparison, everything: bool) -> Table:
 
     ranked = sorted(family.judged, key=lambda pair: _ORDER.index(pair[1].kind))
     return tabulate(
-        [pair for pair in ranked if everything or pair[1].kind not in _SILENT],
+        [pair for pair in ranked if everything or _differs(pair[1])],
         [
             (Column("case", folds=True), lambda pair: words.one_line(pair[0].case_id)),
             (Column("change", right=True), lambda pair: estimates.change_text(pair[1], metric)),
@@ -86,4 +101,7 @@ def _closing(comparison: Comparison) -> Iterator[str]:
         verb = "is" if len(gone) == 1 else "are"
         yield f"{words.counted(len(gone), 'case')} {verb} in the first run only: {named}"
     counts = verdict_counts(comparison)
-    yield f"{words.counted(sum(counts.values()), 'case')}: {words.kinds_counted(counts)}"
+    cases = words.counted(sum(counts.values()), "case")
+    silent = not any(map(_tells, comparison.families))
+    nothing = "nothing differs beyond the margins; " if silent else ""
+    yield f"{nothing}{cases}: {words.kinds_counted(counts)}"

@@ -21,12 +21,11 @@ def digital_line(
     scores: Mapping[str, float],
     verdicts: Mapping[str, Verdict],
     metrics: Sequence[Metric],
-    note: str = "",
 ) -> Paragraph:
     """Say in one line how the digital model's scores compare with the stored ones.
 
     For example `bert digital: F1 71.20 (stored 71.20, equivalent) · EM 60.50 (new)`; of one
-    without scores, why it has none. A note on it comes last.
+    without scores, why it has none.
     """
     pieces = [Cell(f"{words.one_line(model)} digital: ", "strong")]
     if not scores:
@@ -44,8 +43,6 @@ def digital_line(
             stored = words.amount(score - verdict.change, metric, extra=1)
             pieces.append(Cell(f" (stored {stored}, "))
         pieces += [Cell(verdict.kind, verdict.kind), Cell(")")]
-    if note:
-        pieces.append(Cell(f"; {note}"))
     return Paragraph((tuple(pieces),))
 
 
@@ -55,6 +52,7 @@ def run_summary(
     uncompared: int = 0,
     results_file: Path | None = None,
     changes: Sequence[Change] | None = None,
+    baselines: Path = Path("baselines"),
     published: Sequence[str] = (),
     stopped: bool = False,
     notes: Sequence[str] = (),
@@ -62,8 +60,8 @@ def run_summary(
     """Return the closing words of a run.
 
     One line each: counts; every failing case; every reason for skipping; what has no baseline and
-    how to store one, unless the run was stopped, or what an update stored; notes on results that
-    came; the results file; what else was published.
+    how to store one, unless the run was stopped, or what an update stored in `baselines`; notes on
+    results that came; the results file; what else was published.
     """
     counts = Counter(verdict.kind for _, verdict in judged)
     lines = [_counts(counts, len(judged), uncompared)]
@@ -77,7 +75,7 @@ def run_summary(
     without = counts["new"] + counts["stale"]
     if changes is not None:
         kinds = {(result.identity, verdict.metric): verdict.kind for result, verdict in judged}
-        lines += stored_changes(changes, kinds).lines
+        lines += stored_changes(changes, kinds, baselines).lines
     elif without and not stopped:
         advice = "run again with --update-baselines to store them"
         lines.append(line(f"{without} without a baseline to compare with: {advice}"))
@@ -111,9 +109,9 @@ def unmeasured_reasons(judged: Sequence[tuple[Result, Verdict]]) -> Iterator[tup
 
 
 def stored_changes(
-    changes: Sequence[Change], verdicts: Mapping[tuple[Identity, str], Kind]
+    changes: Sequence[Change], verdicts: Mapping[tuple[Identity, str], Kind], root: Path
 ) -> Paragraph:
-    """Return what an update did to the baselines; verdicts are by identity and metric."""
+    """Return what an update did to baselines in a folder; verdicts are by identity and metric."""
     if not changes:
         return Paragraph((line("baselines: nothing changed"),))
     fresh = sum(change.before is None for change in changes)
@@ -122,7 +120,10 @@ def stored_changes(
     same = len(changes) - fresh - len(moved)
     if same:
         first += f", {same} as before with other chips or facts"
-    lines: list[Line] = [line(first)]
+    cases = len({change.identity for change in changes if change.study})
+    models = dict.fromkeys(words.model_label(change.model) for change in changes)
+    stored = f"{words.counted(cases, 'case')} of {', '.join(models)}, in {root}"
+    lines: list[Line] = [line(f"{first}: {stored}")]
     for change in moved[:_LISTED_AT_MOST]:
         kind = verdicts.get((change.identity, change.metric))
         verdict = (Cell(f" {kind}", kind),) if kind is not None else ()

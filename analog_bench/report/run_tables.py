@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from analog_bench.gate.not_compared import digital_at_chance
 from analog_bench.gate.run_verdicts import Judgement
 from analog_bench.report import words
 from analog_bench.report.drift_table import drift_table
@@ -41,8 +40,5 @@ def run_tables(groups: Iterable[Group], judgement: Judgement | None) -> Iterator
             tables += texts_table(group.results, group.metrics, at_most=_TEXT_AT_MOST)
         scores = group.results[0].digital
         verdicts = judgement.digital_of(scope)
-        note = digital_at_chance(group.results[0], group.main)
-        tables.append(
-            digital_line(words.model_label(scope.model), scores, verdicts, group.metrics, note)
-        )
+        tables.append(digital_line(words.model_label(scope.model), scores, verdicts, group.metrics))
         yield tables

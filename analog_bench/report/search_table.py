@@ -6,7 +6,7 @@ from optuna.trial import FrozenTrial
 
 from analog_bench.hwa.search import SearchResult, starts_of, state_of, value_of
 from analog_bench.report.table import Block, Column, Heading, Spelling, number, tabulate
-from analog_bench.spelling import counted
+from analog_bench.spelling import counted, rounded
 
 SHOWN = 10
 
@@ -37,7 +37,7 @@ def search_table(
 
 def _result(trial: FrozenTrial) -> str:
     value = value_of(trial)
-    return state_of(trial) if value is None else f"{value:.4f}"
+    return state_of(trial) if value is None else rounded(value, 4)
 
 
 def _counts(search: SearchResult) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from analog_bench.gate.significance import Interval, mean_interval
+from analog_bench.report.estimates import decimals_text, ranged_text
 from analog_bench.report.table import Block, Column, Heading, Spelling, number, tabulate
 from analog_bench.spelling import counted
 
@@ -39,10 +40,10 @@ def subnetwork_tables(
 
     The whole comes first in `fresh`; `gains` after a day are of those that follow it.
     """
-    gained = dict(zip((one.part for one in fresh[1:]), map(_interval, gains), strict=True))
+    gained = {one.part: gain for one, gain in zip(fresh[1:], gains, strict=True)}
     best = tabulate(
         fresh,
-        [*_columns(), number("gain at 1 d", lambda one: gained.get(one.part, ""))],
+        [*_columns(), number("gain at 1 d", lambda one: decimals_text(gained.get(one.part), 1))],
         notes=(_PART, _SCORES),
         frame="rule",
     )
@@ -79,9 +80,9 @@ def _columns() -> list[tuple[Column, Spelling[MeasuredSubNetwork]]]:
     return [
         (Column("sub-network", names_rows=True), lambda one: str(one.part)),
         number("digital", lambda one: f"{one.digital:.1f}"),
-        number("1 d", lambda one: _interval(mean_interval(one.one_day_by_chip))),
-        number("30 d", lambda one: _interval(mean_interval(one.month_by_chip)), priority=1),
-        number("AVM", lambda one: _interval(mean_interval(one.avm_by_chip)), priority=1),
+        number("1 d", lambda one: _over_chips(one.one_day_by_chip)),
+        number("30 d", lambda one: _over_chips(one.month_by_chip), priority=1),
+        number("AVM", lambda one: _over_chips(one.avm_by_chip), priority=1),
         number("nJ a token", lambda one: f"{one.pj / 1000:.0f}"),
         number("parameters", lambda one: f"{one.parameters / 1e6:.2f} M", priority=2),
     ]
@@ -95,7 +96,7 @@ def _rankings(rankings: Sequence[RankedBy], measured: int) -> tuple[Block, ...]:
     def among(target: str) -> tuple[Column, Spelling[str]]:
         def spell(name: str) -> str:
             one = cells.get((name, target))
-            return "" if one is None else f"{one.tau:.2f} ({one.low:.2f} to {one.high:.2f})"
+            return "" if one is None else ranged_text(one.tau, one.low, one.high)
 
         return number(_TARGETS[target], spell)
 
@@ -112,6 +113,5 @@ def _rankings(rankings: Sequence[RankedBy], measured: int) -> tuple[Block, ...]:
     return Heading(f"How {counted(measured, 'sub-network')} are ranked: Kendall's tau"), table
 
 
-def _interval(interval: Interval) -> str:
-    half = "" if interval.half_width is None else f" ±{interval.half_width:.1f}"
-    return f"{interval.centre:.1f}{half}"
+def _over_chips(values: Sequence[float]) -> str:
+    return decimals_text(mean_interval(values), 1)

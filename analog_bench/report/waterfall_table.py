@@ -42,9 +42,9 @@ def waterfall_tables(results: Sequence[Result], metric: Metric) -> tuple[Block, 
 
 def waterfall_table(waterfall: Waterfall, metric: Metric, link: Link = lambda result: "") -> Table:
     """Return the table of one waterfall; each loss has the address of its raw values by `link`."""
-    verb = "drop" if metric.higher_is_better else "rise"
+    lost = words.loss_noun(metric)
     note = (
-        f"{verb} of {words.unit_label(metric)} against digital, with this term and all above; "
+        f"{words.loss_label(metric)} against digital, with this term and all above; "
         f"step: what this term adds, chip by chip. {interval_note(waterfall.measured, ())}".rstrip()
     )
     columns: list[tuple[Column, Spelling[int]]] = [
@@ -52,9 +52,10 @@ def waterfall_table(waterfall: Waterfall, metric: Metric, link: Link = lambda re
     ]
     for variant in sorted(waterfall.steps, key=words.weights_order):
         steps = waterfall.steps[variant]
-        label = words.WEIGHTS.get(variant, words.one_line(variant))
         columns += [
-            number(f"{verb}, {label}", _loss(steps, metric, link), notes=(note,)),
+            number(
+                f"{lost}, {words.variant_label(variant)}", _loss(steps, metric, link), notes=(note,)
+            ),
             number("step", _added(steps, metric), notes=(note,)),
         ]
     if waterfall.stands_in:

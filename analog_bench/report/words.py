@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 from analog_bench.records import Metric, Result
 from analog_bench.report.variant_order import WEIGHTS as WEIGHTS
+from analog_bench.report.variant_order import variant_label as variant_label
+from analog_bench.report.variant_order import weights_among as weights_among
 from analog_bench.report.variant_order import weights_order as weights_order
 from analog_bench.report.variant_order import with_weights as with_weights
 from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
+from analog_bench.spelling import MINUS as MINUS
 from analog_bench.spelling import counted as counted
 from analog_bench.spelling import rounded
 from analog_bench.zoo.model_specs import EMBEDDED
@@ -20,7 +23,6 @@ if TYPE_CHECKING:  # they import scipy, and `--help` does without
     from analog_bench.gate.case_verdicts import Kind, Verdict
 
 ABSENT = "–"
-MINUS = "−"  # in sentences; scores keep the hyphen, which can be copied
 SIGNS: Mapping[Kind, str] = {
     "regressed": "▼",
     "broken": "✕",
@@ -49,9 +51,14 @@ def unit_label(metric: Metric) -> str:
     return f"{metric_label(metric)} ({metric.unit})".removesuffix(" ()")
 
 
+def loss_noun(metric: Metric) -> str:
+    """Return what a loss is called: a `drop` of F1, a `rise` of cross-entropy."""
+    return "drop" if metric.higher_is_better else "rise"
+
+
 def loss_label(metric: Metric) -> str:
     """Return the heading of losses: `drop of F1 (points)`, `rise of cross-entropy (nats)`."""
-    return f"{'drop' if metric.higher_is_better else 'rise'} of {unit_label(metric)}"
+    return f"{loss_noun(metric)} of {unit_label(metric)}"
 
 
 def margin_label(metric: Metric) -> str:
@@ -69,7 +76,7 @@ def change_verb(metric: Metric, number: int = 1) -> str:
 def amount(value: float, metric: Metric, extra: int = 0) -> str:
     """Spell a score or a change with the decimals that its metric's margin makes meaningful.
 
-    One where the margin is 1 point, three where it is 0.02 nats, and `extra` more; never `-0.0`.
+    One where the margin is 1 point, three where it is 0.02 nats, and `extra` more; never `−0.0`.
     """
     decimals = 3 if metric.margin <= 0 else max(0, 1 - math.floor(math.log10(metric.margin)))
     decimals = min(decimals, 9) + extra
@@ -81,13 +88,13 @@ def amount_of(number: str, metric: Metric) -> str:
     return f"{number} {metric.unit} of {metric_label(metric)}".replace("  ", " ")
 
 
-def loss_amount(loss: float | None, metric: Metric) -> str:
-    """Spell a loss (positive is worse) in the metric's direction: `−12.3` F1, `+1.204` nats."""
-    if loss is None:
-        return ""
-    spelt = amount(abs(loss), metric)
-    sign = MINUS if metric.higher_is_better == (loss > 0) else "+"
-    return spelt if float(spelt) == 0 else f"{sign}{spelt}"
+def loss_amount(loss: float | None, metric: Metric, extra: int = 0) -> str:
+    """Spell a loss as every table, plot and caption does: `12.3`, and `−0.4` for a gain.
+
+    It is called a drop or a rise, so it is positive where the model is worse than digital, whatever
+    the metric's direction. Empty for None.
+    """
+    return "" if loss is None else amount(loss, metric, extra)
 
 
 def detectable_text(verdict: Verdict, metric: Metric) -> str:
@@ -111,7 +118,7 @@ def digital_scores(scores: Mapping[str, float], metrics: Iterable[Metric], extra
 
 
 def correlation_text(value: float) -> str:
-    """Spell a correlation with its sign and two decimals: `+0.61`; never `-0.00`."""
+    """Spell a correlation with its sign and two decimals: `+0.61`; never `−0.00`."""
     spelt = f"{abs(value):.2f}"
     return spelt if float(spelt) == 0 else f"{MINUS if value < 0 else '+'}{spelt}"
 
@@ -133,7 +140,8 @@ def p_text(p: float) -> str:
 
 def significant(value: float, digits: int = 3) -> str:
     """Spell a number with so many significant digits, zeros at its end included: `0.0500`."""
-    return f"{value:#.{digits}g}".removesuffix(".")
+    spelt = f"{abs(value):#.{digits}g}".removesuffix(".")
+    return f"{MINUS}{spelt}" if value < 0 else spelt
 
 
 def reach_text(reach: float | None) -> str:
@@ -232,7 +240,7 @@ def group_label(name: str) -> str:
 
 def weights_label(result: Result) -> str:
     """Return the name of a result's weights, as readers know it."""
-    return WEIGHTS.get(result.variant, one_line(result.variant))
+    return variant_label(result.variant)
 
 
 def what_varies(results: Sequence[Result]) -> dict[str, Callable[[Result], str]]:
@@ -259,8 +267,10 @@ _TRAITS: dict[str, Callable[[Result], str]] = {
 
 def condition_label(result: Result, leaving_out: Collection[str] = ()) -> str:
     """Name everything about a result but its layers: `pcm · 1 d · C++ tile · HWA weights`."""
-    traits = [spell(result) for name, spell in _TRAITS.items() if name not in leaving_out]
-    return " · ".join(filter(None, [noise_label(result.noise), *traits]))
+    known = {"noise": lambda result: noise_label(result.noise), **_TRAITS}
+    return " · ".join(
+        filter(None, (spell(result) for name, spell in known.items() if name not in leaving_out))
+    )
 
 
 def shared_condition(results: Sequence[Result]) -> str:

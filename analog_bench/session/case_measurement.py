@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from msgspec import structs
@@ -18,12 +18,13 @@ from analog_bench.gate.detectable_effect import chips_to_compare
 from analog_bench.gate.precision import chips_needed
 from analog_bench.noise import EqualError
 from analog_bench.precision_target import PILOT_CHIPS
-from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Result, Scope
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Metric, Result, Scope
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.session.own_code import sources_of_case
 from analog_bench.session.plan_cases import check_weights, products_of, with_plan
-from analog_bench.session.recorder import Record
 from analog_bench.simulators.registry import find_simulator
+from analog_bench.store.baseline import CaseEntry
+from analog_bench.store.run import Record
 from analog_bench.study import Budget, Study
 
 
@@ -74,7 +75,8 @@ def measure_case(
             if missing:
                 result = runner.skipped(case, missing)
             else:
-                result, *others = _measured(models, study, group, runner, budget)
+                sampling = _Sampling(models, study, runner, budget)
+                result, *others = sampling.measured(group)
                 ahead.update(zip(group[1:], others, strict=True))
         except TileUnavailable as problem:
             result = runner.skipped(case, str(problem))
@@ -146,123 +148,116 @@ def resumed_result(
     return result if same and asked and (enough or result.target is not None) else None
 
 
-def _measured(
-    models: ModelCache, study: Study, group: Sequence[Case], runner: Runner, budget: Budget
-) -> list[Result]:
-    case = group[0]
-    if case.noise.WHERE == "tile":
-        find_simulator(case.tile).require(models.settings.device)
-    target = budget.precision if case.draws else None
-    fixed = max(_fixed_chips(models, study, one, budget, runner) for one in group)
-    chips = range(PILOT_CHIPS if target else fixed)
-    measured = runner.measure_together(group, chips, propagation=study.propagation)
-    sources = sources_of_case(case, models.settings.root)  # of all: they differ in time alone
-    layers, plans = products_of(models.loaded(case.model).spec.layers), models.settings.plans
-    told = [
-        structs.replace(with_plan(result, plans, layers), sources=sources, target=target)
-        for result in measured
-    ]
-    results = dict(zip(group, told, strict=True))
+@dataclass(frozen=True)
+class _Sampling:
+    """How cases of one model in a study get their chips: at first, for precision, to confirm."""
 
-    def wanted(_: Case, result: Result) -> int:
-        return _wanted_chips(models, study, case, result, runner, budget)
+    models: ModelCache
+    study: Study
+    runner: Runner
+    budget: Budget
 
-    results = _add_chips(runner, results, 0, wanted, propagation=study.propagation)
-    doubted = {
-        c: 2 * len(r.initial_chips)
-        for c, r in results.items()
-        if _needs_confirmation(models, study, c, r, runner)
-    }
-    confirmed = _add_chips(
-        runner,
-        results,
-        FIRST_CONFIRMATION_CHIP,
-        lambda c, _: doubted.get(c, 0),
-        propagation=study.propagation,
-    )
-    return list(confirmed.values())
-
-
-def _add_chips(
-    runner: Runner,
-    results: Mapping[Case, Result],
-    first: int,
-    wanted: Callable[[Case, Result], int],
-    *,
-    propagation: bool,
-) -> dict[Case, Result]:
-    """Measure chips from index `first` on, until each case has as many of them as it wants.
-
-    Cases that share chips are measured together for as long as they want the same ones.
-    """
-    results = dict(results)
-    while True:
-        has = {c: sum(chip.chip >= first for chip in r.chips) for c, r in results.items()}
-        lacking = {
-            case: number
-            for case, result in results.items()
-            if result.status == "measured" and (number := wanted(case, result)) > has[case]
-        }
-        if not lacking:
-            return results
-        fewest = min(has[case] for case in lacking)
-        next_ones = {case: results[case] for case in lacking if has[case] == fewest}
-        last = min(lacking[case] for case in next_ones)
-        more = runner.measure_more(
-            next_ones, range(first + fewest, first + last), propagation=propagation
-        )
-        # What is broken by a further chip has none of this.
+    def measured(self, group: Sequence[Case]) -> list[Result]:
+        """Measure cases that share their chips."""
+        case, settings = group[0], self.models.settings
+        if case.noise.WHERE == "tile":
+            find_simulator(case.tile).require(settings.device)
+        target = self.budget.precision if case.draws else None
+        chips = range(PILOT_CHIPS if target else max(map(self._fixed_chips, group)))
+        measured = self.runner.measure_together(group, chips, propagation=self.study.propagation)
+        sources = sources_of_case(case, settings.root)  # of all: they differ in time alone
+        layers = products_of(self.models.loaded(case.model).spec.layers)
         told = (
-            structs.replace(new, sources=old.sources, target=old.target, plan=old.plan)
-            for old, new in zip(next_ones.values(), more, strict=True)
+            structs.replace(
+                with_plan(result, settings.plans, layers), sources=sources, target=target
+            )
+            for result in measured
         )
-        results |= zip(next_ones, told, strict=True)
+        results = self._add_chips(dict(zip(group, told, strict=True)), 0, self._wanted_chips)
+        doubted = {
+            case: 2 * len(result.initial_chips)
+            for case, result in results.items()
+            if self._needs_confirmation(case, result)
+        }
+        confirmed = self._add_chips(
+            results, FIRST_CONFIRMATION_CHIP, lambda case, _: doubted.get(case, 0)
+        )
+        return list(confirmed.values())
 
+    def _add_chips(
+        self, results: Mapping[Case, Result], first: int, wanted: Callable[[Case, Result], int]
+    ) -> Mapping[Case, Result]:
+        """Measure chips from index `first` on, until each case has as many of them as it wants.
 
-def _wanted_chips(
-    models: ModelCache, study: Study, case: Case, result: Result, runner: Runner, budget: Budget
-) -> int:
-    """Return how many initial chips a case is to have, by what is known of it so far."""
-    most, metric = _most_chips(case, budget), models.metric(study, case.model)
-    losses = result.losses(metric)
-    if budget.precision is None or not case.draws or not losses:
-        return most
-    step = score_step(metric, runner.task.examples)
-    return chips_needed(losses, budget.precision, metric.margin, most, step)
+        Cases that share chips are measured together for as long as they want the same ones.
+        """
+        while True:
+            has = {c: sum(chip.chip >= first for chip in r.chips) for c, r in results.items()}
+            lacking = {
+                case: number
+                for case, result in results.items()
+                if result.status == "measured" and (number := wanted(case, result)) > has[case]
+            }
+            if not lacking:
+                return results
+            fewest = min(has[case] for case in lacking)
+            next_ones = {case: results[case] for case in lacking if has[case] == fewest}
+            chips = range(first + fewest, first + min(lacking[case] for case in next_ones))
+            more = self.runner.measure_more(next_ones, chips, propagation=self.study.propagation)
+            # What is broken by a further chip has none of this.
+            told = (
+                structs.replace(new, sources=old.sources, target=old.target, plan=old.plan)
+                for old, new in zip(next_ones.values(), more, strict=True)
+            )
+            results = {**results, **dict(zip(next_ones, told, strict=True))}
 
+    def _fixed_chips(self, case: Case) -> int:
+        """Return the budget's chips; more where only another device's baseline is there."""
+        most = _most_chips(case, self.budget)
+        entry = self._baseline(case) if case.draws and self._is_compared else None
+        metric = self._metric(case)
+        if (
+            entry is None
+            or entry.device == self.models.computed[0]
+            or metric.name not in entry.chips[0].scores
+        ):
+            return most
+        stored = [chip.scores[metric.name] for chip in entry.chips]
+        return chips_to_compare(stored, metric.margin, self._step(metric), least=most)
 
-def _needs_confirmation(
-    models: ModelCache, study: Study, case: Case, result: Result, runner: Runner
-) -> bool:
-    settings = models.settings
-    if not case.draws or result.status != "measured":
-        return False
-    if settings.update_baselines or settings.gate == "off":
-        return settings.update_baselines
-    entry = models.case_baseline(case).find(result.case_id, result.protocol)
-    metric = models.metric(study, case.model)
-    return needs_confirmation(result, entry, metric, {result.protocol: runner.task.examples})
+    def _wanted_chips(self, case: Case, result: Result) -> int:
+        """Return how many initial chips a case is to have, by what is known of it so far."""
+        most, metric = _most_chips(case, self.budget), self._metric(case)
+        losses = result.losses(metric)
+        if self.budget.precision is None or not case.draws or not losses:
+            return most
+        step = self._step(metric)
+        return chips_needed(losses, self.budget.precision, metric.margin, most, step)
+
+    def _needs_confirmation(self, case: Case, result: Result) -> bool:
+        if not case.draws or result.status != "measured":
+            return False
+        if not self._is_compared:
+            return self.models.settings.update_baselines
+        task, metric = self.runner.task, self._metric(case)
+        return needs_confirmation(
+            result, self._baseline(case), metric, {task.protocol: task.examples}
+        )
+
+    @property
+    def _is_compared(self) -> bool:
+        settings = self.models.settings
+        return settings.gate != "off" and not settings.update_baselines
+
+    def _baseline(self, case: Case) -> CaseEntry | None:
+        return self.models.case_baseline(case).find(case.id, self.runner.task.protocol)
+
+    def _metric(self, case: Case) -> Metric:
+        return self.models.metric(self.study, case.model)
+
+    def _step(self, metric: Metric) -> float:
+        return score_step(metric, self.runner.task.examples)
 
 
 def _most_chips(case: Case, budget: Budget) -> int:
     return budget.chips if case.draws else 1
-
-
-def _fixed_chips(
-    models: ModelCache, study: Study, case: Case, budget: Budget, runner: Runner
-) -> int:
-    """Return the budget's chips; more where only another device's baseline is there to compare."""
-    settings, most = models.settings, _most_chips(case, budget)
-    if not case.draws or settings.update_baselines or settings.gate == "off":
-        return most
-    entry = models.case_baseline(case).find(case.id, runner.task.protocol)
-    metric = models.metric(study, case.model)
-    if (
-        entry is None
-        or entry.device == models.computed[0]
-        or metric.name not in entry.chips[0].scores
-    ):
-        return most
-    stored = [chip.scores[metric.name] for chip in entry.chips]
-    step = score_step(metric, runner.task.examples)
-    return chips_to_compare(stored, metric.margin, step, least=most)

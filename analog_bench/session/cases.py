@@ -186,6 +186,11 @@ def keyword_of(model: str, settings: Settings) -> str:
     return Path(model).name if settings.zoo == "embedded" else model
 
 
+def asked_words(expression: str) -> list[str]:
+    """Return the words of a `-k` expression."""
+    return [part for part in _WORD.findall(expression) if part.lower() not in ("and", "or", "not")]
+
+
 def keywords(case: Case, settings: Settings, expression: str) -> set[str]:
     """Return the words by which `-k EXPRESSION` finds a case, besides parts of its bare id.
 
@@ -199,7 +204,7 @@ def keywords(case: Case, settings: Settings, expression: str) -> set[str]:
     word = f"{model}_{case.study}"
     others = {*SHORT_NAMES, *(keyword_of(other, settings) for other in settings.choice.models)}
     shadowed = any(f"{other}_{case.study}" in word for other in others - {model})
-    asked = {part.lower() for part in _WORD.findall(expression)} - {"and", "or", "not"}
+    asked = {part.lower() for part in asked_words(expression)}
     spelt_out = {
         value
         for value in map(str.lower, case.named_values)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Any, NamedTuple
+from typing import Any
 
 from analog_bench.codec import DocumentError, convert, one_line, plain
 from analog_bench.errors import BenchError, UsageError
@@ -24,18 +24,6 @@ _KEEP_FREED_MEMORY = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD
 _HEED_NO_INTERRUPT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 
 
-class Work(NamedTuple):
-    """What workers do, as functions that they have, too; arguments and results are plain values.
-
-    Attributes:
-        prepare: Gets ready for a run, given its `RunWords`.
-        measure: Measures a group of cases, given `AskedCase` for each, and the run.
-    """
-
-    prepare: Callable[..., None]
-    measure: Callable[..., dict[str, Any]]
-
-
 class DaskCluster:
     """The workers of a run.
 
@@ -43,14 +31,20 @@ class DaskCluster:
         size: How many there were when the run began.
     """
 
-    def __init__(self, workers: int | str, work: Work) -> None:
+    def __init__(
+        self, workers: int | str, prepare: Callable[..., None], measure: Callable[..., Any]
+    ) -> None:
         """Start so many processes, or connect to the cluster at this address.
+
+        They `prepare` for `RunWords`, and `measure` a list of `AskedCase` of a run, all as plain
+        values, by functions that they have, too.
 
         Raises:
             UsageError: Dask is not installed, nothing answers there, or no worker comes.
         """
         dask, distributed = _require_dask()
-        self._work = work
+        self._prepare = prepare
+        self._measure = measure
         self._distributed = distributed
         self._asked: dict[str, Sequence[AskedCase]] = {}
         with ExitStack() as stack:
@@ -84,14 +78,14 @@ class DaskCluster:
     def prepare(self, run: RunWords) -> None:
         """Let all workers get ready, while the session does; what is wrong is met at measuring."""
         self._preparing = [
-            self._client.submit(self._work.prepare, plain(run), workers=[worker], pure=False)
+            self._client.submit(self._prepare, plain(run), workers=[worker], pure=False)
             for worker in self._client.nthreads()
         ]
 
     def submit(self, run: RunWords, groups: Sequence[Sequence[AskedCase]]) -> None:
         """Have groups measured, the first ones first."""
         asked = [[plain(one) for one in group] for group in groups]
-        futures = self._client.map(self._work.measure, asked, run=plain(run), pure=False)
+        futures = self._client.map(self._measure, asked, run=plain(run), pure=False)
         self._asked |= {future.key: group for future, group in zip(futures, groups, strict=True)}
         self._arriving.update(futures)
 

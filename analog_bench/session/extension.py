@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from analog_bench.errors import UsageError, did_you_mean
-from analog_bench.regular_file import names_beside, read_regular, why_unreadable
+from analog_bench.errors import UsageError, did_you_mean, reason_of
+from analog_bench.regular_file import names_beside, read_regular
 
 _MOST_BYTES = 2**24
 
@@ -65,7 +65,7 @@ def read_own(path: Path) -> bytes:
     except OSError as problem:
         # A link that leads nowhere is there.
         if not isinstance(problem, FileNotFoundError) or os.path.lexists(path):
-            why = why_unreadable(problem)
+            why = reason_of(problem)
             raise UsageError(f"cannot read the Python file {path}: {why}") from None
     hint = did_you_mean(path.name, names_beside(path, "*.py"))
     raise UsageError(f"no Python file {path}; {hint}")

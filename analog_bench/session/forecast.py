@@ -61,6 +61,7 @@ class Forecast:
         """Forecast for this process, or for so many workers that are each as fast."""
         self._models = models
         self._workers = workers
+        self._at_once = workers or 1
         self._paces: dict[tuple[str, str | None], Pace] = {}
         self._families: list[_Cases] = []
 
@@ -103,7 +104,7 @@ class Forecast:
     def seconds(self) -> float:
         """Return what all cases are expected to take."""
         share = self._share()
-        return math.fsum(family.seconds(share) for family in self._families) / (self._workers or 1)
+        return math.fsum(family.seconds(share) for family in self._families) / self._at_once
 
     def __str__(self) -> str:
         """Return the forecast as one line, and one more for each study where there are several.
@@ -122,7 +123,7 @@ class Forecast:
             for family in self._families
         )
         if any(family.chips != family.most for family in self._families):
-            line += f", at most {approximate(most / (self._workers or 1))},"
+            line += f", at most {approximate(most / self._at_once)},"
         return "\n".join([f"{line} for {counted(cases, 'case')} on {on}", *self._lines()])
 
     def _lines(self) -> list[str]:
@@ -130,9 +131,8 @@ class Forecast:
         studies: dict[str, dict[str, float]] = {}
         for family in self._families:
             models = studies.setdefault(family.study, {})
-            models[family.model] = models.get(family.model, 0.0) + family.seconds(share) / (
-                self._workers or 1
-            )
+            took = family.seconds(share) / self._at_once
+            models[family.model] = models.get(family.model, 0.0) + took
         if len(studies) < 2:
             return []
         width = max(map(len, studies))

@@ -16,13 +16,12 @@ from analog_bench.planned_case_record import PlannedCase
 from analog_bench.records import Metric, Result
 from analog_bench.session.case_measurement import measure_case
 from analog_bench.session.model_cache import ModelCache, environment_facts
-from analog_bench.session.recorder import Record
+from analog_bench.session.recorder import run_of
 from analog_bench.session.settings import Settings
 from analog_bench.store.environment import checkout_commit, collect_environment, resume_conflicts
-from analog_bench.store.run import Manifest, Run, by_identity, storable
+from analog_bench.store.run import Manifest, Record, Run, by_identity, storable
 from analog_bench.store.run_file import read_run, write_run
 from analog_bench.study import Study
-from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.zoo.model_shape import ModelShape
 
 Tell = Callable[[str, Sequence[Case]], Iterable[Case]]
@@ -121,19 +120,7 @@ class KeptResults:
         return record.result
 
     def _write(self) -> None:
-        results = [record.result for record in self._records.values()]
-        names = {name for result in results for name in result.scored}
-        scopes = {record.scope.study_and_model: record.scope for record in self._records.values()}
-        write_run(
-            self.path,
-            Run(
-                manifest=self._manifest,
-                metrics={name: METRICS[name] for name in sorted(names)},
-                scopes=tuple(scopes.values()),
-                results=tuple(results),
-                shapes=self._shapes,
-            ),
-        )
+        write_run(self.path, run_of(self._records.values(), self._manifest, self._shapes))
 
 
 def losses_of(result: Result, metric: Metric, reach: float) -> tuple[float, ...]:

@@ -76,10 +76,8 @@ def _failing(run: Run, judgement: Judgement | None, *, broken_only: bool) -> Ite
     for result, verdict in outcomes(run.groups, judgement):
         if verdict.fails and not (broken_only and verdict.kind == "regressed"):
             yield f"{_name(result)}: {verdict.kind}: {verdict.reason}"
-    for (study, model), verdicts in (judgement.digital if judgement is not None else {}).items():
-        for verdict in verdicts.values():
-            if verdict.fails:
-                yield f"{study} {model} digital: {verdict.kind}: {verdict.reason}"
+    for study, model, verdict in judgement.failed_digital if judgement is not None else ():
+        yield f"{study} {model} digital: {verdict.kind}: {verdict.reason}"
 
 
 def _name(result: Result) -> str:

@@ -96,7 +96,7 @@ class ModelCache:
                     f"{words}` makes them, and --hwa runs/hwa then finds them"
                 )
         elif case.variant == "calibrated" and isinstance(self.settings.calibration, Path):
-            folder = self.settings.calibration / _folder_name(case.model)
+            folder = self.settings.calibration / spec.folder_name
             if not os.path.exists(folder / RANGES):
                 return (
                     f"{case.model} has no input ranges in {folder}; `analog-bench calibrate "
@@ -202,11 +202,7 @@ class ModelCache:
         return study.with_own_margin(KINDS[kind].metrics[0])
 
     def case_baseline(self, case: Case) -> CaseBaseline:
-        """Return the stored results that a case belongs to.
-
-        Raises:
-            BaselineError: The file is corrupt.
-        """
+        """Return the stored results that a case belongs to; raises BaselineError."""
         key = (case.variant, case.model, case.study)
         if key not in self._baselines:
             self._baselines[key] = read_cases_for(self.settings.baselines, *key, self.computed)
@@ -225,7 +221,7 @@ class ModelCache:
         if model not in self._calibrated:
             loaded, asked = self.loaded(model), self.settings.calibration
             self._calibrated[model] = (
-                read_from(loaded, asked / _folder_name(model))
+                read_from(loaded, asked / loaded.spec.folder_name)
                 if isinstance(asked, Path)
                 else fit_while_running(loaded, asked)
             )
@@ -234,7 +230,7 @@ class ModelCache:
     def _hwa_folder(self, model: str) -> Path:
         if self.settings.hwa is None:
             return shipped_hwa(model)
-        folder = self.settings.hwa / _folder_name(model)
+        folder = self.settings.hwa / self._spec(model).folder_name
         # Training leaves them beside its checkpoints.
         return folder / "ship" if is_hwa(folder / "ship") else folder
 
@@ -242,11 +238,6 @@ class ModelCache:
         if (model, "direct") in self._loaded:
             return self._loaded[model, "direct"].spec
         return spec_of_case(self.settings, model)
-
-
-def _folder_name(model: str) -> str:
-    """Return what a model's folder is called, of HWA weights and of input ranges."""
-    return model.removeprefix("hub-")
 
 
 def environment_facts(device: str) -> dict[str, Json]:

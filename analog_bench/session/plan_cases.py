@@ -16,8 +16,6 @@ from analog_bench.noise import Int8, Preset
 from analog_bench.planned_case_record import PlannedCase
 from analog_bench.planning.plan_record import (
     Assignment,
-    Estimate,
-    Plan,
     layers_of,
     letters_of,
     name_of,
@@ -96,23 +94,13 @@ def with_plan(result: Result, plans: Iterable[NamedPlan], layers: Sequence[str])
                 tokens_per_fetch=plan.energy.tokens_per_fetch,
                 metric=plan.metric,
                 limit=plan.max_loss,
-                **(_prediction(plan.predicted) if _as_planned(result, plan) else {}),
             )
+            made_for = plan.noise, plan.drift_s, plan.variant, plan.protocol
+            if (result.noise, result.drift_s, result.variant, result.protocol) == made_for:
+                loss, low, high = plan.predicted.loss, plan.predicted.low, plan.predicted.high
+                planned = structs.replace(planned, predicted=loss, low=low, high=high)
             return structs.replace(result, plan=planned)
     return result
-
-
-def _prediction(predicted: Estimate) -> dict[str, float | None]:
-    return {"predicted": predicted.loss, "low": predicted.low, "high": predicted.high}
-
-
-def _as_planned(result: Result, plan: Plan) -> bool:
-    return (result.noise, result.drift_s, result.variant, result.protocol) == (
-        plan.noise,
-        plan.drift_s,
-        plan.variant,
-        plan.protocol,
-    )
 
 
 class PlannedTraining(NamedTuple):

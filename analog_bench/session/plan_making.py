@@ -40,9 +40,9 @@ from analog_bench.planning.shape_tracing import trace
 from analog_bench.records import Result
 from analog_bench.session.kept_results import KeptResults, Tell, losses_of
 from analog_bench.session.plan_cases import case_of_plan, in_int8, products_of
-from analog_bench.session.plan_request import PlanRequest
-from analog_bench.session.zero_shot_losses import zero_shot_losses
-from analog_bench.store.environment import PACKAGES, package_version
+from analog_bench.session.plan_study import PlanRequest, zero_shot_losses
+from analog_bench.simulators.versions import package_version
+from analog_bench.store.environment import PACKAGES
 from analog_bench.zoo.model_loading import read_outline
 from analog_bench.zoo.model_shape import ModelShape
 
@@ -70,12 +70,12 @@ class PlanMaker:
         self._check_metric()
 
     def fit(self, tell: Tell) -> tuple[dict[tuple[str, How], float], Fitted]:
-        """Return mean losses of layers alone, and what predicts plans.
-
-        Raises:
-            BenchError: See `measure_case`.
-        """
-        by_chip = self.losses_alone(tell)
+        """Measure each layer alone; return mean losses, and what predicts plans."""
+        choices = self.alone()
+        results = self.kept.measure("measuring layers alone", list(choices.values()), tell)
+        by_chip = {
+            choice: self.losses(result) for choice, result in zip(choices, results, strict=True)
+        }
         fitted = self.fitted(by_chip, tell)
         return {choice: fmean(losses) for choice, losses in by_chip.items()}, fitted
 
@@ -153,16 +153,8 @@ class PlanMaker:
             raise ValueError("all of it is digital")
         return case
 
-    def losses_alone(self, tell: Tell) -> dict[tuple[str, How], tuple[float, ...]]:
-        """Measure each layer alone on tiles, and alone in INT8; return losses by chip."""
-        choices = self.alone()
-        results = self.kept.measure("measuring layers alone", list(choices.values()), tell)
-        return {
-            choice: self.losses(result) for choice, result in zip(choices, results, strict=True)
-        }
-
     def alone(self) -> dict[tuple[str, How], Case]:
-        """Return the cases of single layers; those of one variant come together."""
+        """Return the cases of single layers on tiles, then in INT8."""
         alone = {x: replace(self.whole, layers=(x,), group=x) for x in self.layers}
         choices: dict[tuple[str, How], Case] = {(x, "analog"): one for x, one in alone.items()}
         if "int8" in self.request.hows:
@@ -237,10 +229,6 @@ class PlanMaker:
         """Return what a token takes by a plan."""
         request = self.request
         return energy_of_plan(self.shape, request.scenario, assignment, request.tokens_per_fetch)
-
-    def weights(self) -> dict[str, int]:
-        """Return the number of weights of each layer."""
-        return {layer.name: layer.weights for layer in self.shape.layers}
 
     @cached_property
     def shape(self) -> ModelShape:

@@ -1,13 +1,21 @@
-"""What planning measures: a model with everything on tiles, and layers that a run has already."""
+"""What is asked of a plan, and what planning measures for it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
+from analog_bench.analog.chip import Chip
+from analog_bench.analog.layers import find
 from analog_bench.case import Case
+from analog_bench.engine.zero_shot import ZeroShot, zero_shot
 from analog_bench.errors import UsageError
+from analog_bench.gate.max_drop import Requirement
 from analog_bench.noise import Preset
+from analog_bench.planning.plan_record import How
+from analog_bench.planning.scenarios import Scenario
 from analog_bench.records import Result
 from analog_bench.session.cases import cases_of
 from analog_bench.session.kept_results import KeptResults
@@ -15,6 +23,36 @@ from analog_bench.session.settings import Settings
 from analog_bench.spelling import shortened
 from analog_bench.store.run_file import read_run
 from analog_bench.study import Budget, Study
+from analog_bench.zoo.model_specs import ModelSpec
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """What is asked of a plan.
+
+    Attributes:
+        spec: The model.
+        most: The metric, and the largest loss in it.
+        hardware: The preset of the tiles as it was named.
+        scenario: What energy is estimated for.
+        tokens: Tokens of an inference.
+        tokens_per_fetch: Tokens that what is digital computes with each weight it fetches.
+        hows: What may become of a layer; `digital` always may.
+        plans: Random plans that the predictor is fitted to.
+        pairs: Of how many layers, those that lose most alone, each pair is measured, too.
+        limits: Number of limits of the front.
+    """
+
+    spec: ModelSpec
+    most: Requirement
+    hardware: str
+    scenario: Scenario
+    tokens: int
+    tokens_per_fetch: int
+    hows: tuple[How, ...]
+    plans: int
+    pairs: int
+    limits: int
 
 
 def plan_study(model: str, hardware: str, drift_s: float, chips: int, examples: int) -> Study:
@@ -70,4 +108,26 @@ def layers_of_run(path: Path, cases: Sequence[Case], kept: KeptResults) -> list[
                 f"{path} was measured on {scope.examples} {scope.data}, and this is to be on "
                 f"{runner.task.examples} {runner.task.data}; give --data and --examples as there"
             )
+    return found
+
+
+def zero_shot_losses(
+    kept: KeptResults, alone: Mapping[tuple[str, How], Case]
+) -> dict[tuple[str, How], ZeroShot]:
+    """Return what layers alone should lose by theory, by what becomes of them.
+
+    No noisy model is run for it. `alone` are the cases of single layers.
+    """
+    found: dict[tuple[str, How], ZeroShot] = {}
+    for how in dict.fromkeys(how for _, how in alone):
+        cases = {layer: case for (layer, its_how), case in alone.items() if its_how == how}
+        runner = kept.runner(next(iter(cases.values())))
+        names = {place.path: place.name for place in find(runner.model, list(cases))}
+
+        def chip_of(path: str, chip: int) -> AbstractContextManager[Chip]:
+            return runner.chip(cases[names[path]], chip)  # noqa: B023 - called before the next one
+
+        seed = kept.models.settings.seed
+        estimates = zero_shot(runner.model, runner.task, names, chip_of, seed=seed)
+        found |= {(names[path], how): one for path, one in estimates.items()}
     return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from analog_bench.codec import convert
 from analog_bench.errors import StoreError
@@ -26,6 +26,7 @@ from analog_bench.store.run import (
     Group,
     Incomplete,
     Manifest,
+    Record,
     Run,
     Sources,
     Unmeasured,
@@ -39,29 +40,6 @@ from analog_bench.zoo.model_shape import ModelShape
 
 CaseName: TypeAlias = tuple[str, str]
 """Study and id of a case."""
-
-
-class Record(Struct, frozen=True):
-    """One case's result on its way from the test to the session."""
-
-    result: Result
-    scope: Scope
-
-    @property
-    def mean_score(self) -> float | None:
-        """Mean of the main metric over the initial chips; None where one of them has no score."""
-        return self.result.score(self.scope.main_metric)
-
-    def as_words(self) -> list[tuple[str, str]]:
-        """Return the facts of the result that other programs read as properties of its test."""
-        result, metric = self.result, self.scope.main_metric
-        words = {"case": result.case_id, "study": result.study, "metric": metric}
-        if metric in result.digital:
-            words["digital"] = f"{result.digital[metric]:.6g}"
-        if self.mean_score is not None:
-            words["score"] = f"{self.mean_score:.6g}"
-        words["chips"] = str(len(result.chips))
-        return list(words.items())
 
 
 class Recorder:
@@ -165,8 +143,7 @@ class Recorder:
             self._started, created=first.created, command=first.command, sources=first.sources
         )
         self._sources_before = first.sources
-        for entry in journal.held.entries:
-            self._records[entry.result.identity] = Record(entry.result, entry.scope)
+        self._records |= {entry.result.identity: entry for entry in journal.held.entries}
         self.earlier = by_identity(self.results)
         # Without that file the run was killed before it could say what failed.
         with suppress(StoreError):
@@ -261,7 +238,6 @@ class Recorder:
 
     def run(self, command: str) -> Run:
         """Return all that the run leaves behind, so far; `command` would complete it."""
-        names = sorted({name for result in self.results for name in result.scored})
         measured = {(result.study, result.case_id) for result in self.results}
         missing = tuple(
             Unmeasured(*case, self._failure_of(case))
@@ -269,14 +245,8 @@ class Recorder:
             # Its test passed, or was skipped: there was nothing to measure.
             if case not in measured and self._settled.get(case, "nothing yet")
         )
-        return Run(
-            manifest=self.manifest(),
-            metrics={name: METRICS[name] for name in names},
-            scopes=tuple(group.scope for group in self.groups()),
-            results=tuple(self.results),
-            incomplete=Incomplete(missing, command) if missing else None,
-            shapes=self.shapes,
-        )
+        incomplete = Incomplete(missing, command) if missing else None
+        return run_of(self._records.values(), self.manifest(), self.shapes, incomplete)
 
     def _failure_of(self, case: CaseName) -> str:
         """Return why the test of a case failed, and whether it did before; empty where not."""
@@ -295,5 +265,21 @@ class Recorder:
 
     def groups(self) -> tuple[Group, ...]:
         """Return the results by study and model."""
-        scopes = {record.scope.study_and_model: record.scope for record in self._records.values()}
-        return groups_of(scopes.values(), self.results, METRICS)
+        return groups_of(_scopes(self._records.values()), self.results, METRICS)
+
+
+def run_of(
+    records: Collection[Record],
+    manifest: Manifest,
+    shapes: Mapping[str, ModelShape],
+    incomplete: Incomplete | None = None,
+) -> Run:
+    """Return records as the run that they are all of."""
+    results = tuple(record.result for record in records)
+    names = sorted({name for result in results for name in result.scored})
+    metrics = {name: METRICS[name] for name in names}
+    return Run(manifest, metrics, _scopes(records), results, incomplete, shapes)
+
+
+def _scopes(records: Iterable[Record]) -> tuple[Scope, ...]:
+    return tuple({record.scope.study_and_model: record.scope for record in records}.values())

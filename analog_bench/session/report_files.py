@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analog_bench.errors import BenchError, StoreError
-from analog_bench.regular_file import append_regular, why_unreadable
+from analog_bench.errors import BenchError, StoreError, reason_of
+from analog_bench.regular_file import append_regular
 
 if TYPE_CHECKING:
     from analog_bench.gate.run_verdicts import Judgement
@@ -66,4 +66,4 @@ def _append_summary(path: Path, contents: Contents) -> None:
     try:
         append_regular(path, step_summary(contents).encode("utf-8", "replace"))
     except OSError as problem:
-        raise StoreError(f"cannot add to {str(path)!r}: {why_unreadable(problem)}") from None
+        raise StoreError(f"cannot add to {str(path)!r}: {reason_of(problem)}") from None

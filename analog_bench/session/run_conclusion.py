@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,6 @@ from analog_bench.errors import BenchError
 from analog_bench.records import Identity
 from analog_bench.session.recorder import Recorder
 from analog_bench.session.report_files import publish
-from analog_bench.session.settings import Settings
 from analog_bench.spelling import counted
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
@@ -33,43 +32,22 @@ class Conclusion:
         published: Lines on what was written for readers.
         problem: Why the results could not be written or judged; empty where they were.
         incomplete: What is missing; None where every case has a result.
+        failed: The verdicts of cases that fail the run; `broken` ones have failed their tests.
+        failed_digital: Study, model and verdict where the digital model itself fails the run.
     """
 
-    judgement: Judgement | None = None
-    changes: tuple[Change, ...] | None = None
-    published: tuple[str, ...] = ()
-    problem: str = ""
-    incomplete: Incomplete | None = None
+    judgement: Judgement | None
+    changes: tuple[Change, ...] | None
+    published: tuple[str, ...]
+    problem: str
+    incomplete: Incomplete | None
+    failed: Mapping[Identity, Verdict]
+    failed_digital: Sequence[tuple[str, str, Verdict]]
 
     @property
     def stopped(self) -> bool:
         """Whether the run was stopped before all its tests ran."""
         return self.incomplete is not None and self.incomplete.stopped
-
-    def regressed_cases(self, settings: Settings) -> Mapping[Identity, Verdict]:
-        """Return the cases that fail now that all are known: `broken` ones have failed already."""
-        failed = self.failed_cases(settings)
-        return {which: verdict for which, verdict in failed.items() if verdict.kind == "regressed"}
-
-    def failed_cases(
-        self, settings: Settings, without: Collection[Identity] = ()
-    ) -> Mapping[Identity, Verdict]:
-        """Return the verdicts of the cases that fail, but for some."""
-        if self.judgement is None or not _gated(settings) or settings.requirements:
-            return {}
-        cases = self.judgement.cases.items()
-        return {which: v for which, v in cases if v.fails and which not in without}
-
-    def failed_digital(self, settings: Settings) -> list[tuple[str, str, Verdict]]:
-        """Return study, model and verdict where the digital model itself fails."""
-        if self.judgement is None or not _gated(settings):
-            return []
-        return [
-            (study, model, verdict)
-            for (study, model), verdicts in self.judgement.digital.items()
-            for verdict in verdicts.values()
-            if verdict.fails
-        ]
 
 
 def conclude(recorder: Recorder, command: str) -> Conclusion:
@@ -120,7 +98,13 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
     published: tuple[str, ...] = ()
     if shard is None:
         published = publish(run, judgement, recorder.results_file, page=settings.report)
-    return Conclusion(judgement, changes, published, problem, incomplete)
+    failed: Mapping[Identity, Verdict] = {}
+    failed_digital: Sequence[tuple[str, str, Verdict]] = ()
+    if judgement is not None and settings.gate == "fail" and not settings.update_baselines:
+        failed_digital = judgement.failed_digital
+        if not settings.requirements:  # which decide in place of verdicts
+            failed = {which: v for which, v in judgement.cases.items() if v.fails}
+    return Conclusion(judgement, changes, published, problem, incomplete, failed, failed_digital)
 
 
 def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path) -> list[Change]:
@@ -151,7 +135,3 @@ def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path)
         folder = own_folder(root, group.digital.computed)
         changes += update_digital(folder, group.scope.model, entry)
     return changes
-
-
-def _gated(settings: Settings) -> bool:
-    return settings.gate == "fail" and not settings.update_baselines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -24,7 +24,7 @@ from analog_bench.store.shard import Shard
 from analog_bench.study import Budget, BudgetName, Choice, Study
 from analog_bench.value_checks import read_whole, shown
 from analog_bench.zoo.devices import check_precision
-from analog_bench.zoo.range_folder import RangeMethod
+from analog_bench.zoo.range_folder import DEFAULT_METHOD, RangeMethod
 
 MOST_PROCESSES = 1000
 _CLUSTER = re.compile(r"(tcp|tls)://[^\s/]+:\d{1,5}")
@@ -46,9 +46,11 @@ class NamedPlan(NamedTuple):
         return f"{self.file}@{fingerprint(layout(plain(self.plan)))}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """A run's options, read and checked.
+
+    The defaults are for verbs that measure by themselves: they compare, resume and report nothing.
 
     Attributes:
         choice: What to measure in place of the studies' own.
@@ -83,29 +85,29 @@ class Settings:
     """
 
     choice: Choice
-    budget: BudgetName
-    chips: int | None
-    examples: int | None
-    data: str
+    budget: BudgetName = "smoke"
+    chips: int | None = None
+    examples: int | None = None
+    data: str = "embedded"
     zoo: str
-    hwa: Path | None
-    calibration: RangeMethod | Path
+    hwa: Path | None = None
+    calibration: RangeMethod | Path = DEFAULT_METHOD
     lock: Path
     device: str
     seed: int
-    replay: bool
+    replay: bool = True
     per_example: KeptExamples
-    json: Path | None
-    baselines: Path
-    data_folder: Path | None
-    gate: GateMode
-    requirements: tuple[Requirement, ...]
-    update_baselines: bool
-    report: bool
-    resume: bool
-    given: dict[str, str]
-    root: Path
-    extensions: tuple[Path, ...]
+    json: Path | None = None
+    baselines: Path = Path("baselines")
+    data_folder: Path | None = None
+    gate: GateMode = "off"
+    requirements: tuple[Requirement, ...] = ()
+    update_baselines: bool = False
+    report: bool = False
+    resume: bool = False
+    given: dict[str, str] = field(default_factory=dict)
+    root: Path = field(default_factory=Path.cwd)
+    extensions: tuple[Path, ...] = ()
     shard: Shard | None = None
     precision_target: PrecisionTarget | None = None
     plans: tuple[NamedPlan, ...] = ()
@@ -186,11 +188,7 @@ def read_workers(text: str) -> int | str:
 
 
 def read_calibration(text: str, root: Path) -> RangeMethod | Path:
-    """Read what `--calibration` says: a method, or a folder below `root`.
-
-    Raises:
-        UsageError: It is neither.
-    """
+    """Read what `--calibration` says: a method, or a folder below `root`; raises UsageError."""
     methods: tuple[RangeMethod, ...] = get_args(RangeMethod)
     for method in methods:
         if text == method:

@@ -11,8 +11,7 @@ from analog_bench.spelling import counted
 from analog_bench.store.environment import resume_conflicts
 from analog_bench.store.journal_file import journal_path, load_journal
 from analog_bench.store.run import Manifest
-from analog_bench.store.run_file import holds_anything, read_run
-from analog_bench.store.run_lock import target_of
+from analog_bench.store.run_file import holds_anything, read_run, target_of
 from analog_bench.store.shard import shard_of, without_shard
 
 
@@ -38,11 +37,7 @@ def finished_shard(settings: Settings, present: Manifest) -> str:
 
 
 def is_new_shard(settings: Settings) -> bool:
-    """Return whether a shard to resume has no result yet, and so begins.
-
-    Raises:
-        StoreError: Its journal cannot be read.
-    """
+    """Return whether a shard to resume has no result yet, and so begins; raises StoreError."""
     file = _file_to_resume(settings)
     if file is None:
         return False

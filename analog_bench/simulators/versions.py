@@ -53,6 +53,18 @@ WHEELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "1.2.0": ("3.12", "3.13"),
     }
 )
+# Those of which anything is known here.
+RELEASES = frozenset({*WHEELS, *(pair.aihwkit for pair in MEASURED)})
+
+
+@functools.cache
+def package_version(name: str) -> str | None:
+    """Return the version of an installed package, None where there is none."""
+    # Python parses all that a package says of itself, its readme too, for this.
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def versions(*others: str) -> dict[str, str | None]:
@@ -60,18 +72,8 @@ def versions(*others: str) -> dict[str, str | None]:
 
     None where a package is not installed; empty names are left out.
     """
-    found: dict[str, str | None] = {"python": platform.python_version()}
-    found |= {package: _version(package) for package in (*PACKAGES, *others) if package}
-    return found
-
-
-@functools.cache
-def _version(package: str) -> str | None:
-    # Python parses all that a package says of itself, its readme too, for this.
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    packages = filter(None, (*PACKAGES, *others))
+    return {"python": platform.python_version(), **{p: package_version(p) for p in packages}}
 
 
 def working_pair(python: str) -> Pair:

@@ -177,6 +177,11 @@ class Change(Struct, frozen=True):
         return self.what, self.study, self.protocol
 
     @property
+    def model(self) -> str:
+        """The name of the model: ids of cases begin with it."""
+        return self.what.partition("/")[0]
+
+    @property
     def moves(self) -> bool:
         """Whether there was a score and it is another one now, or stored no more.
 
@@ -202,17 +207,11 @@ def merge_cases(
     An entry whose numbers are the same keeps its old provenance, so that measuring again without a
     change leaves the file as it was; stored confirmation chips stay where the new result has none
     and its initial chips are the same. Skipped and broken results are never stored. Changes are
-    sorted by case id.
-
-    Raises:
-        ValueError: A result is of another variant, model or study.
+    sorted by case id. Results are of the baseline's variant, model and study.
     """
     entries = dict(baseline.entries)
     changes: list[Change] = []
     for result in sorted(map(storable, results), key=lambda r: (r.case_id, r.protocol)):
-        where = (result.variant, result.model, result.study)
-        if where != (baseline.variant, baseline.model, baseline.study):
-            raise ValueError(f"{result.case_id} belongs to the baseline {where}")
         if result.status != "measured":
             continue
         new = case_entry(result, provenance)

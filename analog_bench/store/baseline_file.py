@@ -17,7 +17,7 @@ from msgspec import Struct
 from analog_bench.atomic_file import write_atomic
 from analog_bench.case import Variant
 from analog_bench.codec import DocumentError, Json, convert, layout, parse, plain, read_json
-from analog_bench.errors import BaselineError
+from analog_bench.errors import BaselineError, reason_of
 from analog_bench.file_lock import ExclusiveLock, HeldError
 from analog_bench.records import Result
 from analog_bench.store.baseline import (
@@ -221,7 +221,7 @@ def _cases(node: Json, where: CaseBaseline) -> CaseBaseline:
             chips = entries[key].chips
             if not chips:
                 raise DocumentError(f"{at}.chips: at least one chip is expected")
-            check_chips([(chip.chip, chip.scores) for chip in chips], f"{at}.chips")
+            check_chips(chips, f"{at}.chips")
     return CaseBaseline(where.variant, where.model, where.study, entries)
 
 
@@ -292,5 +292,4 @@ def _locked(root: Path) -> Iterator[None]:
 
 
 def _cannot_write(path: Path, problem: Exception) -> BaselineError:
-    why = getattr(problem, "strerror", None) or str(problem)
-    return BaselineError(f"cannot write the baseline {str(path)!r}: {why}")
+    return BaselineError(f"cannot write the baseline {str(path)!r}: {reason_of(problem)}")

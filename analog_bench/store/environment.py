@@ -6,12 +6,12 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 
 import analog_bench
 from analog_bench.codec import Json, one_line
 from analog_bench.regular_file import read_regular
+from analog_bench.simulators.versions import package_version
 from analog_bench.store.run import Manifest, Repository
 
 PACKAGES = (
@@ -73,14 +73,6 @@ def joined_environment(parts: Sequence[Mapping[str, Json]], name: str) -> dict[s
     return joined
 
 
-def package_version(name: str) -> str | None:
-    """Return the version of an installed package, None where there is none."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
 def cpu_model() -> str:
     """Return the processor's name as the system gives it, or at least its architecture."""
     try:
@@ -102,9 +94,7 @@ def checkout_commit(package: Path | None = None) -> str | None:
     top = _git(folder, "rev-parse", "--show-toplevel")
     if top is None or Path(os.path.realpath(top)) != folder.parent:
         return None
-    commit = _git(folder, "rev-parse", "HEAD")
-    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return f"{commit}-dirty" if commit and changed else commit
+    return _commit(folder)
 
 
 def repository_of(folder: Path, files: Sequence[Path]) -> Repository | None:
@@ -117,13 +107,11 @@ def repository_of(folder: Path, files: Sequence[Path]) -> Repository | None:
         return None
     real = [Path(os.path.realpath(file)) for file in files]
     inside = [str(file) for file in real if file.is_relative_to(os.path.realpath(top))]
-    commit = _git(folder, "rev-parse", "HEAD")
-    changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
     untracked = inside and _git(
         Path(top), "--literal-pathspecs", "ls-files", "--others", "--", *inside
     )
-    dirty = "-dirty" if changed or untracked else ""
-    return Repository(Path(top).name, (commit + dirty,) if commit else ())
+    commit = _commit(folder, dirty=bool(untracked))
+    return Repository(Path(top).name, (commit,) if commit else ())
 
 
 def resume_conflicts(stored: Manifest, present: Manifest) -> str:
@@ -162,6 +150,12 @@ def _conflicts(stored: Manifest, present: Manifest, decisive: Iterable[str]) -> 
             option = _spelt(f"--{name}")[1:-1]
             conflicts[name] = f"{option} {_change(name, stored.options, present.options)}"
     return "; ".join(conflicts.values())
+
+
+def _commit(folder: Path, *, dirty: bool = False) -> str | None:
+    commit = _git(folder, "rev-parse", "HEAD")
+    changed = dirty or _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return f"{commit}-dirty" if commit and changed else commit
 
 
 def _git(folder: Path, *words: str) -> str | None:

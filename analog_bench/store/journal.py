@@ -17,14 +17,14 @@ from pathlib import Path
 
 from analog_bench.atomic_file import sync_folder
 from analog_bench.codec import compact, plain
-from analog_bench.errors import StoreError
+from analog_bench.errors import StoreError, reason_of
 from analog_bench.file_lock import ExclusiveLock
 from analog_bench.records import Result, Scope
+from analog_bench.spelling import counted
 from analog_bench.store.journal_file import (
     MANIFEST_TABLES,
     SCHEMA,
     JournalContent,
-    JournalEntry,
     connect,
     delete_journal,
     entry_content,
@@ -33,9 +33,9 @@ from analog_bench.store.journal_file import (
     load_journal,
     rename_journal,
 )
-from analog_bench.store.run import Manifest
-from analog_bench.store.run_file import check_replaceable, check_writable, holds_anything
-from analog_bench.store.run_lock import RunHeldError, lock_run, target_of
+from analog_bench.store.run import Manifest, Record
+from analog_bench.store.run_file import check_replaceable, check_writable, holds_anything, target_of
+from analog_bench.store.run_lock import RunHeldError, lock_run
 
 _MOST_NAMES = 1000
 
@@ -176,9 +176,9 @@ class Journal(AbstractContextManager["Journal"]):
             StoreError: It cannot be written.
             ValueError: It could not be read back, or the journal is closed.
         """
-        self._append([JournalEntry(result, scope)])
+        self._append([Record(result, scope)])
 
-    def _append(self, entries: Iterable[JournalEntry]) -> None:
+    def _append(self, entries: Iterable[Record]) -> None:
         rows = []
         for entry in entries:
             content = entry_content(entry)
@@ -259,13 +259,13 @@ def _opened(target: Path, mode: str, manifest: bytes | None = None) -> sqlite3.C
                 "write-ahead log; choose a file on a local disk"
             )
         database.execute("PRAGMA synchronous = FULL")
-        database.execute("BEGIN")
-        for statement in SCHEMA:
-            database.execute(statement)
         if manifest is not None:
+            database.execute("BEGIN")
+            for statement in SCHEMA:
+                database.execute(statement)
             for table in MANIFEST_TABLES:
                 database.execute(f"INSERT INTO {table} VALUES (?)", (manifest,))
-        database.execute("COMMIT")
+            database.execute("COMMIT")
         stack.pop_all()
         return database
 
@@ -275,9 +275,9 @@ def _writing(run_file: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as problem:
-        why = getattr(problem, "strerror", None) or str(problem)
         raise StoreError(
-            f"cannot write the journal of {str(run_file)!r}: {why}; choose another file"
+            f"cannot write the journal of {str(run_file)!r}: {reason_of(problem)}; choose another "
+            "file"
         ) from None
 
 
@@ -291,9 +291,8 @@ def _clear_away_empty(target: Path) -> None:
         return
     content = load_journal(target)
     if content is not None and content.entries:
-        cases = f"{len(content.entries)} case{'s' * (len(content.entries) != 1)}"
         raise StoreError(
-            f"{str(path)!r} holds {cases} of a run that was interrupted: continue it with "
-            "--resume, or delete that file to start anew"
+            f"{str(path)!r} holds {counted(len(content.entries), 'case')} of a run that was "
+            "interrupted: continue it with --resume, or delete that file to start anew"
         )
     delete_journal(path)

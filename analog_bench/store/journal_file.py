@@ -18,42 +18,27 @@ from pathlib import Path
 from msgspec import Struct
 
 from analog_bench.codec import DocumentError, compact, convert, one_line, parse, plain
-from analog_bench.errors import StoreError
-from analog_bench.records import Result, Scope
-from analog_bench.regular_file import open_regular
-from analog_bench.store.run import Manifest, storable
+from analog_bench.errors import StoreError, reason_of
+from analog_bench.records import Result
+from analog_bench.store.run import Manifest, Record, storable
 from analog_bench.store.run_file import RUN_VERSION, check_result
 from analog_bench.store.run_lock import is_locked
 
 _SUFFIX = ".journal"
-_EARLIER = "it is of an earlier release, which alone can continue it"
 _DAMAGED = "it is damaged"
 # Files that SQLite keeps beside a database while it is open, or after a process was killed.
 _BESIDE = ("-wal", "-shm", "-journal")
 MANIFEST_TABLES = ("run", "run_copy")
 """The tables that hold the manifest: two, since no result can be used without it."""
 SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS run (manifest BLOB NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS results (case_id TEXT, study TEXT, protocol TEXT,"
+    "CREATE TABLE run (manifest BLOB NOT NULL)",
+    "CREATE TABLE results (case_id TEXT, study TEXT, protocol TEXT,"
     " written REAL NOT NULL, entry BLOB NOT NULL, PRIMARY KEY (case_id, study, protocol))",
-    "CREATE TABLE IF NOT EXISTS selected (study TEXT, case_id TEXT, PRIMARY KEY (study, case_id))",
-    "CREATE TABLE IF NOT EXISTS run_copy (manifest BLOB NOT NULL)",
+    "CREATE TABLE selected (study TEXT, case_id TEXT, PRIMARY KEY (study, case_id))",
+    "CREATE TABLE run_copy (manifest BLOB NOT NULL)",
     f"PRAGMA user_version = {RUN_VERSION}",
 )
-_VERSIONS = (4, 5, RUN_VERSION)
-"""Journals of version 4 do not name the cases that are to be measured."""
-
-
-class JournalEntry(Struct, frozen=True, forbid_unknown_fields=True):
-    """One result of a run that is under way.
-
-    Attributes:
-        result: The result, as in the run file.
-        scope: What it shares with the others of its study and model, as in the run file.
-    """
-
-    result: Result
-    scope: Scope
+_TABLES = {*MANIFEST_TABLES, "results", "selected"}
 
 
 class JournalContent(Struct, frozen=True):
@@ -67,7 +52,7 @@ class JournalContent(Struct, frozen=True):
     """
 
     manifest: Manifest
-    entries: tuple[JournalEntry, ...] = ()
+    entries: tuple[Record, ...] = ()
     selected: tuple[tuple[str, str], ...] = ()
     lost: tuple[str, ...] = ()
 
@@ -90,11 +75,7 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def rename_journal(path: Path, new: Path) -> None:
-    """Rename a journal, and what SQLite keeps beside it.
-
-    Raises:
-        OSError: It cannot be renamed.
-    """
+    """Rename a journal, and what SQLite keeps beside it; raises OSError."""
     # The log first: SQLite would take it for that of the next journal of the old name.
     for suffix in (*_BESIDE, ""):
         with suppress(FileNotFoundError):
@@ -102,31 +83,23 @@ def rename_journal(path: Path, new: Path) -> None:
 
 
 def delete_journal(path: Path) -> None:
-    """Delete a journal, and what SQLite left beside it.
-
-    Raises:
-        OSError: It cannot be deleted.
-    """
+    """Delete a journal, and what SQLite left beside it; raises OSError."""
     for suffix in ("", *_BESIDE):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def entry_content(entry: JournalEntry) -> bytes:
+def entry_content(entry: Record) -> bytes:
     """Return the JSON of an entry.
 
     Raises:
         ValueError: NaN or infinity somewhere, but for scores.
     """
-    return compact(plain(JournalEntry(storable(entry.result), entry.scope)))
+    return compact(plain(Record(storable(entry.result), entry.scope)))
 
 
-def entry_from(content: bytes) -> JournalEntry:
-    """Read the JSON of an entry.
-
-    Raises:
-        DocumentError: It does not follow the schema.
-    """
-    entry = convert(parse(content), JournalEntry)
+def entry_from(content: bytes) -> Record:
+    """Read the JSON of an entry; raises DocumentError."""
+    entry = convert(parse(content), Record)
     check_result(entry.result, "result")
     if entry.scope.study_and_model != entry.result.study_and_model:
         raise DocumentError("scope: it is of another study or model than the result")
@@ -169,11 +142,11 @@ def load_journal(run_file: Path) -> JournalContent | None:
     except sqlite3.OperationalError as problem:
         raise StoreError(f"journal {str(path)!r}: cannot be read: {problem}") from None
     except sqlite3.DatabaseError as problem:
-        raise _unusable(path, _EARLIER if _is_of_lines(path) else one_line(str(problem))) from None
+        raise _unusable(path, one_line(str(problem))) from None
     except DocumentError as problem:
         raise _unusable(path, str(problem)) from None
     except (OSError, ValueError) as problem:
-        why = getattr(problem, "strerror", None) or str(problem)
+        why = reason_of(problem)
         raise StoreError(f"journal {str(path)!r}: cannot be read: {why}") from None
 
 
@@ -201,9 +174,9 @@ def _content(database: sqlite3.Connection) -> JournalContent | None:
     if not tables:
         return None
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version not in _VERSIONS:
+    if version != RUN_VERSION:
         raise DocumentError(f"it is of schema version {version}, not {RUN_VERSION}")
-    if "results" not in tables:
+    if not tables >= _TABLES:
         raise DocumentError(_DAMAGED)
     manifest: Manifest | None = None
     lost: dict[str, None] = {}
@@ -221,7 +194,7 @@ def _content(database: sqlite3.Connection) -> JournalContent | None:
     for table in MANIFEST_TABLES:
         with whole(f"the table {table}"):
             if manifest is None:
-                query = f"SELECT max(manifest) FROM {table}" if table in tables else "SELECT NULL"
+                query = f"SELECT max(manifest) FROM {table}"
                 ((content,),) = database.execute(query).fetchall()
                 manifest = convert(parse(_text(content)), Manifest, "manifest")
     if manifest is None:
@@ -233,7 +206,7 @@ def _content(database: sqlite3.Connection) -> JournalContent | None:
     with whole("results"):
         found = database.execute("SELECT rowid FROM results ORDER BY rowid").fetchall()
         rowids = [rowid for (rowid,) in found]
-    entries: list[JournalEntry] = []
+    entries: list[Record] = []
     for rowid in rowids:
         row = None
         with whole("results"):
@@ -243,10 +216,9 @@ def _content(database: sqlite3.Connection) -> JournalContent | None:
             with whole(f"{row[0]} of {row[1]}"):
                 entries.append(_entry(row))
     selected: tuple[tuple[str, str], ...] = ()
-    if "selected" in tables:
-        with whole("selected"):
-            names = database.execute("SELECT study, case_id FROM selected").fetchall()
-            selected = convert(names, tuple[tuple[str, str], ...])
+    with whole("selected"):
+        names = database.execute("SELECT study, case_id FROM selected").fetchall()
+        selected = convert(names, tuple[tuple[str, str], ...])
     with whole("the database"):
         if database.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
             raise DocumentError(_DAMAGED)
@@ -255,7 +227,7 @@ def _content(database: sqlite3.Connection) -> JournalContent | None:
     return JournalContent(manifest, tuple(entries), selected, tuple(lost))
 
 
-def _entry(row: tuple[object, ...]) -> JournalEntry:
+def _entry(row: tuple[object, ...]) -> Record:
     *identity, content = row
     entry = entry_from(_text(content))
     if entry.result.identity != tuple(identity):
@@ -290,10 +262,3 @@ def _text(stored: object) -> bytes:
 
 def _unusable(path: Path, why: str) -> StoreError:
     return StoreError(f"journal {str(path)!r}: {why}; delete it to start anew")
-
-
-def _is_of_lines(path: Path) -> bool:
-    # Journals were lines of JSON before they were databases.
-    with suppress(OSError), open_regular(path) as file:
-        return file.read(1) == b"{"
-    return False

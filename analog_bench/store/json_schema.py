@@ -15,14 +15,14 @@ import msgspec
 from analog_bench.records import Metric
 from analog_bench.store.baseline import CaseEntry, DigitalEntry
 from analog_bench.store.baseline_file import BASELINE_VERSION, CaseDocument, DigitalDocument
-from analog_bench.store.journal_file import JournalEntry
+from analog_bench.store.run import Record
 from analog_bench.store.run_file import RUN_VERSION, RunDocument
 
 FileKind: TypeAlias = Literal["run", "baseline", "journal"]
 _DOCUMENTS: dict[FileKind, tuple[type[msgspec.Struct], ...]] = {
     "run": (RunDocument,),
     "baseline": (CaseDocument, DigitalDocument),
-    "journal": (JournalEntry,),
+    "journal": (Record,),
 }
 # Of a document: the field that holds records by key, the record, and its fields that are keys.
 _TABLES: dict[type[msgspec.Struct], tuple[str, type[msgspec.Struct], tuple[str, ...]]] = {

@@ -58,7 +58,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
         commit: Commit of the checkout the project ran from, `-dirty` appended where tracked files
             were changed; None where there is none.
         options: What was chosen on the command line, by name.
-        sources: The user's own code; None where unknown, as in files before version 6.
+        sources: The user's own code; None where a verb measured by itself.
     """
 
     created: str
@@ -123,6 +123,18 @@ class Incomplete(Struct, frozen=True, forbid_unknown_fields=True):
     def stuck(self) -> bool:
         """Whether all that is missing failed as it did before: to resume again is no help."""
         return all(case.reason.startswith(AGAIN) for case in self.cases)
+
+
+class Record(Struct, frozen=True, forbid_unknown_fields=True):
+    """One case's result, and all that is needed to read it.
+
+    Attributes:
+        result: The result, as in the run file.
+        scope: What it shares with the others of its study and model, as in the run file.
+    """
+
+    result: Result
+    scope: Scope
 
 
 class Group(Struct, frozen=True):

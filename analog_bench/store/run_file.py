@@ -5,31 +5,35 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
 from analog_bench.atomic_file import check_target, write_atomic
 from analog_bench.codec import DocumentError, Json, convert, layout, plain, read_json
-from analog_bench.errors import StoreError
-from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Metric, Result, Scope
+from analog_bench.errors import StoreError, reason_of
+from analog_bench.records import (
+    FIRST_CONFIRMATION_CHIP,
+    Identity,
+    Measurement,
+    Metric,
+    Result,
+    Scope,
+)
+from analog_bench.spelling import counted
+from analog_bench.store.baseline import StoredChip
 from analog_bench.store.run import Incomplete, Manifest, Run, Unmeasured, storable
 from analog_bench.zoo.model_shape import ModelShape
 
-Version: TypeAlias = Literal[3, 4, 5, 6]
-"""Files of version 3 have no histograms of weights; those before 5 do not say what is missing, and
-those before 6 nothing of the user's own code, of the digital model on single examples, or of how
-noise travelled."""
-RUN_VERSION: Literal[6] = 6
+Version: TypeAlias = Literal[6]
+RUN_VERSION: Version = 6
 
 
 class RunDocument(Struct, frozen=True, forbid_unknown_fields=True):
     """The JSON of a run file.
 
     Attributes:
-        schema_version: 6; files of version 3, which has no `histogram` under `facts`, 4, which has
-            no `incomplete`, and 5, which has no `sources`, no `digital_per_example` and no
-            `propagation` under `chips`, are read.
+        schema_version: 6.
         manifest: Where, when and how.
         metrics: Metric name to its record; every metric that a result mentions.
         scopes: What the results of a study on a model share; one for every result.
@@ -64,12 +68,8 @@ def run_to_json(run: Run) -> dict[str, Any]:
 
 
 def run_from_json(document: Json) -> Run:
-    """Read the JSON of a run file.
-
-    Raises:
-        DocumentError: It does not follow the schema.
-    """
-    check_version(document, *get_args(Version))
+    """Read the JSON of a run file; raises DocumentError."""
+    check_version(document, RUN_VERSION)
     content = convert(document, RunDocument)
     nodes = content.metrics.items()
     metrics = {n: convert(node, Metric, f"metrics[{n!a}]", name=n) for n, node in nodes}
@@ -98,56 +98,53 @@ def run_from_json(document: Json) -> Run:
     )
 
 
-def check_version(document: Json, *known: int) -> None:
-    """Make sure that a document is of a schema that this release reads.
-
-    Raises:
-        DocumentError: It is of another one, or does not say.
-    """
+def check_version(document: Json, known: int) -> None:
+    """Make sure that a document is of a schema that this release reads; raises DocumentError."""
     version = document.get("schema_version") if isinstance(document, dict) else None
-    if type(version) is not int or version not in known:
+    if type(version) is not int or version != known:
         raise DocumentError(
-            f"schema_version: this release reads schema version {' and '.join(map(str, known))}, "
+            f"schema_version: this release reads schema version {known}, "
             f"found {str(version)[:20]!a}; use the release that wrote the file, or measure anew"
         )
 
 
 def check_result(result: Result, at: str) -> None:
-    """Make sure that a result that was read holds together.
-
-    Raises:
-        DocumentError: It does not.
-    """
+    """Make sure that a result that was read holds together; raises DocumentError."""
     if (result.status == "measured") != bool(result.chips):
         raise DocumentError(f"{at}.status: {len(result.chips)} chips do not go with the status")
-    check_chips([(chip.chip, chip.scores) for chip in result.chips], f"{at}.chips")
+    check_chips(result.chips, f"{at}.chips")
 
 
-def check_chips(chips: Sequence[tuple[int, Mapping[str, float]]], at: str) -> None:
+def check_chips(chips: Sequence[Measurement | StoredChip], at: str) -> None:
     """Make sure that no chip stands twice, all were scored alike, and some are initial chips.
 
     Raises:
         DocumentError: They are not.
     """
-    if len({chip for chip, _ in chips}) != len(chips):
+    if len({chip.chip for chip in chips}) != len(chips):
         raise DocumentError(f"{at}: a chip stands twice")
-    for n, (_, scores) in enumerate(chips):
-        if not scores or scores.keys() != chips[0][1].keys():
+    for n, chip in enumerate(chips):
+        if not chip.scores or chip.scores.keys() != chips[0].scores.keys():
             raise DocumentError(f"{at}[{n}].scores: not the same metrics as the first chip's")
-    if chips and all(chip >= FIRST_CONFIRMATION_CHIP for chip, _ in chips):
+    if chips and all(chip.chip >= FIRST_CONFIRMATION_CHIP for chip in chips):
         raise DocumentError(
             f"{at}: no chip below {FIRST_CONFIRMATION_CHIP}: confirmation chips"
             " without initial ones"
         )
 
 
+def target_of(path: Path) -> Path:
+    """Return where results go, links followed; raises StoreError where the path cannot be one."""
+    try:
+        return Path(os.path.realpath(path))
+    except (OSError, ValueError) as problem:
+        raise _cannot_write(path, problem) from None
+
+
 def check_writable(path: Path) -> None:
-    """Make sure, before anything is measured, that results can be written.
+    """Make sure, before anything is measured, that results can be written; raises StoreError.
 
     The folder is made where missing; a file that is there stays as it is.
-
-    Raises:
-        StoreError: They cannot.
     """
     try:
         check_target(path)
@@ -174,11 +171,10 @@ def check_replaceable(path: Path, manifest: Manifest) -> None:
             "as it is: choose another file"
         ) from None
     if run.incomplete is None or run.manifest.created != manifest.created:
-        cases = f"{len(run.results)} case{'s' * (len(run.results) != 1)}"
         raise StoreError(
-            f"{str(path)!r} holds the results of an earlier run ({cases}, begun "
-            f"{run.manifest.created[:60]}), which stay as they are: choose another file, or move "
-            "that one away"
+            f"{str(path)!r} holds the results of an earlier run "
+            f"({counted(len(run.results), 'case')}, begun {run.manifest.created[:60]}), which stay "
+            "as they are: choose another file, or move that one away"
         )
 
 
@@ -188,12 +184,9 @@ def holds_anything(path: Path) -> bool:
 
 
 def write_run(path: Path, run: Run) -> None:
-    """Write a run file; the file is either the old one or the whole new one.
+    """Write a run file; the file is either the old one or the whole new one; raises StoreError.
 
     Results are made storable (see `run.storable`) and sorted; numbers are in full precision.
-
-    Raises:
-        StoreError: It cannot be written.
     """
     try:
         write_atomic(path, layout(run_to_json(run)))
@@ -270,5 +263,6 @@ def _check_names(names: Iterable[str], metrics: Collection[str], at: str) -> Non
 
 
 def _cannot_write(path: Path, problem: Exception) -> StoreError:
-    why = getattr(problem, "strerror", None) or str(problem)
-    return StoreError(f"cannot write results to {str(path)!r}: {why}; choose another file")
+    return StoreError(
+        f"cannot write results to {str(path)!r}: {reason_of(problem)}; choose another file"
+    )

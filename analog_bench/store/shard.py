@@ -53,11 +53,7 @@ def parse_shard(text: str) -> Shard:
 
 
 def shard_of(manifest: Manifest) -> Shard | None:
-    """Return which shard a run was; None for a whole run.
-
-    Raises:
-        UsageError: What the manifest says is no shard.
-    """
+    """Return which shard a run was; None for a whole run; raises UsageError."""
     text = manifest.options.get(SHARD_OPTION)
     return None if text is None else parse_shard(str(text))
 

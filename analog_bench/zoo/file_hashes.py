@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from analog_bench.errors import WeightsError
+from analog_bench.errors import WeightsError, reason_of
 from analog_bench.regular_file import open_regular
 
 
@@ -18,7 +18,7 @@ def file_sha256(path: Path) -> str:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
     except OSError as problem:
-        raise WeightsError(f"cannot read {path}: {problem.strerror or problem}") from None
+        raise WeightsError(f"cannot read {path}: {reason_of(problem)}") from None
     return digest.hexdigest()
 
 

@@ -76,7 +76,12 @@ class ModelSpec:
 
         Results of embedded and hub weights never meet in a baseline.
         """
-        return "hub-" + self.name.replace("/", "--") if self.source == "hub" else self.name
+        return f"hub-{self.folder_name}" if self.source == "hub" else self.name
+
+    @property
+    def folder_name(self) -> str:
+        """What its own folder is called, of HWA weights, of input ranges, of checkpoints."""
+        return self.name.replace("/", "--")
 
     @property
     def asked_name(self) -> str:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.gate.robustness_scores import a_star
 from analog_bench.store.run_file import write_run
-from tests.report.example_report import example_run
+from tests.report.example_report import example_run, scope
 
 CHANCE = 5.0
 
@@ -20,7 +20,7 @@ def drift_run(**changes):
         for r in run.results
         if r.study == "drift" and r.model == "bert"
     )
-    return replace(run, results=results, **changes)
+    return replace(run, **{"results": results, **changes})
 
 
 @pytest.fixture
@@ -80,7 +80,43 @@ def test_what_it_refuses_in_one_line(runs, capsys):
     layers = replace(example_run(), results=example_run().results[:3])
     write_run(runs / "layers.json", layers)
     assert main(["board", "layers.json", "-o", "site"]) == BENCH_ERROR
-    assert "one day after programming; measure one with `pytest bench -k drift`" in (
+    assert "no run holds a whole model on tiles one day after programming" in (
         capsys.readouterr().err
     )
     assert not (runs / "site").exists()
+
+
+def of_text():
+    """Return the run as one of a language model, scored in nats."""
+    run, nats = drift_run(), {"cross_entropy": 3.4}
+    results = tuple(
+        replace(
+            r,
+            model="distilgpt2",
+            case_id=f"distilgpt2/{r.case_id}",
+            digital={"cross_entropy": 3.3},
+            chance={"cross_entropy": 10.8},
+            chips=tuple(replace(chip, scores=nats) for chip in r.chips),
+        )
+        for r in run.results
+    )
+    return replace(run, results=results, scopes=(scope("drift", "distilgpt2", "cross_entropy"),))
+
+
+def test_each_metric_has_a_list_of_its_own(runs, capsys):
+    write_run(runs / "runs/bench-2.json", of_text())
+    assert main(["board", "runs", "-o", "site", "--json"]) == 0
+    metrics = [entry["metric"] for entry in json.loads(capsys.readouterr().out)]
+    assert metrics == ["f1", "f1", "cross_entropy", "cross_entropy"]
+    assert main(["board", "runs", "-o", "site"]) == 0
+    out = capsys.readouterr().out
+    assert out.index("Scored by F1") < out.index("bert (") < out.index("Scored by cross-entropy")
+    html = (runs / "site/index.html").read_text()
+    assert html.count("keeps most") == 2 * html.count("<figcaption>") == 4
+
+
+def test_a_digital_model_that_may_be_guessing_is_on_no_board(runs, capsys):
+    guessing = tuple(replace(r, chance=dict(r.digital)) for r in drift_run().results)
+    write_run(runs / "runs/bench-1.json", drift_run(results=guessing))
+    assert main(["board", "runs", "-o", "site"]) == BENCH_ERROR
+    assert "whose digital model is known to be better than guessing" in capsys.readouterr().err

@@ -41,6 +41,8 @@ def test_doctor_in_text(capsys):
     }
     assert "locked in zoo.lock.json: nothing is locked" in out
     assert "ANALOG_BENCH_DATA is not set" in out
+    bad = len(re.findall(r"^  .*: no\b", out, re.M))
+    assert out.endswith("\nall well\n" if not bad else " to mend: see `no` above\n")
 
 
 def test_doctor_in_json_with_troubles(tmp_path, lock, monkeypatch, capsys):

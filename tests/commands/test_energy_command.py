@@ -80,7 +80,7 @@ def test_hardware_of_ones_own(tmp_path, capsys):
 def test_like_layers_are_shown_together(capsys):
     assert main(["energy", "bert"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("bert (embedded), 128 tokens an inference\n")
+    assert said.startswith("bert (MiniLM-L6, embedded), 128 tokens an inference\n")
     assert said.count("encoder.layer.*.attention.self.query") == 1
     assert "attention (digital)" in said
     assert "28 % on average and by 70 % at most" in " ".join(said.split())

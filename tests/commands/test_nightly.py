@@ -55,11 +55,11 @@ def test_a_regression_and_its_step_in_the_history(nights):
         "# Regressed: bert × layer_noise (1 of 2 cases)", "", "## bert × layer_noise",
     ]  # fmt: skip
     step = lines.index("## History: 4 runs, 1 step in these cases") + 2
-    assert lines[step].startswith("- **-9.0 ±")
+    assert lines[step].startswith("- **−9.0 ±")
     assert r"worse with this run: F1 of bert/head/white_output:std=1; what else" in lines[step]
     assert lines[step].endswith(r"changed then: aihwkit 1.1.0 -\> 1.2.0**")
     run, lines = nights(4, result(BAD), result(GOOD, layers="tail"), code=1, aihwkit="1.2.0")
-    (line,) = [line for line in lines if line.startswith("- -9.0 ±")]
+    (line,) = [line for line in lines if line.startswith("- −9.0 ±")]
     assert " worse since 2026-01-04 02:00: F1 of bert/head" in line
     assert lines[-2:] == [f"- {run}", *(f"- {p}" for p in run.parents[1].glob("history/*0105*"))]
     # Steps of cases that a night did not measure are not its own.

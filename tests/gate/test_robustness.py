@@ -3,12 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from scipy import stats
 
 from analog_bench.gate.robustness_scores import (
     DAY_S,
     MONTH_S,
     SECOND_S,
     a_star,
+    digital_at_chance,
     month_change,
     robustness_of,
 )
@@ -230,3 +232,24 @@ def test_the_months_interval_covers_as_often_as_it_says():
         ).bounds
         hits += low <= -8 <= high
     assert abs(hits / 1000 - 0.95) < 0.028
+
+
+def test_a_digital_model_whose_interval_holds_guessing_has_no_a_star():
+    noisy = tuple(40.0 if n == 0 else 0.0 for n in range(8))  # 5 ±11.8
+    few = {"digital": {"f1": 5.0}, "chance": {"f1": 2.5}}
+    (found,) = robustness_of([result(DAY_S, DAY, **few)], F1)
+    assert DAY_S in found.a_star
+    guessing = result(DAY_S, DAY, **few, digital_per_example={"f1": noisy})
+    half = stats.t.ppf(0.975, 7) * stats.tstd(noisy) / 8**0.5
+    assert digital_at_chance(guessing, F1) == (
+        "the digital model itself is not known to be better than guessing: f1 5 "
+        f"±{half:.2g} where guessing has 2.5"
+    )
+    (found,) = robustness_of([guessing], F1)
+    assert found.a_star == {}
+    assert found.one_day.centre == pytest.approx(sum(DAY) / 3)
+    # Of scores that are no mean over examples, the margin alone decides.
+    other = replace(guessing, digital_per_example={"f1": (1.0,) * 8})
+    assert digital_at_chance(other, F1) == ""
+    sure = replace(guessing, digital={"f1": 45.0}, digital_per_example={"f1": (44.0, 46.0) * 4})
+    assert digital_at_chance(sure, F1) == ""

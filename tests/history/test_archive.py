@@ -67,16 +67,16 @@ def test_other_programs_can_read_both_kinds(runs, tmp_path):
     write_table(tmp_path / "all.parquet", table)
     write_table(tmp_path / "all.jsonl", table)
     found = pq.read_table(tmp_path / "all.parquet")
-    assert found.column_names == [column.name for column in COLUMNS]
+    assert found.column_names == list(COLUMNS)
     kinds = {
         "VARCHAR": pa.string(),
         "BIGINT": pa.int64(),
         "DOUBLE": pa.float64(),
         "BOOLEAN": pa.bool_(),
     }
-    for column in COLUMNS:
-        if column.type in kinds:
-            assert found.schema.field(column.name).type == kinds[column.type]
+    for name, kind in COLUMNS.items():
+        if kind in kinds:
+            assert found.schema.field(name).type == kinds[kind]
     lines = (tmp_path / "all.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line) for line in lines] == found.to_pylist()
 

@@ -237,3 +237,12 @@ def test_thousands_of_cases_are_collected_without_torch(bench, lock, tmp_path, c
     assert "heavy: []" in done.out
     with capsys.disabled():
         print(f" [{len(done.cases)} cases collected in {done.seconds:.1f} s] ", end="")
+
+
+def test_a_model_that_the_run_has_not_is_named(collected):
+    done = collected("-k", "my_model_layer_noise")
+    assert done.cases == []
+    hint = "-k my_model_layer_noise: no case is of a model my_model; did you mean --model"
+    assert f"{hint} PATH/my_model?" in done.out
+    assert "did you mean --model bert?" in collected(*THREE[2:], "-k", "bert_layer_noise").out
+    assert "did you mean" not in collected(*THREE, "-k", "not_there").out

@@ -24,9 +24,9 @@ FAULTS = """
 import os, signal, time
 from pathlib import Path
 
-from analog_bench.session import group_measurement
+from analog_bench.session import case_groups
 
-measure_case = group_measurement.measure_case
+measure_case = case_groups.measure_case
 fatal, held = (Path(__file__).with_name(name) for name in ("fatal", "held"))
 
 def measured(models, study, case, **options):
@@ -37,7 +37,7 @@ def measured(models, study, case, **options):
         time.sleep(0.05)
     return measure_case(models, study, case, **options)
 
-group_measurement.measure_case = measured
+case_groups.measure_case = measured
 """
 # As Ctrl-C in a terminal does, it interrupts the processes of the cluster, too.
 INTERRUPTER = KILLER.replace("os.kill(os.getpid(), signal.SIGKILL)", "os.killpg(0, signal.SIGINT)")
@@ -221,4 +221,4 @@ def test_no_cluster_answers(monkeypatch):
 
     monkeypatch.setattr(dask_cluster, "_CONNECT_S", 1)
     with pytest.raises(UsageError, match=r"^--workers tcp://127.0.0.1:9: .*`dask scheduler`"):
-        dask_cluster.DaskCluster("tcp://127.0.0.1:9", dask_cluster.Work(print, dict))
+        dask_cluster.DaskCluster("tcp://127.0.0.1:9", print, dict)

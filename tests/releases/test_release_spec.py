@@ -12,7 +12,7 @@ from analog_bench.commands.releases import split_words
 from analog_bench.errors import ReleaseFailed, UsageError
 from analog_bench.regular_file import MOST_BYTES
 from analog_bench.releases.installer import find_python
-from analog_bench.releases.python_and_torch import PYTHONS, Wanted, choose, pythons_of
+from analog_bench.releases.python_and_torch import PYTHONS, Wanted, choose
 from analog_bench.releases.release_source import source_of
 from analog_bench.releases.release_spec import Release, parse_release, parse_releases
 from analog_bench.simulators.versions import MEASURED, WHEELS
@@ -22,7 +22,7 @@ HERE = ".".join(platform.python_version_tuple()[:2])
 
 
 def wanted(version, torch=None, python=None):
-    return Wanted(version, (python,) if python else pythons_of(version), torch)
+    return Wanted(version, (python,) if python else WHEELS.get(version, PYTHONS), torch)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.commands import releases
 from analog_bench.releases import comparison_run as session
 from analog_bench.releases.release_environment import environments, environments_folder
-from analog_bench.releases.stopwatch import FEWEST_TURNS, TURNS
 from analog_bench.report.as_terminal import printed
 from analog_bench.report.release_tables import environments_table
 
@@ -150,10 +149,6 @@ def test_an_interruption_says_how_to_go_on(small, monkeypatch, capsys):
     error = capsys.readouterr().err
     assert "with --resume --out '" in error
     assert "my folder' goes on\nanalog-bench: interrupted\n" in error
-
-
-def test_what_the_help_says_of_turns_is_so():
-    assert (releases._TURNS, releases._FEWEST_TURNS) == (TURNS, FEWEST_TURNS)
 
 
 def test_stages_are_lines_and_details_are_for_terminals():

@@ -19,7 +19,7 @@ def test_what_failed_comes_first_then_what_improved():
         "### Failed", "", "| study | case | since baseline | change | detects | why |",
     ]  # fmt: skip
     assert lines[6] == (
-        r"| layer_noise | bert/embeddings.LayerNorm/white_output:std=1 | regressed | -4.0 ±0.5 "
+        r"| layer_noise | bert/embeddings.LayerNorm/white_output:std=1 | regressed | −4.0 ±0.5 "
         r"| – | f1 regressed \<b\>so\</b\> |"
     )
     assert "| broken | – |" in lines[7]

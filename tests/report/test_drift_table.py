@@ -59,7 +59,7 @@ def test_the_scores_are_those_of_the_gate(bert):
     assert cells(text, 0) == [
         "embeddings.word_embeddings",
         *(f"{star.centre:.2f} ±{star.half_width:.2f}" for star in found.a_star.values()),
-        f"49.2 ±{found.one_day.half_width:.1f}", f"-16.8 ±{found.avm.half_width:.1f}",
+        f"49.2 ±{found.one_day.half_width:.1f}", f"−16.8 ±{found.avm.half_width:.1f}",
     ]  # fmt: skip
     assert found.one_day.half_width > 1
     assert found.avm.half_width > 1
@@ -194,7 +194,7 @@ def test_one_chip_has_no_interval(bert):
     single = [replace(r, chips=r.chips[:1]) for r in drifting(bert[0])]
     text = drawn(120, single)
     assert "±" not in text
-    assert cells(text, 0)[-2:] == ["51.2", "-14.0"]
+    assert cells(text, 0)[-2:] == ["51.2", "−14.0"]
 
 
 def test_lower_is_better_has_its_own_signs(bert):

@@ -52,7 +52,7 @@ def test_the_runs_and_every_step(history):
         "2026-01-05 02:00  1.2.0    ddddddddd      1  1 skipped, 1 broken  bench-20260105-020000",
         "",
         "1 step in 2 trends of up to 5 runs",
-        "-6.0 ±0.4 worse  F1 of bert/head/white_output:std=1, p < 0.001",
+        "−6.0 ±0.4 worse  F1 of bert/head/white_output:std=1, p < 0.001",
         "    since 2026-01-04 02:00, bench-20260104-020000; "
         "what else changed then: aihwkit 1.1.0 -> 1.2.0,",
         "    commit ccccccccc -> ddddddddd",
@@ -69,7 +69,7 @@ def test_one_trend_run_by_run(history):
         "2026-01-01 02:00  1.1.0    ccccccccc      3     80.0  70.0 ±2.5",
         "2026-01-02 02:00  1.1.0    ccccccccc      3     80.0  70.0 ±2.5",
         "2026-01-03 02:00  1.1.0    ccccccccc      3     80.0  70.0 ±2.5",
-        "2026-01-04 02:00  1.2.0    ddddddddd      3     80.0  64.0 ±2.9  -6.0 ±0.4 worse",
+        "2026-01-04 02:00  1.2.0    ddddddddd      3     80.0  64.0 ±2.9  −6.0 ±0.4 worse",
         "2026-01-05 02:00  1.2.0    ddddddddd      3     80.0  64.0 ±2.9",
     ]
     assert "1 step in 1 trend of up to 5 runs" in lines
@@ -114,7 +114,7 @@ def test_where_lower_is_better_a_rise_is_worse(tmp_path):
     assert "cross-entropy" in said.splitlines()[1]
     assert "beyond the margin (0.02 nats) and" in said
     said = trends_drawn(history_of(tmp_path), asked=Query(score="a_star"))
-    assert "-0.0119 ±0.0008 worse  A* of cross-entropy at 0 s of" in said
+    assert "−0.0119 ±0.0008 worse  A* of cross-entropy at 0 s of" in said
     assert "A step is beyond the margin and significant" in said
 
 

@@ -131,7 +131,7 @@ def test_weights_are_ranked_and_named_apart(bert, metrics):
     hwa = [replace(r, case_id=f"{r.case_id}/hwa", variant="hwa", weights="w2") for r in bert]
     text = said([*bert, *hwa], metrics)
     assert re.findall(r"Ranking of 53 layers over 5 chips \(([^)]*)\)", text) == ["direct", "hwa"]
-    assert "Worst in F1: embeddings.word_embeddings (direct) −45.0" in text
+    assert "Largest drops of F1: embeddings.word_embeddings (direct) 45.0" in text
 
 
 def test_a_layer_that_is_there_twice_is_not_ranked(bert, metrics):
@@ -228,3 +228,20 @@ def test_one_that_is_destroyed_is_one_though_its_name_has_commas(bert, metrics):
     named = text.partition("Destroyed, no better than guessing (F1 2.0): ")[2].partition(".")[0]
     assert named.count(",") == 1
     assert "which of them" not in text
+
+
+def test_of_a_digital_model_that_may_be_guessing_nothing_is_ranked(bert, metrics):
+    scores = (61.2 * 8, *(0.0,) * 7)
+    guessing = [
+        replace(r, chance={"f1": 40.0}, digital_per_example={"f1": scores}) for r in spread(bert)
+    ]
+    text = said(guessing, metrics[:1])
+    assert "The digital model itself is not known to be better than guessing: f1 61.2 ±1.4e+02" in (
+        text
+    )
+    assert "where guessing has 40, so nothing can be ranked." in text
+    drawn = printed(layer_table(guessing, {}, metrics), 140)
+    for never in ("Ranking", "Spearman", "▼", "✕", "Largest", "lose more", "A*"):
+        assert never not in drawn
+    sure = [replace(r, digital_per_example={"f1": (61.2,) * 8}) for r in guessing]
+    assert "Ranking of 53 layers" in said(sure, metrics[:1])

@@ -101,7 +101,7 @@ def test_the_captions_say_what_was_done_and_what_stands_out(bert, metrics):
     said = caption_of(drawn(100, bert, {}, metrics, data="200 everyday_qa questions"))
     assert "white_output:std=1, 5 chips, 200 everyday_qa questions." in said
     assert "Model bert-mini, digital F1 61.20, EM 48.96." in said
-    assert "▼ Worst in F1: embeddings.word_embeddings −45.0" in said
+    assert "▼ Largest drops of F1: embeddings.word_embeddings 45.0" in said
     assert re.search(
         r"\d+ of 53 rows lose more than the margin of 1 point by their 95 % intervals", said
     )
@@ -185,8 +185,9 @@ def test_lower_is_better_shows_the_rise(bert):
     text = drawn(100, results, {}, [metric])
     assert "rise" in text.splitlines()[2]
     assert "▼ 0.500" in row_of(text, "0.attention.output.dense")
-    assert "Worst in cross-entropy: encoder.layer.0.attention.output.dense +0.500" in caption_of(
-        text
+    assert (
+        "Largest rises of cross-entropy: encoder.layer.0.attention.output.dense 0.500"
+        in caption_of(text)
     )
     adds = "1 of 53 rows adds more than the margin of 0.02 nats by its 95 % interval."
     assert adds in caption_of(text)
@@ -322,10 +323,10 @@ def test_what_is_no_better_than_guessing_is_marked_as_a_group(bert, metrics):
     assert table.count("✕") == list(signs.values()).count("✕") == 2
     assert "✕ Destroyed, no better than guessing (F1 22.0): embeddings.word_embeddings, " in said
     assert "; which of them loses most says nothing." in said
-    assert "▼ Worst of the others in F1: " in said
+    assert "▼ Largest drops of F1 of the others: " in said
     assert "Destroyed" not in caption_of(drawn(100, bert, {}, metrics))
     # Whatever is named as worst is marked in the table, and the ranking begins behind the rest.
-    named = said.partition("Worst of the others in F1: ")[2].partition(";")[0].split(", ")
+    named = said.partition("Largest drops of F1 of the others: ")[2].partition(";")[0].split(", ")
     assert len(named) == min(5, list(signs.values()).count("▼"))
     assert all("▼" in row_of(table, name.split()[0].split("layer.")[-1]) for name in named)
     ranking = said.partition("Ranking of 53 layers over 5 chips: ")[2]

@@ -15,3 +15,17 @@ def test_cases_are_counted(cases, said):
     of_one = tuple(result for result in run.results if result.study == "layer_noise")[:cases]
     few = replace(run, results=of_one)
     assert said in markdown(comparison_table(compare_runs(few, few))).splitlines()[-1]
+
+
+def test_of_equal_runs_one_line_says_so():
+    run = example_run()
+    (only,) = comparison_table(compare_runs(run, run))
+    nothing = f"nothing differs beyond the margins; {len(run.results)} cases: "
+    assert markdown([only]).startswith(nothing)
+    assert len(comparison_table(compare_runs(run, run), everything=True)) > 1
+    first = run.results[0]
+    worse = tuple(replace(c, scores={**c.scores, "f1": c.scores["f1"] - 9}) for c in first.chips)
+    other = replace(run, results=(replace(first, chips=worse), *run.results[1:]))
+    _, table, closing = comparison_table(compare_runs(run, other))
+    assert first.case_id in markdown([table])
+    assert "nothing differs" not in markdown([closing])

@@ -75,12 +75,13 @@ def test_after_an_update_the_changes_are_told(bert, metrics):
     ]
     text = summary_of(pairs, changes=changes)
     assert text.splitlines()[1:] == [
-        "baselines: 1 score new, 1 changed",
+        "baselines: 1 score new, 1 changed: 2 cases of bert (MiniLM-L6), in baselines",
         "  drift bert/b f1: 60 -> 59.5 (-0.5)",
     ]
     more_chips = [*changes, Change("bert/c", "drift", "p", "f1", 60.0, 60.0)]
     assert summary_of(pairs, changes=more_chips).splitlines()[1:] == [
-        "baselines: 1 score new, 1 changed, 1 as before with other chips or facts",
+        "baselines: 1 score new, 1 changed, 1 as before with other chips or facts: 3 cases of "
+        "bert (MiniLM-L6), in baselines",
         "  drift bert/b f1: 60 -> 59.5 (-0.5)",
     ]
     named = [Change(bert[0].case_id, bert[0].study, bert[0].protocol, "f1", 60.0, 59.5)]
@@ -108,7 +109,6 @@ def test_digital_line(bert, metrics):
     line = line_of("bert", scores, verdicts, metrics)
     assert line == "bert digital: F1 71.20 (stored 72.00, regressed) · EM 60.50 (new)"
     assert line_of("bert", scores, {}, metrics[:1]) == "bert digital: F1 71.20"
-    assert line_of("bert", scores, {}, metrics[:1], "so") == "bert digital: F1 71.20; so"
 
 
 def test_a_run_that_fails_as_before_is_not_just_to_be_resumed():

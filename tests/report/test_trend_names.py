@@ -87,7 +87,7 @@ def test_scores_have_names(trends):
 
 
 def test_steps_are_spelt_with_sign_unit_and_direction():
-    assert step_text(step(-2.31), F1) == "-2.3 ±0.4 worse"
+    assert step_text(step(-2.31), F1) == "−2.3 ±0.4 worse"
     assert step_text(step(0.0512), NATS) == "+0.051 ±0.430 worse"
     assert [direction(step(x), F1) for x in (-2.0, 2.0)] == ["worse", "better"]
     assert [direction(step(x), NATS) for x in (-2.0, 2.0)] == ["better", "worse"]

@@ -1,11 +1,19 @@
 import pytest
 from msgspec.structs import replace
 
+from analog_bench.gate.significance import Interval
 from analog_bench.records import Metric
 from analog_bench.report import words
+from analog_bench.report.estimates import (
+    decimals_text,
+    interval_text,
+    loss_text,
+    split_estimate,
+)
 from analog_bench.report.words import (
     amount,
     correlation_text,
+    loss_amount,
     margin_label,
     percent,
     short_layers,
@@ -108,3 +116,15 @@ def test_a_shared_condition_leaves_out_what_varies():
     assert words.shared_condition(drift) == words.noise_label(drift[0].noise)
     same = [r for r in drift if r.drift_s == 86_400.0 and r.variant == "hwa"]
     assert words.shared_condition(same).endswith("1 d · HWA weights")
+
+
+def test_a_loss_is_positive_where_it_is_worse_and_has_a_true_minus_where_it_is_a_gain():
+    f1, nats = Metric("f1", "points", True, 1.0), Metric("x", "nats", False, 0.02)
+    assert [loss_amount(x, f1) for x in (12.34, -0.44, -0.04, None)] == ["12.3", "−0.4", "0.0", ""]
+    assert [loss_amount(x, nats) for x in (1.2041, -0.002)] == ["1.204", "−0.002"]
+    # Of a loss and of a change of the score alike.
+    assert loss_text(Interval(-0.44, 0.2, 0.3), f1) == "−0.4 (±0.3)"
+    assert interval_text(Interval(-0.44, 0.2), f1, signed=True) == "−0.4 ±0.2"
+    assert split_estimate("−0.4 ±0.2 (±0.3)") == ("−0.4", "0.2", "0.3")
+    assert decimals_text(Interval(-0.4444, 0.2), 3) == "−0.444 ±0.200"
+    assert words.significant(-0.012345) == "−0.0123"

@@ -8,9 +8,8 @@ from msgspec.structs import replace as with_fields
 from analog_bench.defining_files import SourceFile
 from analog_bench.errors import UsageError
 from analog_bench.noise import WhiteOutput
-from analog_bench.session.case_groups import AskedCase, fingerprints_of, groups_of
+from analog_bench.session.case_groups import AskedCase, fingerprints_of, groups_of, measure_group
 from analog_bench.session.cases import cases_of
-from analog_bench.session.group_measurement import measure_group
 from analog_bench.session.model_cache import ModelCache
 from analog_bench.study import Budget, Study
 from tests.session.test_case_measurement import SETTINGS
@@ -63,7 +62,7 @@ def asked(models):
 
 
 def test_a_fault_in_one_case_is_its_own(models, asked, monkeypatch):
-    from analog_bench.session import group_measurement
+    from analog_bench.session import case_groups
 
     def fail(*_, **__):
         raise ZeroDivisionError("a fault")
@@ -71,7 +70,7 @@ def test_a_fault_in_one_case_is_its_own(models, asked, monkeypatch):
     good = measure_group(models, LISTED, [asked], {"cpu": "any"})
     assert [record.result.case_id for record in good.records] == [CASE.id]
     assert (good.failures, good.environment) == ((), {"cpu": "any"})
-    monkeypatch.setattr(group_measurement, "measure_case", fail)
+    monkeypatch.setattr(case_groups, "measure_case", fail)
     bad = measure_group(models, LISTED, [asked], {})
     assert bad.records == ()
     assert bad.failures[0].reason.endswith("ZeroDivisionError: a fault\n")

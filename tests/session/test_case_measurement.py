@@ -33,29 +33,11 @@ STUDY = Study(
 )
 SETTINGS = Settings(
     choice=Choice(),
-    budget="smoke",
-    chips=None,
-    examples=None,
-    data="embedded",
     zoo="embedded",
-    hwa=None,
-    calibration="fit",
     lock=Path("zoo.lock.json"),
     device="cpu",
     seed=1,
-    replay=True,
     per_example="off",
-    json=None,
-    baselines=Path("baselines"),
-    data_folder=None,
-    gate="off",
-    requirements=(),
-    update_baselines=False,
-    report=False,
-    resume=False,
-    given={},
-    root=Path(),
-    extensions=(),
 )
 
 

@@ -10,12 +10,13 @@ from msgspec.structs import replace
 from analog_bench.codec import plain
 from analog_bench.errors import BenchError
 from analog_bench.records import Measurement
-from analog_bench.session.recorder import Record, Recorder
+from analog_bench.session.recorder import Recorder
 from analog_bench.session.run_conclusion import store_baselines
 from analog_bench.session.settings import Settings
 from analog_bench.store.baseline import Provenance
 from analog_bench.store.baseline_file import read_digital
 from analog_bench.store.journal_file import connect, journal_path, read_journal
+from analog_bench.store.run import Record
 from analog_bench.store.run_file import read_run
 from analog_bench.study import Choice
 from tests.store.examples import example_run
@@ -29,29 +30,15 @@ COMMAND = "pytest bench --resume"
 def settings(root, **options):
     common = Settings(
         choice=Choice(),
-        budget="smoke",
-        chips=None,
-        examples=None,
-        data="embedded",
         zoo="embedded",
-        hwa=None,
-        calibration="fit",
         lock=root / "zoo.lock.json",
         device="cpu",
         seed=1,
-        replay=True,
         per_example="off",
         json=root / "run.json",
         baselines=root / "baselines",
-        data_folder=None,
         gate="fail",
-        requirements=(),
-        update_baselines=False,
-        report=False,
-        resume=False,
-        given={},
         root=root,
-        extensions=(),
     )
     return changed(common, **options)
 

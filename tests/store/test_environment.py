@@ -6,6 +6,7 @@ import sys
 import pytest
 from msgspec.structs import replace
 
+from analog_bench.simulators.versions import package_version
 from analog_bench.store.environment import (
     COSMETIC_OPTIONS,
     DECISIVE_ENVIRONMENT,
@@ -14,7 +15,6 @@ from analog_bench.store.environment import (
     collect_environment,
     cpu_model,
     joined_environment,
-    package_version,
     resume_conflicts,
 )
 from analog_bench.store.run import Manifest

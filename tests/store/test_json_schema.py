@@ -18,8 +18,9 @@ from analog_bench.store.baseline_file import (
     write_cases,
     write_digital,
 )
-from analog_bench.store.journal_file import JournalEntry, entry_content, entry_from
+from analog_bench.store.journal_file import entry_content, entry_from
 from analog_bench.store.json_schema import json_schema
+from analog_bench.store.run import Record
 from analog_bench.store.run_file import run_from_json, write_run
 from tests.fuzz.mutator import NASTY, altered, renamed
 from tests.store.examples import example_run, places
@@ -40,7 +41,7 @@ READER_ALONE = {
     r"no chip below 1000": lambda run: [c.update(chip=c["chip"] + 1000) for c in chips(run)],
     r"far too many digits": lambda run: chip(run).update(seconds=10**400),
     r"expected `int( \| null)?`, got `float`": lambda run: chip(run).update(chip=1.0),
-    r"this release reads .* found '\d\.0'": lambda run: run.update(schema_version=4.0),
+    r"this release reads .* found '\d\.0'": lambda run: run.update(schema_version=6.0),
     r"half a surrogate pair": lambda run: run["manifest"].update(created="\ud800"),
     r"cannot be a name": lambda run: run["manifest"]["options"].update({"\u202e": 1}),
     r"nested more than 6 levels": lambda run: run["manifest"]["options"].update(
@@ -88,7 +89,7 @@ def test_real_run_files_and_journals_follow_the_schema(tmp_path_factory, run):
     assert complaints("run", json.loads(path.read_bytes())) == []
     scopes = {scope.study_and_model: scope for scope in run.scopes}
     for result in run.results:
-        content = entry_content(JournalEntry(result, scopes[result.study_and_model]))
+        content = entry_content(Record(result, scopes[result.study_and_model]))
         assert complaints("journal", json.loads(content)) == []
 
 
@@ -114,7 +115,7 @@ def corpus(tmp_path):
     update_cases(tmp_path, run.results[:1], PROVENANCE)
     entry = DigitalEntry("p1", "w1", 200, {"f1": 70.0, "em": 60.0}, PROVENANCE)
     update_digital(tmp_path, "bert", entry)
-    journalled = json.loads(entry_content(JournalEntry(run.results[0], run.scopes[0])))
+    journalled = json.loads(entry_content(Record(run.results[0], run.scopes[0])))
 
     def stored(path, read):
         def write_and_read(document):
@@ -258,7 +259,7 @@ DESCRIBED = [
         "Propagation",
         "BlockNoise",
         "Quantiles",
-        "JournalEntry",
+        "Record",
         "CaseDocument",
         "CaseEntry",
         "StoredChip",

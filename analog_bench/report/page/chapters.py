@@ -92,6 +92,15 @@ def findings(contents: Contents, made: Sequence[Chapter]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def answer(made: Sequence[Chapter]) -> Figure | None:
+    """Return the plot that answers the run's question: the first of all models, or of the first.
+
+    Losses by layer, or over time, or what the run has; None where it has no plot.
+    """
+    sections = (section for chapter in made for section in chapter.sections)
+    return next((figure for section in sections for figure in section.figures), None)
+
+
 def _sections(contents: Contents, model: str) -> tuple[Section, ...]:
     depth, drift = depth_plots(contents, model), drift_plots(contents, model)
     sections = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from analog_bench.report.page.chapters import chapters, findings
+from analog_bench.report.page.chapters import answer, chapters, findings
 from analog_bench.report.page.first_screen import first_screen
 from analog_bench.report.page.html import rendered, write_html, writing
 from analog_bench.report.plots.figure import Figure, write_figures
@@ -22,6 +22,7 @@ def page(contents: Contents) -> str:
     return rendered(
         "page.html",
         first=first_screen(contents, findings(contents, made)),
+        answer=answer(made),
         chapters=made,
         manifest=contents.manifest,
     )

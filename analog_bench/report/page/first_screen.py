@@ -29,11 +29,12 @@ _PACKAGES = ("aihwkit", "torch", "transformers", "numpy", "analog-bench", "pytho
 class WorstCases:
     """The cases of a model that lost most, in one metric, each beside its study's digital score.
 
-    What is destroyed, which has no order, is named in words before them.
+    `about` is the metric, and the weights where they are the same in all. What is destroyed, which
+    has no order, is named in words before them.
     """
 
     model: str
-    metric: str
+    about: str
     destroyed: tuple[str, ...]
     table: Table
 
@@ -84,6 +85,8 @@ def first_screen(contents: Contents, findings: Sequence[str] = ()) -> FirstScree
     headline, *others = findings if findings and tone != "bad" else [verdict, *findings]
     kinds = [kind for kind in words.SIGNS if counts[kind] or (kind == "regressed" and compared)]
     measured = any(loss(result, study.main) is not None for study, result in pairs)
+    unranked = dict.fromkeys(study.guesses for study in contents.studies if study.guesses)
+    nothing = "Nothing lost more than its margin." if measured else "Nothing was measured."
     return FirstScreen(
         headline=headline,
         findings=tuple(others),
@@ -93,7 +96,7 @@ def first_screen(contents: Contents, findings: Sequence[str] = ()) -> FirstScree
         counts=tuple((kind, counts[kind]) for kind in kinds),
         cases=len(pairs),
         worst=tuple(worst for model in contents.models for worst in _worst(contents, model)),
-        worst_note="Nothing lost more than its margin." if measured else "Nothing was measured.",
+        worst_note=" ".join(unranked) or nothing,
         changes=tuple(_change(contents, case) for case in changed[:_CHANGES_AT_MOST]),
         changes_note=" ".join(_changes_notes(contents, counts, len(changed))),
         digital=_digital(contents),
@@ -146,13 +149,19 @@ def _worst(contents: Contents, model: str) -> Iterator[WorstCases]:
             if (lost := destroyed(study.measured, study.main))
         ]
         if rows or gone:
-            table = _worst_table(contents, rows[:_WORST_AT_MOST], several=len(studies) > 1)
+            shown = rows[:_WORST_AT_MOST]
+            weights = {words.with_weights(result.variant) for _, _, result in shown}
+            table = _worst_table(contents, shown, len(studies) > 1, len(weights) > 1)
             unit = words.unit_label(alike[0].main)
-            yield WorstCases(words.model_label(model), unit, tuple(gone), table)
+            about = ", ".join([unit, *(weights if len(weights) == 1 else ())])
+            yield WorstCases(words.model_label(model), about, tuple(gone), table)
 
 
 def _worst_table(
-    contents: Contents, rows: Sequence[tuple[float, Judged, Result]], *, several: bool
+    contents: Contents,
+    rows: Sequence[tuple[float, Judged, Result]],
+    by_study: bool,
+    by_weights: bool,
 ) -> Table:
     columns = [Column("case"), Column("")]
     headers = ("loss", f"score {OVER_BOTH}", "digital")
@@ -160,19 +169,22 @@ def _worst_table(
     cells = []
     for lost, study, result in rows:
         metric, href = study.main, contents.link(result)
-        name = words.names_among(study.measured)(result)
-        prefix = f"{words.one_line(study.scope.study)} · " if several else ""
+        name = words.names_among(study.measured, leaving_out=("weights",))(result)
+        prefix = f"{words.one_line(study.scope.study)} · " if by_study else ""
+        suffix = f" · {words.with_weights(result.variant)}" if by_weights else ""
         digital = words.amount(result.digital[metric.name], metric)
         scored = estimates.interval_text(score(result, metric), metric)
         numbers = (words.loss_amount(lost, metric), scored, digital)
         bar = Cell("", bar=max(0.0, lost / rows[0][0]))
-        cells.append((linked(f"{prefix}{name}", href), bar, *(linked(n, href) for n in numbers)))
+        cells.append(
+            (linked(f"{prefix}{name}{suffix}", href), bar, *(linked(n, href) for n in numbers))
+        )
     return Table(tuple(columns), tuple(cells))
 
 
 def _change(contents: Contents, case: JudgedCase) -> tuple[Cell, str, Cell]:
     study, result, verdict = case
-    change = estimates.change_text(verdict, study.main).replace("-", words.MINUS)
+    change = estimates.change_text(verdict, study.main)
     amount = words.amount_of(change, study.main) if change else words.one_line(verdict.reason)
     # Two studies may hold a case of the same id.
     name = f"{words.one_line(study.scope.study)} · {words.one_line(result.case_id)}"

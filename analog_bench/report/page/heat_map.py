@@ -238,13 +238,16 @@ def _cell(result: Result | None, study: Judged, most: float, contents: Contents)
 
 
 def _message(conditions: Sequence[_Condition]) -> str:
+    ranked = [condition for condition in conditions if not condition.study.guesses]
+    if not ranked:
+        return conditions[0].study.guesses
     by_weights: dict[str, list[_Condition]] = {}
     # Direct weights first: what hardware-aware training keeps is seen beside what is lost without.
-    for condition in sorted(conditions, key=lambda one: words.weights_order(one.first.variant)):
+    for condition in sorted(ranked, key=lambda one: words.weights_order(one.first.variant)):
         if condition.losses():
             by_weights.setdefault(words.with_weights(condition.first.variant), []).append(condition)
     if len(by_weights) == 1:
-        return words.capitalised(_beyond_margin(conditions)) + "."
+        return words.capitalised(_beyond_margin(ranked)) + "."
     return " ".join(
         f"With {weights} {_beyond_margin(of_weights)}."
         for weights, of_weights in by_weights.items()
@@ -276,7 +279,7 @@ def _beyond_margin(conditions: Sequence[_Condition]) -> str:
     if not surely and not perhaps:
         return said
     worst = max(losses, key=lambda name: losses[name])
-    most = f"{words.change_verb(metric)} most, {words.amount(losses[worst], metric)}"
+    most = f"{words.change_verb(metric)} most, {words.loss_amount(losses[worst], metric)}"
     return f"{said}; {words.one_line(worst)} {most}"
 
 

@@ -18,7 +18,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from analog_bench.atomic_file import check_target, write_atomic
-from analog_bench.errors import StoreError
+from analog_bench.errors import StoreError, reason_of
 from analog_bench.regular_file import is_free_for
 from analog_bench.report.as_csv import csv_text
 from analog_bench.report.plots.figure import Figure
@@ -82,9 +82,8 @@ def writing(what: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        why = problem.strerror or str(problem)
         raise StoreError(
-            f"cannot write {what} to {str(path)!r}: {why}; choose another place"
+            f"cannot write {what} to {str(path)!r}: {reason_of(problem)}; choose another place"
         ) from None
 
 

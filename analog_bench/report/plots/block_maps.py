@@ -136,7 +136,9 @@ def figure_table(contents: Contents, results: Sequence[Result], figure: Along) -
     def at(block: int) -> tuple[Column, Spelling[Result]]:
         def spell(result: Result) -> Cell | str:
             found = at_block(result, block, figure)
-            return linked(f"{found.centre:+.2f}", contents.link(result)) if found else ""
+            if found is None:
+                return ""
+            return linked(words.correlation_text(found.centre), contents.link(result))
 
         return number(f"block {block}", spell)
 

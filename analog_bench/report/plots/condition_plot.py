@@ -38,7 +38,8 @@ def noise_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
             and result.plan is None
         ]
         times = {result.drift_s for result in results}
-        if len(results) > 1 and len(times) <= _TIMES_AT_MOST and not study.writes:
+        told = not (study.writes or study.guesses)
+        if len(results) > 1 and len(times) <= _TIMES_AT_MOST and told:
             results.sort(key=lambda result: -(loss(result, metric) or 0.0))
             figures.append(_figure(contents, study, results))
     return tuple(figures)
@@ -57,12 +58,11 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
             link = contents.link(result)
             values.append({"name": name(result), **bounds, "weights": weights, "href": link})
     digital = {"score": results[0].digital[metric.name], "weights": "digital"}
-    known = [w for w in words.WEIGHTS.values() if any(v["weights"] == w for v in values)]
     bare = {"labelLimit": 210, "ticks": False, "domain": False, "labelFontSize": 11}
     y = axis("name", kind="nominal", sort=[value["name"] for value in values], axis=bare)
     x = axis("score", words.unit_label(metric), scale={"zero": False, "nice": True})
     start, end = {**x, "field": "low"}, {"field": "high"}
-    color, href = by_weights(["digital", *known]), {"field": "href"}
+    color, href = by_weights(words.weights_among([digital, *values])), {"field": "href"}
     digital_line = {"type": "rule", "strokeDash": DASHES, "strokeWidth": 2}
     layers = [
         layer([digital], digital_line, x=x, color=color),
@@ -97,7 +97,7 @@ def _message(results: Sequence[Result], metric: Metric, name: Callable[[Result],
     beyond = sum(lost > metric.margin for lost in losses)
     if not beyond:
         return f"None of {words.counted(len(losses), 'condition')} {verb} more than the margin."
-    most = words.amount_of(words.amount(losses[0], metric), metric)
+    most = words.amount_of(words.loss_amount(losses[0], metric), metric)
     return (
         f"{name(results[0])} costs most: it {verb} {most}; {beyond} of "
         f"{words.counted(len(losses), 'condition')} {'exceeds' if beyond == 1 else 'exceed'} the "

@@ -51,7 +51,7 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
     condition = words.condition_label(results[0])
     return Figure(
         name=file_name(study.scope.model, study.scope.study, "depth", condition),
-        message=_message(results, study.main),
+        message=study.guesses or _message(results, study.main),
         note="Lines are 95 % intervals over chips, for these very examples.",
         source=source_line(contents, study, results),
         spec=_spec(contents, results, study.main),
@@ -148,11 +148,11 @@ def _message(results: Sequence[Result], metric: Metric) -> str:
         among = words.counted(len(results), "layer")
         said = [f"{gone} of {among} {'is' if gone == 1 else 'are'} no better than guessing"]
     if left:
-        most = words.amount_of(words.amount(loss(left[0], metric) or 0.0, metric), metric)
+        most = words.amount_of(words.loss_amount(loss(left[0], metric), metric), metric)
         said.append(
             f"{'of the others ' if gone else ''}{words.one_line(left[0].group)} {verb} {most}"
         )
     losses = [loss(result, metric) or 0.0 for result in results]
-    middle = words.amount(max(0.0, median(losses)), metric)
+    middle = words.loss_amount(max(0.0, median(losses)), metric)
     of = f"; the median of all {len(results)} is" if gone else ", the median layer"
     return f"{'; '.join(said)}{of} {middle}."

@@ -41,7 +41,7 @@ def energy_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
     """
     figures = []
     for study in contents.of_model(model):
-        found = _points(contents, study)
+        found = [] if study.guesses else _points(contents, study)
         plans = {(p.result.group, p.result.hardware, p.result.variant) for p in found}
         if len(plans) > 1:
             figures.append(_figure(contents, study, found))
@@ -89,13 +89,12 @@ def _figure(contents: Contents, study: Judged, found: Sequence[_Point]) -> Figur
     int8 = energy.int8_pj / energy.shape.tokens / 1e3
     machine = {"energy": int8, "score": digital, "weights": "digital"}
     reference = [] if digital is None else [machine]
-    known = [w for w in words.WEIGHTS.values() if any(v["weights"] == w for v in values)]
     costs = [int8, *(point.nj_per_token for point in found)]
     domain = (min(costs) / _ROOM, max(costs) * _ROOM)
     ticks = marks_at(log_ticks(*domain), format=",~g")
     x = axis("energy", "nJ a token", scale={"type": "log", "domain": domain}, axis=ticks)
     y = axis("score", words.unit_label(metric), scale={"zero": False, "nice": True})
-    color = by_weights([*(["digital"] if reference else []), *known])
+    color = by_weights(words.weights_among([*reference, *values]))
     several = len({value["layers"] for value in values}) > 1
     shape = axis("layers", kind="nominal", legend={"orient": "bottom"} if several else None)
     ends = {"y": {**y, "field": "low"}, "y2": {"field": "high"}}

@@ -54,7 +54,7 @@ class Figure:
     height: int = HEIGHT
     href: str = ""
 
-    @property
+    @cached_property
     def svg(self) -> str:
         """The drawing for the page: in the page's colours and as wide as there is room."""
         spec = json.dumps({**self._sized(self.width), "background": None})

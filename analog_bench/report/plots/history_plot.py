@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from analog_bench.atomic_file import write_atomic
-from analog_bench.errors import StoreError, UsageError
+from analog_bench.errors import StoreError, UsageError, reason_of
 from analog_bench.gate.step_detection import Step
 from analog_bench.history.score_series import Point, RunFacts, Trend
 from analog_bench.regular_file import is_free_for
@@ -80,7 +80,7 @@ def write_plot(
             )
         write_atomic(path, content)
     except (OSError, ValueError) as problem:
-        why = getattr(problem, "strerror", None) or str(problem)
+        why = reason_of(problem)
         raise StoreError(f"cannot write the plot to {str(path)!r}: {why}") from None
 
 

@@ -11,7 +11,7 @@ from analog_bench.planning.scenarios import SCENARIOS
 from analog_bench.records import Metric
 from analog_bench.report import words
 from analog_bench.report.energy_table import energy_text
-from analog_bench.report.estimates import interval_text
+from analog_bench.report.estimates import interval_text, ranged_text
 from analog_bench.report.measured_on import source_line
 from analog_bench.report.planned_results import PlannedResult, asked_of, best_of, planned_results
 from analog_bench.report.plots.chart import (
@@ -127,7 +127,7 @@ def _front(
 def _front_message(found: Sequence[PlannedResult], metric: Metric) -> str:
     best, (machine, takes) = best_of(found), _digital(found)
     asked = best.plan.limit
-    lost = words.amount_of(words.amount(abs(best.loss.centre), metric, 1), metric)
+    lost = words.amount_of(words.loss_amount(abs(best.loss.centre), metric, 1), metric)
     verb = "gains" if best.loss.centre < 0 else "loses"
     ratio = takes / best.nj
     than = f"{energy_text(ratio)} times less than" if ratio >= 1 else "more than"
@@ -139,7 +139,7 @@ def _front_message(found: Sequence[PlannedResult], metric: Metric) -> str:
     text = f"{what} {verb} {lost} at {energy_text(best.nj)} nJ a token, {than} all in {machine}"
     for one in found:
         if one.label == "all analog" and one is not best:
-            text += f"; all analog loses {words.amount(one.loss.centre, metric, 1)}"
+            text += f"; all analog loses {words.loss_amount(one.loss.centre, metric, 1)}"
     return f"{text}."
 
 
@@ -205,13 +205,13 @@ def _ranked(found: Sequence[PlannedResult]) -> tuple[str, str]:
     tau, low, high = tau_interval(predicted, measured, seed=seed)
     message = (
         f"Predicted and measured losses of {len(held_out)} random plans have Kendall's τ "
-        f"{tau:.2f} ({low:.2f} to {high:.2f}); {kept}."
+        f"{ranged_text(tau, low, high)}; {kept}."
     )
     most = ceiling([one.losses for one in held_out], seed=seed)
     if most is None:
         return message, ""
     tau, low, high = most
-    return message, f"Half of the chips against the other: τ {tau:.2f} ({low:.2f} to {high:.2f}). "
+    return message, f"Half of the chips against the other: τ {ranged_text(tau, low, high)}. "
 
 
 def _point(contents: Contents, one: PlannedResult) -> dict[str, Any]:

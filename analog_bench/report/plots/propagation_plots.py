@@ -260,8 +260,8 @@ def _curve_message(results: Sequence[Result], metric: Metric, law: PowerLaw) -> 
     farthest = max(
         results, key=lambda r: abs((loss(r, metric) or 0.0) - law.at(final_error(r).centre))
     )
-    found = words.amount(loss(farthest, metric) or 0.0, metric)
-    said = words.amount(law.at(final_error(farthest).centre), metric)
+    found = words.loss_amount(loss(farthest, metric), metric)
+    said = words.loss_amount(law.at(final_error(farthest).centre), metric)
     return (
         f"No one curve for all kinds of noise: {travel_label(farthest)} loses {found} where it "
         f"says {said}."

@@ -55,7 +55,7 @@ def _bars(contents: Contents, waterfall: Waterfall, variant: str) -> list[dict[s
             bars.append(
                 {
                     "term": words.one_line(term),
-                    "weights": words.WEIGHTS.get(variant, words.one_line(variant)),
+                    "weights": words.variant_label(variant),
                     "from": end - step.added.centre,
                     "to": end,
                     "low": end - room,
@@ -69,7 +69,7 @@ def _bars(contents: Contents, waterfall: Waterfall, variant: str) -> list[dict[s
 def _spec(
     bars: list[dict[str, Any]], terms: list[str], variants: list[str], metric: Metric
 ) -> Spec:
-    labels = [words.WEIGHTS.get(variant, words.one_line(variant)) for variant in variants]
+    labels = list(map(words.variant_label, variants))
     bare = {"labelLimit": 210, "ticks": False, "domain": False}
     y = axis("term", kind="nominal", sort=terms, axis=bare)
     x = axis("from", words.loss_label(metric))
@@ -106,6 +106,6 @@ def _message(waterfall: Waterfall, variants: list[str], metric: Metric) -> str:
         ]
         if known:
             most, term = max(known)
-            share = words.amount_of(words.amount(most, metric), metric)
+            share = words.amount_of(words.loss_amount(most, metric), metric)
             parts.append(f"{share} with {words.with_weights(variant)} ({words.one_line(term)})")
     return f"The term that costs most takes {', '.join(parts)}."

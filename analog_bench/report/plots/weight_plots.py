@@ -193,7 +193,7 @@ def _distribution_plot(
     lost = words.amount_of(words.loss_amount(one.loss, metric), metric)
     return Figure(
         name=file_name(one.result.model, "weights", f"{place}", one.layer),
-        message=f"{words.one_line(one.layer)}: {lost}",
+        message=f"{words.one_line(one.layer)} {words.change_verb(metric)} {lost}",
         note=(
             f"Among the {rank} vulnerable. {one.facts.weights:,} weights, standard deviation "
             f"{words.significant(std)}, the largest reaches {words.reach_text(one.reach)} of them."

@@ -96,7 +96,7 @@ def test_it_fits_and_says_nothing(opened, address, width):
     assert tab.locator("nav a", has_text=SCRIPT).inner_text() == NASTY
     assert tab.locator("script, img, iframe, object").count() == 1
     plots = tab.locator(".plot svg")
-    assert plots.count() == 13
+    assert plots.count() == 14
     for n in range(plots.count()):
         box = plots.nth(n).bounding_box()
         assert box["x"] >= 0
@@ -204,3 +204,16 @@ def test_a_figure_is_printed_on_paper_of_its_size(opened):
     width = sheet.evaluate("document.images[0].width")
     assert f"size: {width}px" in sheet.evaluate("document.head.textContent")
     assert width > 400
+
+
+@pytest.mark.parametrize("width", [WIDE, PHONE])
+def test_the_first_screen_has_the_finding_and_below_or_beside_it_its_plot(opened, width):
+    tab = opened(width).tab
+    finding, plot = tab.locator("h1"), tab.locator("header .plot svg")
+    said, drawn = finding.bounding_box(), plot.bounding_box()
+    assert said["y"] < 140
+    if width == WIDE:
+        assert drawn["y"] + drawn["height"] < 600
+        assert drawn["x"] >= said["x"] + said["width"]
+    else:
+        assert drawn["y"] >= said["y"] + said["height"]

@@ -106,10 +106,10 @@ def test_the_first_screen_says_what_it_comes_to(document):
     assert "aihwkit 1.1.0, torch 2.11.0" in words
     assert "torch: works, cpp: no" in words
     assert (
-        "What lost most bert (MiniLM-L6) F1 (points) case loss "
+        "What lost most bert (MiniLM-L6) F1 (points), direct weights case loss "
         "score ± over chips (± over chips and examples) digital "
         "layer_noise · embeddings.word_embeddings · pcm · 1 d · C++ tile "
-        "−61.0 9.0 ±1.2 70.0" in words
+        "61.0 9.0 ±1.2 70.0" in words
     )
 
 
@@ -207,10 +207,10 @@ def test_score_loss_and_digital_of_what_lost_most_add_up():
     (worst,) = first_screen(contents_of(of_two_studies(), {}, {})).worst
     rows = worst.table.rows
     assert [tuple(cell.text for cell in row if cell.bar is None) for row in rows] == [
-        ("drift · whole model · 1 s", "−21.0", "49.0 ±5.0", "70.0"),
-        ("drift · whole model", "−20.0", "50.0 ±5.0", "70.0"),
-        ("noise_types · whole model · 1 s", "−11.0", "49.0 ±5.0", "60.0"),
-        ("noise_types · whole model", "−10.0", "50.0 ±5.0", "60.0"),
+        ("drift · whole model · 1 s", "21.0", "49.0 ±5.0", "70.0"),
+        ("drift · whole model", "20.0", "50.0 ±5.0", "70.0"),
+        ("noise_types · whole model · 1 s", "11.0", "49.0 ±5.0", "60.0"),
+        ("noise_types · whole model", "10.0", "50.0 ±5.0", "60.0"),
     ]
     assert [row[1].bar for row in rows][::3] == [1.0, 10 / 21]
 
@@ -261,7 +261,9 @@ def test_of_a_model_that_guesses_the_headline_says_so():
     own = tuple(replace(r, chance=dict(r.digital)) for r in run.results if r.study == "layer_noise")
     contents = contents_of(replace(run, results=own), {}, {})
     (said,) = findings(contents, chapters(contents))
-    assert said.startswith("bert (MiniLM-L6) · the digital model itself is at chance: f1 70 where")
+    assert said.startswith(
+        "bert (MiniLM-L6) · The digital model itself is not known to be better than guessing: f1 70"
+    )
 
     def titles(of):
         return {section.title for chapter in chapters(of) for section in chapter.sections}
@@ -305,7 +307,7 @@ def test_every_chip_of_every_case_is_there(document):
     for layer in LAYERS:
         assert raw.count(f"case bert/{layer}/white_output:std=1") == 1
     assert raw.count(f"{PROMPT}, direct {SCRIPT} wrote 0") == 2
-    assert "change -4.0 ±0.5 points, confirmation chips, paired" in raw
+    assert "change −4.0 ±0.5 points, confirmation chips, paired" in raw
 
 
 def test_lines_of_a_case_lack_no_unit_and_round_nothing_up_to_all():
