@@ -30,7 +30,7 @@ from analog_bench.tasks.sampled_likelihood import sampled_log_likelihood
 from analog_bench.tasks.task import Task
 from analog_bench.zoo.layer_names import hooked
 
-_BATCHES = 2
+_BATCHES = 6
 _DRAWS = 8
 
 ChipOf = Callable[[str, int], AbstractContextManager[Chip]]
@@ -48,7 +48,7 @@ class ZeroShot:
 def zero_shot(
     model: nn.Module, task: Task, layers: Iterable[str], chip_of: ChipOf, *, seed: int
 ) -> dict[str, ZeroShot]:
-    """Return estimates for layers by their paths, over two batches, each with a chip of its own.
+    """Return estimates for layers by their paths, over six batches, each with a chip of its own.
 
     The model is clean, and stays so.
     """

@@ -103,12 +103,13 @@ def lock_again(house, hub_id, *, anew=False):
         file.name: {"size": file.stat().st_size, "sha256": sha256_of(file)}
         for file in sorted(folder.iterdir())
     }
-    document = json.loads(path.read_text()) if path.exists() else {"schema": 2, "datasets": {}}
+    document = json.loads(path.read_text()) if path.exists() else {"schema": 3, "datasets": {}}
     models = document.setdefault("models", {})
     entry = {**models.get(hub_id, {}), "revision": COMMIT, "locked_on": "2026-11-23"}
     if anew:
         from analog_bench.codec import plain
-        from analog_bench.zoo.model_builder import observe, read_config
+        from analog_bench.zoo.model_builder import observe
+        from analog_bench.zoo.model_config import read_config
 
         entry["structure"] = plain(observe(read_config(folder / "config.json", hub_id), hub_id))
     models[hub_id] = {**entry, "files": files}

@@ -84,7 +84,9 @@ def test_other_examples_are_not_paired():
 
 
 def test_digital_at_chance_on_some_draw_has_no_a_star_interval():
-    low = HARD - HARD.mean() + 10.5
+    # Known to be better than guessing, which has 10, but not on each draw of the questions.
+    error = HARD.std(ddof=1) / np.sqrt(len(HARD))
+    low = HARD - HARD.mean() + 10 + 2.3 * error
     result = measured(low - 0.2 + 0.1 * np.arange(4)[:, None], digital=low)
     (found,) = robustness_of([result], F1)
     assert found.a_star[0.0].half_width is not None

@@ -110,7 +110,7 @@ def test_two_nights_and_one_with_a_regression(night, tmp_path):
     assert third.code == 1, third.out
     assert third.first_line == "# Regressed: bert × layer_noise (1 of 2 cases)"
     lines = third.summary.splitlines()
-    row = next(line for line in lines if line.startswith(f"| {CHANGED} | regressed | -"))
+    row = next(line for line in lines if line.startswith(f"| {CHANGED} | regressed | −"))
     assert lines.index(row) < lines.index("## 1 regressed, 1 equivalent of 2 cases")
     assert third.summary.count("| regressed |") == 1
     assert "## History: 3 runs" in third.summary
