@@ -262,12 +262,10 @@ def _beyond_margin(conditions: Sequence[_Condition]) -> str:
     metric = conditions[0].metric
     losses: dict[str, float] = {}
     surely, perhaps, gone = set[str](), set[str](), set[str]()
-    measured: list[Result] = []
     for condition in conditions:
         for layer_name, lost in condition.losses().items():
             losses[layer_name] = max(lost, losses.get(layer_name, lost))
         results, own = list(condition.results.values()), condition.metric
-        measured += results
         found = (*beyond_margin(results, own), destroyed(results, own))
         for names, of in zip((surely, perhaps, gone), found, strict=True):
             names.update(result.group for result in of)
@@ -275,7 +273,7 @@ def _beyond_margin(conditions: Sequence[_Condition]) -> str:
     margin = words.margin_label(metric) if alike else "their study's margin"
     than = f"{margin} of {words.metric_label(metric)}"
     among = words.counted(len(losses), "layer")
-    few = too_few_chips(measured)
+    few = too_few_chips(of for one in conditions for of in one.results.values())
     said = margin_text(len(surely), len(perhaps - surely), among, than, metric, few)
     if gone:
         return f"{said}; {len(gone)} {'is' if len(gone) == 1 else 'are'} no better than guessing"
