@@ -42,6 +42,8 @@ WEIGHTS_OF_EXAMPLES = "tokens"
 """The key under `per_example` of how much each example counts in a mean; all the same without."""
 SEVERAL = "several"
 """The kind of a case's layers where it has more than one."""
+_METRIC_LABELS = {"f1": "F1", "em": "EM", "label_f1": "label F1", "matthews": "Matthews"}
+_METRIC_LABELS |= {"cross_entropy": "cross-entropy", "bits_per_byte": "bits/byte"}
 
 
 class Metric(Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +62,11 @@ class Metric(Struct, frozen=True, forbid_unknown_fields=True):
     higher_is_better: bool
     margin: NotNegative
     version: Whole = 1
+
+    @property
+    def label(self) -> str:
+        """Its name as readers know it: `F1`, `cross-entropy`, `bits/byte`."""
+        return _METRIC_LABELS.get(self.name, self.name.replace("_", " "))
 
     def gain(self, change: float) -> float:
         """Return a change of the score with up for better."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 MINUS = "−"
@@ -17,6 +18,11 @@ def shortened(words: Iterable[str], most: int = 3) -> str:
     listed = list(words)
     rest = len(listed) - most
     return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def decimals_of(margin: float) -> int:
+    """Return the decimals that a metric's margin makes meaningful: 1 where it is 1 point."""
+    return 3 if margin <= 0 else min(9, max(0, 1 - math.floor(math.log10(margin))))
 
 
 def rounded(value: float, decimals: int) -> str:

@@ -73,6 +73,7 @@ def merge(
         judged = outcomes(run.groups, concluded.judgement)
         summary = run_summary(
             judged,
+            groups=run.groups,
             uncompared=len(run.results) - len(judged),
             results_file=output,
             published=concluded.published,

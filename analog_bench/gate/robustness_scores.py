@@ -14,6 +14,7 @@ from analog_bench.gate.pigeonhole_bootstrap import Resamples
 from analog_bench.gate.precision import FIXED, Certainty, certainty_of
 from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.records import Metric, Result
+from analog_bench.spelling import decimals_of, rounded
 
 SECOND_S = 1.0
 DAY_S = 86_400.0
@@ -91,10 +92,11 @@ def digital_at_chance(result: Result, metric: Metric) -> str:
     half = _over_examples(result.digital_per_example.get(metric.name, ()), digital)
     if metric.loss(chance, digital) > max(metric.margin, half or 0.0):
         return ""
-    spread = "" if half is None else f" ±{half:.2g}"
+    places = decimals_of(metric.margin)
+    spread = "" if half is None else f" ±{rounded(half, places)} over examples"
     return (
-        f"the digital model itself is not known to be better than guessing: {metric.name} "
-        f"{digital:.4g}{spread} where guessing has {chance:.4g}"
+        f"the digital model itself is not known to be better than guessing: {metric.label} "
+        f"{rounded(digital, places)}{spread} where guessing has {rounded(chance, places)}"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analog_bench.gate.case_verdicts import Verdict
 from analog_bench.gate.chip_change import Examples
@@ -98,24 +98,28 @@ class Comparison:
 def compare_runs(old: Run, new: Run) -> Comparison:
     """Judge the new run with the old one as its baseline."""
     judgement = judge_groups(new.groups, EarlierRun(old))
+    # Two studies may hold a case of the same id.
+    before, after = ({(r.study, r.case_id) for r in run.results} for run in (old, new))
+
+    def judged(result: Result) -> tuple[Result, Verdict]:
+        verdict = judgement.cases[result.identity]
+        if verdict.kind == "new" and (result.study, result.case_id) not in before:
+            verdict = replace(verdict, reason="not in the first run")
+        return result, verdict
+
     families = tuple(
         FamilyComparison(
             scope=group.scope,
             variant=variant,
             metrics=group.metrics,
-            judged=tuple(
-                (r, judgement.cases[r.identity]) for r in group.results if r.variant == variant
-            ),
+            judged=tuple(judged(r) for r in group.results if r.variant == variant),
             # Results of other variants name other weights than the digital model's.
             digital=judgement.digital_of(group.scope) if variant == "direct" else {},
         )
         for group in new.groups
         for variant in sorted({result.variant for result in group.results})
     )
-    # Two studies may hold a case of the same id.
-    gone = {(r.study, r.case_id) for r in old.results}
-    gone -= {(r.study, r.case_id) for r in new.results}
-    return Comparison(families, tuple(sorted(gone)), _changed(old, new))
+    return Comparison(families, tuple(sorted(before - after)), _changed(old, new))
 
 
 def _changed(old: Run, new: Run) -> dict[str, tuple[str, str]]:

@@ -37,6 +37,7 @@ from analog_bench.tasks.data_folder import data_folder
 from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.value_checks import one_of, read_amount, read_whole, shown
 from analog_bench.zoo.model_specs import ZOOS
+from analog_bench.zoo.own_folder import check_folder, is_folder
 
 _INI_FILES = ("pytest.toml", "pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 _MOST_THREADS = 1024
@@ -74,6 +75,9 @@ def read_settings(config: pytest.Config) -> Settings:
     named = [(name, one(name)) for name in paths] + [("model", word) for word in given["model"]]
     named += [("plan", word) for word in given["plan"]]
     _check_ini_found(config, named)
+    # Not only where its cases are made: `-k` may leave all of them out, and the mistake with them.
+    for word in filter(is_folder, given["model"]):
+        check_folder(Path(word), f"--model {word}")
     root = config.rootpath
     json_file, tile, hwa = one("json"), one("tile"), one("hwa")
     if json_file and Path(json_file).suffix != ".json":

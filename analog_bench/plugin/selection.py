@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from analog_bench.case import Case
-from analog_bench.errors import BenchError, LayerError, StudyError
+from analog_bench.errors import BenchError, LayerError, StudyError, did_you_mean
 from analog_bench.plugin.fixtures import SETTINGS, STUDY_MARK, case_of
 from analog_bench.session.cases import asked_words, cases_of, keyword_of, keywords
 from analog_bench.study import Study
@@ -201,14 +201,31 @@ def left_out(config: pytest.Config) -> list[str]:
 
 
 def hint_of_unselected(config: pytest.Config) -> list[str]:
-    """Return the line that helps where nothing was selected: `-k` names a model not in the run."""
-    models = {keyword_of(m, config.stash[SETTINGS]) for m in config.stash[SETTINGS].choice.models}
+    """Return the line that helps where nothing was selected.
+
+    `-k` names a model that is not in the run, or nearly a `MODEL_STUDY` that is.
+    """
+    settings, known = config.stash[SETTINGS], dict[str, None]()
+    given = {keyword_of(word, settings): word for word in settings.choice.models}
+    paths = [(called, path) for called, path in given.items() if called != path]
+    for name, (study, _) in config.stash[_STUDIES].items():
+        known |= {f"{model}_{name}": None for model in given or study.models}
     for word in asked_words(config.option.keyword):
-        for study in config.stash[_STUDIES]:
-            model = word.removesuffix(f"_{study}")
-            if model not in (word, "", *models):
+        for study_name in config.stash[_STUDIES]:
+            model = word.removesuffix(f"_{study_name}")
+            if model not in (word, "", *given):
+                wrong = f"-k {word}: no case is of a model {model}; "
+                if model not in SHORT_NAMES and paths:
+                    called, named = paths[0]
+                    right = f"{called}_{study_name}"
+                    return [f"{wrong}that of --model {named} is called {called}: -k {right}"]
                 own = model if model in SHORT_NAMES else f"PATH/{model}"
-                return [f"-k {word}: no case is of a model {model}; did you mean --model {own}?"]
+                return [f"{wrong}did you mean --model {own}?"]
+    for word in asked_words(config.option.keyword):
+        if not any(word.lower() in name.lower() for name in known):
+            near = did_you_mean(word, known)
+            if near.startswith("did you mean"):
+                return [f"-k {word} selects nothing; {near}"]
     return []
 
 

@@ -69,6 +69,7 @@ class TerminalReporter:
         self._write(
             run_summary(
                 known,
+                groups=groups,
                 uncompared=len(self._recorder.results) - len(known),
                 results_file=self._recorder.results_file,
                 changes=conclusion.changes,

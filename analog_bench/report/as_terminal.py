@@ -54,6 +54,8 @@ _BAR_STEPS = "▏▎▍▌▋▊▉█"
 _ASCII_RULE = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 _GAP = 2
 _NARROWEST = 12
+_WIDE = 180
+"""The width to name to who misses columns: every table fits."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,8 @@ def _table(table: Table, options: ConsoleOptions) -> Iterator[RenderableType]:
     notes += map(line, dict.fromkeys(note for one in shown for note in one.column.notes))
     left_out = [c.header for c in table.columns if c.header not in {*headers, ""}]
     if left_out:
-        notes.append(line(f"Left out for want of width: {', '.join(left_out)}."))
+        wider = "" if options.max_width >= _WIDE else f" (wider: COLUMNS={_WIDE})"
+        notes.append(line(f"Left out for want of width: {', '.join(left_out)}{wider}."))
     if notes:
         yield Text("")
         yield from (_paragraph(note, options) for note in notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from analog_bench.gate.layer_ranking import RankCorrelation
+from analog_bench.gate.significance import FEWEST_CHIPS
 from analog_bench.records import Metric, Result
 from analog_bench.report import words
 from analog_bench.report.layer_losses import (
@@ -19,7 +20,7 @@ from analog_bench.report.layer_losses import (
     spread_correlation,
     worst,
 )
-from analog_bench.report.measured_on import interval_note
+from analog_bench.report.measured_on import interval_note, too_few_chips
 from analog_bench.report.report_contents import is_several, unranked
 from analog_bench.report.score_and_loss import loss
 from analog_bench.report.table import Cell, Line, line
@@ -96,8 +97,19 @@ def destroyed_names(
     return head, shortened(map(name, lost), _NAMED_AT_MOST)
 
 
-def margin_text(surely: int, perhaps: int, among: str, margin: str, metric: Metric) -> str:
-    """Say how many lose more than a margin by their 95 % intervals, and how many more may."""
+def margin_text(
+    surely: int, perhaps: int, among: str, margin: str, metric: Metric, too_few: int = 0
+) -> str:
+    """Say how many lose more than a margin by their 95 % intervals, and how many more may.
+
+    Where so many chips are too few for intervals, say so, and how many lose more on these.
+    """
+    if too_few:
+        alone = too_few == 1
+        chips = f"{words.counted(too_few, 'chip')} {'is' if alone else 'are'} too few for intervals"
+        verb = words.change_verb(metric, perhaps or 1)
+        these = f"on {'it' if alone else 'them'} {perhaps or 'none'} of {among}"
+        return f"{chips}: {these} {verb} more than {margin}"
     if surely:
         verb = words.change_verb(metric, surely)
         intervals = "its 95 % interval" if surely == 1 else "their 95 % intervals"
@@ -127,8 +139,9 @@ def _worst_layers(rows: Sequence[Result], metric: Metric) -> Line:
     ]
     surely, perhaps = map(len, beyond_margin(rows, metric))
     known = sum(loss(row, metric) is not None for row in rows)
+    few = too_few_chips(rows)
     margin = f"the margin of {words.margin_label(metric)}"
-    beyond = margin_text(surely, perhaps, words.counted(known, "row"), margin, metric)
+    beyond = margin_text(surely, perhaps, words.counted(known, "row"), margin, metric, few)
     if not lost:
         return line(f"{words.capitalised(beyond)}.")
     others = " of the others" if DESTROYED in signs.values() else ""
@@ -156,15 +169,17 @@ def _order(order: ConditionRanking, rows: Sequence[Result], metric: Metric) -> s
     first = next((layer for layer in ranking.layers if layer.layer not in gone), None)
     if first is None:
         return ""
-    low, high = first.interval or (first.rank, first.rank)
-    both = "" if first.with_examples is None else ", over chips and examples {:g} to {:g}"
+    interval = ""
+    if first.interval is not None and ranking.chips >= FEWEST_CHIPS:
+        interval = " (95 % interval of its rank over chips {:g} to {:g}".format(*first.interval)
+        if first.with_examples is not None:
+            interval += ", over chips and examples {:g} to {:g}".format(*first.with_examples)
+        interval += ")"
     where = f" ({details})" if details else ""
     after = f"after {len(gone)} destroyed, " if gone else ""
     return (
         f"Ranking of {len(ranking.layers)} layers over {ranking.chips} chips{where}: {after}"
-        f"{words.one_line(first.layer)} {words.change_verb(metric)} most (95 % interval of its "
-        f"rank over chips {low:g} to {high:g}{both.format(*(first.with_examples or ()))}); "
-        "Kendall's W "
+        f"{words.one_line(first.layer)} {words.change_verb(metric)} most{interval}; Kendall's W "
         f"{words.concordance_text(ranking.concordance or 0.0)} (1: every chip gives the same "
         "order)."
     )

@@ -43,6 +43,12 @@ def interval_note(results: Iterable[Result], metrics: Sequence[Metric]) -> str:
     return f"{note}{asked}"
 
 
+def too_few_chips(results: Iterable[Result]) -> int:
+    """Return how many chips results have at most, where none has enough for an interval; else 0."""
+    most = max((len(result.initial_chips) for result in results), default=0)
+    return most if most < FEWEST_CHIPS else 0
+
+
 def _asked(results: Sequence[Result]) -> str:
     """Say that chips were added until a precision was reached, and what ± is then."""
     targets = {str(result.target) for result in results if result.target is not None}

@@ -25,7 +25,7 @@ def comparison_table(comparison: Comparison, *, everything: bool = False) -> tup
         if everything or _tells(family)
         for block in (Heading(_heading(family)), _table(family, everything))
     )
-    return *families, paragraph(*_closing(comparison))
+    return *families, paragraph(*_closing(comparison, everything))
 
 
 def verdict_counts(comparison: Comparison) -> Counter[Kind]:
@@ -92,7 +92,7 @@ def _digital(family: FamilyComparison) -> str:
     return f"digital: {'; '.join(parts) or 'judged with the direct weights only'}"
 
 
-def _closing(comparison: Comparison) -> Iterator[str]:
+def _closing(comparison: Comparison, everything: bool) -> Iterator[str]:
     for name, (old, new) in comparison.changed.items():
         yield words.one_line(f"{name}: {old} -> {new}")
     gone = [words.one_line(f"{study} {case}") for study, case in comparison.gone]
@@ -104,4 +104,5 @@ def _closing(comparison: Comparison) -> Iterator[str]:
     cases = words.counted(sum(counts.values()), "case")
     silent = not any(map(_tells, comparison.families))
     nothing = "nothing differs beyond the margins; " if silent else ""
-    yield f"{nothing}{cases}: {words.kinds_counted(counts)}"
+    unseen = "; --all shows them" if silent and not everything and counts else ""
+    yield f"{nothing}{cases}: {words.kinds_counted(counts)}{unseen}"

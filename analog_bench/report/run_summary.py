@@ -9,9 +9,10 @@ from pathlib import Path
 from analog_bench.gate.case_verdicts import Kind, Verdict
 from analog_bench.records import Identity, Metric, Result
 from analog_bench.report import words
+from analog_bench.report.report_contents import unranked
 from analog_bench.report.table import Cell, Line, Paragraph, line
 from analog_bench.store.baseline import Change
-from analog_bench.store.run import Incomplete
+from analog_bench.store.run import Group, Incomplete
 
 _LISTED_AT_MOST = 20
 
@@ -49,6 +50,7 @@ def digital_line(
 def run_summary(
     judged: Sequence[tuple[Result, Verdict]],
     *,
+    groups: Sequence[Group] = (),
     uncompared: int = 0,
     results_file: Path | None = None,
     changes: Sequence[Change] | None = None,
@@ -60,7 +62,8 @@ def run_summary(
     """Return the closing words of a run.
 
     One line each: counts; every failing case; every reason for skipping; what has no baseline and
-    how to store one, unless the run was stopped, or what an update stored in `baselines`; notes on
+    how to store one, unless the run was stopped or all of it is in `groups` of a digital model that
+    may be guessing, or what an update stored in `baselines`; notes on
     results that came; the results file; what else was published.
     """
     counts = Counter(verdict.kind for _, verdict in judged)
@@ -72,13 +75,15 @@ def run_summary(
             failure = Cell(f" {name}: {words.one_line(verdict.reason)}")
             lines.append((Cell(verdict.kind, verdict.kind), failure))
     lines += (line(f"{kind} {n}: {reason}") for kind, reason, n in unmeasured_reasons(judged))
-    without = counts["new"] + counts["stale"]
+    lacking = [result for result, verdict in judged if verdict.kind in ("new", "stale")]
+    guessing = {g.scope.study_and_model for g in groups if unranked(g.results, g.main)}
+    worth_storing = any(result.study_and_model not in guessing for result in lacking)
     if changes is not None:
         kinds = {(result.identity, verdict.metric): verdict.kind for result, verdict in judged}
         lines += stored_changes(changes, kinds, baselines).lines
-    elif without and not stopped:
+    elif worth_storing and not stopped:
         advice = "run again with --update-baselines to store them"
-        lines.append(line(f"{without} without a baseline to compare with: {advice}"))
+        lines.append(line(f"{len(lacking)} without a baseline to compare with: {advice}"))
     lines += (line(words.one_line(note)) for note in notes)
     if results_file is not None:
         lines.append(line(f"results: {results_file}"))

@@ -16,7 +16,7 @@ from analog_bench.report.variant_order import with_weights as with_weights
 from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
 from analog_bench.spelling import MINUS as MINUS
 from analog_bench.spelling import counted as counted
-from analog_bench.spelling import rounded
+from analog_bench.spelling import decimals_of, rounded
 from analog_bench.zoo.model_specs import EMBEDDED
 
 if TYPE_CHECKING:  # they import scipy, and `--help` does without
@@ -35,15 +35,13 @@ SIGNS: Mapping[Kind, str] = {
 }
 """Verdicts in order of concern, with their signs: colour alone does not reach every reader."""
 
-_METRICS = {"f1": "F1", "em": "EM", "label_f1": "label F1", "matthews": "Matthews"}
-_METRICS |= {"cross_entropy": "cross-entropy", "bits_per_byte": "bits/byte"}
 _TIMES = ((31_536_000.0, "y"), (86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
 _NUMBERED_BLOCK = re.compile(r"(?P<prefix>(?:[^.\d][^.]*\.)+)(?=\d+\.)")
 
 
 def metric_label(metric: Metric) -> str:
     """Return the metric's name as it heads a column: `F1`, `cross-entropy`, `bits/byte`."""
-    return _METRICS.get(metric.name, metric.name.replace("_", " "))
+    return metric.label
 
 
 def unit_label(metric: Metric) -> str:
@@ -78,9 +76,7 @@ def amount(value: float, metric: Metric, extra: int = 0) -> str:
 
     One where the margin is 1 point, three where it is 0.02 nats, and `extra` more; never `−0.0`.
     """
-    decimals = 3 if metric.margin <= 0 else max(0, 1 - math.floor(math.log10(metric.margin)))
-    decimals = min(decimals, 9) + extra
-    return rounded(value, decimals)
+    return rounded(value, decimals_of(metric.margin) + extra)
 
 
 def amount_of(number: str, metric: Metric) -> str:

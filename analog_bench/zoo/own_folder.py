@@ -51,11 +51,7 @@ def read_folder(folder: Path, *, weights: bool = True) -> ModelSpec:
         WeightsError: No model in it, or none that can be measured.
     """
     folder = Path(os.path.expanduser(folder))
-    if not os.path.isdir(folder):
-        what = "is a file" if os.path.isfile(folder) else "is no folder"
-        raise UsageError(
-            f"{folder} {what}; a model has a name, or a folder such as save_pretrained writes"
-        )
+    check_folder(folder, str(folder))
     # Not at the top: these import transformers.
     from analog_bench.zoo.model_config import CONFIG
     from analog_bench.zoo.model_files import names_in
@@ -107,6 +103,16 @@ def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> Fol
     )
     add_entry(lock_path, entry)
     return entry
+
+
+def check_folder(folder: Path, asked: str) -> None:
+    """Refuse what is no folder, as it was asked for; `UsageError`."""
+    folder = Path(os.path.expanduser(folder))
+    if not os.path.isdir(folder):
+        what = "is a file" if os.path.isfile(folder) else "is no folder"
+        raise UsageError(
+            f"{asked} {what}; a model has a name, or a folder such as save_pretrained writes"
+        )
 
 
 def is_folder(word: str) -> bool:

@@ -216,7 +216,10 @@ def test_what_only_one_run_holds(files, capsys):
     assert main(["compare", *files(old=both, new=fewer), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["gone"] == [twins[0].case_id] * 2
     assert main(["compare", *files(old=fewer, new=run())]) == 0
-    assert "1 new" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "not in the first run" in said
+    assert "baseline" not in said
+    assert "1 new" in said
 
 
 def test_other_weights_and_seeds(files, capsys):

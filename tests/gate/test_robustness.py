@@ -242,8 +242,8 @@ def test_a_digital_model_whose_interval_holds_guessing_has_no_a_star():
     guessing = result(DAY_S, DAY, **few, digital_per_example={"f1": noisy})
     half = stats.t.ppf(0.975, 7) * stats.tstd(noisy) / 8**0.5
     assert digital_at_chance(guessing, F1) == (
-        "the digital model itself is not known to be better than guessing: f1 5 "
-        f"±{half:.2g} where guessing has 2.5"
+        "the digital model itself is not known to be better than guessing: F1 5.0 "
+        f"±{half:.1f} over examples where guessing has 2.5"
     )
     (found,) = robustness_of([guessing], F1)
     assert found.a_star == {}

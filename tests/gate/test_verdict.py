@@ -477,11 +477,12 @@ def test_a_digital_model_at_chance_is_told_in_place_of_the_chip(
     facts = {"metric": metric, "digital": {name: digital}, "chance": {name: chance}}
     found = judge(result([now], **facts), entry(result([before], **facts)), metric)
     assert (found.kind, found.fails) == ("broken", True)
+    label, places = {"f1": ("F1", 1), "cross_entropy": ("cross-entropy", 3)}[name]
     said = (
-        f"the digital model itself is not known to be better than guessing: {name} {digital:.4g} "
-        "where guessing has "
+        "the digital model itself is not known to be better than guessing: "
+        f"{label} {digital:.{places}f} where guessing has "
     )
-    assert found.reason == f"{said}{chance:.4g}, and this case had {before:.4g}"
+    assert found.reason == f"{said}{chance:.{places}f}, and this case had {before:.4g}"
     # As before: chips of a model that has learned nothing are compared like any others.
     near = judge(result([now], **facts), entry(result([now], **facts)), metric)
     assert near.kind == "equivalent"

@@ -35,6 +35,7 @@ def assert_one_line(done, said):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
+        (("--model", "./nowhere", "-k", "my_model_layer_noise"), "--model ./nowhere is no folder;"),
         (("--model", "brt"), "no embedded model or folder 'brt'; did you mean 'bert'?"),
         (("--layer", "encoder.layer.0.output.dens"), "did you mean 'encoder.layer.0.output.dense'"),
         (("--layer", "*.99.*"), "--layer '*.99.*' fits no layer of bert"),

@@ -43,6 +43,14 @@ def test_folders_are_measured_beside_an_embedded_model(warm, models, tmp_path):
     assert not (tmp_path / "zoo.lock.json").exists()
 
 
+def test_a_folder_goes_by_its_name_in_what_is_asked_for(warm, models, tmp_path):
+    named = ("--model", models / "mine", "-k", "other_layer_noise")
+    done = warm("--collect-only", "-q", *named, folder=tmp_path)
+    assert done.cases == []
+    right = f"that of --model {models / 'mine'} is called mine: -k mine_layer_noise"
+    assert f"-k other_layer_noise: no case is of a model other; {right}" in done.out
+
+
 def test_an_added_folder_is_measured_by_its_name(warm, models, tmp_path):
     lock = tmp_path / "zoo.lock.json"
     add_folder(models / "other" / "mine", lock, name="second")

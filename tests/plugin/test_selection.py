@@ -246,3 +246,10 @@ def test_a_model_that_the_run_has_not_is_named(collected):
     assert f"{hint} PATH/my_model?" in done.out
     assert "did you mean --model bert?" in collected(*THREE[2:], "-k", "bert_layer_noise").out
     assert "did you mean" not in collected(*THREE, "-k", "not_there").out
+
+
+@pytest.mark.parametrize("model", [(), ("--model", "bert")])
+def test_a_word_that_is_nearly_a_model_and_a_study_is_mended(collected, model):
+    said = "-k bert_layernoise selects nothing; did you mean 'bert_layer_noise'?"
+    assert said in collected(*model, "-k", "bert_layernoise").out
+    assert "did you mean" not in collected(*model, "-k", "layer_noise and not_there").out

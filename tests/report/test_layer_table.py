@@ -232,7 +232,7 @@ def test_what_a_narrow_terminal_leaves_out_and_verdicts_are_about_is_said(bert, 
     verdicts = verdicts_of(bert, metrics[0])
     narrow = caption_of(drawn(80, bert, verdicts, metrics))
     assert "Verdicts are on the change since the baseline, not on the loss." in narrow
-    (left_out,) = re.findall(r"Left out for want of width: (.+?)\.$", narrow)
+    (left_out,) = re.findall(r"Left out for want of width: (.+?) \(wider: COLUMNS=180\)\.$", narrow)
     assert {"change", "w std", "max/std"} <= set(left_out.split(", "))
     wide = caption_of(drawn(250, bert, verdicts, metrics))
     assert "Left out" not in wide
@@ -347,10 +347,12 @@ def test_how_many_exceed_the_margin_is_by_their_intervals(bert, metrics):
         "; 1 of 4 rows loses more than the margin of 1 point by its 95 % interval, 2 more may."
         in (caption_of(drawn(100, results, {}, metrics)))
     )
-    few = [replace(r, chips=r.chips[:2]) for r in results[:1]]
-    assert "; none of 1 row is known to lose more than the margin of 1 point, 1 may." in caption_of(
-        drawn(100, few, {}, metrics)
-    )
+    for chips, told in (
+        (1, "; 1 chip is too few for intervals: on it 1 of 4 rows loses more than the margin of 1"),
+        (2, "; 2 chips are too few for intervals: on them 3 of 4 rows lose more than the margin"),
+    ):
+        few = [replace(r, chips=r.chips[:chips]) for r in results]
+        assert told in caption_of(drawn(100, few, {}, metrics))
 
 
 def test_an_interval_that_reaches_below_0_is_said_to_end_there(bert, metrics):

@@ -3,9 +3,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from analog_bench.gate.case_verdicts import Verdict, judge, judge_digital
+from analog_bench.records import Scope
 from analog_bench.report.run_summary import digital_line, incomplete_line, run_summary
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
-from analog_bench.store.run import AGAIN, Incomplete, Unmeasured
+from analog_bench.store.run import AGAIN, Group, Incomplete, Unmeasured
 
 WHEN = Provenance("2026-01-02T03:04:05+00:00", None, None, None, None)
 
@@ -65,6 +66,15 @@ def test_new_and_stale_cases_lead_to_the_update(bert, metrics):
         f"results: {Path('runs') / 'last.json'}",
     ]
     assert "--update-baselines" not in summary_of(judged(bert, ["equivalent"], ""))
+
+
+def test_of_a_model_that_may_be_guessing_nothing_is_to_be_stored(bert, metrics):
+    scope = Scope(bert[0].study, bert[0].model, "which layers?", "embedded", 96, "f1", {})
+    for chance, advised in ((4.0, True), (bert[0].digital["f1"], False)):
+        own = tuple(replace(result, chance={"f1": chance}) for result in bert)
+        groups = [Group(scope, own, tuple(metrics))]
+        said = summary_of(judged(own, ["new"] * len(own), ""), groups=groups)
+        assert ("--update-baselines" in said) == advised
 
 
 def test_after_an_update_the_changes_are_told(bert, metrics):

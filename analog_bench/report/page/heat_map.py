@@ -12,7 +12,7 @@ from analog_bench.records import Metric, Result
 from analog_bench.report import estimates, words
 from analog_bench.report.layer_caption import margin_text
 from analog_bench.report.layer_losses import beyond_margin, destroyed, of_facts, reach, weight_std
-from analog_bench.report.measured_on import source_line
+from analog_bench.report.measured_on import source_line, too_few_chips
 from analog_bench.report.plots.chart import axis, colour, layer
 from analog_bench.report.plots.figure import Figure, file_name
 from analog_bench.report.report_contents import Contents, Judged, is_single
@@ -273,7 +273,8 @@ def _beyond_margin(conditions: Sequence[_Condition]) -> str:
     margin = words.margin_label(metric) if alike else "their study's margin"
     than = f"{margin} of {words.metric_label(metric)}"
     among = words.counted(len(losses), "layer")
-    said = margin_text(len(surely), len(perhaps - surely), among, than, metric)
+    few = too_few_chips(of for one in conditions for of in one.results.values())
+    said = margin_text(len(surely), len(perhaps - surely), among, than, metric, few)
     if gone:
         return f"{said}; {len(gone)} {'is' if len(gone) == 1 else 'are'} no better than guessing"
     if not surely and not perhaps:

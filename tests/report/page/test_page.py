@@ -261,8 +261,13 @@ def test_of_a_model_that_guesses_the_headline_says_so():
     own = tuple(replace(r, chance=dict(r.digital)) for r in run.results if r.study == "layer_noise")
     contents = contents_of(replace(run, results=own), {}, {})
     (said,) = findings(contents, chapters(contents))
+    # Nor is it a baseline.
+    for results, advised in ((own, False), (of_study("layer_noise"), True)):
+        new = {result.identity: verdict("new") for result in results}
+        first = first_screen(contents_of(replace(run, results=results), new, {}))
+        assert ("--update-baselines" in first.changes_note) == advised
     assert said.startswith(
-        "bert (MiniLM-L6) · The digital model itself is not known to be better than guessing: f1 70"
+        "bert (MiniLM-L6) · The digital model itself is not known to be better than guessing: F1 70"
     )
 
     def titles(of):

@@ -156,6 +156,13 @@ def test_the_heat_map_tells_direct_weights_from_others():
         assert found.note.endswith("w std and max/std are of the direct weights.")
 
 
+def test_of_too_few_chips_the_heat_map_says_that_first():
+    few = [replace(r, chips=r.chips[:2]) for r in layers_in("layer_noise")]
+    said = heat_map(judged(*few), "bert").message
+    assert re.match(r"2 chips are too few for intervals: on them \d+ of 34 layers lose more", said)
+    assert "may" not in said
+
+
 def test_the_depth_profile_names_the_worst_and_the_median(contents):
     white, pcm = depth_plots(contents, "bert").figures
     assert (
