@@ -52,7 +52,7 @@ def test_what_matters_least_is_left_out_and_named():
     assert lines(printed([TABLE], 16))[0].split() == ["name", "x"]
     assert lines(printed([TABLE], 10)) == [
         *("name", "a|b", "why *so*", "é", "why *so*", "", "below"),
-        *("Left out", "for want", "of width:", "x."),
+        *("Left out", "for want", "of width:", "x (wider:", "COLUMNS=18", "0)."),
     ]
 
 
