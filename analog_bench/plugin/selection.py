@@ -5,8 +5,9 @@ And which cases they are to measure: those of the tests that run and ask for `me
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -205,28 +206,33 @@ def hint_of_unselected(config: pytest.Config) -> list[str]:
 
     `-k` names a model that is not in the run, or nearly a `MODEL_STUDY` that is.
     """
-    settings, known = config.stash[SETTINGS], dict[str, None]()
+    settings, studies = config.stash[SETTINGS], config.stash[_STUDIES]
     given = {keyword_of(word, settings): word for word in settings.choice.models}
-    paths = [(called, path) for called, path in given.items() if called != path]
-    for name, (study, _) in config.stash[_STUDIES].items():
-        known |= {f"{model}_{name}": None for model in given or study.models}
-    for word in asked_words(config.option.keyword):
-        for study_name in config.stash[_STUDIES]:
-            model = word.removesuffix(f"_{study_name}")
-            if model not in (word, "", *given):
-                wrong = f"-k {word}: no case is of a model {model}; "
-                if model not in SHORT_NAMES and paths:
-                    called, named = paths[0]
-                    right = f"{called}_{study_name}"
-                    return [f"{wrong}that of --model {named} is called {called}: -k {right}"]
-                own = model if model in SHORT_NAMES else f"PATH/{model}"
-                return [f"{wrong}did you mean --model {own}?"]
-    for word in asked_words(config.option.keyword):
+    asked = asked_words(config.option.keyword)
+    for word, study_name in product(asked, studies):
+        model = word.removesuffix(f"_{study_name}")
+        if model not in (word, "", *given):
+            hint = _hint_of_model(model, study_name, given)
+            return [f"-k {word}: no case is of a model {model}; {hint}"]
+    known = [
+        f"{model}_{name}" for name, (study, _) in studies.items() for model in given or study.models
+    ]
+    for word in asked:
         if not any(word.lower() in name.lower() for name in known):
             near = did_you_mean(word, known)
             if near.startswith("did you mean"):
                 return [f"-k {word} selects nothing; {near}"]
     return []
+
+
+def _hint_of_model(model: str, study: str, given: Mapping[str, str]) -> str:
+    """Return what to do about a model that is not in the run; `given` ones are by their keyword."""
+    if model in SHORT_NAMES:
+        return f"did you mean --model {model}?"
+    for called, named in given.items():
+        if called != named:
+            return f"that of --model {named} is called {called}: -k {called}_{study}"
+    return f"did you mean --model PATH/{model}?"
 
 
 def _mistake_of(item: pytest.Item) -> BenchError | None:

@@ -203,11 +203,8 @@ def _changes_notes(contents: Contents, counts: Counter[Kind], changed: int) -> I
             f"No case is shown to have changed beyond its margin: {equivalent} equivalent, "
             f"{inconclusive} inconclusive{' (cannot be told)' if inconclusive else ''}."
         )
-    guessing = {study.scope.study_and_model for study in contents.studies if study.guesses}
-    if any(
-        verdict.kind in ("new", "stale") and study.scope.study_and_model not in guessing
-        for study, _, verdict in contents.judged
-    ):
+    lacking = (study for study, _, verdict in contents.judged if verdict.kind in ("new", "stale"))
+    if not all(study.guesses for study in lacking):
         cases = words.counted(without, "case")
         yield f"{cases} without a baseline to compare with; --update-baselines stores them."
     if contents.baselines:
