@@ -34,8 +34,8 @@ def fit_power_law(xs: Sequence[float], ys: Sequence[float]) -> PowerLaw | None:
     """Fit y = a · x^p by least squares, a ≥ 0 and 0 ≤ p ≤ 10.
 
     y may be below 0, as losses are that hardly differ from none. None with fewer than `FEWEST`
-    points, an x that is not above 0, points that are all alike, where the fit does not end, or where
-    the interval of the power reaches 0: y is then not known to grow with x at all.
+    points, an x that is not above 0, points that are all alike, a fit that does not end, or an
+    interval of the power that reaches 0: y is then not known to grow with x at all.
     """
     x, y = np.asarray(xs, dtype=float), np.asarray(ys, dtype=float)
     alike = len(x) < FEWEST or float(np.ptp(x)) == 0 or float(np.ptp(y)) == 0
