@@ -8,6 +8,7 @@ import pytest
 from analog_bench.report.as_markdown import markdown
 from analog_bench.report.propagation_table import propagation_table
 from analog_bench.report.run_tables import run_tables
+from analog_bench.report.waterfall_table import waterfall_tables
 from analog_bench.store.run_file import read_run
 
 ROOT = Path(__file__).parents[2]
@@ -47,11 +48,12 @@ def test_tables_say_what_the_report_says_of_them(runs):
         assert unknown == [], part.partition("\n")[0]
 
 
-def test_how_noise_travels_is_told_in_the_report_s_own_rows(runs):
+@pytest.mark.parametrize("tables", [propagation_table, waterfall_tables])
+def test_pages_tell_them_in_the_report_s_own_rows(runs, tables):
     page = [*RESULTS.read_text().splitlines(), *NIGHT.read_text().splitlines()]
     for run in runs.values():
         for group in run.groups:
-            blocks = propagation_table(group.results, group.main)
-            rows = [line for line in markdown(list(blocks)).splitlines() if line.startswith("|")]
+            blocks = list(tables(group.results, group.main))
+            rows = [line for line in markdown(blocks).splitlines() if line.startswith("|")]
             # The heading is the page's own.
             assert [row for row in rows[2:] if row not in page] == []
