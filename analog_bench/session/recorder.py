@@ -16,6 +16,7 @@ from analog_bench.records import Identity, Result, Scope
 from analog_bench.session.own_code import sources_of_run
 from analog_bench.session.settings import Settings
 from analog_bench.session.shard_resume import finished_shard, is_new_shard
+from analog_bench.spelling import counted
 from analog_bench.store.baseline_file import check_updatable
 from analog_bench.store.environment import checkout_commit, collect_environment, resume_conflicts
 from analog_bench.store.journal import Journal
@@ -132,8 +133,11 @@ class Recorder:
                     f"{conflicts}"
                 )
             if journal.held.lost:
-                self.notes += [f"lost from the journal: {line}" for line in journal.held.lost]
-                self.notes.append(f"the damaged journal is kept as {journal.mend()}")
+                self.notes.append(
+                    f"the journal is damaged ({journal.held.lost}): "
+                    f"{counted(len(journal.held.entries), 'result')} of it are used, and it is "
+                    f"kept as {journal.mend()}"
+                )
         except StoreError:
             journal.close()
             raise

@@ -44,7 +44,7 @@ def is_new_shard(settings: Settings) -> bool:
     if not os.path.lexists(journal_path(target_of(file))):
         return True
     held = load_journal(target_of(file))
-    return held is None or not (held.entries or held.lost)
+    return held is None or not held.entries
 
 
 def _file_to_resume(settings: Settings) -> Path | None:

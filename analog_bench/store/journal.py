@@ -22,7 +22,6 @@ from analog_bench.file_lock import ExclusiveLock
 from analog_bench.records import Result, Scope
 from analog_bench.spelling import counted
 from analog_bench.store.journal_file import (
-    MANIFEST_TABLES,
     SCHEMA,
     JournalContent,
     connect,
@@ -96,12 +95,9 @@ class Journal(AbstractContextManager["Journal"]):
         check_writable(folder / f"{name}.json")
         for n in range(1, _MOST_NAMES + 1):
             target = target_of(folder / f"{name}{f'-{n}' if n > 1 else ''}.json")
-            if _is_taken(target):
-                continue
             with suppress(RunHeldError), ExitStack() as stack:
                 lock = stack.enter_context(lock_run(target))
-                # Once more, now that nobody else can take it.
-                if not _is_taken(target):
+                if not (os.path.lexists(target) or os.path.lexists(journal_path(target))):
                     return cls._begin(target, lock, JournalContent(manifest), stack)
         raise StoreError(f"{str(folder)!r} holds {_MOST_NAMES} runs of {name!r}; name a file")
 
@@ -134,7 +130,7 @@ class Journal(AbstractContextManager["Journal"]):
             return cls(target, lock, database, held)
 
     def mend(self) -> Path:
-        """Begin a new journal with what is whole of this one, and return where this one is kept.
+        """Begin a new journal with what this one holds, and return where this one is kept.
 
         Raises:
             StoreError: It cannot be written.
@@ -163,8 +159,7 @@ class Journal(AbstractContextManager["Journal"]):
 
     def describe(self, manifest: Manifest) -> None:
         """Write down what is known by now of how the run is made; raises StoreError."""
-        for table in MANIFEST_TABLES:
-            self._write(f"UPDATE {table} SET manifest = ?", [(compact(plain(manifest)),)])
+        self._write("UPDATE run SET manifest = ?", [(compact(plain(manifest)),)])
 
     def append(self, result: Result, scope: Scope) -> None:
         """Write a result and its scope down; they are on the disk when this returns.
@@ -263,8 +258,7 @@ def _opened(target: Path, mode: str, manifest: bytes | None = None) -> sqlite3.C
             database.execute("BEGIN")
             for statement in SCHEMA:
                 database.execute(statement)
-            for table in MANIFEST_TABLES:
-                database.execute(f"INSERT INTO {table} VALUES (?)", (manifest,))
+            database.execute("INSERT INTO run VALUES (?)", (manifest,))
             database.execute("COMMIT")
         stack.pop_all()
         return database
@@ -279,10 +273,6 @@ def _writing(run_file: Path) -> Iterator[None]:
             f"cannot write the journal of {str(run_file)!r}: {reason_of(problem)}; choose another "
             "file"
         ) from None
-
-
-def _is_taken(target: Path) -> bool:
-    return os.path.lexists(target) or os.path.lexists(journal_path(target))
 
 
 def _clear_away_empty(target: Path) -> None:

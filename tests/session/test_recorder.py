@@ -185,9 +185,10 @@ def test_a_damaged_journal_goes_on_with_what_is_whole(recorder_of, tmp_path):
     again = recorder_of(resume=True)
     again.begin()
     assert again.results == [RUN.results[0], RUN.results[2]]
-    lost, kept = again.notes
-    assert lost.startswith("lost from the journal: bert/c1 of layer_noise: not JSON")
-    assert Path(kept.removeprefix("the damaged journal is kept as ")).exists()
+    (note,) = again.notes
+    assert note.startswith("the journal is damaged (not JSON: ")
+    assert "2 results of it are used" in note
+    assert Path(note.partition("it is kept as ")[2]).exists()
     run = again.run(COMMAND)
     assert [case.case_id for case in run.incomplete.cases] == ["bert/c1", "bert/c3"]
 
