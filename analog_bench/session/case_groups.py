@@ -120,11 +120,7 @@ def groups_of(
 
 
 def fingerprints_of(models: ModelCache, study: Study, case: Case) -> Fingerprints:
-    """Return what a case is measured with here; its weights must not be missing.
-
-    Raises:
-        BenchError: Weights, data or the baseline cannot be read.
-    """
+    """Return what a case is measured with here; its weights must not be missing."""
     task = models.task(study, case.model)
     return Fingerprints(
         weights=models.loaded(case.model, case.variant).weights_sha256,
@@ -180,11 +176,7 @@ def measure_group(
 
 
 def check_files(wanted: Sequence[SourceFile], here: Sequence[SourceFile]) -> None:
-    """Refuse to measure with other files of the user's own than those that are wanted.
-
-    Raises:
-        UsageError: With the first one that differs.
-    """
+    """Refuse, with a UsageError, to measure with other files of the user's own than are wanted."""
     for one, own in zip_longest(sorted(wanted, key=_by_name), sorted(here, key=_by_name)):
         if one != own:
             file = (one or own).file

@@ -98,9 +98,7 @@ def check_unchanged(
     """Refuse to go on with a run that measured such cases on other data, or with other weights.
 
     The files of the resumed run's options may have changed: a model's folder, data, HWA weights.
-
-    Raises:
-        UsageError: They have.
+    Raises a UsageError that says which.
     """
     family = case.study, case.model, case.variant
     for result in earlier.values():

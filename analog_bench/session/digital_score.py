@@ -116,11 +116,7 @@ def score_model(
 
 
 def record_score(folder: Path, score: DigitalScore) -> None:
-    """Write a score into the record beside the weights it was measured with.
-
-    Raises:
-        WeightsError: The record cannot be read.
-    """
+    """Write a score into the record beside the weights it was measured with."""
     record = read_record(folder)
     measured: dict[str, Scalar] = {
         name: round(value, 3 if name == "perplexity" else 4) for name, value in score.means.items()

@@ -98,10 +98,9 @@ class KeptResults:
         return self.models.runner(self._study, case.model, case.variant)
 
     def measure(self, purpose: str, cases: Sequence[Case], tell: Tell) -> list[Result]:
-        """Return the results of cases, measured where they are not known yet.
+        """Return the results of cases, measured where they are not known yet; see `measure_case`.
 
         Raises:
-            BenchError: See `measure_case`.
             TileUnavailable: Tiles cannot be had here.
         """
         return [self._result(case) for case in tell(purpose, cases)]

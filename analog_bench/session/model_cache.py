@@ -60,12 +60,7 @@ class ModelCache:
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
 
     def loaded(self, model: str, variant: Variant = "direct") -> LoadedModel:
-        """Return a model by its name in cases, ready for conversion.
-
-        Raises:
-            WeightsError: Its weights are not to be had.
-            UsageError: There is no such model, or the device does not exist.
-        """
+        """Return a model by its name in cases, ready for conversion; raises as `load`."""
         key = (model, variant)
         if key not in self._loaded:
             if variant == "hwa":
@@ -107,10 +102,7 @@ class ModelCache:
     def task(self, study: Study, model: str) -> Task:
         """Return what a study measures a model on: the run's data, or a prompt to write on from.
 
-        Raises:
-            DataError: The data is missing or malformed.
-            UsageError: Data of another kind than the model's, fewer examples than asked for, or a
-                model that takes too few tokens.
+        Raises as `run_data.make_task` and `make_generation`.
         """
         key = self._key(study, model)
         _, examples, prompt = key

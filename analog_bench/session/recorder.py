@@ -98,7 +98,7 @@ class Recorder:
         """Open the journal, of a new run or of the one to resume.
 
         Raises:
-            BaselineError: Baselines are to be updated, and could not be written.
+            BaselineError: Baselines are to be updated, and could not be.
             StoreError: Results could not be written, or the run cannot be resumed.
         """
         if self._journal is not None:
@@ -159,10 +159,7 @@ class Recorder:
     def select(self, cases: Iterable[CaseName], benches: Iterable[Path] = ()) -> None:
         """Note which cases are to be measured, so that a run that is stopped knows what it lacks.
 
-        The bench files that list them are read now.
-
-        Raises:
-            BenchError: As in `begin`.
+        The bench files that list them are read now. Raises as `begin`.
         """
         named = dict.fromkeys(cases)
         if not named:
@@ -187,13 +184,10 @@ class Recorder:
         self._settled[case] = failure if self._settled.get(case, failure) else ""
 
     def add(self, sent: Mapping[str, Any]) -> Record:
-        """Take a record in; it is on the disk when this returns.
+        """Take a record in; it is on the disk when this returns, or a StoreError says why not.
 
         A case may come several times, where its tests are repeated or the resumed run had it: one
         result counts, and it is noted where another differs in more than its seconds.
-
-        Raises:
-            StoreError: It cannot be written.
         """
         record = convert(sent, Record)
         which = record.result.identity
@@ -227,11 +221,9 @@ class Recorder:
         return structs.replace(self._started, environment=known, options=options)
 
     def write(self, run: Run) -> None:
-        """Write the results file; nothing else is needed to judge the run.
+        """Write the results file: nothing else is needed to judge the run. Raises StoreError.
 
-        Raises:
-            StoreError: The file cannot be written, or the journal not deleted, which stays where
-                the run is incomplete.
+        The journal goes with it unless the run is incomplete.
         """
         if self._journal is None:
             return
@@ -259,11 +251,7 @@ class Recorder:
         return f"{AGAIN}{failure}" if again else failure
 
     def close(self) -> None:
-        """Let go of the journal; it stays for a resume where the run is not complete.
-
-        Raises:
-            StoreError: It should not stay, and cannot be deleted.
-        """
+        """Let go of the journal; it stays for a resume where the run is not complete."""
         if self._journal:
             self._journal.close()
 

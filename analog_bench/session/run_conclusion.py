@@ -108,13 +108,10 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
 
 
 def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path) -> list[Change]:
-    """Store what was measured as the new baselines; whatever it does not mention stays.
+    """Store what was measured as the new baselines, and return what changed; raises BaselineError.
 
-    That is also what another device, or another precision, measured of the same cases. Skipped and
-    broken results are left out. Returns what changed.
-
-    Raises:
-        BaselineError: A baseline file is corrupt or cannot be written.
+    Whatever it does not mention stays. That is also what another device, or another precision,
+    measured of the same cases. Skipped and broken results are left out.
     """
     changes: list[Change] = []
     for group in groups:

@@ -18,8 +18,7 @@ from analog_bench.store.shard import shard_of, without_shard
 def finished_shard(settings: Settings, present: Manifest) -> str:
     """Say that the shard to resume has been measured; empty where it has not, or is none.
 
-    Raises:
-        StoreError: The results file is of another shard or run, or cannot be read.
+    StoreError where the results file is of another shard or run.
     """
     file, shard = _file_to_resume(settings), settings.shard
     if file is None or not holds_anything(file):

@@ -42,7 +42,8 @@ _MOST_NAMES = 1000
 class Journal(AbstractContextManager["Journal"]):
     """The journal of a run that is under way, and the right to write its run file.
 
-    A context manager: leaving it without `finish` keeps what was journalled, for a resume.
+    A context manager: leaving it without `finish` keeps what was journalled, for a resume. What
+    writes raises a StoreError where the disk refuses.
 
     Attributes:
         run_file: The run file, links followed.
@@ -83,13 +84,10 @@ class Journal(AbstractContextManager["Journal"]):
 
     @classmethod
     def create_in(cls, folder: Path, created: datetime, manifest: Manifest) -> Journal:
-        """Start the journal of a new run under a name that no other run has, nor will have.
+        """Start the journal of a new run, as `create`, under a name that no other run will have.
 
         Its `run_file` is `bench-YYYYMMDD-HHMMSS.json`, with `-2` and so on before the dot where
         other runs were started in that second.
-
-        Raises:
-            StoreError: As in `create`.
         """
         name = f"bench-{created:%Y%m%d-%H%M%S}"
         check_writable(folder / f"{name}.json")
@@ -130,11 +128,7 @@ class Journal(AbstractContextManager["Journal"]):
             return cls(target, lock, database, held)
 
     def mend(self) -> Path:
-        """Begin a new journal with what this one holds, and return where this one is kept.
-
-        Raises:
-            StoreError: It cannot be written.
-        """
+        """Begin a new journal with what this one holds, and return where this one is kept."""
         path = self.path
         aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
         with ExitStack() as stack:
@@ -150,26 +144,18 @@ class Journal(AbstractContextManager["Journal"]):
         return journal_path(self.run_file)
 
     def select(self, cases: Iterable[tuple[str, str]]) -> None:
-        """Write down, by study and id, which cases are to be measured, besides those it names.
-
-        Raises:
-            StoreError: It cannot be written.
-        """
+        """Write down, by study and id, which cases are to be measured, besides those it names."""
         self._write("INSERT OR IGNORE INTO selected VALUES (?, ?)", cases)
 
     def describe(self, manifest: Manifest) -> None:
-        """Write down what is known by now of how the run is made; raises StoreError."""
+        """Write down what is known by now of how the run is made."""
         self._write("UPDATE run SET manifest = ?", [(compact(plain(manifest)),)])
 
     def append(self, result: Result, scope: Scope) -> None:
         """Write a result and its scope down; they are on the disk when this returns.
 
         The result is made storable, as in a run file. It takes the place of one of the same case,
-        study and protocol.
-
-        Raises:
-            StoreError: It cannot be written.
-            ValueError: It could not be read back, or the journal is closed.
+        study and protocol. ValueError where it could not be read back, or the journal is closed.
         """
         self._append([Record(result, scope)])
 
@@ -195,7 +181,7 @@ class Journal(AbstractContextManager["Journal"]):
             transaction.executemany(statement, rows)
 
     def finish(self) -> None:
-        """Close and delete the journal, now that the run file is written; raises StoreError."""
+        """Close and delete the journal, now that the run file is written."""
         self._close(delete=True)
 
     def close(self) -> None:

@@ -88,11 +88,7 @@ def delete_journal(path: Path) -> None:
 
 
 def entry_content(entry: Record) -> bytes:
-    """Return the JSON of an entry.
-
-    Raises:
-        ValueError: NaN or infinity somewhere, but for scores.
-    """
+    """Return the JSON of an entry; ValueError where something beside its scores is not finite."""
     return compact(plain(Record(storable(entry.result), entry.scope)))
 
 

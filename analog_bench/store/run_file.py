@@ -116,11 +116,7 @@ def check_result(result: Result, at: str) -> None:
 
 
 def check_chips(chips: Sequence[Measurement | StoredChip], at: str) -> None:
-    """Make sure that no chip stands twice, all were scored alike, and some are initial chips.
-
-    Raises:
-        DocumentError: They are not.
-    """
+    """Refuse, with a DocumentError, chips twice, scored differently, or without initial ones."""
     if len({chip.chip for chip in chips}) != len(chips):
         raise DocumentError(f"{at}: a chip stands twice")
     for n, chip in enumerate(chips):
@@ -195,11 +191,7 @@ def write_run(path: Path, run: Run) -> None:
 
 
 def read_run(path: Path) -> Run:
-    """Read a run file, results in its order.
-
-    Raises:
-        StoreError: The file is missing or does not follow the schema.
-    """
+    """Read a run file; StoreError where it is missing or does not follow the schema."""
     try:
         return run_from_json(read_json(path))
     except FileNotFoundError:
