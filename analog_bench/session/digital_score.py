@@ -13,8 +13,8 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from analog_bench.engine.broken_outputs import first_not_finite
 from analog_bench.engine.computing import computing, device_name
+from analog_bench.engine.scores import first_not_finite
 from analog_bench.errors import WeightsError
 from analog_bench.records import Precision
 from analog_bench.session.run_data import check_source, make_task

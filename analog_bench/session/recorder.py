@@ -12,7 +12,7 @@ from msgspec import structs
 
 from analog_bench.codec import convert
 from analog_bench.errors import StoreError
-from analog_bench.records import Identity, Result, Scope
+from analog_bench.records import Identity, Result
 from analog_bench.session.own_code import sources_of_run
 from analog_bench.session.settings import Settings
 from analog_bench.session.shard_resume import finished_shard, is_new_shard
@@ -24,7 +24,6 @@ from analog_bench.store.journal_file import newest_interrupted
 from analog_bench.store.run import (
     AGAIN,
     SHARD_OPTION,
-    Group,
     Incomplete,
     Manifest,
     Record,
@@ -32,7 +31,6 @@ from analog_bench.store.run import (
     Sources,
     Unmeasured,
     by_identity,
-    groups_of,
     timeless,
 )
 from analog_bench.store.run_file import read_run, write_run
@@ -255,10 +253,6 @@ class Recorder:
         if self._journal:
             self._journal.close()
 
-    def groups(self) -> tuple[Group, ...]:
-        """Return the results by study and model."""
-        return groups_of(_scopes(self._records.values()), self.results, METRICS)
-
 
 def run_of(
     records: Collection[Record],
@@ -268,10 +262,8 @@ def run_of(
 ) -> Run:
     """Return records as the run that they are all of."""
     results = tuple(record.result for record in records)
-    names = sorted({name for result in results for name in result.scored})
-    metrics = {name: METRICS[name] for name in names}
-    return Run(manifest, metrics, _scopes(records), results, incomplete, shapes)
-
-
-def _scopes(records: Iterable[Record]) -> tuple[Scope, ...]:
-    return tuple({record.scope.study_and_model: record.scope for record in records}.values())
+    scopes = {record.scope.study_and_model: record.scope for record in records}.values()
+    names = {name for result in results for name in result.scored}
+    names = names.union(*([scope.main_metric, *scope.margins] for scope in scopes))
+    metrics = {name: METRICS[name] for name in sorted(names)}
+    return Run(manifest, metrics, tuple(scopes), results, incomplete, shapes)

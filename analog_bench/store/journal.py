@@ -24,17 +24,18 @@ from analog_bench.spelling import counted
 from analog_bench.store.journal_file import (
     SCHEMA,
     JournalContent,
+    RunHeldError,
     connect,
     delete_journal,
     entry_content,
     entry_from,
     journal_path,
     load_journal,
+    lock_run,
     rename_journal,
 )
 from analog_bench.store.run import Manifest, Record
 from analog_bench.store.run_file import check_replaceable, check_writable, holds_anything, target_of
-from analog_bench.store.run_lock import RunHeldError, lock_run
 
 _MOST_NAMES = 1000
 

@@ -1,4 +1,4 @@
-"""Journals on disk: SQLite files that hold the results of a run that is under way.
+"""Journals on disk: SQLite files that hold the results of a run that is under way; their locks.
 
 The table `run` has one row, the manifest; `results` has one row a result, in the order they were
 measured. They hold JSON. `selected` names the cases that are to be measured. `PRAGMA user_version`
@@ -22,10 +22,10 @@ from msgspec import Struct
 
 from analog_bench.codec import DocumentError, compact, convert, one_line, parse, plain
 from analog_bench.errors import StoreError, reason_of
+from analog_bench.file_lock import ExclusiveLock, HeldError, is_held
 from analog_bench.records import Result
 from analog_bench.store.run import Manifest, Record, storable
 from analog_bench.store.run_file import RUN_VERSION, check_result
-from analog_bench.store.run_lock import is_locked
 
 _SUFFIX = ".journal"
 # Files that SQLite keeps beside a database while it is open, or after a process was killed.
@@ -38,6 +38,12 @@ SCHEMA = (
     f"PRAGMA user_version = {RUN_VERSION}",
 )
 _TABLES = {"run", "results", "selected"}
+# Long enough to outlast a look at whether the lock is held, or its file being deleted.
+_LOCK_TIMEOUT_S = 0.5
+
+
+class RunHeldError(StoreError):
+    """Another process writes the run file now."""
 
 
 class JournalContent(Struct, frozen=True):
@@ -64,6 +70,31 @@ class JournalContent(Struct, frozen=True):
 def journal_path(run_file: Path) -> Path:
     """Return where the journal of a run file is kept: beside it, `.journal` appended."""
     return run_file.with_name(run_file.name + _SUFFIX)
+
+
+def lock_run(target: Path) -> ExclusiveLock:
+    """Take the lock on a run file, links followed before.
+
+    Raises:
+        RunHeldError: Another process has it.
+        StoreError: There can be no lock beside the file.
+    """
+    try:
+        return ExclusiveLock(_marker(target), _LOCK_TIMEOUT_S)
+    except HeldError:
+        raise RunHeldError(
+            f"another run is writing {str(target)!r}; wait for it to end, or choose another file"
+        ) from None
+    except (OSError, ValueError) as problem:
+        raise StoreError(
+            f"cannot lock {str(target)!r} with a file beside it: {reason_of(problem)}; choose "
+            "another file"
+        ) from None
+
+
+def is_locked(run_file: Path) -> bool:
+    """Return whether a process, this one included, writes the run file now."""
+    return is_held(_marker(run_file))
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -221,3 +252,7 @@ def _last_written(path: Path) -> float | None:
 
 def _tables(database: sqlite3.Connection) -> set[str]:
     return {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+
+
+def _marker(run_file: Path) -> Path:
+    return run_file.with_name(run_file.name + ".lock")

@@ -35,7 +35,7 @@ class RunDocument(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         schema_version: 6.
         manifest: Where, when and how.
-        metrics: Metric name to its record; every metric that a result mentions.
+        metrics: Metric name to its record; every metric that a result or a scope mentions.
         scopes: What the results of a study on a model share; one for every result.
         results: One record a case, sorted by case id, study and protocol; none twice.
         incomplete: What is missing; null where every case of the run has a result.

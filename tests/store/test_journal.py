@@ -14,13 +14,13 @@ from analog_bench.errors import StoreError
 from analog_bench.store.journal import Journal
 from analog_bench.store.journal_file import (
     connect,
+    is_locked,
     journal_path,
     newest_interrupted,
     read_journal,
 )
 from analog_bench.store.run import Incomplete, Unmeasured, storable
 from analog_bench.store.run_file import write_run
-from analog_bench.store.run_lock import is_locked
 from tests.store.examples import example_run, numbered_result, scopes_of
 from tests.store.strategies import MANIFESTS, results
 
