@@ -16,7 +16,8 @@ from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
-from analog_bench.errors import printable, reason_of
+from analog_bench.atomic_file import write_atomic
+from analog_bench.errors import StoreError, printable, reason_of
 from analog_bench.regular_file import read_regular
 
 # Any JSON value. (A recursive alias would buy nothing: `convert` narrows it.)
@@ -146,6 +147,14 @@ def layout(value: Json) -> bytes:
 def compact(value: Json) -> bytes:
     """Write a document on one line, which ends with the only newline; otherwise as `layout`."""
     return (_leaf(value) + "\n").encode("utf-8", "replace")
+
+
+def write_record(path: Path, record: msgspec.Struct) -> None:
+    """Write a record to a file of its own, laid out to be read; raises StoreError."""
+    try:
+        write_atomic(path, layout(plain(record)))
+    except OSError as problem:
+        raise StoreError(f"cannot write {path}: {reason_of(problem)}") from None
 
 
 def indented(value: Json) -> bytes:

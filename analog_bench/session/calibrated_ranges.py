@@ -44,10 +44,7 @@ class CalibratedRanges:
 
 
 def fit_to(
-    loaded: LoadedModel,
-    hardware: str,
-    method: RangeMethod,
-    passages: Sequence[Passage],
+    loaded: LoadedModel, hardware: str, method: RangeMethod, passages: Sequence[Passage]
 ) -> RangeRecord:
     """Fit the ranges of a prepared model to hardware by its name, for a folder.
 

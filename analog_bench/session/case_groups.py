@@ -152,7 +152,12 @@ def measure_group(
     Raises:
         BenchError: Weights, data, baselines or files of a case are not those that were asked for.
     """
-    group = [_listed(listed, one) for one in asked]
+    for one in asked:
+        if one.name not in listed:
+            raise UsageError(
+                f"its copy of the project has no case {one.case_id} in the study {one.study}"
+            )
+    group = [listed[one.name] for one in asked]
     checked = set()
     records: list[Record] = []
     failures: list[Failure] = []
@@ -182,14 +187,6 @@ def check_files(wanted: Sequence[SourceFile], here: Sequence[SourceFile]) -> Non
             file = (one or own).file
             shas = " there and ".join(f.sha256[:12] if f else "none" for f in (one, own))
             raise UsageError(f"the file {file} is another: {shas} here")
-
-
-def _listed(listed: Mapping[CaseName, tuple[Study, Case]], one: AskedCase) -> tuple[Study, Case]:
-    if one.name not in listed:
-        raise UsageError(
-            f"its copy of the project has no case {one.case_id} in the study {one.study}"
-        )
-    return listed[one.name]
 
 
 def _check_family(models: ModelCache, study: Study, case: Case, one: AskedCase) -> None:

@@ -17,11 +17,7 @@ from analog_bench.engine.scores import Scores
 from analog_bench.errors import UsageError
 from analog_bench.gate.case_verdicts import DIGITAL_SHARE
 from analog_bench.records import Computed, Metric
-from analog_bench.session.calibrated_ranges import (
-    CalibratedRanges,
-    fit_while_running,
-    read_from,
-)
+from analog_bench.session.calibrated_ranges import CalibratedRanges, fit_while_running, read_from
 from analog_bench.session.cases import name_in_study, spec_of_case
 from analog_bench.session.run_data import check_source, make_generation, make_task
 from analog_bench.session.settings import Settings

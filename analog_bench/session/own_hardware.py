@@ -93,7 +93,7 @@ def with_hardware(case: Case, *, tile: bool) -> Case:
 
 def resolve_hardware(hardware: str) -> str:
     """Return the name under which simulators know hardware of any kind; raises UsageError."""
-    return load_hardware(hardware) if _is_own(hardware) else read_hardware(hardware)
+    return load_hardware(read_hardware(hardware))
 
 
 def with_periphery(scenarios: Sequence[Scenario], hardware: str) -> tuple[Scenario, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ from analog_bench.session.settings import Settings
 from analog_bench.session.shard_resume import finished_shard, is_new_shard
 from analog_bench.spelling import counted
 from analog_bench.store.baseline_file import check_updatable
-from analog_bench.store.environment import checkout_commit, collect_environment, resume_conflicts
+from analog_bench.store.environment import collect_environment, new_manifest, resume_conflicts
 from analog_bench.store.journal import Journal
 from analog_bench.store.journal_file import newest_interrupted
 from analog_bench.store.run import (
@@ -68,14 +68,7 @@ class Recorder:
         self._sources_before: Sources | None = None
         self._runs = root / "runs"
         self._journal: Journal | None = None
-        self._started = Manifest(
-            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            seed=settings.seed,
-            command=command,
-            environment=collect_environment({}),
-            commit=checkout_commit(),
-            options=dict(settings.given),
-        )
+        self._started = new_manifest(settings.seed, command, {}, settings.given)
 
     @property
     def path(self) -> Path | None:
