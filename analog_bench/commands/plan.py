@@ -234,6 +234,7 @@ def plan(
         plans=plans,
         pairs=pairs,
         limits=limits,
+        fresh_chips=fresh_chips,
     )
     alone = kept("layers", seed, chips)
     maker = PlanMaker(request, whole, alone, kept("verified", seed + 1, fresh_chips))

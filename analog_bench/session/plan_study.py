@@ -41,6 +41,7 @@ class PlanRequest:
         plans: Random plans that the predictor is fitted to.
         pairs: Of how many layers, those that lose most alone, each pair is measured, too.
         limits: Number of limits of the front.
+        fresh_chips: Chips that plans are verified on.
     """
 
     spec: ModelSpec
@@ -53,6 +54,7 @@ class PlanRequest:
     plans: int
     pairs: int
     limits: int
+    fresh_chips: int
 
 
 def plan_study(model: str, hardware: str, drift_s: float, chips: int, examples: int) -> Study:
