@@ -28,14 +28,7 @@ from analog_bench.planning.loss_prediction import (
 from analog_bench.planning.plan_choice import front, random_plans
 from analog_bench.planning.plan_energy import energy_of_plan, layer_costs
 from analog_bench.planning.plan_front import Planned, VerifiedPlan
-from analog_bench.planning.plan_record import (
-    Assignment,
-    Estimate,
-    How,
-    Plan,
-    PlanEnergy,
-    layers_of,
-)
+from analog_bench.planning.plan_record import Assignment, Estimate, How, Plan, PlanEnergy, layers_of
 from analog_bench.planning.shape_tracing import trace
 from analog_bench.records import Result
 from analog_bench.session.kept_results import KeptResults, Tell, losses_of

@@ -72,11 +72,7 @@ def plan_study(model: str, hardware: str, drift_s: float, chips: int, examples: 
 
 
 def whole_case(study: Study, settings: Settings) -> Case:
-    """Return the case of everything on tiles, with fitted input ranges where the hardware has any.
-
-    Raises:
-        BenchError: See `cases_of`.
-    """
+    """Return the case of everything on tiles, with fitted input ranges where there are any."""
     return cases_of(study, settings)[-1]
 
 
