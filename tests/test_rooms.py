@@ -39,8 +39,8 @@ FLOORS = (
         "layer_facts_record",
         "planned_case_record",
     ),
-    ("codec", "atomic_file", "cache_folder", "defining_files", "file_lock", "spelling"),
-    ("errors", "regular_file"),
+    ("codec", "cache_folder", "defining_files", "file_lock", "spelling"),
+    ("errors", "atomic_file", "regular_file"),
 )
 FLOOR = {room: len(FLOORS) - n for n, floor in enumerate(FLOORS) for room in floor}
 

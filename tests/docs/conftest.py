@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from analog_bench.planning.plan_record import write_plan
+from analog_bench.codec import write_record
 from analog_bench.zoo.model_specs import find_embedded
 from tests.conftest import clean_environment
 from tests.history.nights import result, skipped, write_night
@@ -75,7 +75,7 @@ def clone(tmp_path):
         shutil.copy(path, runs / name)
     products = [x.name for x in find_embedded("bert").layers if x.kind == "matmul"]
     plan = replace(PLAN, model="bert", zoo="embedded", analog=products, int8=(), digital=())
-    write_plan(runs / "plans" / "bert.json", plan)
+    write_record(runs / "plans" / "bert.json", plan)
     saved_bert(tmp_path / "my_model")
     write_honey(tmp_path / "my_questions.json")
     return tmp_path
