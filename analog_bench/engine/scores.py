@@ -48,10 +48,7 @@ def score(task: Task, whose: str, reduced: Sequence[Tensor], broken: str) -> Sco
 
 
 def first_not_finite(outputs: Sequence[Tensor]) -> int | None:
-    """Return the first of several tensors that holds infinity or NaN; None where none does.
-
-    A GPU is waited for once.
-    """
+    """Return the first tensor's index that holds infinity or NaN, or None; waits once for a GPU."""
     finite = torch.stack([torch.isfinite(tensor).all() for tensor in outputs]).tolist()
     return None if all(finite) else finite.index(False)
 

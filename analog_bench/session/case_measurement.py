@@ -95,10 +95,9 @@ def measure_case(
 def check_unchanged(
     earlier: Mapping[Identity, Result], case: Case, protocol: str, weights: str
 ) -> None:
-    """Refuse to go on with a run that measured such cases on other data, or with other weights.
+    """Refuse, with a UsageError, to resume a run whose weights or data have changed since.
 
-    The files of the resumed run's options may have changed: a model's folder, data, HWA weights.
-    Raises a UsageError that says which.
+    The files of its options may have: a model's folder, data, HWA weights.
     """
     family = case.study, case.model, case.variant
     for result in earlier.values():

@@ -108,10 +108,8 @@ class PlannedTraining(NamedTuple):
 def planned_training(file: Path, spec: ModelSpec, asked: Mapping[str, Any]) -> PlannedTraining:
     """Read the plan that a model is to be trained by: for its hardware at its time, unless asked.
 
-    Raises:
-        StoreError: There is no such plan, or it cannot be read.
-        UsageError: It is for another model or hardware, or has nothing on tiles; or layers are
-            asked for beside it.
+    UsageError where there is no such plan, it is for another model or hardware or has nothing on
+    tiles, or layers are asked for beside it.
     """
     named = NamedPlan(str(file), read_plan(file))
     plan = named.plan

@@ -77,12 +77,7 @@ def whole_case(study: Study, settings: Settings) -> Case:
 
 
 def layers_of_run(path: Path, cases: Sequence[Case], kept: KeptResults) -> list[Result]:
-    """Return the results that a run has of cases.
-
-    Raises:
-        StoreError: There is no such run file.
-        UsageError: It has none of them, or has them with other weights or on other data.
-    """
+    """Return the results that a run has of cases; UsageError where it has none that fit."""
     wanted = {case.id: case for case in cases}
     run = read_run(path)
     found = [r for r in run.results if r.case_id in wanted and r.status == "measured"]

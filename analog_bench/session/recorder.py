@@ -85,30 +85,30 @@ class Recorder:
         """All results so far, those of a resumed run included."""
         return [record.result for record in self._records.values()]
 
-    def begin(self) -> None:
-        """Open the journal, of a new run or of the one to resume.
+    def begin(self) -> Journal:
+        """Return the journal, of a new run or of the one to resume, opened where it is not yet.
 
         Raises:
             BaselineError: Baselines are to be updated, and could not be.
             StoreError: Results could not be written, or the run cannot be resumed.
         """
-        if self._journal is not None:
-            return
-        if self.settings.update_baselines:
-            check_updatable(self.settings.baselines)
-        if self.settings.resume and not is_new_shard(self.settings):
-            self._resume()
-        elif self.settings.json is not None:
-            self._journal = Journal.create(self.settings.json, self._started)
-        else:
-            created = datetime.fromisoformat(self._started.created)
-            self._journal = Journal.create_in(self._runs, created, self._started)
+        if self._journal is None:
+            if self.settings.update_baselines:
+                check_updatable(self.settings.baselines)
+            if self.settings.resume and not is_new_shard(self.settings):
+                self._journal = self._resumed()
+            elif self.settings.json is not None:
+                self._journal = Journal.create(self.settings.json, self._started)
+            else:
+                created = datetime.fromisoformat(self._started.created)
+                self._journal = Journal.create_in(self._runs, created, self._started)
+        return self._journal
 
     def finished_shard(self) -> str:
         """Say that the shard to resume is complete; see `shard_resume`."""
         return finished_shard(self.settings, self._started)
 
-    def _resume(self) -> None:
+    def _resumed(self) -> Journal:
         run_file = self.settings.json or newest_interrupted(self._runs)
         if run_file is None:
             raise StoreError(
@@ -132,7 +132,6 @@ class Recorder:
         except StoreError:
             journal.close()
             raise
-        self._journal = journal
         first = journal.held.manifest
         self._started = structs.replace(
             self._started, created=first.created, command=first.command, sources=first.sources
@@ -146,6 +145,7 @@ class Recorder:
             for case in incomplete.cases if incomplete is not None else ():
                 self._failed_before[case.study, case.case_id] = case.reason.removeprefix(AGAIN)
         self._selected = dict.fromkeys(journal.held.selected)
+        return journal
 
     def select(self, cases: Iterable[CaseName], benches: Iterable[Path] = ()) -> None:
         """Note which cases are to be measured, so that a run that is stopped knows what it lacks.
@@ -155,17 +155,16 @@ class Recorder:
         named = dict.fromkeys(cases)
         if not named:
             return
-        self.begin()
-        if self._journal is not None and not named.keys() <= self._selected.keys():
-            self._journal.select(named)
+        journal = self.begin()
+        if not named.keys() <= self._selected.keys():
+            journal.select(named)
             self._selected |= named
         read = frozenset(benches)
-        if self._journal is None or read <= self._benches:
-            return
-        self._benches |= read
-        sources = sources_of_run(self._benches, self.settings, self._sources_before)
-        self._started = structs.replace(self._started, sources=sources)
-        self._journal.describe(self._started)
+        if not read <= self._benches:
+            self._benches |= read
+            sources = sources_of_run(self._benches, self.settings, self._sources_before)
+            self._started = structs.replace(self._started, sources=sources)
+            journal.describe(self._started)
 
     def settle(self, case: CaseName, failure: str) -> None:
         """Note that the test of a case is over, and why it failed; empty where it did not.
@@ -186,9 +185,7 @@ class Recorder:
         if first is None or (record != first and not self._stays(first.result, record.result)):
             # First: where the journal cannot be written, the results file still may be.
             self._records[which] = record
-            self.begin()
-            if self._journal is not None:
-                self._journal.append(record.result, record.scope)
+            self.begin().append(record.result, record.scope)
         elif timeless(first.result) != timeless(record.result):
             again = f"{which[1]} {which[0]} came again, {record.result.status}"
             note = f"{again} with other values: the first result counts"

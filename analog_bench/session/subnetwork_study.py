@@ -136,11 +136,8 @@ def study_subnetworks(
     """Measure so many sub-networks, those in the folder included, and the best on fresh chips.
 
     Fresh chips see the whole, the best of its parts after a day, and the best of those that take at
-    most half of the whole's energy. Each is in the file before the next is begun.
-
-    Raises:
-        UsageError: The study in the folder was made with something else, or as `measure`.
-        StoreError: It cannot be read or written.
+    most half of the whole's energy. Each is in the file before the next is begun. UsageError where
+    the study in the folder was made with something else.
     """
     path = folder / STUDY
     study = read_study(path) or SubNetworkStudy(1, dict(made_with))

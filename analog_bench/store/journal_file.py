@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from analog_bench.codec import DocumentError, compact, convert, one_line, parse, plain
 from analog_bench.errors import StoreError, reason_of
-from analog_bench.file_lock import ExclusiveLock, HeldError, is_held
+from analog_bench.file_lock import ExclusiveLock, HeldError
 from analog_bench.records import Result
 from analog_bench.store.run import Manifest, Record, storable
 from analog_bench.store.run_file import RUN_VERSION, check_result
@@ -94,7 +94,16 @@ def lock_run(target: Path) -> ExclusiveLock:
 
 def is_locked(run_file: Path) -> bool:
     """Return whether a process, this one included, writes the run file now."""
-    return is_held(_marker(run_file))
+    marker = _marker(run_file)
+    if not os.path.exists(marker):
+        return False
+    try:
+        ExclusiveLock(marker, timeout_s=0.05).release()
+    except HeldError:
+        return True
+    except (OSError, ValueError):  # a folder that we may not write to
+        return False
+    return False
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
