@@ -57,11 +57,11 @@ def sync_folder(folder: Path) -> None:
 def _target(path: Path) -> Path:
     target = Path(os.path.realpath(path))
     try:
-        there = os.stat(target)
+        mode = os.stat(target).st_mode
     except FileNotFoundError:
         return target
     # Renaming over a device or a pipe would replace it for the whole machine.
-    if not stat.S_ISREG(there.st_mode):
+    if not stat.S_ISREG(mode):
         raise OSError("it is there and is not an ordinary file")
     return target
 

@@ -244,7 +244,7 @@ class Runner:
         return self._paths((*case.layers, *case.in_int8))
 
     def _paths(self, layers: Iterable[str]) -> list[str]:
-        return [place.path for place in find(self.model, layers)]
+        return [layer.path for layer in find(self.model, layers)]
 
     @cached_property
     def _follower(self) -> Follower:

@@ -24,6 +24,7 @@ from analog_bench.plugin.selection import SELECTED, Chosen, chosen, measures
 from analog_bench.plugin.shard_selection import SELECTION
 from analog_bench.session.recorder import CaseName, Recorder
 from analog_bench.session.run_conclusion import Conclusion, conclude
+from analog_bench.session.shard_resume import finished_shard
 from analog_bench.store.run import Record
 
 if TYPE_CHECKING:
@@ -38,19 +39,20 @@ _STEPWISE = ("--sw", "--stepwise", "--sw-skip", "--stepwise-skip", "--sw-reset",
 
 
 class Results:
-    """Hands results to the recorder as they come in, and fails the tests of what regressed."""
+    """Hands results to the recorder as they come in, and fails the tests of what regressed.
+
+    Attributes:
+        records: By test report, the record of the test's own case.
+        conclusion: What the run came to, once it is over.
+    """
 
     def __init__(self, config: pytest.Config, recorder: Recorder) -> None:
         self._config = config
         self._recorder = recorder
-        self._records: dict[pytest.TestReport, Record] = {}
+        self.records: dict[pytest.TestReport, Record] = {}
         self._cases: dict[str, CaseName] = {}
         self.conclusion: Conclusion | None = None
         config.stash[TAKE] = self._take
-
-    def of_report(self, report: pytest.TestReport) -> Record | None:
-        """Return the record that a test's report brought of its case; None for other reports."""
-        return self._records.get(report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -62,7 +64,7 @@ class Results:
         if not measures(self._config) or not (named or self._recorder.settings.resume):
             return
         with refusals():
-            finished = self._recorder.finished_shard()
+            finished = finished_shard(self._recorder.settings, self._recorder.manifest())
             if finished:
                 pytest.exit(finished, pytest.ExitCode.OK)
             self._recorder.begin()
@@ -96,7 +98,7 @@ class Results:
         case = self._cases.get(report.nodeid)
         own = [r for r in records if case in (None, (r.result.study, r.result.case_id))]
         if report.when == "call" and records:
-            self._records[report] = (own or records)[0]
+            self.records[report] = (own or records)[0]
         if case is not None and (report.when == "call" or not report.passed):
             self._recorder.settle(case, _failure(report))
 
@@ -157,7 +159,7 @@ class Results:
 
     def _fail_regressed(self, conclusion: Conclusion) -> None:
         terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
-        for report, record in list(self._records.items()):
+        for report, record in list(self.records.items()):
             verdict = conclusion.failed.get(record.result.identity)
             # A test that failed by itself stays as it is.
             if verdict is not None and verdict.kind == "regressed" and report.passed:
@@ -167,7 +169,7 @@ class Results:
         for study, model, verdict in conclusion.failed_digital:
             # No case is to blame where the digital model changed: it gets a test of its own.
             self._report_own_failure(f"digital[{model}-{study}-{verdict.metric}]", study, verdict)
-        known = {record.result.identity for record in self._records.values()}
+        known = {record.result.identity for record in self.records.values()}
         for which, verdict in conclusion.failed.items():
             if which not in known:  # of the run that is resumed, and no test of this session
                 case_id, study, _ = which
@@ -175,7 +177,7 @@ class Results:
 
     def _report_own_failure(self, name: str, study: str, verdict: Verdict) -> None:
         """Report a test that pytest has not collected, beside those of its study if it has any."""
-        reports = (r for r, record in self._records.items() if record.scope.study == study)
+        reports = (r for r, record in self.records.items() if record.scope.study == study)
         first = next(reports, None)
         file = first.nodeid.split("::")[0] if first is not None else study
         self._report_failure(f"{file}::{name}", (file, None, name), verdict)

@@ -164,13 +164,13 @@ class _Sampling:
         measured = self.runner.measure_together(group, chips, propagation=self.study.propagation)
         sources = sources_of_case(case, settings.root)  # of all: they differ in time alone
         layers = products_of(self.models.loaded(case.model).spec.layers)
-        told = (
+        complete = (
             structs.replace(
                 with_plan(result, settings.plans, layers), sources=sources, target=target
             )
             for result in measured
         )
-        results = self._add_chips(dict(zip(group, told, strict=True)), 0, self._wanted_chips)
+        results = self._add_chips(dict(zip(group, complete, strict=True)), 0, self._wanted_chips)
         doubted = {
             case: 2 * len(result.initial_chips)
             for case, result in results.items()

@@ -110,10 +110,7 @@ class Forecast:
         return math.fsum(family.seconds(share) for family in self._families) / self._at_once
 
     def __str__(self) -> str:
-        """Return the forecast as one line, and one more for each study where there are several.
-
-        Empty where nothing will be measured.
-        """
+        """Return the forecast as a line, with one per study if there are several; or nothing."""
         cases = [one for family in self._families for one in family.cases]
         if not cases:
             return ""

@@ -47,17 +47,17 @@ def sources_of_run(
     `benches` are its bench files, at least one, whose first one's repository counts.
     """
     root = settings.root
-    found = {
+    role_of = {
         **dict.fromkeys(sorted(benches), "bench"),
         **dict.fromkeys(sorted(_conftests(benches, root)), "conftest"),
         **dict.fromkeys(settings.extensions, "extension"),
     }
     files = [
         SourceFile(role, _named(path, root), hashlib.sha256(read_regular(path)).hexdigest())
-        for path, role in found.items()
+        for path, role in role_of.items()
         if os.path.isfile(path)
     ]
-    repository = repository_of(min(benches).parent, list(found))
+    repository = repository_of(min(benches).parent, list(role_of))
     if before is None:
         return Sources(repository, tuple(files))
     if before.repository is not None:

@@ -15,7 +15,7 @@ from analog_bench.errors import StoreError
 from analog_bench.records import Identity, Result
 from analog_bench.session.own_code import sources_of_run
 from analog_bench.session.settings import Settings
-from analog_bench.session.shard_resume import finished_shard, is_new_shard
+from analog_bench.session.shard_resume import is_new_shard
 from analog_bench.spelling import counted
 from analog_bench.store.baseline_file import check_updatable
 from analog_bench.store.environment import collect_environment, new_manifest, resume_conflicts
@@ -103,10 +103,6 @@ class Recorder:
                 created = datetime.fromisoformat(self._started.created)
                 self._journal = Journal.create_in(self._runs, created, self._started)
         return self._journal
-
-    def finished_shard(self) -> str:
-        """Say that the shard to resume is complete; see `shard_resume`."""
-        return finished_shard(self.settings, self._started)
 
     def _resumed(self) -> Journal:
         run_file = self.settings.json or newest_interrupted(self._runs)

@@ -9,7 +9,7 @@ from analog_bench.errors import StoreError
 from analog_bench.session.settings import Settings
 from analog_bench.spelling import counted
 from analog_bench.store.environment import resume_conflicts
-from analog_bench.store.journal_file import journal_path, load_journal
+from analog_bench.store.journal_file import journal_path, read_journal
 from analog_bench.store.run import Manifest
 from analog_bench.store.run_file import holds_anything, read_run, target_of
 from analog_bench.store.shard import shard_of, without_shard
@@ -42,7 +42,7 @@ def is_new_shard(settings: Settings) -> bool:
         return False
     if not os.path.lexists(journal_path(target_of(file))):
         return True
-    held = load_journal(target_of(file))
+    held = read_journal(target_of(file))
     return held is None or not held.entries
 
 

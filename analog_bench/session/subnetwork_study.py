@@ -154,14 +154,14 @@ def study_subnetworks(
                 f"there are hardly more than {len(study.measured)} sub-networks; ask for fewer "
                 "--trials"
             )
-        found = lab.measure(part, range(chips), seed)
-        study = structs.replace(study, measured=(*study.measured, found))
+        measured = lab.measure(part, range(chips), seed)
+        study = structs.replace(study, measured=(*study.measured, measured))
         write_record(path, study)
     for part in chosen(study.measured[:trials]):
         if not _fresh(study, part, fresh_chips):
             tell("measuring the best on fresh chips", study.fresh)
-            found = lab.measure(part, range(fresh_chips), seed + 1)
-            study = structs.replace(study, fresh=(*study.fresh, found))
+            measured = lab.measure(part, range(fresh_chips), seed + 1)
+            study = structs.replace(study, fresh=(*study.fresh, measured))
             write_record(path, study)
     return study
 
@@ -183,12 +183,12 @@ def chosen(measured: Sequence[MeasuredSubNetwork]) -> list[SubNetwork]:
     Where no part takes so little there are two, and of the whole alone one.
     """
     everything, *parts = measured
-    found = [everything.part]
+    best = [everything.part]
     for most in (float("inf"), everything.pj / 2):
         fitting = [one for one in parts if one.pj <= most]
         if fitting:
-            found.append(max(fitting, key=lambda one: one.one_day).part)
-    return list(dict.fromkeys(found))
+            best.append(max(fitting, key=lambda one: one.one_day).part)
+    return list(dict.fromkeys(best))
 
 
 def gain_after_a_day(part: MeasuredSubNetwork, everything: MeasuredSubNetwork) -> Interval:

@@ -269,6 +269,6 @@ def _means(chips: Sequence[StoredChip]) -> dict[str, float]:
 
 
 def _changes(
-    told: Identity, before: Mapping[str, float], after: Mapping[str, float]
+    identity: Identity, before: Mapping[str, float], after: Mapping[str, float]
 ) -> list[Change]:
-    return [Change(*told, m, before.get(m), after.get(m)) for m in sorted({*before, *after})]
+    return [Change(*identity, m, before.get(m), after.get(m)) for m in sorted({*before, *after})]

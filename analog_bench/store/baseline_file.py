@@ -90,11 +90,7 @@ def case_path(root: Path, variant: str, model: str, study: str) -> Path:
 
 
 def digital_path(root: Path, model: str) -> Path:
-    """Return where the digital baseline of a model is kept: `root/digital/MODEL.json`.
-
-    Raises:
-        BaselineError: A name that cannot be a file's.
-    """
+    """Return where a digital baseline is kept, `root/digital/MODEL.json`; raises as `case_path`."""
     return root / "digital" / f"{_name(model, 'model')}.json"
 
 

@@ -30,8 +30,8 @@ from analog_bench.store.journal_file import (
     entry_content,
     entry_from,
     journal_path,
-    load_journal,
     lock_run,
+    read_journal,
     rename_journal,
 )
 from analog_bench.store.run import Manifest, Record
@@ -120,7 +120,7 @@ class Journal(AbstractContextManager["Journal"]):
             )
         with ExitStack() as stack:
             lock = stack.enter_context(lock_run(target))
-            held = load_journal(target)
+            held = read_journal(target)
             if held is None:
                 raise StoreError(f"the journal {str(path)!r} holds nothing; start the run anew")
             check_replaceable(target, held.manifest)
@@ -266,7 +266,7 @@ def _clear_away_empty(target: Path) -> None:
     path = journal_path(target)
     if not os.path.lexists(path):
         return
-    content = load_journal(target)
+    content = read_journal(target)
     if content is not None and content.entries:
         raise StoreError(
             f"{str(path)!r} holds {counted(len(content.entries), 'case')} of a run that was "

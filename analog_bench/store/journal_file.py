@@ -141,22 +141,8 @@ def entry_from(content: bytes) -> Record:
     return entry
 
 
-def read_journal(run_file: Path) -> JournalContent:
-    """Read the journal of a run, whether or not it is still being written.
-
-    Raises:
-        StoreError: There is none, it holds nothing, or nothing of it can be read.
-    """
-    content = load_journal(run_file)
-    if content is None:
-        raise StoreError(
-            f"the journal {str(journal_path(run_file))!r} holds nothing; delete it and start anew"
-        )
-    return content
-
-
-def load_journal(run_file: Path) -> JournalContent | None:
-    """Read the journal of a run; None where the run was killed before anything was in it.
+def read_journal(run_file: Path) -> JournalContent | None:
+    """Read the journal of a run, even while it is being written; None where nothing is in it yet.
 
     Raises:
         StoreError: There is none, or nothing of it can be read.

@@ -170,25 +170,6 @@ class Group(Struct, frozen=True):
         return direct
 
 
-def groups_of(
-    scopes: Iterable[Scope], results: Iterable[Result], known: Mapping[str, Metric]
-) -> tuple[Group, ...]:
-    """Return results by study and model, in the order of the scopes; empty groups are left out.
-
-    There must be a scope for every result; `known` are the metrics of their scores, by name.
-    """
-    members: dict[tuple[str, str], list[Result]] = {}
-    for result in results:
-        members.setdefault(result.study_and_model, []).append(result)
-    groups = []
-    for scope in scopes:
-        own = members.get(scope.study_and_model)
-        if own:
-            scored = sorted({name for result in own for name in result.digital})
-            groups.append(Group(scope, tuple(own), scope.metrics(known, scored)))
-    return tuple(groups)
-
-
 class Run(Struct, frozen=True):
     """All that a run leaves behind; there is a scope for every result.
 
@@ -206,7 +187,17 @@ class Run(Struct, frozen=True):
     @property
     def groups(self) -> tuple[Group, ...]:
         """The results by study and model, as they are judged; scopes without any are left out."""
-        return groups_of(self.scopes, self.results, self.metrics)
+        members: dict[tuple[str, str], list[Result]] = {}
+        for result in self.results:
+            members.setdefault(result.study_and_model, []).append(result)
+        groups = []
+        for scope in self.scopes:
+            results = members.get(scope.study_and_model)
+            if results:
+                scored = sorted({name for result in results for name in result.digital})
+                metrics = scope.metrics(self.metrics, scored)
+                groups.append(Group(scope, tuple(results), metrics))
+        return tuple(groups)
 
 
 def storable(result: Result) -> Result:
