@@ -24,7 +24,6 @@ from analog_bench.plugin.selection import SELECTED, Chosen, chosen, measures
 from analog_bench.plugin.shard_selection import SELECTION
 from analog_bench.session.recorder import CaseName, Recorder
 from analog_bench.session.run_conclusion import Conclusion, conclude
-from analog_bench.session.shard_resume import finished_shard
 from analog_bench.store.run import Record
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ class Results:
         if not measures(self._config) or not (named or self._recorder.settings.resume):
             return
         with refusals():
-            finished = finished_shard(self._recorder.settings, self._recorder.manifest())
+            finished = self._recorder.finished_shard()
             if finished:
                 pytest.exit(finished, pytest.ExitCode.OK)
             self._recorder.begin()

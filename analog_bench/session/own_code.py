@@ -14,7 +14,7 @@ from analog_bench.noise import Measured, Preset
 from analog_bench.regular_file import read_regular
 from analog_bench.session.settings import Settings
 from analog_bench.store.environment import repository_of
-from analog_bench.store.run import Repository, Sources
+from analog_bench.store.run import Sources, joined_sources
 
 _CONFTEST = "conftest.py"
 
@@ -58,13 +58,8 @@ def sources_of_run(
         if os.path.isfile(path)
     ]
     repository = repository_of(min(benches).parent, list(role_of))
-    if before is None:
-        return Sources(repository, tuple(files))
-    if before.repository is not None:
-        commits = repository.commits if repository is not None else ()
-        commits = tuple(dict.fromkeys([*before.repository.commits, *commits]))
-        repository = Repository(before.repository.folder, commits)
-    return Sources(repository, tuple(dict.fromkeys([*before.files, *files])))
+    sources = Sources(repository, tuple(files))
+    return sources if before is None else joined_sources([before, sources])
 
 
 def _conftests(benches: Collection[Path], root: Path) -> Iterator[Path]:

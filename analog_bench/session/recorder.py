@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -15,12 +16,11 @@ from analog_bench.errors import StoreError
 from analog_bench.records import Identity, Result
 from analog_bench.session.own_code import sources_of_run
 from analog_bench.session.settings import Settings
-from analog_bench.session.shard_resume import is_new_shard
 from analog_bench.spelling import counted
 from analog_bench.store.baseline_file import check_updatable
 from analog_bench.store.environment import collect_environment, new_manifest, resume_conflicts
 from analog_bench.store.journal import Journal
-from analog_bench.store.journal_file import newest_interrupted
+from analog_bench.store.journal_file import journal_path, newest_interrupted, read_journal
 from analog_bench.store.run import (
     AGAIN,
     SHARD_OPTION,
@@ -33,7 +33,8 @@ from analog_bench.store.run import (
     by_identity,
     timeless,
 )
-from analog_bench.store.run_file import read_run, write_run
+from analog_bench.store.run_file import holds_anything, read_run, target_of, write_run
+from analog_bench.store.shard import shard_of, without_shard
 from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.zoo.model_shape import ModelShape
 
@@ -95,7 +96,7 @@ class Recorder:
         if self._journal is None:
             if self.settings.update_baselines:
                 check_updatable(self.settings.baselines)
-            if self.settings.resume and not is_new_shard(self.settings):
+            if self.settings.resume and not self._is_new_shard():
                 self._journal = self._resumed()
             elif self.settings.json is not None:
                 self._journal = Journal.create(self.settings.json, self._started)
@@ -103,6 +104,40 @@ class Recorder:
                 created = datetime.fromisoformat(self._started.created)
                 self._journal = Journal.create_in(self._runs, created, self._started)
         return self._journal
+
+    def finished_shard(self) -> str:
+        """Say that the shard to resume has been measured; empty where it has not, or is none.
+
+        A scheduler starts a shard again with the same command line. StoreError where the results
+        file is of another shard or run.
+        """
+        file = self._shard_to_resume
+        if file is None or not holds_anything(file):
+            return ""
+        run = read_run(file)
+        if run.incomplete is not None:
+            return ""
+        stored, shard = shard_of(run.manifest), self.settings.shard
+        conflicts = resume_conflicts(without_shard(run.manifest), without_shard(self._started))
+        if str(stored) != str(shard):
+            conflicts = f"--shard was {stored or 'not given'}, is {shard}"
+        if conflicts:
+            raise StoreError(f"{str(file)!r} holds the results of another run: {conflicts}")
+        return f"shard {shard} is complete: {counted(len(run.results), 'case')} in {str(file)!r}"
+
+    @property
+    def _shard_to_resume(self) -> Path | None:
+        settings = self.settings
+        return settings.json if settings.resume and settings.shard is not None else None
+
+    def _is_new_shard(self) -> bool:
+        """Return whether a shard to resume has no result yet, and so begins; raises StoreError."""
+        file = self._shard_to_resume
+        if file is None:
+            return False
+        target = target_of(file)
+        held = read_journal(target) if os.path.lexists(journal_path(target)) else None
+        return held is None or not held.entries
 
     def _resumed(self) -> Journal:
         run_file = self.settings.json or newest_interrupted(self._runs)

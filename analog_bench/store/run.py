@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +45,19 @@ class Sources(Struct, frozen=True, forbid_unknown_fields=True):
 
     repository: Repository | None
     files: tuple[SourceFile, ...]
+
+
+def joined_sources(parts: Sequence[Sources]) -> Sources:
+    """Return the code of a run's parts, or of its beginning and its continuation, as one.
+
+    Machines may name the folder of the checkout differently: the first one's counts.
+    """
+    repositories = [part.repository for part in parts if part.repository is not None]
+    commits = dict.fromkeys(commit for one in repositories for commit in one.commits)
+    repository = Repository(repositories[0].folder, tuple(commits)) if repositories else None
+    files = dict.fromkeys(file for part in parts for file in part.files)
+    by_name = sorted(files, key=lambda file: (file.role, file.file))
+    return Sources(repository, tuple(by_name))
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
