@@ -30,10 +30,10 @@ class Scores:
 
 
 def score(task: Task, whose: str, reduced: Sequence[Tensor], broken: str) -> Scores:
-    """Return the scores of all batches' outputs; those that are not finite would be none.
+    """Return the scores of all batches' outputs, or the problem that keeps them from being scored.
 
-    `broken` says of such outputs where they come from, and is empty for others; `whose` they are
-    begins the problem.
+    `broken` says where outputs are not finite; it is empty if they are. A problem begins with
+    `whose` outputs they are.
     """
     if broken:
         return Scores(

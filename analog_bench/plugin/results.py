@@ -55,9 +55,9 @@ class Results:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        """See that results can be written where they are to go, and open the run to resume.
+        """Check that results can be written to the named file, and open the run to resume.
 
-        A run whose file only an ini file names may be of other tests alone.
+        A file that only an ini file names is not checked yet: the run may be of other tests alone.
         """
         named = self._config.getoption("analog_bench_json") is not None
         if not measures(self._config) or not (named or self._recorder.settings.resume):
@@ -194,7 +194,7 @@ class Results:
 def _completing_command(config: pytest.Config, run_file: Path | None) -> str:
     """Return the command line that measures what this run, whose results go there, leaves out.
 
-    It is this run's own with `--resume`, and does not stop at a test that fails.
+    It is this run's own with `--resume`, and does not stop at a failed test.
     """
     words = [str(word) for word in config.invocation_params.args if word not in _STEPWISE]
     if config.getoption("maxfail", 0):

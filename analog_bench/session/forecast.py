@@ -65,9 +65,9 @@ class _Cases:
 class Forecast:
     """Adds up how long cases will take, from a short timing of each model.
 
-    Where chips are added until a precision is reached, the case's baseline says how many that takes
-    if nothing has changed. Cases without one are taken to need the share of what they may have that
-    the others need, or all of it where no case has one.
+    If chips are added until a precision is reached, the case's baseline says how many that takes if
+    nothing has changed. A case without one is taken to need the same share of its most chips as the
+    others do, or all of them if no case has a baseline.
     """
 
     def __init__(self, models: ModelCache, workers: int | None = None) -> None:

@@ -42,9 +42,9 @@ def sources_of_case(case: Case, root: Path) -> tuple[SourceFile, ...]:
 def sources_of_run(
     benches: Collection[Path], settings: Settings, before: Sources | None = None
 ) -> Sources:
-    """Return the user's own code that a run is made with, `before` what it was begun with.
+    """Return the user's code that a run is made with; `before` is what it began with, if resumed.
 
-    `benches` are its bench files, at least one, whose first one's repository counts.
+    `benches` are its bench files, at least one; the repository is that of the first.
     """
     root = settings.root
     role_of = {

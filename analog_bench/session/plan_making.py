@@ -151,10 +151,10 @@ class PlanMaker:
         return choices
 
     def fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> Fitted:
-        """Return predictors, fitted to random plans and to those with all layers alike.
+        """Return predictors, fitted to random plans and to the plans with all layers alike.
 
-        The latter tell what INT8 costs from what tiles do, which random plans mix. Without plans
-        zero-shot estimates have no unit, and are left out.
+        The latter tell the cost of INT8 from that of tiles, which random plans mix. Zero-shot
+        estimates have no unit without plans to fit, and are left out then.
         """
         seed = self.kept.models.settings.seed
         drawn = random_plans(self.layers, self.request.hows, seed, "plans to fit")

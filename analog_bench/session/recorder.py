@@ -198,17 +198,17 @@ class Recorder:
             journal.describe(self._started)
 
     def settle(self, case: CaseName, failure: str) -> None:
-        """Note that the test of a case is over, and why it failed; empty where it did not.
+        """Note that the test of a case is over, and why it failed; an empty reason if it did not.
 
-        A case without a result is missing where all its tests failed.
+        A case without a result is missing if all its tests failed.
         """
         self._settled[case] = failure if self._settled.get(case, failure) else ""
 
     def add(self, sent: Mapping[str, Any]) -> Record:
         """Take a record in; it is on the disk when this returns, or a StoreError says why not.
 
-        A case may come several times, where its tests are repeated or the resumed run had it: one
-        result counts, and it is noted where another differs in more than its seconds.
+        A case may come several times, if tests are repeated or the resumed run had it. One result
+        counts, and a note says so if another differs in more than its seconds.
         """
         record = convert(sent, Record)
         which = record.result.identity

@@ -55,12 +55,11 @@ class Conclusion:
 
 
 def conclude(recorder: Recorder, command: str) -> Conclusion:
-    """Write the results, judge them, update baselines where asked, and write the report.
+    """Write the results, judge them, update baselines if asked to, and write the report.
 
-    Errors become part of the conclusion: nothing may keep the rest from being shown. `command` is
-    what completes the run where it is incomplete. The baselines of a run that was stopped are
-    updated when it is complete. A shard is neither judged nor reported, and updates nothing: all
-    that is for the merged run.
+    Errors become part of the conclusion: none may keep the rest from being shown. `command`
+    completes an incomplete run; the baselines of a run that was stopped are updated when it is
+    complete. A shard is neither judged nor reported, and updates nothing: the merged run does.
     """
     # Not at the top: these import scipy and torch, which collecting cases does without.
     from analog_bench.gate.run_verdicts import StoredBaselines, judge_groups
@@ -185,10 +184,9 @@ def _requirements(run: Run) -> Sequence[Requirement]:
 def shapes_of(
     results: Iterable[Result], settings: Settings, notes: list[str]
 ) -> dict[str, ModelShape]:
-    """Return the shapes of the models of whole-model results and plans, by their names in these.
+    """Return the shapes of the models of whole-model results and plans, from which energies follow.
 
-    The report works energies out of them. Of a model that is not there any more, as where a run is
-    resumed elsewhere, there is none: it becomes a note.
+    A model that is gone, for example because the run is resumed elsewhere, becomes a note.
     """
     from analog_bench.planning.shape_tracing import trace
     from analog_bench.report.case_energy import is_whole
@@ -210,8 +208,8 @@ def shapes_of(
 def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path) -> list[Change]:
     """Store what was measured as the new baselines, and return what changed; raises BaselineError.
 
-    Whatever it does not mention stays. That is also what another device, or another precision,
-    measured of the same cases. Skipped and broken results are left out.
+    Whatever was not measured stays, including other devices' and precisions' values for the same
+    cases. Skipped and broken results are left out.
     """
     changes: list[Change] = []
     for group in groups:
