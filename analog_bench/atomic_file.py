@@ -20,8 +20,8 @@ def check_target(path: Path) -> None:
 def write_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write a file through a temporary one in the same folder, synced and then renamed.
 
-    Folders are made where missing, a link is followed. Of content that comes in parts, an error
-    while they come leaves nothing behind.
+    Missing folders are made, a link is followed. If content comes in parts, an error among them
+    leaves nothing behind.
 
     Raises:
         OSError: It cannot be written; the file that was there is unharmed.

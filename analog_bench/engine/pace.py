@@ -59,10 +59,9 @@ class Pace:
         return clean + self.forward * share * ((cost.passes - 1.0) * tokens + programming)
 
     def solving(self, case: Case, share: float) -> float:
-        """Return the seconds that it takes to solve for the severities of a case, about.
+        """Return about how many seconds it takes to solve for a case's severities; 0 without any.
 
-        `share` is that of its layers in the model's matrix multiplication. 0 unless the case is one
-        at equal error.
+        `share` is the layers' part of the model's matrix multiplication.
         """
         if not isinstance(case.noise, EqualError):
             return 0.0

@@ -41,10 +41,10 @@ _MOST_NAMES = 1000
 
 
 class Journal(AbstractContextManager["Journal"]):
-    """The journal of a run that is under way, and the right to write its run file.
+    """The journal of a run in progress, and the right to write its run file.
 
-    A context manager: leaving it without `finish` keeps what was journalled, for a resume. What
-    writes raises a StoreError where the disk refuses.
+    A context manager: leaving it without `finish` keeps what was journalled, for a resume. Methods
+    that write raise a StoreError if the disk refuses.
 
     Attributes:
         run_file: The run file, links followed.
@@ -153,10 +153,10 @@ class Journal(AbstractContextManager["Journal"]):
         self._write("UPDATE run SET manifest = ?", [(compact(plain(manifest)),)])
 
     def append(self, result: Result, scope: Scope) -> None:
-        """Write a result and its scope down; they are on the disk when this returns.
+        """Write a result and its scope; they are on the disk when this returns.
 
-        The result is made storable, as in a run file. It takes the place of one of the same case,
-        study and protocol. ValueError where it could not be read back, or the journal is closed.
+        The result is made storable, as in a run file. It replaces one of the same case, study and
+        protocol. ValueError if it could not be read back, or the journal is closed.
         """
         self._append([Record(result, scope)])
 

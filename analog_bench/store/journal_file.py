@@ -169,10 +169,10 @@ def read_journal(run_file: Path) -> JournalContent | None:
 
 
 def newest_interrupted(folder: Path) -> Path | None:
-    """Return the run file in a folder whose run was interrupted last and can be resumed.
+    """Return the run file in a folder whose run was interrupted last and can be resumed, or None.
 
-    That is the run file (which need not be there) of the newest journal that holds a result and
-    that no living process writes to; None where there is none.
+    The run file need not exist. It belongs to the newest journal that holds a result and that no
+    living process writes to.
     """
     dated: list[tuple[float, str]] = []
     with suppress(OSError):

@@ -39,13 +39,13 @@ class ShardFile(NamedTuple):
 
 
 def merge_shards(files: Iterable[ShardFile]) -> Run:
-    """Join all shards of a run; the result is the run's, but for seconds, dates and machines.
+    """Join all shards of a run into the run itself, but for seconds, dates and machines.
 
     Its environment says under `shards` where machines differ. Tests that failed in a shard leave
-    the run incomplete, as they would have left the run.
+    the run incomplete, as they would have in the run.
 
     Raises:
-        StoreError: A file is of no shard, a shard is missing, stands twice or was stopped, or
+        StoreError: A file is of no shard; a shard is missing, stands twice or was stopped; or
             numbers do not go together: other cases, settings, versions, data or weights, or
             another result of a case.
     """

@@ -216,9 +216,9 @@ class Run(Struct, frozen=True):
 def storable(result: Result) -> Result:
     """Return the result as it may be stored: with finite numbers only, chips by index.
 
-    A result with a score that is not finite becomes `broken`, with a reason that says which; a
-    broken or skipped result keeps no chips. Digital scores, scores of guessing and facts that are
-    not finite are left out, and so are a metric's digital scores of examples where one is not.
+    A result with a score that is not finite becomes `broken`, with a reason that names it; a broken
+    or skipped result keeps no chips. Digital scores, scores of guessing and facts are left out if
+    not finite, and so are a metric's digital scores of examples if one is not.
     """
     status, reason = result.status, result.reason
     problem = _not_finite(result) if status == "measured" else ""
