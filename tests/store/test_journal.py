@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -54,7 +54,6 @@ def refusal(attempt):
     return str(refused.value)
 
 
-@settings(max_examples=30)
 @given(
     manifest=MANIFESTS,
     kept=st.lists(results(), max_size=4, unique_by=lambda r: (r.case_id, r.study, r.protocol)),
