@@ -45,21 +45,6 @@ def serve(server):
     from transformers import BertForQuestionAnswering  # noqa: F401
     from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
-    import analog_bench.planning.shape_tracing
-    import analog_bench.report.as_terminal
-    import analog_bench.report.drift_table
-    import analog_bench.report.layer_table
-    import analog_bench.report.page.document
-    import analog_bench.session.case_groups
-    import analog_bench.session.case_measurement
-    import analog_bench.session.forecast
-    import analog_bench.session.preflight
-    import analog_bench.session.recorder
-    import analog_bench.session.run_conclusion
-    import analog_bench.session.shard_cut
-    import analog_bench.tasks.question_answering
-    import analog_bench.simulators.aihwkit  # noqa: F401
-
     for name in sys.argv[2:]:
         importlib.import_module(name)
     # What names weights had, of all models: made with the first one that is loaded.

@@ -9,12 +9,7 @@ from analog_bench.defining_files import SourceFile
 from analog_bench.gate.case_verdicts import judge, judge_digital, judge_family, needs_confirmation
 from analog_bench.gate.chip_change import pair_chips, same_fingerprint
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Metric, Result
-from analog_bench.store.baseline import (
-    CaseBaseline,
-    DigitalEntry,
-    Provenance,
-    merge_cases,
-)
+from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance, merge_cases
 
 F1 = Metric("f1", "points", True, 1.0)
 CE = Metric("cross_entropy", "nats", False, 0.02)

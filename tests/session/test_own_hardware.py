@@ -1,7 +1,6 @@
 """Hardware of a user's own: by which name results know it, and every mistake in one line."""
 
 import subprocess
-import sys
 
 import pytest
 

@@ -23,12 +23,7 @@ from analog_bench.store.baseline_file import (
     write_digital,
 )
 from analog_bench.store.journal import Journal
-from analog_bench.store.journal_file import (
-    connect,
-    journal_path,
-    newest_interrupted,
-    read_journal,
-)
+from analog_bench.store.journal_file import connect, journal_path, newest_interrupted, read_journal
 from analog_bench.store.run import Incomplete, Unmeasured
 from analog_bench.store.run_file import read_run, write_run
 from tests.fuzz.mutator import TRICKS, damaged, mutated

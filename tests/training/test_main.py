@@ -10,7 +10,6 @@ from analog_bench.cli import main as analog_bench
 from tests.squad_articles import write_honey
 from tests.training.conftest import run
 
-
 pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
