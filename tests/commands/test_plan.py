@@ -18,6 +18,7 @@ from analog_bench.planning.plan_record import name_of, read_plan
 from analog_bench.store.run_file import read_run
 from analog_bench.zoo.hwa_folder import read_hwa_record
 from tests import tiny_gpt2
+from tests.squad_articles import write_articles
 
 TEXT = 2 * tiny_gpt2.PROSE
 FEW = ("--examples", "3", "--chips", "2", "--plans", "3", "--fresh-chips", "3", "--limits", "3")
@@ -254,20 +255,8 @@ def trainable(planned, folder):
 
 
 def test_the_model_is_trained_by_the_plan(trainable, folder, capsys):
-    answer = {"text": TEXT[:9], "answer_start": 0}
-    articles = [
-        {
-            "title": f"article {n}",
-            "paragraphs": [
-                {
-                    "context": TEXT,
-                    "qas": [{"id": f"{n}", "question": "Who?", "answers": [answer]}],
-                }
-            ],
-        }
-        for n in range(3)
-    ]
-    (folder / "articles.json").write_text(json.dumps({"data": articles}))
+    articles = {f"article {n}": [(TEXT, [("Who?", TEXT[:9])])] for n in range(3)}
+    write_articles(folder / "articles.json", articles)
     few = ("--steps", "1", "--batch", "2", "--chips", "1", "--held-out", "1", "--block", "64")
     given = ["hwa", "train", "./tiny", "--data", "articles.json", *few]
     given += ["--validation-examples", "1", "--first-ranges", "sigma"]

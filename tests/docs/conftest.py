@@ -1,6 +1,5 @@
 """A folder as a user has it after a clone and some nights; a process that runs commands in it."""
 
-import json
 import shlex
 import shutil
 import subprocess
@@ -17,10 +16,10 @@ from tests.hub_stand_in import HubStandIn, client_environment
 from tests.own_folders import saved_bert
 from tests.planning.test_plan_record import PLAN
 from tests.plugin.conftest import QUICK
+from tests.squad_articles import write_honey
 
 ROOT = Path(__file__).parents[2]
 TAKEN_ALONG = ("pyproject.toml", "Makefile", "constraints.txt", "conftest.py")
-TEXT = "Mara keeps bees on the roof. In June she sold nine jars of honey to the baker."
 
 
 @pytest.fixture(scope="session")
@@ -78,15 +77,5 @@ def clone(tmp_path):
     plan = replace(PLAN, model="bert", zoo="embedded", analog=products, int8=(), digital=())
     write_record(runs / "plans" / "bert.json", plan)
     saved_bert(tmp_path / "my_model")
-    qas = [
-        {
-            "id": "q",
-            "question": "Who bought the honey?",
-            "answers": [{"text": "the baker", "answer_start": TEXT.index("the baker")}],
-        }
-    ]
-    paragraphs = [{"context": TEXT, "qas": qas}]
-    (tmp_path / "my_questions.json").write_text(
-        json.dumps({"data": [{"title": "honey", "paragraphs": paragraphs}]})
-    )
+    write_honey(tmp_path / "my_questions.json")
     return tmp_path

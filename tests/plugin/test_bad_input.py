@@ -1,6 +1,5 @@
 """Every mistake is one clear line without a traceback, found before anything is measured."""
 
-import json
 import os
 import shutil
 from functools import partial
@@ -12,6 +11,7 @@ import torch
 
 from analog_bench.zoo.minilm_base import FOLDER_VARIABLE, HASHES, PACKAGE
 from tests.plugin.conftest import ROOT, STUDY_FILE
+from tests.squad_articles import write_articles
 from tests.tiny_hub import BERT, cached_bert, with_json
 
 USAGE_ERROR = 4
@@ -90,11 +90,7 @@ def test_a_missing_data_file(run):
 
 @pytest.mark.parametrize(
     "content",
-    [
-        "{",
-        "[]",
-        '{"data": [{"title": "t", "paragraphs": [{"context": "c", "qas": [{"id": 1}]}]}]}',
-    ],
+    ["{", "[]", '{"data": [{"title": "t", "paragraphs": [{"context": "c", "qas": [{"id": 1}]}]}]}'],
 )
 def test_a_malformed_data_file(run, tmp_path, content):
     path = tmp_path / "dev.json"
@@ -109,11 +105,8 @@ def test_the_data_folder_without_data(run, tmp_path):
 
 
 def test_more_examples_than_there_are(run, tmp_path):
-    gold = {"text": "bees", "answer_start": TEXT.index("bees")}
-    qas = [{"id": "q", "question": "What does Mara keep?", "answers": [gold]}]
-    path = tmp_path / "one.json"
-    paragraphs = [{"context": TEXT, "qas": qas}]
-    path.write_text(json.dumps({"data": [{"title": "t", "paragraphs": paragraphs}]}))
+    asked = [("What does Mara keep?", "bees")]
+    path = write_articles(tmp_path / "one.json", {"t": [(TEXT, asked)]})
     done = run("--data", path)
     assert_one_line(done, "--examples asks for 12 questions, the data holds 1")
 
@@ -168,11 +161,7 @@ def too_many_tokens(snapshot):
 @pytest.mark.parametrize(
     ("change", "sizes", "said"),
     [
-        (
-            None,
-            {"max_position_embeddings": 60},
-            "takes 60 tokens at most, the protocol needs 64",
-        ),
+        (None, {"max_position_embeddings": 60}, "takes 60 tokens at most, the protocol needs 64"),
         (
             too_many_tokens,
             {},

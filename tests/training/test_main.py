@@ -7,31 +7,15 @@ from pathlib import Path
 import pytest
 
 from analog_bench.cli import main as analog_bench
+from tests.squad_articles import write_honey
 from tests.training.conftest import run
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ANALOG_BENCH_DATA", raising=False)
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
 @pytest.fixture
 def data(tmp_path):
-    text = "Mara keeps bees on the roof. In June she sold nine jars of honey to the baker."
-    answers = {"Where are the bees?": "on the roof", "Who bought the honey?": "the baker"}
-    qas = [
-        {
-            "id": f"q{n}",
-            "question": question,
-            "answers": [{"text": answer, "answer_start": text.index(answer)}],
-        }
-        for n, (question, answer) in enumerate(answers.items())
-    ]
-    path = tmp_path / "honey.json"
-    paragraphs = [{"context": text, "qas": qas}]
-    path.write_text(json.dumps({"data": [{"title": "honey", "paragraphs": paragraphs}]}))
-    return path
+    return write_honey(tmp_path / "honey.json")
 
 
 @pytest.mark.parametrize(
