@@ -1,1 +1,1 @@
-"""Hardware-aware training: digital models that learn to bear the noise of analog chips."""
+"""Hardware-aware training: digital models that learn to tolerate the noise of analog chips."""

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: tensors and plain values, written whole or not at all."""
+"""Checkpoints of a training: tensors and plain values, written atomically."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _FACTS, _DIGEST = "facts", "sha256"
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A state that a training can go on from: what changed since the start, and plain values."""
+    """A state to resume a training from: what changed since the start, and plain values."""
 
     tensors: Mapping[str, Tensor]
     facts: Mapping[str, Any]
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a file; a process that dies meanwhile leaves the old one."""
+    """Write a file; a process that dies meanwhile leaves the old one intact."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".part")
     tensors = {name: tensor.detach().contiguous() for name, tensor in checkpoint.tensors.items()}
@@ -41,14 +41,18 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read(path: Path) -> Checkpoint:
-    """Read a file that `save` wrote; nothing is unpickled. UsageError where it cannot be read."""
+    """Read a file that `save` wrote; nothing is unpickled.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
     try:
         check_regular(path)
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         facts = about.get(_FACTS, "")
-        # A training would go on from other weights without a word, or fail where none expects it.
+        # Damage would otherwise go unnoticed, or make the training fail much later.
         if about.get(_DIGEST) != _digest(tensors, facts):
             raise DocumentError("it is damaged, or of an earlier release: its sha256 does not fit")
         return Checkpoint(tensors, json.loads(facts))
@@ -60,7 +64,7 @@ def read(path: Path) -> Checkpoint:
 
 
 def _digest(tensors: Mapping[str, Tensor], facts: str) -> str:
-    """Return a sha256 of all that a checkpoint holds."""
+    """Return a sha256 over the whole content of a checkpoint."""
     digest = hashlib.sha256(facts.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -76,7 +80,7 @@ def save_step(folder: Path, step: int, checkpoint: Checkpoint) -> None:
 
 
 def last(folder: Path) -> Checkpoint | None:
-    """Read a folder's last checkpoint; None where there is none."""
+    """Read a folder's last checkpoint; None if there is none."""
     paths = _checkpoints(folder)
     return read(paths[-1]) if paths else None
 

@@ -1,4 +1,4 @@
-"""Whose checkpoints a folder holds: a training goes on only from its own. Needs no torch."""
+"""The owner of a folder's checkpoints: a training resumes only from its own. Needs no torch."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from analog_bench.codec import DocumentError, indented, read_json
 from analog_bench.errors import UsageError
 
 RECIPE = "recipe.json"
-"""The file beside the checkpoints that says what they were trained with."""
+"""The file beside the checkpoints that records how they were trained."""
 
 
 def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
-    """Record what a folder's checkpoints are made with, or check that it is still the same.
+    """Record what a folder's checkpoints are made with, or check that it is unchanged.
 
     Raises:
-        UsageError: The checkpoints come from another recipe or other data, or an unknown one.
+        UsageError: The checkpoints come from another or an unknown recipe, or from other data.
     """
     path = folder / RECIPE
     try:
@@ -45,7 +45,7 @@ def claim(folder: Path, made_with: Mapping[str, Any]) -> None:
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Return what differs, in words; empty where nothing does."""
+    """Return the differences in words; empty if there are none."""
     return "; ".join(
         f"{key} was {before.get(key)!r} and is now {now.get(key)!r}"
         for key in sorted({*before, *now})

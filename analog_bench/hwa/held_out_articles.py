@@ -1,6 +1,6 @@
-"""Whole articles that a training never sees, to validate on.
+"""Hold out whole articles that a training never sees, for validation.
 
-Which articles they are depends on the titles alone: those with the smallest SHA-256.
+The choice depends only on the titles: those with the smallest SHA-256 are held out.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from analog_bench.seeds import hash_rank
 
 
 def hold_out_questions(questions: Dataset, count: int) -> tuple[Dataset, Dataset]:
-    """Split SQuAD rows into those to train on and those about `count` held-out articles, in order.
+    """Split SQuAD rows into training rows and those about `count` held-out articles, in order.
 
     Raises:
-        DataError: Nothing would be held out, or left to train on.
+        DataError: Nothing would be held out, or nothing left to train on.
     """
     titles = list(questions["title"])
     held = _held_titles(titles, count)
@@ -31,10 +31,10 @@ def hold_out_questions(questions: Dataset, count: int) -> tuple[Dataset, Dataset
 def hold_out_articles(
     articles: Sequence[Article], count: int
 ) -> tuple[list[Article], list[Article]]:
-    """Split articles into those to train on and `count` held-out ones, in order.
+    """Split articles into training articles and `count` held-out ones, in order.
 
     Raises:
-        DataError: Nothing would be held out, or left to train on.
+        DataError: Nothing would be held out, or nothing left to train on.
     """
     held = _held_titles((article.title for article in articles), count)
     return (

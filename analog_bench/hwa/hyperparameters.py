@@ -26,24 +26,24 @@ _Positive: TypeAlias = Annotated[float, Meta(ge=SMALLEST, le=LARGEST)]
 
 
 def trainable_presets() -> dict[str, Simulator]:
-    """Return the hardware that can be trained for, and the tile engine of each."""
+    """Return the hardware that can be trained for, with its tile engine."""
     return {name: one for one in (TORCH_TILE, CPP_TILE) for name in one.presets}
 
 
 @dataclass(frozen=True)
 class HwaRecipe:
-    """Hyperparameters; each has its meaning beside it, which the command line's help shows.
+    """Hyperparameters; the text beside each is the help of the command line.
 
     A step is `accumulation` batches. The loss is `distillation` times the divergence from the
-    digital model's outputs, (1 - `distillation`) times the cross-entropy of the truth, and
+    digital model's outputs, plus (1 - `distillation`) times the cross-entropy of the truth, plus
     `states` times the error of the hidden states.
 
     The modifier's noise is drawn for every batch (C++ tile: every step). Weights are clipped after
-    each step (aihwkit's `LAYER_GAUSSIAN`). With `adam` the learning rate is about the change a
-    step, relative to the largest weight of an output; `sgd` has momentum 0.9. Input ranges learn in
-    units of the layer's input, from those that calibration finds on training data
-    (`analog.input_ranges.calibrate`). `bfloat16` rounds far below the converters; those, noise,
-    norms, losses, updates and every validation are in float32.
+    each step (aihwkit's `LAYER_GAUSSIAN`). With `adam` the learning rate is about the change per
+    step, relative to the largest weight of an output; `sgd` has momentum 0.9. Input ranges are
+    trained in units of the layer's input, starting from those that calibration finds on training
+    data (`analog.input_ranges.calibrate`). `bfloat16` rounds far more finely than the converters
+    do; those, noise, norms, losses, updates and every validation are in float32.
     """
 
     preset: Annotated[
@@ -101,7 +101,8 @@ class HwaRecipe:
         """Check every value.
 
         Raises:
-            UsageError: A value out of range, an unknown choice, or two that exclude each other.
+            UsageError: A value is out of range, a choice is unknown, or two values exclude each
+                other.
         """
         for name, kind in get_type_hints(HwaRecipe, include_extras=True).items():
             value = getattr(self, name)
@@ -115,7 +116,7 @@ class HwaRecipe:
         if self.preset not in trainable_presets():
             hint = did_you_mean(self.preset, trainable_presets())
             raise UsageError(f"no hardware preset {self.preset!r}; {hint}")
-        # The torch tile refuses the modifiers that simulate devices.
+        # The torch tile rejects modifiers that simulate devices.
         if self.modifier in ("prog_noise", "pcm_noise") and self.tile != CPP_TILE.name:
             raise UsageError(
                 f"the modifier {self.modifier} needs the C++ tile and {self.preset} is for the "
@@ -143,11 +144,11 @@ class HwaRecipe:
 
     @property
     def batches(self) -> int:
-        """Batches of the whole training."""
+        """Number of batches in the whole training."""
         return self.steps * self.accumulation
 
     def rate(self, step: int) -> float:
-        """Return the share of the peak rates at a step, counted from 0."""
+        """Return the learning rate of a step, counted from 0, as a share of the peak."""
         if step < self.warmup:
             return (step + 1) / self.warmup
         left = 1.0 - (step + 0.5 - self.warmup) / max(1, self.steps - self.warmup)
@@ -163,23 +164,23 @@ _OF_EMBEDDED: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "bert": {**_LONG, "steps": 1600, "warmup": 40, "validate_every": 400},
         "distilgpt2": {"clip_sigma": 2.0},
-        # Its 144-wide stream loses most of all to noise, and comes back slowly.
+        # Its 144-wide stream is the most sensitive to noise, and recovers slowly.
         "mobilebert": {
             **_LONG,
             **{"steps": 3600, "warmup": 60, "validate_every": 600, "modifier_std": 0.03},
         },
     }
 )
-"""What the shipped weights of the embedded models were trained with instead of the defaults."""
+"""Deviations from the defaults with which the embedded models' shipped weights were trained."""
 
 
 def recipe_for(spec: ModelSpec, asked: Mapping[str, Any]) -> HwaRecipe:
     """Return the recipe for a model: for an embedded one, that of its shipped weights.
 
-    Windows and rows are made to fit the model, and the warm-up keeps its share of the steps.
+    Windows and rows are adapted to the model, and the warm-up keeps its share of the steps.
 
     Raises:
-        UsageError: A hyperparameter in `asked` that cannot be used; see `HwaRecipe`.
+        UsageError: A hyperparameter in `asked` cannot be used; see `HwaRecipe`.
     """
     own = _OF_EMBEDDED[spec.name] if spec.source == "embedded" else {}
     usual, positions = replace(HwaRecipe(), **own), spec.structure.positions

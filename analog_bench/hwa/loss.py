@@ -1,4 +1,4 @@
-"""What hardware-aware training minimises: distance from the digital model, and from the truth."""
+"""The loss of hardware-aware training: distance from the digital model and from the truth."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def distillation_loss(
     """Return the loss of a batch: the weighted sum of divergence, cross-entropy and state error.
 
     The student is on tiles, the teacher is digital. Without an `attention_mask` every token is
-    real. A student of fewer blocks than the teacher says what each `stands_for`: the number of the
-    teacher's block whose states it is to have.
+    real. If a student has fewer blocks than the teacher, `stands_for` holds, for each of its
+    blocks, the index of the teacher's block whose states it should match.
     """
     ids = batch.inputs["input_ids"]
     with_states, half = recipe.states > 0, recipe.precision == "bfloat16"
@@ -51,8 +51,8 @@ def distillation_loss(
 def divergence(own: Tensor, taught: Tensor, temperature: float) -> Tensor:
     """Return the mean Kullback-Leibler divergence from the taught distributions, in nats.
 
-    As Hinton et al. (2015): logits are divided by the temperature T and the divergence multiplied
-    by T², so that its gradient keeps its size. Both logits have the shape (rows, choices).
+    As in Hinton et al. (2015), logits are divided by the temperature T and the divergence is
+    multiplied by T², so that its gradient keeps its size. Both logits have shape (rows, choices).
     """
     mine = (own / temperature).log_softmax(-1)
     theirs = (taught / temperature).log_softmax(-1)
@@ -62,9 +62,10 @@ def divergence(own: Tensor, taught: Tensor, temperature: float) -> Tensor:
 def state_error(own: Sequence[Tensor], taught: Sequence[Tensor], real: Tensor) -> Tensor:
     """Return the squared error of hidden states as a share of their variance, mean over blocks.
 
-    States have the shape (rows, tokens, width); `real`, true where a token is, (rows, tokens).
+    States have shape (rows, tokens, width). `real`, shape (rows, tokens), is True where there is a
+    token.
     """
-    # Padding is weighted with 0: picking tokens out would make a GPU wait for their number.
+    # Padding has weight 0: selecting tokens would make a GPU wait for their number.
     weight = real.unsqueeze(-1).float()
     weight = weight / weight.sum()
     errors = []

@@ -1,8 +1,8 @@
 """Low-rank adapters in hardware-aware training (after AHWA-LoRA, arXiv 2411.17367).
 
-`digital`: the frozen matrix is on tiles and the adapter computes beside it, exactly; its weights
-never meet the noise. `merged`: the adapter's product is added to the matrix before it is written
-onto the tiles, so that all of it is noisy, and nothing is digital when the model is used.
+`digital`: the frozen matrix is on tiles, and the adapter computes beside it exactly; its weights
+never see the noise. `merged`: the adapter's product is added to the matrix before it is written
+onto the tiles, so all of it is noisy, and nothing is digital when the model is used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from analog_bench.zoo.adapter import Adapter, add_adapter
 def add_adapters(model: nn.Module, layers: Sequence[str], rank: int, seed: int) -> list[Adapter]:
     """Put a digital adapter beside each layer, in place; A is drawn from the seed, B is 0.
 
-    The rank is at most the smaller side of a layer.
+    The rank is limited to the smaller side of a layer.
     """
     adapters = []
     for layer in find(model, layers):
@@ -41,7 +41,7 @@ class MergedAdapters:
     """Adapters that are written onto the tiles together with the weights they belong to."""
 
     def __init__(self, tiles: TrainableTiles, rank: int, seed: int) -> None:
-        """Start as `add_adapters` does: A drawn from the seed, B 0."""
+        """Start as `add_adapters` does: A is drawn from the seed, B is 0."""
         self._tiles = tiles
         self._base: dict[str, Tensor] = {}
         self._factors: dict[str, tuple[nn.Parameter, nn.Parameter]] = {}
@@ -66,7 +66,7 @@ class MergedAdapters:
                 self._tiles.write(name, self._base[name] + up @ down)
 
     def take_gradients(self) -> None:
-        """Turn the gradients by the tiles' weights into those by A and B."""
+        """Convert the gradients of the tiles' weights into those of A and B."""
         with torch.no_grad():
             for name, (down, up) in self._factors.items():
                 by_weight = self._tiles.gradient(name)
@@ -81,7 +81,7 @@ class MergedAdapters:
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go back to a state that `state` returned; the tiles are restored on their own."""
+        """Restore a state returned by `state`; the tiles are restored separately."""
         for name, tensor in self.state().items():
             tensor.copy_(state[name])
 

@@ -1,4 +1,4 @@
-"""Which layers of a model in training are on tiles, and which compute in INT8."""
+"""The layers of a model in training that are on tiles, and those that compute in INT8."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def layers_on_tiles(
 
 @contextmanager
 def in_int8(model: nn.Module, plan: Assignment | None) -> Iterator[None]:
-    """Let a plan's INT8 layers compute in INT8 for as long as the context lasts.
+    """Let a plan's INT8 layers compute in INT8 while the context lasts.
 
-    They do not learn: their weights are rounded once, and are as they were on leaving.
+    They are not trained: their weights are rounded once, and restored on exit.
     """
     layers = layers_of(plan, "int8") if plan else ()
     # Rounding draws nothing, so any chip and seed will do.
@@ -47,5 +47,5 @@ def rounded_weights(model: nn.Module, plan: Assignment | None) -> set[str]:
 
 
 def described(recipe: HwaRecipe, plan: Assignment | None) -> dict[str, str | int | float]:
-    """Return the recipe as plain values; its layers are the plan's name as in ids of cases."""
+    """Return the recipe as plain values; its layers are the plan's name as in case ids."""
     return recipe.described() | ({} if plan is None else {"layers": name_of(plan)})

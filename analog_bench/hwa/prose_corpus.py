@@ -1,4 +1,4 @@
-"""Prose to train a language model on: articles, their tokens in a row, batches cut from those."""
+"""Prose to train a language model on: articles, their token stream, and batches cut from it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def corpus_hash(corpus: Iterable[Article]) -> str:
 def token_stream(
     corpus: Iterable[Article], tokenizer: PreTrainedTokenizerFast
 ) -> NDArray[np.int32]:
-    """Return all articles' token ids in a row, each followed by the end-of-text token."""
+    """Return all articles' token ids as one stream, each followed by the end-of-text token."""
     backend: Any = tokenizer.backend_tokenizer
     encoded = backend.encode_batch([article.text for article in corpus], add_special_tokens=False)
     ids = [np.array([*part.ids, tokenizer.eos_token_id], dtype=np.int32) for part in encoded]
@@ -60,14 +60,14 @@ def token_stream(
 
 
 class Rows:
-    """An endless, seeded order of rows cut from a token stream.
+    """An endless, seeded sequence of rows cut from a token stream.
 
-    Each pass over the stream yields every row once, in a new order and cut at a new offset. Which
-    rows a step gets depends on its number alone, so that a training can go on from any step.
+    Each pass over the stream yields every row once, in a new order and cut at a new offset. The
+    rows of a step depend only on its number, so a training can resume from any step.
     """
 
     def __init__(self, stream: Tensor, length: int, batch: int, seed: int) -> None:
-        """Prepare `batch` rows a step that predict `length` tokens each, and hold one more.
+        """Prepare `batch` rows per step that predict `length` tokens each and hold one more.
 
         Raises:
             DataError: The stream, shape (tokens,), is shorter than twice the length.
@@ -76,7 +76,7 @@ class Rows:
         self._length = length
         self._batch = batch
         self._seed = seed
-        # Cut anywhere in the first row's length, this many rows fit.
+        # This many rows fit, wherever in the first row's length the stream is cut.
         self.per_pass = (len(stream) - length) // length
         if self.per_pass < 1:
             raise DataError(

@@ -1,12 +1,12 @@
-"""A search for better settings that survives being killed: optuna, one trial after another.
+"""A hyperparameter search that survives being killed: optuna, one trial after another.
 
-A killed search that goes on gives the trials that an uninterrupted one would have given:
+A killed search that is resumed gives the same trials as an uninterrupted one:
 
-- A proposal is a function of the finished trials, the seed and the trial's number alone: the
-  sampler is made anew for each.
-- A trial that a dead process left running is started again, in place: with its number, since
-  Hyperband's brackets depend on it, its setting, and the reports it had made. The number of starts
-  is in the storage; when three processes died in it, the trial counts as failed.
+- A proposal depends only on the finished trials, the seed and the trial's number: the sampler is
+  made anew for each.
+- A trial that a dead process left running is started again in place, with its number (on which
+  Hyperband's brackets depend), its setting, and the reports it had made. The number of starts is
+  in the storage; after three processes died in it, the trial counts as failed.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from analog_bench.hwa.search_storage import SearchPlan, open_study
 from analog_bench.seeds import derive_seed
 
 STARTUP_TRIALS = 6
-"""Trials at random settings (the default's is the first) before the sampler learns from them."""
+"""Trials at random settings (the first is the default) before the sampler learns from them."""
 MOST_STARTS = 3
-"""Processes that may die in a trial before it counts as failed."""
+"""Number of processes that may die in a trial before it counts as failed."""
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 Setting: TypeAlias = Mapping[str, float]
 """The value of each searched hyperparameter, by name."""
 Space: TypeAlias = Mapping[str, IntDistribution | FloatDistribution]
-"""What a search may change, and within which bounds (both included)."""
+"""What a search may change, and the bounds (both included)."""
 State: TypeAlias = Literal["complete", "pruned", "diverged", "failed"]
 """How a trial ended: measured; stopped early by the pruner; at a value that is not finite; given
 up, because its process died each time it was tried."""
 Report: TypeAlias = Callable[[int, float], bool]
-"""Takes a step, from 1, and the value there; returns whether to stop."""
+"""Function that takes a step, from 1, and its value, and returns whether to stop."""
 Objective: TypeAlias = Callable[[Setting, Report], float]
-"""Takes a setting and a report; returns the value, which is not looked at after a stop."""
+"""Function from a setting and a report to the value, which is ignored after a stop."""
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """All trials of a search that ended, in order; number 0 is the default setting's."""
+    """All trials of a finished search, in order; number 0 is the default setting's."""
 
     trials: tuple[FrozenTrial, ...]
     direction: Literal["minimize", "maximize"]
@@ -60,19 +60,19 @@ class SearchResult:
 
     @property
     def ranking(self) -> tuple[FrozenTrial, ...]:
-        """The complete trials, best first; equal ones in order."""
+        """The complete trials, best first; ties in order."""
         complete = [t for t in self.trials if t.state == TrialState.COMPLETE]
         sign = 1.0 if self.direction == "minimize" else -1.0
         return tuple(sorted(complete, key=lambda t: sign * (t.value or 0.0)))
 
     @property
     def best(self) -> FrozenTrial | None:
-        """The best complete trial, the default among them; None where none is complete."""
+        """The best complete trial, which may be the default; None if none is complete."""
         return next(iter(self.ranking), None)
 
 
 class Watcher(Protocol):
-    """Is told of each trial of a search."""
+    """Receives events about the trials of a search."""
 
     def begin(self, number: int, setting: Setting, start: int) -> None:
         """A trial starts, for the first time (`start` 1) or again."""
@@ -95,17 +95,17 @@ def state_of(trial: FrozenTrial) -> State:
 
 
 def value_of(trial: FrozenTrial) -> float | None:
-    """Return a complete trial's value; optuna gives a pruned one its last report."""
+    """Return a complete trial's value; optuna gives a pruned one its last report instead."""
     return trial.value if trial.state == TrialState.COMPLETE else None
 
 
 def starts_of(trial: optuna.Trial | FrozenTrial) -> int:
-    """Return how often a trial was started: more than once where its process died."""
+    """Return how often a trial was started: more than once if its process died."""
     return int(trial.user_attrs.get("starts", 0))
 
 
 def plain(trial: FrozenTrial) -> dict[str, Any]:
-    """Return a finished trial as plain values for JSON; null where a report is not finite."""
+    """Return a finished trial as plain values for JSON; null if a report is not finite."""
     reports = sorted(trial.intermediate_values.items())
     return {
         "number": trial.number,
@@ -128,15 +128,15 @@ def search(
     made_with: Mapping[str, Any],
     watchers: Sequence[Watcher] = (),
 ) -> SearchResult:
-    """Search, or go on with the search in `folder`; return its trials, those made before included.
+    """Search, or resume the search in `folder`; return all its trials, including earlier ones.
 
-    The first trial is the default setting, which is never pruned. An error in the objective leaves
-    its trial to be started again by the next call. The objective must depend on nothing but the
-    setting and `made_with`, plain values. Watchers are told of every trial of this call.
+    The first trial is the default setting, which is never pruned. If the objective raises an error,
+    the next call starts its trial again. The objective must depend only on the setting and on
+    `made_with`, plain values. Watchers receive every trial of this call.
 
     Raises:
-        UsageError: The default lies outside the space; the folder's search was made with something
-            else, or is under way in another process.
+        UsageError: The default is outside the space; or the folder's search was made with something
+            else or is running in another process.
         StoreError: The storage cannot be read or written.
     """
     check_setting(default, space)
@@ -181,7 +181,7 @@ def _next(
     if not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         history = study.get_trials(deepcopy=False)
         setting = _proposal(plan, space, history) if history else dict(default)
-        # Queued whole: a process that dies while it writes leaves no trial with half a setting.
+        # Queued as a whole: a process that dies while writing leaves no trial with half a setting.
         study.enqueue_trial(setting)
     return study.ask()
 
@@ -193,15 +193,14 @@ def _resumed(study: optuna.Study, left: FrozenTrial) -> optuna.Trial | None:
     if starts_of(left) >= MOST_STARTS:
         study.tell(left.number, state=TrialState.FAIL)
         return None
-    # Optuna would make a new trial of it; there is no other way to the number.
+    # Optuna would make a new trial; there is no other way to keep the number.
     return optuna.Trial(study, left._trial_id)
 
 
 def _proposal(plan: SearchPlan, space: Space, history: Sequence[FrozenTrial]) -> dict[str, Any]:
-    # The sampler sees all trials before, as BOHB's does (Falkner et al. 2018), not those of one of
-    # Hyperband's brackets only, as in optuna: 20 trials in three brackets would be little more than
-    # random search.
-    # numpy takes seeds of 32 bits.
+    # The sampler sees all earlier trials, as BOHB's does (Falkner et al. 2018), and not only those
+    # of one Hyperband bracket, as in optuna: 20 trials in three brackets would be little better
+    # than random search. numpy takes seeds of 32 bits.
     seed = derive_seed(plan.seed, "search", len(history)) % 2**32
     kind = GPSampler if plan.sampler == "gp" else TPESampler
     sampler: BaseSampler = kind(seed=seed, n_startup_trials=STARTUP_TRIALS)
@@ -230,7 +229,7 @@ def _run(
             watcher.reported(trial.number, step, value)
         if step > last:
             trial.report(value, step)
-        # The process before asked the pruner about all steps but, perhaps, its last.
+        # The earlier process asked the pruner about all steps except, perhaps, its last.
         if step < last or step >= plan.steps:
             return False
         # It is asked about the default too, because it compares others with what it was told.
@@ -245,11 +244,11 @@ def _run(
     try:
         value = objective(setting, report)
     except BaseException:
-        # Only silent deaths count: this process can say what is wrong.
+        # Only silent deaths count: this process can report the error.
         trial.set_user_attr("starts", starts)
         raise
     if stopped or not math.isfinite(value):
-        # Optuna's samplers pass over failed trials, but keep away from pruned ones.
+        # Optuna's samplers ignore failed trials, but avoid pruned ones.
         study.tell(trial, state=TrialState.PRUNED)
     else:
         study.tell(trial, value)

@@ -1,4 +1,4 @@
-"""One call of a search of hardware-aware training, from loaded parts to a conclusion."""
+"""Run a search of hardware-aware training, from loaded parts to a conclusion."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from analog_bench.simulators.versions import versions
 from analog_bench.zoo.model_loading import LoadedModel
 
 SCRATCH = "scratch"
-"""The folder in a search's folder that the training under way uses."""
+"""The folder inside a search's folder that the current training uses."""
 
 
 class Display(Watcher, Protocol):
-    """Shows a search as it goes."""
+    """Shows the progress of a search."""
 
     def say(self, heading: str) -> None:
         """Show what is being done now."""
 
     def tell(self, progress: Progress) -> None:
-        """Show where the training under way stands."""
+        """Show the progress of the current training."""
 
 
 def run_search(
@@ -47,15 +47,15 @@ def run_search(
     fresh_chips: int = 8,
     wandb: Literal["offline", "online"] | None = None,
 ) -> tuple[SearchResult, Conclusion | None]:
-    """Search in `out`, or go on, and compare the best with the default on fresh chips.
+    """Search in `out`, or resume, and compare the best trial with the default on fresh chips.
 
-    The model is prepared, and `rows` are SQuAD's training split. The recipe is the default setting,
-    and everything that is not searched; the objective's and the recipe's direction, steps and seed
-    take the place of the plan's. The conclusion is None where no trial is complete.
+    The model must be prepared, and `rows` are SQuAD's training split. The recipe gives the default
+    setting and everything that is not searched. The objective's direction and steps and the
+    recipe's seed replace the plan's. The conclusion is None if no trial is complete.
 
     Raises:
-        DataError: Too little data.
-        UsageError: A folder of another search, or a recipe that the search cannot use.
+        DataError: There is too little data.
+        UsageError: The folder belongs to another search, or the search cannot use the recipe.
         StoreError: The search cannot be read or written.
     """
     data = make_data(loaded, rows, recipe)

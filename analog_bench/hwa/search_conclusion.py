@@ -1,4 +1,4 @@
-"""Whether a search found a better setting than the default: both trained again, on fresh chips."""
+"""Compare the best setting of a search with the default: train both again, on fresh chips."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONCLUSION = "conclusion.json"
 
 _Chips: TypeAlias = tuple[float, ...]
 Measure: TypeAlias = Callable[[Setting], _Chips]
-"""Takes a setting; returns its score on each fresh chip, the same chips for every setting."""
+"""Function from a setting to its score on each fresh chip, the same chips for every setting."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Conclusion:
     """The default setting and the best trial's, each trained again and scored on the same chips.
 
     Attributes:
-        best: Number of the best trial; 0, the default's, where no trial was better than it.
-        default_scores: Score on each fresh chip, in the metric's unit; not a number where the
-            training diverged.
-        best_scores: Likewise, on the same chips; empty where the default is the best.
+        best: Number of the best trial; 0, the default's, if no trial was better.
+        default_scores: Score on each fresh chip, in the metric's unit; NaN if the training
+            diverged.
+        best_scores: The same for the best; empty if the default is the best.
     """
 
     best: int
@@ -45,7 +45,7 @@ class Conclusion:
 
     @property
     def gains(self) -> tuple[float, ...]:
-        """What the best gains over the default on each chip; above 0 is better."""
+        """Gain of the best over the default on each chip; above 0 is better."""
         return tuple(
             self.metric.gain(new - old)
             for new, old in zip(self.best_scores, self.default_scores, strict=False)
@@ -53,13 +53,13 @@ class Conclusion:
 
     @property
     def interval(self) -> Interval | None:
-        """95 % interval of the mean gain over chips; None where there is no finite gain."""
+        """95 % interval of the mean gain over chips; None if there is no finite gain."""
         gains = self.gains
         return mean_interval(gains) if gains and all(map(math.isfinite, gains)) else None
 
     @property
     def verdict(self) -> Literal["beats", "does not beat", "is not shown to beat"]:
-        """What the search's best does to the default."""
+        """How the search's best compares with the default."""
         bounds = None if self.interval is None else self.interval.bounds
         if self.best == 0 or (bounds is not None and bounds[1] < 0):
             return "does not beat"
@@ -104,7 +104,7 @@ def conclude(
 ) -> Conclusion | None:
     """Measure the default and the best trial, unless the search's folder has their scores.
 
-    They depend on the setting and on `made_with`, as plain values. None where no trial is complete.
+    The scores depend on the setting and on `made_with`, plain values. None if no trial is complete.
 
     Raises:
         StoreError: The scores cannot be read or written.

@@ -1,10 +1,10 @@
-"""What a search of hardware-aware training optimises: the training loss, or the weights' score.
+"""The objective of a search: the training loss, or the score of the trained weights.
 
-Every trial sees as many examples as the default setting: a larger batch makes fewer steps. With
-equal steps the largest batch would win by having computed the most.
+Every trial sees as many examples as the default setting, so a larger batch makes fewer steps. With
+equal steps the largest batch would win by computing the most.
 
-The loss as an objective favours little noise on the weights, since that is easier to learn with;
-the metric on chips at the recipe's drift time does not.
+The loss as an objective favours little noise on the weights, because that is easier to learn with.
+The metric on chips at the recipe's drift time does not.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ SPACE: Space = {
     "weight_decay": FloatDistribution(0.0, 0.1),
     "modifier_std": FloatDistribution(0.0, 0.15),
 }
-"""What is searched: fields of `HwaRecipe`."""
+"""The searched hyperparameters: fields of `HwaRecipe`."""
 REPORTS = 9
-"""Validations, and so reports, of one training: Hyperband's rungs are at 1, 3 and 9 of them."""
+"""Validations, and so reports, per training; Hyperband's rungs are at 1, 3 and 9 of them."""
 
 
 def default_setting(recipe: HwaRecipe) -> dict[str, float]:
-    """Return the point of `SPACE` that a recipe is."""
+    """Return a recipe as a point of `SPACE`."""
     return {name: getattr(recipe, name) for name in SPACE}
 
 
 def with_setting(recipe: HwaRecipe, setting: Setting) -> HwaRecipe:
     """Return a recipe with another setting that sees as many examples.
 
-    It validates `REPORTS` times at most, and only its last step ends it.
+    It validates at most `REPORTS` times, and only its last step ends it.
 
     Raises:
         UsageError: The recipe cannot take the setting.
@@ -77,13 +77,14 @@ def objective_of(
     scratch: Path,
     tell: Callable[[Progress], None] = lambda progress: None,
 ) -> Objective:
-    """Return an objective for `search.search`; its value is NaN for a training that diverged.
+    """Return an objective for `search.search`; its value is NaN if the training diverged.
 
-    The `loss` is the mean training loss of the last ninth of a training; the `metric` the best mean
-    score over the recipe's chips at its drift time, of all validations but that before the first
-    step, which is the same for every setting. The recipe is the default setting, and everything
-    that is not searched; the model is prepared, and `rows` are SQuAD's training split. `scratch`
-    is emptied before each training and removed after it; `tell` gets the progress of each step.
+    The `loss` is the mean training loss over the last ninth of a training. The `metric` is the best
+    mean score over the recipe's chips at its drift time, over all validations except the one before
+    the first step, which is the same for every setting. The recipe gives the default setting and
+    everything that is not searched. The model must be prepared, and `rows` are SQuAD's training
+    split. `scratch` is emptied before each training and removed after it. `tell` receives the
+    progress of each step.
     """
 
     def objective(setting: Setting, report: Report) -> float:
@@ -129,11 +130,11 @@ def scores_on_fresh_chips(
 ) -> tuple[float, ...]:
     """Train with a setting again, and score the best weights on chips that no validation has seen.
 
-    The best trial of a search is in part the luckiest: its own score is too good (the winner's
+    The best trial of a search is partly the luckiest, so its own score is too good (the winner's
     curse). Here order, noise and chips are drawn from another seed than the recipe's. Settings
-    measured with the same seed share their chips, so that they can be compared chip by chip. Scores
-    are at the recipe's drift time, of the weights that validated best, the direct weights among
-    them; NaN where the training diverged.
+    measured with the same seed share their chips and can be compared chip by chip. Scores are at
+    the recipe's drift time, for the weights that validated best, which may be the direct weights.
+    They are NaN if the training diverged.
     """
     chosen = replace(with_setting(recipe, setting), seed=derive_seed(seed, "training"))
     data = make_data(loaded, rows, chosen)

@@ -1,4 +1,4 @@
-"""How to search, and where: an optuna study in a folder that one process at a time can use."""
+"""The plan and storage of a search: an optuna study in a folder used by one process at a time."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from analog_bench.file_lock import ExclusiveLock, HeldError
 from analog_bench.hwa.checkpoint_owner import changes
 
 STORAGE = "search.db"
-"""The file in a search's folder with all trials; optuna's dashboard opens it."""
+"""The file in a search's folder with all trials, which optuna's dashboard can open."""
 STUDY = "search"
 """The name of the study in the file."""
 REDUCTION = 3
-"""At each of Hyperband's rungs one trial in so many goes on."""
+"""One in this many trials continues at each of Hyperband's rungs."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class SearchPlan:
     """How to search.
 
     Attributes:
-        trials: How many there shall be in the end, with those made before and the default's.
+        trials: Final number of trials, including earlier ones and the default's.
         sampler: `tpe` (tree-structured Parzen estimator) or `gp` (Gaussian process, which learns
-            from complete trials only).
-        pruner: `hyperband`, with a third of the trials going on at each rung, or `none`.
-        steps: The objective's last step. Nothing is pruned there any more.
-        seed: Of the proposals.
+            only from complete trials).
+        pruner: `hyperband`, with a third of the trials continuing at each rung, or `none`.
+        steps: The objective's last step, at which nothing is pruned any more.
+        seed: Seed of the proposals.
     """
 
     trials: int
@@ -56,7 +56,8 @@ def open_study(
 ) -> Iterator[optuna.Study]:
     """Open a folder's study, or start one; no other process can use it meanwhile.
 
-    The folder is made where there is none; the values depend on `made_with`, plain values, alone.
+    The folder is created if it does not exist. The values must depend only on `made_with`, plain
+    values.
 
     Raises:
         UsageError: The study was made with something else, or another process is using it.
@@ -77,7 +78,7 @@ def open_study(
                 "folder"
             ) from None
         try:
-            # The URL only names the dialect: in it, a path with ?, % or braces would be another.
+            # The URL only names the dialect: ?, % or braces in it would change the path.
             connect = partial(sqlite3.connect, folder / STORAGE, check_same_thread=False)
             try:
                 storage = RDBStorage(f"sqlite:///{STORAGE}", engine_kwargs={"creator": connect})

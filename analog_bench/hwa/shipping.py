@@ -1,4 +1,4 @@
-"""From the outcome of a training to HWA weights with a record of what they score."""
+"""Write the outcome of a training as HWA weights, with a record of their scores."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ class Shipped:
 
     Attributes:
         zoo: Where the model came from.
-        hwa: Scores of the weights as they were written, on held-out training data and chips of age
-            `drift_s`.
+        hwa: Scores of the weights as written, on held-out training data and chips of age `drift_s`.
         weights: Fingerprint of the HWA weights.
     """
 
@@ -42,7 +41,7 @@ class Shipped:
 
     @property
     def closed(self) -> float:
-        """Share of the gap between calibrated and digital that is closed: what training adds."""
+        """Share of the gap between calibrated and digital that training closes."""
         return self.outcome.closed_by(self.hwa.mean)
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,11 +64,11 @@ class Shipped:
 def ship_outcome(
     loaded: LoadedModel, recipe: HwaRecipe, data: TrainingData, outcome: Outcome, ship: Path
 ) -> Shipped:
-    """Write the best weights of a training into `ship`, and score them as they were written.
+    """Write the best weights of a training into `ship`, and score them as written.
 
     Raises:
-        UsageError: The training diverged before anything was better than the start, or the
-            weights score nothing finite.
+        UsageError: The training diverged before anything was better than the start, or the weights
+            have no finite score.
         WeightsError: The folder holds other weights.
     """
     if outcome.ended == "diverged" and not outcome.best_step:

@@ -1,4 +1,4 @@
-"""An endless, seeded order of question-answering windows in batches of like length."""
+"""An endless, seeded sequence of question-answering windows in batches of similar length."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SpanBatch:
         input_ids: Shape (windows, tokens); 0 is padding.
         token_type_ids: Shape (windows, tokens).
         attention_mask: 1 where there is a token, shape (windows, tokens).
-        spans: First and last token of each answer, (0, 0) where a window does not hold it; shape
+        spans: First and last token of each answer, (0, 0) if a window does not contain it; shape
             (windows, 2).
     """
 
@@ -54,7 +54,7 @@ class SpanBatch:
 
 
 def sent(tensor: Tensor, device: torch.device) -> Tensor:
-    """Return a tensor of the processor on a device, without waiting for a GPU."""
+    """Return a CPU tensor on a device, without waiting for a GPU."""
     if device.type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
@@ -67,9 +67,9 @@ class _Row(NamedTuple):
 
 
 class SpanBatches:
-    """Which windows a step gets depends on its number alone: a training can go on from any step.
+    """Windows by step; they depend only on its number, so a training can resume from any step.
 
-    In each pass over the data every window comes once, except the few left over by the batch size.
+    In each pass over the data every window occurs once, except the few left over by the batch size.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class SpanBatches:
         batch: int,
         seed: int,
     ) -> None:
-        """Tokenise SQuAD rows, for `batch` windows a step in an order drawn from `seed`.
+        """Tokenise SQuAD rows, for `batch` windows per step in an order drawn from `seed`.
 
         Raises:
             DataError: There are fewer windows than a batch holds.
@@ -107,7 +107,7 @@ class SpanBatches:
         return _padded([self._rows[n] for n in self._order[1][number]])
 
     def sample(self, count: int) -> SpanBatch:
-        """Return up to so many windows in one batch, spread over the data."""
+        """Return up to `count` windows in one batch, spread over the data."""
         step = max(1, len(self._rows) // count)
         return _padded(self._rows[::step][:count])
 
@@ -131,8 +131,8 @@ class SpanBatches:
 def unambiguous(dataset: Dataset) -> Dataset:
     """Keep the questions whose (first) gold answer occurs exactly once in its context.
 
-    Where it occurs more often, the recorded position may be that of another occurrence, and
-    training on it would teach the wrong span. Scoring is unaffected: it compares texts.
+    If it occurs more often, the recorded position may be that of another occurrence, and training
+    would teach the wrong span. Scoring is unaffected, because it compares texts.
     """
     return dataset.filter(
         lambda row: row["context"].count(row["answers"]["text"][0]) == 1, load_from_cache_file=False

@@ -1,11 +1,12 @@
-"""A supernet: weights that the whole model and its sub-networks have in common, and learn together.
+"""A supernet: weights that the whole model and its sub-networks share and learn together.
 
-Each step the whole and some random sub-networks learn from the digital model, a batch each, with
-noise on their weights. What a sub-network is worth then shows without training it (Cai et al.,
-"Once-for-all", ICLR 2020, arXiv 1908.09791; Yu et al., "BigNAS", ECCV 2020, arXiv 2003.11142).
+In each step the whole and some random sub-networks learn from the digital model, one batch each,
+with noise on their weights. The quality of a sub-network then shows without training it (Cai et
+al., "Once-for-all", ICLR 2020, arXiv 1908.09791; Yu et al., "BigNAS", ECCV 2020, arXiv 2003.11142).
 
-Tiles that learn (`simulators.trainable_tiles`) have one shape each and cannot be shared by layers
-of other shapes: of the hardware only the noise and the clipping of weights is trained with here.
+Trainable tiles (`simulators.trainable_tiles`) have one shape each and cannot be shared by layers of
+other shapes. Of the hardware, only the noise and the clipping of weights are therefore part of the
+training here.
 """
 
 from __future__ import annotations
@@ -73,16 +74,16 @@ def train_supernet(
     *,
     tell: Callable[[Progress], None] = lambda progress: None,
 ) -> Supernet:
-    """Train a supernet, or go on from the last checkpoint in `out`.
+    """Train a supernet, or resume from the last checkpoint in `out`.
 
-    The recipe's accumulation is `PARTS`, a network a batch; its hardware, validations, adapters and
-    input ranges have no part in this. `start` has the weights to begin with, which stay as they
-    are, as the teacher's do. Embeddings do not learn. `rows` are SQuAD's training split.
+    The recipe's accumulation is `PARTS`, one network per batch. Its hardware, validations, adapters
+    and input ranges are not used. `start` has the initial weights, which are not changed, nor are
+    the teacher's. Embeddings are not trained. `rows` are SQuAD's training split.
 
     Raises:
-        DataError: Too few rows.
-        UsageError: Checkpoints of another recipe, model or other data, that cannot be read, or a
-            loss that is not finite.
+        DataError: There are too few rows.
+        UsageError: The checkpoints cannot be read or come from another recipe, model or other data;
+            or a loss is not finite.
     """
     if recipe.accumulation != PARTS:
         raise ValueError(f"{PARTS} networks learn in a step, not {recipe.accumulation}")
@@ -110,7 +111,7 @@ def train_supernet(
     )
     step, seconds = _restored(out, model, optimiser, learning)
     device = next(model.parameters()).device
-    # Made ready in a minute, which a supernet that is finished needs not wait for.
+    # Preparing the data takes a minute, which a finished supernet does not need.
     data = make_data(teacher, rows, recipe) if step < recipe.steps else None
     while data is not None and step < recipe.steps:
         began = time.process_time()
@@ -133,7 +134,7 @@ def train_supernet(
 
 
 def networks_of_step(config: Any, seed: int, step: int) -> list[SubNetwork]:
-    """Return the networks that learn in a step, which depend on its number alone."""
+    """Return the networks that learn in a step, which depend only on its number."""
     draw = np.random.default_rng(derive_seed(seed, "supernet's networks", step))
     return [whole(config), *(random_subnetwork(whole(config), draw) for _ in range(PARTS - 1))]
 
@@ -189,7 +190,7 @@ def _restored(
     optimiser: torch.optim.Optimizer,
     learning: Mapping[str, nn.Parameter],
 ) -> tuple[int, float]:
-    """Go on from the last checkpoint, if there is any; return its step and seconds."""
+    """Resume from the last checkpoint, if there is any; return its step and seconds."""
     saved = checkpoint.last(out)
     if saved is None:
         return 0, 0.0

@@ -1,4 +1,4 @@
-"""The model that learns: its layers on tiles, its learning parameters and their optimiser."""
+"""The model in training: its layers on tiles, its trainable parameters and their optimiser."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class Learner:
     def step(self, number: int, teacher: nn.Module, data: TrainingData) -> Tensor:
         """Make one step, counted from 0, and return the loss before it, on the model's device.
 
-        Everything drawn in it depends on its number alone: a training can go on from any step.
-        Nothing waits for the device.
+        All draws depend only on the step's number, so a training can resume from any step. Nothing
+        waits for the device.
         """
         recipe, losses = self._recipe, []
         device = next(self.model.parameters()).device
@@ -100,7 +100,7 @@ class Learner:
         return torch.stack(losses).sum()
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that changes in training, by name; not copies."""
+        """Return all tensors that change in training, by name; not copies."""
         state = {f"tiles/{name}": tensor for name, tensor in self.tiles.state().items()}
         state |= {f"norms/{name}": p.data for name, p in self._norms.items()}
         if self._merged is not None:
@@ -112,7 +112,7 @@ class Learner:
         return state
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go back to a state that `state` returned."""
+        """Restore a state returned by `state`."""
         self.tiles.restore(part_of(state, "tiles/"))
         for name, tensor in part_of(state, "norms/").items():
             self._norms[name].data.copy_(tensor)
@@ -122,7 +122,7 @@ class Learner:
             own = part_of(state, f"optimiser/{number}/")
             if own:
                 self._optimiser.state[parameter] = {
-                    # Adam keeps its count of steps on the processor, wherever it computes.
+                    # Adam keeps its step count on the CPU, wherever it computes.
                     key: value.clone() if key == "step" else value.to(parameter.device, copy=True)
                     for key, value in own.items()
                 }
@@ -133,10 +133,10 @@ class Learner:
 
 
 def tile_config(recipe: HwaRecipe) -> Any:
-    """Return the configuration of the tiles that learn; see `training_config`.
+    """Return the configuration of the trainable tiles; see `training_config`.
 
     Raises:
-        UsageError: Hardware that cannot be trained on.
+        UsageError: The hardware cannot be trained on.
     """
     return kit_training.training_config(
         recipe.preset,
@@ -151,10 +151,10 @@ def tile_config(recipe: HwaRecipe) -> Any:
 def learning(
     recipe: HwaRecipe, model: nn.Module, layers: Sequence[str], ranges: Ranges
 ) -> Iterator[Learner]:
-    """Put a digital model's layers on tiles that learn; it is a digital model again on leaving.
+    """Put a digital model's layers on trainable tiles; the model is digital again on exit.
 
-    The model is prepared, in evaluation mode, and changes; `ranges` are the first input ranges,
-    where the preset has them.
+    The model must be prepared and in evaluation mode, and its weights change. `ranges` are the
+    initial input ranges, if the preset has them.
     """
     model.requires_grad_(False)
     digital = recipe.rank > 0 and recipe.adapter == "digital"

@@ -1,4 +1,4 @@
-"""What a training learns from, and what it is validated on; for either kind of task."""
+"""The data of a training and of its validation, for either kind of task."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from analog_bench.zoo.model_heads import HEADS
 from analog_bench.zoo.model_loading import LoadedModel
 
 _LONGEST_QUESTION = 64
-# About one question in eight is dropped, because its answer occurs twice.
+# About one question in eight is dropped because its answer occurs twice.
 _SPARE = 1.25
-# English has four to five; some to spare, so that no text comes twice.
+# English has four to five; the surplus avoids repeating texts.
 _BYTES_A_TOKEN = 6
 
 
@@ -42,8 +42,8 @@ class TrainingBatch:
 
     Attributes:
         inputs: Keyword arguments of the model.
-        logits: Takes the model's output to logits in float32, shape (rows, choices) each.
-        targets: The true choice in each of those, shape (rows,) each.
+        logits: Converts the model's output to logits in float32, shape (rows, choices) each.
+        targets: The true choice for each of the logits, shape (rows,) each.
     """
 
     inputs: Mapping[str, Any]
@@ -55,8 +55,8 @@ class TrainingData(ABC):
     """Batches by number, and a held-out task.
 
     Attributes:
-        task: Held-out examples: of the training data, never of the test data.
-        fingerprint: Of the data that is really used.
+        task: Held-out examples of the training data, never of the test data.
+        fingerprint: Hash of the data that is really used.
     """
 
     task: Task
@@ -64,7 +64,7 @@ class TrainingData(ABC):
 
     @abstractmethod
     def batch(self, number: int, device: torch.device) -> TrainingBatch:
-        """Return a batch, which depends on its number alone; they count from 0 without end."""
+        """Return a batch, which depends only on its number; numbers count from 0 without end."""
 
     @property
     def metric(self) -> Metric:
@@ -72,16 +72,16 @@ class TrainingData(ABC):
         return self.task.metrics[0]
 
     def run_batch(self, model: nn.Module, number: int) -> None:
-        """Let a model compute a batch, for what can be observed in it."""
+        """Run a model on a batch, so that it can be observed."""
         model(**self.batch(number, next(model.parameters()).device).inputs)
 
 
 def make_data(loaded: LoadedModel, rows: Dataset, recipe: HwaRecipe) -> TrainingData:
-    """Prepare SQuAD rows of the training split, their questions or the text they are about.
+    """Prepare SQuAD rows of the training split: their questions, or the text they are about.
 
     Raises:
-        DataError: Too few rows or articles.
-        UsageError: A model of a kind that there is no training for.
+        DataError: There are too few rows or articles.
+        UsageError: There is no training for this kind of model.
     """
     kind = _DATA.get(loaded.spec.task)
     if kind is None:
@@ -157,7 +157,7 @@ _DATA: Mapping[str, type[QaData] | type[LmData]] = {"qa": QaData, "lm": LmData}
 
 
 def _some_questions(questions: Dataset, count: int, seed: int) -> Dataset:
-    # Tokenising all of SQuAD takes a minute, of which a short training needs a few seconds.
+    # Tokenising all of SQuAD takes a minute; a short training needs a few seconds of it.
     if len(questions) <= count:
         return questions
     generator = torch.Generator().manual_seed(derive_seed(seed, "questions"))

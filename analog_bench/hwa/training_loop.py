@@ -1,4 +1,4 @@
-"""Hardware-aware training: from a digital model to weights that bear the noise of analog chips."""
+"""Hardware-aware training: from a digital model to weights that tolerate analog noise."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _OBSERVED_BATCHES = 8
 WAITS_AFTER = {"cuda": 10}
 """Steps after which a training waits for their losses, by type of device; 1 on others.
 
-A GPU is given the next steps before it has made the last; waiting leaves it idle.
+A GPU receives the next steps before it has finished the last; waiting leaves it idle.
 """
 
 
@@ -55,24 +55,31 @@ def train(
     first: RangeRecord | None = None,
     plan: Assignment | None = None,
 ) -> Outcome:
-    """Train, or go on from the last checkpoint in `out`.
+    """Train, or resume from the last checkpoint in `out`.
 
-    Going on gives the numbers that an uninterrupted training would have given, on the same machine
-    with as many threads. The C++ tile is the exception: it draws from generators of its own. A
-    training that another device began can be gone on with, and gives other numbers.
+    A resumed training gives the same numbers as an uninterrupted one on the same machine with the
+    same number of threads. The C++ tile is the exception, because it draws from its own generators.
+    A training begun on another device can be resumed, but gives other numbers.
 
-    The digital model is prepared (`layer_manifest.prepare`) and on the device to train on; it is
-    the teacher, and left as it is. The data is of `training_data.make_data` with the same recipe.
-    `tell` is called before the first step and after every step (on a GPU some together), `stop`
-    after every validation: True ends the training there. To `finish` is to make no further steps,
-    and return the best of what the folder holds. The `first` input ranges, of the recipe's hardware
-    and these weights, are in place of those that the recipe finds on the training data. With a
-    `plan` its analog layers are on tiles, in place of the recipe's, and its INT8 ones are rounded.
+    Args:
+        recipe: The hyperparameters.
+        loaded: The digital model, prepared (`layer_manifest.prepare`) and on the device to train
+            on. It is the teacher and is not changed.
+        data: Data from `training_data.make_data` with the same recipe.
+        out: Folder of the checkpoints.
+        tell: Called before the first step and after every step (on a GPU for several together).
+        stop: Called after every validation; True ends the training there.
+        finish: Whether to make no further steps and return the best of what the folder holds.
+        save_steps: Steps between checkpoints.
+        first: Initial input ranges, of the recipe's hardware and these weights, instead of those
+            that the recipe finds on the training data.
+        plan: A plan whose analog layers are on tiles, instead of the recipe's, and whose INT8
+            layers are rounded.
 
     Raises:
         TileUnavailable: The recipe's tile engine does not work here.
-        UsageError: Checkpoints of another recipe, model or other data, that cannot be read, or none
-            to finish.
+        UsageError: The checkpoints cannot be read or come from another recipe, model or other data;
+            or there are none to finish.
     """
     find_simulator(recipe.tile).require(str(next(loaded.model.parameters()).device))
     tile_config(recipe)  # refused before anything is computed
@@ -127,7 +134,7 @@ class _TrainingLoop:
         self.device = next(self.model.parameters()).device
 
     def start(self) -> None:
-        """Score the digital weights: digital, direct on chips, and with the first input ranges."""
+        """Score the digital weights: digital, on chips, and on chips with the initial ranges."""
         observed, first = self._starting_ranges()
         direct = self._validate(observed)
         start = direct if first == observed else self._validate(first)
@@ -141,7 +148,7 @@ class _TrainingLoop:
         self._report(math.nan, start)
 
     def _clock(self) -> float:
-        """Return processor seconds, or elapsed ones where another device computes."""
+        """Return CPU seconds, or elapsed seconds if another device computes."""
         return time.process_time() if self.device.type == "cpu" else time.monotonic()
 
     @property
@@ -150,7 +157,7 @@ class _TrainingLoop:
         return {name: tuple(ranges) for name, ranges in self.standing.first_ranges.items()}
 
     def run(self, learner: Learner, stop: Callable[[Progress], bool], save_steps: int) -> None:
-        """Make the steps that are left."""
+        """Make the remaining steps."""
         recipe, now = self.recipe, self.standing
         together = WAITS_AFTER.get(self.device.type, 1)
         while now.step < recipe.steps and not now.ended:
@@ -190,13 +197,13 @@ class _TrainingLoop:
         checkpoint.save_step(self.out, self.standing.step, state)
 
     def save_best(self, changed: dict[str, Tensor], ranges: Ranges) -> None:
-        """Write down the best parameters so far: those that are not the digital model's."""
-        # With their score: the process may die before the checkpoint with it is written.
+        """Write the best parameters so far that differ from the digital model's."""
+        # With their score, because the process may die before the next checkpoint is written.
         facts = {"best": self.standing.best, "best_step": self.standing.best_step}
         checkpoint.save(self.out / BEST, Checkpoint(changed, {**facts, "ranges": dict(ranges)}))
 
     def outcome(self) -> Outcome:
-        """Return what validated best."""
+        """Return the result: the weights that validated best."""
         best, now = checkpoint.read(self.out / BEST), self.standing
         return Outcome(
             state={**float_state(self.loaded.model), **best.tensors},

@@ -1,4 +1,4 @@
-"""What a training reports as it goes, and its result."""
+"""Progress reports of a training, and its result."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Ending = Literal["", "finished", "patience", "stopped", "diverged"]
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands after a step.
+    """The state of a training after a step.
 
     Attributes:
         loss: Training loss of the last step; NaN before the first.
-        score: Mean validation score over the chips; None where this step was not validated. At step
-            0 it is that of the digital weights with the input ranges that training starts from.
+        score: Mean validation score over the chips; None if this step was not validated. At step 0
+            it is that of the digital weights with the initial input ranges.
         best: The best score so far, step 0 included; None before any.
-        seconds: Processor time spent on steps so far; elapsed time on another device.
+        seconds: CPU time spent on steps so far; elapsed time on another device.
     """
 
     step: int
@@ -39,7 +39,7 @@ class Progress:
 
 @dataclass
 class Standing:
-    """Where a training stands; the plain values of its checkpoints."""
+    """The state of a training, as stored in its checkpoints."""
 
     digital: float
     direct: float
@@ -54,7 +54,7 @@ class Standing:
     devices: list[str] = field(default_factory=list)
 
     def record_device(self, device: torch.device) -> None:
-        """Note where the next steps are made, unless the last ones were made there."""
+        """Note the device of the next steps, unless the last ones were made there."""
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
         if self.devices[-1:] != [name]:
             self.devices.append(name)
@@ -66,17 +66,17 @@ class Outcome:
 
     Attributes:
         state: Parameters of the model that validated best, adapters included, for `ship_hwa`.
-        input_ranges: Its input ranges, one a tile.
-        layers: Public names of what was on tiles.
+        input_ranges: Its input ranges, one per tile.
+        layers: Public names of the layers that were on tiles.
         direct: Score of the digital weights on chips, with input ranges by the preset's rule: mean
             over chips at the recipe's drift time.
-        start: The same with the input ranges that training starts from.
-        best_step: The step that validated best; 0 where no step was better than the start.
+        start: The same with the initial input ranges.
+        best_step: The step that validated best; 0 if no step was better than the start.
         ended: Why there are no further steps: all made (`finished`), no improvement (`patience`),
-            `stopped` by the caller, `diverged` (the loss is not finite).
-        minutes: Processor time spent on steps; elapsed time on another device.
-        devices: What computed the steps, in order: `cpu`, or a GPU's name.
-        plan: What becomes of each layer; None where the recipe's layers were on tiles.
+            `stopped` by the caller, or `diverged` (the loss is not finite).
+        minutes: CPU time spent on steps; elapsed time on another device.
+        devices: The devices that computed the steps, in order: `cpu`, or a GPU's name.
+        plan: The treatment of each layer; None if the recipe's layers were on tiles.
     """
 
     state: dict[str, Tensor]
@@ -95,10 +95,10 @@ class Outcome:
     plan: Assignment | None = None
 
     def closed_by(self, score: float) -> float:
-        """Return what a score closes of the gap that calibration leaves.
+        """Return the share of the gap left by calibration that a score closes.
 
-        0 is as good as the start, which training gets from calibration, 1 as digital; NaN where
-        there is no gap.
+        0 is as good as the start, which training gets from calibration, and 1 as good as digital.
+        NaN if there is no gap.
         """
         gap = self.digital - self.start
         return (score - self.start) / gap if gap else math.nan

@@ -1,4 +1,4 @@
-"""How well a model does on chips: programmed, aged, and scored on held-out examples."""
+"""Score a model on chips: programmed, aged, and run on held-out examples."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def validate(
 ) -> Validation:
     """Program a digital model on the recipe's number of chips and score them at its drift time.
 
-    The chips are the same at every call, and other ones than any study measures. A chip whose
-    outputs are not finite has an infinitely bad score. The model is left as it was.
+    The chips are the same at every call, and none of them is measured by a study. A chip whose
+    outputs are not finite has an infinitely bad score. The model is not changed.
     """
     seed = derive_seed(recipe.seed, "validation")
     scores = []

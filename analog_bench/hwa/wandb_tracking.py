@@ -1,8 +1,8 @@
-"""A search in Weights & Biases: one run a trial, in one group.
+"""Track a search in Weights & Biases: one run per trial, in one group.
 
-`offline` writes run folders only, which `wandb sync` sends later; `online` sends them at once. In
-either mode W&B writes under the given folder only, and is told to report neither its own errors,
-nor the machine, nor the code. The run of a trial whose process was killed may be empty, since W&B
+`offline` only writes run folders, which `wandb sync` sends later; `online` sends them at once. In
+either mode W&B writes only under the given folder, and is told to report neither its own errors,
+nor the machine, nor the code. The run of a trial whose process was killed may be empty, because W&B
 writes in blocks; the trial's next start gets another run.
 """
 
@@ -27,9 +27,9 @@ PROJECT = "analog-bench"
 
 @contextmanager
 def tracking(mode: Mode, folder: Path, group: str, about: Mapping[str, Any]) -> Iterator[Tracker]:
-    """Track a search; leaving finishes what is under way and ends W&B's service.
+    """Track a search; on exit, finish the current run and end W&B's service.
 
-    W&B writes into `wandb/` in the folder; `about` holds plain values to write with every run.
+    W&B writes into `wandb/` in the folder. `about` holds plain values to write with every run.
     """
     folder = folder.absolute()
     settings = wandb.Settings(
@@ -51,7 +51,7 @@ def tracking(mode: Mode, folder: Path, group: str, about: Mapping[str, Any]) -> 
         x_disable_machine_info=True,
         x_save_requirements=False,
     )
-    # W&B has no settings for these: its service reads them from the environment as it starts.
+    # W&B has no settings for these; its service reads them from the environment when it starts.
     private = {
         "WANDB_ERROR_REPORTING": "false",
         "WANDB_CACHE_DIR": str(folder / "wandb" / "cache"),
@@ -100,12 +100,12 @@ class Tracker:
         self.finish(summary, 0 if state in ("complete", "pruned") else 1)
 
     def conclude(self, name: str, summary: Mapping[str, Any]) -> None:
-        """Write a run that holds nothing but results of the whole search, as plain values."""
+        """Write a run with only the results of the whole search, as plain values."""
         self._start(name, "conclusion", {})
         self.finish(summary, 0)
 
     def finish(self, summary: Mapping[str, Any], exit_code: int) -> None:
-        """Finish the run under way, if any."""
+        """Finish the current run, if any."""
         run, self._run = self._run, None
         if run is not None:
             run.summary.update(dict(summary))
