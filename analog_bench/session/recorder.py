@@ -157,8 +157,8 @@ class Recorder:
             if journal.held.lost:
                 self.notes.append(
                     f"the journal is damaged ({journal.held.lost}): "
-                    f"{counted(len(journal.held.entries), 'result')} of it are used, and it is "
-                    f"kept as {journal.mend()}"
+                    f"the run goes on from {counted(len(journal.held.entries), 'result')} of it, "
+                    f"and it is kept as {journal.mend()}"
                 )
         except StoreError:
             journal.close()

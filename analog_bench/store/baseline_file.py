@@ -113,13 +113,17 @@ def read_digital(root: Path, model: str) -> DigitalBaseline:
 
 def write_cases(root: Path, baseline: CaseBaseline) -> Path:
     """Write the baseline of a model in a study, and return the file; raises BaselineError."""
+    return _write(*_case_file(root, baseline))
+
+
+def _case_file(root: Path, baseline: CaseBaseline) -> tuple[Path, bytes]:
     cases: dict[str, dict[str, Json]] = {}
     for (case_id, protocol), entry in sorted(baseline.entries.items()):
         cases.setdefault(case_id, {})[protocol] = plain(entry, "case_id", "protocol")
     heading = {name: getattr(baseline, name) for name in ("variant", "model", "study")}
     path = case_path(root, **heading)
     document = {"schema_version": BASELINE_VERSION, **heading, "cases": cases}
-    return _write(path, document, lambda node: _cases(node, baseline))
+    return path, _laid_out(path, document, lambda node: _cases(node, baseline))
 
 
 def write_digital(root: Path, baseline: DigitalBaseline) -> Path:
@@ -128,7 +132,7 @@ def write_digital(root: Path, baseline: DigitalBaseline) -> Path:
     heading = {"schema_version": BASELINE_VERSION, "variant": "digital", "model": baseline.model}
     path = digital_path(root, baseline.model)
     document = {**heading, "protocols": protocols}
-    return _write(path, document, lambda node: _digital(node, baseline.model))
+    return _write(path, _laid_out(path, document, lambda node: _digital(node, baseline.model)))
 
 
 def check_updatable(root: Path) -> None:
@@ -140,7 +144,8 @@ def check_updatable(root: Path) -> None:
 def update_cases(root: Path, results: Iterable[Result], provenance: Provenance) -> list[Change]:
     """Store results as the new baselines; what they do not mention stays, see `merge_cases`.
 
-    Every file concerned is read before any is written, so that a corrupt one spoils nothing.
+    Every file concerned is read, and laid out anew, before any is written: one that cannot be
+    stored spoils no other.
     Several processes may update at once: one waits for the other. Changes come by file and case id;
     files without one are not touched. BaselineError where a file or a result is unfit.
     """
@@ -152,9 +157,9 @@ def update_cases(root: Path, results: Iterable[Result], provenance: Provenance) 
     with _locked(root):
         for where, members in groupby(sorted(results, key=file_of), key=file_of):
             merged.append(merge_cases(read_cases(root, *where), list(members), provenance))
-        for baseline, changes in merged:
-            if changes:
-                write_cases(root, baseline)
+        files = [_case_file(root, baseline) for baseline, changes in merged if changes]
+        for path, content in files:
+            _write(path, content)
     return [change for _, changes in merged for change in changes]
 
 
@@ -232,11 +237,18 @@ def _read(path: Path, read: Callable[[Json], T], missing: T) -> T:
         ) from None
 
 
-def _write(path: Path, document: Mapping[str, Json], read: Callable[[Json], object]) -> Path:
+def _laid_out(path: Path, document: Mapping[str, Json], read: Callable[[Json], object]) -> bytes:
     try:
         content = layout(document)
         # A baseline that no later run could read would be worse than none.
         read(parse(content))
+    except ValueError as problem:
+        raise _cannot_write(path, problem) from None
+    return content
+
+
+def _write(path: Path, content: bytes) -> Path:
+    try:
         write_atomic(path, content)
     except (OSError, ValueError) as problem:
         raise _cannot_write(path, problem) from None

@@ -187,7 +187,7 @@ def test_a_damaged_journal_goes_on_with_what_is_whole(recorder_of, tmp_path):
     assert again.results == [RUN.results[0], RUN.results[2]]
     (note,) = again.notes
     assert note.startswith("the journal is damaged (not JSON: ")
-    assert "2 results of it are used" in note
+    assert "the run goes on from 2 results of it" in note
     assert Path(note.partition("it is kept as ")[2]).exists()
     run = again.run(COMMAND)
     assert [case.case_id for case in run.incomplete.cases] == ["bert/c1", "bert/c3"]

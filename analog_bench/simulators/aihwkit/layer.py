@@ -56,7 +56,7 @@ class _Float32Linear(AnalogLinear):  # type: ignore[misc]
 
 
 class AihwkitTiles:
-    """A layer on aihwkit's tiles; see `analog.tiles.Tiles`."""
+    """A layer on aihwkit's tiles; see `analog.tile_protocol.Tiles`."""
 
     def __init__(self, linear: nn.Linear, config: Any, input_range: InputRange | None) -> None:
         self._config = config
