@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from analog_bench.noise.noise_family import usual_parameters
 from analog_bench.records import Metric, Result
 from analog_bench.report.variant_order import WEIGHTS as WEIGHTS
 from analog_bench.report.variant_order import variant_label as variant_label
@@ -36,6 +37,7 @@ SIGNS: Mapping[Kind, str] = {
 """Verdicts in order of concern, with their signs: colour alone does not reach every reader."""
 
 _TIMES = ((31_536_000.0, "y"), (86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
+_EQUAL_ERROR = re.compile(r"equal_error:family=(?P<family>.+),error=(?P<error>[^,]+)")
 _NUMBERED_BLOCK = re.compile(r"(?P<prefix>(?:[^.\d][^.]*\.)+)(?=\d+\.)")
 
 
@@ -79,6 +81,16 @@ def amount(value: float, metric: Metric, extra: int = 0) -> str:
     return rounded(value, decimals_of(metric.margin) + extra)
 
 
+def changed_by(loss: float, metric: Metric) -> str:
+    """Say what something costs: `loses 12.3 points of F1`, `adds 0.210 nats of cross-entropy`.
+
+    Or what it spares: `gains` and `saves`.
+    """
+    gains = "gains" if metric.higher_is_better else "saves"
+    verb = gains if loss_amount(loss, metric).startswith(MINUS) else change_verb(metric)
+    return f"{verb} {amount_of(loss_amount(abs(loss), metric), metric)}"
+
+
 def amount_of(number: str, metric: Metric) -> str:
     """Return an amount with what it is an amount of: `12.3 points of F1`."""
     return f"{number} {metric.unit} of {metric_label(metric)}".replace("  ", " ")
@@ -104,10 +116,10 @@ def chips_compared(verdict: Verdict) -> str:
     return f"{chips} chips, {'paired' if verdict.paired else 'unpaired'}"
 
 
-def digital_scores(scores: Mapping[str, float], metrics: Iterable[Metric], extra: int = 1) -> str:
-    """Spell the digital model's scores, with a decimal more: `F1 71.20, EM 60.50`."""
+def scores_text(scores: Mapping[str, float], metrics: Iterable[Metric]) -> str:
+    """Spell scores of several metrics: `F1 71.2, EM 60.5`."""
     return ", ".join(
-        f"{metric_label(metric)} {amount(scores[metric.name], metric, extra)}"
+        f"{metric_label(metric)} {amount(scores[metric.name], metric)}"
         for metric in metrics
         if metric.name in scores
     )
@@ -169,6 +181,14 @@ def kinds_counted(counts: Mapping[Kind, int]) -> str:
     return ", ".join(f"{counts[kind]} {kind}" for kind in SIGNS if counts.get(kind))
 
 
+def range_counted(counts: Collection[int], noun: str) -> str:
+    """Spell counts from the least to the most: `3 chips`, `5 to 10 chips`; empty for none."""
+    if not counts:
+        return ""
+    few, many = min(counts), max(counts)
+    return counted(many, noun) if few == many else f"{few} to {counted(many, noun)}"
+
+
 def capitalised(text: str) -> str:
     """Return a text with a capital at its beginning, all else as it is."""
     return text[:1].upper() + text[1:]
@@ -197,22 +217,32 @@ def model_label(model: str) -> str:
 
 
 def noise_label(noise: str) -> str:
-    """Name a noise on one line; a preset goes by its own name."""
-    return one_line(noise).removeprefix("preset:name=")
+    """Name a noise on one line: a preset goes by its own name, `equal_error` as `pcm at 0.05`."""
+    equal = _EQUAL_ERROR.fullmatch(noise)
+    name = noise if equal is None else f"{equal['family']} at {equal['error']}"
+    return one_line(name).removeprefix("preset:name=")
+
+
+def noise_family(noise: str) -> str:
+    """Name a noise without how strong it is, where that was chosen for its error."""
+    return noise_label(noise).partition(" at ")[0]
 
 
 def short_noises(noises: Iterable[str]) -> dict[str, str]:
-    """Return each noise without the parameters that never vary; different ones stay different."""
+    """Return each noise without the parameters that never vary, or are as in `pcm` alone.
+
+    Different ones stay different.
+    """
     known = sorted(set(noises))
     parts = {noise: noise.partition(":")[2].split(",") for noise in known}
     short = {}
     for noise in known:
         family = noise.partition(":")[0]
         always = set.intersection(*(set(parts[n]) for n in known if n.partition(":")[0] == family))
-        # A preset is its name, also where there is no other to tell it from.
-        varying = ",".join(
-            part for part in parts[noise] if part not in always or noise.startswith("preset:")
-        )
+        # Some are their parameters, also where there is no other to tell them from.
+        named = family in ("preset", "equal_error")
+        plain = set() if named else always | usual_parameters(family)
+        varying = ",".join(part for part in parts[noise] if part not in plain)
         short[noise] = f"{family}:{varying}" if varying else family
     return short
 
