@@ -100,7 +100,7 @@ def test_a_narrow_terminal_cuts_no_number(bert, metrics, width):
 def test_the_captions_say_what_was_done_and_what_stands_out(bert, metrics):
     said = caption_of(drawn(100, bert, {}, metrics, data="200 everyday_qa questions"))
     assert "white_output:std=1, 5 chips, 200 everyday_qa questions." in said
-    assert "Model bert-mini, digital F1 61.20, EM 48.96." in said
+    assert "Model bert-mini, digital F1 61.2, EM 49.0." in said
     assert "▼ Largest drops of F1: embeddings.word_embeddings 45.0" in said
     assert re.search(
         r"\d+ of 53 rows lose more than the margin of 1 point by their 95 % intervals", said
