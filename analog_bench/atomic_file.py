@@ -11,12 +11,7 @@ from pathlib import Path
 
 
 def check_target(path: Path) -> None:
-    """Make sure that `write_atomic` could write here now; the folder is made where missing.
-
-    Raises:
-        OSError: It could not; the text says why.
-        ValueError: The path cannot be a path at all.
-    """
+    """Make sure that `write_atomic` could write here now, raising as it does; makes folders."""
     temporary, descriptor = _temporary_beside(_target(path))
     os.close(descriptor)
     temporary.unlink()

@@ -16,7 +16,8 @@ from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
-from analog_bench.errors import printable, reason_of
+from analog_bench.atomic_file import write_atomic
+from analog_bench.errors import StoreError, printable, reason_of
 from analog_bench.regular_file import read_regular
 
 # Any JSON value. (A recursive alias would buy nothing: `convert` narrows it.)
@@ -87,13 +88,10 @@ def parse(content: bytes, *, any_key: bool = False) -> Json:
 
 
 def convert(value: Json, kind: type[T], at: str = "", **keys: Json) -> T:
-    """Return a JSON value as a record.
+    """Return a JSON value as a record; raises DocumentError.
 
     `at` says where it stands in its file, such as `metrics['f1']`, for errors; `keys` are fields
     of the record that the file does not repeat, because they are the value's key.
-
-    Raises:
-        DocumentError: The value is not of that type.
     """
     if keys and isinstance(value, dict):
         for name in keys.keys() & value.keys():
@@ -137,33 +135,30 @@ def check_plain(value: Json, depth: int = 0) -> None:
 
 
 def layout(value: Json) -> bytes:
-    """Lay a document out so that diffs read well.
+    """Lay a document out so that diffs read well; ValueError where it holds NaN or infinity.
 
     Whatever fits stands on one line, a list of plain values always does. Keys keep their order.
     Numbers are written so that they read back as the same float. The text is in UTF-8 and ends
     with a newline; characters UTF-8 cannot hold become `?`.
-
-    Raises:
-        ValueError: NaN or infinity somewhere.
     """
     return (_laid_out(value, 0) + "\n").encode("utf-8", "replace")
 
 
 def compact(value: Json) -> bytes:
-    """Write a document on one line, which ends with the only newline; otherwise as `layout`.
-
-    Raises:
-        ValueError: NaN or infinity somewhere.
-    """
+    """Write a document on one line, which ends with the only newline; otherwise as `layout`."""
     return (_leaf(value) + "\n").encode("utf-8", "replace")
 
 
-def indented(value: Json) -> bytes:
-    """Write a document with sorted keys, one value a line.
+def write_record(path: Path, record: msgspec.Struct) -> None:
+    """Write a record to a file of its own, laid out to be read; raises StoreError."""
+    try:
+        write_atomic(path, layout(plain(record)))
+    except OSError as problem:
+        raise StoreError(f"cannot write {path}: {reason_of(problem)}") from None
 
-    Raises:
-        ValueError: NaN or infinity somewhere.
-    """
+
+def indented(value: Json) -> bytes:
+    """Write a document with sorted keys, one value a line; raises as `layout`."""
     return (json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
 
 

@@ -46,11 +46,7 @@ class PrecisionTarget(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def parse_target(text: str) -> PrecisionTarget:
-    """Read `1` (in margins), `5%` (of the loss) or `1,5%` (whichever is wider).
-
-    Raises:
-        UsageError: It is none of these.
-    """
+    """Read `1` (in margins), `5%` (of the loss) or `1,5%` (the wider), or raise UsageError."""
     option = "--precision-target"
     words = [word.strip() for word in text.split(",")]
     shares = [word.removesuffix("%") for word in words if word.endswith("%")]
@@ -65,11 +61,7 @@ def parse_target(text: str) -> PrecisionTarget:
 
 
 def check_target(what: str, value: object) -> PrecisionTarget:
-    """Return a target that can be reached; `what` names it in errors.
-
-    Raises:
-        UsageError: It is something else, or asks for half an interval of 0.
-    """
+    """Return a target that can be reached, or raise a UsageError in which `what` names it."""
     target = instance(PrecisionTarget)(what, value)
     for name in target.__struct_fields__:
         amount(f"{what}: {name}", getattr(target, name))

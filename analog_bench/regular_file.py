@@ -59,11 +59,7 @@ def read_regular(path: Path, most: int = MOST_BYTES) -> bytes:
 
 
 def append_regular(path: Path, content: bytes) -> None:
-    """Add to the end of an ordinary file, which is made where there is none.
-
-    Raises:
-        OSError: It cannot be written, or is none.
-    """
+    """Add to the end of an ordinary file, which is made where there is none; raises OSError."""
     with open(path, "ab", opener=_without_waiting) as file:
         _check_ordinary(file)
         file.write(content)
@@ -72,10 +68,7 @@ def append_regular(path: Path, content: bytes) -> None:
 def is_free_for(path: Path, mark: bytes) -> bool:
     """Return whether a file may be replaced by one of a kind that has a mark near its beginning.
 
-    That is one that is empty or not there, or of the same kind.
-
-    Raises:
-        OSError: It cannot be read, or is no ordinary file.
+    That is one that is empty or not there, or of the same kind. Raises as `open_regular`.
     """
     if not os.path.exists(path):
         return True

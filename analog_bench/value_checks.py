@@ -21,34 +21,53 @@ _BEYOND_WHOLE = "2^63 - 1"
 _SHOWN_AT_MOST = 60
 
 
-def whole(what: str, value: object, least: int = 0, most: int = LARGEST_WHOLE) -> int:
-    """Return a whole number within bounds; `what` names it in errors.
+def whole(
+    what: str, value: object, least: int = 0, most: int = LARGEST_WHOLE, *, text: str | None = None
+) -> int:
+    """Return a whole number within bounds; in errors, `what` names it and `text` is what was given.
 
     Raises:
         UsageError: It is something else, True and False included, or out of bounds.
     """
-    return _whole(what, value, least, most, value)
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+        return value
+    bounds = f"from {least} to {most}"
+    if most == LARGEST_WHOLE:
+        too_large = isinstance(value, int) and value > most
+        bounds = f"from {least} to {_BEYOND_WHOLE}" if too_large else f"of at least {least}"
+    found = shown(value if text is None else text)
+    raise UsageError(f"{what} must be a whole number {bounds}, found {found}")
 
 
 def read_whole(what: str, text: str, least: int = 0, most: int = LARGEST_WHOLE) -> int:
     """Read a whole number; otherwise as `whole`."""
-    return _whole(what, _read(int, text), least, most, text)
+    return whole(what, _read(int, text), least, most, text=text)
 
 
-def amount(what: str, value: object, unit: str = "a number") -> float:
+def amount(what: str, value: object, unit: str = "a number", *, text: str | None = None) -> float:
     """Return 0, or a number from 1e-12 to 1e12; never -0.
 
-    `what` names it in errors, `unit` is what it is: `a number of seconds`.
+    In errors, `what` names it, `unit` is what it is, such as `a number of seconds`, and `text` is
+    what was given.
 
     Raises:
         UsageError: It is something else, True and False, NaN and infinity included.
     """
-    return _amount(what, value, unit, value)
+    # Compared before it is converted: a whole number may be too large for a float.
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and (value == 0 or SMALLEST <= value <= LARGEST)
+    ):
+        return float(value) + 0.0
+    bounds = f"from {SMALLEST:g} to {LARGEST:g}"
+    found = shown(value if text is None else text)
+    raise UsageError(f"{what} must be 0 or {unit} {bounds}, found {found}")
 
 
 def read_amount(what: str, text: str, unit: str = "a number") -> float:
     """Read a number; otherwise as `amount`."""
-    return _amount(what, _read(float, text), unit, text)
+    return amount(what, _read(float, text), unit, text=text)
 
 
 def one_of(what: str, value: object, known: Iterable[T]) -> T:
@@ -123,28 +142,6 @@ def shown(value: object) -> str:
         return one_line(repr(value), _SHOWN_AT_MOST)
     except ValueError:  # Python spells no whole number of thousands of digits
         return "a number of thousands of digits"
-
-
-def _whole(what: str, value: object, least: int, most: int, given: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
-        return value
-    bounds = f"from {least} to {most}"
-    if most == LARGEST_WHOLE:
-        too_large = isinstance(value, int) and value > most
-        bounds = f"from {least} to {_BEYOND_WHOLE}" if too_large else f"of at least {least}"
-    raise UsageError(f"{what} must be a whole number {bounds}, found {shown(given)}")
-
-
-def _amount(what: str, value: object, unit: str, given: object) -> float:
-    # Compared before it is converted: a whole number may be too large for a float.
-    if (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and (value == 0 or SMALLEST <= value <= LARGEST)
-    ):
-        return float(value) + 0.0
-    bounds = f"from {SMALLEST:g} to {LARGEST:g}"
-    raise UsageError(f"{what} must be 0 or {unit} {bounds}, found {shown(given)}")
 
 
 def _read(kind: Callable[[str], T], text: str) -> T | None:

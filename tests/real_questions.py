@@ -1,6 +1,5 @@
 """Fixtures of real parts: the embedded questions, and the embedded BERT's tokeniser."""
 
-import json
 import re
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from analog_bench.tasks.qa_sources import load_questions
 from analog_bench.zoo.minilm_base import find_base
 from analog_bench.zoo.tokenizer import read_tokenizer
+from tests.squad_articles import write_squad
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +29,7 @@ def sentences(embedded, tmp_path_factory):
     """
     path = tmp_path_factory.mktemp("data") / "sentences.json"
     shortest = sorted(map(_sentence_of, embedded), key=lambda row: (len(row["context"]), row["id"]))
-    write_squad(shortest[:40], path)
-    return path
+    return write_squad(shortest[:40], path)
 
 
 def _sentence_of(row):
@@ -40,18 +39,3 @@ def _sentence_of(row):
     end = re.compile(r"[.!?]( |$)").search(row["context"], start + len(answer)).start() + 1
     here = {"text": [answer], "answer_start": [start - begin]}
     return {**row, "context": row["context"][begin:end], "answers": here}
-
-
-def write_squad(rows, path):
-    """Write questions as SQuAD's files are, an article each."""
-    articles = []
-    for row in rows:
-        answers = [
-            {"text": text, "answer_start": start}
-            for text, start in zip(*row["answers"].values(), strict=True)
-        ]
-        qa = {"id": row["id"], "question": row["question"], "answers": answers}
-        paragraph = {"context": row["context"], "qas": [qa]}
-        articles.append({"title": row["title"], "paragraphs": [paragraph]})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"data": articles}))

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from analog_bench.codec import write_record
 from analog_bench.commands.options import (
     LOCK_FILE,
     USUAL_HARDWARE,
@@ -30,7 +31,7 @@ from analog_bench.commands.options import (
 from analog_bench.commands.output import print_blocks, print_json, show_progress
 from analog_bench.errors import UsageError
 from analog_bench.gate.max_drop import parse_requirement
-from analog_bench.planning.plan_record import HOWS, write_plan
+from analog_bench.planning.plan_record import HOWS
 from analog_bench.planning.scenarios import DEFAULT_SCENARIO, find_scenarios
 from analog_bench.session.settings import Settings
 from analog_bench.study import MOST_CHIPS, Budget, Choice
@@ -233,6 +234,7 @@ def plan(
         plans=plans,
         pairs=pairs,
         limits=limits,
+        fresh_chips=fresh_chips,
     )
     alone = kept("layers", seed, chips)
     maker = PlanMaker(request, whole, alone, kept("verified", seed + 1, fresh_chips))
@@ -246,7 +248,7 @@ def plan(
     verified = (*planned.everything, *planned.front)
     keep_plans(maker, ((one.assignment, one.predicted, one.limit) for one in verified))
     if planned.plan is not None:
-        write_plan(out, planned.plan)
+        write_record(out, planned.plan)
     if as_json:
         found = planned_as_plain(planned)
         found["predictors"] = None if compared is None else predictors_as_plain(compared)

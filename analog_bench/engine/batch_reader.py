@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.layer_manifest import Layer
-from analog_bench.engine.broken_outputs import broken_layer, first_not_finite
 from analog_bench.engine.computing import computing
 from analog_bench.engine.replay import Replay
+from analog_bench.engine.scores import broken_layer, first_not_finite
 from analog_bench.records import Precision
 from analog_bench.tasks.task import Task
 

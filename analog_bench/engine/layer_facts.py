@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache, partial
 from statistics import fmean
 
 from torch import nn
 
 from analog_bench.analog.layer_manifest import (
     Coverage,
-    WeightSpread,
     coverage,
     manifest,
     weight_histogram,
     weight_spread,
 )
-from analog_bench.layer_facts_record import Histogram, LayerFacts
+from analog_bench.layer_facts_record import LayerFacts
 from analog_bench.records import SEVERAL
 from analog_bench.zoo.adapter import NAME as ADAPTER
 
@@ -31,8 +31,8 @@ class Facts:
         # Adapters do not count: a layer is as deep in weights that have them as in those without.
         own = (path for path in self._by_path if f".{ADAPTER}." not in path)
         self._depth = {path: n for n, path in enumerate(own)}
-        self._spreads: dict[str, WeightSpread] = {}
-        self._histograms: dict[str, Histogram] = {}
+        self._spread = cache(partial(weight_spread, model))
+        self._histogram = cache(partial(weight_histogram, model))
 
     def covered(self) -> Coverage:
         """Return how much of the model is on tiles now."""
@@ -49,10 +49,8 @@ class Facts:
         `covered` says how much of it sat on tiles; None where nothing was measured.
         """
         layers = [self._by_path[path] for path in paths]
-        for path in paths:
-            if path not in self._spreads:
-                self._spreads[path] = weight_spread(self._model, path)
-        spreads = [self._spreads[path] for path in paths]
+        spreads = [self._spread(path) for path in paths]
+        single = len(paths) == 1 and math.isfinite(spreads[0].std)
         return LayerFacts(
             depth=min(self._depth[path] for path in paths),
             kind=layers[0].kind if len(layers) == 1 else SEVERAL,
@@ -62,12 +60,5 @@ class Facts:
             weight_max=max(spread.max_abs for spread in spreads),
             coverage_weights=covered.weights if covered else 0.0,
             coverage_macs=covered.macs if covered else 0.0,
-            histogram=self._histogram(paths[0]) if len(paths) == 1 else None,
+            histogram=self._histogram(paths[0]) if single else None,
         )
-
-    def _histogram(self, path: str) -> Histogram | None:
-        if not math.isfinite(self._spreads[path].std):
-            return None
-        if path not in self._histograms:
-            self._histograms[path] = weight_histogram(self._model, path)
-        return self._histograms[path]

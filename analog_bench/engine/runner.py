@@ -172,9 +172,11 @@ class Runner:
         """
         more = self.measure_together(list(results), chips, propagation=propagation)
         return [
-            new
-            if new.status != "measured"
-            else structs.replace(old, chips=(*old.chips, *new.chips))
+            structs.replace(old, chips=(*old.chips, *new.chips))
+            if new.status == "measured"
+            else structs.replace(
+                old, status=new.status, reason=new.reason, chips=(), digital_per_example={}
+            )
             for old, new in zip(results.values(), more, strict=True)
         ]
 

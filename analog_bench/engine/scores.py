@@ -1,14 +1,18 @@
-"""Scores of a model's outputs, and what is said where there can be none."""
+"""Scores of a model's outputs, and why there are none where outputs are not finite numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
+from analog_bench.analog.layer_manifest import Layer
 from analog_bench.tasks.task import Task
+from analog_bench.zoo.layer_names import hooked
 
 
 @dataclass(frozen=True)
@@ -41,3 +45,27 @@ def score(task: Task, whose: str, reduced: Sequence[Tensor], broken: str) -> Sco
         if not math.isfinite(value):
             return Scores({}, {}, problem=f"{whose} scored {value} for {name}")
     return Scores(mean, per_example, task.texts(reduced))
+
+
+def first_not_finite(outputs: Sequence[Tensor]) -> int | None:
+    """Return the first of several tensors that holds infinity or NaN; None where none does.
+
+    A GPU is waited for once.
+    """
+    finite = torch.stack([torch.isfinite(tensor).all() for tensor in outputs]).tolist()
+    return None if all(finite) else finite.index(False)
+
+
+def broken_layer(model: nn.Module, layers: Iterable[Layer], forward: Callable[[], object]) -> str:
+    """Return the first layer that puts out infinity or NaN in a forward pass; empty for none."""
+    met: list[str] = []
+
+    def look(name: str, _module: object, _inputs: object, output: object) -> None:
+        tensors = (leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor))
+        if not met and not all(bool(torch.isfinite(tensor).all()) for tensor in tensors):
+            met.append(name)
+
+    # By path: a case may have put tiles, or a clean output, where a layer was.
+    with hooked({layer.name: model.get_submodule(layer.path) for layer in layers}, after=look):
+        forward()
+    return met[0] if met else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import OptimizeWarning, curve_fit
+from scipy.stats import t
 
 FEWEST = 4
 """Points below which a law of two constants says nothing."""
@@ -33,7 +34,8 @@ def fit_power_law(xs: Sequence[float], ys: Sequence[float]) -> PowerLaw | None:
     """Fit y = a · x^p by least squares, a ≥ 0 and 0 ≤ p ≤ 10.
 
     y may be below 0, as losses are that hardly differ from none. None with fewer than `FEWEST`
-    points, an x that is not above 0, points that are all alike, or where the fit does not end.
+    points, an x that is not above 0, points that are all alike, a fit that does not end, or an
+    interval of the power that reaches 0: y is then not known to grow with x at all.
     """
     x, y = np.asarray(xs, dtype=float), np.asarray(ys, dtype=float)
     alike = len(x) < FEWEST or float(np.ptp(x)) == 0 or float(np.ptp(y)) == 0
@@ -47,7 +49,9 @@ def fit_power_law(xs: Sequence[float], ys: Sequence[float]) -> PowerLaw | None:
         )
     except (OptimizeWarning, RuntimeError):
         return None
-    half = 1.96 * float(np.sqrt(covariance[1, 1]))
+    half = float(t.ppf(0.975, len(x) - 2) * np.sqrt(covariance[1, 1]))
+    if p <= half:
+        return None
     rest = y - size * a * (x / scale) ** p
     return PowerLaw(
         factor=float(size * a / scale**p),

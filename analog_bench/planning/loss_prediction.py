@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, variance
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from scipy import stats
 
@@ -25,6 +25,9 @@ from analog_bench.planning.plan_record import Assignment, How
 ALONE, WITH_PAIRS = "sum of layers alone", "layers and pairs"
 ALONG, BY_ALPHA = "zero-shot, along the error", "zero-shot, error x alpha"
 K = TypeVar("K")
+MeasuredPlan: TypeAlias = "tuple[Assignment, tuple[float, ...]]"
+"""A plan and its loss on each chip, the same chips for all plans; one loss if it draws nothing."""
+
 _LEAST_LEFT = 0.01
 """A score closer to guessing is no more worth than this: its logarithm would be noise."""
 
@@ -72,6 +75,8 @@ class LossPredictor:
 
     The spread of a plan's strain about the line has a variance in proportion to the total, as sums
     of independent contributions have; below the least total that was measured it stays as there.
+    All plans were measured on the same chips, of which some lose more than others throughout, so
+    each chip has a line of its own, and other chips have others.
 
     Attributes:
         scale: Where losses add up.
@@ -79,6 +84,7 @@ class LossPredictor:
         slope: What a unit of the total makes.
         spread: Standard deviation about the line at a total of 1; None of fewer than two plans.
         totals: Those of the plans that it was fitted to.
+        chip_slopes: The slope of each chip alone.
     """
 
     scale: Scale
@@ -86,30 +92,38 @@ class LossPredictor:
     slope: float
     spread: float | None
     totals: tuple[float, ...]
+    chip_slopes: tuple[float, ...]
 
     def loss(self, assignment: Assignment) -> float:
         """Return the loss to expect of a plan."""
         return self.scale.loss(self.slope * self.strains.total(assignment))
 
-    def interval(self, assignment: Assignment) -> tuple[float, float] | None:
-        """Return where the measured loss of a plan should lie in 95 of 100 cases.
+    def interval(self, assignment: Assignment, chips: int) -> tuple[float, float] | None:
+        """Return where a plan's mean loss on fresh chips should lie in 95 of 100 cases.
 
-        Student's prediction interval about a line through the origin whose variance grows with x:
-        slope*x ± t(n-1) * s * sqrt(x + x^2 / sum of x).
+        Student's prediction interval about a line through the origin whose variance grows with x,
+        s² (x + x² / sum of x). Fresh chips add x² v (1/n + 1/`chips`), with v the variance of the
+        slopes of the n fitted chips; INT8 is the same on all. Degrees of freedom: Satterthwaite.
         """
         if self.spread is None:
             return None
-        x = self.strains.total(assignment)
-        error = self.spread * math.sqrt(max(x, min(self.totals)) + x**2 / sum(self.totals))
-        reach = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, len(self.totals) - 1))
+        x, count = self.strains.total(assignment), len(self.chip_slopes)
+        about = self.spread**2 * (max(x, min(self.totals)) + x**2 / sum(self.totals))
+        between = 0.0
+        if count > 1 and "analog" in assignment.values():
+            between = x**2 * variance(self.chip_slopes) * (1 / count + 1 / chips)
+        parts = [(about, len(self.totals) - 1), (between, count - 1)]
+        terms = sum(part**2 / freedom for part, freedom in parts if part > 0)
+        freedom = (about + between) ** 2 / terms if terms > 0 else 1.0
+        reach = math.sqrt(about + between) * float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
         middle = self.slope * x
         return self.scale.loss(middle - reach), self.scale.loss(middle + reach)
 
-    def misfit(self, measured: Sequence[tuple[Assignment, float]]) -> float:
+    def misfit(self, measured: Sequence[MeasuredPlan]) -> float:
         """Return by how much plans lose more or less than predicted: a sum of squared strains."""
         return sum(
-            (self.scale.strain(loss) - self.slope * self.strains.total(plan)) ** 2
-            for plan, loss in measured
+            (self.scale.strain(fmean(losses)) - self.slope * self.strains.total(plan)) ** 2
+            for plan, losses in measured
         )
 
     def room(self, loss: float) -> float:
@@ -162,25 +176,28 @@ def expected(measured: Mapping[K, Sequence[float]]) -> dict[K, float]:
     return found
 
 
-def fit(
-    scale: Scale, strains: Strains, measured: Sequence[tuple[Assignment, float]]
-) -> LossPredictor:
-    """Fit the slope, and the spread about it, to plans and their measured losses.
+def fit(scale: Scale, strains: Strains, measured: Sequence[MeasuredPlan]) -> LossPredictor:
+    """Fit the slope, and the spread about it, to plans and their losses on each chip.
 
     The best line through the origin where variances grow with x is the ratio of the sums (Cochran,
     "Sampling Techniques", 1977, chapter 6). Without a plan that has any strain it is 1.
     """
-    points = [(strains.total(plan), scale.strain(loss)) for plan, loss in measured]
-    points = [(x, y) for x, y in points if x > 0]
+    totals = [strains.total(plan) for plan, _ in measured]
+    points = [(x, losses) for x, (_, losses) in zip(totals, measured, strict=True) if x > 0]
     whole = sum(x for x, _ in points)
-    slope = sum(y for _, y in points) / whole if points else 1.0
+    means = [(x, scale.strain(fmean(losses))) for x, losses in points]
+    slope = sum(y for _, y in means) / whole if points else 1.0
     if slope <= 0:
         slope = 1.0
     spread = None
     if len(points) > 1:
-        squares = sum((y - slope * x) ** 2 / x for x, y in points)
+        squares = sum((y - slope * x) ** 2 / x for x, y in means)
         spread = math.sqrt(squares / (len(points) - 1))
-    return LossPredictor(scale, strains, slope, spread, tuple(x for x, _ in points))
+    # What draws nothing has one loss for all chips.
+    chips = max((len(losses) for _, losses in points), default=0)
+    table = [losses * chips if len(losses) == 1 else losses for _, losses in points]
+    slopes = tuple(sum(map(scale.strain, losses)) / whole for losses in zip(*table, strict=True))
+    return LossPredictor(scale, strains, slope, spread, tuple(x for x, _ in points), slopes)
 
 
 class Fitted(NamedTuple):
@@ -199,7 +216,7 @@ class Fitted(NamedTuple):
 
 
 def fit_all(
-    scale: Scale, strains: Mapping[str, Strains], measured: Sequence[tuple[Assignment, float]]
+    scale: Scale, strains: Mapping[str, Strains], measured: Sequence[MeasuredPlan]
 ) -> Fitted:
     """Fit predictors by name; of those that fit alike, as all do to no plans, the last is used."""
     found = {name: fit(scale, one, measured) for name, one in strains.items()}

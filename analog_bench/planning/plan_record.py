@@ -12,11 +12,10 @@ from typing import Literal, TypeAlias, get_args
 
 from msgspec import Struct
 
-from analog_bench.atomic_file import write_atomic
 from analog_bench.case import Variant
-from analog_bench.codec import DocumentError, Whole, convert, layout, plain, read_json
+from analog_bench.codec import DocumentError, Whole, convert, read_json
 from analog_bench.content_name import fingerprint
-from analog_bench.errors import StoreError, UsageError, did_you_mean, reason_of
+from analog_bench.errors import UsageError, did_you_mean
 from analog_bench.planned_case_record import LETTERS
 from analog_bench.records import NotNegative, Score, Seed
 
@@ -186,15 +185,3 @@ def read_plan(path: Path) -> Plan:
         ) from None
     except DocumentError as problem:
         raise UsageError(f"{path} is no plan of this version: {problem}") from None
-
-
-def write_plan(path: Path, plan: Plan) -> None:
-    """Write a plan file, laid out to be read.
-
-    Raises:
-        StoreError: It cannot be written.
-    """
-    try:
-        write_atomic(path, layout(plain(plan)))
-    except OSError as problem:
-        raise StoreError(f"cannot write {path}: {reason_of(problem)}") from None

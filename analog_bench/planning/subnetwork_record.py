@@ -9,9 +9,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from analog_bench.atomic_file import write_atomic
-from analog_bench.codec import DocumentError, Whole, convert, layout, plain, read_json
-from analog_bench.errors import StoreError, reason_of
+from analog_bench.codec import DocumentError, Whole, convert, read_json
+from analog_bench.errors import StoreError
 from analog_bench.records import NotNegative, Score
 from analog_bench.zoo.mobilebert_parts import SubNetwork
 
@@ -90,11 +89,3 @@ def read_study(path: Path) -> SubNetworkStudy | None:
         raise StoreError(
             f"{path} is no study of sub-networks: {problem}; restore it or choose another --out"
         ) from None
-
-
-def write_study(path: Path, study: SubNetworkStudy) -> None:
-    """Write a study's file; `StoreError` where that cannot be."""
-    try:
-        write_atomic(path, layout(plain(study)))
-    except OSError as problem:
-        raise StoreError(f"cannot write {path}: {reason_of(problem)}") from None

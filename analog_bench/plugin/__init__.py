@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from analog_bench.errors import BenchError
 from analog_bench.plugin import selection
 from analog_bench.plugin.case_timings import Benchmarks, select_benchmarks
 from analog_bench.plugin.cluster_run import ClusterRun
@@ -32,6 +31,7 @@ from analog_bench.plugin.fixtures import (  # noqa: F401  (pytest finds fixtures
     environment,
     measure,
     model_cache_of,
+    refusals,
     settings,
     study,
     task,
@@ -65,10 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the options; a mistake ends the run here, with one line."""
     config.addinivalue_line("markers", f"{STUDY_MARK}(study): cases come from this Study")
     config.addinivalue_line("markers", f"{ON_DEMAND_MARK}: runs only where its file is named")
-    try:
+    with refusals():
         config.stash[SETTINGS] = read_settings(config)
-    except BenchError as problem:
-        raise pytest.UsageError(str(problem)) from None
     selection.begin(config)
     if _is_worker(config):
         resumed = getattr(config, "workerinput", {}).get(RESUMED)
@@ -122,10 +120,8 @@ def pytest_collection_modifyitems(
     collected = list(items)
     with selection.names_without_values(items):
         yield
-    try:
+    with refusals():
         selection.narrow(config, items, raising=not _is_worker(config))
-    except BenchError as problem:
-        raise pytest.UsageError(str(problem)) from None
     select_benchmarks(config, items)
     keep_shard(config, collected, items)
 
@@ -142,12 +138,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         # In a worker an error here would end the worker, not the run; fixtures meet it again.
         return None
     cluster = None if forecast else _cluster_of(config)
-    try:
+    with refusals():
         if cluster is not None:
             cluster.begin(session.items)
         expected = _preflight(config, session.items)
-    except BenchError as problem:
-        raise pytest.UsageError(str(problem)) from None
     terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
     if expected and terminal is not None:
         terminal.write_line(expected)

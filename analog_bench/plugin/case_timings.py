@@ -31,13 +31,13 @@ def select_benchmarks(config: pytest.Config, items: Iterable[pytest.Item]) -> No
     session: Any = getattr(config, "_benchmarksession", None)
     for item in filter(case_of, items) if session is not None else ():
         if session.only:
-            item.own_markers[:] = [m for m in item.own_markers if not _is_only(m)]
+            item.own_markers[:] = [
+                mark
+                for mark in item.own_markers
+                if mark.name != "skip" or "--benchmark-only" not in str(mark.kwargs.get("reason"))
+            ]
         elif session.skip:
             item.add_marker(pytest.mark.skip(reason="a case is a benchmark: --benchmark-skip"))
-
-
-def _is_only(mark: pytest.Mark) -> bool:
-    return mark.name == "skip" and "--benchmark-only" in str(mark.kwargs.get("reason"))
 
 
 @dataclass(frozen=True)
@@ -54,27 +54,27 @@ class _Timed:
     has_error: bool = False
 
 
+@dataclass(frozen=True, eq=False)
 class Benchmarks:
     """Hands the seconds of measured cases to pytest-benchmark."""
 
-    def __init__(self, config: pytest.Config, results: Results) -> None:
-        self._config = config
-        self._results = results
+    config: pytest.Config
+    results: Results
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a case that was measured in this run."""
-        record = self._results.of_report(report)
+        record = self.results.of_report(report)
         repeated = report.outcome not in ("passed", "failed", "skipped")  # by a plugin's word
         if record is None or not record.result.chips or repeated or not self._wanted():
             return
-        earlier = self._config.stash.get(EARLIER_RESULTS, {})
+        earlier = self.config.stash.get(EARLIER_RESULTS, {})
         if earlier.get(record.result.identity) != record.result:
-            session: Any = getattr(self._config, "_benchmarksession")  # noqa: B009
+            session: Any = getattr(self.config, "_benchmarksession")  # noqa: B009
             session.benchmarks.append(_benchmark(report, record))
 
     def _wanted(self) -> bool:
         def given(name: str) -> bool:
-            return bool(self._config.getoption(f"benchmark_{name}"))
+            return bool(self.config.getoption(f"benchmark_{name}"))
 
         return any(map(given, _ASKING)) and not any(map(given, _REFUSING))
 

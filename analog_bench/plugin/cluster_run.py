@@ -69,12 +69,20 @@ class ClusterRun:
                     self._doubtful.add((study.name, case.id))
         if not self._selected:
             return
-        # Not at the top: it imports torch.
+        # Not at the top: these import torch.
+        from analog_bench.session.case_groups import RunWords
         from analog_bench.session.dask_cluster import DaskCluster
+        from analog_bench.session.own_code import sources_of_run
 
         settings = self._recorder.settings
         assert settings.workers is not None
-        self._run = self._run_words(list(dict.fromkeys(item.path for item in asking)))
+        benches = list(dict.fromkeys(item.path for item in asking))
+        self._run = RunWords(
+            run_id=uuid.uuid4().hex,
+            words=tuple(_words(self._config, benches)),
+            manifest=self._recorder.manifest(),
+            files=sources_of_run(benches, settings).files,
+        )
         self._cluster = DaskCluster(settings.workers, prepare, measure_group)
         self._cluster.prepare(self._run)
 
@@ -154,18 +162,6 @@ class ClusterRun:
         for failure in outcome.failures:
             self._failed[failure.study, failure.case_id] = failure.reason
         self._sent -= {one.name for one in asked}
-
-    def _run_words(self, benches: Sequence[Path]) -> RunWords:
-        from analog_bench.session.case_groups import RunWords
-        from analog_bench.session.own_code import sources_of_run
-
-        sources = sources_of_run(benches, self._recorder.settings)
-        return RunWords(
-            run_id=uuid.uuid4().hex,
-            words=tuple(_words(self._config, benches)),
-            manifest=self._recorder.manifest(),
-            files=sources.files,
-        )
 
 
 def _words(config: pytest.Config, benches: Sequence[Path]) -> Iterator[str]:

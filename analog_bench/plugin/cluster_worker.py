@@ -20,8 +20,7 @@ from analog_bench.errors import BenchError, UsageError
 from analog_bench.plugin.fixtures import CASES_ONLY, SETTINGS
 from analog_bench.plugin.selection import studied_cases
 from analog_bench.session.settings import Settings
-from analog_bench.store.environment import checkout_commit, collect_environment, run_conflicts
-from analog_bench.store.run import Manifest
+from analog_bench.store.environment import new_manifest, run_conflicts
 from analog_bench.store.shard import without_shard
 from analog_bench.study import Study
 from analog_bench.zoo.devices import CUDA
@@ -113,8 +112,7 @@ def _list(run: RunWords) -> _Listed:
         again = "; it has served another run: restart it" if _READ else ""
         raise UsageError(f"pytest lists no cases there: {why}{again}")
     settings = lister.settings
-    environment = collect_environment(environment_facts(settings.device))
-    own = Manifest("", settings.seed, "", environment, checkout_commit(), dict(settings.given))
+    own = new_manifest(settings.seed, "", environment_facts(settings.device), settings.given)
     conflicts = run_conflicts(without_shard(run.manifest), without_shard(own))
     if conflicts:
         raise UsageError(f"compared with the run, {conflicts}")
@@ -125,7 +123,7 @@ def _list(run: RunWords) -> _Listed:
         if _READ.setdefault((file.role, file.file), file) != file:
             raise UsageError(f"{file.file} has changed since the worker read it; restart it")
     models = ModelCache(replace(settings, device=_device(settings)), workers=1)
-    return _Listed(models, lister.cases, environment)
+    return _Listed(models, lister.cases, own.environment)
 
 
 def _device(settings: Settings) -> str:

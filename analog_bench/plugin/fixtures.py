@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -69,6 +69,15 @@ def model_cache_of(config: pytest.Config) -> ModelCache:
 
 
 @contextmanager
+def refusals() -> Iterator[None]:
+    """End the run with one line for a user's mistake, before anything is measured."""
+    try:
+        yield
+    except BenchError as problem:
+        raise pytest.UsageError(str(problem)) from None
+
+
+@contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn a user's mistake into a failed test of one line, and a missing tile into a skip."""
     try:
@@ -80,13 +89,13 @@ def one_line_errors() -> Iterator[None]:
         raise pytest.fail.Exception(str(problem), pytrace=False) from None
 
 
+@dataclass(frozen=True)
 class Baseline:
     """The stored results of the case at hand."""
 
-    def __init__(self, models: ModelCache, study: Study, case: Case) -> None:
-        self._models = models
-        self._study = study
-        self._case = case
+    models: ModelCache
+    study: Study
+    case: Case
 
     def verdict(self, result: Result) -> Verdict:
         """Compare a result with the stored one by itself, in the main metric; raises BaselineError.
@@ -96,10 +105,10 @@ class Baseline:
         """
         from analog_bench.gate.case_verdicts import judge
 
-        entry = self._models.case_baseline(self._case).find(result.case_id, result.protocol)
-        model = self._case.model
-        examples = {result.protocol: self._models.task(self._study, model).examples}
-        return judge(result, entry, self._models.metric(self._study, model), examples)
+        entry = self.models.case_baseline(self.case).find(result.case_id, result.protocol)
+        model = self.case.model
+        examples = {result.protocol: self.models.task(self.study, model).examples}
+        return judge(result, entry, self.models.metric(self.study, model), examples)
 
     def check(self, result: Result) -> None:
         """Fail the test where its result alone is reason enough; skip it where it is `skipped`.
@@ -111,7 +120,7 @@ class Baseline:
             verdict = self.verdict(result)
         if verdict.kind == "skipped":
             pytest.skip(verdict.reason)
-        settings = self._models.settings
+        settings = self.models.settings
         if settings.gate == "warn" or settings.shard is not None:
             return
         if verdict.kind == "broken":

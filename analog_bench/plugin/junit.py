@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import xml.etree.ElementTree as ET
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,19 +19,19 @@ if TYPE_CHECKING:
     from analog_bench.plugin.results import Results
 
 
+@dataclass(frozen=True, eq=False)
 class JUnit:
     """Completes the file that `--junit-xml` names, once pytest has written it."""
 
-    def __init__(self, config: pytest.Config, results: Results) -> None:
-        self._config = config
-        self._results = results
+    config: pytest.Config
+    results: Results
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
         """Put in the verdicts when pytest has written the file."""
         yield
-        name = getattr(self._config.option, "xmlpath", None)
-        conclusion = self._results.conclusion
+        name = getattr(self.config.option, "xmlpath", None)
+        conclusion = self.results.conclusion
         judgement = conclusion.judgement if conclusion is not None else None
         if not name or judgement is None:
             return

@@ -19,7 +19,7 @@ import pytest
 
 from analog_bench.codec import one_line
 from analog_bench.errors import BenchError
-from analog_bench.plugin.fixtures import EARLIER_RESULTS, PROPERTY, TAKE
+from analog_bench.plugin.fixtures import EARLIER_RESULTS, PROPERTY, TAKE, refusals
 from analog_bench.plugin.selection import SELECTED, Chosen, chosen, measures
 from analog_bench.plugin.shard_selection import SELECTION
 from analog_bench.session.recorder import CaseName, Recorder
@@ -61,13 +61,11 @@ class Results:
         named = self._config.getoption("analog_bench_json") is not None
         if not measures(self._config) or not (named or self._recorder.settings.resume):
             return
-        try:
+        with refusals():
             finished = self._recorder.finished_shard()
             if finished:
                 pytest.exit(finished, pytest.ExitCode.OK)
             self._recorder.begin()
-        except BenchError as problem:
-            raise pytest.UsageError(str(problem)) from None
         self._config.stash[EARLIER_RESULTS] = self._recorder.earlier
 
     @pytest.hookimpl(optionalhook=True)
@@ -106,11 +104,9 @@ class Results:
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, bool, bool]:
         """Judge when everything is measured, and fail the tests of what regressed."""
         if measures(self._config):
-            try:
+            with refusals():
                 # On xdist's controller there are none: the first report of a worker names them.
                 self._select(chosen(session.items))
-            except BenchError as problem:
-                raise pytest.UsageError(str(problem)) from None
         # Other sessions are none of ours; which tests xdist's workers have is not known here.
         with _heeding_sigterm() if self._cases or not session.items else nullcontext():
             done = yield
@@ -160,11 +156,13 @@ class Results:
             return [self._recorder.add(plain) for plain in sent]
 
     def _fail_regressed(self, conclusion: Conclusion) -> None:
+        terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
         for report, record in list(self._records.items()):
             verdict = conclusion.failed.get(record.result.identity)
             # A test that failed by itself stays as it is.
             if verdict is not None and verdict.kind == "regressed" and report.passed:
-                self._unpass(report)
+                if terminal is not None and report in terminal.stats.get("passed", []):
+                    terminal.stats["passed"].remove(report)  # which the summary would count
                 self._report_failure(report.nodeid, report.location, verdict)
         for study, model, verdict in conclusion.failed_digital:
             # No case is to blame where the digital model changed: it gets a test of its own.
@@ -174,13 +172,6 @@ class Results:
             if which not in known:  # of the run that is resumed, and no test of this session
                 case_id, study, _ = which
                 self._report_own_failure(f"{study}[{case_id}]", study, verdict)
-
-    def _unpass(self, report: pytest.TestReport) -> None:
-        """Take a test out of those that the terminal counts as passed."""
-        terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
-        passed = terminal.stats.get("passed", []) if terminal is not None else []
-        if report in passed:
-            passed.remove(report)
 
     def _report_own_failure(self, name: str, study: str, verdict: Verdict) -> None:
         """Report a test that pytest has not collected, beside those of its study if it has any."""

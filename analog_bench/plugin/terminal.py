@@ -62,15 +62,15 @@ class TerminalReporter:
         from analog_bench.report.run_tables import run_tables
 
         self._reporter.ensure_newline()
-        groups = self._recorder.groups()
-        for tables in run_tables(groups, conclusion.judgement):
+        run = conclusion.run
+        for tables in run_tables(run.groups, conclusion.judgement):
             self._write(*tables)
-        known = outcomes(groups, conclusion.judgement)
+        known = outcomes(run.groups, conclusion.judgement)
         self._write(
             run_summary(
                 known,
-                groups=groups,
-                uncompared=len(self._recorder.results) - len(known),
+                groups=run.groups,
+                uncompared=len(run.results) - len(known),
                 results_file=self._recorder.results_file,
                 changes=conclusion.changes,
                 baselines=self._recorder.settings.baselines,
@@ -79,9 +79,9 @@ class TerminalReporter:
                 notes=self._recorder.notes,
             )
         )
-        if conclusion.incomplete is not None:
+        if run.incomplete is not None:
             # Not broken into lines: the command is to be copied.
-            missing = incomplete_line(conclusion.incomplete, len(self._recorder.results))
+            missing = incomplete_line(run.incomplete, len(run.results))
             self._reporter.write_line(missing, yellow=True)
         if conclusion.problem:
             self._reporter.write_line(f"ERROR: {conclusion.problem}", red=True)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from analog_bench.analog.compatibility import IDEAL, preset_name
+from analog_bench.analog.compatibility import IDEAL, family_of, preset_name
+from analog_bench.analog.input_ranges import Converters, calibrate
 from analog_bench.analog.layer_manifest import manifest
 from analog_bench.case import Case
-from analog_bench.engine.fitted_ranges import fit_ranges, fitted_ranges
 from analog_bench.errors import UsageError, WeightsError, did_you_mean
 from analog_bench.noise import Preset
-from analog_bench.simulators.registry import presets
+from analog_bench.simulators.registry import find_simulator, presets
 from analog_bench.tasks.calibration_data import (
     CalibrationInputs,
     Passage,
@@ -42,10 +44,7 @@ class CalibratedRanges:
 
 
 def fit_to(
-    loaded: LoadedModel,
-    hardware: str,
-    method: RangeMethod,
-    passages: Sequence[Passage],
+    loaded: LoadedModel, hardware: str, method: RangeMethod, passages: Sequence[Passage]
 ) -> RangeRecord:
     """Fit the ranges of a prepared model to hardware by its name, for a folder.
 
@@ -63,7 +62,7 @@ def fit_to(
         direct=loaded.weights_sha256,
         tile=simulator.name,
         hardware=hardware,
-        input_ranges=fit_ranges(
+        input_ranges=_fit(
             loaded.model, inputs, method, simulator.converters(Preset(hardware), IDEAL)
         ),
         recipe={
@@ -82,6 +81,22 @@ def fit_while_running(loaded: LoadedModel, method: RangeMethod) -> CalibratedRan
         _weights(loaded, f"{method} {inputs.fingerprint}"),
         fitted_ranges(loaded.model, inputs, method),
     )
+
+
+def fitted_ranges(
+    model: nn.Module, inputs: CalibrationInputs, method: RangeMethod
+) -> Callable[[Case], Mapping[str, tuple[float, ...]]]:
+    """Return what gives a case's layers their ranges; the model must be clean when it is asked.
+
+    The model is calibrated once for each kind of converters that cases come with.
+    """
+    fit = cache(partial(_fit, model, inputs, method))
+
+    def of_case(case: Case) -> Mapping[str, tuple[float, ...]]:
+        converters = find_simulator(case.tile).converters(family_of(case.noise), case.hardware)
+        return fit(converters)
+
+    return of_case
 
 
 def read_from(loaded: LoadedModel, folder: Path) -> CalibratedRanges:
@@ -112,6 +127,14 @@ def check_ranges(loaded: LoadedModel, record: RangeRecord, folder: Path) -> None
     for layer in sorted(layers ^ record.input_ranges.keys()):
         which = "no range for" if layer in layers else "a range for an unknown layer,"
         raise WeightsError(f"{folder / RANGES} holds {which} {layer} of {name}; {again}")
+
+
+def _fit(
+    model: nn.Module, inputs: CalibrationInputs, method: RangeMethod, converters: Converters
+) -> dict[str, tuple[float, ...]]:
+    """Return the ranges of every layer that can be on tiles, by public name, from one pass."""
+    layers = [layer.name for layer in manifest(model) if layer.kind == "matmul"]
+    return calibrate(model, layers, partial(inputs.run, model), method, converters)
 
 
 def _inputs(loaded: LoadedModel, passages: Sequence[Passage]) -> CalibrationInputs:

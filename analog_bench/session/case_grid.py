@@ -25,10 +25,8 @@ def list_cases(
 
     The budget, if any, narrows the grid where the user chose nothing. Layers that a noise cannot
     act on (a tile noise on a norm) make no case. A model's layers come in the order of computation;
-    `usual_tile` is the simulator where neither the study nor the user names one.
-
-    Raises:
-        LayerError: A layer pattern that fits no layer of any model.
+    `usual_tile` is the simulator where neither the study nor the user names one. LayerError where
+    one of the user's patterns fits no layer of any model.
     """
     _check_patterns("--layer", choice.layers, layers_of, LayerError)
     cases = []
@@ -62,11 +60,7 @@ def list_cases(
 
 
 def check_budget_layers(study: Study, layers_of: Mapping[str, Sequence[LayerName]]) -> None:
-    """Refuse a layer pattern of any budget that fits no layer of the study's models.
-
-    Raises:
-        UsageError: There is one.
-    """
+    """Refuse, with a UsageError, a budget's pattern that fits no layer of the study's models."""
     for name, budget in study.budgets.items():
         at = f"budgets[{name!r}]: the layer"
         _check_patterns(at, budget.layers, layers_of, UsageError)
@@ -78,10 +72,7 @@ def check_budget_layers(study: Study, layers_of: Mapping[str, Sequence[LayerName
 def pick_products(model: str, layers: Sequence[LayerName], words: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the matrix multiplications that words of `--layers` choose.
 
-    A word is `all`, `blocks`, or a pattern of layer names.
-
-    Raises:
-        LayerError: A pattern that fits none.
+    A word is `all`, `blocks`, or a pattern of layer names; LayerError for one that fits none.
     """
     products = [layer for layer in layers if layer.kind == "matmul"]
     picked: dict[str, None] = {}

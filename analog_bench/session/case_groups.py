@@ -120,11 +120,7 @@ def groups_of(
 
 
 def fingerprints_of(models: ModelCache, study: Study, case: Case) -> Fingerprints:
-    """Return what a case is measured with here; its weights must not be missing.
-
-    Raises:
-        BenchError: Weights, data or the baseline cannot be read.
-    """
+    """Return what a case is measured with here; its weights must not be missing."""
     task = models.task(study, case.model)
     return Fingerprints(
         weights=models.loaded(case.model, case.variant).weights_sha256,
@@ -156,7 +152,12 @@ def measure_group(
     Raises:
         BenchError: Weights, data, baselines or files of a case are not those that were asked for.
     """
-    group = [_listed(listed, one) for one in asked]
+    for one in asked:
+        if one.name not in listed:
+            raise UsageError(
+                f"its copy of the project has no case {one.case_id} in the study {one.study}"
+            )
+    group = [listed[one.name] for one in asked]
     checked = set()
     records: list[Record] = []
     failures: list[Failure] = []
@@ -180,24 +181,12 @@ def measure_group(
 
 
 def check_files(wanted: Sequence[SourceFile], here: Sequence[SourceFile]) -> None:
-    """Refuse to measure with other files of the user's own than those that are wanted.
-
-    Raises:
-        UsageError: With the first one that differs.
-    """
+    """Refuse, with a UsageError, to measure with other files of the user's own than are wanted."""
     for one, own in zip_longest(sorted(wanted, key=_by_name), sorted(here, key=_by_name)):
         if one != own:
             file = (one or own).file
             shas = " there and ".join(f.sha256[:12] if f else "none" for f in (one, own))
             raise UsageError(f"the file {file} is another: {shas} here")
-
-
-def _listed(listed: Mapping[CaseName, tuple[Study, Case]], one: AskedCase) -> tuple[Study, Case]:
-    if one.name not in listed:
-        raise UsageError(
-            f"its copy of the project has no case {one.case_id} in the study {one.study}"
-        )
-    return listed[one.name]
 
 
 def _check_family(models: ModelCache, study: Study, case: Case, one: AskedCase) -> None:

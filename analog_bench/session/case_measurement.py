@@ -98,9 +98,7 @@ def check_unchanged(
     """Refuse to go on with a run that measured such cases on other data, or with other weights.
 
     The files of the resumed run's options may have changed: a model's folder, data, HWA weights.
-
-    Raises:
-        UsageError: They have.
+    Raises a UsageError that says which.
     """
     family = case.study, case.model, case.variant
     for result in earlier.values():
@@ -204,12 +202,7 @@ class _Sampling:
             next_ones = {case: results[case] for case in lacking if has[case] == fewest}
             chips = range(first + fewest, first + min(lacking[case] for case in next_ones))
             more = self.runner.measure_more(next_ones, chips, propagation=self.study.propagation)
-            # What is broken by a further chip has none of this.
-            told = (
-                structs.replace(new, sources=old.sources, target=old.target, plan=old.plan)
-                for old, new in zip(next_ones.values(), more, strict=True)
-            )
-            results = {**results, **dict(zip(next_ones, told, strict=True))}
+            results = {**results, **dict(zip(next_ones, more, strict=True))}
 
     def _fixed_chips(self, case: Case) -> int:
         """Return the budget's chips; more where only another device's baseline is there."""

@@ -13,8 +13,8 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from analog_bench.engine.broken_outputs import first_not_finite
 from analog_bench.engine.computing import computing, device_name
+from analog_bench.engine.scores import first_not_finite
 from analog_bench.errors import WeightsError
 from analog_bench.records import Precision
 from analog_bench.session.run_data import check_source, make_task
@@ -116,11 +116,7 @@ def score_model(
 
 
 def record_score(folder: Path, score: DigitalScore) -> None:
-    """Write a score into the record beside the weights it was measured with.
-
-    Raises:
-        WeightsError: The record cannot be read.
-    """
+    """Write a score into the record beside the weights it was measured with."""
     record = read_record(folder)
     measured: dict[str, Scalar] = {
         name: round(value, 3 if name == "perplexity" else 4) for name, value in score.means.items()

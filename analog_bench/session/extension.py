@@ -18,11 +18,7 @@ _MOST_BYTES = 2**24
 
 
 def load_extension(path: Path) -> None:
-    """Run a Python file that registers noise families or simulators, once a process.
-
-    Raises:
-        UsageError: There is no such file, or it raises anything.
-    """
+    """Run a Python file that registers noises or simulators, once a process; see `run_file`."""
     run_file(path, once=True)
 
 
@@ -54,11 +50,7 @@ def run_file(path: Path, *, once: bool = False) -> ModuleType:
 
 
 def read_own(path: Path) -> bytes:
-    """Return what is in a Python file.
-
-    Raises:
-        UsageError: There is no such file, or it cannot be read.
-    """
+    """Return what is in a Python file; UsageError where it is missing or cannot be read."""
     try:
         if path.suffix == ".py":
             return read_regular(path, _MOST_BYTES)

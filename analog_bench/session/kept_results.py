@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
 from msgspec import structs
@@ -18,8 +17,8 @@ from analog_bench.session.case_measurement import measure_case
 from analog_bench.session.model_cache import ModelCache, environment_facts
 from analog_bench.session.recorder import run_of
 from analog_bench.session.settings import Settings
-from analog_bench.store.environment import checkout_commit, collect_environment, resume_conflicts
-from analog_bench.store.run import Manifest, Record, Run, by_identity, storable
+from analog_bench.store.environment import new_manifest, resume_conflicts
+from analog_bench.store.run import Record, Run, by_identity, storable
 from analog_bench.store.run_file import read_run, write_run
 from analog_bench.study import Study
 from analog_bench.zoo.model_shape import ModelShape
@@ -36,12 +35,7 @@ class KeptResults:
     """
 
     def __init__(
-        self,
-        study: Study,
-        settings: Settings,
-        path: Path,
-        command: str,
-        given: Mapping[str, str],
+        self, study: Study, settings: Settings, path: Path, command: str, given: Mapping[str, str]
     ) -> None:
         """Read the file where there is one; `given` are the options that numbers depend on.
 
@@ -52,14 +46,9 @@ class KeptResults:
         self.path = path
         self._study = study
         self._taken: dict[str, Result] = {}
-        self._manifest = Manifest(
-            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            seed=settings.seed,
-            command=command,
-            environment=collect_environment(environment_facts(settings.device)),
-            commit=checkout_commit(),
-            options={**given, "gate": "off"},
-        )
+        options = {**given, "gate": "off"}
+        facts = environment_facts(settings.device)
+        self._manifest = new_manifest(settings.seed, command, facts, options)
         self._records: dict[str, Record] = {}
         self._shapes: dict[str, ModelShape] = {}
         if os.path.exists(path):
@@ -98,10 +87,9 @@ class KeptResults:
         return self.models.runner(self._study, case.model, case.variant)
 
     def measure(self, purpose: str, cases: Sequence[Case], tell: Tell) -> list[Result]:
-        """Return the results of cases, measured where they are not known yet.
+        """Return the results of cases, measured where they are not known yet; see `measure_case`.
 
         Raises:
-            BenchError: See `measure_case`.
             TileUnavailable: Tiles cannot be had here.
         """
         return [self._result(case) for case in tell(purpose, cases)]

@@ -48,10 +48,6 @@ def conclude_merged(run: Run, results: Path, baselines: Path | None) -> MergedCo
     """Judge a merged run as it would have been on one machine, and write its report.
 
     `baselines` are in place of those that the run names.
-
-    Raises:
-        BaselineError: A baseline file is corrupt.
-        UsageError: A requirement of the run cannot be read.
     """
     folder = baselines or run.manifest.baselines
     judgement = judge_run(run, folder)

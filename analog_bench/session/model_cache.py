@@ -17,11 +17,7 @@ from analog_bench.engine.scores import Scores
 from analog_bench.errors import UsageError
 from analog_bench.gate.case_verdicts import DIGITAL_SHARE
 from analog_bench.records import Computed, Metric
-from analog_bench.session.calibrated_ranges import (
-    CalibratedRanges,
-    fit_while_running,
-    read_from,
-)
+from analog_bench.session.calibrated_ranges import CalibratedRanges, fit_while_running, read_from
 from analog_bench.session.cases import name_in_study, spec_of_case
 from analog_bench.session.run_data import check_source, make_generation, make_task
 from analog_bench.session.settings import Settings
@@ -60,12 +56,7 @@ class ModelCache:
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
 
     def loaded(self, model: str, variant: Variant = "direct") -> LoadedModel:
-        """Return a model by its name in cases, ready for conversion.
-
-        Raises:
-            WeightsError: Its weights are not to be had.
-            UsageError: There is no such model, or the device does not exist.
-        """
+        """Return a model by its name in cases, ready for conversion; raises as `load`."""
         key = (model, variant)
         if key not in self._loaded:
             if variant == "hwa":
@@ -107,10 +98,7 @@ class ModelCache:
     def task(self, study: Study, model: str) -> Task:
         """Return what a study measures a model on: the run's data, or a prompt to write on from.
 
-        Raises:
-            DataError: The data is missing or malformed.
-            UsageError: Data of another kind than the model's, fewer examples than asked for, or a
-                model that takes too few tokens.
+        Raises as `run_data.make_task` and `make_generation`.
         """
         key = self._key(study, model)
         _, examples, prompt = key

@@ -70,23 +70,16 @@ def load_hardware(hardware: str) -> str:
 
 
 def read_hardware(word: str) -> str:
-    """Return what `--hardware` names; a user's file is not looked at before cases are made.
-
-    Raises:
-        UsageError: No hardware is called that, or only some for training.
-    """
+    """Return what `--hardware` names, or raise UsageError; a user's file is read with the cases."""
     if _is_own(word):
         return word
     return one_of("--hardware", load_hardware(word), (IDEAL, *presets()))
 
 
 def with_hardware(case: Case, *, tile: bool) -> Case:
-    """Return a case on its hardware by the name that simulators know, loaded where needed.
+    """Return a case on its hardware by the name that simulators know; see `load_hardware`.
 
     Where its `tile` was not chosen, it is the engine of the hardware.
-
-    Raises:
-        UsageError: See `load_hardware`.
     """
     noise = case.noise
     if noise.WHERE != "tile":
@@ -99,12 +92,8 @@ def with_hardware(case: Case, *, tile: bool) -> Case:
 
 
 def resolve_hardware(hardware: str) -> str:
-    """Return the name under which simulators know hardware of any kind, or refuse it.
-
-    Raises:
-        UsageError: No such hardware, or a file or function of a user's own that does not make any.
-    """
-    return load_hardware(hardware) if _is_own(hardware) else read_hardware(hardware)
+    """Return the name under which simulators know hardware of any kind; raises UsageError."""
+    return load_hardware(read_hardware(hardware))
 
 
 def with_periphery(scenarios: Sequence[Scenario], hardware: str) -> tuple[Scenario, ...]:
@@ -128,8 +117,7 @@ def with_periphery(scenarios: Sequence[Scenario], hardware: str) -> tuple[Scenar
 def try_own(cases: list[Case]) -> None:
     """Refuse own hardware on which a small layer cannot be built, programmed, drifted and read.
 
-    Raises:
-        UsageError: With what the simulator, or the user's code in it, has against it.
+    The UsageError says what the simulator, or the user's code in it, has against it.
     """
     tried = {(family_of(case.noise), case.drift_s, case.tile, case.hardware) for case in cases}
     for noise, drift_s, tile, hardware in tried:
@@ -146,10 +134,8 @@ def try_own(cases: list[Case]) -> None:
 def spelt_with_content(word: str, noise: Noise | None = None) -> str:
     """Return an option's word as a run's manifest has it, so that `--resume` sees changed files.
 
-    The word is a hardware, or a noise that is given, too.
-
-    Raises:
-        UsageError: It is a file of one's own that is there and cannot be read.
+    The word is a hardware, or a noise that is given, too. UsageError where it names a file that is
+    there and cannot be read.
     """
     if noise is not None and "@" in str(noise):
         return str(noise)

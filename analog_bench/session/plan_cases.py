@@ -14,13 +14,7 @@ from analog_bench.case import Case
 from analog_bench.errors import UsageError
 from analog_bench.noise import Int8, Preset
 from analog_bench.planned_case_record import PlannedCase
-from analog_bench.planning.plan_record import (
-    Assignment,
-    layers_of,
-    letters_of,
-    name_of,
-    read_plan,
-)
+from analog_bench.planning.plan_record import Assignment, layers_of, letters_of, name_of, read_plan
 from analog_bench.records import Result
 from analog_bench.session.own_hardware import load_hardware
 from analog_bench.session.settings import NamedPlan

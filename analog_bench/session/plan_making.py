@@ -28,14 +28,7 @@ from analog_bench.planning.loss_prediction import (
 from analog_bench.planning.plan_choice import front, random_plans
 from analog_bench.planning.plan_energy import energy_of_plan, layer_costs
 from analog_bench.planning.plan_front import Planned, VerifiedPlan
-from analog_bench.planning.plan_record import (
-    Assignment,
-    Estimate,
-    How,
-    Plan,
-    PlanEnergy,
-    layers_of,
-)
+from analog_bench.planning.plan_record import Assignment, Estimate, How, Plan, PlanEnergy, layers_of
 from analog_bench.planning.shape_tracing import trace
 from analog_bench.records import Result
 from analog_bench.session.kept_results import KeptResults, Tell, losses_of
@@ -172,8 +165,7 @@ class PlanMaker:
         plans = list(islice(drawn, self.request.plans))
         plans += self.all_alike() if plans else []
         results = self.kept.measure("measuring plans", [self.case(plan) for plan in plans], tell)
-        losses = [fmean(self.losses(result)) for result in results]
-        measured = tuple(zip(plans, losses, strict=True))
+        measured = list(zip(plans, map(self.losses, results), strict=True))
         strains = {ALONE: strains_of(self.scale, alone)}
         if pairs := self.losses_of_pairs(alone, tell):
             strains[WITH_PAIRS] = strains_of(self.scale, alone, pairs)
@@ -213,7 +205,7 @@ class PlanMaker:
 
     def predicted(self, predictor: LossPredictor, assignment: Assignment) -> Estimate:
         """Return what is to be expected of a plan."""
-        low, high = predictor.interval(assignment) or (None, None)
+        low, high = predictor.interval(assignment, self.request.fresh_chips) or (None, None)
         seed = self.kept.models.settings.seed
         return Estimate(predictor.loss(assignment), low, high, 0, seed)
 

@@ -41,6 +41,7 @@ class PlanRequest:
         plans: Random plans that the predictor is fitted to.
         pairs: Of how many layers, those that lose most alone, each pair is measured, too.
         limits: Number of limits of the front.
+        fresh_chips: Chips that plans are verified on.
     """
 
     spec: ModelSpec
@@ -53,6 +54,7 @@ class PlanRequest:
     plans: int
     pairs: int
     limits: int
+    fresh_chips: int
 
 
 def plan_study(model: str, hardware: str, drift_s: float, chips: int, examples: int) -> Study:
@@ -70,11 +72,7 @@ def plan_study(model: str, hardware: str, drift_s: float, chips: int, examples: 
 
 
 def whole_case(study: Study, settings: Settings) -> Case:
-    """Return the case of everything on tiles, with fitted input ranges where the hardware has any.
-
-    Raises:
-        BenchError: See `cases_of`.
-    """
+    """Return the case of everything on tiles, with fitted input ranges where there are any."""
     return cases_of(study, settings)[-1]
 
 

@@ -20,11 +20,7 @@ _HELD_OUT = "held-out plans"
 def compare_predictors(
     maker: PlanMaker, fitted: Fitted, count: int, tell: Tell
 ) -> PredictorComparison:
-    """Measure random plans that nothing was fitted to, and score every predictor on them.
-
-    Raises:
-        BenchError: See `measure_case`.
-    """
+    """Measure random plans that nothing was fitted to, and score every predictor on them."""
     request = maker.request
     seed = maker.fresh.models.settings.seed
     plans = list(islice(random_plans(maker.layers, request.hows, seed, _HELD_OUT), count))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,18 +12,18 @@ from msgspec import structs
 
 from analog_bench.codec import convert
 from analog_bench.errors import StoreError
-from analog_bench.records import Identity, Result, Scope
+from analog_bench.records import Identity, Result
 from analog_bench.session.own_code import sources_of_run
 from analog_bench.session.settings import Settings
 from analog_bench.session.shard_resume import finished_shard, is_new_shard
+from analog_bench.spelling import counted
 from analog_bench.store.baseline_file import check_updatable
-from analog_bench.store.environment import checkout_commit, collect_environment, resume_conflicts
+from analog_bench.store.environment import collect_environment, new_manifest, resume_conflicts
 from analog_bench.store.journal import Journal
 from analog_bench.store.journal_file import newest_interrupted
 from analog_bench.store.run import (
     AGAIN,
     SHARD_OPTION,
-    Group,
     Incomplete,
     Manifest,
     Record,
@@ -31,7 +31,6 @@ from analog_bench.store.run import (
     Sources,
     Unmeasured,
     by_identity,
-    groups_of,
     timeless,
 )
 from analog_bench.store.run_file import read_run, write_run
@@ -69,14 +68,7 @@ class Recorder:
         self._sources_before: Sources | None = None
         self._runs = root / "runs"
         self._journal: Journal | None = None
-        self._started = Manifest(
-            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            seed=settings.seed,
-            command=command,
-            environment=collect_environment({}),
-            commit=checkout_commit(),
-            options=dict(settings.given),
-        )
+        self._started = new_manifest(settings.seed, command, {}, settings.given)
 
     @property
     def path(self) -> Path | None:
@@ -97,7 +89,7 @@ class Recorder:
         """Open the journal, of a new run or of the one to resume.
 
         Raises:
-            BaselineError: Baselines are to be updated, and could not be written.
+            BaselineError: Baselines are to be updated, and could not be.
             StoreError: Results could not be written, or the run cannot be resumed.
         """
         if self._journal is not None:
@@ -132,8 +124,11 @@ class Recorder:
                     f"{conflicts}"
                 )
             if journal.held.lost:
-                self.notes += [f"lost from the journal: {line}" for line in journal.held.lost]
-                self.notes.append(f"the damaged journal is kept as {journal.mend()}")
+                self.notes.append(
+                    f"the journal is damaged ({journal.held.lost}): "
+                    f"{counted(len(journal.held.entries), 'result')} of it are used, and it is "
+                    f"kept as {journal.mend()}"
+                )
         except StoreError:
             journal.close()
             raise
@@ -155,10 +150,7 @@ class Recorder:
     def select(self, cases: Iterable[CaseName], benches: Iterable[Path] = ()) -> None:
         """Note which cases are to be measured, so that a run that is stopped knows what it lacks.
 
-        The bench files that list them are read now.
-
-        Raises:
-            BenchError: As in `begin`.
+        The bench files that list them are read now. Raises as `begin`.
         """
         named = dict.fromkeys(cases)
         if not named:
@@ -183,13 +175,10 @@ class Recorder:
         self._settled[case] = failure if self._settled.get(case, failure) else ""
 
     def add(self, sent: Mapping[str, Any]) -> Record:
-        """Take a record in; it is on the disk when this returns.
+        """Take a record in; it is on the disk when this returns, or a StoreError says why not.
 
         A case may come several times, where its tests are repeated or the resumed run had it: one
         result counts, and it is noted where another differs in more than its seconds.
-
-        Raises:
-            StoreError: It cannot be written.
         """
         record = convert(sent, Record)
         which = record.result.identity
@@ -223,11 +212,9 @@ class Recorder:
         return structs.replace(self._started, environment=known, options=options)
 
     def write(self, run: Run) -> None:
-        """Write the results file; nothing else is needed to judge the run.
+        """Write the results file: nothing else is needed to judge the run. Raises StoreError.
 
-        Raises:
-            StoreError: The file cannot be written, or the journal not deleted, which stays where
-                the run is incomplete.
+        The journal goes with it unless the run is incomplete.
         """
         if self._journal is None:
             return
@@ -255,17 +242,9 @@ class Recorder:
         return f"{AGAIN}{failure}" if again else failure
 
     def close(self) -> None:
-        """Let go of the journal; it stays for a resume where the run is not complete.
-
-        Raises:
-            StoreError: It should not stay, and cannot be deleted.
-        """
+        """Let go of the journal; it stays for a resume where the run is not complete."""
         if self._journal:
             self._journal.close()
-
-    def groups(self) -> tuple[Group, ...]:
-        """Return the results by study and model."""
-        return groups_of(_scopes(self._records.values()), self.results, METRICS)
 
 
 def run_of(
@@ -276,10 +255,8 @@ def run_of(
 ) -> Run:
     """Return records as the run that they are all of."""
     results = tuple(record.result for record in records)
-    names = sorted({name for result in results for name in result.scored})
-    metrics = {name: METRICS[name] for name in names}
-    return Run(manifest, metrics, _scopes(records), results, incomplete, shapes)
-
-
-def _scopes(records: Iterable[Record]) -> tuple[Scope, ...]:
-    return tuple({record.scope.study_and_model: record.scope for record in records}.values())
+    scopes = {record.scope.study_and_model: record.scope for record in records}.values()
+    names = {name for result in results for name in result.scored}
+    names = names.union(*([scope.main_metric, *scope.margins] for scope in scopes))
+    metrics = {name: METRICS[name] for name in sorted(names)}
+    return Run(manifest, metrics, tuple(scopes), results, incomplete, shapes)

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analog_bench.errors import BenchError
-from analog_bench.records import Identity
+from analog_bench.records import Identity, Result
+from analog_bench.session.cases import spec_of_case
 from analog_bench.session.recorder import Recorder
 from analog_bench.session.report_files import publish
+from analog_bench.session.settings import Settings
 from analog_bench.spelling import counted
 from analog_bench.store.baseline import Change, DigitalEntry, Provenance
 from analog_bench.store.baseline_file import update_cases, update_digital
 from analog_bench.store.baselines_by_device import own_folder
-from analog_bench.store.run import Group, Incomplete
+from analog_bench.store.run import Group, Run
+from analog_bench.zoo.model_shape import USUAL_TOKENS, ModelShape
 
 if TYPE_CHECKING:
     from analog_bench.gate.case_verdicts import Verdict
@@ -27,27 +30,27 @@ class Conclusion:
     """What a run comes to.
 
     Attributes:
+        run: All that it leaves behind.
         judgement: Its verdicts; None where nothing was compared.
         changes: What changed in the baselines; None where they were not updated.
         published: Lines on what was written for readers.
         problem: Why the results could not be written or judged; empty where they were.
-        incomplete: What is missing; None where every case has a result.
         failed: The verdicts of cases that fail the run; `broken` ones have failed their tests.
         failed_digital: Study, model and verdict where the digital model itself fails the run.
     """
 
+    run: Run
     judgement: Judgement | None
     changes: tuple[Change, ...] | None
     published: tuple[str, ...]
     problem: str
-    incomplete: Incomplete | None
     failed: Mapping[Identity, Verdict]
     failed_digital: Sequence[tuple[str, str, Verdict]]
 
     @property
     def stopped(self) -> bool:
         """Whether the run was stopped before all its tests ran."""
-        return self.incomplete is not None and self.incomplete.stopped
+        return self.run.incomplete is not None and self.run.incomplete.stopped
 
 
 def conclude(recorder: Recorder, command: str) -> Conclusion:
@@ -61,15 +64,13 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
     # Not at the top: these import scipy and torch, which collecting cases does without.
     from analog_bench.gate.run_verdicts import StoredBaselines, judge_groups
     from analog_bench.session.model_cache import environment_facts
-    from analog_bench.session.model_shapes import shapes_of
 
     settings = recorder.settings
     if not recorder.environment:
         recorder.environment.update(environment_facts(settings.device))
     recorder.shapes = shapes_of(recorder.results, settings, recorder.notes)
     run = recorder.run(command)
-    incomplete = run.incomplete
-    stopped = incomplete is not None and incomplete.stopped
+    stopped = run.incomplete is not None and run.incomplete.stopped
     judgement, changes, problem = None, None, ""
     shard = settings.shard
     if shard is not None:
@@ -81,7 +82,7 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
         recorder.write(run)
         if settings.gate != "off" and shard is None:
             # Against the baselines as they are before any update.
-            judgement = judge_groups(recorder.groups(), StoredBaselines(settings.baselines))
+            judgement = judge_groups(run.groups, StoredBaselines(settings.baselines))
         if settings.update_baselines and shard is not None:
             recorder.notes.append(
                 "baselines: not updated; merge, then `analog-bench baselines update`"
@@ -89,8 +90,8 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
         elif settings.update_baselines and stopped:
             recorder.notes.append("baselines: not updated, since the run was stopped")
         elif settings.update_baselines:
-            provenance = Provenance.of(recorder.manifest())
-            changes = tuple(store_baselines(recorder.groups(), provenance, settings.baselines))
+            provenance = Provenance.of(run.manifest)
+            changes = tuple(store_baselines(run.groups, provenance, settings.baselines))
     except BenchError as error:
         problem = str(error)
     if recorder.results_file is None and recorder.journal is not None:
@@ -104,17 +105,39 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
         failed_digital = judgement.failed_digital
         if not settings.requirements:  # which decide in place of verdicts
             failed = {which: v for which, v in judgement.cases.items() if v.fails}
-    return Conclusion(judgement, changes, published, problem, incomplete, failed, failed_digital)
+    return Conclusion(run, judgement, changes, published, problem, failed, failed_digital)
+
+
+def shapes_of(
+    results: Iterable[Result], settings: Settings, notes: list[str]
+) -> dict[str, ModelShape]:
+    """Return the shapes of the models of whole-model results and plans, by their names in these.
+
+    The report works energies out of them. Of a model that is not there any more, as where a run is
+    resumed elsewhere, there is none: it becomes a note.
+    """
+    from analog_bench.planning.shape_tracing import trace
+    from analog_bench.report.case_energy import is_whole
+    from analog_bench.zoo.model_loading import read_outline
+
+    shapes = {}
+    wanted = (one.model for one in results if is_whole(one) or one.plan is not None)
+    for model in dict.fromkeys(wanted):
+        try:
+            spec = spec_of_case(settings, model)
+            outline = read_outline(spec, lock_path=settings.lock)
+        except BenchError as problem:
+            notes.append(f"no energy of {model} in the report: {problem}")
+        else:
+            shapes[model] = trace(outline, min(USUAL_TOKENS, spec.structure.positions))
+    return shapes
 
 
 def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path) -> list[Change]:
-    """Store what was measured as the new baselines; whatever it does not mention stays.
+    """Store what was measured as the new baselines, and return what changed; raises BaselineError.
 
-    That is also what another device, or another precision, measured of the same cases. Skipped and
-    broken results are left out. Returns what changed.
-
-    Raises:
-        BaselineError: A baseline file is corrupt or cannot be written.
+    Whatever it does not mention stays. That is also what another device, or another precision,
+    measured of the same cases. Skipped and broken results are left out.
     """
     changes: list[Change] = []
     for group in groups:

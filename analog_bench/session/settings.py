@@ -128,11 +128,7 @@ class Settings:
             )
 
     def budget_of(self, study: Study, model: str) -> Budget:
-        """Return the run's budget for a study of a model, by the model's name in the study.
-
-        Raises:
-            UsageError: The study has no such budget.
-        """
+        """Return the run's budget for a study of a model, by its name there; raises UsageError."""
         if self.budget not in study.budgets:
             raise UsageError(
                 f"study {study.name} has no budget {self.budget!r}; "
@@ -172,11 +168,7 @@ class Settings:
 
 
 def read_workers(text: str) -> int | str:
-    """Read what `--workers` says: a number of processes, or the address of a cluster.
-
-    Raises:
-        UsageError: It is neither.
-    """
+    """Read what `--workers` says: a number of processes, or the address of a cluster."""
     if text.isdecimal():
         return read_whole("--workers", text, 1, MOST_PROCESSES)
     if not _CLUSTER.fullmatch(text):

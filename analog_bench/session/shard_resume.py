@@ -18,8 +18,7 @@ from analog_bench.store.shard import shard_of, without_shard
 def finished_shard(settings: Settings, present: Manifest) -> str:
     """Say that the shard to resume has been measured; empty where it has not, or is none.
 
-    Raises:
-        StoreError: The results file is of another shard or run, or cannot be read.
+    StoreError where the results file is of another shard or run.
     """
     file, shard = _file_to_resume(settings), settings.shard
     if file is None or not holds_anything(file):
@@ -44,7 +43,7 @@ def is_new_shard(settings: Settings) -> bool:
     if not os.path.lexists(journal_path(target_of(file))):
         return True
     held = load_journal(target_of(file))
-    return held is None or not (held.entries or held.lost)
+    return held is None or not held.entries
 
 
 def _file_to_resume(settings: Settings) -> Path | None:

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from analog_bench.analog.compatibility import IDEAL
 from analog_bench.analog.layer_manifest import manifest
 from analog_bench.case import Case
+from analog_bench.codec import write_record
 from analog_bench.content_name import fingerprint
 from analog_bench.engine.runner import Runner
 from analog_bench.errors import UsageError
@@ -30,7 +31,6 @@ from analog_bench.planning.subnetwork_record import (
     MeasuredSubNetwork,
     SubNetworkStudy,
     read_study,
-    write_study,
 )
 from analog_bench.planning.subnetworks import next_subnetwork
 from analog_bench.session.calibrated_ranges import fit_while_running
@@ -159,13 +159,13 @@ def study_subnetworks(
             )
         found = lab.measure(part, range(chips), seed)
         study = structs.replace(study, measured=(*study.measured, found))
-        write_study(path, study)
+        write_record(path, study)
     for part in chosen(study.measured[:trials]):
         if not _fresh(study, part, fresh_chips):
             tell("measuring the best on fresh chips", study.fresh)
             found = lab.measure(part, range(fresh_chips), seed + 1)
             study = structs.replace(study, fresh=(*study.fresh, found))
-            write_study(path, study)
+            write_record(path, study)
     return study
 
 

@@ -11,13 +11,7 @@ from msgspec.structs import replace
 from analog_bench.codec import Whole
 from analog_bench.content_name import names_in, without_fingerprints
 from analog_bench.defining_files import SourceFile
-from analog_bench.records import (
-    FIRST_CONFIRMATION_CHIP,
-    Identity,
-    Result,
-    Score,
-    Seed,
-)
+from analog_bench.records import FIRST_CONFIRMATION_CHIP, Identity, Result, Score, Seed
 from analog_bench.store.run import Manifest, storable
 
 SCORE_DECIMALS = 6

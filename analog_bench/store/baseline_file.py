@@ -121,27 +121,26 @@ def read_digital(root: Path, model: str) -> DigitalBaseline:
 
 def write_cases(root: Path, baseline: CaseBaseline) -> Path:
     """Write the baseline of a model in a study, and return the file; raises BaselineError."""
-    path, content = _cases_content(root, baseline)
-    _write(path, content)
-    return path
+    cases: dict[str, dict[str, Json]] = {}
+    for (case_id, protocol), entry in sorted(baseline.entries.items()):
+        cases.setdefault(case_id, {})[protocol] = plain(entry, "case_id", "protocol")
+    heading = {name: getattr(baseline, name) for name in ("variant", "model", "study")}
+    path = case_path(root, **heading)
+    document = {"schema_version": BASELINE_VERSION, **heading, "cases": cases}
+    return _write(path, document, lambda node: _cases(node, baseline))
 
 
 def write_digital(root: Path, baseline: DigitalBaseline) -> Path:
     """Write the digital baseline of a model, and return the file; raises BaselineError."""
-    path = digital_path(root, baseline.model)
     protocols = {p: plain(entry, "protocol") for p, entry in sorted(baseline.entries.items())}
     heading = {"schema_version": BASELINE_VERSION, "variant": "digital", "model": baseline.model}
+    path = digital_path(root, baseline.model)
     document = {**heading, "protocols": protocols}
-    _write(path, _content(path, document, lambda node: _digital(node, baseline.model)))
-    return path
+    return _write(path, document, lambda node: _digital(node, baseline.model))
 
 
 def check_updatable(root: Path) -> None:
-    """Make sure, before anything is measured, that baselines can be updated there.
-
-    Raises:
-        BaselineError: They cannot.
-    """
+    """Make sure, before anything is measured, that they can be updated; raises BaselineError."""
     with _locked(root):
         pass
 
@@ -149,9 +148,9 @@ def check_updatable(root: Path) -> None:
 def update_cases(root: Path, results: Iterable[Result], provenance: Provenance) -> list[Change]:
     """Store results as the new baselines; what they do not mention stays, see `merge_cases`.
 
-    Every file concerned is read before any is written, so neither a corrupt one nor a result that
-    cannot be stored spoils anything. Several processes may update at once: one waits for the other.
-    Changes come by file and case id; files without one are not touched.
+    Every file concerned is read before any is written, so that a corrupt one spoils nothing.
+    Several processes may update at once: one waits for the other. Changes come by file and case id;
+    files without one are not touched.
 
     Raises:
         BaselineError: A file that is corrupt or cannot be written, or a result that cannot be
@@ -165,9 +164,9 @@ def update_cases(root: Path, results: Iterable[Result], provenance: Provenance) 
     with _locked(root):
         for where, members in groupby(sorted(results, key=file_of), key=file_of):
             merged.append(merge_cases(read_cases(root, *where), list(members), provenance))
-        contents = [_cases_content(root, baseline) for baseline, changes in merged if changes]
-        for path, content in contents:
-            _write(path, content)
+        for baseline, changes in merged:
+            if changes:
+                write_cases(root, baseline)
     return [change for _, changes in merged for change in changes]
 
 
@@ -236,26 +235,6 @@ def _digital(node: Json, model: str) -> DigitalBaseline:
     return DigitalBaseline(model, entries)
 
 
-def _cases_content(root: Path, baseline: CaseBaseline) -> tuple[Path, bytes]:
-    path = case_path(root, baseline.variant, baseline.model, baseline.study)
-    cases: dict[str, dict[str, Json]] = {}
-    for (case_id, protocol), entry in sorted(baseline.entries.items()):
-        cases.setdefault(case_id, {})[protocol] = plain(entry, "case_id", "protocol")
-    heading = {name: getattr(baseline, name) for name in ("variant", "model", "study")}
-    document = {"schema_version": BASELINE_VERSION, **heading, "cases": cases}
-    return path, _content(path, document, lambda node: _cases(node, baseline))
-
-
-def _content(path: Path, document: Mapping[str, Json], read: Callable[[Json], object]) -> bytes:
-    try:
-        content = layout(document)
-        # A baseline that no later run could read would be worse than none.
-        read(parse(content))
-    except ValueError as problem:
-        raise _cannot_write(path, problem) from None
-    return content
-
-
 def _read(path: Path, read: Callable[[Json], T], missing: T) -> T:
     try:
         return read(read_json(path))
@@ -268,11 +247,15 @@ def _read(path: Path, read: Callable[[Json], T], missing: T) -> T:
         ) from None
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, document: Mapping[str, Json], read: Callable[[Json], object]) -> Path:
     try:
+        content = layout(document)
+        # A baseline that no later run could read would be worse than none.
+        read(parse(content))
         write_atomic(path, content)
     except (OSError, ValueError) as problem:
         raise _cannot_write(path, problem) from None
+    return path
 
 
 @contextmanager

@@ -26,13 +26,10 @@ def own_folder(root: Path, computed: Computed) -> Path:
 def read_cases_for(
     root: Path, variant: str, model: str, study: str, computed: Computed
 ) -> CaseBaseline:
-    """Read what results of a device are compared with: its own baselines first.
+    """Read what results of a device are compared with: its own baselines first; see `read_cases`.
 
     Of other devices all chips are initial ones: new chips can be none of them, so that the gate
     compares two samples, and the larger the better.
-
-    Raises:
-        BaselineError: As `read_cases`.
     """
     entries: dict[tuple[str, str], CaseEntry] = {}
     for folder in reversed(_folders(root, computed)):

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 
 import analog_bench
@@ -50,6 +51,20 @@ def collect_environment(known: Mapping[str, Json]) -> dict[str, Json]:
         **known,
     }
     return dict(sorted(environment.items()))
+
+
+def new_manifest(
+    seed: int, command: str, environment: Mapping[str, Json], options: Mapping[str, Json]
+) -> Manifest:
+    """Return the manifest of a run that begins now; for `environment` see `collect_environment`."""
+    return Manifest(
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        seed=seed,
+        command=command,
+        environment=collect_environment(environment),
+        commit=checkout_commit(),
+        options=dict(options),
+    )
 
 
 def joined_environment(parts: Sequence[Mapping[str, Json]], name: str) -> dict[str, Json]:

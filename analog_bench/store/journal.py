@@ -22,20 +22,20 @@ from analog_bench.file_lock import ExclusiveLock
 from analog_bench.records import Result, Scope
 from analog_bench.spelling import counted
 from analog_bench.store.journal_file import (
-    MANIFEST_TABLES,
     SCHEMA,
     JournalContent,
+    RunHeldError,
     connect,
     delete_journal,
     entry_content,
     entry_from,
     journal_path,
     load_journal,
+    lock_run,
     rename_journal,
 )
 from analog_bench.store.run import Manifest, Record
 from analog_bench.store.run_file import check_replaceable, check_writable, holds_anything, target_of
-from analog_bench.store.run_lock import RunHeldError, lock_run
 
 _MOST_NAMES = 1000
 
@@ -43,7 +43,8 @@ _MOST_NAMES = 1000
 class Journal(AbstractContextManager["Journal"]):
     """The journal of a run that is under way, and the right to write its run file.
 
-    A context manager: leaving it without `finish` keeps what was journalled, for a resume.
+    A context manager: leaving it without `finish` keeps what was journalled, for a resume. What
+    writes raises a StoreError where the disk refuses.
 
     Attributes:
         run_file: The run file, links followed.
@@ -84,24 +85,18 @@ class Journal(AbstractContextManager["Journal"]):
 
     @classmethod
     def create_in(cls, folder: Path, created: datetime, manifest: Manifest) -> Journal:
-        """Start the journal of a new run under a name that no other run has, nor will have.
+        """Start the journal of a new run, as `create`, under a name that no other run will have.
 
         Its `run_file` is `bench-YYYYMMDD-HHMMSS.json`, with `-2` and so on before the dot where
         other runs were started in that second.
-
-        Raises:
-            StoreError: As in `create`.
         """
         name = f"bench-{created:%Y%m%d-%H%M%S}"
         check_writable(folder / f"{name}.json")
         for n in range(1, _MOST_NAMES + 1):
             target = target_of(folder / f"{name}{f'-{n}' if n > 1 else ''}.json")
-            if _is_taken(target):
-                continue
             with suppress(RunHeldError), ExitStack() as stack:
                 lock = stack.enter_context(lock_run(target))
-                # Once more, now that nobody else can take it.
-                if not _is_taken(target):
+                if not (os.path.lexists(target) or os.path.lexists(journal_path(target))):
                     return cls._begin(target, lock, JournalContent(manifest), stack)
         raise StoreError(f"{str(folder)!r} holds {_MOST_NAMES} runs of {name!r}; name a file")
 
@@ -134,11 +129,7 @@ class Journal(AbstractContextManager["Journal"]):
             return cls(target, lock, database, held)
 
     def mend(self) -> Path:
-        """Begin a new journal with what is whole of this one, and return where this one is kept.
-
-        Raises:
-            StoreError: It cannot be written.
-        """
+        """Begin a new journal with what this one holds, and return where this one is kept."""
         path = self.path
         aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
         with ExitStack() as stack:
@@ -154,27 +145,18 @@ class Journal(AbstractContextManager["Journal"]):
         return journal_path(self.run_file)
 
     def select(self, cases: Iterable[tuple[str, str]]) -> None:
-        """Write down, by study and id, which cases are to be measured, besides those it names.
-
-        Raises:
-            StoreError: It cannot be written.
-        """
+        """Write down, by study and id, which cases are to be measured, besides those it names."""
         self._write("INSERT OR IGNORE INTO selected VALUES (?, ?)", cases)
 
     def describe(self, manifest: Manifest) -> None:
-        """Write down what is known by now of how the run is made; raises StoreError."""
-        for table in MANIFEST_TABLES:
-            self._write(f"UPDATE {table} SET manifest = ?", [(compact(plain(manifest)),)])
+        """Write down what is known by now of how the run is made."""
+        self._write("UPDATE run SET manifest = ?", [(compact(plain(manifest)),)])
 
     def append(self, result: Result, scope: Scope) -> None:
         """Write a result and its scope down; they are on the disk when this returns.
 
         The result is made storable, as in a run file. It takes the place of one of the same case,
-        study and protocol.
-
-        Raises:
-            StoreError: It cannot be written.
-            ValueError: It could not be read back, or the journal is closed.
+        study and protocol. ValueError where it could not be read back, or the journal is closed.
         """
         self._append([Record(result, scope)])
 
@@ -200,7 +182,7 @@ class Journal(AbstractContextManager["Journal"]):
             transaction.executemany(statement, rows)
 
     def finish(self) -> None:
-        """Close and delete the journal, now that the run file is written; raises StoreError."""
+        """Close and delete the journal, now that the run file is written."""
         self._close(delete=True)
 
     def close(self) -> None:
@@ -263,8 +245,7 @@ def _opened(target: Path, mode: str, manifest: bytes | None = None) -> sqlite3.C
             database.execute("BEGIN")
             for statement in SCHEMA:
                 database.execute(statement)
-            for table in MANIFEST_TABLES:
-                database.execute(f"INSERT INTO {table} VALUES (?)", (manifest,))
+            database.execute("INSERT INTO run VALUES (?)", (manifest,))
             database.execute("COMMIT")
         stack.pop_all()
         return database
@@ -279,10 +260,6 @@ def _writing(run_file: Path) -> Iterator[None]:
             f"cannot write the journal of {str(run_file)!r}: {reason_of(problem)}; choose another "
             "file"
         ) from None
-
-
-def _is_taken(target: Path) -> bool:
-    return os.path.lexists(target) or os.path.lexists(journal_path(target))
 
 
 def _clear_away_empty(target: Path) -> None:

@@ -1,8 +1,11 @@
-"""Journals on disk: SQLite files that hold the results of a run that is under way.
+"""Journals on disk: SQLite files that hold the results of a run that is under way; their locks.
 
-The table `run` has one row, the manifest, and so has `run_copy`; `results` has one row a result, in
-the order they were measured. They hold JSON. `selected` names the cases that are to be measured.
-`PRAGMA user_version` is the version of the run file's schema.
+The table `run` has one row, the manifest; `results` has one row a result, in the order they were
+measured. They hold JSON. `selected` names the cases that are to be measured. `PRAGMA user_version`
+is the version of the run file's schema.
+
+A process that is killed, or a power failure, damages nothing: SQLite sees to that. Where a disk
+does, every result that is whole is read all the same.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -19,26 +22,28 @@ from msgspec import Struct
 
 from analog_bench.codec import DocumentError, compact, convert, one_line, parse, plain
 from analog_bench.errors import StoreError, reason_of
+from analog_bench.file_lock import ExclusiveLock, HeldError, is_held
 from analog_bench.records import Result
 from analog_bench.store.run import Manifest, Record, storable
 from analog_bench.store.run_file import RUN_VERSION, check_result
-from analog_bench.store.run_lock import is_locked
 
 _SUFFIX = ".journal"
-_DAMAGED = "it is damaged"
 # Files that SQLite keeps beside a database while it is open, or after a process was killed.
 _BESIDE = ("-wal", "-shm", "-journal")
-MANIFEST_TABLES = ("run", "run_copy")
-"""The tables that hold the manifest: two, since no result can be used without it."""
 SCHEMA = (
     "CREATE TABLE run (manifest BLOB NOT NULL)",
     "CREATE TABLE results (case_id TEXT, study TEXT, protocol TEXT,"
     " written REAL NOT NULL, entry BLOB NOT NULL, PRIMARY KEY (case_id, study, protocol))",
     "CREATE TABLE selected (study TEXT, case_id TEXT, PRIMARY KEY (study, case_id))",
-    "CREATE TABLE run_copy (manifest BLOB NOT NULL)",
     f"PRAGMA user_version = {RUN_VERSION}",
 )
-_TABLES = {*MANIFEST_TABLES, "results", "selected"}
+_TABLES = {"run", "results", "selected"}
+# Long enough to outlast a look at whether the lock is held, or its file being deleted.
+_LOCK_TIMEOUT_S = 0.5
+
+
+class RunHeldError(StoreError):
+    """Another process writes the run file now."""
 
 
 class JournalContent(Struct, frozen=True):
@@ -48,13 +53,13 @@ class JournalContent(Struct, frozen=True):
         manifest: The manifest of the run, as far as known at its start.
         entries: The results, in the order they were measured.
         selected: Study and id of every case that is to be measured.
-        lost: A line on each part that is damaged; what is whole is in the other fields.
+        lost: What is damaged, of several things the first; empty where nothing is.
     """
 
     manifest: Manifest
     entries: tuple[Record, ...] = ()
     selected: tuple[tuple[str, str], ...] = ()
-    lost: tuple[str, ...] = ()
+    lost: str = ""
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -65,6 +70,31 @@ class JournalContent(Struct, frozen=True):
 def journal_path(run_file: Path) -> Path:
     """Return where the journal of a run file is kept: beside it, `.journal` appended."""
     return run_file.with_name(run_file.name + _SUFFIX)
+
+
+def lock_run(target: Path) -> ExclusiveLock:
+    """Take the lock on a run file, links followed before.
+
+    Raises:
+        RunHeldError: Another process has it.
+        StoreError: There can be no lock beside the file.
+    """
+    try:
+        return ExclusiveLock(_marker(target), _LOCK_TIMEOUT_S)
+    except HeldError:
+        raise RunHeldError(
+            f"another run is writing {str(target)!r}; wait for it to end, or choose another file"
+        ) from None
+    except (OSError, ValueError) as problem:
+        raise StoreError(
+            f"cannot lock {str(target)!r} with a file beside it: {reason_of(problem)}; choose "
+            "another file"
+        ) from None
+
+
+def is_locked(run_file: Path) -> bool:
+    """Return whether a process, this one included, writes the run file now."""
+    return is_held(_marker(run_file))
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -89,11 +119,7 @@ def delete_journal(path: Path) -> None:
 
 
 def entry_content(entry: Record) -> bytes:
-    """Return the JSON of an entry.
-
-    Raises:
-        ValueError: NaN or infinity somewhere, but for scores.
-    """
+    """Return the JSON of an entry; ValueError where something beside its scores is not finite."""
     return compact(plain(Record(storable(entry.result), entry.scope)))
 
 
@@ -128,26 +154,23 @@ def load_journal(run_file: Path) -> JournalContent | None:
     """
     path = journal_path(run_file)
     try:
-        # A pipe would keep us waiting, and a device such as /dev/zero never ends.
+        # A pipe would keep us waiting, and a device such as /dev/zero never ends. It is not opened
+        # to see: closing it would take away the locks that SQLite has on it in this process.
         if not stat.S_ISREG(path.stat().st_mode):
-            raise DocumentError("it is not an ordinary file")
+            raise OSError("it is not an ordinary file")
         with closing(connect(path, "rw")) as database:
-            # Damaged names are told, like all that is damaged.
             database.text_factory = partial(str, encoding="utf-8", errors="replace")
             return _content(database)
     except FileNotFoundError:
         raise StoreError(
             f"there is nothing to resume: no journal at {str(path)!r}; start the run anew"
         ) from None
-    except sqlite3.OperationalError as problem:
-        raise StoreError(f"journal {str(path)!r}: cannot be read: {problem}") from None
-    except sqlite3.DatabaseError as problem:
-        raise _unusable(path, one_line(str(problem))) from None
-    except DocumentError as problem:
-        raise _unusable(path, str(problem)) from None
-    except (OSError, ValueError) as problem:
+    except (OSError, sqlite3.OperationalError) as problem:
         why = reason_of(problem)
         raise StoreError(f"journal {str(path)!r}: cannot be read: {why}") from None
+    except (DocumentError, sqlite3.DatabaseError) as problem:
+        why = one_line(str(problem))
+        raise StoreError(f"journal {str(path)!r}: {why}; delete it to start anew") from None
 
 
 def newest_interrupted(folder: Path) -> Path | None:
@@ -177,62 +200,41 @@ def _content(database: sqlite3.Connection) -> JournalContent | None:
     if version != RUN_VERSION:
         raise DocumentError(f"it is of schema version {version}, not {RUN_VERSION}")
     if not tables >= _TABLES:
-        raise DocumentError(_DAMAGED)
-    manifest: Manifest | None = None
-    lost: dict[str, None] = {}
+        raise DocumentError(f"it lacks {', '.join(sorted(_TABLES - tables))}")
+    # Cast, since damage can make anything of a value.
+    (content,) = database.execute("SELECT CAST(max(manifest) AS BLOB) FROM run").fetchone()
+    manifest = convert(parse(content or b""), Manifest, "manifest")
+    entries: list[Record] = []
+    selected: tuple[tuple[str, str], ...] = ()
+    lost: list[str] = []
 
     @contextmanager
-    def whole(part: str) -> Iterator[None]:
-        """Note what of a part cannot be read, and go on."""
+    def noting_damage() -> Iterator[None]:
         try:
             yield
         except sqlite3.OperationalError:  # of the disk or a lock, not of what is in the file
             raise
         except (DocumentError, sqlite3.DatabaseError) as problem:
-            lost[one_line(f"{part}: {problem}")] = None
+            lost.append(one_line(str(problem)))
 
-    for table in MANIFEST_TABLES:
-        with whole(f"the table {table}"):
-            if manifest is None:
-                query = f"SELECT max(manifest) FROM {table}"
-                ((content,),) = database.execute(query).fetchall()
-                manifest = convert(parse(_text(content)), Manifest, "manifest")
-    if manifest is None:
-        raise DocumentError(f"it does not say how its run was made: {next(iter(lost), _DAMAGED)}")
-    # No result is of fewer than 200 bytes, and a page has 4,096: where the table cannot be walked
-    # through, every number that a row may have is tried.
+    # Row by row, since SQLite walks a table no further than to a damaged page. No result is of
+    # fewer than 200 bytes, and a page has 4,096.
     (pages,) = database.execute("PRAGMA page_count").fetchone()
-    rowids: Iterable[int] = range(1, 20 * pages + 1)
-    with whole("results"):
-        found = database.execute("SELECT rowid FROM results ORDER BY rowid").fetchall()
-        rowids = [rowid for (rowid,) in found]
-    entries: list[Record] = []
-    for rowid in rowids:
-        row = None
-        with whole("results"):
-            query = "SELECT case_id, study, protocol, entry FROM results WHERE rowid = ?"
-            row = database.execute(query, (rowid,)).fetchone()
-        if row is not None:
-            with whole(f"{row[0]} of {row[1]}"):
-                entries.append(_entry(row))
-    selected: tuple[tuple[str, str], ...] = ()
-    with whole("selected"):
+    query = "SELECT CAST(entry AS BLOB) FROM results WHERE rowid = ?"
+    for rowid in range(1, 20 * pages + 1):
+        with noting_damage():
+            for (content,) in database.execute(query, (rowid,)):
+                entries.append(entry_from(content or b""))
+    with noting_damage():
         names = database.execute("SELECT study, case_id FROM selected").fetchall()
         selected = convert(names, tuple[tuple[str, str], ...])
-    with whole("the database"):
-        if database.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
-            raise DocumentError(_DAMAGED)
+    with noting_damage():
+        (verdict,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+        if verdict != "ok":
+            raise DocumentError(verdict)
     if lost and not entries:
-        raise DocumentError(f"no result in it is whole: {next(iter(lost))}")
-    return JournalContent(manifest, tuple(entries), selected, tuple(lost))
-
-
-def _entry(row: tuple[object, ...]) -> Record:
-    *identity, content = row
-    entry = entry_from(_text(content))
-    if entry.result.identity != tuple(identity):
-        raise DocumentError("it is of another case than the one it is kept under")
-    return entry
+        raise DocumentError(f"no result in it is whole: {lost[0]}")
+    return JournalContent(manifest, tuple(entries), selected, lost[0] if lost else "")
 
 
 def _last_written(path: Path) -> float | None:
@@ -252,13 +254,5 @@ def _tables(database: sqlite3.Connection) -> set[str]:
     return {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
 
 
-def _text(stored: object) -> bytes:
-    if isinstance(stored, str):
-        return stored.encode()
-    if not isinstance(stored, bytes):
-        raise DocumentError("it is no text")
-    return stored
-
-
-def _unusable(path: Path, why: str) -> StoreError:
-    return StoreError(f"journal {str(path)!r}: {why}; delete it to start anew")
+def _marker(run_file: Path) -> Path:
+    return run_file.with_name(run_file.name + ".lock")

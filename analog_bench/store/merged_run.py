@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from analog_bench.errors import StoreError, UsageError
-from analog_bench.records import Identity, Metric, Result, Scope
+from analog_bench.records import Identity, Metric, Result
 from analog_bench.spelling import counted
 from analog_bench.store.environment import joined_environment, run_conflicts
 from analog_bench.store.run import (
@@ -24,7 +24,6 @@ from analog_bench.store.run import (
     timeless,
 )
 from analog_bench.store.shard import Shard, shard_of, without_shard
-from analog_bench.zoo.model_shape import ModelShape
 
 _ONE_SHARDS = ("--shard", "--json", "--resume")
 """Options of a shard's command line that the run's would not have, in one."""
@@ -52,8 +51,12 @@ def merge_shards(files: Iterable[ShardFile]) -> Run:
             another result of a case.
     """
     shards = _in_order(files)
-    scopes = _agreeing(shards, _scopes, "the scope of")
-    shapes = _agreeing(shards, _shapes, "the shape of")
+    scopes = _agreeing(
+        shards, lambda run: {s.study_and_model: s for s in run.scopes}, "the scope of"
+    )
+    shapes = _agreeing(
+        shards, lambda run: {(m,): shape for m, shape in run.shapes.items()}, "the shape of"
+    )
     _agreeing(shards, _files, "the file")
     _agreeing(shards, lambda run: {r.study_and_model: r.protocol for r in run.results}, "data of")
     _agreeing(
@@ -142,14 +145,6 @@ def _agreeing(
             if same != fact:
                 raise _apart(there, shard, f"they differ in {what} {' '.join(name)}")
     return {name: fact for name, (_, fact) in known.items()}
-
-
-def _scopes(run: Run) -> dict[tuple[str, str], Scope]:
-    return {scope.study_and_model: scope for scope in run.scopes}
-
-
-def _shapes(run: Run) -> dict[tuple[str], ModelShape]:
-    return {(model,): shape for model, shape in run.shapes.items()}
 
 
 def _files(run: Run) -> dict[tuple[str, str], str]:

@@ -35,7 +35,7 @@ class RunDocument(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         schema_version: 6.
         manifest: Where, when and how.
-        metrics: Metric name to its record; every metric that a result mentions.
+        metrics: Metric name to its record; every metric that a result or a scope mentions.
         scopes: What the results of a study on a model share; one for every result.
         results: One record a case, sorted by case id, study and protocol; none twice.
         incomplete: What is missing; null where every case of the run has a result.
@@ -116,11 +116,7 @@ def check_result(result: Result, at: str) -> None:
 
 
 def check_chips(chips: Sequence[Measurement | StoredChip], at: str) -> None:
-    """Make sure that no chip stands twice, all were scored alike, and some are initial chips.
-
-    Raises:
-        DocumentError: They are not.
-    """
+    """Refuse, with a DocumentError, chips twice, scored differently, or without initial ones."""
     if len({chip.chip for chip in chips}) != len(chips):
         raise DocumentError(f"{at}: a chip stands twice")
     for n, chip in enumerate(chips):
@@ -195,11 +191,7 @@ def write_run(path: Path, run: Run) -> None:
 
 
 def read_run(path: Path) -> Run:
-    """Read a run file, results in its order.
-
-    Raises:
-        StoreError: The file is missing or does not follow the schema.
-    """
+    """Read a run file; StoreError where it is missing or does not follow the schema."""
     try:
         return run_from_json(read_json(path))
     except FileNotFoundError:

@@ -39,11 +39,7 @@ class Shard:
 
 
 def parse_shard(text: str) -> Shard:
-    """Read `K/N`, as `--shard` is given it, or as manifests have it.
-
-    Raises:
-        UsageError: It is something else, or K is not from 1 to N.
-    """
+    """Read `K/N`, as `--shard` and manifests have it; raises UsageError."""
     match = _SPELT.fullmatch(text)
     if match is None or int(match[1]) > int(match[2]):
         raise UsageError(

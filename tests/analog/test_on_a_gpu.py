@@ -16,7 +16,7 @@ from transformers import BertConfig, BertForQuestionAnswering
 
 from analog_bench.analog.chip import install
 from analog_bench.analog.random_draws import summaries
-from analog_bench.engine.broken_outputs import first_not_finite
+from analog_bench.engine.scores import first_not_finite
 from analog_bench.noise import (
     Hermes,
     Noise,

@@ -9,7 +9,7 @@ from analog_bench.errors import UsageError
 from analog_bench.tasks.squad_files import EMBEDDED, read_squad
 from analog_bench.zoo.range_folder import RANGES, read_ranges
 from tests.own_folders import saved_bert
-from tests.real_questions import write_squad
+from tests.squad_articles import write_squad
 
 PRESET = "StandardHWATrainingTorch"
 

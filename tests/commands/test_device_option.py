@@ -7,7 +7,7 @@ import torch
 
 from analog_bench.cli import main
 from analog_bench.tasks.squad_files import EMBEDDED, read_squad
-from tests.real_questions import write_squad
+from tests.squad_articles import write_squad
 
 COMPUTING = {
     "generate": ["--chips", "1", "--texts", "1"],

@@ -20,6 +20,7 @@ from analog_bench.records import Metric
 from analog_bench.report.as_terminal import printed
 from analog_bench.report.search_table import search_table
 from tests.hub_stand_in import HubStandIn, tiny_bert
+from tests.squad_articles import write_articles
 
 CLIENT = "import sys; from analog_bench.cli import main; sys.exit(main(sys.argv[1:]))"
 F1 = Metric("f1", "points", True, 1.0)
@@ -35,22 +36,12 @@ def questions(tmp_path_factory):
     """Write twelve articles of eight words, each word asked for, in SQuAD form."""
     rng = random.Random(3)
     words = ["".join(rng.choices("abcdefgh", k=3)) for _ in range(40)]
-    articles = []
-    for number in range(12):
-        text = " ".join(rng.sample(words, 8))
-        qas = [
-            {
-                "id": f"{number} {word}",
-                "question": f"{word}?",
-                "answers": [{"text": word, "answer_start": text.index(word)}],
-            }
-            for word in text.split()
-        ]
-        paragraphs = [{"context": text, "qas": qas}]
-        articles.append({"title": f"article {number}", "paragraphs": paragraphs})
-    path = tmp_path_factory.mktemp("data") / "words.json"
-    path.write_text(json.dumps({"data": articles}))
-    return path
+    texts = [rng.sample(words, 8) for _ in range(12)]
+    articles = {
+        f"article {n}": [(" ".join(text), [(f"{word}?", word) for word in text])]
+        for n, text in enumerate(texts)
+    }
+    return write_articles(tmp_path_factory.mktemp("data") / "words.json", articles)
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,8 @@ import pytest
 from analog_bench.cli import main
 from analog_bench.zoo.hwa_folder import is_hwa, read_hwa_record
 from tests.own_folders import saved_bert
+from tests.squad_articles import write_rivers
 
-SENTENCES = (
-    "The river {0} flows from lake {1} to the city of {2}.",
-    "In {2}, {0} composed the opera {1} for the king.",
-)
-NAMES = ("Arno", "Bela", "Cora", "Dovre", "Elbe", "Fulda", "Gera", "Havel", "Isar", "Jade", "Kura")
 SMALL = (
     *("--steps", "1", "--batch", "2", "--chips", "1", "--held-out", "1", "--max-length", "64"),
     *("--validation-examples", "1", "--first-ranges", "sigma", "--threads", "1"),
@@ -23,19 +19,7 @@ SMALL = (
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    articles = []
-    for number in range(4):
-        names = [NAMES[(number * step + step) % len(NAMES)] for step in (1, 2, 3)]
-        paragraphs = []
-        for place, sentence in enumerate(SENTENCES):
-            context = sentence.format(*names)
-            answer = {"text": names[place], "answer_start": context.index(names[place])}
-            qas = [{"id": f"{number}-{place}", "question": "Which one is it?", "answers": [answer]}]
-            paragraphs.append({"context": context, "qas": qas})
-        articles.append({"title": f"article {number}", "paragraphs": paragraphs})
-    path = tmp_path_factory.mktemp("data") / "questions.json"
-    path.write_text(json.dumps({"data": articles}))
-    return path
+    return write_rivers(tmp_path_factory.mktemp("data") / "questions.json", 4)
 
 
 @pytest.fixture(scope="module")

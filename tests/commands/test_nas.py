@@ -8,6 +8,7 @@ import pytest
 from analog_bench.cli import main
 from tests.planning.some_cells import scored_cells, write_table
 from tests.planning.some_subnetworks import fit_on_two_passages
+from tests.squad_articles import write_squad
 from tests.tiny_teacher import questions_of
 
 
@@ -52,22 +53,10 @@ def test_bad_input_is_told_in_one_line(table, tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err.endswith("): pip install 'analog-bench[nas]'\n")
 
 
-def squad_file(path):
-    """Write questions about more articles than are held out."""
-    articles: dict[str, list[dict[str, object]]] = {}
-    for row in questions_of(40, 10):
-        gold = row["answers"]
-        answer = {"text": gold["text"][0], "answer_start": gold["answer_start"][0]}
-        qas = [{"id": row["id"], "question": row["question"], "answers": [answer]}]
-        articles.setdefault(row["title"], []).append({"context": row["context"], "qas": qas})
-    data = [{"title": title, "paragraphs": several} for title, several in articles.items()]
-    path.write_text(json.dumps({"data": data}))
-    return path
-
-
 def test_sub_networks_of_mobilebert(tmp_path, capsys, monkeypatch):
     fit_on_two_passages(monkeypatch)
-    words = ["nas", "mobilebert", "--data", str(squad_file(tmp_path / "questions.json"))]
+    path = tmp_path / "questions.json"
+    words = ["nas", "mobilebert", "--data", str(write_squad(questions_of(40, 10), path))]
     words += ["--steps", "1", "--chips", "1", "--fresh-chips", "1", "--examples", "2"]
     words += ["--threads", "1", "--out", str(tmp_path / "out")]
     assert main([*words, "--trials", "2", "--json"]) == 0

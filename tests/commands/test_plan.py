@@ -12,11 +12,13 @@ import torch
 from msgspec.structs import replace
 
 from analog_bench.cli import main
+from analog_bench.codec import write_record
 from analog_bench.noise import Preset
-from analog_bench.planning.plan_record import name_of, read_plan, write_plan
+from analog_bench.planning.plan_record import name_of, read_plan
 from analog_bench.store.run_file import read_run
 from analog_bench.zoo.hwa_folder import read_hwa_record
 from tests import tiny_gpt2
+from tests.squad_articles import write_articles
 
 TEXT = 2 * tiny_gpt2.PROSE
 FEW = ("--examples", "3", "--chips", "2", "--plans", "3", "--fresh-chips", "3", "--limits", "3")
@@ -238,7 +240,7 @@ def trainable(planned, folder):
     """Return the file of the same plan, with something on tiles of hardware to train for."""
     plan = read_plan(folder / planned["file"])
     layers = (*plan.analog, *plan.int8, *plan.digital)
-    write_plan(
+    write_record(
         folder / "trainable.json",
         replace(
             plan,
@@ -253,20 +255,8 @@ def trainable(planned, folder):
 
 
 def test_the_model_is_trained_by_the_plan(trainable, folder, capsys):
-    answer = {"text": TEXT[:9], "answer_start": 0}
-    articles = [
-        {
-            "title": f"article {n}",
-            "paragraphs": [
-                {
-                    "context": TEXT,
-                    "qas": [{"id": f"{n}", "question": "Who?", "answers": [answer]}],
-                }
-            ],
-        }
-        for n in range(3)
-    ]
-    (folder / "articles.json").write_text(json.dumps({"data": articles}))
+    articles = {f"article {n}": [(TEXT, [("Who?", TEXT[:9])])] for n in range(3)}
+    write_articles(folder / "articles.json", articles)
     few = ("--steps", "1", "--batch", "2", "--chips", "1", "--held-out", "1", "--block", "64")
     given = ["hwa", "train", "./tiny", "--data", "articles.json", *few]
     given += ["--validation-examples", "1", "--first-ranges", "sigma"]
@@ -285,7 +275,7 @@ def test_the_model_is_trained_by_the_plan(trainable, folder, capsys):
     (case,) = json.loads(capsys.readouterr().out)["cases"]
     assert case["variant"] == "hwa"
     assert 0 < case["coverage"] < 1
-    write_plan(folder / "others.json", replace(plan, weights="0" * 64))
+    write_record(folder / "others.json", replace(plan, weights="0" * 64))
     assert main([*given, "others.json"]) == 4
     assert "was made for other weights of tiny" in capsys.readouterr().err
     assert main([*given, trainable, "--layers", "blocks"]) == 4

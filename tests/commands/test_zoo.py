@@ -16,6 +16,7 @@ from analog_bench.zoo.minilm_base import FOLDER_VARIABLE
 from analog_bench.zoo.model_specs import find
 from tests.hub_stand_in import HubStandIn, tiny_bert
 from tests.own_folders import saved_bert
+from tests.squad_articles import HONEY, write_articles
 from tests.tiny_hub import BERT, cached_bert, with_json
 
 ROOT = Path(__file__).parents[2]
@@ -35,24 +36,12 @@ def _elsewhere(tmp_path, monkeypatch):
 @pytest.fixture
 def data(tmp_path):
     """Write three questions in SQuAD form."""
-    text = "Mara keeps bees on the roof. In June she sold nine jars of honey to the baker."
-    asked = {
-        "Where does Mara keep bees?": ["on the roof", "the roof"],
-        "How many jars did she sell?": ["nine", "nine jars"],
-        "Who bought the honey?": ["the baker"],
-    }
-    qas = [
-        {
-            "id": f"q{n}",
-            "question": question,
-            "answers": [{"text": gold, "answer_start": text.index(gold)} for gold in golds],
-        }
-        for n, (question, golds) in enumerate(asked.items())
-    ]
-    path = tmp_path / "honey.json"
-    paragraphs = [{"context": text, "qas": qas}]
-    path.write_text(json.dumps({"data": [{"title": "honey", "paragraphs": paragraphs}]}))
-    return path
+    asked = (
+        ("Where does Mara keep bees?", "on the roof", "the roof"),
+        ("How many jars did she sell?", "nine", "nine jars"),
+        ("Who bought the honey?", "the baker"),
+    )
+    return write_articles(tmp_path / "honey.json", {"honey": [(HONEY, asked)]})
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """A folder as a user has it after a clone and some nights; a process that runs commands in it."""
 
-import json
 import shlex
 import shutil
 import subprocess
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from analog_bench.planning.plan_record import write_plan
+from analog_bench.codec import write_record
 from analog_bench.zoo.model_specs import find_embedded
 from tests.conftest import clean_environment
 from tests.history.nights import result, skipped, write_night
@@ -17,10 +16,10 @@ from tests.hub_stand_in import HubStandIn, client_environment
 from tests.own_folders import saved_bert
 from tests.planning.test_plan_record import PLAN
 from tests.plugin.conftest import QUICK
+from tests.squad_articles import write_honey
 
 ROOT = Path(__file__).parents[2]
 TAKEN_ALONG = ("pyproject.toml", "Makefile", "constraints.txt", "conftest.py")
-TEXT = "Mara keeps bees on the roof. In June she sold nine jars of honey to the baker."
 
 
 @pytest.fixture(scope="session")
@@ -76,17 +75,7 @@ def clone(tmp_path):
         shutil.copy(path, runs / name)
     products = [x.name for x in find_embedded("bert").layers if x.kind == "matmul"]
     plan = replace(PLAN, model="bert", zoo="embedded", analog=products, int8=(), digital=())
-    write_plan(runs / "plans" / "bert.json", plan)
+    write_record(runs / "plans" / "bert.json", plan)
     saved_bert(tmp_path / "my_model")
-    qas = [
-        {
-            "id": "q",
-            "question": "Who bought the honey?",
-            "answers": [{"text": "the baker", "answer_start": TEXT.index("the baker")}],
-        }
-    ]
-    paragraphs = [{"context": TEXT, "qas": qas}]
-    (tmp_path / "my_questions.json").write_text(
-        json.dumps({"data": [{"title": "honey", "paragraphs": paragraphs}]})
-    )
+    write_honey(tmp_path / "my_questions.json")
     return tmp_path

@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CHEAP = ("--collect-only", "-q")
 SMALL = ("--chips", "1", "--examples", "1", "--gate", "off", "--report", "off")
+# Run with what is imported by then: torch and transformers take several seconds.
+SCRIPT = "import runpy; runpy.run_path({!r}, run_name='__main__')"
 DATA = ("json", "toml", "yaml", "text", "diff", "html", "markdown")
 MODULES = {"pytest": "pytest", "analog-bench": "analog_bench.cli"}
 # What the hub has: the model that pages lock, of a few kilobytes.
@@ -75,6 +77,9 @@ class Session:
             assert re.search(r"\b[1-9]\d*(/\d+)? (tests? collected|passed)", done[1]), done[1]
         elif command.program == "analog-bench":
             self.expect(block, self.run(command, command.words), line)
+        elif command.program == "python":
+            (script,) = command.words
+            self.expect(block, self.warm("-c", SCRIPT.format(script), folder=self.folder), line)
         elif command.program == "make":
             self.expect(block, self.shell(f"make -n {line.partition('make ')[2]}"), line)
         else:

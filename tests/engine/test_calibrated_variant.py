@@ -3,8 +3,8 @@
 from collections import Counter
 
 from analog_bench.analog.layer_manifest import manifest
-from analog_bench.engine.fitted_ranges import fitted_ranges
 from analog_bench.noise import EqualError, Preset, Quantise
+from analog_bench.session.calibrated_ranges import fitted_ranges
 from analog_bench.tasks.calibration_data import CalibrationInputs
 
 PRESET = "StandardHWATrainingTorch"

@@ -1,5 +1,7 @@
 """What users have in their folder: data, and Python, tables and settings of their own."""
 
+from tests.squad_articles import squad_of
+
 PROSE = (
     "The fox saw a red barn near the old mill, and the green pond by the blue gate. In Zürich the "
     "trams run until one o'clock. A ticket costs 4.40 francs, about £3.90; nobody's dog barked.\n\n"
@@ -104,18 +106,10 @@ addopts = ["-p", "analog_bench.plugin", "--strict-markers"]
 def questions(articles=12):
     """Return questions in SQuAD form, a few to an article."""
     names = ("Arno", "Bela", "Cora", "Dovre", "Elbe", "Fulda", "Gera", "Havel", "Isar", "Jade")
-    made = []
+    made = {}
     for n in range(articles):
-        first, second = names[n % 10], names[(3 * n + 1) % 10]
-        context = f"The river {first} flows to the city of {second} in {1900 + n}. " + PROSE.strip()
-        qas = [
-            {
-                "id": f"{n}-{answer}",
-                "question": "Which one is it?",
-                "answers": [{"text": answer, "answer_start": context.index(answer)}],
-            }
-            for answer in (f"{first} flows", f"{1900 + n}")
-        ]
-        paragraphs = [{"context": context, "qas": qas}]
-        made.append({"title": f"article {n}", "paragraphs": paragraphs})
-    return {"version": "1.1", "data": made}
+        first, second, year = names[n % 10], names[(3 * n + 1) % 10], f"{1900 + n}"
+        context = f"The river {first} flows to the city of {second} in {year}. " + PROSE.strip()
+        asked = [("Which one is it?", answer) for answer in (f"{first} flows", year)]
+        made[f"article {n}"] = [(context, asked)]
+    return {"version": "1.1", **squad_of(made)}

@@ -1,6 +1,7 @@
 """What adds up, what is expected of noisy losses, and how far a prediction can be trusted."""
 
 import math
+from dataclasses import replace
 from itertools import combinations
 from statistics import fmean
 
@@ -103,40 +104,83 @@ def test_the_slope_is_found_and_the_interval_holds_what_it_promises():
 
         def measured(plan):
             x = strains.total(plan)
-            return SCALE.loss(1.3 * x + 0.05 * math.sqrt(x) * rng.normal())
+            return (SCALE.loss(1.3 * x + 0.05 * math.sqrt(x) * rng.normal()),)
 
         predictor = fit(SCALE, strains, [(plan, measured(plan)) for plan in drawn[:8]])
-        low, high = predictor.interval(drawn[8])
-        hits.append(low <= measured(drawn[8]) <= high)
+        low, high = predictor.interval(drawn[8], 1)
+        hits.append(low <= measured(drawn[8])[0] <= high)
         slopes.append(predictor.slope)
         assert low < predictor.loss(drawn[8]) < high
     assert fmean(slopes) == pytest.approx(1.3, rel=0.02)
     assert 0.92 <= fmean(hits) <= 0.98
 
 
+def test_fresh_chips_lose_more_or_less_than_those_that_were_fitted():
+    rng = np.random.default_rng(8)
+    own = {(layer, "analog"): x for layer, x in zip(LAYERS, rng.exponential(0.02, 12), strict=True)}
+    strains = Strains(own, {})
+    plans = [plan_of(some) for some in combinations(LAYERS, 5)]
+    hits, blind = [], []
+    for _ in range(400):
+        drawn = [plans[n] for n in rng.choice(len(plans), 9, replace=False)]
+
+        def measured(plan, slopes):
+            x = strains.total(plan)
+            both = 0.01 * math.sqrt(x) * rng.normal()
+            each = 0.01 * math.sqrt(x) * rng.normal(size=len(slopes))
+            return tuple(SCALE.loss(y) for y in slopes * x + both + each)
+
+        fitted, fresh = rng.normal(1.3, 0.15, 3), rng.normal(1.3, 0.15, 5)
+        predictor = fit(SCALE, strains, [(plan, measured(plan, fitted)) for plan in drawn[:8]])
+        loss = fmean(measured(drawn[8], fresh))
+        low, high = predictor.interval(drawn[8], 5)
+        hits.append(low <= loss <= high)
+        low, high = replace(predictor, chip_slopes=(1.3,)).interval(drawn[8], 5)
+        blind.append(low <= loss <= high)
+    assert 0.92 <= fmean(hits) <= 0.99
+    assert fmean(blind) < 0.75
+
+
+def test_integers_are_the_same_on_all_chips():
+    hows = {"layer.0": "analog", "layer.1": "int8"}
+    strains = Strains(dict.fromkeys(hows.items(), 0.1), {})
+    on_tiles, rounded = (
+        dict.fromkeys(LAYERS, "digital") | {layer: how} for layer, how in hows.items()
+    )
+    measured = [(on_tiles, (4.0, 6.0, 8.0)), (rounded, (5.0,))] * 4
+    predictor = fit(SCALE, strains, measured)
+    assert predictor.chip_slopes == pytest.approx(
+        [(SCALE.strain(loss) + SCALE.strain(5.0)) / 0.2 for loss in (4.0, 6.0, 8.0)]
+    )
+    (low, high), (least, most) = (predictor.interval(plan, 2) for plan in (on_tiles, rounded))
+    assert low < least < most < high
+    alone = replace(predictor, chip_slopes=predictor.chip_slopes[:1])
+    assert alone.interval(on_tiles, 2) == pytest.approx((least, most))
+
+
 def test_room_is_where_the_loss_is_reached():
     strains = Strains({("layer.0", "analog"): 0.1, ("layer.1", "analog"): 0.2}, {})
     one, both = plan_of(LAYERS[:1]), plan_of(LAYERS[:2])
-    predictor = fit(SCALE, strains, [(one, 4.0), (both, 15.0)])
+    predictor = fit(SCALE, strains, [(one, (4.0,)), (both, (15.0,))])
     assert predictor.room(predictor.loss(both)) == pytest.approx(0.3)
     assert predictor.slope == pytest.approx((SCALE.strain(4.0) + SCALE.strain(15.0)) / 0.4)
 
 
 def test_without_plans_the_slope_is_one_and_nothing_is_promised():
     strains = Strains({("layer.0", "analog"): 0.1}, {})
-    for measured in ([], [(plan_of([]), 3.0)]):
+    for measured in ([], [(plan_of([]), (3.0,))]):
         predictor = fit(SCALE, strains, measured)
-        assert (predictor.slope, predictor.interval(plan_of(LAYERS))) == (1.0, None)
+        assert (predictor.slope, predictor.interval(plan_of(LAYERS), 3)) == (1.0, None)
 
 
 def test_what_fits_plans_better_has_the_smaller_misfit():
     truth = Strains({(layer, "analog"): 0.01 * n for n, layer in enumerate(LAYERS)}, {})
     other = Strains({(layer, "analog"): 0.01 * (12 - n) for n, layer in enumerate(LAYERS)}, {})
     plans = [plan_of(LAYERS[n : n + 3]) for n in range(9)]
-    measured = [(plan, SCALE.loss(2 * truth.total(plan))) for plan in plans]
+    measured = [(plan, (SCALE.loss(2 * truth.total(plan)),)) for plan in plans]
     assert fit(SCALE, truth, measured).misfit(measured) == pytest.approx(0.0, abs=1e-12)
     wrong = fit(SCALE, other, measured)
-    strains = [(SCALE.strain(loss), wrong.slope * other.total(plan)) for plan, loss in measured]
+    strains = [(SCALE.strain(loss), wrong.slope * other.total(plan)) for plan, (loss,) in measured]
     expected_misfit = sum((y - x) ** 2 for y, x in strains)
     assert wrong.misfit(measured) == pytest.approx(expected_misfit)
     assert wrong.misfit(measured) > 0.01

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from analog_bench.codec import write_record
 from analog_bench.errors import UsageError
 from analog_bench.planning.plan_record import (
     Estimate,
@@ -14,7 +15,6 @@ from analog_bench.planning.plan_record import (
     layers_of,
     name_of,
     read_plan,
-    write_plan,
 )
 
 LAYERS = ("h.0.attn.c_attn", "h.0.mlp.c_fc", "lm_head")
@@ -47,7 +47,7 @@ PLAN = Plan(
 
 def test_what_is_written_comes_back(tmp_path):
     path = tmp_path / "runs" / "plan.json"
-    write_plan(path, PLAN)
+    write_record(path, PLAN)
     assert read_plan(path) == PLAN
     assert '"analog": ["h.0.mlp.c_fc"]' in path.read_text()
 
@@ -92,7 +92,7 @@ def test_layers_that_are_not_the_models_are_refused(changes, wrong):
 )
 def test_a_file_that_is_no_plan_is_one_line(tmp_path, change, wrong):
     path = tmp_path / "plan.json"
-    write_plan(path, PLAN)
+    write_record(path, PLAN)
     document = json.loads(path.read_text())
     change(document)
     path.write_text(json.dumps(document))

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from analog_bench.codec import write_record
 from analog_bench.errors import StoreError, UsageError
 from analog_bench.planning.subnetwork_ranking import front, rank_subnetworks
-from analog_bench.planning.subnetwork_record import SubNetworkStudy, read_study, write_study
+from analog_bench.planning.subnetwork_record import SubNetworkStudy, read_study
 from analog_bench.planning.subnetworks import (
     RANDOM,
     head_counts,
@@ -91,7 +92,7 @@ def test_a_study_comes_back(some, tmp_path):
     path = tmp_path / "deep" / "study.json"
     assert read_study(path) is None
     study = SubNetworkStudy(1, {"seed": 3}, tuple(some), (some[0],))
-    write_study(path, study)
+    write_record(path, study)
     assert read_study(path) == study
     path.write_text('{"schema_version": 1}')
     with pytest.raises(StoreError, match=r"is no study of sub-networks: .*made_with.* --out"):

@@ -1,6 +1,5 @@
 """Every mistake is one clear line without a traceback, found before anything is measured."""
 
-import json
 import os
 import shutil
 from functools import partial
@@ -12,6 +11,7 @@ import torch
 
 from analog_bench.zoo.minilm_base import FOLDER_VARIABLE, HASHES, PACKAGE
 from tests.plugin.conftest import ROOT, STUDY_FILE
+from tests.squad_articles import write_articles
 from tests.tiny_hub import BERT, cached_bert, with_json
 
 USAGE_ERROR = 4
@@ -109,11 +109,8 @@ def test_the_data_folder_without_data(run, tmp_path):
 
 
 def test_more_examples_than_there_are(run, tmp_path):
-    gold = {"text": "bees", "answer_start": TEXT.index("bees")}
-    qas = [{"id": "q", "question": "What does Mara keep?", "answers": [gold]}]
-    path = tmp_path / "one.json"
-    paragraphs = [{"context": TEXT, "qas": qas}]
-    path.write_text(json.dumps({"data": [{"title": "t", "paragraphs": paragraphs}]}))
+    asked = [("What does Mara keep?", "bees")]
+    path = write_articles(tmp_path / "one.json", {"t": [(TEXT, asked)]})
     done = run("--data", path)
     assert_one_line(done, "--examples asks for 12 questions, the data holds 1")
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from analog_bench.planning.plan_record import write_plan
+from analog_bench.codec import write_record
 from analog_bench.zoo.lock_file import Lock
 from analog_bench.zoo.model_loading import load
 from analog_bench.zoo.own_folder import find_or_read
@@ -31,7 +31,7 @@ def mine(tmp_path_factory):
         int8=(products[0], *products[4:]),
         digital=(products[3],),
     )
-    write_plan(folder / "plan.json", plan)
+    write_record(folder / "plan.json", plan)
     return folder, plan
 
 
@@ -54,7 +54,7 @@ def test_a_plan_is_the_only_case(warm, mine, tmp_path, results_of):
     manifest = json.loads((tmp_path / "results.json").read_text())["manifest"]
     assert manifest["options"]["plan"].startswith(f"{folder / 'plan.json'}@")
     # A plan without tiles draws nothing, and one chip is all there is to say.
-    write_plan(folder / "int8.json", replace(plan, analog=(), int8=(*plan.analog, *plan.int8)))
+    write_record(folder / "int8.json", replace(plan, analog=(), int8=(*plan.analog, *plan.int8)))
     chosen = (f"--plan={folder / 'int8.json'}", *chosen[1:])
     done = warm("bench", *chosen, "--json", tmp_path / "int8.json", folder=tmp_path)
     assert done.code == 0, done.out
@@ -76,7 +76,7 @@ def test_a_plan_is_the_only_case(warm, mine, tmp_path, results_of):
 )
 def test_what_does_not_fit_is_one_line(warm, mine, tmp_path, change, more, wrong):
     folder, plan = mine
-    write_plan(tmp_path / "plan.json", replace(plan, **change))
+    write_record(tmp_path / "plan.json", replace(plan, **change))
     chosen = (f"--plan={tmp_path / 'plan.json'}", "--model", folder / "mine", *FEW, *more)
     done = warm("bench", *chosen, folder=tmp_path)
     assert done.code != 0

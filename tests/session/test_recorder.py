@@ -9,15 +9,15 @@ from msgspec.structs import replace
 
 from analog_bench.codec import plain
 from analog_bench.errors import BenchError
-from analog_bench.records import Measurement
-from analog_bench.session.recorder import Recorder
+from analog_bench.records import Margin, Measurement
+from analog_bench.session.recorder import Recorder, run_of
 from analog_bench.session.run_conclusion import store_baselines
 from analog_bench.session.settings import Settings
 from analog_bench.store.baseline import Provenance
 from analog_bench.store.baseline_file import read_digital
 from analog_bench.store.journal_file import connect, journal_path, read_journal
 from analog_bench.store.run import Record
-from analog_bench.store.run_file import read_run
+from analog_bench.store.run_file import read_run, write_run
 from analog_bench.study import Choice
 from tests.store.examples import example_run
 
@@ -185,9 +185,10 @@ def test_a_damaged_journal_goes_on_with_what_is_whole(recorder_of, tmp_path):
     again = recorder_of(resume=True)
     again.begin()
     assert again.results == [RUN.results[0], RUN.results[2]]
-    lost, kept = again.notes
-    assert lost.startswith("lost from the journal: bert/c1 of layer_noise: not JSON")
-    assert Path(kept.removeprefix("the damaged journal is kept as ")).exists()
+    (note,) = again.notes
+    assert note.startswith("the journal is damaged (not JSON: ")
+    assert "2 results of it are used" in note
+    assert Path(note.partition("it is kept as ")[2]).exists()
     run = again.run(COMMAND)
     assert [case.case_id for case in run.incomplete.cases] == ["bert/c1", "bert/c3"]
 
@@ -222,3 +223,19 @@ def test_a_broken_digital_model_is_no_baseline(tmp_path):
     assert read_digital(tmp_path, "bert").entries == {}
     store_baselines([group], Provenance("2026", *[None] * 4), tmp_path)
     assert read_digital(tmp_path, "bert").entries != {}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"margins": {"cross_entropy": Margin(0.05, "of another of its models")}},
+        {"main_metric": "generation_perplexity"},
+    ],
+)
+def test_a_metric_that_only_the_study_names_is_in_the_file(tmp_path, changed):
+    """As of a study of two tasks, or where the digital model is broken and nothing has a score."""
+    scope = replace(RUN.scopes[0], **changed)
+    run = run_of([Record(result, scope) for result in RUN.results], RUN.manifest, {})
+    write_run(tmp_path / "run.json", run)
+    assert read_run(tmp_path / "run.json") == run
+    assert run.groups[0].main.name == scope.main_metric

@@ -8,7 +8,7 @@ from analog_bench.errors import DataError, UsageError
 from analog_bench.tasks.qa_sources import load_questions, sample
 from analog_bench.tasks.squad_files import FEATURES, content_hash
 from tests.hub_stand_in import HubStandIn
-from tests.real_questions import write_squad
+from tests.squad_articles import write_squad
 
 # Locks one revision of the data set after the other, loads questions, prints them, one line each.
 HUB = """

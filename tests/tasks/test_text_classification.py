@@ -1,6 +1,5 @@
 """Labelled texts made ready for a classifier: their scores, their labels, and what is refused."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from analog_bench.noise import Pcm, WhiteOutput, WhiteOutputRel
 from analog_bench.session.run_data import check_source, make_task
 from analog_bench.tasks.text_classification import label_numbers, labels_of
 from analog_bench.zoo.model_builder import observe
+from tests.squad_articles import write_articles
 from tests.tiny_classifier import classifier, config_of
 
 ROWS = "text,label\nThe fox slept.,a\nIt rained all day.,b\nNine geese.,b\nAn owl.,a\nWho?,c\n"
@@ -130,27 +130,16 @@ def test_a_model_that_gives_no_label_is_refused(changes, wrong):
 
 
 def test_questions_of_a_squad_file_become_pairs(loaded, tmp_path):
-    folder = tmp_path / "squad"
-    folder.mkdir()
-    context = "The fox slept in the barn. The owl ate."
-    qas = [
-        {"id": str(n), "question": "Where?", "answers": [{"text": "barn", "answer_start": 21}]}
-        for n in range(3)
-    ]
-    path = folder / "dev-v1.1.json"
-    write_squad(path, context, qas)
+    asked = [("Where?", "barn")] * 3
+    path = tmp_path / "squad" / "dev-v1.1.json"
+    write_articles(path, {"fox": [("The fox slept in the barn. The owl ate.", asked)]})
     task = task_of("squad", loaded, data_folder=tmp_path)
     assert (task.name, task.data, task.examples) == ("SQuAD dev", "SQuAD dev pairs", 2)
     assert sorted(task.truth) == [0, 1]
     assert task_of(path, loaded).data == "dev-v1.1 pairs"
-    write_squad(path, "The fox slept in the barn.", qas)
+    write_articles(path, {"fox": [("The fox slept in the barn.", asked)]})
     with pytest.raises(DataError, match="gives no pairs: two questions are needed"):
         task_of(path, loaded)
-
-
-def write_squad(path, context, qas):
-    content = {"data": [{"paragraphs": [{"context": context, "qas": qas}]}]}
-    path.write_text(json.dumps(content))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ pytest.importorskip("peft", reason="training needs the extra `train`")
 from analog_bench.errors import DataError, UsageError, WeightsError
 from analog_bench.tasks.squad_files import read_squad
 from analog_bench.zoo.tokenizer import make_tokenizer
+from tests.squad_articles import write_articles
 from training.bert import QaRecipe, train
 
 TEXT = "the fox saw a red barn near old mill and green pond by blue gate who what where ? ."
@@ -54,18 +55,9 @@ def tokenizer(tmp_path_factory):
 def questions(tmp_path_factory):
     context = "the fox saw a red barn near the old mill and the green pond by the blue gate ."
     answers = ["red barn", "old mill", "green pond", "blue gate", "fox", "saw", "near", "by"]
-    qas = [
-        {
-            "id": f"q{n}",
-            "question": "what saw the fox ?" if n % 2 else "where ?",
-            "answers": [{"text": text, "answer_start": context.index(text)}],
-        }
-        for n, text in enumerate(answers)
-    ]
+    asked = [("what saw the fox ?" if n % 2 else "where ?", a) for n, a in enumerate(answers)]
     path = tmp_path_factory.mktemp("data") / "tiny.json"
-    paragraphs = [{"context": context, "qas": qas}]
-    path.write_text(json.dumps({"data": [{"title": "tiny", "paragraphs": paragraphs}]}))
-    return read_squad(path)
+    return read_squad(write_articles(path, {"tiny": [(context, asked)]}))
 
 
 @pytest.fixture(scope="module", params=[4, 0], ids=["adapter", "full"])

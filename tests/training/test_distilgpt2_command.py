@@ -11,6 +11,7 @@ from analog_bench.cli import main
 from analog_bench.hwa.held_out_articles import hold_out_articles
 from analog_bench.hwa.prose_corpus import Article
 from analog_bench.zoo.weight_record import read_record
+from tests.squad_articles import write_articles
 from tests.training.conftest import run
 from training.distilgpt2 import LmRecipe
 
@@ -30,16 +31,11 @@ def data(tmp_path_factory):
     words = ["".join(rng.choices("abcdefghijklmnoprstuvwy", k=7)) for _ in range(6000)]
     titles = [f"article {number}" for number in range(9)]
     ((trained,), _) = hold_out_articles([Article(title, "") for title in titles], 8)
-    articles = []
+    articles = {}
     for title in titles:
         text = " ".join(words * 2 if title == trained.title else rng.sample(words, 40))
-        answer = {"text": text[:3], "answer_start": 0}
-        qas = [{"id": title, "question": "?", "answers": [answer]}]
-        paragraph = {"context": text, "qas": qas}
-        articles.append({"title": title, "paragraphs": [paragraph]})
-    path = tmp_path_factory.mktemp("data") / "words.json"
-    path.write_text(json.dumps({"data": articles}))
-    return path
+        articles[title] = [(text, [("?", text[:3])])]
+    return write_articles(tmp_path_factory.mktemp("data") / "words.json", articles)
 
 
 @pytest.fixture(scope="module")
@@ -102,13 +98,8 @@ def test_calls_that_cannot_be(trained, capsys, options, said):
 
 
 def test_too_few_words_for_the_tokeniser(tmp_path, capsys):
-    qas = [{"id": "q", "question": "?", "answers": [{"text": "a", "answer_start": 0}]}]
-    articles = [
-        {"title": f"t{n}", "paragraphs": [{"context": "a fox", "qas": [{**qas[0], "id": f"q{n}"}]}]}
-        for n in range(9)
-    ]
-    path = tmp_path / "few.json"
-    path.write_text(json.dumps({"data": articles}))
+    articles = {f"t{n}": [("a fox", [("?", "a")])] for n in range(9)}
+    path = write_articles(tmp_path / "few.json", articles)
     call = ["distilgpt2", "--data", str(path), "--out", str(tmp_path / "out")]
     assert run(*call) != 0
     assert "too few different words: it gives" in capsys.readouterr().err

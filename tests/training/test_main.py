@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from analog_bench.cli import main as analog_bench
+from tests.squad_articles import write_honey
 from tests.training.conftest import run
 
 
@@ -18,20 +19,7 @@ def _elsewhere(tmp_path, monkeypatch):
 
 @pytest.fixture
 def data(tmp_path):
-    text = "Mara keeps bees on the roof. In June she sold nine jars of honey to the baker."
-    answers = {"Where are the bees?": "on the roof", "Who bought the honey?": "the baker"}
-    qas = [
-        {
-            "id": f"q{n}",
-            "question": question,
-            "answers": [{"text": answer, "answer_start": text.index(answer)}],
-        }
-        for n, (question, answer) in enumerate(answers.items())
-    ]
-    path = tmp_path / "honey.json"
-    paragraphs = [{"context": text, "qas": qas}]
-    path.write_text(json.dumps({"data": [{"title": "honey", "paragraphs": paragraphs}]}))
-    return path
+    return write_honey(tmp_path / "honey.json")
 
 
 @pytest.mark.parametrize(

@@ -15,35 +15,18 @@ from analog_bench.zoo.embedded_weights import encoder_state
 from analog_bench.zoo.minilm_base import find_base
 from analog_bench.zoo.model_loading import load
 from analog_bench.zoo.model_specs import find_embedded
+from tests.squad_articles import ASKED, HONEY, write_articles
 from tests.training.conftest import run
 from training.minilm_qnli import NAME, collate, pair_features
-
-TEXT = "Mara keeps bees on the roof. In June she sold nine jars of honey to the baker."
-ANSWERS = {"Where are the bees?": "on the roof", "Who bought the honey?": "the baker"}
 
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     """Write nine articles, of which eight are held out, in a folder of their own."""
     monkeypatch.chdir(tmp_path)
-    articles = [
-        {
-            "title": f"honey {n}",
-            "paragraphs": [{"context": TEXT, "qas": [question(n, *qa) for qa in ANSWERS.items()]}],
-        }
-        for n in range(9)
-    ]
-    path = tmp_path / "honey.json"
-    path.write_text(json.dumps({"data": articles}))
-    return path
-
-
-def question(article, asked, answer):
-    return {
-        "id": f"{article} {answer}",
-        "question": asked,
-        "answers": [{"text": answer, "answer_start": TEXT.index(answer)}],
-    }
+    return write_articles(
+        tmp_path / "honey.json", {f"honey {n}": [(HONEY, ASKED)] for n in range(9)}
+    )
 
 
 def test_train_then_score_and_record(data, capsys):

@@ -9,31 +9,14 @@ from analog_bench.zoo.embedded_weights import read_tensors
 from analog_bench.zoo.model_loading import load
 from analog_bench.zoo.model_specs import find_embedded
 from analog_bench.zoo.weight_record import read_record
+from tests.squad_articles import write_rivers
 from tests.training.conftest import run
-
-SENTENCES = (
-    "The river {0} flows from lake {1} to the city of {2}.",
-    "In {2}, {0} composed the opera {1} for the king.",
-)
-NAMES = ("Arno", "Bela", "Cora", "Dovre", "Elbe", "Fulda", "Gera", "Havel", "Isar", "Jade", "Kura")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Write articles of two questions each, in SQuAD form: enough for a batch beside the held."""
-    articles = []
-    for number in range(20):
-        names = [NAMES[(number * step + step) % len(NAMES)] for step in (1, 2, 3)]
-        paragraphs = []
-        for place, sentence in enumerate(SENTENCES):
-            context = sentence.format(*names)
-            answer = {"text": names[place], "answer_start": context.index(names[place])}
-            qas = [{"id": f"{number}-{place}", "question": "Which one is it?", "answers": [answer]}]
-            paragraphs.append({"context": context, "qas": qas})
-        articles.append({"title": f"article {number}", "paragraphs": paragraphs})
-    path = tmp_path_factory.mktemp("data") / "questions.json"
-    path.write_text(json.dumps({"data": articles}))
-    return path
+    """Write questions enough for a batch beside those that are held out."""
+    return write_rivers(tmp_path_factory.mktemp("data") / "questions.json", 20)
 
 
 @pytest.fixture(scope="module")

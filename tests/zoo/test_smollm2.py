@@ -1,5 +1,6 @@
 """The packaged SmolLM2: there on demand only, and then a model that really writes."""
 
+import functools
 import shutil
 
 import pytest
@@ -29,9 +30,14 @@ def missing(monkeypatch):
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory):
+    import gguf
+
     cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CACHE_VARIABLE, str(cache))
+        # Transformers reads the file three times, and maps its names once for each module.
+        for name in ("GGUFReader", "get_tensor_name_map"):
+            patch.setattr(gguf, name, functools.cache(getattr(gguf, name)))
         yield load(find("smollm2", "embedded", NOTHING), lock_path=cache / "none")
     shutil.rmtree(cache)  # half a gigabyte
 

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from analog_bench.session.model_shapes import shapes_of
+from analog_bench.session.run_conclusion import shapes_of
 from tests.report.example_report import drift_results, layer_results
 from tests.session.test_case_measurement import SETTINGS
 
