@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from analog_bench.noise.noise_family import usual_parameters
 from analog_bench.records import Metric, Result
+from analog_bench.report.noise_names import noise_family as noise_family
+from analog_bench.report.noise_names import noise_label as noise_label
+from analog_bench.report.noise_names import short_noises as short_noises
 from analog_bench.report.variant_order import WEIGHTS as WEIGHTS
 from analog_bench.report.variant_order import variant_label as variant_label
 from analog_bench.report.variant_order import weights_among as weights_among
@@ -18,6 +20,7 @@ from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
 from analog_bench.spelling import MINUS as MINUS
 from analog_bench.spelling import counted as counted
 from analog_bench.spelling import decimals_of, rounded
+from analog_bench.spelling import one_line as one_line
 from analog_bench.zoo.model_specs import EMBEDDED
 
 if TYPE_CHECKING:  # they import scipy, and `--help` does without
@@ -37,7 +40,6 @@ SIGNS: Mapping[Kind, str] = {
 """Verdicts in order of concern, with their signs: colour alone does not reach every reader."""
 
 _TIMES = ((31_536_000.0, "y"), (86_400.0, "d"), (3600.0, "h"), (60.0, "min"))
-_EQUAL_ERROR = re.compile(r"equal_error:family=(?P<family>.+),error=(?P<error>[^,]+)")
 _NUMBERED_BLOCK = re.compile(r"(?P<prefix>(?:[^.\d][^.]*\.)+)(?=\d+\.)")
 
 
@@ -194,11 +196,6 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def one_line(text: str) -> str:
-    """Return the text on one line, without control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
 def visible(text: str) -> str:
     r"""Escape every character that would not be seen, or would steer a terminal, but line breaks.
 
@@ -214,37 +211,6 @@ def model_label(model: str) -> str:
     """Name a model; an embedded one with what it is: `bert (MiniLM-L6)`, never `bert` alone."""
     name = one_line(model)
     return f"{name} ({EMBEDDED[name]})" if name in EMBEDDED else name
-
-
-def noise_label(noise: str) -> str:
-    """Name a noise on one line: a preset goes by its own name, `equal_error` as `pcm at 0.05`."""
-    equal = _EQUAL_ERROR.fullmatch(noise)
-    name = noise if equal is None else f"{equal['family']} at {equal['error']}"
-    return one_line(name).removeprefix("preset:name=")
-
-
-def noise_family(noise: str) -> str:
-    """Name a noise without how strong it is, where that was chosen for its error."""
-    return noise_label(noise).partition(" at ")[0]
-
-
-def short_noises(noises: Iterable[str]) -> dict[str, str]:
-    """Return each noise without the parameters that never vary, or are as in `pcm` alone.
-
-    Different ones stay different.
-    """
-    known = sorted(set(noises))
-    parts = {noise: noise.partition(":")[2].split(",") for noise in known}
-    short = {}
-    for noise in known:
-        family = noise.partition(":")[0]
-        always = set.intersection(*(set(parts[n]) for n in known if n.partition(":")[0] == family))
-        # Some are their parameters, also where there is no other to tell them from.
-        named = family in ("preset", "equal_error")
-        plain = set() if named else always | usual_parameters(family)
-        varying = ",".join(part for part in parts[noise] if part not in plain)
-        short[noise] = f"{family}:{varying}" if varying else family
-    return short
 
 
 def short_layers(names: Collection[str]) -> dict[str, str]:
