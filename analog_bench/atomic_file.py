@@ -20,8 +20,8 @@ def check_target(path: Path) -> None:
 def write_atomic(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write a file through a temporary one in the same folder, synced and then renamed.
 
-    Folders are made where missing, a link is followed. Of content that comes in parts, an error
-    while they come leaves nothing behind.
+    Missing folders are made, a link is followed. If content comes in parts, an error among them
+    leaves nothing behind.
 
     Raises:
         OSError: It cannot be written; the file that was there is unharmed.
@@ -57,11 +57,11 @@ def sync_folder(folder: Path) -> None:
 def _target(path: Path) -> Path:
     target = Path(os.path.realpath(path))
     try:
-        there = os.stat(target)
+        mode = os.stat(target).st_mode
     except FileNotFoundError:
         return target
     # Renaming over a device or a pipe would replace it for the whole machine.
-    if not stat.S_ISREG(there.st_mode):
+    if not stat.S_ISREG(mode):
         raise OSError("it is there and is not an ordinary file")
     return target
 

@@ -160,7 +160,7 @@ def _run(words: list[str]) -> int:
 def _empty(words: Sequence[str]) -> str:
     """Say which word is empty, as where a shell's variable is not set; else return nothing.
 
-    As a path it would be the folder one stands in. What follows two dashes is pytest's.
+    An empty path would be the current folder. What follows two dashes is pytest's.
     """
     before = ""
     for word in takewhile(lambda word: word != "--", words):

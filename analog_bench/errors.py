@@ -66,8 +66,8 @@ def reason_of(problem: Exception) -> str:
 def printable(text: str, most: int = 1200) -> str:
     """Return a text on one line, with escapes for what a terminal would not show or would obey.
 
-    Of what is quoted without a space in it, pages of it, both ends are left, and so they are of a
-    text that has more than `most` characters all the same: it ends with what to do.
+    Pages of text without a space are cut to both ends, and so is a text of more than `most`
+    characters: it ends with what to do.
     """
     line = " ".join(line.strip() for line in text.splitlines())
     escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

@@ -35,8 +35,6 @@ class ExclusiveLock:
             if os.path.exists(path):
                 raise HeldError(str(path)) from None
             raise OSError(str(problem)) from None
-        except NotImplementedError as problem:  # a file system without locks
-            raise OSError(str(problem)) from None
 
     def release(self) -> None:
         """Give the lock back, and leave no file behind; doing so twice is harmless."""
@@ -54,16 +52,3 @@ class ExclusiveLock:
 
     def __exit__(self, *problem: object) -> None:
         self.release()
-
-
-def is_held(path: Path) -> bool:
-    """Return whether some process, this one included, holds the lock that a file marks."""
-    if not os.path.exists(path):
-        return False
-    try:
-        ExclusiveLock(path, timeout_s=0.05).release()
-    except HeldError:
-        return True
-    except (OSError, ValueError):  # a folder that we may not write to
-        return False
-    return False

@@ -66,9 +66,9 @@ def append_regular(path: Path, content: bytes) -> None:
 
 
 def is_free_for(path: Path, mark: bytes) -> bool:
-    """Return whether a file may be replaced by one of a kind that has a mark near its beginning.
+    """Return whether a file is missing, empty, or of a kind that has this mark near its beginning.
 
-    That is one that is empty or not there, or of the same kind. Raises as `open_regular`.
+    It may then be replaced by one of that kind. Raises as `open_regular`.
     """
     if not os.path.exists(path):
         return True

@@ -35,8 +35,8 @@ def whole(
     if most == LARGEST_WHOLE:
         too_large = isinstance(value, int) and value > most
         bounds = f"from {least} to {_BEYOND_WHOLE}" if too_large else f"of at least {least}"
-    found = shown(value if text is None else text)
-    raise UsageError(f"{what} must be a whole number {bounds}, found {found}")
+    given = shown(value if text is None else text)
+    raise UsageError(f"{what} must be a whole number {bounds}, found {given}")
 
 
 def read_whole(what: str, text: str, least: int = 0, most: int = LARGEST_WHOLE) -> int:
@@ -61,8 +61,8 @@ def amount(what: str, value: object, unit: str = "a number", *, text: str | None
     ):
         return float(value) + 0.0
     bounds = f"from {SMALLEST:g} to {LARGEST:g}"
-    found = shown(value if text is None else text)
-    raise UsageError(f"{what} must be 0 or {unit} {bounds}, found {found}")
+    given = shown(value if text is None else text)
+    raise UsageError(f"{what} must be 0 or {unit} {bounds}, found {given}")
 
 
 def read_amount(what: str, text: str, unit: str = "a number") -> float:

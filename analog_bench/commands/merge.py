@@ -51,7 +51,7 @@ def merge(
     from analog_bench.report.run_summary import incomplete_line, run_summary
     from analog_bench.report.run_tables import run_tables
     from analog_bench.session.extension import load_extension
-    from analog_bench.session.merged_conclusion import conclude_merged
+    from analog_bench.session.run_conclusion import conclude_merged
     from analog_bench.store.merged_run import ShardFile, merge_shards
     from analog_bench.store.run_file import check_replaceable, read_run, run_files, write_run
 

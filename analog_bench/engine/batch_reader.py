@@ -50,9 +50,9 @@ class BatchReader:
             return self._task.run(model, batch)
 
     def read(self, reading: Reading) -> tuple[list[Tensor], str]:
-        """Return what scoring needs of every batch's outputs, and where it goes wrong.
+        """Return what scoring needs of each batch's outputs, and where they stop being finite.
 
-        That is empty where all are finite numbers. A GPU is not waited for before the last batch.
+        A GPU is not waited for before the last batch.
         """
         outputs = []
         for batch in self._batches:

@@ -21,21 +21,18 @@ from analog_bench.tasks.task import Task
 
 
 class Known(NamedTuple):
-    """What a case's chips are told of its layers, by module path.
-
-    `input_ranges` is None for tiles without static ranges, `severities` where none are solved for.
-    """
+    """What chips are told about their layers, by module path; None for what they do not need."""
 
     input_ranges: Mapping[str, InputRange] | None
     severities: Mapping[str, float] | None
 
 
 class Calibration:
-    """Observes what is needed, each layer once: cases share it.
+    """Observes each layer once, in the clean model, for all cases that need it.
 
-    Everything is taken from the clean model, so that it does not depend on which other layers a
-    case has. The replay must have moved to a case's layers, and the model must be clean. Input
-    ranges that are `given` for a case, by module path, hold in place of observed ones.
+    What is observed does not depend on which other layers a case has. The replay must have moved to
+    the case's layers. Input ranges that are `given` for a case, by module path, replace observed
+    ones.
     """
 
     def __init__(

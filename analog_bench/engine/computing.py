@@ -12,11 +12,11 @@ from analog_bench.records import Precision
 
 @contextmanager
 def computing(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Compute matrix products in a precision, and leave torch's settings as they were.
+    """Compute matrix products in a precision, and restore torch's settings afterwards.
 
-    `float32` is that whatever the process has allowed; `tf32` rounds what a GPU multiplies to 10
-    bits behind the point; `bfloat16` is torch's autocast, which keeps norms, softmax and sums in
-    float32. Tiles compute in float32 under it (`simulators.aihwkit.layer`), in TF32 under that.
+    `float32` is float32 whatever the process allows; `tf32` rounds a GPU's factors to 10 bits of
+    mantissa; `bfloat16` is torch's autocast, which keeps norms, softmax and sums in float32. Tiles
+    compute in TF32 under `tf32`, and in float32 otherwise (`simulators.aihwkit.layer`).
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")

@@ -46,7 +46,7 @@ class Facts:
     def of(self, paths: Sequence[str], covered: Coverage | None) -> LayerFacts:
         """Return the facts of some layers of the clean model.
 
-        `covered` says how much of it sat on tiles; None where nothing was measured.
+        `covered` is the coverage of the model with the case's tiles; None if nothing was measured.
         """
         layers = [self._by_path[path] for path in paths]
         spreads = [self._spread(path) for path in paths]

@@ -34,12 +34,10 @@ class Follower:
 
     @contextmanager
     def following(self, chip: int, batch: int, tracer: Tracer) -> Iterator[None]:
-        """Follow a chip's noise in one batch, which is read inside, if the batch is one to follow.
+        """Follow a chip's noise through one batch, which is read inside; most batches are left out.
 
-        The tracer is that of the chip at one drift time.
-
-        Raises:
-            UsageError: The model has no residual stream to follow.
+        The tracer is that of the chip at one drift time. UsageError for a model without a residual
+        stream.
         """
         if batch not in self._followed:
             yield

@@ -20,11 +20,11 @@ _SOLVING_TOKENS, _SOLVING_CHIPS = 512, 4 * 5
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a clean model runs, in seconds a token.
+    """How fast a clean model runs, in seconds per token.
 
-    Scoring is from the output to what is scored; `begins` maps a layer to how far into the forward
-    pass it begins. Where the model `writes`, token by token, what a token takes is no measure of
-    how long programming takes, which is short beside it.
+    `forward` ends and `scoring` begins at the output; `begins` maps a layer to how far into the
+    forward pass it begins. A model that `writes` token by token is slow per token, which says
+    nothing about programming; programming is then left out.
     """
 
     forward: float
@@ -42,10 +42,11 @@ class Pace:
         tokens: int,
         propagation: bool = False,
     ) -> float:
-        """Return the seconds that one chip of a case takes, about.
+        """Return about how many seconds one chip of a case takes.
 
-        `layers` are the case's own, as `begins` names them, and `share` is theirs in the model's
-        matrix multiplication. `propagation` asks for how noise travels from block to block, too.
+        `layers` are the case's own, as `begins` names them, and `share` is their part of the
+        model's matrix multiplication. With `propagation`, noise is followed from block to block as
+        well.
         """
         skipped = min(self.begins[layer] for layer in layers) if replayed else 0.0
         passes = 1.0 + _FOLLOWING * propagation
@@ -58,10 +59,9 @@ class Pace:
         return clean + self.forward * share * ((cost.passes - 1.0) * tokens + programming)
 
     def solving(self, case: Case, share: float) -> float:
-        """Return the seconds that it takes to solve for the severities of a case, about.
+        """Return about how many seconds it takes to solve for a case's severities; 0 without any.
 
-        `share` is that of its layers in the model's matrix multiplication. 0 unless the case is one
-        at equal error.
+        `share` is the layers' part of the model's matrix multiplication.
         """
         if not isinstance(case.noise, EqualError):
             return 0.0
@@ -72,10 +72,10 @@ class Pace:
 
 
 def nominal_pace(layers: Sequence[LayerName], *, writes: bool) -> Pace:
-    """Return the pace of a model that nothing is known of but its layers, by their public names.
+    """Return the pace of a model of which only the layers are known, by their public names.
 
-    A forward pass takes 1 a token, and each matrix multiplication the same part of it: no machine
-    has such a pace, but all work out the same.
+    A forward pass takes 1 per token, and every matrix multiplication the same part of it. No
+    machine has this pace, but every machine computes the same one.
     """
     products = max(1, sum(layer.kind == "matmul" for layer in layers))
     begins, before = {}, 0

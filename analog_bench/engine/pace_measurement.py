@@ -23,9 +23,8 @@ Run = Callable[[nn.Module, int], Tensor]
 
 
 def measure_pace(model: nn.Module, task: Task, run: Run) -> Pace:
-    """Time a clean model on one batch of middling length, in about half a second.
+    """Time a clean model on one batch of middling length, by its index, in about half a second.
 
-    `run` computes it on a batch, given its index.
     The first run warms caches up and does not count.
     """
     index = len(task.batches) // 2

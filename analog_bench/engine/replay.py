@@ -132,8 +132,8 @@ class Replay:
     """Clean outputs of the modules before the layers at hand, for every batch.
 
     Cases come in the order of depth: one set of activations is kept and moves forward through the
-    model. A case before the last one makes it start anew: slower, same numbers. `run`
-    computes the model on a batch, given its index. Numbers do not depend on `enabled`.
+    model. A case before the last one starts anew: slower, same numbers. `run` computes the model on
+    a batch, by its index. Numbers do not depend on `enabled`.
     """
 
     def __init__(

@@ -122,11 +122,11 @@ class Runner:
     ) -> list[Result]:
         """Measure cases that differ only in drift time on the same chips, each programmed once.
 
-        `propagation` asks for how noise travels from block to block, too; it changes no score.
-        Results are the same as one by one: equal chip indices are equal chips in every run. A
-        measurement's seconds hold the programming at the shortest time only. There is a result a
-        case: `broken` where a chip's outputs or scores are not finite numbers, or those of the
-        digital model, of which no chip is measured then.
+        With `propagation`, noise is followed from block to block as well, which changes no score.
+        Results are those of the cases one by one: equal chip indices are equal chips in every run.
+        A measurement's seconds hold the programming at the shortest time only. There is one result
+        per case. It is `broken` if a chip's outputs or scores are not finite, or if those of the
+        digital model are not; no chip is measured then.
         """
         first = cases[0]
         paths = self._paths(first.layers)
@@ -166,9 +166,9 @@ class Runner:
     def measure_more(
         self, results: Mapping[Case, Result], chips: Sequence[int], *, propagation: bool = False
     ) -> list[Result]:
-        """Measure further chips of cases that were just measured together.
+        """Measure further chips of cases that were measured together; return results with all.
 
-        Returns the results with all chips; `broken` where a further one's outputs are not finite.
+        A result is `broken` if the outputs of a further chip are not finite.
         """
         more = self.measure_together(list(results), chips, propagation=propagation)
         return [
@@ -198,7 +198,7 @@ class Runner:
     def _chip(self, case: Case, paths: Sequence[str], index: int, known: Known) -> Iterator[Chip]:
         """Put a case's chip into the clean model: its layers under its noise, others in INT8.
 
-        What computes in INT8 draws nothing and does not age: the chip is that of the former alone.
+        INT8 draws nothing and does not age, so the chip is that of the noise alone.
         """
         in_int8 = self._paths(case.in_int8)
         integers = install(self.model, layers=in_int8, noise=Int8(), chip=index, seed=self._seed)
@@ -244,7 +244,7 @@ class Runner:
         return self._paths((*case.layers, *case.in_int8))
 
     def _paths(self, layers: Iterable[str]) -> list[str]:
-        return [place.path for place in find(self.model, layers)]
+        return [layer.path for layer in find(self.model, layers)]
 
     @cached_property
     def _follower(self) -> Follower:

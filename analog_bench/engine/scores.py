@@ -30,10 +30,10 @@ class Scores:
 
 
 def score(task: Task, whose: str, reduced: Sequence[Tensor], broken: str) -> Scores:
-    """Return the scores of all batches' outputs; those that are not finite would be none.
+    """Return the scores of all batches' outputs, or the problem that keeps them from being scored.
 
-    `broken` says of such outputs where they come from, and is empty for others; `whose` they are
-    begins the problem.
+    `broken` says where outputs are not finite; it is empty if they are. A problem begins with
+    `whose` outputs they are.
     """
     if broken:
         return Scores(
@@ -48,10 +48,7 @@ def score(task: Task, whose: str, reduced: Sequence[Tensor], broken: str) -> Sco
 
 
 def first_not_finite(outputs: Sequence[Tensor]) -> int | None:
-    """Return the first of several tensors that holds infinity or NaN; None where none does.
-
-    A GPU is waited for once.
-    """
+    """Return the first tensor's index that holds infinity or NaN, or None; waits once for a GPU."""
     finite = torch.stack([torch.isfinite(tensor).all() for tensor in outputs]).tolist()
     return None if all(finite) else finite.index(False)
 

@@ -48,12 +48,9 @@ class ZeroShot:
 def zero_shot(
     model: nn.Module, task: Task, layers: Iterable[str], chip_of: ChipOf, *, seed: int
 ) -> dict[str, ZeroShot]:
-    """Return estimates for layers by their paths, over six batches, each with a chip of its own.
-
-    The model is clean, and stays so.
-    """
+    """Return estimates for layers of the clean model, by path, over six batches, each on a chip."""
     paths = list(layers)
-    found = {path: ZeroShot() for path in paths}
+    estimates = {path: ZeroShot() for path in paths}
     batches = spread(len(task.batches), _BATCHES)
     generator = torch.Generator().manual_seed(derive_seed(seed, "zero-shot"))
     for chip, batch in enumerate(batches):
@@ -72,12 +69,12 @@ def zero_shot(
             gradients, choices = _gradients(model, task, batch, paths, generator)
             scale = 0.5 / (choices * _DRAWS * len(batches))
             for path, gradient in gradients.items():
-                clean, one = kept[path][1], found[path]
+                clean, one = kept[path][1], estimates[path]
                 products = (gradient * errors[path]).flatten(1)  # those of inputs are independent
                 one.along += scale * float(products.sum(-1).square().sum())
                 sizes = gradient.square().sum(-1) * clean.square().sum(-1) / clean.shape[-1]
                 one.by_alpha += scale * float(sizes.sum()) * shares[path]
-    return found
+    return estimates
 
 
 def _inputs_and_outputs(
@@ -110,5 +107,5 @@ def _gradients(
         log_likelihood, choices = sampled_log_likelihood(
             task, batch, task.run(model, batch), generator
         )
-        found = torch.autograd.grad(log_likelihood, list(outputs.values()))
-    return dict(zip(outputs, found, strict=True)), choices
+        gradients = torch.autograd.grad(log_likelihood, list(outputs.values()))
+    return dict(zip(outputs, gradients, strict=True)), choices

@@ -71,7 +71,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if _is_worker(config):
         resumed = getattr(config, "workerinput", {}).get(RESUMED)
         if resumed is not None:
-            config.stash[EARLIER_RESULTS] = by_identity(read_journal(Path(resumed)).results)
+            held = read_journal(Path(resumed))
+            config.stash[EARLIER_RESULTS] = by_identity(held.results if held is not None else ())
     else:
         command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
         recorder = Recorder(config.stash[SETTINGS], config.rootpath, command)

@@ -63,7 +63,7 @@ class Benchmarks:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a case that was measured in this run."""
-        record = self.results.of_report(report)
+        record = self.results.records.get(report)
         repeated = report.outcome not in ("passed", "failed", "skipped")  # by a plugin's word
         if record is None or not record.result.chips or repeated or not self._wanted():
             return

@@ -124,9 +124,9 @@ class ClusterRun:
             self._cluster.close()
 
     def _results_for(self, case: Case) -> Mapping[Case, Result]:
-        """Wait until a case is measured; nothing where no worker is to measure it.
+        """Wait until a case is measured; return nothing if no worker is to measure it.
 
-        The test fails with what measuring it has raised in the worker.
+        The test fails with the exception that measuring raised in the worker.
         """
         name = case.study, case.id
         if name not in self._selected or self._selected[name][1] != case:
@@ -165,10 +165,10 @@ class ClusterRun:
 
 
 def _words(config: pytest.Config, benches: Sequence[Path]) -> Iterator[str]:
-    """Yield the command line that lists the cases of these files elsewhere.
+    """Yield the command line with which a worker lists the cases of these files.
 
-    Paths are from the folder that pytest was called in: workers are started in their copy of it.
-    Options of other plugins are left out, which might write files there.
+    Paths are relative to the folder that pytest was called in: workers start in their copy of it.
+    Options of other plugins are left out, since they might write files there.
     """
     here = config.invocation_params.dir
     yield f"--rootdir={os.path.relpath(config.rootpath, here)}"

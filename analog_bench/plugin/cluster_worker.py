@@ -104,11 +104,11 @@ def _list(run: RunWords) -> _Listed:
     from analog_bench.session.own_code import sources_of_run
 
     lister = _Lister()
-    said = io.StringIO()
-    with redirect_stdout(io.StringIO()), redirect_stderr(said):
+    errors = io.StringIO()
+    with redirect_stdout(io.StringIO()), redirect_stderr(errors):
         pytest.main(list(run.words), plugins=[lister])
     if lister.settings is None or lister.problems:
-        why = one_line(" ".join([*lister.problems, said.getvalue()]))
+        why = one_line(" ".join([*lister.problems, errors.getvalue()]))
         again = "; it has served another run: restart it" if _READ else ""
         raise UsageError(f"pytest lists no cases there: {why}{again}")
     settings = lister.settings

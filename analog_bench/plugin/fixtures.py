@@ -98,10 +98,10 @@ class Baseline:
     case: Case
 
     def verdict(self, result: Result) -> Verdict:
-        """Compare a result with the stored one by itself, in the main metric; raises BaselineError.
+        """Compare one result with the stored one, in the main metric; raises BaselineError.
 
-        The run's own verdicts are reached at its end, over all cases of the model and study: how
-        many there are counts.
+        The run's verdicts are reached at its end, over all cases of a model and study, because
+        their number counts.
         """
         from analog_bench.gate.case_verdicts import judge
 
@@ -111,10 +111,10 @@ class Baseline:
         return judge(result, entry, self.models.metric(self.study, model), examples)
 
     def check(self, result: Result) -> None:
-        """Fail the test where its result alone is reason enough; skip it where it is `skipped`.
+        """Fail the test if its result is `broken` or misses `--max-drop`; skip it if `skipped`.
 
-        That is where it is `broken`, or does not meet `--max-drop`. Whether it `regressed` is
-        decided at the end of the run, and then fails the test. A shard decides nothing.
+        Whether it `regressed` is decided at the end of the run, and then fails the test. A shard
+        decides nothing.
         """
         with one_line_errors():
             verdict = self.verdict(result)

@@ -43,11 +43,10 @@ class JUnit:
 
 
 def with_verdicts(junit: bytes, verdicts: Mapping[tuple[str, str], Verdict]) -> bytes:
-    """Put verdicts, and the changes they rest on, into a JUnit file as properties of its cases.
+    """Put verdicts, by case id and study, into a JUnit file as properties of its cases.
 
-    A case that passed, since it could be measured, and was then found to have regressed is in
-    pytest's file twice; here it is one test, which failed. An error in a teardown, which pytest
-    also lists apart, stays apart. Verdicts are by case id and study.
+    pytest's file lists a case twice if it passed, because it could be measured, and was then found
+    to have regressed; here it is one failed test. An error in a teardown stays a test of its own.
     """
     root = ET.fromstring(junit)
     for suite in root.iter("testsuite"):

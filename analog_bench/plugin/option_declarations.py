@@ -159,6 +159,12 @@ OPTIONS = (
     ),
 )
 
+FLAGS = {
+    "update-baselines": "store what is measured as the new baselines, and say what changed",
+    "forecast": "say how long the selected cases will take, study by study, and measure nothing",
+    "resume": "continue the interrupted run of --json FILE, or the newest one in runs/",
+}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare every option and its ini value."""
@@ -176,21 +182,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         kind: Literal["linelist", "string"] = "linelist" if option.many else "string"
         text = f"same as --{option.name}: {option.help}"
         parser.addini(option.ini, text, type=kind, default=None)
-    group.addoption(
-        "--update-baselines",
-        action="store_true",
-        dest="analog_bench_update_baselines",
-        help="store what is measured as the new baselines, and say what changed",
-    )
-    group.addoption(
-        "--forecast",
-        action="store_true",
-        dest="analog_bench_forecast",
-        help="say how long the selected cases will take, study by study, and measure nothing",
-    )
-    group.addoption(
-        "--resume",
-        action="store_true",
-        dest="analog_bench_resume",
-        help="continue the interrupted run of --json FILE, or the newest one in runs/",
-    )
+    for name, about in FLAGS.items():
+        dest = "analog_bench_" + name.replace("-", "_")
+        group.addoption(f"--{name}", action="store_true", dest=dest, help=about)

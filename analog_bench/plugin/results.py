@@ -38,25 +38,26 @@ _STEPWISE = ("--sw", "--stepwise", "--sw-skip", "--stepwise-skip", "--sw-reset",
 
 
 class Results:
-    """Hands results to the recorder as they come in, and fails the tests of what regressed."""
+    """Hands results to the recorder as they come in, and fails the tests of what regressed.
+
+    Attributes:
+        records: By test report, the record of the test's own case.
+        conclusion: What the run came to, once it is over.
+    """
 
     def __init__(self, config: pytest.Config, recorder: Recorder) -> None:
         self._config = config
         self._recorder = recorder
-        self._records: dict[pytest.TestReport, Record] = {}
+        self.records: dict[pytest.TestReport, Record] = {}
         self._cases: dict[str, CaseName] = {}
         self.conclusion: Conclusion | None = None
         config.stash[TAKE] = self._take
 
-    def of_report(self, report: pytest.TestReport) -> Record | None:
-        """Return the record that a test's report brought of its case; None for other reports."""
-        return self._records.get(report)
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        """See that results can be written where they are to go, and open the run to resume.
+        """Check that results can be written to the named file, and open the run to resume.
 
-        A run whose file only an ini file names may be of other tests alone.
+        A file that only an ini file names is not checked yet: the run may be of other tests alone.
         """
         named = self._config.getoption("analog_bench_json") is not None
         if not measures(self._config) or not (named or self._recorder.settings.resume):
@@ -96,7 +97,7 @@ class Results:
         case = self._cases.get(report.nodeid)
         own = [r for r in records if case in (None, (r.result.study, r.result.case_id))]
         if report.when == "call" and records:
-            self._records[report] = (own or records)[0]
+            self.records[report] = (own or records)[0]
         if case is not None and (report.when == "call" or not report.passed):
             self._recorder.settle(case, _failure(report))
 
@@ -157,7 +158,7 @@ class Results:
 
     def _fail_regressed(self, conclusion: Conclusion) -> None:
         terminal: Any = self._config.pluginmanager.get_plugin("terminalreporter")
-        for report, record in list(self._records.items()):
+        for report, record in list(self.records.items()):
             verdict = conclusion.failed.get(record.result.identity)
             # A test that failed by itself stays as it is.
             if verdict is not None and verdict.kind == "regressed" and report.passed:
@@ -167,7 +168,7 @@ class Results:
         for study, model, verdict in conclusion.failed_digital:
             # No case is to blame where the digital model changed: it gets a test of its own.
             self._report_own_failure(f"digital[{model}-{study}-{verdict.metric}]", study, verdict)
-        known = {record.result.identity for record in self._records.values()}
+        known = {record.result.identity for record in self.records.values()}
         for which, verdict in conclusion.failed.items():
             if which not in known:  # of the run that is resumed, and no test of this session
                 case_id, study, _ = which
@@ -175,7 +176,7 @@ class Results:
 
     def _report_own_failure(self, name: str, study: str, verdict: Verdict) -> None:
         """Report a test that pytest has not collected, beside those of its study if it has any."""
-        reports = (r for r, record in self._records.items() if record.scope.study == study)
+        reports = (r for r, record in self.records.items() if record.scope.study == study)
         first = next(reports, None)
         file = first.nodeid.split("::")[0] if first is not None else study
         self._report_failure(f"{file}::{name}", (file, None, name), verdict)
@@ -193,7 +194,7 @@ class Results:
 def _completing_command(config: pytest.Config, run_file: Path | None) -> str:
     """Return the command line that measures what this run, whose results go there, leaves out.
 
-    It is this run's own with `--resume`, and does not stop at a test that fails.
+    It is this run's own with `--resume`, and does not stop at a failed test.
     """
     words = [str(word) for word in config.invocation_params.args if word not in _STEPWISE]
     if config.getoption("maxfail", 0):

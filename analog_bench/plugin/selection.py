@@ -149,10 +149,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @contextmanager
 def names_without_values(items: Sequence[pytest.Item]) -> Iterator[None]:
-    """Leave out the values of cases in the names of their tests, in which `-k` looks for parts.
+    """Leave the values of cases out of their tests' names, parts of which `-k` matches.
 
-    `-k drift` then takes no case whose noise has `drift=1`, and `-k hwa` none of a preset with
-    these letters. Node ids stay.
+    `-k drift` then selects no case because its noise has `drift=1`, and `-k hwa` none because of
+    its preset's name. Node ids stay.
     """
     full = {item: item.name for item in items}
     for item in items:
@@ -168,13 +168,13 @@ def names_without_values(items: Sequence[pytest.Item]) -> Iterator[None]:
 
 
 def narrow(config: pytest.Config, items: list[pytest.Item], *, raising: bool) -> None:
-    """Deselect what runs on demand only, and studies to which the options leave no case.
+    """Deselect what runs on demand only, and studies that have no cases under the options.
 
-    What runs on demand stays where its file is named, and under any `-k` or `-m` that selects it.
+    What runs on demand stays if its file is named, and under any `-k` or `-m` that selects it.
 
     Raises:
-        BenchError: With `raising`, a study that is asked for could not be made into cases;
-            otherwise its placeholder stays, and fails.
+        BenchError: With `raising`, a selected study could not be made into cases; otherwise its
+            placeholder stays, and fails.
     """
     out = _on_demand(config, items)
     for item in items:

@@ -18,10 +18,9 @@ _PART: pytest.StashKey[str] = pytest.StashKey()
 def keep_shard(
     config: pytest.Config, collected: Sequence[pytest.Item], items: list[pytest.Item]
 ) -> None:
-    """Deselect what other shards run.
+    """Deselect what other shards run. Tests that measure no case are the first shard's.
 
-    `collected` is in the order of the files: other plugins may have shuffled the items since. Tests
-    that measure no case are the first shard's.
+    `collected` is in the order of the files; other plugins may have shuffled `items` since.
     """
     shard = config.stash[SETTINGS].shard
     if shard is None:

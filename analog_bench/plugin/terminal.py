@@ -38,7 +38,7 @@ class TerminalReporter:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Show a result as it comes in."""
-        record = self._results.of_report(report)
+        record = self._results.records.get(report)
         self._done += record is not None
         if record is not None and self._live():
             self._show_progress(record)
@@ -47,7 +47,7 @@ class TerminalReporter:
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
         """Keep dots out of the progress line."""
         passed = report.outcome == "passed" and isinstance(report, pytest.TestReport)
-        if not passed or self._results.of_report(report) is None or not self._live():
+        if not passed or self._results.records.get(report) is None or not self._live():
             return None
         return "passed", "", ""
 

@@ -86,9 +86,9 @@ def fit_while_running(loaded: LoadedModel, method: RangeMethod) -> CalibratedRan
 def fitted_ranges(
     model: nn.Module, inputs: CalibrationInputs, method: RangeMethod
 ) -> Callable[[Case], Mapping[str, tuple[float, ...]]]:
-    """Return what gives a case's layers their ranges; the model must be clean when it is asked.
+    """Return what gives a case its layers' ranges; the model must be clean when it is called.
 
-    The model is calibrated once for each kind of converters that cases come with.
+    The model is calibrated once for each kind of converters that cases have.
     """
     fit = cache(partial(_fit, model, inputs, method))
 

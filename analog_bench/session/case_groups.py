@@ -67,11 +67,7 @@ class Fingerprints(Struct, frozen=True):
 
 
 class AskedCase(Struct, frozen=True):
-    """A case that a worker is to measure: its name, and what it must be made of.
-
-    Attributes:
-        sources: The user's own files that define its noise, tiles, hardware or devices.
-    """
+    """A case that a worker is to measure, with the user's own files that define it."""
 
     study: str
     case_id: str
@@ -93,11 +89,7 @@ class Failure(Struct, frozen=True):
 
 
 class GroupOutcome(Struct, frozen=True):
-    """What became of a group of cases.
-
-    Attributes:
-        environment: Of the worker, as in manifests.
-    """
+    """What became of a group of cases, and the environment of the worker, as in manifests."""
 
     records: tuple[Record, ...]
     failures: tuple[Failure, ...]
@@ -147,7 +139,7 @@ def measure_group(
 ) -> GroupOutcome:
     """Measure cases by their names, out of those that are listed here.
 
-    What one of them raises is its failure, and the others are measured all the same.
+    An exception in one of them is its failure; the others are measured all the same.
 
     Raises:
         BenchError: Weights, data, baselines or files of a case are not those that were asked for.

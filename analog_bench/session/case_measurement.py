@@ -39,11 +39,11 @@ def measure_case(
 ) -> tuple[Record, ...]:
     """Measure a case on the budget's chips, and with it the upcoming ones that share them.
 
-    The first record is of the case itself, further ones are of those that were measured with it.
-    Confirmation chips follow where its baseline suggests a change, and always where baselines are
-    updated. The result is `skipped` where weights or a tile engine are missing. What the resumed
-    run holds (`earlier`) is not measured again. Of the results of upcoming cases (`ahead`) this
-    one's is taken out, and those of others that share its chips are put in.
+    The first record is of the case itself, the others are of those measured with it. Confirmation
+    chips follow if its baseline suggests a change, and always if baselines are updated. The result
+    is `skipped` if weights or a tile engine are missing. What the resumed run holds (`earlier`) is
+    not measured again. The case's own result is taken out of `ahead`, and those of others that
+    share its chips are put in.
 
     Raises:
         BenchError: Weights, data or the baseline cannot be used, or are not those that the resumed
@@ -95,10 +95,9 @@ def measure_case(
 def check_unchanged(
     earlier: Mapping[Identity, Result], case: Case, protocol: str, weights: str
 ) -> None:
-    """Refuse to go on with a run that measured such cases on other data, or with other weights.
+    """Refuse, with a UsageError, to resume a run whose weights or data have changed since.
 
-    The files of the resumed run's options may have changed: a model's folder, data, HWA weights.
-    Raises a UsageError that says which.
+    The files of its options may have: a model's folder, data, HWA weights.
     """
     family = case.study, case.model, case.variant
     for result in earlier.values():
@@ -117,9 +116,9 @@ def check_unchanged(
 
 
 def share_chips(one: Case, other: Case) -> bool:
-    """Return whether two cases differ in their drift time only, so that one chip serves both.
+    """Return whether two cases differ only in drift time, so that one chip serves both.
 
-    At equal error every time has a severity, and so chips, of its own.
+    At equal error each time has its own severity, and so its own chips.
     """
     same = replace(one, drift_s=other.drift_s) == other
     return same and one.noise.DRIFTS and not isinstance(one.noise, EqualError)
@@ -165,13 +164,13 @@ class _Sampling:
         measured = self.runner.measure_together(group, chips, propagation=self.study.propagation)
         sources = sources_of_case(case, settings.root)  # of all: they differ in time alone
         layers = products_of(self.models.loaded(case.model).spec.layers)
-        told = (
+        complete = (
             structs.replace(
                 with_plan(result, settings.plans, layers), sources=sources, target=target
             )
             for result in measured
         )
-        results = self._add_chips(dict(zip(group, told, strict=True)), 0, self._wanted_chips)
+        results = self._add_chips(dict(zip(group, complete, strict=True)), 0, self._wanted_chips)
         doubted = {
             case: 2 * len(result.initial_chips)
             for case, result in results.items()
@@ -185,7 +184,7 @@ class _Sampling:
     def _add_chips(
         self, results: Mapping[Case, Result], first: int, wanted: Callable[[Case, Result], int]
     ) -> Mapping[Case, Result]:
-        """Measure chips from index `first` on, until each case has as many of them as it wants.
+        """Measure chips from index `first` on, until each case has as many as it wants.
 
         Cases that share chips are measured together for as long as they want the same ones.
         """

@@ -29,12 +29,7 @@ _WORD = re.compile(r"[\w:+\-.\[\]\\/]+")
 
 
 def spec_of(settings: Settings, model: str) -> ModelSpec:
-    """Return the specification of a model of the chosen zoo, or in a folder.
-
-    Raises:
-        UsageError: There is no such model.
-        WeightsError: A hub model that is not locked, or a folder that cannot be measured.
-    """
+    """Return the specification of a model of the chosen zoo, or in a folder; see `find_or_read`."""
     return find_or_read(model, settings.zoo, read_lock(settings.lock))
 
 

@@ -72,14 +72,11 @@ def score_model(
 ) -> DigitalScore:
     """Load a model and score it on its kind of data, with a progress bar on a terminal.
 
-    All examples where None. `weights` is a folder of weights in
-    place of an embedded model's own; `source` is the data, as `--data` names it.
+    `examples` is None for all of them, `weights` a folder in place of an embedded model's own, and
+    `source` the data, as `--data` names it.
 
     Raises:
-        DataError: Missing or malformed data, or scores that the evaluate library contradicts.
-        UsageError: Data that the model cannot read, more examples asked for than there are, or no
-            such device.
-        WeightsError: Weights that are missing or not what they should be.
+        BenchError: As `check_source`, `load` and `make_task`, or the evaluate library contradicts.
     """
     check_source(source, spec)
     loaded = load(spec, lock_path=lock, device=device, shipped=weights)

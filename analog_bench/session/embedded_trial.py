@@ -33,8 +33,8 @@ def output_size(loaded: LoadedModel) -> float:
     inputs = {"input_ids": torch.arange(_TOKENS)[None]}
     with torch.no_grad():
         output = loaded.model(**taken_by(loaded.model, inputs))
-    found = [getattr(output, name).flatten() for name in HEADS[loaded.spec.task].outputs]
-    return float(torch.cat(found).abs().mean())
+    outputs = [getattr(output, name).flatten() for name in HEADS[loaded.spec.task].outputs]
+    return float(torch.cat(outputs).abs().mean())
 
 
 def trials() -> dict[str, Callable[[], str]]:
@@ -47,13 +47,13 @@ def trials() -> dict[str, Callable[[], str]]:
         expected = convert(read_json(EXPECTED), dict[str, dict[str, float]])
     except (FileNotFoundError, DocumentError) as problem:
         raise WeightsError(f"cannot read {EXPECTED}: {problem}") from None
-    found: dict[str, Callable[[], str]] = {}
+    by_name: dict[str, Callable[[], str]] = {}
     for model, sizes in expected.items():
         direct = cache(partial(_prepared, model))
         for variant, size in sizes.items():
             name = f"{model}, HWA" if variant == "hwa" else model
-            found[name] = partial(_try, direct, variant, size)
-    return found
+            by_name[name] = partial(_try, direct, variant, size)
+    return by_name
 
 
 def _prepared(model: str) -> LoadedModel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import traceback
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+from analog_bench.content_name import fingerprint
 from analog_bench.errors import UsageError, did_you_mean, reason_of
 from analog_bench.regular_file import names_beside, read_regular
 
@@ -23,16 +23,13 @@ def load_extension(path: Path) -> None:
 
 
 def run_file(path: Path, *, once: bool = False) -> ModuleType:
-    """Run a Python file and return it as a module.
+    """Run a Python file and return it as a module; UsageError where it is missing or raises.
 
     It is run again where its content has changed, unless it is to be run `once` a process.
-
-    Raises:
-        UsageError: There is no such file, it cannot be read, or it raises anything.
     """
     content = read_own(path)
     known_by = os.fsencode(os.path.realpath(path)) + (b"" if once else content)
-    name = f"analog_bench_{'extension' if once else 'own'}_{_digits(known_by)}"
+    name = f"analog_bench_{'extension' if once else 'own'}_{fingerprint(known_by)}"
     if name in sys.modules:
         return sys.modules[name]
     module = ModuleType(name)
@@ -76,7 +73,3 @@ def mistakes_in(path: Path) -> Iterator[None]:
         line = f", line {own[-1].lineno}" if own else ""
         text = " ".join(str(problem).split())
         raise UsageError(f"{path}{line}: {type(problem).__name__}: {text}") from problem
-
-
-def _digits(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]

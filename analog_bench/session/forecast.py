@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import NamedTuple
 
 import torch
 
@@ -22,39 +22,52 @@ from analog_bench.store.baseline_file import read_digital
 from analog_bench.study import Budget, Study
 
 
+class _Case(NamedTuple):
+    """How long a case takes.
+
+    Attributes:
+        a_chip: Seconds per chip.
+        chips: Number of chips; None where it is not known how many the case needs.
+        most: The most chips that it may have.
+    """
+
+    a_chip: float
+    chips: int | None
+    most: int
+
+
 @dataclass(frozen=True)
 class _Cases:
     """A study's cases of one model.
 
     Attributes:
-        a_chip: Seconds of a chip of each case.
         beforehand: Seconds of what is solved for before the first chip of any.
-        chips: Chips of each case; None where how many it needs is not known.
-        most: Chips of each case at most.
     """
 
     study: str
     model: str
-    a_chip: tuple[float, ...]
+    cases: tuple[_Case, ...]
     beforehand: float
-    chips: tuple[int | None, ...]
-    most: tuple[int, ...]
 
     def seconds(self, share: float) -> float:
         """Return what they take, where cases of unknown need take this share of the most."""
-        chips = (
-            most * share if number is None else number
-            for number, most in zip(self.chips, self.most, strict=True)
+        return self.beforehand + math.fsum(
+            one.a_chip * (one.most * share if one.chips is None else one.chips)
+            for one in self.cases
         )
-        return self.beforehand + math.fsum(map(operator.mul, self.a_chip, chips))
+
+    @property
+    def most_seconds(self) -> float:
+        """What they take where each has the most chips."""
+        return self.beforehand + math.fsum(one.a_chip * one.most for one in self.cases)
 
 
 class Forecast:
     """Adds up how long cases will take, from a short timing of each model.
 
-    Where chips are added until a precision is reached, the case's baseline says how many that takes
-    if nothing has changed. Cases without one are taken to need the share of what they may have that
-    the others need, or all of it where no case has one.
+    If chips are added until a precision is reached, the case's baseline says how many that takes if
+    nothing has changed. A case without one is taken to need the same share of its most chips as the
+    others do, or all of them if no case has a baseline.
     """
 
     def __init__(self, models: ModelCache, workers: int | None = None) -> None:
@@ -76,11 +89,11 @@ class Forecast:
         if key not in self._paces:
             self._paces[key] = runner.pace()
         pace = self._paces[key]
-        most = [settings.chips_of(case, budget) for case in cases]
-        chips = [
-            self._chips(study, case, budget, number)
-            for case, number in zip(cases, most, strict=True)
-        ]
+        timed = []
+        for case in cases:
+            a_chip = runner.seconds(case, pace, propagation=study.propagation)
+            most = settings.chips_of(case, budget)
+            timed.append(_Case(a_chip, self._chips(study, case, budget, most), most))
         # What is solved for a layer in one case serves the others.
         solving: list[Case] = []
         solved: set[tuple[Noise, float, str]] = set()
@@ -88,18 +101,8 @@ class Forecast:
             new = {(case.noise, case.drift_s, layer) for layer in case.layers} - solved
             solving += [replace(case, layers=tuple(layer for _, _, layer in new))] if new else []
             solved |= new
-        self._families.append(
-            _Cases(
-                study=study.name,
-                model=model,
-                a_chip=tuple(
-                    runner.seconds(case, pace, propagation=study.propagation) for case in cases
-                ),
-                beforehand=math.fsum(pace.solving(case, runner.share(case)) for case in solving),
-                chips=tuple(chips),
-                most=tuple(most),
-            )
-        )
+        beforehand = math.fsum(pace.solving(case, runner.share(case)) for case in solving)
+        self._families.append(_Cases(study.name, model, tuple(timed), beforehand))
 
     def seconds(self) -> float:
         """Return what all cases are expected to take."""
@@ -107,24 +110,18 @@ class Forecast:
         return math.fsum(family.seconds(share) for family in self._families) / self._at_once
 
     def __str__(self) -> str:
-        """Return the forecast as one line, and one more for each study where there are several.
-
-        Empty where nothing will be measured.
-        """
-        cases = sum(len(family.most) for family in self._families)
+        """Return the forecast as a line, with one per study if there are several; or nothing."""
+        cases = [one for family in self._families for one in family.cases]
         if not cases:
             return ""
         on = counted(torch.get_num_threads(), "thread")
         if self._workers is not None:
             on = counted(self._workers, "worker")
         line = f"expected: about {approximate(self.seconds())}"
-        most = math.fsum(
-            family.beforehand + math.fsum(map(operator.mul, family.a_chip, family.most))
-            for family in self._families
-        )
-        if any(family.chips != family.most for family in self._families):
-            line += f", at most {approximate(most / self._at_once)},"
-        return "\n".join([f"{line} for {counted(cases, 'case')} on {on}", *self._lines()])
+        if any(one.chips != one.most for one in cases):
+            most = math.fsum(family.most_seconds for family in self._families) / self._at_once
+            line += f", at most {approximate(most)},"
+        return "\n".join([f"{line} for {counted(len(cases), 'case')} on {on}", *self._lines()])
 
     def _lines(self) -> list[str]:
         share = self._share()
@@ -147,10 +144,10 @@ class Forecast:
     def _share(self) -> float:
         """Return the share of what they may have that cases of known need have, on average."""
         known = [
-            number / most
+            one.chips / one.most
             for family in self._families
-            for number, most in zip(family.chips, family.most, strict=True)
-            if number is not None and most > FEWEST_CHIPS_TO_REACH_IT
+            for one in family.cases
+            if one.chips is not None and one.most > FEWEST_CHIPS_TO_REACH_IT
         ]
         return fmean(known) if known else 1.0
 

@@ -28,10 +28,10 @@ Tell = Callable[[str, Sequence[Case]], Iterable[Case]]
 
 
 class KeptResults:
-    """Measures cases of one study and model, and writes each result into a file as it comes.
+    """Measures cases of one study and model, and writes each result to a file at once.
 
-    What the file holds is not measured again. Unlike a run of pytest it is a results file at any
-    moment: there are few cases, and the file is small.
+    Results that are in the file are not measured again. Unlike a journal it is a results file at
+    any moment, which is affordable because cases are few.
     """
 
     def __init__(

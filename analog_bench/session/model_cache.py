@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -48,7 +49,7 @@ class ModelCache:
         self._tasks: dict[_Key, Task] = {}
         self._runners: dict[tuple[_Key, Variant], Runner] = {}
         self._scores: dict[_Key, Scores] = {}
-        self._baselines: dict[tuple[str, str, str], CaseBaseline] = {}
+        self._baseline = cache(partial(read_cases_for, settings.baselines))
         self._precise: set[tuple[str, _Key]] = set()
         if settings.threads is not None:
             torch.set_num_threads(settings.threads)
@@ -60,18 +61,16 @@ class ModelCache:
         key = (model, variant)
         if key not in self._loaded:
             if variant == "hwa":
-                self._loaded[key] = load_hwa(self.loaded(model), self._hwa_folder(model))
-                return self._loaded[key]
-            if variant == "calibrated":
-                direct = self.loaded(model)
-                self._loaded[key] = replace(direct, weights_sha256=self._ranges(model).weights)
-                return self._loaded[key]
-            everything = (self._loaded, self._tasks, self._runners, self._scores, self._calibrated)
-            for kept in everything:
-                kept.clear()
-            lock, device = self.settings.lock, self.settings.device
-            loaded = load(self._spec(model), lock_path=lock, device=device)
-            prepare(loaded.model)
+                loaded = load_hwa(self.loaded(model), self._hwa_folder(model))
+            elif variant == "calibrated":
+                loaded = replace(self.loaded(model), weights_sha256=self._ranges(model).weights)
+            else:
+                everything = (self._loaded, self._tasks, self._runners, self._scores)
+                for kept in (*everything, self._calibrated):
+                    kept.clear()
+                settings = self.settings
+                loaded = load(self._spec(model), lock_path=settings.lock, device=settings.device)
+                prepare(loaded.model)
             self._loaded[key] = loaded
         return self._loaded[key]
 
@@ -191,10 +190,7 @@ class ModelCache:
 
     def case_baseline(self, case: Case) -> CaseBaseline:
         """Return the stored results that a case belongs to; raises BaselineError."""
-        key = (case.variant, case.model, case.study)
-        if key not in self._baselines:
-            self._baselines[key] = read_cases_for(self.settings.baselines, *key, self.computed)
-        return self._baselines[key]
+        return self._baseline(case.variant, case.model, case.study, self.computed)
 
     def _key(self, study: Study, model: str) -> _Key:
         return model, self.budget(study, model).examples, self.settings.prompt_of(study)

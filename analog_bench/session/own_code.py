@@ -14,7 +14,7 @@ from analog_bench.noise import Measured, Preset
 from analog_bench.regular_file import read_regular
 from analog_bench.session.settings import Settings
 from analog_bench.store.environment import repository_of
-from analog_bench.store.run import Repository, Sources
+from analog_bench.store.run import Sources, joined_sources
 
 _CONFTEST = "conftest.py"
 
@@ -42,29 +42,24 @@ def sources_of_case(case: Case, root: Path) -> tuple[SourceFile, ...]:
 def sources_of_run(
     benches: Collection[Path], settings: Settings, before: Sources | None = None
 ) -> Sources:
-    """Return the user's own code that a run is made with, `before` what it was begun with.
+    """Return the user's code that a run is made with; `before` is what it began with, if resumed.
 
-    `benches` are its bench files, at least one, whose first one's repository counts.
+    `benches` are its bench files, at least one; the repository is that of the first.
     """
     root = settings.root
-    found = {
+    role_of = {
         **dict.fromkeys(sorted(benches), "bench"),
         **dict.fromkeys(sorted(_conftests(benches, root)), "conftest"),
         **dict.fromkeys(settings.extensions, "extension"),
     }
     files = [
         SourceFile(role, _named(path, root), hashlib.sha256(read_regular(path)).hexdigest())
-        for path, role in found.items()
+        for path, role in role_of.items()
         if os.path.isfile(path)
     ]
-    repository = repository_of(min(benches).parent, list(found))
-    if before is None:
-        return Sources(repository, tuple(files))
-    if before.repository is not None:
-        commits = repository.commits if repository is not None else ()
-        commits = tuple(dict.fromkeys([*before.repository.commits, *commits]))
-        repository = Repository(before.repository.folder, commits)
-    return Sources(repository, tuple(dict.fromkeys([*before.files, *files])))
+    repository = repository_of(min(benches).parent, list(role_of))
+    sources = Sources(repository, tuple(files))
+    return sources if before is None else joined_sources([before, sources])
 
 
 def _conftests(benches: Collection[Path], root: Path) -> Iterator[Path]:

@@ -31,14 +31,11 @@ _LOADED: dict[tuple[str, str], str] = {}
 
 
 def load_hardware(hardware: str) -> str:
-    """Return the name under which simulators know some hardware, after loading it where needed.
+    """Return the name under which simulators know some hardware, after loading it if needed.
 
     That is a function in a user's file, relative to the current folder, or a preset of this
     aihwkit's that is not listed in `registry.presets`. Any other name comes back as it is.
-
-    Raises:
-        UsageError: A file or function that is not there, that raises something, or that returns
-            what is no configuration of inference tiles.
+    UsageError where the function is not there, raises, or returns no inference tiles.
     """
     if hardware == IDEAL or hardware in presets():
         return hardware
@@ -99,9 +96,7 @@ def resolve_hardware(hardware: str) -> str:
 def with_periphery(scenarios: Sequence[Scenario], hardware: str) -> tuple[Scenario, ...]:
     """Return scenarios of energy with the component tile as this hardware has it.
 
-    Raises:
-        UsageError: No such hardware, none of the scenarios is of components, or the hardware has
-            no size or converters that their energy is known of.
+    UsageError where no scenario is of components, or the energy of this hardware is not known.
     """
     if not any(scenario.name == COMPONENTS for scenario in scenarios):
         raise UsageError(

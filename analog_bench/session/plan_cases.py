@@ -28,10 +28,10 @@ def products_of(layers: Iterable[LayerName]) -> tuple[str, ...]:
 
 
 def case_of_plan(whole: Case, assignment: Assignment) -> Case | None:
-    """Return the case that measures a plan; None where all of it is digital.
+    """Return the case that measures a plan; None if all of it is digital.
 
-    `whole` is of the same model with everything on tiles. A plan without tiles is a case of INT8
-    alone, which is the same on every chip and at every time.
+    `whole` is the case of the same model with everything on tiles. A plan without tiles is a case
+    of INT8 alone, which is the same on every chip and at every time.
     """
     analog, int8 = layers_of(assignment, "analog"), layers_of(assignment, "int8")
     named = replace(whole, group=name_of(assignment))
@@ -74,10 +74,10 @@ def check_weights(named: NamedPlan, weights: str) -> None:
 
 
 def with_plan(result: Result, plans: Iterable[NamedPlan], layers: Sequence[str]) -> Result:
-    """Return a result with what its case is as a plan, if it is one of these.
+    """Return a result with the plan that its case is, if it is one of these.
 
-    `layers` are the model's matrix multiplications. What was predicted is of the plan's own noise,
-    time, weights and examples, whatever the chips.
+    `layers` are the model's matrix multiplications. The prediction is kept only if the result has
+    the plan's own noise, time, weights and examples.
     """
     for file, plan in plans:
         assignment = plan.assignment(tuple(layers), file) if plan.model == result.model else {}
@@ -108,10 +108,8 @@ class PlannedTraining(NamedTuple):
 def planned_training(file: Path, spec: ModelSpec, asked: Mapping[str, Any]) -> PlannedTraining:
     """Read the plan that a model is to be trained by: for its hardware at its time, unless asked.
 
-    Raises:
-        StoreError: There is no such plan, or it cannot be read.
-        UsageError: It is for another model or hardware, or has nothing on tiles; or layers are
-            asked for beside it.
+    UsageError where there is no such plan, it is for another model or hardware or has nothing on
+    tiles, or layers are asked for beside it.
     """
     named = NamedPlan(str(file), read_plan(file))
     plan = named.plan

@@ -51,9 +51,8 @@ class PlanMaker:
     ) -> None:
         """Prepare; nothing is measured yet. The chips of `fresh` are others than those of `kept`.
 
-        Raises:
-            UsageError: The metric is none of the model's task, or the digital model scores no
-                better in it than guessing does.
+        UsageError where the metric is none of the task's, or the digital model is no better than
+        guessing.
         """
         self.request = request
         self.whole = whole
@@ -94,9 +93,9 @@ class PlanMaker:
                 f"--max-loss {metric.name}={request.most.most:g} leaves everything digital: "
                 f"the least is lost with {layer} {how}, {least:.3g} {metric.unit}; allow more"
             )
-        everything = self.all_alike()
-        plans = [*everything, *chosen.values()]
-        results = self.fresh.measure("verifying plans", [self.case(one) for one in plans], tell)
+        everything = [(None, plan) for plan in self.all_alike()]
+        plans = [*everything, *((limits[n], plan) for n, plan in chosen.items())]
+        cases = [self.case(plan) for _, plan in plans]
         verified = [
             VerifiedPlan(
                 limit,
@@ -105,11 +104,8 @@ class PlanMaker:
                 self.measured(result),
                 self.energy(plan),
             )
-            for limit, plan, result in zip(
-                [*(None for _ in everything), *(limits[n] for n in chosen)],
-                plans,
-                results,
-                strict=True,
+            for (limit, plan), result in zip(
+                plans, self.fresh.measure("verifying plans", cases, tell), strict=True
             )
         ]
         references, verified = verified[: len(everything)], verified[len(everything) :]
@@ -155,10 +151,10 @@ class PlanMaker:
         return choices
 
     def fitted(self, alone: Mapping[tuple[str, How], Sequence[float]], tell: Tell) -> Fitted:
-        """Return predictors, fitted to random plans and to those with all layers alike.
+        """Return predictors, fitted to random plans and to the plans with all layers alike.
 
-        The latter tell what INT8 costs from what tiles do, which random plans mix. Without plans
-        zero-shot estimates have no unit, and are left out.
+        The latter tell the cost of INT8 from that of tiles, which random plans mix. Zero-shot
+        estimates have no unit without plans to fit, and are left out then.
         """
         seed = self.kept.models.settings.seed
         drawn = random_plans(self.layers, self.request.hows, seed, "plans to fit")

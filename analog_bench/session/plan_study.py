@@ -77,22 +77,17 @@ def whole_case(study: Study, settings: Settings) -> Case:
 
 
 def layers_of_run(path: Path, cases: Sequence[Case], kept: KeptResults) -> list[Result]:
-    """Return the results that a run has of cases.
-
-    Raises:
-        StoreError: There is no such run file.
-        UsageError: It has none of them, or has them with other weights or on other data.
-    """
+    """Return the results that a run has of cases; UsageError where it has none that fit."""
     wanted = {case.id: case for case in cases}
     run = read_run(path)
-    found = [r for r in run.results if r.case_id in wanted and r.status == "measured"]
-    if not any(wanted[result.case_id].noise.WHERE == "tile" for result in found):
+    results = [r for r in run.results if r.case_id in wanted and r.status == "measured"]
+    if not any(wanted[result.case_id].noise.WHERE == "tile" for result in results):
         example = next(iter(wanted))
         raise UsageError(
             f"{path} has no layer alone as it is needed, such as {example}; it has "
             f"{shortened(sorted(result.case_id for result in run.results))}"
         )
-    for result in found:
+    for result in results:
         runner = kept.runner(wanted[result.case_id])
         if result.weights != runner.weights:
             raise UsageError(
@@ -106,7 +101,7 @@ def layers_of_run(path: Path, cases: Sequence[Case], kept: KeptResults) -> list[
                 f"{path} was measured on {scope.examples} {scope.data}, and this is to be on "
                 f"{runner.task.examples} {runner.task.data}; give --data and --examples as there"
             )
-    return found
+    return results
 
 
 def zero_shot_losses(
@@ -116,7 +111,7 @@ def zero_shot_losses(
 
     No noisy model is run for it. `alone` are the cases of single layers.
     """
-    found: dict[tuple[str, How], ZeroShot] = {}
+    losses: dict[tuple[str, How], ZeroShot] = {}
     for how in dict.fromkeys(how for _, how in alone):
         cases = {layer: case for (layer, its_how), case in alone.items() if its_how == how}
         runner = kept.runner(next(iter(cases.values())))
@@ -127,5 +122,5 @@ def zero_shot_losses(
 
         seed = kept.models.settings.seed
         estimates = zero_shot(runner.model, runner.task, names, chip_of, seed=seed)
-        found |= {(names[path], how): one for path, one in estimates.items()}
-    return found
+        losses |= {(names[path], how): one for path, one in estimates.items()}
+    return losses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -15,12 +16,11 @@ from analog_bench.errors import StoreError
 from analog_bench.records import Identity, Result
 from analog_bench.session.own_code import sources_of_run
 from analog_bench.session.settings import Settings
-from analog_bench.session.shard_resume import finished_shard, is_new_shard
 from analog_bench.spelling import counted
 from analog_bench.store.baseline_file import check_updatable
 from analog_bench.store.environment import collect_environment, new_manifest, resume_conflicts
 from analog_bench.store.journal import Journal
-from analog_bench.store.journal_file import newest_interrupted
+from analog_bench.store.journal_file import journal_path, newest_interrupted, read_journal
 from analog_bench.store.run import (
     AGAIN,
     SHARD_OPTION,
@@ -33,7 +33,8 @@ from analog_bench.store.run import (
     by_identity,
     timeless,
 )
-from analog_bench.store.run_file import read_run, write_run
+from analog_bench.store.run_file import holds_anything, read_run, target_of, write_run
+from analog_bench.store.shard import shard_of, without_shard
 from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.zoo.model_shape import ModelShape
 
@@ -85,30 +86,60 @@ class Recorder:
         """All results so far, those of a resumed run included."""
         return [record.result for record in self._records.values()]
 
-    def begin(self) -> None:
-        """Open the journal, of a new run or of the one to resume.
+    def begin(self) -> Journal:
+        """Return the journal, of a new run or of the one to resume, opened where it is not yet.
 
         Raises:
             BaselineError: Baselines are to be updated, and could not be.
             StoreError: Results could not be written, or the run cannot be resumed.
         """
-        if self._journal is not None:
-            return
-        if self.settings.update_baselines:
-            check_updatable(self.settings.baselines)
-        if self.settings.resume and not is_new_shard(self.settings):
-            self._resume()
-        elif self.settings.json is not None:
-            self._journal = Journal.create(self.settings.json, self._started)
-        else:
-            created = datetime.fromisoformat(self._started.created)
-            self._journal = Journal.create_in(self._runs, created, self._started)
+        if self._journal is None:
+            if self.settings.update_baselines:
+                check_updatable(self.settings.baselines)
+            if self.settings.resume and not self._is_new_shard():
+                self._journal = self._resumed()
+            elif self.settings.json is not None:
+                self._journal = Journal.create(self.settings.json, self._started)
+            else:
+                created = datetime.fromisoformat(self._started.created)
+                self._journal = Journal.create_in(self._runs, created, self._started)
+        return self._journal
 
     def finished_shard(self) -> str:
-        """Say that the shard to resume is complete; see `shard_resume`."""
-        return finished_shard(self.settings, self._started)
+        """Say that the shard to resume has been measured; empty where it has not, or is none.
 
-    def _resume(self) -> None:
+        A scheduler starts a shard again with the same command line. StoreError where the results
+        file is of another shard or run.
+        """
+        file = self._shard_to_resume
+        if file is None or not holds_anything(file):
+            return ""
+        run = read_run(file)
+        if run.incomplete is not None:
+            return ""
+        stored, shard = shard_of(run.manifest), self.settings.shard
+        conflicts = resume_conflicts(without_shard(run.manifest), without_shard(self._started))
+        if str(stored) != str(shard):
+            conflicts = f"--shard was {stored or 'not given'}, is {shard}"
+        if conflicts:
+            raise StoreError(f"{str(file)!r} holds the results of another run: {conflicts}")
+        return f"shard {shard} is complete: {counted(len(run.results), 'case')} in {str(file)!r}"
+
+    @property
+    def _shard_to_resume(self) -> Path | None:
+        settings = self.settings
+        return settings.json if settings.resume and settings.shard is not None else None
+
+    def _is_new_shard(self) -> bool:
+        """Return whether a shard to resume has no result yet, and so begins; raises StoreError."""
+        file = self._shard_to_resume
+        if file is None:
+            return False
+        target = target_of(file)
+        held = read_journal(target) if os.path.lexists(journal_path(target)) else None
+        return held is None or not held.entries
+
+    def _resumed(self) -> Journal:
         run_file = self.settings.json or newest_interrupted(self._runs)
         if run_file is None:
             raise StoreError(
@@ -132,7 +163,6 @@ class Recorder:
         except StoreError:
             journal.close()
             raise
-        self._journal = journal
         first = journal.held.manifest
         self._started = structs.replace(
             self._started, created=first.created, command=first.command, sources=first.sources
@@ -146,6 +176,7 @@ class Recorder:
             for case in incomplete.cases if incomplete is not None else ():
                 self._failed_before[case.study, case.case_id] = case.reason.removeprefix(AGAIN)
         self._selected = dict.fromkeys(journal.held.selected)
+        return journal
 
     def select(self, cases: Iterable[CaseName], benches: Iterable[Path] = ()) -> None:
         """Note which cases are to be measured, so that a run that is stopped knows what it lacks.
@@ -155,30 +186,29 @@ class Recorder:
         named = dict.fromkeys(cases)
         if not named:
             return
-        self.begin()
-        if self._journal is not None and not named.keys() <= self._selected.keys():
-            self._journal.select(named)
+        journal = self.begin()
+        if not named.keys() <= self._selected.keys():
+            journal.select(named)
             self._selected |= named
         read = frozenset(benches)
-        if self._journal is None or read <= self._benches:
-            return
-        self._benches |= read
-        sources = sources_of_run(self._benches, self.settings, self._sources_before)
-        self._started = structs.replace(self._started, sources=sources)
-        self._journal.describe(self._started)
+        if not read <= self._benches:
+            self._benches |= read
+            sources = sources_of_run(self._benches, self.settings, self._sources_before)
+            self._started = structs.replace(self._started, sources=sources)
+            journal.describe(self._started)
 
     def settle(self, case: CaseName, failure: str) -> None:
-        """Note that the test of a case is over, and why it failed; empty where it did not.
+        """Note that the test of a case is over, and why it failed; an empty reason if it did not.
 
-        A case without a result is missing where all its tests failed.
+        A case without a result is missing if all its tests failed.
         """
         self._settled[case] = failure if self._settled.get(case, failure) else ""
 
     def add(self, sent: Mapping[str, Any]) -> Record:
         """Take a record in; it is on the disk when this returns, or a StoreError says why not.
 
-        A case may come several times, where its tests are repeated or the resumed run had it: one
-        result counts, and it is noted where another differs in more than its seconds.
+        A case may come several times, if tests are repeated or the resumed run had it. One result
+        counts, and a note says so if another differs in more than its seconds.
         """
         record = convert(sent, Record)
         which = record.result.identity
@@ -186,9 +216,7 @@ class Recorder:
         if first is None or (record != first and not self._stays(first.result, record.result)):
             # First: where the journal cannot be written, the results file still may be.
             self._records[which] = record
-            self.begin()
-            if self._journal is not None:
-                self._journal.append(record.result, record.scope)
+            self.begin().append(record.result, record.scope)
         elif timeless(first.result) != timeless(record.result):
             again = f"{which[1]} {which[0]} came again, {record.result.status}"
             note = f"{again} with other values: the first result counts"

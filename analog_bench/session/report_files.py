@@ -24,10 +24,8 @@ def publish(
 ) -> tuple[str, ...]:
     """Write the HTML page beside the results, if wanted, and a summary where CI wants one.
 
-    A page takes the place of an earlier one, and of no other file.
-
-    Nothing that goes wrong here touches the results, which are written before, nor the run's
-    verdicts: it becomes a line for the run's closing words, as does where the page is.
+    A page replaces an earlier page, and no other file. Nothing that goes wrong here touches the
+    results or the verdicts: it becomes a line for the closing words, as does where the page is.
     """
 
     def tried(what: str, write: Callable[[Path, Contents], None], path: Path) -> str:

@@ -1,13 +1,14 @@
-"""The end of a run: its files are written, its results judged, its baselines updated."""
+"""The end of a run, or of one whose shards were merged: files, verdicts, baselines, report."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analog_bench.errors import BenchError
+from analog_bench.gate.max_drop import Requirement, first_unmet, parse_requirement
 from analog_bench.records import Identity, Result
 from analog_bench.session.cases import spec_of_case
 from analog_bench.session.recorder import Recorder
@@ -54,12 +55,11 @@ class Conclusion:
 
 
 def conclude(recorder: Recorder, command: str) -> Conclusion:
-    """Write the results, judge them, update baselines where asked, and write the report.
+    """Write the results, judge them, update baselines if asked to, and write the report.
 
-    Errors become part of the conclusion: nothing may keep the rest from being shown. `command` is
-    what completes the run where it is incomplete. The baselines of a run that was stopped are
-    updated when it is complete. A shard is neither judged nor reported, and updates nothing: all
-    that is for the merged run.
+    Errors become part of the conclusion: none may keep the rest from being shown. `command`
+    completes an incomplete run; the baselines of a run that was stopped are updated when it is
+    complete. A shard is neither judged nor reported, and updates nothing: the merged run does.
     """
     # Not at the top: these import scipy and torch, which collecting cases does without.
     from analog_bench.gate.run_verdicts import StoredBaselines, judge_groups
@@ -108,13 +108,85 @@ def conclude(recorder: Recorder, command: str) -> Conclusion:
     return Conclusion(run, judgement, changes, published, problem, failed, failed_digital)
 
 
+@dataclass(frozen=True)
+class MergedConclusion:
+    """What a merged run comes to.
+
+    Attributes:
+        judgement: Its verdicts; None where nothing was compared.
+        regressed: A line on each case, and each digital model, whose verdict fails the run.
+        unmet: A line on each case that does not meet a requirement of the run.
+        unconfirmed: Results that look changed, and lack the chips that would confirm it: their
+            shards had other baselines.
+        published: Lines on what was written for readers.
+    """
+
+    judgement: Judgement | None
+    regressed: tuple[str, ...]
+    unmet: tuple[str, ...]
+    unconfirmed: tuple[Result, ...]
+    published: tuple[str, ...]
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What would have failed a test, if the run had been whole from the start."""
+        return self.regressed + self.unmet
+
+
+def conclude_merged(run: Run, results: Path, baselines: Path | None) -> MergedConclusion:
+    """Judge a merged run as it would have been on one machine, and write its report.
+
+    `baselines` are in place of those that the run names.
+    """
+    from analog_bench.gate.run_verdicts import StoredBaselines, judge_run, unconfirmed
+
+    folder = baselines or run.manifest.baselines
+    judgement = judge_run(run, folder)
+    requirements = _requirements(run)
+    fresh = unconfirmed(run.groups, StoredBaselines(folder)) if folder is not None else ()
+    failing = _failing(run, judgement, broken_only=bool(requirements))
+    unmet = ((result, first_unmet(result, requirements)) for result in run.results)
+    fails = run.manifest.options.get("gate") != "warn"
+    return MergedConclusion(
+        judgement=judgement,
+        regressed=tuple(failing) if fails else (),
+        unmet=tuple(f"{_name(result)}: {why}" for result, why in unmet if why and fails),
+        unconfirmed=tuple(fresh),
+        published=publish(
+            run, judgement, results, page=run.manifest.options.get("report") != "off"
+        ),
+    )
+
+
+def _failing(run: Run, judgement: Judgement | None, *, broken_only: bool) -> Iterator[str]:
+    """Yield what the verdicts fail; where requirements decide instead, only what is broken."""
+    from analog_bench.gate.run_verdicts import outcomes
+
+    for result, verdict in outcomes(run.groups, judgement):
+        if verdict.fails and not (broken_only and verdict.kind == "regressed"):
+            yield f"{_name(result)}: {verdict.kind}: {verdict.reason}"
+    for study, model, verdict in judgement.failed_digital if judgement is not None else ():
+        yield f"{study} {model} digital: {verdict.kind}: {verdict.reason}"
+
+
+def _name(result: Result) -> str:
+    # Two studies may hold a case of the same id.
+    return f"{result.study} {result.case_id}"
+
+
+def _requirements(run: Run) -> Sequence[Requirement]:
+    texts = str(run.manifest.options.get("max-drop", "")).split(", ")
+    # One on a metric that no case has demands nothing.
+    known = [text for text in texts if text.partition("=")[0].strip() in run.metrics]
+    return [parse_requirement(text, run.metrics) for text in known]
+
+
 def shapes_of(
     results: Iterable[Result], settings: Settings, notes: list[str]
 ) -> dict[str, ModelShape]:
-    """Return the shapes of the models of whole-model results and plans, by their names in these.
+    """Return the shapes of the models of whole-model results and plans, from which energies follow.
 
-    The report works energies out of them. Of a model that is not there any more, as where a run is
-    resumed elsewhere, there is none: it becomes a note.
+    A model that is gone, for example because the run is resumed elsewhere, becomes a note.
     """
     from analog_bench.planning.shape_tracing import trace
     from analog_bench.report.case_energy import is_whole
@@ -136,8 +208,8 @@ def shapes_of(
 def store_baselines(groups: Iterable[Group], provenance: Provenance, root: Path) -> list[Change]:
     """Store what was measured as the new baselines, and return what changed; raises BaselineError.
 
-    Whatever it does not mention stays. That is also what another device, or another precision,
-    measured of the same cases. Skipped and broken results are left out.
+    Whatever was not measured stays, including other devices' and precisions' values for the same
+    cases. Skipped and broken results are left out.
     """
     changes: list[Change] = []
     for group in groups:

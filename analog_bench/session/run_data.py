@@ -39,9 +39,7 @@ def check_source(source: str, spec: ModelSpec) -> None:
 def make_task(
     source: str, loaded: LoadedModel, *, examples: int | None, data_folder: Path | None, lock: Path
 ) -> Task:
-    """Load data of a model's kind, as `--data` names it, and make it ready for that model.
-
-    All examples where None.
+    """Load all examples, or so many, of a model's kind of data, and make them ready for the model.
 
     Raises:
         DataError: The data is missing or malformed.

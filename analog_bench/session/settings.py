@@ -48,7 +48,7 @@ class NamedPlan(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """A run's options, read and checked.
+    """A run's options, read and checked; `pytest --help` says what each is for.
 
     The defaults are for verbs that measure by themselves: they compare, resume and report nothing.
 
@@ -58,23 +58,12 @@ class Settings:
             number.
         examples: Examples; None for the budget's number, 0 for all.
         hwa: Folder of HWA weights, with one folder a model; None for those that come along.
-        calibration: How input ranges of the variant `calibrated` are fitted, or the folder of
-            ranges with one folder a model.
-        lock: The file that pins hub downloads.
-        device: Where torch computes.
-        precision: Of matrix products that are not on tiles.
-        per_example: Whether results keep the scores of single examples; `auto` by their number.
-        replay: Whether clean activations are kept between cases.
         json: Where results go; None for a new file.
-        gate: What becomes of a case that regressed from its baseline.
-        requirements: What is demanded instead.
-        resume: Whether to continue the interrupted run that writes to `json`, or the newest one.
+        requirements: What is demanded of cases in place of their baselines.
         given: The options as they were given, for the run's manifest.
         root: Pytest's root folder, from which results name files.
-        extensions: The files of `--extension`.
         shard: Which part of the run this is; None for the whole of it. A shard is not judged.
         precision_target: How well each case is to be known; None for what the budget says.
-        plans: What `--plan` names: its cases are measured in place of all others.
         workers: How many processes of this machine measure, or the address of the cluster that
             does; None where pytest's own process does.
         threads: Threads that torch computes with in each process; None for torch's own number.

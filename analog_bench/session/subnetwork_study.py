@@ -136,11 +136,8 @@ def study_subnetworks(
     """Measure so many sub-networks, those in the folder included, and the best on fresh chips.
 
     Fresh chips see the whole, the best of its parts after a day, and the best of those that take at
-    most half of the whole's energy. Each is in the file before the next is begun.
-
-    Raises:
-        UsageError: The study in the folder was made with something else, or as `measure`.
-        StoreError: It cannot be read or written.
+    most half of the whole's energy. Each is in the file before the next is begun. UsageError where
+    the study in the folder was made with something else.
     """
     path = folder / STUDY
     study = read_study(path) or SubNetworkStudy(1, dict(made_with))
@@ -157,14 +154,14 @@ def study_subnetworks(
                 f"there are hardly more than {len(study.measured)} sub-networks; ask for fewer "
                 "--trials"
             )
-        found = lab.measure(part, range(chips), seed)
-        study = structs.replace(study, measured=(*study.measured, found))
+        measured = lab.measure(part, range(chips), seed)
+        study = structs.replace(study, measured=(*study.measured, measured))
         write_record(path, study)
     for part in chosen(study.measured[:trials]):
         if not _fresh(study, part, fresh_chips):
             tell("measuring the best on fresh chips", study.fresh)
-            found = lab.measure(part, range(fresh_chips), seed + 1)
-            study = structs.replace(study, fresh=(*study.fresh, found))
+            measured = lab.measure(part, range(fresh_chips), seed + 1)
+            study = structs.replace(study, fresh=(*study.fresh, measured))
             write_record(path, study)
     return study
 
@@ -186,12 +183,12 @@ def chosen(measured: Sequence[MeasuredSubNetwork]) -> list[SubNetwork]:
     Where no part takes so little there are two, and of the whole alone one.
     """
     everything, *parts = measured
-    found = [everything.part]
+    best = [everything.part]
     for most in (float("inf"), everything.pj / 2):
         fitting = [one for one in parts if one.pj <= most]
         if fitting:
-            found.append(max(fitting, key=lambda one: one.one_day).part)
-    return list(dict.fromkeys(found))
+            best.append(max(fitting, key=lambda one: one.one_day).part)
+    return list(dict.fromkeys(best))
 
 
 def gain_after_a_day(part: MeasuredSubNetwork, everything: MeasuredSubNetwork) -> Interval:

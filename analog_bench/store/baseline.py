@@ -104,10 +104,10 @@ class CaseBaseline(Struct, frozen=True):
     entries: Mapping[tuple[str, str], CaseEntry]
 
     def find(self, case_id: str, protocol: str) -> CaseEntry | None:
-        """Return what is stored for a case; None where it is not stored at all.
+        """Return what is stored for a case; None if nothing is.
 
-        Where there is no entry of that protocol, it is the newest of another, or of the same case
-        but for what is in the user's files that its id names: the gate calls these stale.
+        Without an entry of that protocol it is the newest of another one, or of the same case with
+        other content of the user's files that its id names: the gate calls these stale.
         """
         exact = self.entries.get((case_id, protocol))
         if exact is not None:
@@ -177,7 +177,7 @@ class Change(Struct, frozen=True):
 
     @property
     def moves(self) -> bool:
-        """Whether there was a score and it is another one now, or stored no more.
+        """Whether a stored score has changed or gone.
 
         Its entry may have changed all the same: more chips, other facts beside them.
         """
@@ -198,10 +198,10 @@ def merge_cases(
 ) -> tuple[CaseBaseline, list[Change]]:
     """Put new results into a baseline; what they do not mention stays.
 
-    An entry whose numbers are the same keeps its old provenance, so that measuring again without a
-    change leaves the file as it was; stored confirmation chips stay where the new result has none
-    and its initial chips are the same. Skipped and broken results are never stored. Changes are
-    sorted by case id. Results are of the baseline's variant, model and study.
+    An entry with the same numbers keeps its provenance, so that measuring again without a change
+    leaves the file as it was. Stored confirmation chips stay if the new result has none and its
+    initial chips are the same. Skipped and broken results are never stored. Changes are sorted by
+    case id. Results are of the baseline's variant, model and study.
     """
     entries = dict(baseline.entries)
     changes: list[Change] = []
@@ -269,6 +269,6 @@ def _means(chips: Sequence[StoredChip]) -> dict[str, float]:
 
 
 def _changes(
-    told: Identity, before: Mapping[str, float], after: Mapping[str, float]
+    identity: Identity, before: Mapping[str, float], after: Mapping[str, float]
 ) -> list[Change]:
-    return [Change(*told, m, before.get(m), after.get(m)) for m in sorted({*before, *after})]
+    return [Change(*identity, m, before.get(m), after.get(m)) for m in sorted({*before, *after})]

@@ -90,11 +90,7 @@ def case_path(root: Path, variant: str, model: str, study: str) -> Path:
 
 
 def digital_path(root: Path, model: str) -> Path:
-    """Return where the digital baseline of a model is kept: `root/digital/MODEL.json`.
-
-    Raises:
-        BaselineError: A name that cannot be a file's.
-    """
+    """Return where a digital baseline is kept, `root/digital/MODEL.json`; raises as `case_path`."""
     return root / "digital" / f"{_name(model, 'model')}.json"
 
 
@@ -110,11 +106,7 @@ def read_cases(root: Path, variant: str, model: str, study: str) -> CaseBaseline
 
 
 def read_digital(root: Path, model: str) -> DigitalBaseline:
-    """Read the digital baseline of a model; empty where there is no file.
-
-    Raises:
-        BaselineError: A name that cannot be a file's, or a file that does not follow the schema.
-    """
+    """Read the digital baseline of a model; empty, and refused, as `read_cases`."""
     path = digital_path(root, model)
     return _read(path, lambda document: _digital(document, model), DigitalBaseline(model, {}))
 
@@ -150,11 +142,7 @@ def update_cases(root: Path, results: Iterable[Result], provenance: Provenance) 
 
     Every file concerned is read before any is written, so that a corrupt one spoils nothing.
     Several processes may update at once: one waits for the other. Changes come by file and case id;
-    files without one are not touched.
-
-    Raises:
-        BaselineError: A file that is corrupt or cannot be written, or a result that cannot be
-            stored.
+    files without one are not touched. BaselineError where a file or a result is unfit.
     """
 
     def file_of(result: Result) -> tuple[str, str, str]:
@@ -171,12 +159,9 @@ def update_cases(root: Path, results: Iterable[Result], provenance: Provenance) 
 
 
 def update_digital(root: Path, model: str, entry: DigitalEntry) -> list[Change]:
-    """Store digital scores as the new baseline; other protocols stay, see `merge_digital`.
+    """Store digital scores as the new baseline; other protocols stay. Raises BaselineError.
 
     Without a change the file is not touched.
-
-    Raises:
-        BaselineError: A file that is corrupt or cannot be written.
     """
     with _locked(root):
         baseline, changes = merge_digital(read_digital(root, model), entry)

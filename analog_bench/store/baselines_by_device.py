@@ -26,9 +26,9 @@ def own_folder(root: Path, computed: Computed) -> Path:
 def read_cases_for(
     root: Path, variant: str, model: str, study: str, computed: Computed
 ) -> CaseBaseline:
-    """Read what results of a device are compared with: its own baselines first; see `read_cases`.
+    """Read what results of a device are compared with, its own baselines first; see `read_cases`.
 
-    Of other devices all chips are initial ones: new chips can be none of them, so that the gate
+    All chips of other devices are initial ones, since new chips can be none of them: the gate then
     compares two samples, and the larger the better.
     """
     entries: dict[tuple[str, str], CaseEntry] = {}

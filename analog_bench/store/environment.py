@@ -68,9 +68,9 @@ def new_manifest(
 
 
 def joined_environment(parts: Sequence[Mapping[str, Json]], name: str) -> dict[str, Json]:
-    """Return what all parts of a run have in common, and every value where they differ.
+    """Return what all parts of a run have in common, and every value of what differs.
 
-    Under `name` there is then, for each part, what its own values are.
+    Each part's own values of that are listed under `name`.
     """
     known = sorted({fact for part in parts for fact in part})
     values = {fact: [part.get(fact) for part in parts] for fact in known}
@@ -99,10 +99,10 @@ def cpu_model() -> str:
 
 
 def checkout_commit(package: Path | None = None) -> str | None:
-    """Return the 40-digit commit of the checkout the project runs from.
+    """Return the 40-digit commit of the checkout that the project runs from.
 
-    It ends in `-dirty` where tracked files were changed; it is None where the package is not the
-    one in its checkout's top folder (say, installed), or git is not there.
+    It ends in `-dirty` if tracked files were changed. It is None without git, or if the package is
+    not the one in its checkout's top folder, for example because it is installed.
     """
     folder = Path(os.path.realpath(package or Path(analog_bench.__file__).parent))
     # An installed package may lie inside somebody else's checkout; its commit says nothing of us.
@@ -113,9 +113,9 @@ def checkout_commit(package: Path | None = None) -> str | None:
 
 
 def repository_of(folder: Path, files: Sequence[Path]) -> Repository | None:
-    """Return the git repository that a folder is in; None where in none, or git is not there.
+    """Return the git repository that a folder is in; None if it is in none, or without git.
 
-    Its commit ends in `-dirty` where tracked files were changed, or one of these is not tracked.
+    Its commit ends in `-dirty` if tracked files were changed, or one of these files is not tracked.
     """
     top = _git(folder, "rev-parse", "--show-toplevel")
     if top is None:
@@ -130,20 +130,20 @@ def repository_of(folder: Path, files: Sequence[Path]) -> Repository | None:
 
 
 def resume_conflicts(stored: Manifest, present: Manifest) -> str:
-    """Say in one line what keeps a stored run from being continued by the present one.
+    """Say in one line why the present run cannot continue a stored one; empty if it can.
 
-    Besides what keeps their results apart (`run_conflicts`), that is another kind of processor.
+    Besides what keeps results apart (`run_conflicts`), that is another kind of processor.
     """
     return _conflicts(stored, present, (*DECISIVE_ENVIRONMENT, *_devices(stored, present)))
 
 
 def run_conflicts(stored: Manifest, present: Manifest) -> str:
-    """Say in one line what keeps the results of two runs from standing in one file.
+    """Say in one line why the results of two runs cannot share a file; empty if they can.
 
-    It reads like `seed was 1, is 2; torch was '2.11.0', is '2.15.0'`, and is empty where they may.
-    What only one of the two manifests knows of the environment is not compared. One uncommitted
-    change cannot be told from another. Kinds of processors may differ: each case is measured on
-    one, and is compared with its baseline by its own chips' fingerprints.
+    It reads like `seed was 1, is 2; torch was '2.11.0', is '2.15.0'`. Facts of the environment that
+    only one manifest has are not compared, and one uncommitted change cannot be told from another.
+    Kinds of processors may differ: each case is measured on one, and compared with its baseline by
+    its own chips' fingerprints.
     """
     return _conflicts(stored, present, SHARED_ENVIRONMENT)
 

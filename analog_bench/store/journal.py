@@ -30,8 +30,8 @@ from analog_bench.store.journal_file import (
     entry_content,
     entry_from,
     journal_path,
-    load_journal,
     lock_run,
+    read_journal,
     rename_journal,
 )
 from analog_bench.store.run import Manifest, Record
@@ -41,10 +41,10 @@ _MOST_NAMES = 1000
 
 
 class Journal(AbstractContextManager["Journal"]):
-    """The journal of a run that is under way, and the right to write its run file.
+    """The journal of a run in progress, and the right to write its run file.
 
-    A context manager: leaving it without `finish` keeps what was journalled, for a resume. What
-    writes raises a StoreError where the disk refuses.
+    A context manager: leaving it without `finish` keeps what was journalled, for a resume. Methods
+    that write raise a StoreError if the disk refuses.
 
     Attributes:
         run_file: The run file, links followed.
@@ -120,7 +120,7 @@ class Journal(AbstractContextManager["Journal"]):
             )
         with ExitStack() as stack:
             lock = stack.enter_context(lock_run(target))
-            held = load_journal(target)
+            held = read_journal(target)
             if held is None:
                 raise StoreError(f"the journal {str(path)!r} holds nothing; start the run anew")
             check_replaceable(target, held.manifest)
@@ -153,10 +153,10 @@ class Journal(AbstractContextManager["Journal"]):
         self._write("UPDATE run SET manifest = ?", [(compact(plain(manifest)),)])
 
     def append(self, result: Result, scope: Scope) -> None:
-        """Write a result and its scope down; they are on the disk when this returns.
+        """Write a result and its scope; they are on the disk when this returns.
 
-        The result is made storable, as in a run file. It takes the place of one of the same case,
-        study and protocol. ValueError where it could not be read back, or the journal is closed.
+        The result is made storable, as in a run file. It replaces one of the same case, study and
+        protocol. ValueError if it could not be read back, or the journal is closed.
         """
         self._append([Record(result, scope)])
 
@@ -266,7 +266,7 @@ def _clear_away_empty(target: Path) -> None:
     path = journal_path(target)
     if not os.path.lexists(path):
         return
-    content = load_journal(target)
+    content = read_journal(target)
     if content is not None and content.entries:
         raise StoreError(
             f"{str(path)!r} holds {counted(len(content.entries), 'case')} of a run that was "

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from analog_bench.codec import DocumentError, compact, convert, one_line, parse, plain
 from analog_bench.errors import StoreError, reason_of
-from analog_bench.file_lock import ExclusiveLock, HeldError, is_held
+from analog_bench.file_lock import ExclusiveLock, HeldError
 from analog_bench.records import Result
 from analog_bench.store.run import Manifest, Record, storable
 from analog_bench.store.run_file import RUN_VERSION, check_result
@@ -94,7 +94,16 @@ def lock_run(target: Path) -> ExclusiveLock:
 
 def is_locked(run_file: Path) -> bool:
     """Return whether a process, this one included, writes the run file now."""
-    return is_held(_marker(run_file))
+    marker = _marker(run_file)
+    if not os.path.exists(marker):
+        return False
+    try:
+        ExclusiveLock(marker, timeout_s=0.05).release()
+    except HeldError:
+        return True
+    except (OSError, ValueError):  # a folder that we may not write to
+        return False
+    return False
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -132,22 +141,8 @@ def entry_from(content: bytes) -> Record:
     return entry
 
 
-def read_journal(run_file: Path) -> JournalContent:
-    """Read the journal of a run, whether or not it is still being written.
-
-    Raises:
-        StoreError: There is none, it holds nothing, or nothing of it can be read.
-    """
-    content = load_journal(run_file)
-    if content is None:
-        raise StoreError(
-            f"the journal {str(journal_path(run_file))!r} holds nothing; delete it and start anew"
-        )
-    return content
-
-
-def load_journal(run_file: Path) -> JournalContent | None:
-    """Read the journal of a run; None where the run was killed before anything was in it.
+def read_journal(run_file: Path) -> JournalContent | None:
+    """Read the journal of a run, even while it is being written; None where nothing is in it yet.
 
     Raises:
         StoreError: There is none, or nothing of it can be read.
@@ -174,10 +169,10 @@ def load_journal(run_file: Path) -> JournalContent | None:
 
 
 def newest_interrupted(folder: Path) -> Path | None:
-    """Return the run file in a folder whose run was interrupted last and can be resumed.
+    """Return the run file in a folder whose run was interrupted last and can be resumed, or None.
 
-    That is the run file (which need not be there) of the newest journal that holds a result and
-    that no living process writes to; None where there is none.
+    The run file need not exist. It belongs to the newest journal that holds a result and that no
+    living process writes to.
     """
     dated: list[tuple[float, str]] = []
     with suppress(OSError):

@@ -18,9 +18,8 @@ from analog_bench.store.run import (
     SHARD_OPTION,
     Incomplete,
     Manifest,
-    Repository,
     Run,
-    Sources,
+    joined_sources,
     timeless,
 )
 from analog_bench.store.shard import Shard, shard_of, without_shard
@@ -40,13 +39,13 @@ class ShardFile(NamedTuple):
 
 
 def merge_shards(files: Iterable[ShardFile]) -> Run:
-    """Join all shards of a run; the result is the run's, but for seconds, dates and machines.
+    """Join all shards of a run into the run itself, but for seconds, dates and machines.
 
     Its environment says under `shards` where machines differ. Tests that failed in a shard leave
-    the run incomplete, as they would have left the run.
+    the run incomplete, as they would have in the run.
 
     Raises:
-        StoreError: A file is of no shard, a shard is missing, stands twice or was stopped, or
+        StoreError: A file is of no shard; a shard is missing, stands twice or was stopped; or
             numbers do not go together: other cases, settings, versions, data or weights, or
             another result of a case.
     """
@@ -153,18 +152,6 @@ def _files(run: Run) -> dict[tuple[str, str], str]:
     return {(f.role, f.file): f.sha256 for f in sources.files} if sources is not None else {}
 
 
-def _sources(manifests: Iterable[Manifest]) -> Sources | None:
-    known = [manifest.sources for manifest in manifests if manifest.sources is not None]
-    if not known:
-        return None
-    files = {file for sources in known for file in sources.files}
-    repositories = [one.repository for one in known if one.repository is not None]
-    commits = dict.fromkeys(commit for one in repositories for commit in one.commits)
-    # Machines may name the folder of the checkout differently; the files are the same.
-    repository = Repository(repositories[0].folder, tuple(commits)) if repositories else None
-    return Sources(repository, tuple(sorted(files, key=lambda file: (file.role, file.file))))
-
-
 def _incomplete(runs: Sequence[Run], known: Mapping[Identity, object]) -> Incomplete | None:
     parts = [run.incomplete for run in runs if run.incomplete is not None]
     measured = {(study, case_id) for case_id, study, _ in known}
@@ -176,6 +163,7 @@ def _incomplete(runs: Sequence[Run], known: Mapping[Identity, object]) -> Incomp
 def _manifest(runs: Sequence[Run]) -> Manifest:
     manifests = [run.manifest for run in runs]
     first = manifests[0]
+    sources = [manifest.sources for manifest in manifests if manifest.sources is not None]
     options = {n: value for n, value in first.options.items() if n not in (SHARD_OPTION, "json")}
     return replace(
         first,
@@ -184,7 +172,7 @@ def _manifest(runs: Sequence[Run]) -> Manifest:
         commit=max((m.commit for m in manifests if m.commit), key=len, default=None),
         environment=joined_environment([m.environment for m in manifests], "shards"),
         options=options,
-        sources=_sources(manifests),
+        sources=joined_sources(sources) if sources else None,
     )
 
 

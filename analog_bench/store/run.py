@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -45,6 +45,19 @@ class Sources(Struct, frozen=True, forbid_unknown_fields=True):
 
     repository: Repository | None
     files: tuple[SourceFile, ...]
+
+
+def joined_sources(parts: Sequence[Sources]) -> Sources:
+    """Return the code of a run's parts, or of its beginning and its continuation, as one.
+
+    Machines may name the folder of the checkout differently: the first one's counts.
+    """
+    repositories = [part.repository for part in parts if part.repository is not None]
+    commits = dict.fromkeys(commit for one in repositories for commit in one.commits)
+    repository = Repository(repositories[0].folder, tuple(commits)) if repositories else None
+    files = dict.fromkeys(file for part in parts for file in part.files)
+    by_name = sorted(files, key=lambda file: (file.role, file.file))
+    return Sources(repository, tuple(by_name))
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -170,25 +183,6 @@ class Group(Struct, frozen=True):
         return direct
 
 
-def groups_of(
-    scopes: Iterable[Scope], results: Iterable[Result], known: Mapping[str, Metric]
-) -> tuple[Group, ...]:
-    """Return results by study and model, in the order of the scopes; empty groups are left out.
-
-    There must be a scope for every result; `known` are the metrics of their scores, by name.
-    """
-    members: dict[tuple[str, str], list[Result]] = {}
-    for result in results:
-        members.setdefault(result.study_and_model, []).append(result)
-    groups = []
-    for scope in scopes:
-        own = members.get(scope.study_and_model)
-        if own:
-            scored = sorted({name for result in own for name in result.digital})
-            groups.append(Group(scope, tuple(own), scope.metrics(known, scored)))
-    return tuple(groups)
-
-
 class Run(Struct, frozen=True):
     """All that a run leaves behind; there is a scope for every result.
 
@@ -206,15 +200,25 @@ class Run(Struct, frozen=True):
     @property
     def groups(self) -> tuple[Group, ...]:
         """The results by study and model, as they are judged; scopes without any are left out."""
-        return groups_of(self.scopes, self.results, self.metrics)
+        members: dict[tuple[str, str], list[Result]] = {}
+        for result in self.results:
+            members.setdefault(result.study_and_model, []).append(result)
+        groups = []
+        for scope in self.scopes:
+            results = members.get(scope.study_and_model)
+            if results:
+                scored = sorted({name for result in results for name in result.digital})
+                metrics = scope.metrics(self.metrics, scored)
+                groups.append(Group(scope, tuple(results), metrics))
+        return tuple(groups)
 
 
 def storable(result: Result) -> Result:
     """Return the result as it may be stored: with finite numbers only, chips by index.
 
-    A result with a score that is not finite becomes `broken`, with a reason that says which; a
-    broken or skipped result keeps no chips. Digital scores, scores of guessing and facts that are
-    not finite are left out, and so are a metric's digital scores of examples where one is not.
+    A result with a score that is not finite becomes `broken`, with a reason that names it; a broken
+    or skipped result keeps no chips. Digital scores, scores of guessing and facts are left out if
+    not finite, and so are a metric's digital scores of examples if one is not.
     """
     status, reason = result.status, result.reason
     problem = _not_finite(result) if status == "measured" else ""

@@ -149,7 +149,7 @@ def check_writable(path: Path) -> None:
 
 
 def check_replaceable(path: Path, manifest: Manifest) -> None:
-    """Make sure, before anything is measured, that a run's file will replace nothing of worth.
+    """Make sure, before anything is measured, that a run's file replaces nothing of value.
 
     It may replace an empty file, and what the same run left when it was stopped.
 
@@ -208,9 +208,9 @@ def run_files(path: Path) -> list[Path]:
 def read_runs(path: Path) -> Run:
     """Read a run file, or every run file of a folder as one run.
 
-    Of several results for one case under one protocol the newest run's counts, and so for metrics
-    and scopes; the manifest is the newest run's, whose results stand first. A case is missing where
-    one of the runs misses it and none has it; the command is that of the newest such run.
+    Of several results of a case under one protocol the newest run's counts, and likewise of metrics
+    and scopes; the manifest is the newest run's, whose results come first. A case is missing if one
+    of the runs misses it and none has it; the command is that of the newest such run.
 
     Raises:
         StoreError: A file is missing or does not follow the schema, or the folder holds none.

@@ -265,7 +265,7 @@ def test_a_journal_of_nothing_is_replaced_by_a_new_run_and_not_resumed(tmp_path,
     if kind == "no table yet":
         assert sql(path, "PRAGMA journal_mode = WAL") == [("wal",)]
     assert "holds nothing" in refusal(lambda: Journal.resume(tmp_path / "run.json"))
-    assert "holds nothing" in refusal(lambda: read_journal(tmp_path / "run.json"))
+    assert read_journal(tmp_path / "run.json") is None
     assert newest_interrupted(tmp_path) is None
     interrupted(tmp_path / "run.json", RESULTS[:1])
     assert read_journal(tmp_path / "run.json").results == RESULTS[:1]
