@@ -25,9 +25,7 @@ STUDY = Study(
     propagation=True,
     budgets={
         "nightly": Budget(
-            *(5, 16),
-            noises=(EqualError("out_noise", 0.1),),
-            per_model={"distilgpt2": Budget(5, 8)},
+            *(5, 16), noises=(EqualError("out_noise", 0.1),), per_model={"distilgpt2": Budget(5, 8)}
         ),
         "full": Budget(20, 192, per_model={"distilgpt2": Budget(20, 48)}),
     },

@@ -110,12 +110,7 @@ def _layer_study(root: Path, folder: Path, examples: int, processes: int) -> Map
     alone = [*words, "--layer=qa_outputs", f"--json={folder / f'{processes}-alone.json'}"]
     began, worked = _seconds(root, alone)
     ended, done = _seconds(root, [*words, f"--json={folder / f'{processes}.json'}"])
-    return {
-        "preparation": began,
-        "cases": ended - began,
-        "together": ended,
-        "work": done - worked,
-    }
+    return {"preparation": began, "cases": ended - began, "together": ended, "work": done - worked}
 
 
 def _seconds(root: Path, words: list[str]) -> tuple[float, float]:

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from analog_bench.zoo.minilm_base import FOLDER_VARIABLE
 from tests.hub_stand_in import run_client
 from tests.warm_process import PROGRAM
 
 ROOT = Path(__file__).parents[1]
 # How long an example takes is the machine's doing, and none is wrong for it.
-settings.register_profile("untimed", deadline=None, max_examples=50)
+settings.register_profile("untimed", deadline=None, max_examples=30)
 settings.load_profile("untimed")
 SERVER = Path(__file__).with_name("warm_process.py")
 
@@ -58,6 +59,15 @@ def warmed(*modules):
         yield program
         server.stdin.close()
         server.wait(30)
+
+
+@pytest.fixture
+def in_an_empty_folder(tmp_path, monkeypatch):
+    """Stand where no lock file or data of the developer's is found."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    for name in ("ANALOG_BENCH_DATA", FOLDER_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from analog_bench.cli import app, main
 from analog_bench.store.run_file import write_run
-from analog_bench.zoo.minilm_base import FOLDER_VARIABLE
 from tests.commands.parsing import parse
 from tests.report.example_report import example_run
 
@@ -23,13 +22,7 @@ MODULE = [sys.executable, "-m", "analog_bench.cli"]
 HEAVY = ("torch", "aihwkit", "transformers", "datasets", "scipy", "numpy", "rich")
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    """Stand in an empty folder, so that no lock file or data of the developer's is found."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ANALOG_BENCH_DATA", raising=False)
-    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
 def call(*words, **more):
@@ -184,8 +177,13 @@ def test_a_full_disk_behind_the_output_is_one_line(words):
 
 
 @pytest.mark.usefixtures("_results")
-@pytest.mark.parametrize("words", WRITING.values(), ids=WRITING)
-@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+@pytest.mark.parametrize(
+    ("words", "closed"),
+    [
+        *((words, ">&-") for words in WRITING.values()),
+        *((WRITING[how], ">&- 2>&-") for how in ("by click", "by Rich")),
+    ],
+)
 def test_a_closed_output_is_no_error(words, closed):
     line = f"exec {shlex.join([*MODULE, *words])} {closed}"
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True)

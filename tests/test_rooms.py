@@ -213,10 +213,6 @@ def test_collecting_storing_and_judging_load_no_torch():
         "    assert name != 'plugin' or not {'scipy', 'rich', 'numpy'} & set(sys.modules)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=HOUSE.parent,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-c", code], cwd=HOUSE.parent, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr

@@ -40,13 +40,10 @@ REPLACEABLE = ("aihwkit", "analog_bench")
 def serve(server):
     import datasets  # noqa: F401
     import pytest  # noqa: F401
+    import pytest_benchmark.plugin  # noqa: F401
     from scipy import stats  # noqa: F401
     from transformers import BertForQuestionAnswering  # noqa: F401
     from transformers.conversion_mapping import get_checkpoint_conversion_mapping
-
-    import analog_bench.report.page.document
-    import analog_bench.session.case_measurement
-    import analog_bench.simulators.aihwkit  # noqa: F401
 
     for name in sys.argv[2:]:
         importlib.import_module(name)

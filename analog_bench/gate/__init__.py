@@ -1,1 +1,1 @@
-"""From measurements and a stored baseline to a verdict: statistics as pure functions."""
+"""Turn measurements and a stored baseline into a verdict, with statistics as pure functions."""

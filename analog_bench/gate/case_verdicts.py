@@ -25,8 +25,11 @@ Kind = Outcome | Uncompared
 FAILING: frozenset[Kind] = frozenset({"regressed", "broken"})
 
 DIGITAL_SHARE = 0.05
-"""Share of a metric's margin by which digital scores may differ between torch releases and devices,
-whose kernels sum in another order, and between precisions: 0.05 points of F1 where it is 1."""
+"""Share of a metric's margin by which digital scores may differ.
+
+Kernels of other torch releases and devices sum in another order, and precisions differ. With a
+margin of 1 point of F1, 0.05 points are tolerated.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,18 +37,20 @@ class Verdict:
     """The gate's verdict on one case, in one metric.
 
     Attributes:
-        kind: `regressed`, `equivalent`, `improved` or `inconclusive` after a comparison; `new` (no
-            baseline), `stale` (a baseline of something else), `skipped` and `broken` without one.
+        kind: `regressed`, `equivalent`, `improved` or `inconclusive` after a comparison. Without
+            one: `new` (no baseline), `stale` (a baseline of something else), `skipped` or `broken`.
+        metric: Name of the metric.
         change: New score − stored score, mean over the deciding set of chips, in the metric's unit;
             None without a comparison.
         interval: 95 % confidence interval of the change; None where there is none.
         margin: The change that matters, in the metric's unit.
+        paired: Whether the change is over the same chips on both sides.
         reason: One plain sentence.
         p: One-sided p-value of a suspected change, corrected for the number of cases; None where
             nothing was suspected.
-        detectable: The smallest true worsening that initial chips such as these would have made
-            suspicious four times in five, in the metric's unit; None where it cannot be told.
-        looks: How many sets of chips were compared: 0, 1 or 2.
+        detectable: The smallest true worsening that initial chips such as these would have flagged
+            four times in five, in the metric's unit; None where it cannot be computed.
+        looks: Number of sets of chips compared: 0, 1 or 2.
     """
 
     kind: Kind
@@ -61,7 +66,7 @@ class Verdict:
 
     @property
     def fails(self) -> bool:
-        """Whether this verdict fails a case: `regressed` and `broken` do, nothing else does."""
+        """Whether this verdict fails a case, as only `regressed` and `broken` do."""
         return self.kind in FAILING
 
 
@@ -70,13 +75,24 @@ def judge_family(
 ) -> list[Verdict]:
     """Compare the results of one model in one study with their baselines.
 
-    A skipped result is `skipped`; one without finite scores, or one that collapsed to chance where
-    its baseline was far from it, is `broken`. Without a baseline a result is `new`; a baseline of
-    another protocol, case version or weights is `stale` and never compared. Everything else is
-    compared chip by chip where the chips are the same (see `pair_chips`), else by Welch's test, and
-    decided as `decide_family` describes. Equal data is never `regressed`, whatever the margin. The
-    metric's margin is the one that counts in this study. How many examples there are says how
-    coarse a score is, and in what a stale baseline differs.
+    - `skipped`: the result was skipped.
+    - `broken`: it has no finite scores, or it collapsed to chance and its baseline was far from it.
+    - `new`: there is no baseline.
+    - `stale`: the baseline belongs to another protocol, case version or weights, so it is not
+      compared.
+
+    Every other result is compared chip by chip if the chips are the same (see `pair_chips`), else
+    by Welch's test, and decided as `decide_family` describes. Identical data is never `regressed`,
+    whatever the margin.
+
+    Args:
+        cases: Results, each with its baseline entry or None.
+        metric: The metric to compare, with the margin that counts in this study.
+        examples: Number of examples per protocol. It determines the step size of scores and helps
+            to explain a stale baseline.
+
+    Returns:
+        One verdict per case, in the order given.
     """
     refused = [why_not_compared(result, entry, metric, examples) for result, entry in cases]
     comparable = [
@@ -96,19 +112,20 @@ def judge_family(
 def judge(
     result: Result, entry: CaseEntry | None, metric: Metric, examples: Examples = UNKNOWN
 ) -> Verdict:
-    """Compare one result with its baseline, as a family of one case: see `judge_family`."""
+    """Compare one result with its baseline as a family of one case; see `judge_family`."""
     return judge_family([(result, entry)], metric, examples)[0]
 
 
 def judge_digital(
     result: Result, entry: DigitalEntry | None, metric: Metric, examples: Examples = UNKNOWN
 ) -> Verdict:
-    """Compare the digital model's score, as a result holds it, with its baseline.
+    """Compare the digital model's score in a result with its baseline.
 
-    The digital model draws nothing, so nothing is tested: its score should be the stored one.
-    Releases of torch, devices and precisions may differ by up to 5 % of the metric's margin (0.05
-    points where the margin is 1), which is `equivalent` and says so; beyond that it is `regressed`
-    or `improved`. The verdict's margin is that tolerance, its interval the change itself.
+    The digital model draws nothing, so there is no test: its score should be the stored one. A
+    difference of up to 5 % of the metric's margin (0.05 points for a margin of 1) is `equivalent`,
+    since releases of torch, devices and precisions differ by that much; the reason names it. A
+    larger change is `regressed` or `improved`. The verdict's margin is that tolerance, and its
+    interval is the change itself.
     """
     name, score = metric.name, result.digital.get(metric.name)
     if score is None or not is_score(score):
@@ -140,7 +157,7 @@ def judge_digital(
 
 
 def outcome(result: Result, verdict: Verdict | None, metric: Metric) -> Verdict | None:
-    """Return the verdict; without one, `broken` or `skipped`, which need no baseline."""
+    """Return the verdict; without one, judge `broken` and `skipped`, which need no baseline."""
     if verdict is None and result.status != "measured":
         return judge(result, None, metric)
     return verdict
@@ -149,7 +166,7 @@ def outcome(result: Result, verdict: Verdict | None, metric: Metric) -> Verdict 
 def needs_confirmation(
     result: Result, entry: CaseEntry | None, metric: Metric, examples: Examples = UNKNOWN
 ) -> bool:
-    """Return whether the initial chips look changed, so that fresh ones should confirm it."""
+    """Return whether the initial chips look changed, so that fresh chips should confirm it."""
     if entry is None or why_not_compared(result, entry, metric, examples) is not None:
         return False
     return looks_changed(result, entry, metric, examples)
@@ -173,7 +190,7 @@ def _verdict(case: DecidedCase, metric: Metric, family: int) -> Verdict:
 
 
 def _looks(case: DecidedCase, family: int) -> str:
-    """Return how the chips that were compared came to decide, as the end of a sentence."""
+    """Return how the compared chips led to the decision, as the end of a sentence."""
     first, p = case.initial, case.decision.p
     if case.confirmation is not None:
         also = f"; the first {first.how} had {first.effect.change:+.4g}"
@@ -196,7 +213,7 @@ def _detectable(effect: Effect, margin: float) -> float | None:
     significant = detectable(effect, LEVEL)
     if significant is None:
         return None
-    beyond = detectable(effect, 0.5)  # what lies 0.84 standard errors above a bound
+    beyond = detectable(effect, 0.5)  # the 0.84 standard errors of 80 % power
     return max(significant, margin + (beyond or 0.0))
 
 

@@ -1,4 +1,4 @@
-"""Which chips are the very chips of the baseline, and the change that they show against it."""
+"""Find the chips shared with the baseline and estimate the change they show."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from analog_bench.simulators.registry import why_unpaired
 from analog_bench.spelling import counted
 from analog_bench.store.baseline import SCORE_DECIMALS, CaseEntry
 
-# Stored scores are rounded; what differs by less than that does not differ.
+# Stored scores are rounded; a smaller difference is none.
 RESOLUTION = 10.0**-SCORE_DECIMALS
 FINGERPRINT_TOLERANCE = 1e-5
 _FINGERPRINT_ZERO = 1e-9
 
 Examples: TypeAlias = Mapping[str, int]
-"""Protocol to its number of examples, as far as that is known."""
+"""Protocol to its number of examples, as far as known."""
 UNKNOWN: Examples = MappingProxyType({})
 
 # Scores in points are percentages of the examples.
@@ -38,8 +38,9 @@ class ChipChange:
 
     Attributes:
         effect: New score − stored score, mean over chips, in the metric's unit.
-        how: Which chips are compared: `3 chips, paired`.
-        identical: Whether these are the baseline's own chips, each with the score that is stored.
+        how: Which chips are compared, such as `3 chips, paired`.
+        paired: Whether they are the same chips on both sides.
+        identical: Whether these are the baseline's own chips, each with its stored score.
     """
 
     effect: Effect
@@ -48,18 +49,18 @@ class ChipChange:
     identical: bool
 
     def gain(self, metric: Metric) -> Effect:
-        """Return the effect with up for better."""
+        """Return the effect, signed so that up is better."""
         return replace(self.effect, change=metric.gain(self.effect.change))
 
     def reproduced(self) -> ChipChange:
-        """Return an identical change as one that is known, not estimated."""
+        """Return the change as known rather than estimated if it is identical."""
         return replace(self, effect=Effect(0.0, 0.0, math.inf)) if self.identical else self
 
 
 def score_step(metric: Metric, examples: int) -> float:
     """Return how far one example can move a score: 100 / examples for points.
 
-    0 where that is not known: a number of examples of 0, or a metric in another unit.
+    It is 0 where that is unknown: no number of examples, or a metric in another unit.
     """
     return _POINTS / examples if metric.unit == "points" and examples else 0.0
 
@@ -69,9 +70,9 @@ def initial_change(
 ) -> ChipChange:
     """Compare the initial chips, which every run measures.
 
-    The entry is of the same protocol, case version and weights, and every chip has a score in the
-    metric. The number of examples says in which steps scores can move; where it is not known, or
-    says nothing about this metric, the step is the smallest difference between two of the scores.
+    The entry must have the same protocol, case version and weights, and every chip must have a
+    score in the metric. The number of examples gives the step size of scores. Where it is unknown
+    or does not apply to this metric, the smallest difference between two of the scores is taken.
     """
     return _change(*_initial(result, entry), metric, examples)
 
@@ -79,11 +80,11 @@ def initial_change(
 def confirmation_change(
     result: Result, entry: CaseEntry, metric: Metric, examples: Examples = UNKNOWN
 ) -> ChipChange | None:
-    """Compare the chips measured to confirm a suspicion; None where there are none.
+    """Compare the chips measured to confirm a suspicion; None if there are none.
 
-    A baseline without confirmation chips lends its initial ones. They cannot be paired, so this
-    tells less than the initial chips do where those are paired: None there, too. Otherwise as
-    `initial_change`.
+    A baseline without confirmation chips is compared by its initial chips. Fresh chips cannot be
+    paired with those, so they tell less than paired initial chips do: the result is None if the
+    initial chips are paired. Otherwise as `initial_change`.
     """
     if not result.confirmation_chips:
         return None
@@ -97,14 +98,15 @@ def confirmation_change(
 
 
 def pair_chips(result: Result, entry: CaseEntry) -> tuple[tuple[int, ...], str]:
-    """Match chips by index; no chips, and the reason, where the sides are independent samples.
+    """Match chips by index; return none, and the reason, if the sides are independent samples.
 
-    Chips are paired where the seeds are the same, every index that both sides have carries the same
-    fingerprint (to 1e-5 relative), and the side with fewer chips has no others. An empty
-    fingerprint on both sides matches: nothing is fixed at programming there, and what is drawn at
-    each read follows from the seed. The C++ tile seeds itself from the clock and is never paired,
-    nor are two devices, which draw other numbers from one seed.
-    One chip that does not match unpairs all: to leave it out would hide what changed.
+    Chips are paired if the seeds are equal, every index on both sides has the same fingerprint (to
+    1e-5 relative), and the side with fewer chips has no others. Empty fingerprints on both sides
+    match: nothing is fixed at programming, and what is drawn at each read follows from the seed.
+    The C++ tile seeds itself from the clock and is never paired. Neither are two devices, which
+    draw different numbers from the same seed.
+
+    A single mismatched chip unpairs all, because leaving it out would hide what changed.
     """
     unpaired = why_unpaired(result.tile)
     if unpaired:
@@ -133,7 +135,7 @@ def same_fingerprint(one: Sequence[float], other: Sequence[float]) -> bool:
 
 
 def draws_nothing(result: Result) -> bool:
-    """Return whether one chip is enough, because the case's noise is not random."""
+    """Return whether one chip is enough because the case is not random."""
     try:
         noise = parse_noise(result.noise)
     except UsageError:
@@ -159,26 +161,26 @@ def _change(result: Result, entry: CaseEntry, metric: Metric, examples: Examples
         effect = welch_effect(list(new.values()), list(old.values()), step)
         how = f"{counted(len(new), 'chip')} against {len(old)}, unpaired: {why_not}"
     if exact and not effect.tested_error:
-        # One chip is all there is: any other would have the same score.
+        # Every other chip would have the same score.
         effect = Effect(effect.change, 0.0, math.inf)
     elif effect.tested_error == 0.0:
-        # All that is known is one score: so coarse a one hides how far chips lie apart.
+        # A single score is known. Steps this coarse hide the spread of the chips.
         effect = replace(effect, standard_error=None)
     return ChipChange(effect, how, bool(paired), bool(paired) and not any(differences))
 
 
 def _initial(result: Result, entry: CaseEntry) -> tuple[Result, CaseEntry]:
-    """Return both sides with their initial chips alone."""
+    """Return both sides with only their initial chips."""
     initial = structs.replace(result, chips=result.initial_chips)
     return initial, structs.replace(entry, chips=entry.initial_chips)
 
 
 def _smallest_gap(scores: Iterable[float]) -> float:
-    """Return the smallest difference between two scores that differ; 0 where none do."""
+    """Return the smallest difference between two distinct scores; 0 if there is none."""
     gaps = (after - before for before, after in pairwise(sorted(scores)))
     return min((gap for gap in gaps if gap > RESOLUTION), default=0.0)
 
 
 def without_rounding(difference: float) -> float:
-    """Return a difference between two scores, 0 where rounding alone could make it."""
+    """Return a difference between two scores, or 0 if rounding alone could cause it."""
     return 0.0 if abs(difference) <= RESOLUTION else difference

@@ -1,9 +1,9 @@
-"""The decision rule: from the changes on one or two sets of chips to an outcome for each case.
+"""The decision rule: turn the changes on one or two sets of chips into an outcome per case.
 
-A case whose initial chips are suspicious is measured once more, on confirmation chips that were
-named before anything was measured. Testing every case at 5 % would raise false alarms in proportion
-to the number of cases; correcting for that number would hide real changes; measuring only the
-suspicious ones anew costs little and does neither.
+A case whose initial chips are suspicious is measured again on confirmation chips, which were named
+before anything was measured. Testing every case at 5 % would raise false alarms in proportion to
+the number of cases, and correcting for that number would hide real changes. Measuring only the
+suspicious cases again is cheap and avoids both.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from analog_bench.gate.significance import Effect, benjamini_hochberg, p_above, 
 
 # Level of every one-sided test, and the false discovery rate among confirmed changes.
 LEVEL = 0.05
-# Level of each of the two one-sided tests for equivalence: with it `equivalent` means that the 95 %
-# interval, which is shown, lies within the margin.
+# Level of each of the two one-sided tests for equivalence. At 2.5 %, `equivalent` means that the 95
+# % interval shown to the user lies within the margin.
 EQUIVALENCE_LEVEL = 0.025
 
 Outcome = Literal["regressed", "equivalent", "improved", "inconclusive"]
@@ -25,14 +25,14 @@ Outcome = Literal["regressed", "equivalent", "improved", "inconclusive"]
 
 @dataclass(frozen=True)
 class Gains:
-    """The changes measured for one case, up is better.
+    """The changes measured for one case, signed so that up is better.
 
     Attributes:
-        initial: On the initial chips.
-        confirmation: On the confirmation chips; None where there are none.
-        margin: Above 0, in the unit of the changes.
-        independent: Whether the two share no chip. They do where the baseline has no confirmation
-            chips and compares its initial ones twice.
+        initial: The change on the initial chips.
+        confirmation: The change on the confirmation chips; None if there are none.
+        margin: The change that matters, above 0, in the unit of the changes.
+        independent: Whether the two changes share no chip. They share chips if the baseline has no
+            confirmation chips and its initial ones are compared twice.
     """
 
     initial: Effect
@@ -42,12 +42,12 @@ class Gains:
 
     @property
     def deciding(self) -> Effect:
-        """The change that the outcome is about: that of the last chips measured."""
+        """The change that decides: that of the chips measured last."""
         return self.initial if self.confirmation is None else self.confirmation
 
     @property
     def confirmable(self) -> bool:
-        """Whether there are new data on both sides, which the selection does not bias."""
+        """Whether both sides have new data, which the selection does not bias."""
         return self.confirmation is not None and self.independent
 
 
@@ -55,8 +55,8 @@ class Gains:
 class Decision:
     """The outcome for one case.
 
-    `p` is the p-value that decided, corrected for the number of cases it was picked from; None
-    where nothing was suspicious.
+    `p` is the p-value that decided, corrected for the number of cases it was selected from. It is
+    None where nothing was suspicious.
     """
 
     outcome: Outcome
@@ -66,8 +66,8 @@ class Decision:
 def suspicion(gain: Effect, margin: float) -> int:
     """Return whether one set of chips suggests a change: −1 for worse, 1 for better, 0 for neither.
 
-    It does where the estimate lies beyond the margin and is significant at 5 %, one-sided, without
-    any correction: the confirmation chips are there for that.
+    It does if the estimate lies beyond the margin and is significant at 5 %, one-sided. No
+    correction is applied, because the confirmation chips take its place.
     """
     if gain.change < -margin and p_below(gain, 0.0) <= LEVEL:
         return -1
@@ -77,20 +77,20 @@ def suspicion(gain: Effect, margin: float) -> int:
 
 
 def decide(family: Sequence[Gains]) -> list[Decision]:
-    """Decide every case of a family of cases that are read together: one model in one study.
+    """Decide every case of a family: the cases of one model in one study.
 
-    1. Without a suspicion, a case is `equivalent` where two one-sided tests place the change within
-       the margin (each at 2.5 %; Schuirmann 1987), else `inconclusive`.
-    2. A suspicious case with confirmation chips is `regressed` (`improved`) where these lie beyond
-       the margin in the same direction and their one-sided p-value is at most 5 % after
-       Benjamini–Hochberg among all cases that were measured again for this direction. Otherwise
-       rule 1 is applied to the confirmation chips. They are none of the initial chips, so the
-       selection by those does not bias them.
-    3. A suspicious case without confirmation chips of its own on both sides was picked by the chips
-       that judge it. It is `regressed` (`improved`) where its p-value is at most 5 % after
+    1. A case that is not suspicious is `equivalent` if two one-sided tests place the change within
+    the margin (each at 2.5 %; Schuirmann 1987), else `inconclusive`.
+    2. A suspicious case with confirmation chips is `regressed` (`improved`) if these lie beyond the
+       margin in the same direction and their one-sided p-value is at most 5 % after
+       Benjamini–Hochberg among all cases measured again for this direction. Otherwise rule 1 is
+       applied to the confirmation chips. None of them is an initial chip, so selecting the case by
+       its initial chips does not bias them.
+    3. A suspicious case without its own confirmation chips on both sides is judged by the chips
+       that selected it. It is `regressed` (`improved`) if its p-value is at most 5 % after
        Benjamini–Hochberg among all cases of the family, else `inconclusive`. Cases that are not
-       suspicious count with a p of 1: then each case's p is at most x with a probability of at most
-       x, whatever the two sets of chips have in common.
+       suspicious count with p = 1. Each p is then at most x with a probability of at most x,
+       however the two sets of chips depend on each other.
     """
     suspicions = [suspicion(gains.initial, gains.margin) for gains in family]
     adjusted = _adjusted(family, suspicions, direction=-1)

@@ -1,4 +1,4 @@
-"""The power of a t test over chips: what it would have found, and how many chips it needs."""
+"""The power of a t test over chips: which effect it would detect, and how many chips it needs."""
 
 from __future__ import annotations
 
@@ -13,23 +13,27 @@ from analog_bench.gate.significance import Effect, step_error, tost
 
 POWER = 0.8
 
-# From here on a noncentrality is far: scipy's series is slow there, and its limit close to 1e-6.
+# Above this noncentrality scipy's series is slow, and its limit is accurate to about 1e-6.
 _FAR = 1e3
 
 
 def detectable(effect: Effect, alpha: float, power: float = POWER) -> float | None:
     """Return the minimum detectable effect of a one-sided t test.
 
-    The smallest shift δ ≥ 0 of the true change that the test finds with the given power, where it
-    compares the change with a bound at level α: P(T′ > t(1−α, ν)) = power, T′ of the noncentral t
-    distribution with ν degrees of freedom and noncentrality δ / standard error (Johnson and Welch,
-    "Applications of the non-central t-distribution", Biometrika 31, 1940; Cohen, "Statistical power
-    analysis for the behavioral sciences", 1988, chapter 2). The shift counts from the bound: a test
-    of "worse by more than the margin" finds a true worsening of margin + δ.
+    This is the smallest shift δ ≥ 0 of the true change that the test detects with the given power
+    when it compares the change with a bound at level α: P(T′ > t(1−α, ν)) = power, with T′ of the
+    noncentral t distribution with ν degrees of freedom and noncentrality δ / standard error
+    (Johnson and Welch, "Applications of the non-central t-distribution", Biometrika 31, 1940;
+    Cohen, "Statistical power analysis for the behavioral sciences", 1988, chapter 2). The shift
+    counts from the bound: a test of "worse by more than the margin" detects a true worsening of
+    margin + δ.
 
-    The standard error is itself an estimate, and so is δ: at 10 paired chips a 95 % interval of it
-    reaches from 0.7 to 1.8 times its value. It is 0.0 where the chips show no spread, or where a
-    test that lax has the power without any shift; None where there is no standard error.
+    The standard error is itself an estimate, and so is δ: at 10 paired chips its 95 % interval
+    reaches from 0.7 to 1.8 times its value.
+
+    Returns:
+        δ in the unit of the change. 0.0 if the chips show no spread or the test has the power
+        without any shift; None if there is no standard error.
     """
     error = effect.tested_error
     if error is None:
@@ -40,12 +44,13 @@ def detectable(effect: Effect, alpha: float, power: float = POWER) -> float | No
 
 
 def chips_to_compare(stored: Sequence[float], margin: float, step: float, *, least: int) -> int:
-    """Return how many new chips to measure where none can be one of the stored ones.
+    """Return how many new chips to measure if none of them can match a stored chip.
 
-    The fewest, from `least` to twice as many as are stored, that would be `equivalent` if they
-    agreed with them on average and spread as they do (Welch's test, see `tost`); as many as are
-    stored where that is out of reach, which is due to the stored ones then. It is asked before any
-    new chip is measured, so what these say has no part in it. `step` is that of `step_error`.
+    This is the smallest number, from `least` to twice the number stored, that would be `equivalent`
+    if the new chips had the mean and spread of the stored ones (Welch's test, see `tost`). If no
+    such number suffices, the stored chips are the limit, and their number is returned (at least
+    `least`). The answer is needed before any new chip is measured, so new scores do not affect it.
+    `step` is the step size of scores, as in `step_error`.
     """
     count = len(stored)
     if count < 2:
@@ -67,7 +72,7 @@ def chips_to_compare(stored: Sequence[float], margin: float, step: float, *, lea
 def _noncentrality(freedom: float, alpha: float, power: float) -> float:
     """Return the noncentrality at which a one-sided t test has this power."""
     critical = float(stats.t.isf(alpha, freedom))
-    # T′ = (Z + δ) / √(V / ν) for a large δ, beside which Z is nothing: two chips, small alpha.
+    # T′ = (Z + δ) / √(V / ν). For a large δ (two chips, small alpha) Z is negligible.
     limit = critical * math.sqrt(float(stats.chi2.ppf(power, freedom)) / freedom)
     if limit > _FAR:
         return limit

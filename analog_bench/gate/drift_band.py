@@ -1,4 +1,4 @@
-"""Bootstrap over chips: bands of mean drift curves, and the level that few chips need."""
+"""Bootstrap over chips: bands of mean drift curves, and the nominal level that few chips need."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ RESAMPLES = 2000
 
 Array: TypeAlias = NDArray[np.float64]
 
-# Numbers held at once while resampling: 32 MiB of them.
+# Numbers held at once while resampling: 32 MiB.
 _AT_ONCE = 2**22
 
-# scipy wants a level below 1.
+# scipy requires a level below 1.
 _HIGHEST_LEVEL = 1.0 - 1e-12
 
 
@@ -33,26 +33,34 @@ def trajectory_band(
 ) -> tuple[Array, Array]:
     """Return the bootstrap band of a mean drift curve.
 
-    Chips are the unit of sampling: they are drawn with replacement, each with its whole curve, as a
-    chip's scores at different times are of one piece of hardware. At each time the band is the BCa
-    interval, corrected for bias and for a spread that depends on the value (Efron, "Better
-    bootstrap confidence intervals", J. Am. Stat. Assoc. 82, 1987). Where BCa is degenerate (chips
-    all alike) it is the percentile interval. Both are taken at `small_sample_level`.
+    Chips are the sampling unit. They are drawn with replacement, each with its whole curve, because
+    a chip's scores at different times belong to one piece of hardware. At each time the band is the
+    BCa interval, corrected for bias and for a spread that depends on the value (Efron, "Better
+    bootstrap confidence intervals", J. Am. Stat. Assoc. 82, 1987). Where BCa is degenerate
+    (identical chips) it is the percentile interval. Both are taken at `small_sample_level`.
 
-    The band is pointwise: at each time a 95 % band covers the true mean of normal scores of 10
-    chips in 94 % of 10,000 simulations, of log-normal ones (0.5) in 93 %, all times together less
-    often (BCa at the nominal level, as scipy gives it: 90 % and 89 %). With 5 chips it is 92 %.
+    The band is pointwise. In 10,000 simulations with 10 chips, a 95 % band covered the true mean at
+    each time in 94 % of cases for normal scores and in 93 % for log-normal ones (0.5); it covered
+    all times together less often. BCa at the nominal level, as scipy gives it, covered 90 % and 89
+    %. With 5 chips the coverage is 92 %.
 
-    The trajectories have shape (chips, times), with at least two chips, whose order does not
-    matter, not even to rounding. Returns the lower and the upper ends, of shape (times,) each.
+    Args:
+        trajectories: Scores of shape (chips, times), with at least two chips. The order of the
+            chips does not affect the result, not even by rounding.
+        confidence: Confidence level of the band.
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the resampling.
+
+    Returns:
+        The lower and the upper ends, each of shape (times,).
     """
     curves = np.asarray(trajectories, dtype=np.float64)
-    # In a canonical order, so that that of the chips does not matter.
+    # A canonical order, so that the order of the chips does not matter.
     curves = curves[np.lexsort(curves.T[::-1])]
 
     def mean_curves(index: NDArray[np.int64], axis: int) -> Array:
-        # scipy passes the chips along the last axis, after one axis of sets or none. In order,
-        # so that equal sets have equal means to the bit: BCa counts ties.
+        # scipy passes the chips along the last axis, after at most one axis of resamples. They are
+        # sorted so that equal sets have bit-identical means, because BCa counts ties.
         chosen = np.sort(np.moveaxis(index, axis, -1), axis=-1)
         return np.moveaxis(curves[chosen].mean(axis=-2), -1, 0)
 
@@ -77,14 +85,14 @@ def trajectory_band(
 
 
 def small_sample_level(confidence: float, chips: int, drawn: int | None = None) -> float:
-    """Return the nominal level at which a bootstrap of few chips covers about what is asked.
+    """Return the nominal level at which a bootstrap of few chips covers about `confidence`.
 
-    2 Φ(√(d / (n − 1)) · t) − 1, where t is the (1 + confidence) / 2 quantile of Student's
-    distribution with n − 1 degrees of freedom, and d the number of chips that are drawn each time,
-    all n by default: the means of such draws spread too little by √((n − 1) / d), and their
-    quantiles are those of a normal distribution where Student's are due (Hesterberg, "What teachers
-    should know about the bootstrap", Am. Stat. 69, 2015).
-    0.983 for 0.95 and 10 chips, of which there are at least two.
+    The level is 2 Φ(√(d / (n − 1)) · t) − 1, where t is the (1 + confidence) / 2 quantile of
+    Student's distribution with n − 1 degrees of freedom, n (at least 2) is the number of chips, and
+    d is the number drawn each time, n by default. The means of such draws spread too little by √((n
+    − 1) / d), and their quantiles are those of a normal distribution instead of Student's
+    (Hesterberg, "What teachers should know about the bootstrap", Am. Stat. 69, 2015). For 0.95 and
+    10 chips the level is 0.983.
     """
     quantile = float(stats.t.ppf((1.0 + confidence) / 2.0, chips - 1))
     level = 2.0 * float(special.ndtr(math.sqrt((drawn or chips) / (chips - 1)) * quantile)) - 1.0

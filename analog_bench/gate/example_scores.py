@@ -1,4 +1,4 @@
-"""What a result holds of single examples, and statistics of chips with both uncertainties."""
+"""Per-example scores of a result, and statistics of chips with both uncertainties."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from analog_bench.gate.precision import FIXED, Certainty
 from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.records import WEIGHTS_OF_EXAMPLES, Measurement, Metric, Result
 
-# Stored scores and means that are worked out again differ by rounding, and by no more.
+# Stored scores and recomputed means differ only by rounding.
 _ROUNDING = 1e-6
 
 Statistic: TypeAlias = Callable[[Resamples], "Array | None"]
-"""Resamples to a statistic of each chip on each draw's examples, shape (draws, chips).
+"""Function from resamples to a statistic of each chip on each draw's examples.
 
-None where some draw has none.
+The result has shape (draws, chips). It is None if the statistic is undefined in some draw.
 """
 
 
 @dataclass(frozen=True, eq=False)
 class ExampleScores:
-    """One metric on single examples: that of each chip, and that of the digital model.
+    """One metric on single examples, for each chip and for the digital model.
 
     Attributes:
         chips: Index of each chip.
-        scores: Of chips, shape (chips, examples); their logarithm where the mean is geometric.
-        digital: Likewise, shape (examples,); None where it is not stored.
-        weights: Of examples in the mean, shape (examples,).
+        scores: Scores of shape (chips, examples), as logarithms if the mean is geometric.
+        digital: The same for the digital model, shape (examples,); None if not stored.
+        weights: Weights of the examples in the mean, shape (examples,).
         geometric: Whether the score is the geometric mean, as a perplexity is.
     """
 
@@ -57,11 +57,11 @@ class ExampleScores:
         return None if self.digital is None else self._means(resamples, self.digital[None])
 
     def same_examples(self, other: ExampleScores) -> bool:
-        """Return whether other scores can be of the very same examples, each of one weight."""
+        """Return whether the other scores have equal weights, as scores of the same examples do."""
         return np.array_equal(self.weights, other.weights)
 
     def only(self, chips: Sequence[int]) -> ExampleScores:
-        """Return the scores of these chips alone, in this order."""
+        """Return the scores of only these chips, in this order."""
         rows = [self.chips.index(chip) for chip in chips]
         return replace(self, chips=tuple(chips), scores=self.scores[rows])
 
@@ -71,13 +71,15 @@ class ExampleScores:
 
 
 def example_scores(result: Result, metric: str) -> ExampleScores | None:
-    """Return what a result holds of single examples, of its initial chips.
+    """Return a metric's per-example scores of a result's initial chips.
 
-    None where it holds nothing of them, or where the metric is of the whole set. A metric is taken
-    for a mean over examples where the mean, weighted by the examples' stored weights (tokens, of a
-    block of text) where there are any, is the stored score on every chip: the arithmetic mean, or
-    else the geometric one. So nothing here knows a metric by name, and no interval is shown of a
-    score that is worked out in another way, such as a Matthews correlation.
+    A metric counts as a mean over examples if that mean equals the stored score on every chip. Both
+    the arithmetic and the geometric mean are tried, weighted by the stored weights of the examples
+    (such as the tokens of a text block) where there are any. No metric is known by name here, and a
+    score computed in another way, such as a Matthews correlation, gets no interval.
+
+    Returns:
+        The scores; None if the result holds none, or if the metric is not a mean over examples.
     """
     # By index, so that the order of the chips does not matter, not even to rounding.
     chips = sorted(result.initial_chips, key=lambda chip: chip.chip)
@@ -115,11 +117,11 @@ def interval(
     statistic: Statistic | None = None,
     certainty: Certainty = FIXED,
 ) -> Interval | None:
-    """Return the mean of a statistic over chips, with both its intervals; None without chips.
+    """Return the mean of a statistic over chips, with both intervals; None without chips.
 
-    That over chips is Student's; that over chips and examples is `half_width`'s, and None without
-    scores of single examples. The statistic is the score itself by default; its chips are in
-    ascending order.
+    The interval over chips is Student's. The interval over chips and examples is that of
+    `half_width`, and None without per-example scores. The statistic is the score itself by default;
+    its chips are in ascending order.
     """
     values = [per_chip[chip] for chip in sorted(per_chip)]
     if not values:
@@ -132,16 +134,16 @@ def interval(
     if resamples is None or drawn is None:
         return over_chips
     both = half_width(values, drawn, resamples, certainty.level)
-    # The bootstrap knows nothing of steps.
+    # The bootstrap does not account for steps.
     return replace(over_chips, with_examples=both and max(both, over_chips.half_width))
 
 
 def drawn_losses(result: Result, metric: Metric, chips: Sequence[int]) -> Array | None:
     """Return the mean loss of these chips in draws of chips and examples, shape (draws,).
 
-    But for a number that is the same for all results with the same examples: what the digital model
-    scores on a draw's examples makes no difference to the order of layers. None without scores of
-    single examples, or with too few.
+    The losses are offset by a number that all results with the same examples share: the digital
+    model's score on a draw's examples does not affect the order of layers. None if there are no
+    per-example scores, or too few chips or examples.
     """
     of = example_scores(result, metric.name)
     resamples = None if of is None else resample(len(chips), of.examples, result.seed)
@@ -151,7 +153,7 @@ def drawn_losses(result: Result, metric: Metric, chips: Sequence[int]) -> Array 
 
 
 def _weights(chips: Sequence[Measurement], examples: int) -> Array | None:
-    """Return the weights of the examples; None where they do not fit the scores."""
+    """Return the weights of the examples; None if they do not fit the scores."""
     stored = {chip.per_example.get(WEIGHTS_OF_EXAMPLES, ()) for chip in chips}
     if len(stored) > 1:
         return None

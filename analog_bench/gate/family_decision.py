@@ -1,4 +1,4 @@
-"""From results and their baselines to decisions: one model in one study, read together."""
+"""Decide results against their baselines, for one model in one study."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ from analog_bench.gate.decision_rule import Decision, Gains, decide, suspicion
 from analog_bench.records import Metric, Result
 from analog_bench.store.baseline import CaseEntry
 
-# A run reproduces its baseline where at most this share of the paired cases moved, or one did.
+# A run reproduces its baseline if at most this share of the paired cases moved, or a single one.
 _MOVED_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class DecidedCase:
-    """The changes of one case on its chips, and what they come to among its family.
+    """The changes of one case and the decision about it within its family.
 
     Attributes:
-        initial: On the initial chips.
-        confirmation: On the confirmation chips; None where these were not needed, or tell nothing.
-        shares_chips: Whether both are compared with the same chips, as the baseline has no others.
+        initial: The change on the initial chips.
+        confirmation: The change on the confirmation chips; None if these were not needed or add
+            nothing.
+        shares_chips: Whether both are compared with the same stored chips, because the baseline has
+            no confirmation chips.
         decision: The outcome.
     """
 
@@ -42,14 +44,14 @@ class DecidedCase:
 def decide_family(
     cases: Sequence[tuple[Result, CaseEntry]], metric: Metric, examples: Examples = UNKNOWN
 ) -> list[DecidedCase]:
-    """Decide all cases of a family that can be compared, as `decision_rule.decide` describes.
+    """Decide all comparable cases of a family, as `decision_rule.decide` describes.
 
-    The very scores of the baseline on its very chips are no estimate where the run *reproduces* its
-    baseline: where at most one in ten of the paired cases has moved, or a single one. Where more
-    have, something changed, and a coarse score that stayed may have stayed by accident: it is
-    taken for what so many chips can tell of it (see `step_error`).
+    Identical scores on the baseline's own chips are known, not estimated, if the run *reproduces*
+    its baseline: at most one in ten of the paired cases has moved, or a single one. If more have
+    moved, something changed, and a coarse score may have stayed the same by accident. It is then
+    given the uncertainty that steps leave with this number of chips (see `step_error`).
 
-    The margin is the one that counts in this study. The order of the cases does not matter.
+    The metric has the margin that counts in this study. The order of the cases does not matter.
     """
     initial = [initial_change(result, entry, metric, examples) for result, entry in cases]
     known = _reproduces(initial)
@@ -74,13 +76,14 @@ def decide_family(
 def looks_changed(
     result: Result, entry: CaseEntry, metric: Metric, examples: Examples = UNKNOWN
 ) -> bool:
-    """Return whether the initial chips look changed, so that fresh ones should confirm it.
+    """Return whether the initial chips look changed, so that fresh chips should confirm it.
 
-    The two can be compared. The question is asked while the run goes on: no other case matters.
+    The result must be comparable with the entry. No other case matters, because the question is
+    asked while the run is going on.
     """
     change = initial_change(result, entry, metric, examples)
     if change.paired and not entry.confirmation_chips:
-        # The baseline has no counterpart of fresh chips that would tell more.
+        # The baseline has no fresh chips to compare with.
         return False
     return suspicion(change.gain(metric), metric.margin) != 0 and not draws_nothing(result)
 
@@ -88,7 +91,7 @@ def looks_changed(
 def _confirmation(
     initial: ChipChange, result: Result, entry: CaseEntry, metric: Metric, examples: Examples
 ) -> ChipChange | None:
-    # Updating a baseline measures both sets of chips: the second counts only where needed.
+    # Updating a baseline measures both sets of chips; the second counts only where needed.
     if suspicion(initial.gain(metric), metric.margin) == 0:
         return None
     return confirmation_change(result, entry, metric, examples)

@@ -1,4 +1,4 @@
-"""What each term of a hardware preset costs: results that switch on one term after the other."""
+"""What each term of a hardware preset costs, from results that switch on one term after another."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ _TERMS = ",terms="
 
 @dataclass(frozen=True)
 class Step:
-    """One more term, with some weights.
+    """One more term of a preset, with one kind of weights.
 
     Attributes:
-        result: What was measured with this term and all before it.
-        loss: How much worse than digital, as `Metric.loss` has it: mean over chips.
-        added: How much of it came with this term, the mean over chips of the difference to the step
-            before on the same chip; None where that was not measured on the same chips.
+        result: The measurement with this term and all before it.
+        loss: Loss against digital as defined by `Metric.loss`, mean over chips.
+        added: The part of the loss that this term adds: the mean over chips of the difference from
+            the previous step on the same chip. None if the steps were not measured on the same
+            chips.
     """
 
     result: Result
@@ -31,13 +32,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Waterfall:
-    """Steps from digital to hardware, each with one or more terms beside those before it.
+    """Steps from digital to hardware, each with one or more terms in addition to the earlier ones.
 
     Attributes:
         hardware: Name of the preset.
-        terms: What each step adds: names joined by `+`.
-        steps: Variant to its steps; None where one was not measured. Without input ranges, the
-            variant `calibrated` is the variant `direct`, whose results stand for it.
+        terms: The terms that each step adds, joined by `+`.
+        steps: Variant to its steps; None for a step that was not measured. Without input ranges
+            `calibrated` is the same as `direct`, and the results of `direct` are used for it.
     """
 
     hardware: str
@@ -46,30 +47,30 @@ class Waterfall:
 
     @property
     def measured(self) -> tuple[Result, ...]:
-        """Its results, each once."""
+        """The results of all steps, each once."""
         results = (step.result for own in self.steps.values() for step in own if step)
         return tuple({result.identity: result for result in results}.values())
 
     @property
     def stands_in(self) -> bool:
-        """Whether results of direct weights stand for others."""
+        """Whether results of direct weights are used for another variant."""
         return any(s and s.result.variant != v for v, own in self.steps.items() for s in own)
 
 
 def terms_in(result: Result) -> tuple[str, ...]:
-    """Return the terms of a preset that a result has alone; none where it has all of them."""
+    """Return the terms of a preset that a result has switched on alone; empty if it has all."""
     preset, given, terms = result.noise.rpartition(_TERMS)
     return tuple(terms.split("+")) if given and preset.startswith("preset:") else ()
 
 
 def waterfalls(results: Iterable[Result], metric: Metric) -> list[Waterfall]:
-    """Find the results that differ in the terms of a preset, each with more than the one before.
+    """Find results that differ only in the terms of a preset, each with more terms than the last.
 
-    They are of one study; everything else but the weights is the same. Where terms are no such
-    chain, as where two steps have one each, there is no waterfall.
+    The results belong to one study. Apart from the weights they agree in everything else. Terms
+    that do not form such a chain, for example because two steps have one each, give no waterfall.
 
     Raises:
-        ValueError: Two results of the same case.
+        ValueError: Two results belong to the same case.
     """
     groups: dict[tuple[Conditions, float], dict[tuple[str, ...], dict[str, Result]]] = {}
     for result in results:
@@ -132,7 +133,7 @@ def _difference(now: Mapping[int, float], before: Mapping[int, float] | None) ->
     if before is None:
         return None
     both = [chip for chip in now if chip in before]
-    # Of two results to which chips were added, one may have more.
+    # Chips may have been added to one of the two results.
     if before.keys() != now.keys() and len(both) < FEWEST_CHIPS:
         return None
     return mean_interval([now[chip] - before[chip] for chip in both])

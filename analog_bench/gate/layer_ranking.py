@@ -1,4 +1,4 @@
-"""Which layers lose most, and how stable that order is over chips."""
+"""Rank layers by their loss and measure how stable that order is over chips."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from analog_bench.gate.significance import CONFIDENCE
 
 _FEWEST_FOR_CORRELATION = 4
 
-# Up to so many layers all orders are tried (5,040); beyond, Student's distribution is close.
+# Up to this many layers all orders are tried (5,040); beyond, Student's distribution is close.
 _MOST_FOR_EXACT = 7
 
 
 @dataclass(frozen=True)
 class RankedLayer:
-    """One layer's rank: 1 for the layer that loses most, by its mean drop over chips.
+    """One layer's rank by mean drop over chips: 1 for the layer that loses most.
 
     Layers of equal drop share the mean of their ranks. `interval` is the bootstrap interval of the
-    rank over chips; None for one chip. `with_examples` is that over chips and examples; None where
-    nothing is known of single examples.
+    rank over chips, None for one chip. `with_examples` is the interval over chips and examples,
+    None without per-example scores.
     """
 
     layer: str
@@ -36,10 +36,10 @@ class RankedLayer:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Layers from worst to best over a number of chips, and how well these agree on that order.
+    """Layers from worst to best, and how well the chips agree on that order.
 
-    `concordance` is Kendall's W over chips, from 0 (no agreement) to 1 (the same order on each);
-    None for one chip, one layer, or where each chip ranks all layers equal.
+    `concordance` is Kendall's W over chips, from 0 (no agreement) to 1 (the same order on each). It
+    is None for one chip, for one layer, or if each chip ranks all layers equal.
     """
 
     layers: tuple[RankedLayer, ...]
@@ -49,9 +49,9 @@ class Ranking:
 
 @dataclass(frozen=True)
 class RankCorrelation:
-    """Spearman's rank correlation, its confidence interval, and two-sided p of H₀ "no association".
+    """Spearman's rank correlation, its interval, and the two-sided p of H₀ "no association".
 
-    `interval` is None at exactly −1 or 1, where the formula has none.
+    `interval` is None at exactly −1 or 1, where the formula is undefined.
     """
 
     rho: float
@@ -67,28 +67,31 @@ def rank_layers(
     seed: int,
     drawn: Mapping[str, Array] | None = None,
 ) -> Ranking:
-    """Rank layers by mean drop and say how stable the order is over chips.
+    """Rank layers by mean drop and measure how stable the order is over chips.
 
-    Chips are drawn with replacement, the same ones for all layers, and the layers ranked again; a
-    rank's interval is the percentile interval at `small_sample_level`, its ends rounded outward to
-    ranks that occurred. Simulated with 10 chips, 95 % intervals cover the true rank of 98 % and
-    more of the layers, with 3 chips of 90 %. (Hall and Miller, "Using the bootstrap to quantify the
-    authority of an empirical ranking", Ann. Stat. 37, 2009. Layers whose true drops are equal have
-    no true rank, and their intervals differ from one set of chips to the next.)
+    Chips are drawn with replacement, the same ones for all layers, and the layers are ranked again.
+    A rank's interval is the percentile interval at `small_sample_level`, with its ends rounded
+    outward to ranks that occurred. In simulations, 95 % intervals cover the true rank of at least
+    98 % of the layers with 10 chips and of 90 % with 3. (Hall and Miller, "Using the bootstrap to
+    quantify the authority of an empirical ranking", Ann. Stat. 37, 2009. Layers with equal true
+    drops have no true rank, and their intervals differ from one set of chips to the next.)
 
-    Kendall's coefficient of concordance, corrected for ties, of m chips that each rank n layers:
-    W = (12 Σ Rᵢ² − 3 m² n (n + 1)²) / (m² n (n² − 1) − m Σ Tⱼ), Rᵢ the sum of a layer's ranks and
-    Tⱼ = Σ (t³ − t) over the groups of t tied layers on chip j (Kendall and Babington Smith, "The
-    problem of m rankings", Ann. Math. Stat. 10, 1939).
+    Kendall's coefficient of concordance, corrected for ties, of m chips that each rank n layers is
+    W = (12 Σ Rᵢ² − 3 m² n (n + 1)²) / (m² n (n² − 1) − m Σ Tⱼ), with Rᵢ the sum of a layer's ranks
+    and Tⱼ = Σ (t³ − t) over the groups of t tied layers on chip j (Kendall and Babington Smith,
+    "The problem of m rankings", Ann. Math. Stat. 10, 1939).
 
-    `drawn` holds each layer's mean drop in draws of chips and examples, the same draws for all
-    layers and of one chip fewer than there are (`pigeonhole_bootstrap.resample`): ranks in these
-    draws give the interval over both, at `small_sample_level` as well: with few chips it is wide,
-    however small their share.
-
-    Drops, of which larger is worse, are by chip index. Chips that some layer lacks are left out;
-    one at least is left. Layers of equal drop stay in the order given; the order of the chips does
-    not matter, not even to rounding.
+    Args:
+        drops: Layer to chip index to drop; larger is worse. Chips that some layer lacks are
+            ignored, and at least one must remain. Layers of equal drop keep the order given. The
+            order of the chips does not affect the result, not even by rounding.
+        confidence: Confidence level of the intervals.
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the resampling.
+        drawn: Each layer's mean drop in draws of chips and examples. The draws are the same for all
+            layers and hold one chip fewer than there are (`pigeonhole_bootstrap.resample`). Ranks
+            in these draws give the interval over both, also at `small_sample_level`. With few chips
+            it is wide, however small the chips' share of the variance.
     """
     if not drops:
         return Ranking((), 0, None)
@@ -115,18 +118,19 @@ def spearman_with_interval(
 ) -> RankCorrelation | None:
     """Return Spearman's rank correlation over layers with an interval.
 
-    None for fewer than four layers, or where a side is constant.
+    The interval is tanh(artanh ρ ± z · √((1 + ρ²/2) / (n − 3))), with z the normal quantile (Bonett
+    and Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman
+    correlations", Psychometrika 65, 2000). In simulations with normal scores it covers 95 % to 97 %
+    from 8 layers on if the true ρ is at most 0.8 (91 % for 0.95 on 8 layers). A bootstrap over
+    layers covers no more (94 % to 97 % on 10 and 37 layers), needs draws, and repeats layers, which
+    creates ties that the data does not have. Both methods treat layers as independent draws.
 
-    The interval is tanh(artanh ρ ± z · √((1 + ρ²/2) / (n − 3))), z the normal quantile (Bonett and
-    Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations",
-    Psychometrika 65, 2000). Simulated with normal scores it covers 95 % to 97 % from 8 layers on
-    where the true ρ is at most 0.8 (91 % of 0.95 on 8 layers). A bootstrap over layers covers no
-    more of it (94 % to 97 % on 10 and 37 layers), needs draws, and repeats layers, which makes ties
-    that the data does not have. Either takes layers for independent draws.
+    The p-value is Student's, t = ρ √((n − 2) / (1 − ρ²)). For up to seven layers it is exact, from
+    all orders of the layers (Spearman, "The proof and measurement of association between two
+    things", Am. J. Psychol. 15, 1904; Kendall, "Rank correlation methods", 1970).
 
-    The p-value is Student's, t = ρ √((n − 2) / (1 − ρ²)), and from all orders of the layers up to
-    seven of them (Spearman, "The proof and measurement of association between two things", Am. J.
-    Psychol. 15, 1904; Kendall, "Rank correlation methods", 1970).
+    Returns:
+        The correlation; None for fewer than four layers or if a side is constant.
     """
     one, other = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     number = len(one)
@@ -145,17 +149,17 @@ def spearman_with_interval(
 
 
 def _table(drops: Mapping[str, Mapping[int, float]]) -> Array:
-    """Return the drops as (layers, chips), the chips in a canonical order."""
+    """Return the drops as an array of shape (layers, chips), with the chips in canonical order."""
     shared = sorted(set.intersection(*map(set, drops.values())))
     table = np.array([[row[chip] for chip in shared] for row in drops.values()], dtype=np.float64)
     return np.ascontiguousarray(table[:, np.lexsort(table[::-1])])
 
 
 def _resampled_means(table: Array, resamples: int, seed: int) -> Array:
-    """Return the means of drawn chips, shape (layers, resamples)."""
+    """Return the means over drawn chips, shape (layers, resamples)."""
     chips = table.shape[1]
     drawn = np.random.default_rng(seed).integers(chips, size=(resamples, chips))
-    # A layer at a time: all at once would hold layers × resamples × chips numbers.
+    # One layer at a time: all at once would hold layers × resamples × chips numbers.
     return np.array([row[drawn].mean(axis=1) for row in table])
 
 
@@ -164,7 +168,7 @@ def _rank_intervals(means: Array, ranks: Array, level: float) -> list[tuple[floa
     tail = (1.0 - level) / 2.0
     low = np.quantile(resampled, tail, axis=1, method="lower")
     high = np.quantile(resampled, 1.0 - tail, axis=1, method="higher")
-    # Equal drops on every chip may be told apart by rounding; the rank itself is always inside.
+    # Rounding may separate drops that are equal on every chip; the rank itself is always inside.
     low, high = np.minimum(low, ranks), np.maximum(high, ranks)
     return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
 

@@ -1,4 +1,4 @@
-"""An absolute requirement: how much a score may lie below the digital model's."""
+"""An absolute requirement: how far a score may lie below the digital model's."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from analog_bench.value_checks import read_amount
 
 @dataclass(frozen=True)
 class Requirement:
-    """A demand on the hardware, independent of earlier runs.
+    """A requirement on the hardware that does not depend on earlier runs.
 
-    `most` is the largest loss against digital that is accepted, in the metric's unit.
+    `most` is the largest accepted loss against digital, in the metric's unit.
     """
 
     metric: Metric
     most: float
 
     def unmet(self, result: Result) -> str:
-        """Return in one line how a result fails the requirement; empty where it does not.
+        """Return in one line how a result fails the requirement; empty if it does not.
 
-        The mean over the initial chips counts, not its interval: more chips make it surer.
+        The mean over the initial chips counts, not its interval; more chips make it more certain.
         """
-        # Imported late: scipy takes a second to load, and options are read at every collection.
+        # Deferred: scipy takes a second to load, and every collection reads the options.
         from analog_bench.gate.precision import certainty_of
         from analog_bench.gate.significance import mean_interval
 
@@ -48,7 +48,11 @@ class Requirement:
 def parse_requirement(
     text: str, metrics: Mapping[str, Metric], option: str = "--max-drop"
 ) -> Requirement:
-    """Read `METRIC=VALUE`, as `f1=2`; `UsageError` if it is unknown or no amount."""
+    """Parse `METRIC=VALUE`, such as `f1=2`.
+
+    Raises:
+        UsageError: The metric is unknown, or the value is not an amount.
+    """
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals:
         raise UsageError(f"{option} must be METRIC=VALUE, such as f1=2, found {text!r}")
@@ -58,5 +62,5 @@ def parse_requirement(
 
 
 def first_unmet(result: Result, requirements: Sequence[Requirement]) -> str:
-    """Return in one line how a result fails the first requirement it fails; else empty."""
+    """Return in one line how a result fails the first requirement it fails; empty if none."""
     return next(filter(None, (requirement.unmet(result) for requirement in requirements)), "")

@@ -1,4 +1,4 @@
-"""Why a result is not compared with its baseline: skipped, broken, new or stale."""
+"""Explain why a result is not compared with its baseline: skipped, broken, new or stale."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from analog_bench.store.baseline import CaseEntry, DigitalEntry
 
 Uncompared: TypeAlias = Literal["new", "stale", "skipped", "broken"]
 
-# A* below the one where the baseline's is above the other: the case has collapsed to chance.
+# A case has collapsed to chance if its A* is at most the first and its baseline's at least the
+# second.
 _AT_CHANCE = 0.05
 _FAR_FROM_CHANCE = 0.25
 
@@ -22,7 +23,7 @@ _FAR_FROM_CHANCE = 0.25
 def why_not_compared(
     result: Result, entry: CaseEntry | None, metric: Metric, examples: Examples
 ) -> tuple[Uncompared, str] | None:
-    """Return what a case is without a comparison, and the reason; None where it can be compared."""
+    """Return the kind and reason of a result that cannot be compared; None if it can."""
     name = metric.name
     if result.status == "skipped":
         return "skipped", result.reason
@@ -40,9 +41,9 @@ def why_not_compared(
 
 
 def why_stale(result: Result, entry: CaseEntry | DigitalEntry, examples: Examples) -> str:
-    """Return in what a baseline is of something else, as `96 examples then, 8 now`; empty for none.
+    """Return how a stale baseline differs, as `96 examples then, 8 now`; empty if not stale.
 
-    What is known of a protocol beyond its fingerprint is its number of examples.
+    Beyond its fingerprint, only a protocol's number of examples is known.
     """
     if isinstance(entry, CaseEntry) and (changed := _changed_files(result, entry)):
         return f"{changed} changed since the baseline"
@@ -64,9 +65,9 @@ def why_stale(result: Result, entry: CaseEntry | DigitalEntry, examples: Example
 
 
 def _changed_files(result: Result, entry: CaseEntry) -> str:
-    """Return what the baseline knew with another content, as `noise in my.py has`; empty for none.
+    """Return the files that changed since the baseline, as `noise in my.py has`; else empty.
 
-    A baseline that does not say which files it was made with is taken for one of the same.
+    A baseline that does not record its files is assumed to have used the same ones.
     """
     then, now = names_in(entry.case_id), names_in(result.case_id)
     changed = [name for name in now if now[name] != then.get(name)]
@@ -98,10 +99,10 @@ def _broken(result: Result, name: str) -> str:
 
 
 def _collapsed(result: Result, entry: CaseEntry, metric: Metric) -> str:
-    """Return the reason where a case now scores like guessing, and did not before; else empty.
+    """Return the reason if a case now scores like guessing and did not before; else empty.
 
-    That is no matter of statistics: one chip is enough to see it. Nor is it the chip's doing where
-    the digital model does no better.
+    This needs no statistics: one chip is enough to see it. It does not count against the chip if
+    the digital model is no better than guessing.
     """
     name = metric.name
     digital, chance = result.digital.get(name), result.chance.get(name)

@@ -1,4 +1,4 @@
-"""A power law through points: how a loss goes with an error."""
+"""Fit a power law to points: how a loss grows with an error."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.stats import t
 
 FEWEST = 4
-"""Points below which a law of two constants says nothing."""
+"""Fewest points that determine the law's two constants and their uncertainty."""
 
 
 @dataclass(frozen=True)
 class PowerLaw:
     """y = factor · x ** power, and the share of the variance of y that it explains.
 
-    `powers` is the 95 % interval of the power, as far as the points scatter about the law.
+    `powers` is the 95 % interval of the power, from the scatter of the points about the law.
     """
 
     factor: float
@@ -26,22 +26,26 @@ class PowerLaw:
     r_squared: float
 
     def at(self, x: float) -> float:
-        """Return the law's y."""
+        """Return the law's y at x."""
         return float(self.factor * x**self.power)
 
 
 def fit_power_law(xs: Sequence[float], ys: Sequence[float]) -> PowerLaw | None:
-    """Fit y = a · x^p by least squares, a ≥ 0 and 0 ≤ p ≤ 10.
+    """Fit y = a · x^p by least squares, with a and p from 0 to 10.
 
-    y may be below 0, as losses are that hardly differ from none. None with fewer than `FEWEST`
-    points, an x that is not above 0, points that are all alike, a fit that does not end, or an
-    interval of the power that reaches 0: y is then not known to grow with x at all.
+    x and y are divided by their largest magnitudes before the fit, and the bound of a applies to
+    these scaled values. y may be below 0, as losses near none are.
+
+    Returns:
+        The law. None for fewer than `FEWEST` points, an x that is not above 0, identical x or y, a
+        fit that does not converge, or an interval of the power that reaches 0, because y is then
+        not known to grow with x.
     """
     x, y = np.asarray(xs, dtype=float), np.asarray(ys, dtype=float)
     alike = len(x) < FEWEST or float(np.ptp(x)) == 0 or float(np.ptp(y)) == 0
     if alike or not (x > 0).all():
         return None
-    # Near 1, so that neither constant is far from it.
+    # Scaled so that both constants are near 1.
     scale, size = float(x.max()), float(np.abs(y).max())
     try:
         (a, p), covariance = curve_fit(

@@ -1,7 +1,7 @@
-"""How many chips a case needs to be known as well as asked, and the interval that it then has.
+"""How many chips a case needs for the requested precision, and the interval it then has.
 
-Chips are added, and examples are not: the interval is over chips on the examples of the run, as are
-verdicts and the order of layers, for which all cases of a study on a model need the same examples.
+Chips are added, examples are not. The interval is over chips on the examples of the run. So are
+verdicts and the order of layers, which need the same examples in all cases of a study on a model.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from analog_bench.precision_target import (
 from analog_bench.records import Metric, Result
 
 ADJUSTED = 0.97
-"""The level of Student's interval where its own width decided how many chips there are.
+"""Level of Student's interval if its own width decided the number of chips.
 
-That it was narrow enough to stop at is more likely where the spread came out small. Taken at 97 %,
-it covers the true mean in 95 to 97 % of cases with normal scores (docs/method.md).
+A small spread makes it more likely that the interval was narrow enough to stop. At 97 %, the
+interval covers the true mean in 95 to 97 % of cases with normal scores (docs/method.md).
 """
 _GROWTH = 3
 
 
 class Certainty(NamedTuple):
-    """What an interval of a result's mean over chips is made with.
+    """The settings of an interval of a result's mean over chips.
 
     Attributes:
-        level: That of Student's distribution at which the interval is one of 95 %.
-        step: How far one example moves a chip's score; 0 where nothing is added for steps.
+        level: Nominal level of Student's distribution at which the interval covers 95 %.
+        step: How far one example moves a chip's score; 0 if nothing is added for steps.
     """
 
     level: float = CONFIDENCE
@@ -42,11 +42,11 @@ class Certainty(NamedTuple):
 
 
 FIXED = Certainty()
-"""That of a result whose number of chips was fixed beforehand."""
+"""The settings for a result whose number of chips was fixed beforehand."""
 
 
 def certainty_of(result: Result, metric: Metric) -> Certainty:
-    """Return what intervals of a result in a metric are made with."""
+    """Return the settings of a result's intervals in a metric."""
     if result.target is None:
         return FIXED
     examples = max((len(c.per_example.get(metric.name, ())) for c in result.chips), default=0)
@@ -60,20 +60,26 @@ def chips_needed(
     most: int,
     step: float = 0.0,
 ) -> int:
-    """Return how many chips a case is to have; more than there are losses means: go on.
+    """Return how many chips a case should have; more than there are losses means: go on.
 
-    The losses are those of chips 0, 1, ... in this order, in the unit of the margin. Four pilot
-    chips are looked at first, and then as many as the last look asked for: n chips with half an
-    interval of h, where d is enough, ask for ⌈n (h / d)²⌉, at least 5 and at most 3 n or `most`. A
-    look that asks for no more is the last. So a case is looked at three or four times on the way to
-    40 chips, at numbers of chips that follow from the losses alone: the run may be stopped between
+    Four pilot chips are looked at first, and then as many as the last look asked for. n chips with
+    a half width h, where d is enough, ask for ⌈n (h / d)²⌉ chips, at least 5 and at most 3 n or
+    `most`. A look that asks for no more is the last, so a case is looked at three or four times on
+    the way to 40 chips. The looks follow from the losses alone: the run may be stopped between
     them, resumed or sharded.
 
     This is Stein's two-stage procedure ("A two-sample test for a linear hypothesis whose power is
     independent of the variance", Ann. Math. Stat. 16, 1945) in several stages (Hall, "Asymptotic
-    theory of triple sampling for sequential estimation of a mean", Ann. Stat. 9, 1981): its two
+    theory of triple sampling for sequential estimation of a mean", Ann. Stat. 9, 1981). Its two
     stages from four pilot chips would need twice as many. h is Student's at the level `ADJUSTED`,
-    with what scores that move by `step` may hide (`significance.step_error`).
+    plus what scores that move by `step` may hide (`significance.step_error`).
+
+    Args:
+        losses: Losses of chips 0, 1, ... in this order, in the unit of the margin.
+        target: The requested precision.
+        margin: The change that matters.
+        most: Largest number of chips.
+        step: How far one example moves a chip's score.
     """
     chips = min(PILOT_CHIPS, most)
     while chips <= len(losses):
@@ -97,7 +103,7 @@ def chips_expected(
     most: int,
     step: float = 0.0,
 ) -> int:
-    """Return how many chips a case will come to have, about, if it is as these chips were."""
+    """Estimate how many chips a case will finally have if further chips are like these."""
     chips = chips_needed(losses, target, margin, most, step)
     known = mean_interval(losses, ADJUSTED, step)
     enough = target.half_width(known.centre, margin)
@@ -107,7 +113,7 @@ def chips_expected(
 
 
 def reached(result: Result, metric: Metric) -> bool:
-    """Return whether a result's mean is known as well as it was asked; True where nothing was."""
+    """Return whether a result's mean is as precise as requested; True if nothing was requested."""
     losses = result.losses(metric)
     if result.target is None or not losses:
         return True

@@ -23,9 +23,9 @@ MONTH_S = 2_592_000.0
 
 @dataclass(frozen=True)
 class Conditions:
-    """What results that differ only in the drift time share; fields of `Result`.
+    """The fields of `Result` shared by results that differ only in the drift time.
 
-    The seed is one of them: under another one, equal indices are other chips.
+    The seed is included because the same index under another seed is another chip.
     """
 
     study: str
@@ -50,16 +50,19 @@ def conditions_of(result: Result) -> Conditions:
 class Robustness:
     """The scores of one noise on one group of layers, over its drift times.
 
-    Each is a mean over chips with its 95 % intervals: Student's over chips, and where results hold
-    scores of single examples that over chips and examples. The latter is for other examples that
-    chips and the digital model, at all times, would meet together; what guessing scores is fixed.
+    Each is a mean over chips with its 95 % intervals: Student's over chips and, where results hold
+    per-example scores, one over chips and examples. The latter is for other examples that chips and
+    the digital model would meet together at all times; the score of guessing is fixed.
 
     Attributes:
+        conditions: What the results share.
+        metric: Name of the metric.
         a_star: Drift time in seconds to A* at that time, in ascending order: 1 is digital, 0 is
-            guessing. Empty where guessing's score is not known, or digital is not known to beat it.
-        one_day: The metric after one day, in its own unit; None where that was not measured.
-        avm: What a month changes, the metric at 30 days − at 1 s, in its own unit and direction;
-            None where the two times were not measured on the same chips.
+            guessing. Empty if the score of guessing is unknown, or if digital is not known to beat
+            it.
+        one_day: The metric after one day, in its own unit; None if that was not measured.
+        avm: The change over a month, the metric at 30 days − at 1 s, in its own unit and direction;
+            None if the two times were not measured on the same chips.
     """
 
     conditions: Conditions
@@ -72,19 +75,19 @@ class Robustness:
 def a_star(score: float, digital: float, chance: float) -> float | None:
     """Place a score between guessing and digital: A* = (score − chance) / (digital − chance).
 
-    1 is as good as digital, 0 as good as guessing; it may lie outside. It needs no direction: where
-    lower is better (cross-entropy), numerator and denominator both change sign. (Accuracy
-    normalised for chance, as Cohen, "A coefficient of agreement for nominal scales", Educ. Psychol.
-    Meas. 20, 1960, does for agreement.) None where digital scores as guessing does.
+    1 is as good as digital, 0 as good as guessing; A* may lie outside. It needs no direction: where
+    lower is better (cross-entropy), numerator and denominator both change sign. None if digital
+    scores as guessing does. Cohen ("A coefficient of agreement for nominal scales", Educ. Psychol.
+    Meas. 20, 1960) normalises agreement for chance in the same way.
     """
     return None if digital == chance else (score - chance) / (digital - chance)
 
 
 def digital_at_chance(result: Result, metric: Metric) -> str:
-    """Return the sentence where the digital model is not known to beat guessing; else empty.
+    """Return a sentence if the digital model is not known to beat guessing; else empty.
 
-    It is known to where it is better by more than the margin, and by more than half its 95 %
-    interval over examples, where single ones are stored.
+    It is known to beat guessing if it is better by more than the margin and by more than the half
+    width of its 95 % interval over examples, where per-example scores are stored.
     """
     digital, chance = result.digital.get(metric.name), result.chance.get(metric.name)
     if digital is None or chance is None:
@@ -108,14 +111,19 @@ def month_change(
 ) -> Interval | None:
     """Return the accuracy variation over one month: AVM = score(30 d) − score(1 s).
 
-    The difference is taken chip by chip, as a chip is programmed once and then drifts; its interval
-    is Student's over the differences, which leaves out what chips differ in from the start.
+    The difference is taken chip by chip, because a chip is programmed once and then drifts. The
+    interval is Student's over the differences, which excludes how chips differ from the start.
     (Benmeziane et al., "AnalogNAS: A neural network design framework for accurate inference with
     analog in-memory computing", IEEE EDGE 2023.)
 
-    The scores are by drift time in seconds and chip, those of single examples by drift time. Chips
-    that lack one of the two times are left out; without any that has both there is no change
-    (None). Examples are resampled by the seed, for both times together.
+    Args:
+        scores: Drift time in seconds to chip index to score.
+        examples: Drift time in seconds to per-example scores.
+        seed: Seed of the resampling of examples, which is shared by both times.
+        certainty: Settings of the interval.
+
+    Returns:
+        The mean change over the chips with both times; None if there are none.
     """
     first, last = scores.get(SECOND_S, {}), scores.get(MONTH_S, {})
     chips = sorted(first.keys() & last.keys())
@@ -135,14 +143,18 @@ def robustness_of(results: Sequence[Result], metric: Metric) -> list[Robustness]
     """Score each group of results that differ only in the drift time.
 
     Confirmation chips enter no score. A result that was not measured, or that lacks a finite score
-    of a chip, is ignored. Where chips of one index carry different fingerprints at 1 s and at 30 d
-    they are not the same hardware, and there is no AVM.
+    of a chip, is ignored. There is no AVM if a chip has different fingerprints at 1 s and at 30 d,
+    because it is not the same hardware.
 
-    The results come in any order, one for each drift time of a group; the entries in the order in
-    which the groups first appear, one for each that has a score.
+    Args:
+        results: Results in any order, one per group and drift time.
+        metric: The metric to score.
+
+    Returns:
+        One entry per group that has a score, in the order in which the groups first appear.
 
     Raises:
-        ValueError: Two results of the same group and drift time.
+        ValueError: Two results have the same group and drift time.
     """
     groups: dict[Conditions, dict[float, Result]] = {}
     for result in results:
@@ -190,7 +202,7 @@ def _a_stars(
 
     def placed(resamples: Resamples) -> Array | None:
         drawn = None if of is None else of.of_digital(resamples)
-        # Where digital is no better than guessing on some draw's examples, A* may be anything.
+        # A* is unbounded if digital is no better than guessing on some draw's examples.
         if of is None or drawn is None or not ((drawn - chance) * above > 0.0).all():
             return None
         return (of.of_chips(resamples) - chance) / (drawn - chance)
@@ -202,7 +214,7 @@ def _a_stars(
 
 @lru_cache(maxsize=64)
 def _over_examples(scores: tuple[float, ...], mean: float) -> float | None:
-    """Return half the 95 % interval over examples; None unless the score is their plain mean."""
+    """Return the half width over examples at 95 %; None unless the score is their plain mean."""
     interval = mean_interval(scores) if scores else None
     if interval is None or not math.isclose(interval.centre, mean, rel_tol=1e-6, abs_tol=1e-6):
         return None

@@ -1,4 +1,4 @@
-"""What changed from one run to another: the new one judged with the old one as its baseline."""
+"""Compare two runs: judge the new one with the old one as its baseline."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class EarlierRun:
         return CaseBaseline(variant, scope.model, scope.study, entries)
 
     def digital(self, scope: Scope, protocol: str, computed: Computed) -> DigitalEntry | None:
-        """Return the digital scores of this protocol, else of another one, which is stale then."""
+        """Return the digital scores of this protocol, else of another one, which is stale."""
         provenance = Provenance.of(self.run.manifest)
         entries = [
             DigitalEntry(r.protocol, r.weights, scope.examples, r.digital, provenance)
@@ -41,7 +41,7 @@ class EarlierRun:
         return next(same, next(iter(entries), None))
 
     def examples(self, scope: Scope, computed: Computed) -> Examples:
-        """Return how many examples there are under each protocol of a study on a model."""
+        """Return the number of examples under each protocol of a study on a model."""
         counts = {s.study_and_model: s.examples for s in self.run.scopes}
         return {
             result.protocol: counts[scope.study_and_model]
@@ -59,9 +59,12 @@ class FamilyComparison:
     """The cases of one model in one study, with one kind of weights.
 
     Attributes:
+        scope: The study and model.
+        variant: The kind of weights.
         metrics: The main one first, with the margins that counted.
         judged: Every result of the new run with its verdict.
-        digital: Metric name to the verdict on the digital model; `direct` has it alone.
+        digital: Metric name to the verdict on the digital model; empty unless the variant is
+            `direct`.
     """
 
     scope: Scope
@@ -73,12 +76,12 @@ class FamilyComparison:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What changed from one run to another.
+    """The changes from one run to another.
 
     Attributes:
-        families: One record a study, model and variant of the new run.
+        families: One record per study, model and variant of the new run.
         gone: Study and case id of results that only the old run holds.
-        changed: What differs in how the runs were made: name to old and new value, as text.
+        changed: Differences in how the runs were made: name to old and new value, as text.
     """
 
     families: tuple[FamilyComparison, ...]
@@ -98,7 +101,7 @@ class Comparison:
 def compare_runs(old: Run, new: Run) -> Comparison:
     """Judge the new run with the old one as its baseline."""
     judgement = judge_groups(new.groups, EarlierRun(old))
-    # Two studies may hold a case of the same id.
+    # Two studies may hold cases with the same id.
     before, after = ({(r.study, r.case_id) for r in run.results} for run in (old, new))
 
     def judged(result: Result) -> tuple[Result, Verdict]:
@@ -113,7 +116,7 @@ def compare_runs(old: Run, new: Run) -> Comparison:
             variant=variant,
             metrics=group.metrics,
             judged=tuple(judged(r) for r in group.results if r.variant == variant),
-            # Results of other variants name other weights than the digital model's.
+            # Results of other variants name weights that are not the digital model's.
             digital=judgement.digital_of(group.scope) if variant == "direct" else {},
         )
         for group in new.groups
@@ -137,7 +140,7 @@ def _changed(old: Run, new: Run) -> dict[str, tuple[str, str]]:
 
 
 def _own_code(run: Run) -> dict[str, str]:
-    """Return the user's repository and files, and in which state they were."""
+    """Return the states of the user's repository and files, by name."""
     sources = run.manifest.sources
     files = dict.fromkeys(source for result in run.results for source in result.sources)
     known: dict[str, dict[str, None]] = {}

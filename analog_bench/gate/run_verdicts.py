@@ -1,6 +1,6 @@
-"""The verdicts of a whole run, on stored baselines or others.
+"""The verdicts of a whole run, by stored baselines or others.
 
-The pytest plugin, `analog-bench compare` and reports all get them here.
+The pytest plugin, `analog-bench compare` and reports all get their verdicts here.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from analog_bench.store.run import Group, Run
 
 
 class Baselines(Protocol):
-    """Where the numbers come from that a run is judged by."""
+    """Source of the numbers that a run is judged by."""
 
     def cases(self, scope: Scope, variant: str, computed: Computed) -> CaseBaseline:
-        """Return what results of a device are compared with, of one kind of weights."""
+        """Return the baselines for results of a device and one kind of weights."""
 
     def digital(self, scope: Scope, protocol: str, computed: Computed) -> DigitalEntry | None:
         """Return the digital baseline of this protocol."""
 
     def examples(self, scope: Scope, computed: Computed) -> Examples:
-        """Return how many examples there are under each protocol of a model that is stored."""
+        """Return the number of examples under each stored protocol of a model."""
 
 
 @dataclass(frozen=True)
 class StoredBaselines:
-    """Baselines in files. Its methods raise BaselineError where a file is corrupt."""
+    """Baselines in files; the methods raise `BaselineError` if a file is corrupt."""
 
     folder: Path
 
     def cases(self, scope: Scope, variant: str, computed: Computed) -> CaseBaseline:
-        """Return the baselines that a device has, and those that others lend it."""
+        """Return the baselines of a device, and those of other devices that apply to it."""
         return read_cases_for(self.folder, variant, scope.model, scope.study, computed)
 
     def digital(self, scope: Scope, protocol: str, computed: Computed) -> DigitalEntry | None:
@@ -52,7 +52,7 @@ class StoredBaselines:
         return read_digital_for(self.folder, scope.model, computed).entries.get(protocol)
 
     def examples(self, scope: Scope, computed: Computed) -> Examples:
-        """Return how many examples there are under each protocol with a digital baseline."""
+        """Return the number of examples under each protocol with a digital baseline."""
         entries = read_digital_for(self.folder, scope.model, computed).entries
         return {protocol: entry.examples for protocol, entry in entries.items()}
 
@@ -62,11 +62,10 @@ class Judgement:
     """The verdicts of a run.
 
     Attributes:
-        cases: By what tells a result apart: case id, study, protocol.
-        digital: By study and model: metric name to the verdict on the digital model, the one that
-            fails where one of several protocols does; only where digital weights were measured as
-            they are.
-        baselines: Where the numbers come from that cases were compared with.
+        cases: Identity of a result (case id, study, protocol) to its verdict.
+        digital: Study and model to metric name to the verdict on the digital model, only where
+            digital weights were measured unchanged. Of several protocols, one that fails is kept.
+        baselines: Origin of the baselines that cases were compared with.
     """
 
     cases: Mapping[Identity, Verdict]
@@ -75,7 +74,7 @@ class Judgement:
 
     @property
     def failed_digital(self) -> list[tuple[str, str, Verdict]]:
-        """Study, model and verdict where the digital model itself fails."""
+        """Study, model and verdict wherever the digital model itself fails."""
         return [
             (study, model, verdict)
             for (study, model), verdicts in self.digital.items()
@@ -84,12 +83,16 @@ class Judgement:
         ]
 
     def digital_of(self, scope: Scope) -> Mapping[str, Verdict]:
-        """Return the verdicts on a digital model by metric."""
+        """Return the verdicts on a digital model, by metric."""
         return self.digital.get(scope.study_and_model, {})
 
 
 def judge_groups(groups: Sequence[Group], baselines: Baselines) -> Judgement:
-    """Judge each kind of weights of a group as one family; `BaselineError` if a file is corrupt."""
+    """Judge each kind of weights of a group as one family.
+
+    Raises:
+        BaselineError: A file is corrupt.
+    """
     cases: dict[Identity, Verdict] = {}
     digital: dict[tuple[str, str], Mapping[str, Verdict]] = {}
     provenances: set[Provenance] = set()
@@ -109,12 +112,12 @@ def judge_groups(groups: Sequence[Group], baselines: Baselines) -> Judgement:
 
 
 def judge_run(run: Run, baselines: Path | None) -> Judgement | None:
-    """Judge a run by a folder of baselines, None where there is none; raises as `judge_groups`."""
+    """Judge a run by a folder of baselines; None without a folder. Raises as `judge_groups`."""
     return None if baselines is None else judge_groups(run.groups, StoredBaselines(baselines))
 
 
 def unconfirmed(groups: Iterable[Group], baselines: Baselines) -> Iterator[Result]:
-    """Yield the results that look changed, and have no chips to confirm it; as `judge_groups`."""
+    """Yield results that look changed and have no confirmation chips. Raises as `judge_groups`."""
     for group in groups:
         examples = _examples(group, baselines)
         for result in group.results:
@@ -126,7 +129,7 @@ def unconfirmed(groups: Iterable[Group], baselines: Baselines) -> Iterator[Resul
 
 
 def _examples(group: Group, baselines: Baselines) -> Examples:
-    # A group of several runs may hold protocols that its scope, which is one run's, is not about.
+    # A group of several runs may hold protocols that its scope, which covers one run, does not.
     own = {result.protocol: group.scope.examples for result in group.results}
     return {**own, **baselines.examples(group.scope, group.results[0].computed)}
 
@@ -138,7 +141,7 @@ def _judge_digital(group: Group, baselines: Baselines) -> dict[str, Verdict]:
         entry = baselines.digital(group.scope, protocol, result.computed)
         for metric in group.metrics:
             verdict = judge_digital(result, entry, metric, examples)
-            # Several runs may hold several protocols: none that is fine hides one that fails.
+            # Groups of several runs may hold several protocols: a failure must not be hidden.
             if metric.name not in worst or (verdict.fails and not worst[metric.name].fails):
                 worst[metric.name] = verdict
     return worst

@@ -1,7 +1,7 @@
-"""Where a series of runs changed: the run from which on the scores differ.
+"""Find where a series of runs changed: the run from which on the scores differ.
 
-The same chip comes back every night, so a hundred nights of three chips are three chips: readings
-of one chip are averaged over the runs of a side before anything is tested.
+The same chips come back every night, so a hundred nights of three chips are three chips. The
+readings of a chip are averaged over the runs on each side before anything is tested.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from analog_bench.gate.decision_rule import LEVEL
 from analog_bench.gate.significance import Effect, benjamini_hochberg, p_below, paired_effect
 
 Readings: TypeAlias = Sequence[Mapping[Hashable, float]]
-"""One mapping a run, in order: the identity of a chip to its finite score; not empty."""
+"""One mapping per run, in order: identity of a chip to its finite score; not empty."""
 
 _Array: TypeAlias = NDArray[np.float64]
 _Flags: TypeAlias = NDArray[np.bool_]
@@ -30,8 +30,8 @@ _Flags: TypeAlias = NDArray[np.bool_]
 class Row:
     """The runs of one case, or of one robustness score, in order.
 
-    `margin` is the change that matters, in the unit of the scores; `draws` says whether anything is
-    random: where not, one chip is enough.
+    `margin` is the change that matters, in the unit of the scores. `draws` is False if nothing is
+    random, so that one chip is enough.
     """
 
     readings: Readings
@@ -47,8 +47,9 @@ class Step:
         at: Position of the first run after it.
         effect: Mean after − mean before, in the unit of the scores, over the runs up to the
             neighbouring steps.
-        p: Two-sided p-value, corrected for the places that it could have been at, and for the rows
-            that were searched.
+        paired: Whether the change is taken chip by chip.
+        p: Two-sided p-value, corrected for the number of possible places and for the number of rows
+            searched.
     """
 
     at: int
@@ -60,24 +61,25 @@ class Step:
 def find_steps(rows: Sequence[Row]) -> list[tuple[Step, ...]]:
     """Find the steps in rows that are read together, such as all cases of a study on a model.
 
-    Row by row, by binary segmentation (Scott and Knott, "A cluster analysis method for grouping
-    means in the analysis of variance", Biometrics 30, 1974): of all places between two runs that
-    one is taken where n₁n₂/(n₁+n₂) · change² is largest, which is the likelihood ratio of one
+    Each row is searched by binary segmentation (Scott and Knott, "A cluster analysis method for
+    grouping means in the analysis of variance", Biometrics 30, 1974). Of all places between two
+    runs, the one with the largest n₁n₂/(n₁+n₂) · change² is taken, the likelihood ratio of one
     change in the mean of n₁ and n₂ readings (Sen and Srivastava, "On tests for detecting change in
-    mean", Ann. Stat. 3, 1975). If it is a step, both sides are searched in the same way. Where
-    scores that had repeated give way to others that repeat, the place is obvious and is taken
-    without a search: two such steps that cancel each other would hide each other from it. Then the
-    weakest place goes, and again, until all that are left are steps between their neighbours.
+    mean", Ann. Stat. 3, 1975). If it is a step, both sides are searched in the same way.
 
-    A change is taken chip by chip where the chips of one side are all among those of the other
-    (Student's test of differences), else between the chips of either side (his test of two samples
-    of one spread). It is a step where it is beyond the margin and its two-sided p is at most 5 %:
-    times the row's number of places (Bonferroni), and after Benjamini-Hochberg among the rows.
-    Between two runs of the very same scores there is no place for a step, so a row that changes
-    once is corrected for one.
+    Where scores that repeat give way to others that repeat, the place is obvious and is added
+    without a search, because two such steps that cancel would hide each other. Then the weakest
+    place is removed, again and again, until all that remain are steps between their neighbours.
+
+    A change is taken chip by chip if the chips of one side are all among those of the other
+    (Student's test of differences), else between the chips of either side (Student's test of two
+    samples with a common variance). It is a step if it is beyond the margin and its two-sided p is
+    at most 5 % after two corrections: multiplied by the row's number of places (Bonferroni), then
+    Benjamini-Hochberg among the rows. There is no place between two runs with identical scores, so
+    a row that changes once is corrected for one.
     """
     candidates = [_segments(row) for row in rows]
-    # A row without a step was searched, too: it counts.
+    # A row without a step was searched too, so it counts.
     tested = [step.p for steps in candidates for step in steps]
     corrected = iter(benjamini_hochberg(tested))
     return [
@@ -87,7 +89,7 @@ def find_steps(rows: Sequence[Row]) -> list[tuple[Step, ...]]:
 
 
 def _segments(row: Row) -> list[Step]:
-    """Return the steps of one row, or the likeliest one where there is none."""
+    """Return the steps of one row, or the likeliest place if there is none."""
     scores = _scores(row.readings)
     runs = scores.shape[1]
     changes = _changes(scores)
@@ -125,13 +127,13 @@ def _search(
 
 
 def _isolated_changes(changes: _Flags) -> Iterator[int]:
-    """Yield the places with a change where the runs before and after repeat each other."""
+    """Yield the places of a change with repeated scores on both sides."""
     padded = np.pad(changes, 1)
     yield from (np.flatnonzero(changes & ~padded[:-2] & ~padded[2:]) + 1).tolist()
 
 
 def _likeliest(scores: _Array, changes: _Flags) -> int:
-    """Return the place with the largest likelihood ratio, of those where anything changed."""
+    """Return the place with the largest likelihood ratio among those where anything changed."""
     there = ~np.isnan(scores)
     counts = np.cumsum(there, axis=1)
     sums = np.cumsum(np.where(there, scores, 0.0), axis=1)
@@ -169,10 +171,10 @@ def _step(scores: _Array, row: Row, places: int, low: int, at: int, high: int) -
 
 
 def _pooled_effect(new: Sequence[float], old: Sequence[float]) -> Effect:
-    """Estimate a change between other chips, whose spread is taken over both sides.
+    """Estimate a change between different chips, with the spread pooled over both sides.
 
-    Not Welch's: at the small p-values that many places and rows require, it is far too confident
-    about a side of few chips that happen to be alike.
+    Welch's test is not used: at the small p-values that many places and rows require, it is far too
+    confident about a side of few chips that happen to be alike.
     """
     after, before = paired_effect(new), paired_effect(old)
     change, freedom = after.change - before.change, after.freedom + before.freedom
@@ -190,7 +192,7 @@ def _holds(step: Step, row: Row) -> bool:
 
 
 def _scores(readings: Readings) -> _Array:
-    """Return the scores with NaN where a chip was not measured; shape (chips, runs)."""
+    """Return the scores, of shape (chips, runs), with NaN where a chip was not measured."""
     places = {chip: n for n, chip in enumerate(dict.fromkeys(c for run in readings for c in run))}
     scores = np.full((len(places), len(readings)), math.nan)
     for n, run in enumerate(readings):
@@ -200,7 +202,7 @@ def _scores(readings: Readings) -> _Array:
 
 
 def _means(scores: _Array) -> dict[int, float]:
-    """Return the chips that were measured with their means over the runs."""
+    """Return each measured chip's mean over the runs."""
     there = ~np.isnan(scores)
     return {
         chip: math.fsum(scores[chip, there[chip]]) / int(there[chip].sum())
@@ -210,7 +212,7 @@ def _means(scores: _Array) -> dict[int, float]:
 
 
 def _changes(scores: _Array) -> _Flags:
-    """Return for each run but the first whether its chips or their scores differ from before."""
+    """Return for each run but the first whether its chips or their scores changed."""
     before, after = scores[:, :-1], scores[:, 1:]
     with np.errstate(invalid="ignore"):
         moved = np.abs(after - before) > RESOLUTION

@@ -1,8 +1,8 @@
-"""The noise families: what can go wrong in a layer, as frozen dataclasses with physical parameters.
+"""Noise families: frozen dataclasses that describe non-idealities by physical parameters.
 
-A family says *what* happens, in units and with a source; `analog_bench.analog` and the simulators
-know *how*. This package imports neither torch nor aihwkit, so that collecting thousands of cases
-takes milliseconds.
+A family defines *what* happens, with units and a source; `analog_bench.analog` and the simulators
+define *how*. This package imports neither torch nor aihwkit, so thousands of cases are collected in
+milliseconds.
 """
 
 from analog_bench.noise.digital_arithmetic import Int8

@@ -1,17 +1,18 @@
-"""What was measured of memory cells, as a CSV file: programming spread, drift, read noise.
+"""Read measurements of memory cells from a CSV file: programming spread, drift and read noise.
 
-One header line names the columns, which carry their units; lines that begin with `#` are comments.
+The header line names the columns, and each name carries its unit. Lines that begin with `#` are
+comments.
 
-| column | is |
-|---|---|
-| `g_us`, or `g_rel` | conductance, ascending, in µS, or as a share of the largest |
-| `sigma_us`, or `sigma_rel` | standard deviation of the conductance after programming, as `g` |
-| `nu_mean`, `nu_std` | drift exponent of devices programmed to it: mean, standard deviation |
-| `read_sigma_us`, or `read_sigma_rel` | standard deviation of one read, as `g` |
-| `time_s`, `factor` | retention: seconds since programming, share of the conductance left |
+ column | meaning |
+---|---|
+ `g_us`, or `g_rel` | conductance, ascending, in µS or as a share of the largest |
+ `sigma_us`, or `sigma_rel` | standard deviation of the conductance after programming, unit as `g` |
+ `nu_mean`, `nu_std` | mean and standard deviation of the drift exponent at that conductance |
+ `read_sigma_us`, or `read_sigma_rel` | standard deviation of one read, unit as `g` |
+ `time_s`, `factor` | retention: seconds since programming, share of the conductance left |
 
-The first two are needed. Retention is a table of its own beside the others, in place of `nu_mean`:
-rows that only one of the two has leave the other's cells empty.
+The first two are required. Retention replaces `nu_mean`. It is a second table in the same file: a
+row that belongs to only one of the two tables leaves the cells of the other empty.
 """
 
 from __future__ import annotations
@@ -35,20 +36,21 @@ class _Range(NamedTuple):
     most: float
 
 
-# In µS from an open to a shorted device. A factor may exceed 1: some cells gain at first.
+# From an open to a shorted device, in µS. A factor may exceed 1 because some cells gain at first.
 _SIEMENS, _SHARE = _Range(0.0, 1e6), _Range(0.0, 1.0)
 _RETENTION = {"time_s": _Range(1e-9, 1e12), "factor": _Range(1e-6, 2.0)}
 _SMALLEST_LARGEST_US = 1e-3
-# What arithmetic in 32 bits tells apart.
+# Relative spacing that float32 still resolves.
 _LEAST_STEP = 1e-6
 _MOST_BYTES = 2**24
 
 
 @dataclass(frozen=True)
 class DeviceTable:
-    """A device table, checked. Conductances are in µS or shares of the largest, all in the same.
+    """A validated device table, in µS or in shares of the largest conductance throughout.
 
-    `nu_mean`, `nu_std` and `read_sigma` are by `g`, `factor` by `time_s`; empty where unknown.
+    `sigma`, `nu_mean`, `nu_std` and `read_sigma` have one value per entry of `g`, and `factor` has
+    one per entry of `time_s`. Columns that the file lacks are empty.
     """
 
     name: str
@@ -66,12 +68,12 @@ class DeviceTable:
         return bool(self.nu_mean or self.read_sigma or self.time_s)
 
     def left_after(self, seconds: float) -> float:
-        """Return the share of the conductance that is left, by the retention columns.
+        """Return the share of the conductance left after a time, from the retention columns.
 
-        It is 1 at time 0, and interpolated in the logarithm of the time between rows.
+        The share is 1 at time 0 and is interpolated linearly in the logarithm of time between rows.
 
         Raises:
-            UsageError: The table does not reach that far, or begins later.
+            UsageError: The time is not 0 and lies outside the table.
         """
         times, factors = self.time_s, self.factor
         if not times or seconds == 0:
@@ -91,13 +93,13 @@ _TABLES: dict[str, DeviceTable] = {}
 
 
 def load_device_table(file: str) -> str:
-    """Read a device table; return the name under which `device_table` has it from now on.
+    """Read a device table and return the name under which `device_table` finds it.
 
-    That is its `content_name`. A text that is one already comes back as it is, as does an empty
-    one: results are read where the file is not.
+    The name is the file's `content_name`. An empty text, or one that already is such a name and not
+    a file, is returned unchanged, because results are also read where the file does not exist.
 
     Raises:
-        UsageError: There is no such file, or it is no device table.
+        UsageError: The file does not exist or is not a device table.
     """
     path = Path(file)
     if not file or (is_content_name(file) and not os.path.lexists(path)):
@@ -109,7 +111,7 @@ def load_device_table(file: str) -> str:
             _TABLES[name] = _parsed(file, name, content.decode("utf-8-sig"))
             note_file(name, path, content)
     except OSError as problem:
-        # A link that leads nowhere is there.
+        # A dangling link exists, so "no such file" would mislead.
         if isinstance(problem, FileNotFoundError) and not os.path.lexists(path):
             hint = did_you_mean(path.name, names_beside(path, "*.csv"))
             raise UsageError(f"no device table {file!r}; {hint}") from None
@@ -121,7 +123,7 @@ def load_device_table(file: str) -> str:
 
 
 def device_table(name: str) -> DeviceTable | None:
-    """Return the table that `load_device_table` gave this name; None where it has read none."""
+    """Return the table that `load_device_table` read under this name; None if it read none."""
     return _TABLES.get(name)
 
 
@@ -177,7 +179,7 @@ def _numbers(
     rows: Sequence[tuple[int, Sequence[str]]],
     known: Mapping[str, _Range],
 ) -> dict[str, tuple[float, ...]]:
-    """Return the columns that go together, from the rows that have any of them."""
+    """Return the known columns by name, from the rows that fill any of them."""
     places = {column: header.index(column) for column in known if column in header}
     found: dict[str, list[float]] = {column: [] for column in places}
     for number, cells in rows:

@@ -1,4 +1,4 @@
-"""What digital hardware does to a layer: arithmetic in few bits, simulated."""
+"""Digital hardware that computes with few bits, simulated."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from analog_bench.errors import UsageError
 from analog_bench.noise.noise_family import Noise, family
 
 INT8_BITS = 8
-"""The bits that the energy of a digital INT8 machine is known at (`planning.energy`)."""
+"""Width in bits for which `planning.energy` knows the energy of a digital machine."""
 
 
 @family
 @dataclass(frozen=True)
 class Int8(Noise):
-    """Digital arithmetic in integers: what a layer loses that is not on tiles, but in INT8.
+    """Digital integer arithmetic: the loss of a layer that is computed in INT8 instead of on tiles.
 
-    Weights are rounded to steps of max|w| / (2^(bits-1) - 1) of their output column (an embedding:
-    of their row; a norm: of the tensor), inputs of matrix products to steps of max|x| / (2^(bits-1)
-    - 1) of their vector, found anew for each; both symmetric, sums are exact (W8A8 with vector-wise
-    scales: Dettmers et al., "LLM.int8()", NeurIPS 2022, without its outliers in FP16).
+    Weights are rounded to steps of max|w| / (2^(bits-1) - 1), with the maximum taken over an output
+    column (over a row for an embedding, over the whole tensor for a norm). Inputs of matrix
+    products are rounded to steps of max|x| / (2^(bits-1) - 1), with the maximum taken over each
+    input vector at run time. Both are symmetric, and sums are exact. This is W8A8 with vector-wise
+    scales (Dettmers et al., "LLM.int8()", NeurIPS 2022) without its FP16 outliers.
     """
 
     NAME, WHERE = "int8", "weight"

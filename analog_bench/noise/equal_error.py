@@ -1,4 +1,4 @@
-"""Another family, as severe as it takes for a chosen error: what makes families comparable."""
+"""Another family scaled to a chosen output error, so that families can be compared."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from analog_bench.value_checks import LARGEST, SMALLEST
 LARGEST_ERROR = 2.0
 
 _OF_THE_FAMILY = ("WHERE", "DRIFTS", "DRAWN_ONCE", "RANDOM")
-# What a severity starts from where a family's own default is 0.
+# Starting severity where the family's own default is 0.
 _SMALL = 0.01
-# How far from there a severity is looked for, either way.
+# Factor by which the search may leave the starting severity, in either direction.
 _MANY = 1e6
-# The plus sign of an exponent, `1e+06`, separates nothing.
+# The plus sign of an exponent, as in `1e+06`, is not a separator.
 _BETWEEN = re.compile(r"(?<!\de)\+")
 
 
@@ -27,25 +27,25 @@ _BETWEEN = re.compile(r"(?<!\de)\+")
 class EqualError(Noise):
     """Another family at the severity that gives each layer's output a chosen relative error.
 
-    A standard deviation of 0.1 means another thing in every family's own units. Here the severity
-    is solved for, layer by layer, so that ||y_noisy - y|| / ||y|| on clean inputs of the run's
-    data is `error`, on average over chips; y is the digital output. Everything else is the
-    family's: chips, draws, tile engines, drift times. A chip draws what it draws under the family
-    itself, and drift times are solved for one by one.
+    A standard deviation of 0.1 means something different in each family's own units. Here the
+    severity is solved for, layer by layer, so that ||y_noisy - y|| / ||y|| equals `error` on
+    average over chips. y is the digital output for clean inputs from the run's data. Everything
+    else (chips, draws, tile engines, drift times) is the family's own. A chip draws the same random
+    numbers as under the family itself. Each drift time is solved for separately.
 
-    The severity is the family's `SEVERITY`: one parameter, or a common factor on several at their
-    given proportions, such as `prog`, `read` and `drift` of `pcm`, so that the device stays the
-    same but for being better or worse. `parameter` singles one of them out and leaves the others
+    The severity is set by the family's `SEVERITY`: one parameter, or a common factor on several. A
+    common factor keeps their proportions, such as those of `prog`, `read` and `drift` of `pcm`, so
+    the device only becomes better or worse. `parameter` selects one of them and leaves the others
     as given.
 
     Attributes:
-        family: The family, with those of its parameters that are not to be the defaults behind a
-            colon and with `+` between them: `pcm`, `pcm:drift=0+compensate=no`, `stuck:p_max=0.01`.
+        family: The family. Parameters that differ from their defaults follow a colon, separated by
+            `+`: `pcm`, `pcm:drift=0+compensate=no`, `stuck:p_max=0.01`.
         error: The relative error, above 0 and at most 2.
         parameter: The one parameter to solve for; empty for the family's severity.
     """
 
-    # Those of the default family. Each instance carries its own family's.
+    # The values of the default family. Each instance carries those of its own family.
     NAME, WHERE = "equal_error", "tile"
     family: str = "out_noise"
     error: float = 0.1
@@ -71,7 +71,7 @@ class EqualError(Noise):
                 f"{did_you_mean(self.parameter, given.SEVERITY)}"
             )
         self._check_values()
-        # One spelling for one thing, so that ids agree.
+        # One spelling for each noise, so that case ids agree.
         if (self.parameter,) == given.SEVERITY:
             object.__setattr__(self, "parameter", "")
         object.__setattr__(self, "family", _short(given))
@@ -79,41 +79,48 @@ class EqualError(Noise):
             object.__setattr__(self, name, getattr(given, name))
 
     def __str__(self) -> str:
-        """Return the spelling that `parse_noise` reads; an empty `parameter` is left out."""
+        """Return the spelling that `parse_noise` reads; an empty `parameter` is omitted."""
         return super().__str__().removesuffix(",parameter=")
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The parameters that are solved for, in fixed proportions."""
+        """The parameters to solve for, in fixed proportions."""
         return (self.parameter,) if self.parameter else self._given.SEVERITY
 
     @property
     def start(self) -> float:
-        """A severity to start from: 1 for a common factor, else the parameter's default."""
+        """The severity to start from: 1 for a common factor, else the parameter's default.
+
+        It is 0.01 where that default is 0.
+        """
         if len(self.parameters) > 1:
             return 1.0
         return float(getattr(self._given, self.parameters[0])) or _SMALL
 
     @property
     def smallest(self) -> float:
-        """The smallest severity worth looking at, above 0."""
+        """The smallest severity to try, above 0."""
         return max(self.start / _MANY, SMALLEST / min(filter(None, self._factors.values())))
 
     @property
     def largest(self) -> float:
-        """The largest severity there is: shares add up to 1, all else ends where numbers do."""
+        """The largest severity to try.
+
+        Shares of stuck devices may add up to 1. Any other parameter may grow to the end of the
+        search range or to the largest valid value.
+        """
         given = self._given
         if not isinstance(given, Stuck):
             return min(self.start * _MANY, LARGEST / max(self._factors.values()))
-        # A hair less, so that rounding never takes a sum of shares above 1.
+        # Slightly less than 1, so that rounding never takes the sum of shares above 1.
         share = 1.0 - 1e-9
         if len(self.parameters) > 1:
             return share / (given.p_zero + given.p_max)
         return share - (given.p_max if self.parameter == "p_zero" else given.p_zero)
 
     def at(self, severity: float) -> Noise:
-        """Return the family with this value of the one parameter, or this factor on several."""
-        # Within what a parameter can be, which rounding of the product may leave by a hair.
+        """Return the family at a severity: the value of one parameter, or a factor on several."""
+        # Rounding of the product may step just outside the valid range.
         values = {
             name: factor and min(max(severity * factor, SMALLEST), LARGEST)
             for name, factor in self._factors.items()
@@ -122,7 +129,7 @@ class EqualError(Noise):
 
     @property
     def _factors(self) -> dict[str, float]:
-        """What each parameter that is solved for is, at severity 1."""
+        """The value of each parameter to solve for at severity 1."""
         alone = len(self.parameters) == 1
         return {name: 1.0 if alone else getattr(self._given, name) for name in self.parameters}
 
@@ -149,7 +156,7 @@ class EqualError(Noise):
 
 
 def _short(noise: Noise) -> str:
-    """Spell a noise with `+` between its parameters, without those at their defaults."""
+    """Spell a noise with `+` between its parameters, omitting those at their defaults."""
     plain = set(str(type(noise)()).partition(":")[2].split(","))
     spelt = str(noise).partition(":")[2].split(",") if fields(noise) else []
     other = "+".join(part for part in spelt if part not in plain)

@@ -1,4 +1,4 @@
-"""What happens in the memory cells: programming, drift, faults."""
+"""Non-idealities of the memory cells: programming noise, drift, faults."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from analog_bench.noise.noise_family import Noise, family
 class Pcm(Noise):
     """Phase-change memory after Nandakumar et al. (ICECS 2019): aihwkit's `PCMLikeNoiseModel`.
 
-    Scales of the programming noise and the drift exponents (both drawn once a chip) and of the
-    accumulated 1/f read noise (once a chip and drift time). Global drift compensation
-    (`compensate`) rescales the outputs.
+    `prog` scales the programming noise and `drift` the drift exponents, both drawn once per chip.
+    `read` scales the accumulated 1/f read noise, drawn once per chip and drift time. Global drift
+    compensation (`compensate`) rescales the outputs.
     """
 
     NAME, WHERE = "pcm", "tile"
@@ -32,7 +32,7 @@ class Pcm(Noise):
 class Hermes(Noise):
     """PCM of the IBM HERMES chip (Le Gallo et al., Nat. Electron. 2023): `HermesNoiseModel`.
 
-    Parameters are those of `Pcm`, and the devices a weight, 1 or 2.
+    The parameters are those of `Pcm`, and `devices`, the number of devices per weight (1 or 2).
     """
 
     NAME, WHERE = "hermes", "tile"
@@ -55,7 +55,7 @@ class Hermes(Noise):
 class ReramWan2022(Noise):
     """ReRAM after Wan et al. (Nature 2022): aihwkit's `ReRamWan2022NoiseModel`, times `scale`.
 
-    The model is a fit at 1 s, 1 day and 2 days; other drift times do not exist for it.
+    The model was fitted at 1 s, 1 day and 2 days and is defined at no other drift time.
     """
 
     NAME, WHERE = "reram_wan2022", "tile"
@@ -70,8 +70,9 @@ class ReramWan2022(Noise):
 class ReramCmo(Noise):
     """Filamentary CMO/HfOx ReRAM (IBM Research Zurich): aihwkit's `ReRamCMONoiseModel`.
 
-    Scales of the programming noise, the read noise and the conductance relaxation (`drift`), and
-    the acceptance range of program-and-verify in percent of the target: 0.2 or 2.
+    `prog` scales the programming noise, `read` the read noise and `drift` the conductance
+    relaxation. `acceptance` is the acceptance range of program-and-verify in percent of the target:
+    0.2 or 2.
     """
 
     NAME, WHERE = "reram_cmo", "tile"
@@ -93,7 +94,7 @@ class ReramCmo(Noise):
 class Stuck(Noise):
     """Devices stuck from programming on: a share at 0, another at the tile's largest magnitude.
 
-    Either sign of the largest magnitude is equally likely.
+    Both signs of the largest magnitude are equally likely.
     """
 
     NAME, WHERE = "stuck", "tile"

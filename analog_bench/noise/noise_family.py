@@ -1,4 +1,4 @@
-"""What every noise family has in common, their register, and how they are spelt."""
+"""The base class of noise families, their registry and their spelling."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ Where = Literal["output", "weight", "tile"]
 
 @dataclass(frozen=True)
 class Noise:
-    """Base of all families.
+    """Base class of all noise families.
 
-    A parameter is a size, a share, a count, a switch or a name, as its default is; see
-    `value_checks` for what sizes there are. Making a noise with another is a `UsageError`.
+    The default of a parameter determines its kind: amount, integer, switch or text. `value_checks`
+    holds the valid ranges. An invalid value raises `UsageError` on construction.
 
     Attributes:
         NAME: The family's name on the command line and in results.
         WHERE: What it acts on: a layer's `output`, a layer's `weight`, or a simulator's `tile`.
         DRIFTS: Whether the drift time changes anything.
-        TIMES: The only drift times, in seconds, that it has values at; empty where any will do.
+        TIMES: The only drift times, in seconds, at which it is defined; empty where any will do.
         DRAWN_ONCE: Whether something is fixed at programming, so that chips differ beyond reads.
-        RANDOM: Whether anything is drawn at all; where not, one chip says all there is to say.
-        SEVERITY: The parameters that, times a common factor, make it continuously better or worse
-            (see `EqualError`); empty where there are none.
+        RANDOM: Whether anything is drawn at all. If not, one chip is enough.
+        SEVERITY: The parameters that a common factor scales to make the noise continuously better
+            or worse (see `EqualError`); empty where there are none.
     """
 
     NAME: ClassVar[str]
@@ -63,7 +63,11 @@ _FAMILIES: dict[str, type[Noise]] = {}
 
 
 def family(cls: N) -> N:
-    """Register a family under its `NAME`; used as a class decorator."""
+    """Register a family under its `NAME`; use as a class decorator.
+
+    Raises:
+        ValueError: The name is taken, or a parameter has no default.
+    """
     if cls.NAME in _FAMILIES:
         raise ValueError(f"two noise families are called {cls.NAME!r}")
     for field in fields(cls):
@@ -82,7 +86,11 @@ def families() -> dict[str, type[Noise]]:
 
 
 def find_family(name: str) -> type[Noise]:
-    """Return a family by name; `UsageError` where there is none."""
+    """Return the family with this name.
+
+    Raises:
+        UsageError: There is no such family.
+    """
     if name not in _FAMILIES:
         raise UsageError(f"no noise family {name!r}; {did_you_mean(name, _FAMILIES)}")
     return _FAMILIES[name]
@@ -98,12 +106,14 @@ def usual_parameters(name: str) -> frozenset[str]:
 
 
 def parse_noise(text: str) -> Noise:
-    """Read `NAME` or `NAME:parameter=value,...`; a lone value is the first parameter's.
+    """Parse `NAME` or `NAME:parameter=value,...`.
 
-    Parameters not named keep their defaults: `white_output:1`, `pcm:prog=1,drift=0`, `ideal`.
+    A lone value sets the first parameter, and parameters not named keep their defaults:
+    `white_output:1`, `pcm:prog=1,drift=0`, `ideal`.
 
     Raises:
-        UsageError: Unknown family or parameter, a value of the wrong kind, or one out of range.
+        UsageError: The family or a parameter is unknown or given twice, or a value has the wrong
+            type or is out of range.
     """
     name, _, rest = text.partition(":")
     cls = find_family(name.strip())
@@ -123,7 +133,11 @@ def parse_noise(text: str) -> Noise:
 
 
 def check_noise(what: str, value: object) -> Noise:
-    """Return a noise; `UsageError` with how to write it where something else was given."""
+    """Return the value if it is a noise.
+
+    Raises:
+        UsageError: It is something else; the message says how to write a noise.
+    """
     if isinstance(value, Noise):
         return value
     hint = "write one, such as Pcm()"
@@ -143,7 +157,7 @@ def _spelt(value: float | int | bool | str) -> str:
 
 
 def _read(what: str, text: str, default: object) -> object:
-    """Read a parameter as its default's kind."""
+    """Parse a parameter as the type of its default."""
     if isinstance(default, bool):
         return {"yes": True, "no": False}.get(text, text)
     if isinstance(default, int):
@@ -152,7 +166,7 @@ def _read(what: str, text: str, default: object) -> object:
 
 
 def _checked(what: str, value: object, default: object) -> object:
-    """Return a parameter, of its default's kind."""
+    """Return a parameter of the type of its default, validated."""
     if isinstance(default, bool):
         if not isinstance(value, bool):
             raise UsageError(f"{what} must be yes or no, found {shown(value)}")

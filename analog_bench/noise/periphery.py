@@ -1,4 +1,4 @@
-"""What happens around the memory cells at every read: converters, wires, amplifiers."""
+"""Non-idealities around the memory cells at every read: converters, wires, amplifiers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from analog_bench.noise.noise_family import Noise, family
 class OutNoise(Noise):
     """aihwkit's additive output noise, `forward.out_noise`, drawn at each read.
 
-    `std` is in the tile's normalised output units (largest weight and largest input are 1).
+    `std` is in the tile's normalised output units (the largest weight and input are 1).
     """
 
     NAME, WHERE = "out_noise", "tile"
@@ -26,7 +26,7 @@ class OutNoise(Noise):
 class InpNoise(Noise):
     """aihwkit's additive input noise, `forward.inp_noise`, drawn at each read.
 
-    `std` is in the tile's normalised input units (largest input is 1).
+    `std` is in the tile's normalised input units (the largest input is 1).
     """
 
     NAME, WHERE = "inp_noise", "tile"
@@ -40,7 +40,7 @@ class Quantise(Noise):
     """Input (DAC) and output (ADC) converters of finite resolution and range.
 
     A converter of b bits has 2^b − 2 steps over its range (aihwkit's `inp_res`, `out_res`), so that
-    zero is a level; 0 bits are a perfect one. `out_bound` is in normalised output units.
+    zero is a level. 0 bits mean a perfect converter. `out_bound` is in normalised output units.
     """
 
     NAME, WHERE = "quantise", "tile"
@@ -64,8 +64,8 @@ class Quantise(Noise):
 class IrDrop(Noise):
     """Voltage drop along the wires of the crossbar; scale 1 is aihwkit's physical default.
 
-    On the torch tile the time-dependent model (`TorchInferenceRPUConfigIRDropT`), on the C++ tile
-    its own fast approximation (`forward.ir_drop`); the two are different models.
+    The torch tile uses the time-dependent model (`TorchInferenceRPUConfigIRDropT`), the C++ tile
+    its own fast approximation (`forward.ir_drop`). The two are different models.
     """
 
     NAME, WHERE = "ir_drop", "tile"
@@ -77,13 +77,14 @@ class IrDrop(Noise):
 @family
 @dataclass(frozen=True)
 class IrDropShipped(Noise):
-    """aihwkit's time-dependent IR drop as it is shipped: `TorchInferenceRPUConfigIRDropT`.
+    """aihwkit's time-dependent IR drop as shipped: `TorchInferenceRPUConfigIRDropT`.
 
-    Beside the wires' resistance, `scale` times aihwkit's default of 0.15 ohms a cell, it has the
-    rounding of its counting converter, the half time slice of its trapezoidal rule, and the 0.5 mV
-    by which its converter reads beside the idle level. These are there at any scale above 0 (at 0
-    aihwkit leaves them out, too), so no scale makes a given error; `ir_drop` is the wires alone.
-    Every device is computed in every time slice: docs/method.md says how slow that is.
+    `scale` multiplies the wire resistance, which is 0.15 ohms per cell in aihwkit. The model also
+    includes the rounding of its counting converter, the half time slice of its trapezoidal rule,
+    and the 0.5 mV between its converter's reading and the idle level. These appear in full at any
+    scale above 0 (at 0 aihwkit omits them too), so no scale gives a chosen error. `ir_drop` models
+    the wires alone. Every device is computed in every time slice; docs/method.md says how slow that
+    is.
     """
 
     NAME, WHERE = "ir_drop_shipped", "tile"
@@ -96,7 +97,7 @@ class IrDropShipped(Noise):
 class PcmRead(Noise):
     """PCM read noise drawn at every matrix-vector product: `forward.w_noise` of type PCM_READ.
 
-    The scale `std` is 0.0175 in `StandardHWATrainingPreset`.
+    `std` is the scale of the noise; it is 0.0175 in `StandardHWATrainingPreset`.
     """
 
     NAME, WHERE = "pcm_read", "tile"

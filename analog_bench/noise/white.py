@@ -1,4 +1,4 @@
-"""White noise on outputs and weights: needs no tiles, so it acts on any layer."""
+"""White noise on outputs and weights; it needs no tiles, so it acts on any layer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from analog_bench.noise.noise_family import Noise, family
 @family
 @dataclass(frozen=True)
 class WhiteOutput(Noise):
-    """y + N(0, std²), drawn anew at each read; std in the units of the layer's output y.
+    """y + N(0, std²), drawn at each read; std is in the units of the layer's output y.
 
-    std = 1 is the experiment this project grew from.
+    std = 1 is the experiment that this project started from.
     """
 
     NAME, WHERE = "white_output", "output"
@@ -23,10 +23,10 @@ class WhiteOutput(Noise):
 @family
 @dataclass(frozen=True)
 class WhiteOutputRel(Noise):
-    """y + N(0, (std · RMS(y))²), drawn anew at each read.
+    """y + N(0, (std · RMS(y))²), drawn at each read.
 
-    RMS(y) is that of the layer's clean output over the tokens (padding excluded) and features of a
-    batch.
+    RMS(y) is taken over the tokens of a batch (padding excluded) and the features of the layer's
+    clean output.
     """
 
     NAME, WHERE = "white_output_rel", "output"
@@ -37,10 +37,10 @@ class WhiteOutputRel(Noise):
 @family
 @dataclass(frozen=True)
 class WhiteWeight(Noise):
-    """W + N(0, (std · max|W| of the output column)²), drawn once a chip.
+    """W + N(0, (std · max|W| of the output column)²), drawn once per chip.
 
-    The column is all weights that feed the same output (for an embedding or a norm: the whole
-    tensor).
+    A column holds all weights that feed the same output. For an embedding or a norm it is the whole
+    tensor.
     """
 
     NAME, WHERE = "white_weight", "weight"

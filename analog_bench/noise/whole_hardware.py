@@ -1,4 +1,4 @@
-"""Hardware as a whole: perfect, a complete preset, or single terms of one."""
+"""Hardware as a whole: perfect, a complete preset, or single terms of a preset."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ TERMS: Mapping[str, str] = MappingProxyType(
         "out_noise": "noise on the outputs of every product",
     }
 )
-"""What a preset may consist of, in the order in which names are spelt. `mapping` is always there.
+"""The terms of a preset, in the order in which they are spelt; `mapping` is always on.
 
-Those that a noise family of this project has alone are called as it is.
+A term that a noise family also models on its own has the name of that family.
 """
 STEPS_IN: Mapping[str, str] = MappingProxyType({"dac": "input_range", "adc": "out_bound"})
-"""Terms whose steps are shares of another term's range, where the preset has that."""
+"""Terms whose step size is a share of another term's range, if the preset has that range."""
 
 
 @family
 @dataclass(frozen=True)
 class Ideal(Noise):
-    """Everything perfect: the layer sits on a tile that computes exactly. Must equal digital."""
+    """Perfect hardware: the layer sits on a tile that computes exactly. Must equal digital."""
 
     NAME, WHERE = "ideal", "tile"
     RANDOM = False
@@ -50,9 +50,9 @@ class Preset(Noise):
     """A complete hardware preset, exactly as aihwkit (or this project's variant of it) defines it.
 
     `StandardHWATrainingTorch` is aihwkit's `StandardHWATrainingPreset` without the two terms that
-    the torch tile refuses. Of a preset, single `terms` may be there alone: names of `TERMS` with
-    `+` between them; all of the preset's where empty. Chips with some terms draw what chips with
-    all of them draw: a noise that is switched off still draws, times nothing.
+    the torch tile rejects. `terms` switches on single terms of a preset: names of `TERMS` joined by
+    `+`, or empty for all. Chips with some terms draw the same random numbers as chips with all of
+    them, because a noise that is switched off is still drawn and then multiplied by zero.
     """
 
     NAME, WHERE = "preset", "tile"
@@ -68,17 +68,17 @@ class Preset(Noise):
                     f"{self.NAME}: there is no term {shown(term)}; {did_you_mean(term, TERMS)}"
                 )
         if self.terms:
-            # One spelling for one thing, so that ids agree.
+            # One spelling for each noise, so that case ids agree.
             named = {"mapping", *self.named_terms}
             object.__setattr__(self, "terms", "+".join(term for term in TERMS if term in named))
 
     def __str__(self) -> str:
-        """Return the spelling that `parse_noise` reads; empty `terms` are left out."""
+        """Return the spelling that `parse_noise` reads; empty `terms` are omitted."""
         return super().__str__().removesuffix(",terms=")
 
     @property
     def named_terms(self) -> tuple[str, ...]:
-        """The terms that are there alone; none where all are there."""
+        """The terms that are switched on alone; empty where all are."""
         return tuple(self.terms.split("+")) if self.terms else ()
 
     def has(self, term: str) -> bool:

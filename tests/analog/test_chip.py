@@ -310,10 +310,7 @@ def test_wrong_use_is_told_apart(bert: nn.Module) -> None:
             chip_in(bert, parse_noise("pcm"), layers=layers),
         ):
             pass
-    with (
-        chip_in(bert, ReramWan2022()) as chip,
-        pytest.raises(UsageError, match="86400s"),
-    ):
+    with chip_in(bert, ReramWan2022()) as chip, pytest.raises(UsageError, match="86400s"):
         chip.drift_to(10.0)
     with (
         chip_in(bert, parse_noise("ideal")),

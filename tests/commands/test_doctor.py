@@ -18,13 +18,7 @@ from analog_bench.zoo.model_specs import EMBEDDED, HUB_IDS
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    """Stand in an empty folder, so that no lock file or data of the developer's is found."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ANALOG_BENCH_DATA", raising=False)
-    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
 def test_doctor_in_text(capsys):

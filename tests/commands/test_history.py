@@ -16,9 +16,7 @@ GOOD, BAD = (70.0, 71.0, 69.0), (64.0, 65.2, 62.9)
 CASE = "bert/head/white_output:std=1"
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
 @pytest.fixture

@@ -16,9 +16,7 @@ from tests.history.nights import result, write_night
 GOOD, BAD = (70.0, 71.0, 69.0), (61.0, 62.2, 59.9)
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
 @pytest.fixture

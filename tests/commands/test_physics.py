@@ -35,7 +35,7 @@ def test_the_document_holds_all_that_was_measured(capsys):
     assert survey.failing == ()
     assert len(survey.checks) > 60
     assert {fact.kind for fact in survey.facts} == {
-        *("random numbers", "digital", "ideal tile", "deterministic", "programming", "reading"),
+        *("random numbers", "digital", "ideal tile", "deterministic", "programming", "reading")
     }
 
 
@@ -49,9 +49,7 @@ def pcm_alone(monkeypatch):
 def test_a_fault_is_named_in_detail(pcm_alone, capsys, monkeypatch):
     sound = kit.PCMLikeNoiseModel.generate_drift_coefficients
     monkeypatch.setattr(
-        kit.PCMLikeNoiseModel,
-        "generate_drift_coefficients",
-        lambda self, g: 1.1 * sound(self, g),
+        kit.PCMLikeNoiseModel, "generate_drift_coefficients", lambda self, g: 1.1 * sound(self, g)
     )
     monkeypatch.setenv("COLUMNS", "120")
     assert main(["physics", "--tile", "torch"]) == 1

@@ -12,7 +12,6 @@ import pytest
 
 from analog_bench.cli import main
 from analog_bench.zoo.lock_file import Lock, read_lock
-from analog_bench.zoo.minilm_base import FOLDER_VARIABLE
 from analog_bench.zoo.model_specs import find
 from tests.hub_stand_in import HubStandIn, tiny_bert
 from tests.own_folders import saved_bert
@@ -24,13 +23,7 @@ MODULE = [sys.executable, "-m", "analog_bench.cli"]
 NOTHING = Lock(Path("none"), {}, {})
 
 
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    """Stand in an empty folder, so that no lock file or data of the developer's is found."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ANALOG_BENCH_DATA", raising=False)
-    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
 @pytest.fixture

@@ -7,15 +7,7 @@ from dataclasses import replace
 import pytest
 from aihwkit.nn.modules.base import AnalogLayerBase
 
-from analog_bench.noise import (
-    EqualError,
-    Hermes,
-    Pcm,
-    Preset,
-    ReramCmo,
-    ReramWan2022,
-    WhiteOutput,
-)
+from analog_bench.noise import EqualError, Hermes, Pcm, Preset, ReramCmo, ReramWan2022, WhiteOutput
 from analog_bench.session.case_measurement import share_chips
 
 DAY = 86_400.0

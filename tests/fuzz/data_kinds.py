@@ -4,18 +4,7 @@ from dataclasses import replace
 
 from tests.fuzz import corpus, mutator
 from tests.fuzz.binary_mutators import mutated_table
-from tests.fuzz.corpus import (
-    BERT,
-    DATA_LOCK,
-    DATASETS,
-    FAST,
-    GENERATE,
-    GPT2,
-    HUB,
-    RUN,
-    TINY,
-    TRAIN,
-)
+from tests.fuzz.corpus import BERT, DATA_LOCK, DATASETS, FAST, GENERATE, GPT2, HUB, RUN, TINY, TRAIN
 from tests.fuzz.inputs import Step, bench, of_files, pytest
 
 QUESTIONS = of_files(

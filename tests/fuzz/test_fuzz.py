@@ -6,7 +6,7 @@ from tests.fuzz.kinds import KINDS
 from tests.fuzz.trials import Finding, Trials, shared_out
 from tests.hub_stand_in import HubStandIn
 
-FEW, SEED = 75, 20261123
+FEW, SEED = 40, 20261123
 
 
 @pytest.fixture(scope="module")

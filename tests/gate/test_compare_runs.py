@@ -1,8 +1,6 @@
 """`analog-bench compare`: two results files or folders, judged outside pytest."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 from msgspec.structs import replace
@@ -238,21 +236,14 @@ def test_other_weights_and_seeds(files, capsys):
         ('{"schema_version": 2}', "reads schema version 6, found"),
     ],
 )
-def test_bad_files_get_one_line(tmp_path, content, said):
+def test_bad_files_get_one_line(tmp_path, capsys, content, said):
     path = tmp_path / "run.json"
     if content is not None:
         path.write_text(content)
-    done = subprocess.run(
-        [sys.executable, "-m", "analog_bench.cli", "compare", str(path), str(path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 4
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert said in done.stderr
+    assert main(["compare", str(path), str(path)]) == 4
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert said in err
 
 
 def test_an_empty_folder(tmp_path, capsys):

@@ -3,7 +3,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
@@ -55,7 +55,6 @@ def test_without_a_spread():
     assert detectable(Effect(0.3, 1.0, 9.0), 0.5, power=0.5) == 0.0
 
 
-@settings(max_examples=50)
 @given(st.floats(0.01, 100), st.floats(1, 1000), st.floats(1e-5, 0.2), st.floats(0.3, 0.95))
 def test_what_makes_it_larger(error, freedom, alpha, power):
     found = detectable(Effect(-3.0, error, freedom), alpha, power)

@@ -3,7 +3,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -76,7 +76,6 @@ def test_whole_curves_are_drawn_again():
     assert same_high[0] - same_high[1] == pytest.approx(7.0)
 
 
-@settings(max_examples=40)
 @given(SEVERAL, st.randoms(use_true_random=False))
 def test_the_order_of_chips_does_not_matter_to_the_bit(scores, rng):
     drifting = np.column_stack([np.round(scores, -2), scores])
@@ -86,7 +85,6 @@ def test_the_order_of_chips_does_not_matter_to_the_bit(scores, rng):
     assert np.array_equal(one, trajectory_band(drifting[order], resamples=100, seed=1))
 
 
-@settings(max_examples=40)
 @given(SEVERAL, st.floats(-100, 100), st.sampled_from([0.25, 3.0]))
 def test_shifting_and_scaling(scores, shift, scale):
     low, high = interval(scores, resamples=200, seed=1)

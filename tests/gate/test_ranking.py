@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -100,7 +100,6 @@ def test_chips_that_a_layer_lacks_are_left_out():
     assert by_index == found
 
 
-@settings(max_examples=60)
 @given(
     st.integers(2, 5).flatmap(
         lambda chips: st.lists(

@@ -110,8 +110,7 @@ def test_confirmation_chips_enter_no_score():
     plain = robustness_of(drifting(), F1)
     fresh = [
         replace(
-            one,
-            chips=(*one.chips, Measurement(FIRST_CONFIRMATION_CHIP, {"f1": 0.0}, {}, (), 1.0)),
+            one, chips=(*one.chips, Measurement(FIRST_CONFIRMATION_CHIP, {"f1": 0.0}, {}, (), 1.0))
         )
         for one in drifting()
     ]

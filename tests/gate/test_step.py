@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -292,7 +292,6 @@ def test_nothing_to_search():
 LEVELS = st.lists(st.sampled_from([0, -3, 4, 9]), min_size=2, max_size=14)
 
 
-@settings(max_examples=50)
 @given(LEVELS, st.integers(0, 99), st.sampled_from([same_chips, fresh_chips]))
 def test_units_direction_and_zero_do_not_matter(levels, seed, make):
     row = make(levels, np.random.default_rng(seed))
@@ -306,7 +305,6 @@ def test_units_direction_and_zero_do_not_matter(levels, seed, make):
         assert other.p == pytest.approx(step.p, rel=1e-6, abs=1e-12)
 
 
-@settings(max_examples=50)
 @given(LEVELS, st.integers(0, 99))
 def test_backwards_the_same_steps_are_found(levels, seed):
     row = same_chips(levels, np.random.default_rng(seed))
@@ -315,7 +313,6 @@ def test_backwards_the_same_steps_are_found(levels, seed):
     assert found == [(step.at, pytest.approx(step.effect.change)) for step in steps_of(row)]
 
 
-@settings(max_examples=50)
 @given(LEVELS, st.integers(0, 99), st.sampled_from([same_chips, fresh_chips]))
 def test_every_step_is_beyond_the_margin_and_significant(levels, seed, make):
     steps = steps_of(make(levels, np.random.default_rng(seed), margin=2.0))

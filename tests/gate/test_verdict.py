@@ -9,12 +9,7 @@ from analog_bench.defining_files import SourceFile
 from analog_bench.gate.case_verdicts import judge, judge_digital, judge_family, needs_confirmation
 from analog_bench.gate.chip_change import pair_chips, same_fingerprint
 from analog_bench.records import FIRST_CONFIRMATION_CHIP, Measurement, Metric, Result
-from analog_bench.store.baseline import (
-    CaseBaseline,
-    DigitalEntry,
-    Provenance,
-    merge_cases,
-)
+from analog_bench.store.baseline import CaseBaseline, DigitalEntry, Provenance, merge_cases
 
 F1 = Metric("f1", "points", True, 1.0)
 CE = Metric("cross_entropy", "nats", False, 0.02)
@@ -495,14 +490,14 @@ def test_the_minimum_detectable_effect_is_what_is_flagged_four_times_in_five():
     chips, spread, drop = 6, 1.2, 2.4
     old = rng.normal(60, 3, chips)
     said, flagged = [], 0
-    for _ in range(1500):
+    for _ in range(500):
         new = old - drop + rng.normal(0, spread, chips)
         found = verdict(new, old)
         said.append(found.detectable)
         flagged += found.kind == "regressed"
     # The effect is estimated from six chips: its middle, not each, is the true one.
     assert np.median(said) == pytest.approx(max(1 + 0.92 * spread / 6**0.5, 1.43), rel=0.15)
-    assert flagged / 1500 > 0.8
+    assert flagged / 500 > 0.8
 
 
 DIGITAL = DigitalEntry("p1", "w1", 200, {"f1": 70.0, "cross_entropy": 3.3}, WHEN)

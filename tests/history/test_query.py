@@ -5,16 +5,7 @@ from msgspec.structs import replace
 from analog_bench.errors import UsageError
 from analog_bench.history.query import Query, runs_of, steps_of, trends_of, trends_with_steps
 from analog_bench.records import Margin, Metric
-from tests.history.nights import (
-    F1,
-    NATS,
-    broken,
-    history_of,
-    in_nats,
-    result,
-    skipped,
-    write_night,
-)
+from tests.history.nights import F1, NATS, broken, history_of, in_nats, result, skipped, write_night
 
 GOOD, BAD = (70.0, 71.0, 69.0), (64.0, 65.2, 62.9)
 CASE = "bert/head/white_output:std=1"

@@ -79,12 +79,7 @@ def test_a_digital_adapter_stays_digital_on_every_chip(trained, lm, data, tmp_pa
     products = [layer for layer in manifest(hwa.model) if layer.kind == "matmul"]
     adapters = [layer.name for layer in products if ".adapter." in layer.name]
     assert len(adapters) == (2 * len(outcome.layers) if recipe.adapter == "digital" else 0)
-    runner = Runner(
-        hwa.model,
-        data.task,
-        seed=1,
-        weights=hwa.weights_sha256,
-    )
+    runner = Runner(hwa.model, data.task, seed=1, weights=hwa.weights_sha256)
     clean = runner.digital().mean["cross_entropy"]
     setup = {"layers": outcome.layers, "chip": 0, "seed": 1}
     setup["simulator"] = find_simulator(recipe.tile)

@@ -9,13 +9,7 @@ import torch
 from datasets import Dataset
 
 from analog_bench.errors import DataError
-from analog_bench.hwa.prose_corpus import (
-    Article,
-    Rows,
-    articles,
-    corpus_hash,
-    token_stream,
-)
+from analog_bench.hwa.prose_corpus import Article, Rows, articles, corpus_hash, token_stream
 from analog_bench.tasks.squad_files import read_squad
 from tests.tiny_gpt2 import PROSE, tokenizer_of
 from training.tokeniser import END_OF_TEXT

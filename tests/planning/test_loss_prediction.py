@@ -9,13 +9,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from analog_bench.planning.loss_prediction import (
-    Scale,
-    Strains,
-    expected,
-    fit,
-    strains_of,
-)
+from analog_bench.planning.loss_prediction import Scale, Strains, expected, fit, strains_of
 
 LAYERS = [f"layer.{n}" for n in range(12)]
 SCALE = Scale(reach=60.0)

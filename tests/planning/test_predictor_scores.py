@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analog_bench.planning.predictor_scores import (
-    ceiling,
-    regret,
-    score_predictor,
-    tau_interval,
-)
+from analog_bench.planning.predictor_scores import ceiling, regret, score_predictor, tau_interval
 
 RNG = np.random.default_rng(5)
 MEASURED = RNG.exponential(1.0, 30)

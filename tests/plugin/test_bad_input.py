@@ -90,11 +90,7 @@ def test_a_missing_data_file(run):
 
 @pytest.mark.parametrize(
     "content",
-    [
-        "{",
-        "[]",
-        '{"data": [{"title": "t", "paragraphs": [{"context": "c", "qas": [{"id": 1}]}]}]}',
-    ],
+    ["{", "[]", '{"data": [{"title": "t", "paragraphs": [{"context": "c", "qas": [{"id": 1}]}]}]}'],
 )
 def test_a_malformed_data_file(run, tmp_path, content):
     path = tmp_path / "dev.json"
@@ -165,11 +161,7 @@ def too_many_tokens(snapshot):
 @pytest.mark.parametrize(
     ("change", "sizes", "said"),
     [
-        (
-            None,
-            {"max_position_embeddings": 60},
-            "takes 60 tokens at most, the protocol needs 64",
-        ),
+        (None, {"max_position_embeddings": 60}, "takes 60 tokens at most, the protocol needs 64"),
         (
             too_many_tokens,
             {},

@@ -21,14 +21,7 @@ def moods(tmp_path_factory):
 
 def test_a_run_with_labelled_texts(warm, moods, tmp_path):
     (tmp_path / "mine.csv").write_text(MOODS)
-    given = (
-        "--model",
-        moods,
-        "--data",
-        tmp_path / "mine.csv",
-        "--examples",
-        "all",
-    )
+    given = ("--model", moods, "--data", tmp_path / "mine.csv", "--examples", "all")
     done = warm(*FEW, *given, folder=tmp_path)
     assert done.code == 0, done.out
     run = json.loads((tmp_path / "results.json").read_text())

@@ -39,8 +39,12 @@ def measured(models, study, case, **options):
 
 case_groups.measure_case = measured
 """
-# As Ctrl-C in a terminal does, it interrupts the processes of the cluster, too.
-INTERRUPTER = KILLER.replace("os.kill(os.getpid(), signal.SIGKILL)", "os.killpg(0, signal.SIGINT)")
+# As Ctrl-C in a terminal does, it interrupts the processes of the cluster, too. The worker may end
+# its case then: the cluster waits long for one that does not.
+INTERRUPTER = "from pathlib import Path\n" + KILLER.replace(
+    "os.kill(os.getpid(), signal.SIGKILL)",
+    "Path(__file__).with_name('held').unlink(); os.killpg(0, signal.SIGINT)",
+)
 NO_DASK = "import sys\nsys.modules['distributed'] = None\n"
 
 

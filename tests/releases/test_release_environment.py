@@ -21,11 +21,7 @@ from analog_bench.releases import installer
 from analog_bench.releases.environment_recipe import Interpreter, Recipe, recipe_of, requirements
 from analog_bench.releases.installer import newest_version, reason
 from analog_bench.releases.python_and_torch import Chosen
-from analog_bench.releases.release_environment import (
-    ensure,
-    environments,
-    read_environment,
-)
+from analog_bench.releases.release_environment import ensure, environments, read_environment
 from analog_bench.releases.release_source import Source, source_of
 from analog_bench.releases.release_spec import parse_release
 

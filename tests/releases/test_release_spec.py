@@ -278,7 +278,7 @@ def test_options_before_and_behind_the_releases():
     )
     assert names == ["1.1.0", "1.2.0"]
     assert rest == [
-        *("-k", "bert_layer_noise", "--layer", "encoder.layer.0.*", "--chips", "3", "-n", "2"),
+        *("-k", "bert_layer_noise", "--layer", "encoder.layer.0.*", "--chips", "3", "-n", "2")
     ]
     assert (options["torch"], options["as_json"]) == ("2.11.0", False)
     assert words("1.1.0", "1.2.0", "--turns", "0")[2]["turns"] == 0

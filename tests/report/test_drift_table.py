@@ -133,10 +133,7 @@ def test_the_weights_of_a_case_stand_together_by_depth(bert):
 
 
 def test_tile_and_hardware_where_they_vary(bert):
-    results = [
-        *drifting(bert[0], tile="torch"),
-        *drifting(bert[0], tile="cpp", hardware="reram"),
-    ]
+    results = [*drifting(bert[0], tile="torch"), *drifting(bert[0], tile="cpp", hardware="reram")]
     assert heads(100, results)[:3] == ["layer", "tile", "hardware"]
     assert "time" not in heads(100, results)
 

@@ -4,15 +4,7 @@ from msgspec.structs import replace
 from analog_bench.history.query import Query, runs_of, trends_with_steps
 from analog_bench.report.as_terminal import printed
 from analog_bench.report.history_table import answer_table, runs_table, trends_table
-from tests.history.nights import (
-    NATS,
-    broken,
-    history_of,
-    in_nats,
-    result,
-    skipped,
-    write_night,
-)
+from tests.history.nights import NATS, broken, history_of, in_nats, result, skipped, write_night
 
 GOOD, BAD = (70.0, 71.0, 69.0), (64.0, 65.2, 62.9)
 

@@ -5,12 +5,7 @@ from analog_bench.gate.significance import Interval
 from analog_bench.noise import parse_noise
 from analog_bench.records import Metric
 from analog_bench.report import words
-from analog_bench.report.estimates import (
-    decimals_text,
-    interval_text,
-    loss_text,
-    split_estimate,
-)
+from analog_bench.report.estimates import decimals_text, interval_text, loss_text, split_estimate
 from analog_bench.report.words import (
     amount,
     correlation_text,
@@ -96,7 +91,7 @@ def test_variants_have_an_order_and_a_noun():
     listed = ["a_new_one", "hwa", "calibrated", "direct"]
     assert sorted(listed, key=weights_order) == ["direct", "calibrated", "hwa", "a_new_one"]
     assert [with_weights(variant) for variant in reversed(listed)] == [
-        *("direct weights", "calibrated ranges", "HWA weights", "a_new_one weights"),
+        *("direct weights", "calibrated ranges", "HWA weights", "a_new_one weights")
     ]
 
 

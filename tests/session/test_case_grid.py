@@ -213,10 +213,7 @@ def test_a_budget_narrows_the_grid_model_by_model():
 def test_what_a_user_picks_goes_before_what_a_budget_affords():
     choice = Choice(noises=(WhiteOutput(), Pcm()), drift_s=(5.0,), layers=("lm_head",))
     cases = list_cases(STUDY, choice, {"bert": BERT, "gpt": WITH_HEAD}, NARROW)
-    assert short(cases) == [
-        ("gpt", "lm_head", "white_output", 0.0),
-        ("gpt", "lm_head", "pcm", 5.0),
-    ]
+    assert short(cases) == [("gpt", "lm_head", "white_output", 0.0), ("gpt", "lm_head", "pcm", 5.0)]
 
 
 @pytest.mark.parametrize(

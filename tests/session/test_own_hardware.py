@@ -1,7 +1,6 @@
 """Hardware of a user's own: by which name results know it, and every mistake in one line."""
 
 import subprocess
-import sys
 
 import pytest
 
@@ -160,12 +159,12 @@ def test_the_content_is_all_that_differs_from_aihwkits_own(monkeypatch):
     assert kit.content_fingerprint(type(base)()) == before
 
 
-def test_the_content_is_the_same_in_every_process(file):
+def test_the_content_is_the_same_in_every_process(file, warm_python):
     code = (
         "import sys; from analog_bench.session.own_hardware import load_hardware;"
         f"print(load_hardware({str(file)!r} + ':clipping'))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([warm_python, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == load_hardware(f"{file}:clipping")
 
 

@@ -9,16 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from analog_bench.analog.chip import install
-from analog_bench.noise import (
-    Ideal,
-    InpNoise,
-    IrDrop,
-    Noise,
-    OutNoise,
-    PcmRead,
-    Quantise,
-    SShape,
-)
+from analog_bench.noise import Ideal, InpNoise, IrDrop, Noise, OutNoise, PcmRead, Quantise, SShape
 from analog_bench.simulators.registry import find_simulator
 
 OUT, IN = 70, 90
@@ -40,11 +31,7 @@ def computed(model: nn.Module, noise: Noise, x: Tensor, tile: str) -> Tensor:
     """What the chip computes, in double precision and in the tile's normalised units."""
     setup = {"layers": ("dense",), "noise": noise, "chip": 0, "seed": 1}
     setup["simulator"] = find_simulator(tile)
-    with (
-        install(model, **setup) as chip,
-        torch.inference_mode(),
-        chip.reading(batch=0),
-    ):
+    with install(model, **setup) as chip, torch.inference_mode(), chip.reading(batch=0):
         y = model(x).double()
     return y / scale_of(model.dense.weight) / x.double().abs().amax(1, keepdim=True)
 

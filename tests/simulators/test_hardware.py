@@ -212,9 +212,6 @@ def test_layers_that_cannot_carry_the_noise(
 ) -> None:
     before = dict(bert.named_modules())
     setup = {"layers": layers, "chip": 0, "seed": 1, "simulator": find_simulator("torch")}
-    with (
-        pytest.raises(UsageError, match=words),
-        install(bert, noise=noise, **setup),
-    ):
+    with pytest.raises(UsageError, match=words), install(bert, noise=noise, **setup):
         pass
     assert dict(bert.named_modules()) == before

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -54,7 +54,6 @@ def refusal(attempt):
     return str(refused.value)
 
 
-@settings(max_examples=30)
 @given(
     manifest=MANIFESTS,
     kept=st.lists(results(), max_size=4, unique_by=lambda r: (r.case_id, r.study, r.protocol)),
@@ -214,10 +213,7 @@ def test_a_journal_of_a_killed_run_is_not_overwritten(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [
-        (b"not ours", "file is not a database"),
-        (b"SQLite format 3\0" + b"\xff" * 5000, "journal "),
-    ],
+    [(b"not ours", "file is not a database"), (b"SQLite format 3\0" + b"\xff" * 5000, "journal ")],
 )
 def test_a_file_that_is_no_journal_is_left_alone(tmp_path, content, complaint):
     path = journal_path(tmp_path / "run.json")

@@ -89,7 +89,7 @@ def check_prefix(held):
 
 def test_a_run_killed_at_any_moment_loses_the_case_in_flight_and_no_other(tmp_path):
     run_file, rng, most, done = tmp_path / "run.json", random.Random(20), 300, 0
-    for _ in range(20):
+    for _ in range(12):
         process = start(WRITER + HOLD_ON, run_file, most)
         assert process.stdout.readline() == "ready\n"
         time.sleep(rng.uniform(0, 0.05))

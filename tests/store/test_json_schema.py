@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from analog_bench.codec import DocumentError, parse
@@ -81,7 +81,6 @@ def test_the_versions_are_in_the_names():
     assert json_schema("baseline")["$id"] == "urn:analog-bench:baseline:1"
 
 
-@settings(max_examples=40)
 @given(run=RUNS)
 def test_real_run_files_and_journals_follow_the_schema(tmp_path_factory, run):
     path = tmp_path_factory.mktemp("runs") / "run.json"
@@ -179,17 +178,24 @@ def test_schema_and_reader_agree_on_mutations(corpus, name):
     assert by_schema > 0.7 * by_reader
 
 
+def shorten(document):
+    """Leave the first of each list, which stands for all."""
+    if isinstance(document, list):
+        del document[1:]
+    for part in document if isinstance(document, list) else document.values():
+        if isinstance(part, dict | list):
+            shorten(part)
+
+
 @pytest.mark.parametrize("name", ["run", "cases", "digital"])
 def test_schema_and_reader_agree_on_any_value_anywhere(corpus, name):
     kind, document, read = corpus[name]
-    if name == "run":
-        del document["results"][1:]
+    shorten(document)
+    assert agreement(kind, read, document) == (False, False)
     for at in [place for place in places(document) if place]:
         parent = document
         for key in at[:-1]:
             parent = parent[key]
-        if isinstance(parent, list) and at[-1]:
-            continue  # the first of a list stands for all
         kept = parent[at[-1]]
         for value in NASTY:
             parent[at[-1]] = value
@@ -235,35 +241,10 @@ def tables():
 
 
 DESCRIBED = [
-    *(
-        "RunDocument",
-        "ModelShape",
-        "LayerShape",
-        "Incomplete",
-        "Unmeasured",
-        "Manifest",
-        "Sources",
-        "Repository",
-        "SourceFile",
-        "Metric",
-        "Scope",
-        "Margin",
-        "Result",
-        "PlannedCase",
-        "PrecisionTarget",
-        "LayerFacts",
-    ),
-    *(
-        "Histogram",
-        "Measurement",
-        "Propagation",
-        "BlockNoise",
-        "Quantiles",
-        "Record",
-        "CaseDocument",
-        "CaseEntry",
-        "StoredChip",
-    ),
+    *("RunDocument", "ModelShape", "LayerShape", "Incomplete", "Unmeasured", "Manifest"),
+    *("Sources", "Repository", "SourceFile", "Metric", "Scope", "Margin", "Result"),
+    *("PlannedCase", "PrecisionTarget", "LayerFacts", "Histogram", "Measurement", "Propagation"),
+    *("BlockNoise", "Quantiles", "Record", "CaseDocument", "CaseEntry", "StoredChip"),
     *("DigitalDocument", "DigitalEntry", "Provenance"),
 ]
 

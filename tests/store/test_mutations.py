@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -23,12 +23,7 @@ from analog_bench.store.baseline_file import (
     write_digital,
 )
 from analog_bench.store.journal import Journal
-from analog_bench.store.journal_file import (
-    connect,
-    journal_path,
-    newest_interrupted,
-    read_journal,
-)
+from analog_bench.store.journal_file import connect, journal_path, newest_interrupted, read_journal
 from analog_bench.store.run import Incomplete, Unmeasured
 from analog_bench.store.run_file import read_run, write_run
 from tests.fuzz.mutator import TRICKS, damaged, mutated
@@ -217,7 +212,6 @@ def test_a_mutated_journal_is_refused_in_one_line_or_read_rightly(house):
     assert 50 < refused < 98
 
 
-@settings(max_examples=60)
 @given(data=st.data())
 def test_whatever_hypothesis_puts_into_a_file(built, data):
     house = built

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -22,7 +22,6 @@ from tests.store.examples import METRICS, example_run
 from tests.store.strategies import RUNS
 
 
-@settings(max_examples=60)
 @given(run=RUNS, order=st.randoms(use_true_random=False))
 def test_runs_round_trip(tmp_path_factory, run, order):
     path = tmp_path_factory.mktemp("runs") / "run.json"

@@ -106,10 +106,7 @@ def scored(embedded):
         for n, gold in enumerate(golds)
     ]
     pairs = list(zip(answers, golds, strict=True))
-    scores = {
-        "f1": [token_f1(a, g) for a, g in pairs],
-        "em": [exact_match(a, g) for a, g in pairs],
-    }
+    scores = {"f1": [token_f1(a, g) for a, g in pairs], "em": [exact_match(a, g) for a, g in pairs]}
     return answers, rows, scores
 
 

@@ -183,9 +183,7 @@ def test_the_protocol_is_of_the_data_the_labels_and_their_order(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "noise",
-    [WhiteOutput(std=0.5), WhiteOutputRel(std=0.5), Pcm()],
-    ids=lambda noise: noise.NAME,
+    "noise", [WhiteOutput(std=0.5), WhiteOutputRel(std=0.5), Pcm()], ids=lambda noise: noise.NAME
 )
 def test_each_layer_of_a_classifier_takes_noise_with_and_without_replay(
     loaded, embedded_pairs, noise
@@ -201,12 +199,7 @@ def test_each_layer_of_a_classifier_takes_noise_with_and_without_replay(
     results = [
         [
             Runner(
-                loaded.model,
-                embedded_pairs,
-                seed=1,
-                weights="w",
-                replay=replay,
-                per_example=True,
+                loaded.model, embedded_pairs, seed=1, weights="w", replay=replay, per_example=True
             ).measure(case, range(2))
             for case in cases
         ]

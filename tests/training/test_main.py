@@ -10,11 +10,7 @@ from analog_bench.cli import main as analog_bench
 from tests.squad_articles import write_honey
 from tests.training.conftest import run
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ANALOG_BENCH_DATA", raising=False)
+pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 
 
 @pytest.fixture

@@ -76,12 +76,7 @@ def test_finish_decays_from_the_last_checkpoint(trained, capsys):
     assert read_record(out / "again").files == read_record(out / "ship").files
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--finish", "--steps", "3"], "leave --steps out"),
-    ],
-)
+@pytest.mark.parametrize(("options", "said"), [(["--finish", "--steps", "3"], "leave --steps out")])
 def test_calls_that_cannot_be(trained, capsys, options, said):
     call, _ = trained
     assert run(*call, *options) != 0

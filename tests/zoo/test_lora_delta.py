@@ -166,14 +166,8 @@ LAYER = f"{PREFIX}bert.encoder.layer.0.output.dense"
             lambda t: t.update({f"{LAYER}.lora_A.weight": t[f"{LAYER}.lora_A.weight"].T}),
             "lora_A.weight must have the shape",
         ),
-        (
-            lambda t: t[f"{LAYER}.lora_B.weight"].fill_(float("nan")),
-            "not finite numbers",
-        ),
-        (
-            lambda t: [t.pop(k) for k in list(t) if "lora" in k],
-            "lacks the tensor",
-        ),
+        (lambda t: t[f"{LAYER}.lora_B.weight"].fill_(float("nan")), "not finite numbers"),
+        (lambda t: [t.pop(k) for k in list(t) if "lora" in k], "lacks the tensor"),
     ],
 )
 def test_an_adapter_that_does_not_fit_is_refused(adapted, spoil, said):

@@ -186,11 +186,7 @@ TINY = ("models", "someone/tiny")
         ((*TINY, "structure", "computed"), ["tile x"], "computed.* matching regex"),
         ((*TINY, "structure", "computed"), [], "computed: expected `array` of length >= 1"),
         ((*TINY, "structure"), None, "someone/tiny: missing required field `structure`"),
-        (
-            ("datasets", "rajpurkar/squad", "structure"),
-            plain(GPT2),
-            "data sets have no structure",
-        ),
+        (("datasets", "rajpurkar/squad", "structure"), plain(GPT2), "data sets have no structure"),
     ],
 )
 def test_a_corrupt_lock_file_is_one_clear_line(lock, keys, value, said):

@@ -123,11 +123,7 @@ def test_what_is_recorded_of_embedded_models_is_what_they_are(name):
         ("bert", {"architectures": ["BertForMaskedLM"]}, "must name BertForQuestionAnswering or"),
         ("bert", {"architectures": None}, "must name BertForQuestionAnswering or BertLMHeadModel"),
         ("vit", {"architectures": ["ViTModel"]}, "must name none of this family"),
-        (
-            "bert",
-            {"id2label": {0: "a", 1: "b", 2: "c"}},
-            r"id2label is \{.*too many values",
-        ),
+        ("bert", {"id2label": {0: "a", 1: "b", 2: "c"}}, r"id2label is \{.*too many values"),
         ("bert", {"hidden_size": 25}, "hidden_size is 25: The hidden size"),
         ("bloom", {"architectures": ["BloomForCausalLM"]}, "max_position_embeddings must be"),
         ("t5", T5, "max_position_embeddings must be a number above 0, found None"),
