@@ -134,8 +134,8 @@ def test_messages_say_what_was_found(figures):
     )
     assert "Half of the chips against the other half: τ 1.00" in predictions.note
     assert layers.message == (
-        "Of 5 matrix multiplications, the plan chosen to lose at most 2 points of F1 puts 2 on tiles "
-        "and 3 in INT8."
+        "Of 5 matrix multiplications, the plan chosen to lose at most 2 points of F1 puts 2 on "
+        "tiles and 3 in INT8."
     )
     for figure in figures:
         assert figure.source.startswith("bert (MiniLM-L6) · 96 embedded questions · 3 chips")
