@@ -33,7 +33,7 @@ STUDY = Study(
             *(10, 48),
             noises=tuple(EqualError(family, 0.1) for family in FAMILIES),
             precision=PrecisionTarget(2, of_loss=0.1),
-            per_model={"distilgpt2": Budget(10, 16, precision=PrecisionTarget(0.04, of_loss=0.1))},
+            per_model={"distilgpt2": Budget(10, 16)},
         ),
         "full": Budget(20, None),
     },

@@ -37,7 +37,7 @@ STUDY = Study(
         "nightly": Budget(
             *(10, 32),
             precision=PrecisionTarget(2, of_loss=0.1),
-            per_model={"distilgpt2": Budget(10, 16, precision=PrecisionTarget(0.04, of_loss=0.1))},
+            per_model={"distilgpt2": Budget(10, 16)},
         ),
         "full": Budget(20, None),
     },

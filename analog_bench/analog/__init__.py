@@ -1,1 +1,1 @@
-"""Chips: layers under noise or on a simulator's tiles. Which simulator is handed in from above."""
+"""Chips: layers under noise or on the tiles of a simulator that the caller passes in."""

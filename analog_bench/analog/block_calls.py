@@ -1,4 +1,4 @@
-"""The transformer blocks of a model, and the residual stream that each reads and puts out."""
+"""The transformer blocks of a model, and the residual stream that each reads and outputs."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from analog_bench.zoo.model_structure import block_path
 
 @dataclass(frozen=True, eq=False)
 class BlockCall:
-    """A call of a clean block: all that it was given, and the stream that it put out.
+    """A call of a clean block: its arguments and the stream that it output.
 
-    `leaves` are what it was given, flattened; the one at `stream` is the residual stream.
+    `leaves` are the flattened arguments; the one at index `stream` is the residual stream.
     """
 
     module: nn.Module
@@ -38,7 +38,7 @@ class BlockCall:
         return given
 
     def at(self, stream: Tensor) -> Tensor:
-        """Compute the block on another stream, everything else as it was."""
+        """Run the block on another stream, with all other arguments unchanged."""
         leaves = list(self.leaves)
         leaves[self.stream] = stream
         args, kwargs = tree_unflatten(leaves, self.form)
@@ -46,10 +46,10 @@ class BlockCall:
 
 
 class CleanBlocks:
-    """The transformer blocks of a clean model, apart from what is put into the model later.
+    """The transformer blocks of a clean model, unaffected by later changes to the model.
 
-    They are a twin's, which shares the model's weights: it can be computed while a chip is in the
-    model, and has nothing of the chip.
+    They belong to a twin that shares the model's weights. The twin can be run while a chip is in
+    the model, and is not affected by the chip.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -66,15 +66,16 @@ class CleanBlocks:
         self._twin = deepcopy(model, shared)
         config: Any = getattr(self._twin, "config", None)
         if hasattr(config, "use_cache"):
-            # Blocks are called again, with what they were given: nothing must have been added.
+            # Blocks are called again with the same arguments, to which a cache would have been
+            # added.
             config.use_cache = False
 
     def calls(self, run: Callable[[nn.Module], object]) -> list[BlockCall]:
         """Return the calls of all blocks in a forward pass, `run`, of the clean model.
 
         Raises:
-            UsageError: A block does not read what the one before it puts out, and nothing else of
-                that shape: there is no residual stream.
+            UsageError: There is no residual stream: a block does not read the output of the
+                previous one, or reads something else of the same shape too.
         """
         calls: list[BlockCall] = []
 
@@ -93,9 +94,9 @@ class CleanBlocks:
 
     @contextmanager
     def watching(self, model: nn.Module) -> Iterator[list[Tensor]]:
-        """Collect a noisy pass's streams: what enters the first block, what leaves each.
+        """Collect a noisy pass's streams: the input of the first block and the output of each.
 
-        Blocks that are not computed, because their output is replayed, are not among them.
+        Blocks whose output is replayed are not computed, so they are not included.
         """
         streams: list[Tensor] = []
 

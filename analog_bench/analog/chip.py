@@ -1,4 +1,4 @@
-"""A chip: the digital model with some layers replaced or perturbed while a context lasts.
+"""A chip: the digital model with some layers replaced or perturbed within a context.
 
     with install(model, layers=("encoder.layer.0.output.dense",), noise=Pcm(), chip=0,
                  seed=1234) as chip:
@@ -6,9 +6,9 @@
         with chip.reading(batch=3):
             out = model(...)
 
-Every draw is seeded from (seed, noise family, chip, layer, purpose): the same layer on the same
-chip draws the same no matter which other layers are analog, what ran before, and how strong the
-noise is.
+Every draw is seeded from (seed, noise family, chip, layer, purpose). A layer on a chip therefore
+draws the same numbers whichever other layers are analog, whatever ran before, and however strong
+the noise is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-# Imported for what they register.
+# Imported to register their handlers.
 from analog_bench.analog import digital_integers as _digital_integers  # noqa: F401
 from analog_bench.analog import output_noise as _output_noise  # noqa: F401
 from analog_bench.analog import weight_noise as _weight_noise  # noqa: F401
@@ -41,11 +41,11 @@ class Chip:
     """A programmed chip in a model. Made by `install`.
 
     Attributes:
-        paired: Whether every draw derives from the seed, so that another release, another noise
-            strength or another set of layers meets the same chip. False where the C++ tile, which
-            seeds itself from the clock, draws at reads.
-        fingerprint: `summaries` of what programming drew, layer by layer: of the programmed weights
-            and the drift exponents; empty where nothing is drawn once a chip.
+        paired: Whether every draw derives from the seed, so that another release, noise strength or
+            set of layers gets the same chip. False if the C++ tile, which seeds itself from the
+            clock, draws at reads.
+        fingerprint: `summaries` of the programmed weights and the drift exponents, layer by layer;
+            empty if nothing is drawn once per chip.
         solved: Layer name to the noise in that layer, at the severity solved for (`EqualError`).
     """
 
@@ -64,12 +64,14 @@ class Chip:
         self.fingerprint = tuple(x for effect in effects for x in effect.fingerprint)
 
     def drift_to(self, seconds: float) -> None:
-        """Set the chip's age in seconds since programming, as often and in any order.
+        """Set the chip's age in seconds since programming; any number of times, in any order.
 
-        Devices, drift exponents and faults stay; the accumulated noise is that of the time. Until
-        the first call the chip is as it was right after programming. Time 0 is aihwkit's:
-        programming noise and read noise, no drift. A time that the noise has no model for is a
-        `UsageError`.
+        Devices, drift exponents and faults stay the same; the accumulated noise is that of the
+        given time. Until the first call the chip is as it was right after programming. Time 0 is
+        aihwkit's: programming noise and read noise, no drift.
+
+        Raises:
+            UsageError: The noise has no model for this time.
         """
         check_drift(self._noise, seconds)
         for effect in self._effects:
@@ -77,12 +79,12 @@ class Chip:
 
     @contextmanager
     def reading(self, batch: int, attention_mask: Tensor | None = None) -> Iterator[None]:
-        """Read one batch: the forward pass belongs inside.
+        """Read one batch: run the forward pass inside this context.
 
-        The draws depend on the batch's index, not on what was read before. Torch's global
-        generators come back as they were. With an attention mask (1 where a token is, shape
-        (inputs, tokens)), padding does not count in the RMS of `white_output_rel`, and position
-        embeddings, which models compute once a batch, draw white output noise for every input.
+        The draws depend on the batch's index, not on earlier reads. Torch's global generators are
+        restored on exit. With an attention mask (1 where there is a token, shape (inputs, tokens)),
+        padding does not count in the RMS of `white_output_rel`. Position embeddings, which models
+        compute once per batch, then draw white output noise for every input.
         """
         with isolated(self._device), ExitStack() as stack:
             for effect in self._effects:
@@ -103,22 +105,27 @@ def install(
     input_ranges: Mapping[str, InputRange] | None = None,
     severities: Mapping[str, float] | None = None,
 ) -> Iterator[Chip]:
-    """Program a chip into a model, and restore the model exactly on leaving.
+    """Program a chip into a model, and restore the model exactly on exit.
 
-    The model is digital, in eval mode; GPT-2 after `prepare`. Layers, by public name or module
-    path, are perturbed, or put on tiles by the simulator where the noise acts there:
-    `find_simulator("torch")` of `analog_bench.simulators.registry`. Hardware is `ideal`, or the
-    preset that the noise is put on top of. Presets that have static input ranges need them by
-    layer: one for all its tiles (`observe_input_ranges`), or one for each
-    (`LoadedModel.input_ranges`). `EqualError` needs severities by layer (`solve_severity`).
-    `chip` is the chip's index, `seed` the run's one seed.
+    Args:
+        model: The digital model in eval mode, prepared with `prepare` if it is a GPT-2.
+        layers: Public names or module paths of the layers to perturb or put on tiles.
+        noise: The noise.
+        chip: The chip's index.
+        seed: The run's seed.
+        simulator: The simulator for a noise that acts on tiles, such as `find_simulator("torch")`
+            of `analog_bench.simulators.registry`.
+        hardware: `ideal`, or the preset to which the noise is added.
+        input_ranges: By layer, for presets with static input ranges: one for all its tiles
+            (`observe_input_ranges`), or one for each (`LoadedModel.input_ranges`).
+        severities: By layer, for `EqualError` (`solve_severity`).
 
     Raises:
-        UsageError: A layer that does not exist or cannot carry the noise, or that has another
-            number of tiles than input ranges; a noise or hardware that the simulator lacks.
+        UsageError: A layer does not exist, cannot carry the noise, or has another number of tiles
+            than input ranges; or the simulator lacks the noise or hardware.
         TileUnavailable: The simulator does not work here.
-        ValueError: No layers, one twice, no simulator for a noise that acts on tiles, no input
-            range for a preset that needs it, or no severity for a noise that needs it.
+        ValueError: There are no layers, or one is given twice; or a noise lacks its simulator,
+            input range or severity.
     """
     targets = find(model, layers)
     _check_layers(model, targets, noise)
@@ -156,7 +163,7 @@ def _solved(
 ) -> dict[str, Noise]:
     """Return the noise in each layer at its solved severity, by layer name.
 
-    It is the family itself, under its own name: the same chip draws what it draws there.
+    It is the family itself under its own name, so the same chip draws the same numbers as there.
     """
     if not isinstance(noise, EqualError):
         return {}

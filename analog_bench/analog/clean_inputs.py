@@ -1,4 +1,4 @@
-"""A sample of what enters a layer of the clean model."""
+"""Sample the inputs of a layer of the clean model."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from analog_bench.analog.layers import modules_of
 from analog_bench.zoo.layer_names import hooked
 
 ROWS = 512
-"""Inputs of a layer that are kept, at most."""
+"""Largest number of inputs kept per layer."""
 
 BATCHES = 8
-"""Batches that they are taken from, where there are as many."""
+"""Largest number of batches that they are taken from."""
 
-# Outputs that the rows make, at most: vocabularies are wide.
+# Largest number of outputs of these rows, because vocabularies are wide.
 _VALUES = 2**22
 _TOP = 4
 
 
 class CleanInputs(NamedTuple):
-    """Inputs of a layer: (rows, features); (rows,) for an embedding.
+    """Inputs of a layer, shape (rows, features), or (rows,) for an embedding.
 
-    `weights`, (rows,), is how many inputs each row stands for; None where each is itself alone.
+    `weights`, shape (rows,), is the number of inputs that each row represents; None if it is 1.
     """
 
     rows: Tensor
@@ -35,7 +35,7 @@ class CleanInputs(NamedTuple):
 class Pass(NamedTuple):
     """One batch through the clean model, computed by `run`.
 
-    `attention_mask`, (inputs, tokens), is 1 where a token is; None where nothing is padded.
+    `attention_mask`, shape (inputs, tokens), is 1 where there is a token; None without padding.
     """
 
     attention_mask: Tensor | None
@@ -43,7 +43,7 @@ class Pass(NamedTuple):
 
 
 def spread(count: int, most: int) -> list[int]:
-    """Return at most so many of the indices 0 to count − 1, evenly spaced."""
+    """Return at most `most` of the indices 0 to count − 1, evenly spaced."""
     kept = min(count, most)
     return [(2 * index + 1) * count // (2 * kept) for index in range(kept)]
 
@@ -51,16 +51,16 @@ def spread(count: int, most: int) -> list[int]:
 def observe_inputs(
     model: nn.Module, layer_names: Sequence[str], passes: Sequence[Pass]
 ) -> dict[str, CleanInputs]:
-    """Keep a sample of each layer's inputs, at most `ROWS` a layer, as many from each batch.
+    """Keep a sample of each layer's inputs, at most `ROWS` per layer, equally many per batch.
 
-    In some layers one token in a hundred carries most of the output's energy, and tokens picked
-    blindly would miss it by a fifth. A quarter of the rows are therefore those of the largest
-    outputs, each for itself; the others are evenly spaced over the rest in the order of the
-    output's size, and stand for all of it. Nothing else is kept, not even during a pass.
+    In some layers one token in a hundred carries most of the output's energy, and a plain sample
+    would miss it by a fifth. A quarter of the rows are therefore those with the largest outputs,
+    each representing itself. The others are evenly spaced over the rest in order of output size,
+    and represent all of it. Nothing else is kept, not even during a pass.
 
     Raises:
-        UsageError: A name that is no layer of the model.
-        ValueError: A layer that no pass computed.
+        UsageError: A name is not a layer of the model.
+        ValueError: No pass computed a layer.
     """
     samples = {
         name: _Sample(-(-ROWS // len(passes)), _VALUES // len(passes)) for name in layer_names
@@ -89,7 +89,7 @@ def observe_inputs(
 
 
 class _Part(NamedTuple):
-    """Rows, what they stand for, and the squared norms of their outputs."""
+    """Rows, the number of inputs they represent, and the squared norms of their outputs."""
 
     rows: Tensor
     weights: Tensor
@@ -102,7 +102,7 @@ class _Sample:
         self._rows = rows
         self._values = values
         self._mask: Tensor | None = None
-        # A model that writes computes its layers once a token.
+        # A model that writes computes its layers once per token.
         self._calls: list[_Part] = []
 
     def begin(self, mask: Tensor | None) -> None:
@@ -117,7 +117,7 @@ class _Sample:
             kept = mask.to(given.device) != 0
             rows, squares = given[kept], squares[kept]
         else:
-            # No padding; or computed once for all inputs, as position embeddings are.
+            # Without padding, or computed once for all inputs, as position embeddings are.
             rows = given.flatten(0, squares.dim() - 1)
             squares = squares.flatten()
         most = min(self._rows, max(1, self._values // output.shape[-1]))

@@ -1,6 +1,6 @@
-"""Which noises, drift times and hardware go together on any simulator. Needs no torch.
+"""Which noises, drift times and hardware are compatible on any simulator. Needs no torch.
 
-The plugin asks this at collection, so that a wrong option is one line and not a failing run.
+The plugin checks this at collection, so that a wrong option gives one line and not a failing run.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ _CMO_SHORTEST_S = 1e-6
 
 
 def family_of(noise: Noise) -> Noise:
-    """Return the noise that acts: of `EqualError`, its family at some severity."""
+    """Return the noise that acts: the family of an `EqualError`, else the noise itself."""
     return noise.at(noise.start) if isinstance(noise, EqualError) else noise
 
 
 def check_drift(noise: Noise, drift_s: float) -> None:
-    """Refuse a drift time that the noise has no model for, with a `UsageError`.
+    """Check that the noise has a model for a drift time.
 
-    That is one that no noise has (`value_checks.amount`); one that is none of `Noise.TIMES` of a
-    family that was fitted at these only; one too short for the logarithms of `ReramCmo`; one beyond
-    the rows of the table of `Measured`, or a table that is not at hand.
+    Raises:
+        UsageError: The time is invalid for every noise (`value_checks.amount`), is not among
+            `Noise.TIMES` of a family fitted only at these, is too short for the logarithms of
+            `ReramCmo`, or is outside the table of `Measured`; or that table has not been read.
     """
     noise = family_of(noise)
     amount("a drift time", drift_s, "a number of seconds")
@@ -45,7 +46,7 @@ def check_drift(noise: Noise, drift_s: float) -> None:
 
 
 def preset_name(noise: Noise, hardware: str) -> str | None:
-    """Return the preset that the tiles start from, or None where everything else is ideal."""
+    """Return the preset that the tiles start from; None if everything else is ideal."""
     if isinstance(noise, Preset):
         return noise.name
     return None if hardware == IDEAL else hardware

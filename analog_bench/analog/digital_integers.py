@@ -1,4 +1,4 @@
-"""Digital arithmetic in few bits in place of a layer's own: `int8`."""
+"""Digital integer arithmetic in place of a layer's own: `int8`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from analog_bench.zoo.layer_names import hooked
 
 
 def rounded(values: Tensor, bits: int) -> Tensor:
-    """Round each vector, the last axis, to 2^bits - 1 levels that are symmetric about zero.
+    """Round each vector along the last axis to 2^bits - 1 levels, symmetric about zero.
 
-    A vector of zeros stays one.
+    A zero vector stays zero.
     """
     step = values.abs().amax(dim=-1, keepdim=True) / (2 ** (bits - 1) - 1)
     return torch.where(step > 0, (values / step).round() * step, values)
@@ -53,7 +53,7 @@ class IntegerLayer(WeightNoise):
         exact, *more = inputs
         levels = rounded(exact, self._bits)
         if exact.requires_grad and torch.is_grad_enabled():
-            # Layers before this one learn as if it did not round (straight-through estimator,
-            # Bengio et al., arXiv 1308.3432): the derivative of rounding is 0.
+            # Straight-through estimator (Bengio et al., arXiv 1308.3432) for earlier layers,
+            # because the derivative of rounding is 0.
             levels = exact + (levels - exact).detach()
         return levels, *more

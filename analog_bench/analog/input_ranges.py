@@ -1,9 +1,9 @@
-"""Static input ranges of tiles, from what enters a layer: by rules, or fitted to the tiles.
+"""Static input ranges of tiles, from a layer's inputs: by rules, or fitted to the tiles.
 
-The presets' rule takes three standard deviations in every layer. Activations of transformers
-have a few large channels that many tokens depend on: on the embedded BERT that rule alone costs
-20 points of F1, without any device noise. A fitted range is the one at which the error that a tile
-makes on ordinary inputs is smallest: clipping at small ranges, noise at large ones.
+The presets' rule takes three standard deviations in every layer. Activations of transformers have a
+few large channels that many tokens depend on: on the embedded BERT that rule alone costs 20 points
+of F1, without any device noise. A fitted range minimises the error of a tile on ordinary inputs:
+small ranges clip, large ones add noise.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from analog_bench.analog.layers import modules_of, weight_of
 from analog_bench.zoo.layer_names import hooked
 from analog_bench.zoo.range_folder import RangeMethod
 
-# aihwkit's defaults of `InputRangeParameter.init_std_alpha` and `init_from_data`, which the
-# presets keep; a test compares.
+# aihwkit's defaults of `InputRangeParameter.init_std_alpha` and `init_from_data`, which the presets
+# keep; a test compares them.
 STD_ALPHA = 3.0
 BATCHES = 100
 
@@ -32,17 +32,24 @@ _CANDIDATES = 70
 def observe_input_ranges(
     model: nn.Module, layer_names: Iterable[str], run: Callable[[], object]
 ) -> dict[str, float]:
-    """Observe the input ranges that a preset's tiles would have set themselves from data.
+    """Observe the input ranges that a preset's tiles would set themselves from data.
 
-    aihwkit's rule (`InputRangeParameter.init_from_data`): the mean over the first 100 batches of 3
-    standard deviations of all values that enter the layer; batches without spread do not count.
-    `run` computes the model, one forward pass a batch. Returns ranges by layer name, for `install`.
+    aihwkit's rule (`InputRangeParameter.init_from_data`) is the mean over the first 100 batches of
+    3 standard deviations of all inputs of the layer; batches without spread are skipped.
+
+    Args:
+        model: The model.
+        layer_names: The layers.
+        run: Runs the model, with one forward pass per batch.
+
+    Returns:
+        Input ranges by layer name, for `install`.
 
     Raises:
-        UsageError: A name that is no layer of the model.
-        ValueError: A layer that `run` never computed.
+        UsageError: A name is not a layer of the model.
+        ValueError: `run` never computed a layer.
     """
-    # Not read before the end, which would wait for a GPU.
+    # Read only at the end, because each read would wait for a GPU.
     deviations = _observed(model, layer_names, run, torch.std)
     ranges = {}
     for name, stds in deviations.items():
@@ -56,10 +63,11 @@ def observe_input_ranges(
 
 @dataclass(frozen=True)
 class Converters:
-    """What the inputs and outputs of a tile go through, in its normalised units.
+    """The input and output converters of a tile, in its normalised units.
 
-    A tile takes at most `tile_inputs`, any number where 0. `input_step` is the distance of the
-    input converter's levels, with range 1; `output_noise` a standard deviation, rounding included.
+    A tile takes at most `tile_inputs` inputs, any number if 0. `input_step` is the distance between
+    levels of the input converter for range 1. `output_noise` is a standard deviation that includes
+    rounding.
     """
 
     tile_inputs: int
@@ -74,9 +82,8 @@ def fit_input_ranges(
 
     For a tile with weights w, range r and inputs x, the expected squared error of a token's outputs
     is taken to be sum_j |w_j|² max(|x_j| - r, 0)² (clipping), plus r² sum_i max|w_i|² noise² and r²
-    step²/12 sum_j |w_j|² (converters). It counts relative to the squared norm of the token's
-    outputs, so that a few tokens with huge activations do not decide alone; r minimises the mean
-    over tokens.
+    step²/12 sum_j |w_j|² (converters). It is divided by the squared norm of the token's outputs, so
+    that a few tokens with huge activations do not decide alone. r minimises the mean over tokens.
     """
     names = list(layer_names)
     seen = _inputs(model, names, run)
@@ -95,9 +102,9 @@ def calibrate(
 ) -> dict[str, tuple[float, ...]]:
     """Return the input ranges of some layers' tiles by a method; see `observe_input_ranges`.
 
-    `sigma` is the presets' own rule, `max` the largest magnitude that enters the layer, `quantile`
-    one that 99.9 % of the magnitudes do not exceed; all tiles of a layer then have the same. `fit`
-    is `fit_input_ranges`, which alone asks what the converters do.
+    `sigma` is the presets' own rule, `max` the largest magnitude among the layer's inputs, and
+    `quantile` the one that 99.9 % of the magnitudes do not exceed. These give all tiles of a layer
+    the same range. `fit` is `fit_input_ranges`, the only method that uses the converters.
     """
     names = list(layer_names)
     if method == "fit":
@@ -108,7 +115,7 @@ def calibrate(
         share = 1.0 if method == "max" else QUANTILE
         ranges = {n: _magnitude(rows, share) for n, rows in _inputs(model, names, run).items()}
     return {
-        # Where nothing but 0 enters, any range will do but 0, which is divided by.
+        # If every input is 0, any range will do except 0, which is a divisor.
         name: (ranges[name] or 1.0,)
         * len(_split(weight_of(module).shape[1], converters.tile_inputs))
         for name, module in modules_of(model, names).items()
@@ -116,11 +123,11 @@ def calibrate(
 
 
 def _inputs(model: nn.Module, names: Iterable[str], run: Callable[[], object]) -> dict[str, Tensor]:
-    """Return tokens that enter each layer, shape (tokens, inputs), some of every forward pass."""
+    """Return some inputs of each layer from every forward pass, shape (tokens, inputs)."""
 
     def some(inputs: Tensor) -> Tensor:
         tokens = inputs.detach().reshape(-1, inputs.shape[-1])
-        # Spread over the batch; which ones does not matter, if they are always the same.
+        # Spread over the batch; any tokens will do as long as they are always the same.
         return tokens[:: max(1, len(tokens) // _TOKENS_A_PASS)].float()
 
     seen = {name: torch.cat(rows) for name, rows in _observed(model, names, run, some).items()}
@@ -133,7 +140,7 @@ def _observed(
     run: Callable[[], object],
     keep: Callable[[Tensor], Tensor],
 ) -> dict[str, list[Tensor]]:
-    """Run a model, and return what is to be kept of each layer's inputs, pass by pass."""
+    """Run a model and return `keep` of each layer's inputs, pass by pass."""
     modules = modules_of(model, names)
     kept: dict[str, list[Tensor]] = {name: [] for name in modules}
 
@@ -160,7 +167,7 @@ def _magnitude(inputs: Tensor, share: float) -> float:
 
 def _fitted(weight: Tensor, rows: Tensor, converters: Converters) -> tuple[float, ...]:
     outputs = (rows @ weight.T).square().sum(1)
-    # A token whose outputs vanish would count for ever.
+    # A token whose outputs vanish would otherwise weigh infinitely much.
     shares = 1.0 / outputs.clamp_min(float(outputs.mean()) * 1e-3).clamp_min(1e-12)
     sizes = _split(weight.shape[1], converters.tile_inputs)
     return tuple(

@@ -1,4 +1,4 @@
-"""A model's layers in the order of computation, and how much of it sits on tiles."""
+"""A model's layers in the order of computation, and the share of it that sits on tiles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from analog_bench.zoo.layer_names import called_layers, is_conv1d
 from analog_bench.zoo.model_structure import LayerName, block_of
 
 BINS = 61
-"""Bins of a histogram of weights: enough to show its shape and how far its tails reach."""
+"""Bins of a histogram of weights, enough to show its shape and its tails."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Layer(LayerName):
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates a token; what is computed once a text counts as much."""
+        """Multiply-accumulates per token; layers computed once per text count the same."""
         return self.weights if self.kind == "matmul" else 0
 
 
 @dataclass(frozen=True)
 class WeightSpread:
-    """How a layer's weights are spread: what the mapping to conductances has to cover."""
+    """The spread of a layer's weights, which the mapping to conductances has to cover."""
 
     std: float
     max_abs: float
@@ -42,9 +42,9 @@ class WeightSpread:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How much of a model's matrix multiplication really sits on tiles.
+    """The share of a model's matrix multiplications that really sits on tiles.
 
-    `weights` is a share, 0 to 1; the names are public, in the order of computation.
+    `weights` is a share, 0 to 1. The names are public, in the order of computation.
     """
 
     weights: float
@@ -53,16 +53,17 @@ class Coverage:
 
     @property
     def macs(self) -> float:
-        """The share of multiply-accumulates a token, of which a matrix has one a weight."""
+        """The share of multiply-accumulates per token; a matrix has one per weight."""
         return self.weights
 
 
 def prepare(model: nn.Module) -> nn.Module:
-    """Make every matrix multiplication of a model fit for tiles, in place; return the model.
+    """Prepare every matrix multiplication of a model for tiles, in place; return the model.
 
-    aihwkit converts by exact class, so GPT-2's `Conv1D` would silently stay digital: it becomes the
-    equal `nn.Linear`. An output head that shares the token embedding's weight gets a copy of it:
-    the head may go on tiles, the embedding stays digital. The outputs do not change.
+    aihwkit converts by exact class, so GPT-2's `Conv1D` would silently stay digital; it becomes the
+    equivalent `nn.Linear`. An output head that shares the token embedding's weight gets a copy of
+    it, so that the head may go on tiles while the embedding stays digital. The outputs do not
+    change.
     """
     for place in places(model):
         if is_conv1d(place.module):
@@ -72,13 +73,13 @@ def prepare(model: nn.Module) -> nn.Module:
         if isinstance(module, nn.Linear) and id(module.weight) in embedded:
             shared = module.weight
             module.weight = nn.Parameter(shared.detach().clone(), shared.requires_grad)
-            # Saving and loading would otherwise tie them again and lose what the head has learnt.
+            # Saving and loading would otherwise tie them again and lose what the head has learned.
             cast(Any, model.config).tie_word_embeddings = False
     return model
 
 
 def manifest(model: nn.Module) -> tuple[Layer, ...]:
-    """List a digital model's layers in the order of computation, each once.
+    """Return a digital model's layers in the order of computation, each once.
 
     The order is that of a real forward pass over one short `input_ids`, so modules that are never
     called (an unused pooler) do not appear.
@@ -90,23 +91,23 @@ def manifest(model: nn.Module) -> tuple[Layer, ...]:
 
 
 def weight_spread(model: nn.Module, layer_name: str) -> WeightSpread:
-    """Return how one layer's weights are spread."""
+    """Return the spread of one layer's weights."""
     weight = _numbers(model, layer_name)
-    # numpy sums in one thread: the last digits of torch's sum go with the number of threads.
+    # numpy sums in one thread; the last digits of torch's sum depend on the number of threads.
     return WeightSpread(std=float(weight.std()), max_abs=float(np.max(np.abs(weight))))
 
 
 def weight_histogram(model: nn.Module, layer_name: str) -> Histogram:
     """Count the weights of one layer in `BINS` bins of equal width, from smallest to largest.
 
-    Where all weights are equal the bins reach half a unit to both sides.
+    If all weights are equal, the bins reach half a unit to both sides.
     """
     counts, edges = np.histogram(_numbers(model, layer_name), bins=BINS)
     return Histogram(float(edges[0]), float(edges[-1]), tuple(map(int, counts)))
 
 
 def coverage(model: nn.Module, layers_manifest: Sequence[Layer]) -> Coverage:
-    """Measure how much of the manifest is on tiles, by looking at the modules themselves."""
+    """Measure how much of the manifest is on tiles, by inspecting the modules."""
     on = paths_on_tiles(model)
     products = [layer for layer in layers_manifest if layer.kind == "matmul"]
     covered = [layer for layer in products if layer.path in on]
@@ -118,7 +119,7 @@ def coverage(model: nn.Module, layers_manifest: Sequence[Layer]) -> Coverage:
 
 
 def paths_on_tiles(model: nn.Module) -> frozenset[str]:
-    """Return the module paths of everything in the model that computes on tiles now."""
+    """Return the paths of all modules in the model that compute on tiles now."""
     return frozenset(path for path, module in model.named_modules() if isinstance(module, OnTiles))
 
 
@@ -130,7 +131,7 @@ def _numbers(model: nn.Module, layer_name: str) -> Any:
 def _linear(conv: Any) -> nn.Linear:
     weight = weight_of(conv).detach().contiguous()
     outputs, inputs = weight.shape
-    # On `meta`, so that nothing is initialised and no random number drawn.
+    # On `meta`, so that nothing is initialised and no random number is drawn.
     linear = nn.Linear(inputs, outputs, device="meta")
     linear.weight = nn.Parameter(weight, conv.weight.requires_grad)
     linear.bias = conv.bias

@@ -36,7 +36,7 @@ def weight_of(module: nn.Module) -> Tensor:
 
 
 def as_stored(module: nn.Module, weight: Tensor) -> Tensor:
-    """Turn a weight as `weight_of` returns it into the form that the module stores."""
+    """Return a weight from `weight_of` in the form that the module stores."""
     return (weight.t() if is_conv1d(module) else weight).contiguous()
 
 
@@ -51,7 +51,11 @@ def places(model: nn.Module) -> list[Place]:
 
 
 def find(model: nn.Module, names: Iterable[str]) -> list[Place]:
-    """Look layers up by public name or module path; `UsageError` where there is no such layer."""
+    """Return layers by public name or module path.
+
+    Raises:
+        UsageError: There is no such layer.
+    """
     known = {key: place for place in places(model) for key in (place.path, place.name)}
     found = []
     for name in names:

@@ -1,4 +1,4 @@
-"""What a noise does to one layer of one chip, and the handlers of the families without tiles.
+"""The effect of a noise on one layer of one chip, and handlers of the families without tiles.
 
 `@handles(TheFamily)` registers a function from (noise, site) to an `Effect`. Families that act on
 tiles belong to the simulators (`tile_effect`).
@@ -41,7 +41,7 @@ class Site:
 
     @property
     def device(self) -> torch.device:
-        """Where the layer's weight lives."""
+        """The device of the layer's weight."""
         return next(self.place.module.parameters()).device
 
     def seed(self, purpose: str) -> int:
@@ -49,15 +49,15 @@ class Site:
         return derive_seed(self.suite_seed, self.family, self.chip, self.place.name, purpose)
 
     def not_read(self) -> RuntimeError:
-        """Return the error for a forward pass that draws, and does not know for which batch."""
+        """Return the error for a forward pass that draws but is not told its batch."""
         return RuntimeError(f"{self.place.name} was computed outside of chip.reading(batch=...)")
 
 
 class Effect(ABC):
-    """A noise on one layer. Constructing it programs it; only `attached` touches the model.
+    """A noise on one layer. Constructing it programs it; only `attached` changes the model.
 
-    `paired` says whether every draw derives from the seed; `fingerprint` sums up what was drawn at
-    programming, empty where nothing was.
+    `paired` says whether every draw derives from the seed. `fingerprint` summarises what was drawn
+    at programming; it is empty if nothing was.
     """
 
     paired: bool = True
@@ -65,13 +65,13 @@ class Effect(ABC):
 
     @abstractmethod
     def attached(self) -> AbstractContextManager[None]:
-        """Put the effect on the model, which on leaving is exactly what it was."""
+        """Apply the effect to the model, and restore the model exactly on exit."""
 
     def drift_to(self, seconds: float) -> None:  # noqa: B027  (not all noises drift)
-        """Let this much time pass since programming."""
+        """Set the time since programming, in seconds."""
 
     def reading(self, batch: int, attention_mask: Tensor | None) -> AbstractContextManager[None]:
-        """Draw what a read of one batch draws, for as long as the context lasts."""
+        """Make the draws of a read of one batch while the context lasts."""
         return nullcontext()
 
 
@@ -81,7 +81,7 @@ _HANDLERS: dict[type[Noise], Handler] = {}
 
 
 def handles(family: type[Noise]) -> Callable[[H], H]:
-    """Register a handler for a noise family; used as a decorator."""
+    """Register a handler for a noise family; use as a decorator."""
 
     def register(handler: H) -> H:
         if family in _HANDLERS:
@@ -94,7 +94,11 @@ def handles(family: type[Noise]) -> Callable[[H], H]:
 
 
 def effect_of(noise: Noise, site: Site) -> Effect:
-    """Build a noise's effect on a layer; `NotImplementedError` without a handler."""
+    """Build a noise's effect on a layer.
+
+    Raises:
+        NotImplementedError: The family has no handler.
+    """
     handler = _HANDLERS.get(type(noise))
     if handler is None:
         raise NotImplementedError(f"no handler for the noise family {noise.NAME!r}")

@@ -14,7 +14,7 @@ from analog_bench.zoo.devices import CPU
 from analog_bench.zoo.layer_names import hooked
 
 # Drawn in pieces that fit the cache: a whole activation at once costs half as much again in page
-# faults. Part of the definition of the draws, so never changed without need.
+# faults. The size determines the draws, so it must not change without need.
 _PIECE = 65_536
 
 StdOf = Callable[[Tensor, "Tensor | None"], "float | Tensor"]
@@ -33,9 +33,9 @@ def _white_output_rel(noise: WhiteOutputRel, site: Site) -> OutputNoise:
 
 
 class OutputNoise(Effect):
-    """White noise on the output of one layer, drawn from a generator of its own.
+    """White noise on the output of one layer, drawn from its own generator.
 
-    The stream is seeded by (layer, chip, batch), so that it does not depend on what else draws.
+    The generator is seeded by (layer, chip, batch), so other draws do not affect it.
     """
 
     def __init__(self, site: Site, std_of: StdOf) -> None:
@@ -45,7 +45,7 @@ class OutputNoise(Effect):
         self._mask: Tensor | None = None
 
     def attached(self) -> AbstractContextManager[None]:
-        """Perturb what the layer puts out."""
+        """Perturb the layer's output."""
         return hooked({self._site.place.name: self._site.place.module}, after=self._perturb)
 
     @contextmanager
@@ -65,17 +65,17 @@ class OutputNoise(Effect):
         mask = self._mask
         shared = output.dim() == 3 and len(output) == 1
         if mask is not None and shared and output.shape[1] != mask.shape[1]:
-            # Its rows are no tokens, but relative positions, as in DeBERTa: all inputs share them.
+            # As in DeBERTa, its rows are relative positions, not tokens, and all inputs share them.
             mask = None
-        # In float32, whatever the layer computes in: noise is finer than bfloat16 rounds.
+        # In float32, whatever the layer's precision: bfloat16 would round the noise away.
         output = _one_an_input(output.float(), mask)
         return add_normal(output, self._std_of(output, mask), self._generator)
 
 
 def add_normal(values: Tensor, std: float | Tensor, generator: torch.Generator) -> Tensor:
-    """Add N(0, std²) to every value; in place, and to a new tensor where it is not contiguous."""
+    """Add N(0, std²) to every value; in place, or to a new tensor if it is not contiguous."""
     values = values.contiguous()
-    if values.device.type != CPU:  # which takes a launch a piece, and waits to see the std
+    if values.device.type != CPU:  # where each piece would cost a launch and a wait for std
         return values.add_(torch.empty_like(values).normal_(generator=generator).mul_(std))
     flat = values.view(-1)
     buffer = torch.empty(min(_PIECE, flat.numel()), device=values.device)
@@ -90,8 +90,11 @@ def add_normal(values: Tensor, std: float | Tensor, generator: torch.Generator) 
 def rms(values: Tensor, mask: Tensor | None) -> Tensor:
     """Return the root mean square, sqrt(mean(y²)), of (inputs, tokens, features), float64.
 
-    With a mask, (inputs, tokens), padding (0) does not count; one of another shape is a
-    `ValueError`. What is computed once an input, (inputs, features), has no padding.
+    With a mask, shape (inputs, tokens), padding (0) does not count. Values computed once per input,
+    shape (inputs, features), have no padding.
+
+    Raises:
+        ValueError: The mask has another shape.
     """
     squares: Tensor = torch.linalg.vector_norm(values, dim=-1).double().square()
     if mask is None or squares.shape == mask.shape[:1]:
@@ -106,7 +109,7 @@ def rms(values: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _one_an_input(output: Tensor, mask: Tensor | None) -> Tensor:
-    """Repeat what a model computes once a batch (position embeddings): each input reads it anew."""
+    """Repeat what a model computes once per batch (position embeddings) for each input."""
     if mask is None or output.dim() != 3 or output.shape[0] != 1 or mask.shape[0] == 1:
         return output
     return output.repeat(mask.shape[0], 1, 1)

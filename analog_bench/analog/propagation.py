@@ -1,12 +1,12 @@
-"""How noise travels through a model: made in a block, and handed on by it.
+"""How noise travels through a model: each block adds noise and passes noise on.
 
-Block b maps the residual stream x[b-1] to x[b] = F(x[b-1]). With the same tokens on a noisy chip,
-~, and delta[b] = x~[b] - x[b], exactly
+Block b maps the residual stream x[b-1] to x[b] = F(x[b-1]). With ~ for a noisy chip on the same
+tokens and delta[b] = x~[b] - x[b], exactly
 
-    delta[b] = (F~(x~[b-1]) - F(x~[b-1])) + (F(x~[b-1]) - F(x[b-1])),
+    delta[b] = (F~(x~[b-1]) - F(x~[b-1])) + (F(x~[b-1]) - F(x[b-1])).
 
-the first part made here, the second handed on. It takes one clean pass of each block on the noisy
-stream.
+The first part is made in the block, the second is passed on. This takes one clean pass of each
+block on the noisy stream.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ from analog_bench.seeds import derive_seed
 Jacobian = Literal["forward", "difference", ""]
 _QUANTILES = (0.1, 0.5, 0.9)
 _DIGITS = 6
-# Of a central difference in single precision: the cube root of its smallest step, times the stream.
+# For a central difference in single precision: the cube root of its smallest step, times the
+# stream.
 _STEP = 5e-3
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """What one block makes of noise in one batch; tensors of shape (inputs, tokens, features).
+    """The noise that one block makes and passes on in one batch.
 
-    `before` and `after` are delta before and after the block, which is made here plus handed on.
+    Tensors have shape (inputs, tokens, features). `before` and `after` are delta before and after
+    the block; `after` is the sum of what is made and what is passed on.
     """
 
     clean: Tensor
@@ -47,10 +49,10 @@ class Split:
 
 
 def split(calls: Sequence[BlockCall], streams: Sequence[Tensor]) -> list[Split]:
-    """Split the noise after each block into what is made there and what is handed on.
+    """Split the noise after each block into what is made there and what is passed on.
 
-    `streams` are the noisy ones as `CleanBlocks.watching` collects them, of the last blocks where
-    the first ones were replayed: those are clean.
+    `streams` are the noisy ones, as `CleanBlocks.watching` collects them. If the first blocks were
+    replayed, they are those of the last blocks; the replayed ones are clean.
     """
     replayed = len(calls) + 1 - max(len(streams), 1)
     clean = [calls[0].input, *(call.output for call in calls)]
@@ -75,17 +77,17 @@ def split(calls: Sequence[BlockCall], streams: Sequence[Tensor]) -> list[Split]:
 def jacobian_products(
     call: BlockCall, directions: Sequence[Tensor]
 ) -> tuple[list[Tensor], Jacobian]:
-    """Return J u for each direction u, J the block's Jacobian at the clean stream.
+    """Return J u for each direction u, with J the block's Jacobian at the clean stream.
 
-    By forward-mode differentiation; where a part of the block does not know it, by a central
-    difference, whose name comes with the products.
+    The products come from forward-mode differentiation, or from a central difference if a part of
+    the block does not support it. The method's name is returned with them.
     """
-    # Differentiation takes no tensor of inference mode.
+    # Differentiation does not accept inference-mode tensors.
     leaves = tree_map_only(Tensor, torch.clone, list(call.leaves))
     clean = BlockCall(call.module, tuple(leaves), call.form, call.stream, call.output)
     directions = [direction.clone() for direction in directions]
     try:
-        # The fused kernels of attention have no forward mode; its formula has.
+        # The fused kernels of attention have no forward mode; the plain formula has.
         with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
             products = [torch.func.jvp(clean.at, (clean.input,), (u,))[1] for u in directions]
         return products, "forward"
@@ -94,7 +96,7 @@ def jacobian_products(
 
 
 def _difference(call: BlockCall, direction: Tensor) -> Tensor:
-    """Return (F(x + h u) - F(x - h u)) / 2h, h u being a small part of x."""
+    """Return (F(x + h u) - F(x - h u)) / 2h, with h u a small part of x."""
     length = float(direction.norm())
     if length == 0:
         return torch.zeros_like(direction)
@@ -106,7 +108,7 @@ def _difference(call: BlockCall, direction: Tensor) -> Tensor:
 
 
 class Tracer:
-    """Gathers, token by token, what a chip's noise does to the stream over all batches."""
+    """Collects, token by token, what a chip's noise does to the stream over all batches."""
 
     def __init__(self, *, seed: int) -> None:
         self._seed = seed
@@ -123,9 +125,9 @@ class Tracer:
         *,
         differentiate: bool = False,
     ) -> None:
-        """Take in one batch; with an attention mask (inputs, tokens), padding does not count.
+        """Add one batch; with an attention mask (inputs, tokens), padding does not count.
 
-        Products with Jacobians cost several passes: `differentiate` asks for those of this batch.
+        `differentiate` asks for products with Jacobians in this batch, which cost several passes.
         """
         self._values = self._values or [defaultdict(list) for _ in calls]
         for n, (call, part) in enumerate(zip(calls, split(calls, streams), strict=True)):
@@ -152,7 +154,7 @@ class Tracer:
         return Propagation(entering or Quantiles(0.0, 0.0, 0.0), blocks, self._jacobian)
 
     def _random(self, delta: Tensor, batch: int, block: int) -> Tensor:
-        """Return random directions as long as delta, token by token."""
+        """Return random directions of the length of delta, token by token."""
         generator = torch.Generator()
         generator.manual_seed(derive_seed(self._seed, "random directions", block, batch))
         drawn = torch.randn(delta.shape, generator=generator).to(delta)
@@ -160,7 +162,7 @@ class Tracer:
 
 
 def _per_token(part: Split) -> dict[str, Tensor]:
-    """Return the figures of `BlockNoise`, shape (inputs, tokens); NaN where there is none."""
+    """Return the fields of `BlockNoise`, shape (inputs, tokens); NaN where undefined."""
     clean, delta = part.clean.double(), part.after.double()
     made, handed = part.made_here.double(), part.handed_on.double()
     size, length = _length(clean), _length(delta)
@@ -181,7 +183,7 @@ def _quantiles(parts: Sequence[Tensor]) -> Quantiles | None:
     values = values[torch.isfinite(values)]
     if not len(values):
         return None
-    # `torch.quantile` takes 16 million values at most, a large corpus has more.
+    # `torch.quantile` takes at most 16 million values; a large corpus has more.
     ordered = values.sort().values
     places = (round(share * (len(ordered) - 1)) for share in _QUANTILES)
     return Quantiles(*(float(f"{float(ordered[place]):.{_DIGITS}g}") for place in places))

@@ -1,4 +1,4 @@
-"""Numbers that come again: seeded draws, reproducible algorithms, tensors summed up in figures."""
+"""Reproducible numbers: seeded draws, deterministic algorithms, summaries of tensors."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 
 @contextmanager
 def isolated(device: torch.device) -> Iterator[None]:
-    """Give torch's global generators (CPU, and the device's) back as they were on leaving."""
+    """Restore torch's global generators (the CPU's and the device's) on exit."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         yield
 
 
 def reseed(seed: int, device: torch.device) -> None:
-    """Seed the global generators that `isolated` gives back, and no others.
+    """Seed the global generators that `isolated` restores, and no others.
 
     `torch.manual_seed` would also seed GPUs that are not restored afterwards.
     """
@@ -34,7 +34,7 @@ def reseed(seed: int, device: torch.device) -> None:
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Run with seeded global generators, and give them back as they were."""
+    """Run with seeded global generators, and restore them on exit."""
     with isolated(device):
         reseed(seed, device)
         yield
@@ -42,19 +42,19 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def reproducible(device: torch.device) -> Iterator[None]:
-    """Let a GPU compute with algorithms that give the same bits again, as a processor does anyway.
+    """Let a GPU use only algorithms that reproduce the same bits, as a CPU does anyway.
 
-    Without it the gradients of fused attention are added up in any order.
+    Otherwise the gradients of fused attention are summed in any order.
     """
     if device.type != "cuda":
         yield
         return
-    # Read when cuBLAS is used for the first time; torch asks for it.
+    # Read when cuBLAS is first used; torch requires it.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     settings: Any = torch.utils.deterministic
     before = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True)
-    settings.fill_uninitialized_memory = False  # no use, and a launch for each tensor
+    settings.fill_uninitialized_memory = False  # useless here, and a launch per tensor
     try:
         yield
     finally:
@@ -63,14 +63,14 @@ def reproducible(device: torch.device) -> Iterator[None]:
 
 
 def summaries(values: Tensor) -> tuple[float, ...]:
-    """Sum a tensor up in four figures that hardly any two tensors share.
+    """Summarise a tensor in four numbers that hardly any two tensors share.
 
-    Mean, mean magnitude, standard deviation, and the product with a fixed pseudo-random probe (the
-    fractional parts of n times the golden ratio, less 1/2, over the number of values), in double
-    precision, rounded to 7 significant digits.
+    They are the mean, the mean magnitude, the standard deviation, and the product with a fixed
+    pseudo-random probe (the fractional parts of n times the golden ratio, less 1/2, over the number
+    of values), in double precision, rounded to 7 significant digits.
     """
     flat = values.detach().double().reshape(-1)
-    # A closed form, because no release of torch promises the numbers of another.
+    # A closed form, because no release of torch promises the random numbers of another.
     probe = torch.arange(1, flat.numel() + 1, dtype=torch.float64, device=flat.device)
     probe = probe.mul_(_GOLDEN).frac_().sub_(0.5)
     spread = flat.std(unbiased=False)

@@ -1,4 +1,4 @@
-"""The root of a costly function that goes up, about as a power of its argument."""
+"""Find the root of a costly function that grows about as a power of its argument."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import NamedTuple
 
 from scipy.optimize import brentq
 
-# A value within this share of the target is the target; one that is farther off than the other
-# share after all is a jump over it.
+# A value within the first share of the target counts as the target. If the final value is off by
+# more than the second, the function jumps over the target.
 _CLOSE, _JUMP = 0.002, 0.05
-# Steps to a bracket at most. A step is at most the one factor; after some, at least the other, so
-# that a function that saturates is found out.
+# Largest number of steps to a bracket; number of steps after which each must be at least the
+# smaller factor, so that a saturating function is detected; the largest and smallest factor.
 _STEPS, _PATIENCE, _FARTHEST, _NEAREST = 16, 3, math.log(30.0), math.log(4.0)
-# Powers between which a function is believed to go, and how far a step aims beyond the target.
+# Range of powers that the function is assumed to have, and how far a step aims past the target.
 _FLATTEST, _STEEPEST, _BEYOND = 0.2, 5.0, 1.1
-# How closely the end of the range is looked for.
+# Accuracy in locating the end of the range.
 _FINEST = math.log(1.05)
 _TINY, _FAR = 1e-30, 100.0
 
 
 class Root(NamedTuple):
-    """The argument that comes nearest to the target, and the value there.
+    """The argument whose value is nearest to the target, and that value.
 
-    `side` is 0 where the value is the target; -1 where the function stays below it, 1 above.
+    `side` is 0 if the value is the target, -1 if the function stays below it, 1 if above.
     """
 
     x: float
@@ -37,11 +37,11 @@ def root(
 ) -> Root:
     """Find where a function takes a target value above 0, in few evaluations.
 
-    The search walks from `start` until it holds a bracket, guessing from the slope so far, and
-    leaves the rest to Brent's method; both in logarithms of argument and value, where a power is a
-    straight line. It ends early at 0.2 % from the target. Bounds are above 0. The function returns
-    at least 0; no number at all (infinite, not a number) counts as too much. Where there is no root
-    between the bounds, the argument nearest to one that was met is returned.
+    The search walks from `start` until it has a bracket, guessing from the slope so far, and then
+    uses Brent's method. Both work in logarithms of argument and value, in which a power is a
+    straight line. The search ends early within 0.2 % of the target. Bounds are above 0. The
+    function returns at least 0; an infinite or NaN value counts as too large. If there is no root
+    between the bounds, the evaluated argument nearest to one is returned.
     """
     seen: dict[float, float] = {}
 
@@ -66,13 +66,13 @@ def root(
 
 
 def _ends(miss: Callable[[float], float], x: float, lower: float, upper: float) -> list[float]:
-    """Return two arguments on either side of the target, or one that is there, or none."""
+    """Return two arguments on either side of the target, a single one at the target, or none."""
     sides: dict[bool, float] = {}
     slope, last = 1.0, math.nan
     for step in range(_STEPS):
         off = miss(x)
         if off == math.inf:
-            # No number: the end of the range lies before this.
+            # Not a finite number: the end of the range lies before this.
             upper = x
             x = max(x - _FARTHEST, lower) if math.isnan(last) else (last + x) / 2
             if x - last < _FINEST:

@@ -18,7 +18,7 @@ from analog_bench.analog.tile_protocol import InputRange, TileSimulator
 from analog_bench.errors import UsageError
 from analog_bench.noise import EqualError, Noise
 
-# Chips to average over: more where a layer has few outputs, as those differ more.
+# Chips to average over: more if a layer has few outputs, because their error varies more.
 _LEAST_CHIPS, _MOST_CHIPS, _OUTPUTS_IN_ALL = 4, 64, 512
 _DIGITS = 3
 
@@ -36,9 +36,10 @@ def output_error(
     drift_s: float = 0.0,
     input_ranges: Mapping[str, InputRange] | None = None,
 ) -> float:
-    """Return the relative error of one layer's output on one chip; arguments are `install`'s.
+    """Return the relative error of one layer's output on one chip; arguments as for `install`.
 
-    It is ||y_noisy − y|| / ||y|| over all inputs and outputs, y the digital output with its bias.
+    It is ||y_noisy − y|| / ||y|| over all inputs and outputs, with y the digital output including
+    its bias.
 
     Raises:
         UsageError: See `install`; or y is 0 or not finite.
@@ -83,17 +84,17 @@ def solve_severity(
 ) -> float:
     """Solve for the severity that gives one layer the error that `equal_error` asks for.
 
-    The error, the hardware's included, is averaged over chips of its own, which no case measures
-    (their indices are negative), always the same ones: 4, or up to 64 where a layer has few
-    outputs; 1 where nothing is random. Arguments are those of `install`, and clean inputs
-    (`observe_inputs`).
+    The error, including that of the hardware, is averaged over chips that no case measures (their
+    indices are negative). They are always the same: 4, or up to 64 if a layer has few outputs, or 1
+    if nothing is random. The arguments are those of `install`, and clean inputs (`observe_inputs`).
 
-    The severity has 3 significant digits, for `noise.at` and the `severities` of `install`. It is a
-    function of the arguments alone, but for a simulator that seeds itself: there the last digit may
-    change where the family draws at reads.
+    Returns:
+        The severity with 3 significant digits, for `noise.at` and the `severities` of `install`. It
+        depends only on the arguments, unless a simulator seeds itself: the last digit may then vary
+        if the family draws at reads.
 
     Raises:
-        UsageError: No severity gives this error; the text holds the nearest one that there is.
+        UsageError: No severity gives this error; the message gives the nearest possible one.
     """
     place = find(model, [layer])[0]
     outputs = weight_of(place.module).shape[0 if place.kind == "matmul" else -1]
@@ -118,8 +119,8 @@ def solve_severity(
             for n in range(chips)
         )
         with warnings.catch_warnings():
-            # aihwkit's devices take logarithms of conductances that far too much noise took below
-            # 0. No error is a number then, and the search turns back.
+            # aihwkit's devices take logarithms of conductances, which far too much noise takes
+            # below 0. The error is then not a number, and the search turns back.
             warnings.filterwarnings("ignore", "invalid value encountered")
             return math.fsum(errors) / chips
 

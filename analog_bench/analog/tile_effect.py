@@ -21,17 +21,18 @@ class TileEffect(Effect):
     """One layer on tiles.
 
     The tiles are programmed from the digital weights at construction, with torch's generators
-    seeded for (family, chip, layer), and drift from there: a second `drift_to` starts from the same
-    programmed weights. Reads are seeded a batch; a simulator that draws them from elsewhere
-    (`TileSimulator.seeded`) cannot be paired.
+    seeded for (family, chip, layer). Every `drift_to` starts from the same programmed weights.
+    Reads are seeded per batch; a simulator that draws them elsewhere (`TileSimulator.seeded`)
+    cannot be paired.
     """
 
     def __init__(self, noise: Noise, site: Site) -> None:
-        """Build and program the layer; the model is left alone.
+        """Build and program the layer; the model is not changed.
 
         Raises:
-            TypeError: The layer is no `nn.Linear`.
-            ValueError: No simulator; or the hardware has static input ranges and none was observed.
+            TypeError: The layer is not an `nn.Linear`.
+            ValueError: There is no simulator, or the hardware has static input ranges and none was
+                observed.
             UsageError: See `TileSimulator.build`.
         """
         place, simulator = site.place, site.simulator
@@ -52,7 +53,7 @@ class TileEffect(Effect):
         with _writing(site.seed("program"), site.device):
             self._tiles = simulator.build(self._digital, noise, site.hardware, site.input_range)
             move_adapter(self._digital, self._tiles.module)
-            # Building may draw numbers, and how many is the simulator's affair.
+            # Building may draw any number of random numbers.
             reseed(site.seed("program"), site.device)
             drawn = self._tiles.program()
         self.fingerprint = tuple(figure for tensor in drawn for figure in summaries(tensor))
@@ -60,7 +61,7 @@ class TileEffect(Effect):
 
     @contextmanager
     def attached(self) -> Iterator[None]:
-        """Put the analog layer where the digital one was; on leaving, the latter for good."""
+        """Replace the digital layer by the analog one, and put the digital one back on exit."""
         site, analog = self._site, self._tiles.module
         drawing = {site.place.name: analog} if self._tiles.draws_at_read else {}
         try:
@@ -72,7 +73,11 @@ class TileEffect(Effect):
             self._tiles.release()
 
     def drift_to(self, seconds: float) -> None:
-        """Age the chip; `RuntimeError` where the digital weights have changed since."""
+        """Age the chip.
+
+        Raises:
+            RuntimeError: The digital weights have changed since programming.
+        """
         if self._digital.weight._version != self._seen:
             raise RuntimeError(
                 f"the weights of {self._site.place.name} changed after the chip was programmed; "
@@ -83,7 +88,7 @@ class TileEffect(Effect):
 
     @contextmanager
     def reading(self, batch: int, attention_mask: Tensor | None) -> Iterator[None]:
-        """Say which batch is read."""
+        """Set the batch that is read."""
         self._batch, self._calls = batch, 0
         try:
             yield
@@ -100,6 +105,6 @@ class TileEffect(Effect):
 
 @contextmanager
 def _writing(seed: int, device: torch.device) -> Iterator[None]:
-    """Change tiles: with seeded draws, and so that any mode of torch can read them afterwards."""
+    """Change tiles with seeded draws, outside inference mode: any torch mode can read them."""
     with seeded(seed, device), torch.inference_mode(False), torch.no_grad():
         yield

@@ -1,4 +1,4 @@
-"""What a chip needs of a simulator that puts layers on tiles. Needs no torch."""
+"""The interface that a chip needs of a simulator. Needs no torch."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class OnTiles(ABC):  # noqa: B024  (a marker: simulators register their layers' 
 
 
 class Tiles(Protocol):
-    """One layer on tiles, as a simulator builds it: not programmed yet.
+    """One layer on tiles as a simulator builds it, not yet programmed.
 
-    All randomness comes from torch's global generators, which the chip seeds before each call and
-    before each forward pass of the module.
+    All randomness must come from torch's global generators, which the chip seeds before each call
+    and before each forward pass of the module.
     """
 
     @property
     def module(self) -> nn.Module:
-        """What replaces the digital layer; a forward pass is a read.
+        """The replacement of the digital layer; a forward pass is a read.
 
         Its class is registered with `OnTiles`, so that coverage counts it.
         """
@@ -41,21 +41,21 @@ class Tiles(Protocol):
     def program(self) -> Sequence[Tensor]:
         """Program the weights, and return what was drawn, for the chip's fingerprint.
 
-        That is the programmed weights in the units of the layer, and what decides their drift.
+        That is the programmed weights in the layer's units, and what determines their drift.
         """
 
     def drift(self, seconds: float) -> None:
-        """Bring the layer to this age, in seconds since programming; also back to a lesser one."""
+        """Set the layer's age in seconds since programming; the age may also decrease."""
 
     def release(self) -> None:
-        """Free what the layer holds; it is not used again."""
+        """Free the layer's resources; it is not used again."""
 
 
 class TileSimulator(Protocol):
-    """A simulator as a chip sees it; the whole of it is `analog_bench.simulators.protocol`.
+    """A simulator as a chip sees it; the full interface is `analog_bench.simulators.protocol`.
 
-    `label` names it in sentences: `torch tile`. It is `seeded` if reads draw from torch's
-    generators, too, so that chips of two runs are pairs. `presets` says whether tiles have static
+    `label` names it in sentences: `torch tile`. It is `seeded` if reads also draw from torch's
+    generators, so that chips of two runs can be paired. `presets` says whether tiles have static
     input ranges.
     """
 
@@ -64,7 +64,11 @@ class TileSimulator(Protocol):
     presets: Mapping[str, bool]
 
     def require(self, device: str) -> None:
-        """Raise `TileUnavailable`, with the reason, where it does not work on this device here."""
+        """Check that the simulator works on this device.
+
+        Raises:
+            TileUnavailable: It does not; the message gives the reason.
+        """
 
     @abstractmethod
     def build(
@@ -74,11 +78,11 @@ class TileSimulator(Protocol):
         hardware: str,
         input_range: InputRange | None,
     ) -> Tiles:
-        """Map a digital layer, left as it is, onto tiles.
+        """Map a digital layer, which is not changed, onto tiles.
 
-        `hardware` is `ideal`, or the preset that the noise goes on top of. Hardware with static
-        input ranges takes one for all tiles of the layer, or one for each.
+        `hardware` is `ideal`, or the preset to which the noise is added. Hardware with static input
+        ranges takes one for all tiles of the layer, or one for each.
 
         Raises:
-            UsageError: A noise or a preset that it lacks; other numbers of tiles and ranges.
+            UsageError: It lacks the noise or the preset, or the numbers of tiles and ranges differ.
         """

@@ -1,4 +1,4 @@
-"""Noise added to a layer's weights, once a chip: `white_weight`."""
+"""Noise added to a layer's weights, once per chip: `white_weight`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from analog_bench.noise import WhiteWeight
 
 @handles(WhiteWeight)
 def _white_weight(noise: WhiteWeight, site: Site) -> WeightNoise:
-    """Formula: W + N(0, (std · max|W| of the output column)²); biases stay as they are.
+    """Formula: W + N(0, (std · max|W| of the output column)²); biases are unchanged.
 
     An output column of the crossbar is a row of torch's weight (outputs, inputs). Embeddings and
-    norms have no such columns: there the largest magnitude is that of the whole tensor.
+    norms have no such columns: there the maximum is taken over the whole tensor.
     """
     weight = weight_of(site.place.module).detach()
     generator = torch.Generator().manual_seed(site.seed("program"))
@@ -30,10 +30,10 @@ def _white_weight(noise: WhiteWeight, site: Site) -> WeightNoise:
 
 
 class WeightNoise(Effect):
-    """A noisy copy of a layer's weight in the place of the weight."""
+    """A noisy copy of a layer's weight in place of the weight."""
 
     def __init__(self, site: Site, noisy: Tensor) -> None:
-        """Keep the noisy weight, (outputs, inputs) for a matrix, ready."""
+        """Store the noisy weight, shape (outputs, inputs) for a matrix."""
         self._module = site.place.module
         self._clean = self._module._parameters["weight"]
         self._noisy = nn.Parameter(as_stored(self._module, noisy), requires_grad=False)
@@ -41,7 +41,7 @@ class WeightNoise(Effect):
 
     @contextmanager
     def attached(self) -> Iterator[None]:
-        """Put the noisy weight in place; on leaving, the very parameter that was there before."""
+        """Put the noisy weight in place, and the original parameter back on exit."""
         self._module._parameters["weight"] = self._noisy
         try:
             yield

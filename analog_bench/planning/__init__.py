@@ -1,1 +1,1 @@
-"""What a model costs on analog hardware, and which of many models are worth measuring."""
+"""Energy of a model on analog hardware, and which of many models are worth measuring."""

@@ -1,4 +1,4 @@
-"""What a conversion to digital costs, by Murmann's survey of published converters."""
+"""Energy of analog-to-digital conversion, from Murmann's survey of published converters."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ import math
 from analog_bench.planning.constants import value_of
 
 FEWEST_BITS = 4
-"""The survey's formula is for no coarser converters."""
+"""Coarsest converter that the survey's formula covers."""
 
 
 def conversion_pj(bits: int, rate_hz: float, node_nm: float) -> float:
-    """Return the energy of one conversion, in pJ, of a converter as good as the best published.
+    """Return the energy in pJ of one conversion by a converter as good as the best published.
 
-    With SNDR = 20 log10(2^bits √1.5) = 6.02 bits + 1.76 dB and Schreier's figure of merit FOM, the
-    less of a bound by rate, 213.78 - 2.872 ln(rate), and one by resolution, 128.31 + 3.2205 bits,
-    it is
+    With SNDR = 20 log10(2^bits √1.5) = 6.02 bits + 1.76 dB, and Schreier's figure of merit FOM the
+    smaller of a bound by rate, 213.78 - 2.872 ln(rate), and one by resolution, 128.31 + 3.2205
+    bits, the energy is
 
         1/2 · 10^((SNDR - FOM)/10) · node^1.880 · bits^-2.829 · e^24.579
 
-    (Andrulis et al., arXiv 2404.06553). It says what can be had, not what a given chip has: 256
-    such conversions at 14 nm are 0.09 nJ, and HERMES takes 13.4 nJ for a whole product.
+    (Andrulis et al., arXiv 2404.06553). This is what can be achieved, not what a given chip has:
+    256 such conversions at 14 nm take 0.09 nJ, and HERMES takes 13.4 nJ for a whole product.
+
+    Args:
+        bits: Resolution of the converter.
+        rate_hz: Conversions per second.
+        node_nm: Technology node in nm.
 
     Raises:
         ValueError: Fewer than 4 bits.

@@ -22,7 +22,7 @@ from analog_bench.regular_file import read_regular
 from analog_bench.tasks.data_folder import ANALOGNAS_FILE, DATA_VARIABLE, data_folder
 
 CORRUPT = "000000"
-"""The cell of skips alone. It has 87.5 % after a minute of drift and 60.8 % without any noise."""
+"""The cell with only skips: 87.5 % after a minute of drift, yet 60.8 % without any noise."""
 _CELL, _DIGITAL, _MINUTE, _DAY, _MONTH = _COLUMNS = (
     *("arch", "baseline_accuracy"),
     *("analog_drift_60", "analog_drift_86400", "analog_drift_2592000"),
@@ -31,13 +31,13 @@ _CELL, _DIGITAL, _MINUTE, _DAY, _MONTH = _COLUMNS = (
 
 @dataclass(frozen=True)
 class CellScores:
-    """What was measured of every cell, all of shape (cells,).
+    """Measurements of every cell; arrays have shape (cells,).
 
     Attributes:
-        cells: Their digits.
+        cells: The digits of each cell.
         digital: Accuracy without noise.
         one_day: Accuracy after a day.
-        avm: Accuracy after a month less that after a minute: 0 where nothing is lost.
+        avm: Accuracy after a month − accuracy after a minute; 0 if nothing is lost.
     """
 
     cells: tuple[str, ...]
@@ -47,7 +47,11 @@ class CellScores:
 
 
 def default_file() -> Path:
-    """Return where AnalogNAS-Bench should be; `UsageError` without ANALOG_BENCH_DATA."""
+    """Return the expected path of AnalogNAS-Bench.
+
+    Raises:
+        UsageError: ANALOG_BENCH_DATA is not set.
+    """
     folder = data_folder()
     if folder is None:
         raise UsageError(
@@ -58,11 +62,11 @@ def default_file() -> Path:
 
 
 def read_analognas_bench(path: Path) -> CellScores:
-    """Read AnalogNAS-Bench, a CSV file, compressed by gzip or not, without its corrupt row.
+    """Read AnalogNAS-Bench from a CSV file, plain or gzipped, without its corrupt row.
 
     Raises:
-        DataError: It cannot be read, lacks a column, or has a row that is no cell, is there twice,
-            or has an accuracy that is no percentage.
+        DataError: The file cannot be read or lacks a column; or a row has no valid cell, repeats
+            one, or has an accuracy that is not a percentage.
     """
     try:
         content = read_regular(path)

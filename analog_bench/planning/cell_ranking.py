@@ -1,4 +1,4 @@
-"""How well cells that were not measured are ranked from those that were."""
+"""How well unmeasured cells are ranked from measured ones."""
 
 from __future__ import annotations
 
@@ -26,17 +26,21 @@ Indices = NDArray[np.intp]
 Groups = Sequence[FeatureGroup]
 Encoding = Callable[[CellScores], tuple[FeatureGroup, ...]]
 Learner = Callable[[Groups, Array, Groups], Array]
-"""Makes predictions for others out of features of known candidates and what was measured."""
+"""Function from features and measurements of known candidates to predictions for others.
+
+The arguments are the features of the known candidates, their measurements, and the features of the
+others.
+"""
 
 TARGETS = ("one_day", "avm")
 """Attributes of `CellScores` to rank by."""
 CHOSEN = 10
-"""How many of the first by rank are looked at for the regret."""
+"""Number of top-ranked candidates that the regret considers."""
 DIGITAL_ALONE = "digital accuracy alone"
 
 
 def paths_and_graph(scores: CellScores) -> tuple[FeatureGroup, ...]:
-    """Return what ranks cells here: counts over the graph, and counts of its paths."""
+    """Return the default features: counts over the graph and counts of its paths."""
     return (
         FeatureGroup("graph", graph_features(scores.cells)),
         FeatureGroup("paths", path_counts(scores.cells), standardise=False),
@@ -44,7 +48,7 @@ def paths_and_graph(scores: CellScores) -> tuple[FeatureGroup, ...]:
 
 
 def with_digital(scores: CellScores) -> tuple[FeatureGroup, ...]:
-    """Return the same with the digital accuracy, as its normal score among all cells."""
+    """Return the default features and the digital accuracy as its normal score among all cells."""
     digital = normal_scores(scores.digital)[:, np.newaxis]
     return *paths_and_graph(scores), FeatureGroup("digital accuracy", digital)
 
@@ -62,8 +66,8 @@ def _by_surrogate(known: Groups, measured: Array, others: Groups) -> Array:
 
 
 def _by_boosted_trees(known: Groups, measured: Array, others: Groups) -> Array:
-    # Gradient boosting as AnalogNAS has it, by scikit-learn in place of XGBoost. Digits that name
-    # operations have no distances that a Gaussian process could go by.
+    # Gradient boosting as in AnalogNAS, by scikit-learn instead of XGBoost. Digits that name
+    # operations have no distances for a Gaussian process.
     trees = GradientBoostingRegressor(random_state=0)
     trees.fit(np.hstack([one.values for one in known]), measured)
     predicted: Array = trees.predict(np.hstack([one.values for one in others]))
@@ -76,20 +80,20 @@ ENCODINGS: Mapping[str, tuple[Encoding, Learner]] = {
     "one-hot": (_one_hot, _by_surrogate),
     "digits, boosted trees (AnalogNAS)": (_digits, _by_boosted_trees),
 }
-"""What cells are ranked by, by name: features, and what learns from them."""
+"""Ways to rank cells, by name: the features, and the method that learns from them."""
 
 
 @dataclass(frozen=True)
 class RankingScore:
-    """One encoding, one target, one number of measured cells; a value a repeat.
+    """Scores of one encoding, one target and one number of measured cells; one value per repeat.
 
     Attributes:
         encoding: One of `ENCODINGS`, or `DIGITAL_ALONE`.
         target: One of `TARGETS`.
-        measured: Cells that the surrogate was fitted to; 0 where nothing was fitted.
+        measured: Number of cells that the surrogate was fitted to; 0 if nothing was fitted.
         tau: Kendall's τ-b between prediction and measurement of held-out cells.
-        regret: How far, in percent of accuracy, the best of the 10 held-out cells that are ranked
-            first is below the best of all held-out ones.
+        regret: How far the best of the 10 top-ranked held-out cells is below the best of all
+            held-out ones, in percent of accuracy.
     """
 
     encoding: str
@@ -100,12 +104,12 @@ class RankingScore:
 
 
 def split_by_class(classes: Indices, repeats: int, seed: int) -> list[tuple[Indices, Indices]]:
-    """Return, for each repeat, which cells may be measured and which are held out.
+    """Return, for each repeat, the cells that may be measured and those that are held out.
 
-    Half of the classes are held out whole: a cell equal to one that was measured would be a leak.
+    Half of the classes are held out as a whole: a cell equal to a measured one would be a leak.
 
     Raises:
-        DataError: Fewer than two classes.
+        DataError: There are fewer than two classes.
     """
     if len(np.unique(classes)) < 2:
         raise DataError("all cells compute the same, or there are none: nothing to hold out")
@@ -115,22 +119,22 @@ def split_by_class(classes: Indices, repeats: int, seed: int) -> list[tuple[Indi
 
 
 def rank_agreement(predicted: Array, actual: Array) -> float:
-    """Return Kendall's τ-b; 0 where all predictions are equal, which order nothing."""
+    """Return Kendall's τ-b; 0 if all predictions are equal and so give no order."""
     statistic = float(kendalltau(predicted, actual).statistic)
     return 0.0 if np.isnan(statistic) else statistic
 
 
 def regret(predicted: Array, actual: Array) -> float:
-    """Return how far the best of the 10 that are ranked first is below the best of all."""
+    """Return how far the best of the 10 top-ranked candidates is below the best of all."""
     first = np.argsort(-predicted, kind="stable")[:CHOSEN]
     return float(actual.max() - actual[first].max())
 
 
 def ceiling(values: Array, classes: Indices, repeats: int, seed: int) -> tuple[float, ...]:
-    """Return Kendall's τ between two cells that compute the same, over all classes that have two.
+    """Return Kendall's τ between two cells that compute the same, over all classes with two cells.
 
-    It is what one measurement says of another. A surrogate that is right about what all of a class
-    have in common can exceed it, since only one side of its τ has a measurement's noise.
+    This is how well one measurement predicts another. A surrogate that predicts what a whole class
+    has in common can exceed it, because only one side of its τ carries measurement noise.
 
     Raises:
         DataError: Fewer than two classes have two cells.
@@ -152,8 +156,8 @@ def score_rankings(
 ) -> Iterator[RankingScore]:
     """Yield the score of every encoding, for each target and number of measured cells.
 
-    All encodings see the same cells, and fewer are the first of more. Digital accuracy alone, which
-    needs no analog measurement, comes first.
+    All encodings see the same cells, and a smaller number takes the first of a larger one. Digital
+    accuracy alone, which needs no analog measurement, comes first.
 
     Raises:
         UsageError: Half of the classes have fewer cells than are to be measured.

@@ -20,9 +20,11 @@ class Constant:
     """A published number.
 
     Attributes:
+        value: The number.
         unit: Its unit.
         source: Author, venue, year.
-        second_hand: Whether it was not read in that source; never a gate.
+        second_hand: Whether it was taken from another source than the one named; never used as a
+            gate.
     """
 
     value: float
@@ -32,7 +34,7 @@ class Constant:
 
 
 CONSTANTS: dict[str, Constant] = {
-    # Whole tiles at work, 8-bit inputs and outputs unless said otherwise.
+    # Whole tiles at work, with 8-bit inputs and outputs unless stated otherwise.
     "hermes_1phase": Constant(9.76, "TOPS/W", _HERMES),
     "hermes_1phase_mvm": Constant(133.0, "ns", _HERMES),
     "hermes_4phase": Constant(2.48, "TOPS/W", _HERMES),
@@ -78,11 +80,13 @@ CONSTANTS: dict[str, Constant] = {
     "adc_bits_power": Constant(-2.82912561, "", _SURVEY),
     "adc_log_scale": Constant(24.57941937, "", _SURVEY),
 }
-"""By name; energies are of one operation."""
+"""By name; an energy is per operation."""
 
 MEAN_ERROR, LARGEST_ERROR = 0.28, 0.70
-"""How far models of fixed energies a component are off, against NeuroSim: CiMLoop's paper
-(Andrulis et al., ISPASS, 2024)."""
+"""Errors of models with fixed energies per component, against NeuroSim.
+
+They are from CiMLoop's paper (Andrulis et al., ISPASS, 2024).
+"""
 
 
 def value_of(name: str) -> float:

@@ -1,7 +1,7 @@
-"""Energy and latency of a model: what is on tiles by a scenario, all else by digital arithmetic.
+"""Energy and latency of a model: layers on tiles by a scenario, all else by digital arithmetic.
 
-Energies are in pJ, times in ns. Whole tiles are charged, however little of them is used: a layer of
-257 inputs on tiles of 256 rows pays for two. Activation functions are not counted, and neither is
+Energies are in pJ, times in ns. Whole tiles are charged, however few of their cells are used: a
+layer of 257 inputs on tiles of 256 rows pays for two. Activation functions are not counted, nor is
 the time of anything digital.
 """
 
@@ -20,7 +20,7 @@ _ACTIVATION_BITS = 8
 
 
 class DigitalFormat(NamedTuple):
-    """Numbers that a digital machine computes with; `mac` names a constant."""
+    """Number format of a digital machine; `mac` names a constant."""
 
     name: str
     bits: int
@@ -32,7 +32,7 @@ FP16 = DigitalFormat("FP16", 16, "mac_fp16")
 
 
 class Tiling(NamedTuple):
-    """Tiles of a layer, and the share of their cells that hold a weight of it."""
+    """The tiles of a layer, and the share of their cells that hold one of its weights."""
 
     rows: int
     columns: int
@@ -40,20 +40,20 @@ class Tiling(NamedTuple):
 
     @property
     def tiles(self) -> int:
-        """How many there are."""
+        """Number of tiles."""
         return self.rows * self.columns
 
 
 @dataclass(frozen=True)
 class LayerEnergy:
-    """What one layer takes in one inference.
+    """Energy and time of one layer in one inference.
 
     Attributes:
         layer: Its shape.
-        tiling: Its tiles; None where it is digital.
+        tiling: Its tiles; None if it is digital.
         mvm_pj: Energy of its tiles.
         digital_pj: Energy of everything else about it.
-        ns: Time of its tiles; None where it has none, or it is not published.
+        ns: Time of its tiles; None if it has none or the time is not published.
     """
 
     layer: LayerShape
@@ -64,20 +64,20 @@ class LayerEnergy:
 
     @property
     def pj(self) -> float:
-        """All of its energy."""
+        """Total energy."""
         return self.mvm_pj + self.digital_pj
 
 
 @dataclass(frozen=True)
 class ModelEnergy:
-    """What one inference of a model takes.
+    """Energy of one inference of a model.
 
     Attributes:
         scenario: The analog hardware.
         shape: What is computed.
         layers: In the order of computation.
-        attention_pj: Energy of the products of tokens with each other, with their softmaxes.
-        int8_pj: Energy of the same inference on a digital machine, by the same model.
+        attention_pj: Energy of the products between tokens, including their softmaxes.
+        int8_pj: Energy of the same inference on a digital INT8 machine, by the same model.
         fp16_pj: The same in FP16.
     """
 
@@ -90,12 +90,12 @@ class ModelEnergy:
 
     @property
     def pj(self) -> float:
-        """All of its energy."""
+        """Total energy."""
         return self.attention_pj + sum(layer.pj for layer in self.layers)
 
     @property
     def pj_per_token(self) -> float:
-        """Energy of one token of it."""
+        """Energy per token."""
         return self.pj / self.shape.tokens
 
     @property
@@ -105,17 +105,17 @@ class ModelEnergy:
 
     @property
     def tops_per_watt(self) -> float:
-        """Operations, two a multiply-accumulate, by energy: those of layers and attention."""
+        """Operations of layers and attention, two per multiply-accumulate, per unit of energy."""
         return 2 * self.shape.macs / self.pj
 
     @property
     def latency_ns(self) -> float | None:
-        """Time of all tiles, layer after layer."""
+        """Time of all tiles, layer after layer; None without any."""
         return sum(self._stages) if self._stages else None
 
     @property
     def interval_ns(self) -> float | None:
-        """Time from one inference to the next where layers are a pipeline: the slowest stage's."""
+        """Time between inferences if the layers form a pipeline: that of the slowest stage."""
         return max(self._stages, default=None)
 
     @property
@@ -130,14 +130,14 @@ def tile(inputs: int, outputs: int, rows: int, columns: int) -> Tiling:
 
 
 def on_tiles(layer: LayerShape, scenario: Scenario, replicas: int = 1) -> LayerEnergy:
-    """Return what a matrix multiplication takes on tiles, all of which work at the same time.
+    """Return the energy and time of a matrix multiplication on tiles, which all work in parallel.
 
     With n tiles, r of them one above the other, a vector takes
 
         n·E_MVM + (r − 1)·out·e_add + out·(e_mul + e_add) + 8·(in + out)·e_near
 
-    for the tiles, the sums of their parts, the scale and bias of each output, and bringing values
-    of 8 bits to and from them. Of so many replicas each takes its share of the vectors.
+    for the tiles, the sums of their partial results, the scale and bias of each output, and the
+    transport of 8-bit values to and from them. Each of the replicas takes its share of the vectors.
     """
     tiling = tile(layer.inputs, layer.outputs, scenario.rows, scenario.columns)
     add, multiply = value_of("add"), value_of("multiply")
@@ -153,11 +153,11 @@ def on_tiles(layer: LayerShape, scenario: Scenario, replicas: int = 1) -> LayerE
 
 
 def digital_pj(layer: LayerShape, form: DigitalFormat, level: Level, per_fetch: int) -> float:
-    """Return what a layer takes on a digital machine.
+    """Return the energy of a layer on a digital machine.
 
-    A matrix multiplication: MACs·e_MAC, its activations to and from near memory, and its weights
-    from far memory, once for so many vectors. A norm: so much a value. An embedding: its rows from
-    far memory.
+    A matrix multiplication takes MACs·e_MAC, moves its activations to and from near memory, and
+    fetches its weights from far memory once per `per_fetch` vectors. A norm takes a fixed energy
+    per value. An embedding fetches its rows from far memory.
     """
     far = value_of(FAR_MEMORY[level])
     if layer.kind == "norm":
@@ -170,10 +170,10 @@ def digital_pj(layer: LayerShape, form: DigitalFormat, level: Level, per_fetch: 
 
 
 def attention_pj(shape: ModelShape, form: DigitalFormat, level: Level, per_fetch: int) -> float:
-    """Return what tokens take to look at each other, which is always digital.
+    """Return the energy of attention between tokens, which is always digital.
 
-    MACs·e_MAC, 2·n·d a token and block; an exponential a pair of tokens and head; keys and values
-    from far memory, once for so many tokens.
+    It takes MACs·e_MAC (2·n·d per token and block), one exponential per pair of tokens and head,
+    and fetches keys and values from far memory once per `per_fetch` tokens.
     """
     fetches = shape.tokens / min(per_fetch, shape.tokens)
     return (
@@ -184,7 +184,7 @@ def attention_pj(shape: ModelShape, form: DigitalFormat, level: Level, per_fetch
 
 
 def digital_total_pj(shape: ModelShape, form: DigitalFormat, level: Level, per_fetch: int) -> float:
-    """Return what an inference takes on a digital machine: arithmetic and memory, no more."""
+    """Return the energy of an inference on a digital machine: only arithmetic and memory."""
     return attention_pj(shape, form, level, per_fetch) + sum(
         digital_pj(layer, form, level, per_fetch) for layer in shape.layers
     )
@@ -199,11 +199,16 @@ def model_energy(
     replicas: int = 1,
     in_fp16: Collection[str] = (),
 ) -> ModelEnergy:
-    """Return what an inference takes with the named layers on tiles, and all else in INT8.
+    """Return the energy of an inference with the named layers on tiles and all else in INT8.
 
-    Layers `in_fp16`, of those that are not on tiles, are in FP16 instead.
-    `per_fetch` is how many tokens a digital machine computes with each weight that it fetches: all
-    of the inference where None, 1 where it writes token by token.
+    Args:
+        shape: What is computed.
+        scenario: The analog hardware.
+        analog: Names of the layers on tiles.
+        per_fetch: Tokens that a digital machine computes with each weight it fetches: all of the
+            inference if None, 1 if it writes token by token.
+        replicas: Copies of each layer's tiles that share its vectors.
+        in_fp16: Names of the layers that are computed in FP16 unless they are on tiles.
     """
     per_fetch, level = per_fetch or shape.tokens, scenario.level
 

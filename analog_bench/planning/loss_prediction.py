@@ -1,12 +1,13 @@
-"""What a plan loses, predicted from what single layers lose.
+"""Predict the loss of a plan from the losses of single layers.
 
-Losses of layers add up while they are small, and no loss exceeds that of guessing. So what adds up
-here is the strain a = -ln A*, A* being what is left of the score between guessing and digital: for
-small losses it is the loss over its range, and whatever is added up, the loss stays below guessing.
+Losses of layers add up while they are small, and no loss exceeds that of guessing. The quantity
+that adds up here is therefore the strain a = -ln A*, where A* is the share left of the score
+between guessing and digital. For small losses it is the loss over its range, and a sum of strains
+always stays below the loss of guessing:
 
     a(plan) = slope * (sum of the layers' own a + sum of what pairs add)
 
-The slope and the spread about it come from plans that were measured.
+The slope and the spread about it are fitted to measured plans.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ ALONE, WITH_PAIRS = "sum of layers alone", "layers and pairs"
 ALONG, BY_ALPHA = "zero-shot, along the error", "zero-shot, error x alpha"
 K = TypeVar("K")
 MeasuredPlan: TypeAlias = "tuple[Assignment, tuple[float, ...]]"
-"""A plan and its loss on each chip, the same chips for all plans; one loss if it draws nothing."""
+"""A plan and its loss per chip, with the same chips for all plans; one loss if it draws nothing."""
 
 _LEAST_LEFT = 0.01
-"""A score closer to guessing is no more worth than this: its logarithm would be noise."""
+"""Smallest A* that is told apart: closer to guessing, the logarithm would be noise."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Scale:
     reach: float
 
     def strain(self, loss: float) -> float:
-        """Return -ln A* of a loss; below 0 where it is a gain."""
+        """Return -ln A* of a loss; below 0 for a gain."""
         return -math.log(max(_LEAST_LEFT, 1 - loss / self.reach))
 
     def loss(self, strain: float) -> float:
@@ -49,11 +50,11 @@ class Scale:
 
 @dataclass(frozen=True)
 class Strains:
-    """What single layers contribute, and pairs of layers on tiles beyond these.
+    """Contributions of single layers, and what pairs of layers on tiles add to them.
 
     Attributes:
-        own: By layer, and what becomes of it; a layer that stays as it is contributes nothing.
-        pairs: By two layers, in the order of computation.
+        own: By layer and its treatment; a layer that stays unchanged contributes nothing.
+        pairs: By pairs of layers, in the order of computation.
     """
 
     own: Mapping[tuple[str, How], float]
@@ -71,19 +72,19 @@ class Strains:
 
 @dataclass(frozen=True)
 class LossPredictor:
-    """Predicts losses of plans.
+    """Predicts the losses of plans.
 
     The spread of a plan's strain about the line has a variance in proportion to the total, as sums
-    of independent contributions have; below the least total that was measured it stays as there.
-    All plans were measured on the same chips, of which some lose more than others throughout, so
-    each chip has a line of its own, and other chips have others.
+    of independent contributions have; below the smallest measured total it stays constant. All
+    plans were measured on the same chips, and some chips lose more than others throughout. So each
+    chip has a slope of its own, and fresh chips will have other slopes.
 
     Attributes:
-        scale: Where losses add up.
-        strains: What adds up.
-        slope: What a unit of the total makes.
-        spread: Standard deviation about the line at a total of 1; None of fewer than two plans.
-        totals: Those of the plans that it was fitted to.
+        scale: The scale on which losses add up.
+        strains: The contributions that add up.
+        slope: Strain per unit of the total.
+        spread: Standard deviation about the line at a total of 1; None with fewer than two plans.
+        totals: The totals of the plans that it was fitted to.
         chip_slopes: The slope of each chip alone.
     """
 
@@ -95,15 +96,16 @@ class LossPredictor:
     chip_slopes: tuple[float, ...]
 
     def loss(self, assignment: Assignment) -> float:
-        """Return the loss to expect of a plan."""
+        """Return the expected loss of a plan."""
         return self.scale.loss(self.slope * self.strains.total(assignment))
 
     def interval(self, assignment: Assignment, chips: int) -> tuple[float, float] | None:
-        """Return where a plan's mean loss on fresh chips should lie in 95 of 100 cases.
+        """Return the 95 % prediction interval of a plan's mean loss on fresh chips.
 
-        Student's prediction interval about a line through the origin whose variance grows with x,
-        s² (x + x² / sum of x). Fresh chips add x² v (1/n + 1/`chips`), with v the variance of the
-        slopes of the n fitted chips; INT8 is the same on all. Degrees of freedom: Satterthwaite.
+        This is Student's prediction interval about a line through the origin whose variance grows
+        with x, s² (x + x² / sum of x). Fresh chips add x² v (1/n + 1/`chips`), with v the variance
+        of the slopes of the n fitted chips; INT8 is the same on all chips. The degrees of freedom
+        are Satterthwaite's. None without a spread.
         """
         if self.spread is None:
             return None
@@ -120,14 +122,14 @@ class LossPredictor:
         return self.scale.loss(middle - reach), self.scale.loss(middle + reach)
 
     def misfit(self, measured: Sequence[MeasuredPlan]) -> float:
-        """Return by how much plans lose more or less than predicted: a sum of squared strains."""
+        """Return the sum of squared differences between measured and predicted strains."""
         return sum(
             (self.scale.strain(fmean(losses)) - self.slope * self.strains.total(plan)) ** 2
             for plan, losses in measured
         )
 
     def room(self, loss: float) -> float:
-        """Return the largest total at which no more than a loss is to be expected."""
+        """Return the largest total whose expected loss does not exceed a loss."""
         return self.scale.strain(loss) / self.slope
 
 
@@ -136,11 +138,11 @@ def strains_of(
     alone: Mapping[tuple[str, How], Sequence[float]],
     together: Mapping[tuple[str, str], Sequence[float]] | None = None,
 ) -> Strains:
-    """Return contributions from the losses of layers alone, one a chip, and of pairs on tiles.
+    """Return contributions from losses of single layers, one per chip, and of pairs on tiles.
 
-    Of what is measured on few chips, the least is mostly luck, and a choice of the cheapest layers
-    would choose the lucky ones. So contributions are what is to be expected of them, given that
-    none is a gain: see `expected`.
+    The smallest of several means over few chips is mostly luck, and choosing the cheapest layers
+    would choose the lucky ones. Contributions are therefore expected values, given that none is a
+    gain (see `expected`).
     """
     by_chip = {choice: [scale.strain(loss) for loss in losses] for choice, losses in alone.items()}
     drawn = {choice: values for choice, values in by_chip.items() if len(values) > 1}
@@ -153,11 +155,11 @@ def strains_of(
 
 
 def expected(measured: Mapping[K, Sequence[float]]) -> dict[K, float]:
-    """Return what is to be expected of values that are not below 0, from measurements of each.
+    """Return the expected values of quantities that are not below 0, from measurements of each.
 
-    The prior is exponential with the mean of all means, m; a mean over n chips is normal about the
-    value, with the variance v of its chips over n, or the median layer's where that is more. Then
-    the value is normal about mean - v / (n m), cut off below 0 (empirical Bayes).
+    The prior is exponential, with the mean m of all means. A mean over n chips is normal about the
+    true value, with the variance v of its chips over n, or the median variance if that is larger.
+    The true value is then normal about mean - v / (n m), truncated below 0 (empirical Bayes).
     """
     means = {name: fmean(values) for name, values in measured.items()}
     prior = fmean(means.values()) if means else 0.0
@@ -179,8 +181,9 @@ def expected(measured: Mapping[K, Sequence[float]]) -> dict[K, float]:
 def fit(scale: Scale, strains: Strains, measured: Sequence[MeasuredPlan]) -> LossPredictor:
     """Fit the slope, and the spread about it, to plans and their losses on each chip.
 
-    The best line through the origin where variances grow with x is the ratio of the sums (Cochran,
-    "Sampling Techniques", 1977, chapter 6). Without a plan that has any strain it is 1.
+    The best line through the origin for variances that grow with x is the ratio of the sums
+    (Cochran, "Sampling Techniques", 1977, chapter 6). The slope is 1 if no plan has any strain, or
+    if the ratio is not above 0.
     """
     totals = [strains.total(plan) for plan, _ in measured]
     points = [(x, losses) for x, (_, losses) in zip(totals, measured, strict=True) if x > 0]
@@ -193,7 +196,7 @@ def fit(scale: Scale, strains: Strains, measured: Sequence[MeasuredPlan]) -> Los
     if len(points) > 1:
         squares = sum((y - slope * x) ** 2 / x for x, y in means)
         spread = math.sqrt(squares / (len(points) - 1))
-    # What draws nothing has one loss for all chips.
+    # A plan that draws nothing has one loss for all chips.
     chips = max((len(losses) for _, losses in points), default=0)
     table = [losses * chips if len(losses) == 1 else losses for _, losses in points]
     slopes = tuple(sum(map(scale.strain, losses)) / whole for losses in zip(*table, strict=True))
@@ -201,9 +204,9 @@ def fit(scale: Scale, strains: Strains, measured: Sequence[MeasuredPlan]) -> Los
 
 
 class Fitted(NamedTuple):
-    """Predictors by name, the simplest first, all fitted to the same plans; `used` fits them best.
+    """Predictors by name, the simplest first, fitted to the same plans; `used` fits them best.
 
-    What few examples tell of single layers may be luck, which zero-shot estimates do not share.
+    With few examples, losses of single layers may be luck, which zero-shot estimates do not share.
     """
 
     predictors: Mapping[str, LossPredictor]
@@ -211,13 +214,13 @@ class Fitted(NamedTuple):
 
     @property
     def predictor(self) -> LossPredictor:
-        """The predictor that plans are chosen by."""
+        """The predictor used to choose plans."""
         return self.predictors[self.used]
 
 
 def fit_all(
     scale: Scale, strains: Mapping[str, Strains], measured: Sequence[MeasuredPlan]
 ) -> Fitted:
-    """Fit predictors by name; of those that fit alike, as all do to no plans, the last is used."""
+    """Fit predictors by name; on a tie, as without any plans, the last is used."""
     found = {name: fit(scale, one, measured) for name, one in strains.items()}
     return Fitted(found, min(reversed(found), key=lambda name: found[name].misfit(measured)))

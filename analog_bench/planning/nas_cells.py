@@ -1,7 +1,8 @@
 """Cells of NAS-Bench-201: which of them compute the same, and features that rank them.
 
-A cell has four nodes and six edges, each with one of five operations. A node is the sum of what its
-edges bring, node 0 is the input, node 3 the output (Dong and Yang, ICLR 2020, arXiv 2001.00326).
+A cell has four nodes and six edges, each with one of five operations. A node is the sum of the
+results of its incoming edges. Node 0 is the input, node 3 the output (Dong and Yang, ICLR 2020,
+arXiv 2001.00326).
 """
 
 from __future__ import annotations
@@ -33,14 +34,18 @@ _SIGNATURES = tuple(
 )
 
 Term: TypeAlias = tuple[int, int]
-"""What is summed: how often it was pooled, and the convolution it comes from, -1 for the input."""
+"""A summand: how often it was pooled, and the convolution it comes from (-1 for the input)."""
 Form: TypeAlias = tuple[tuple[tuple[str, tuple[Term, ...]], ...], tuple[Term, ...]]
-"""Convolutions, each an operation and the sum that it reads, and the sum that is the output."""
+"""The convolutions (each with its kind and the sum that it reads), and the output's sum."""
 _INPUT: Term = (0, -1)
 
 
 def check_cell(cell: str) -> str:
-    """Return a cell as it is; `DataError` unless it is six digits from 0 to 4."""
+    """Return a valid cell unchanged.
+
+    Raises:
+        DataError: It is not six digits from 0 to 4.
+    """
     if len(cell) != len(EDGES) or not set(cell) <= set(OPERATIONS):
         raise DataError(
             f"{cell!r} is no cell of NAS-Bench-201: give {len(EDGES)} digits from 0 to 4, one an "
@@ -50,11 +55,11 @@ def check_cell(cell: str) -> str:
 
 
 def canonical_form(cell: str) -> Form:
-    """Return what a cell computes, the same for all that compute the same whatever their weights.
+    """Return a form that is equal for all cells that compute the same, whatever their weights.
 
-    Skips are seen through, what no path connects is left out, pooling is linear (the mean of a sum
-    is the sum of means), and convolutions have no names: two of one kind that read the same sum are
-    two, one that is read twice is one. What an operation makes of nothing counts as nothing.
+    Skips are resolved, and edges that no path connects are dropped. Pooling is linear (the mean of
+    a sum is the sum of means). Convolutions have no names: two of one kind that read the same sum
+    are two, and one that is read twice is one. An operation on nothing gives nothing.
 
     Raises:
         DataError: As `check_cell`.
@@ -79,7 +84,7 @@ def canonical_form(cell: str) -> Form:
 
 
 def canonical_classes(cells: Iterable[str]) -> NDArray[np.intp]:
-    """Return the number of each cell's class; cells of a class compute the same."""
+    """Return the class number of each cell; cells of a class compute the same."""
     numbers: dict[Form, int] = {}
     return np.array([numbers.setdefault(canonical_form(cell), len(numbers)) for cell in cells])
 
@@ -87,27 +92,32 @@ def canonical_classes(cells: Iterable[str]) -> NDArray[np.intp]:
 def graph_features(cells: Sequence[str]) -> NDArray[np.float64]:
     """Return counts over the edges and paths that carry anything, of shape (cells, features).
 
-    Edges by operation; edges, paths, weights in units of a 1x1 convolution's, and their logarithm.
-    Convolutions, 3x3 convolutions and poolings a path: most, least, in all. Whether some path only
-    skips, and whether one only pools, once. Most and least convolutions again, as the depth of the
-    cell, which counts double; at the least 4 where no path is. Of the edges into the output: all,
-    convolutions and 3x3 ones that carry something; poolings, skips, and whether any skips.
+    In order:
+
+    - edges by operation; edges, paths, weights in units of a 1x1 convolution's, and log(1 +
+      weights);
+    - largest, smallest and total number per path of convolutions, 3x3 convolutions and poolings;
+    - whether some path only skips, and whether one consists of skips and a single pooling;
+    - largest and smallest number of convolutions again, as the depth of the cell, which so counts
+      twice; the smallest is 4 without any path;
+    - edges into the output that carry something: all, convolutions, 3x3 convolutions;
+    - all edges into the output: poolings, skips, and whether any skips.
     """
     return np.array([_graph_features(cell) for cell in cells], dtype=np.float64)
 
 
 def path_counts(cells: Sequence[str]) -> NDArray[np.float64]:
-    """Return how many paths have each sequence of operations, skips aside; shape (cells, 40).
+    """Return the number of paths with each sequence of operations but skips; shape (cells, 40).
 
-    Paths are what a cell is a sum of, and the encoding that White et al. (AAAI 2021, arXiv
-    1910.11858) found to rank cells best.
+    A cell is a sum over its paths, and White et al. (AAAI 2021, arXiv 1910.11858) found this
+    encoding to rank cells best.
     """
     found = [[path for _, path in _open_paths(cell)] for cell in cells]
     return np.array([[paths.count(one) for one in _SIGNATURES] for paths in found], dtype=float)
 
 
 def one_hot(cells: Sequence[str]) -> NDArray[np.float64]:
-    """Return which operation each edge has, of shape (cells, 30)."""
+    """Return the one-hot encoding of each edge's operation, of shape (cells, 30)."""
     return np.array(
         [[op == one for op in check_cell(cell) for one in OPERATIONS] for cell in cells]
     )
@@ -116,7 +126,7 @@ def one_hot(cells: Sequence[str]) -> NDArray[np.float64]:
 def digits(cells: Sequence[str]) -> NDArray[np.float64]:
     """Return the digits as numbers, of shape (cells, 6).
 
-    What AnalogNAS-Bench's own examples give their predictor (`architecture_to_feature_vector` in
+    AnalogNAS-Bench's own examples use these features (`architecture_to_feature_vector` in
     IBM/analog-nas, analognasbench/examples/bananas.py).
     """
     return np.array([[float(digit) for digit in check_cell(cell)] for cell in cells])
@@ -136,7 +146,7 @@ def _read_by(terms: Iterable[Term], reads: dict[int, tuple[str, list[Term]]]) ->
 def _written(
     output: list[Term], reads: dict[int, tuple[str, list[Term]]], order: Sequence[int]
 ) -> Form:
-    """Return a cell with its convolutions numbered in an order."""
+    """Return a cell with its convolutions numbered in the given order."""
     numbers = {-1: -1, **{edge: number for number, edge in enumerate(order)}}
 
     def renamed(terms: list[Term]) -> tuple[Term, ...]:

@@ -1,12 +1,12 @@
-"""The plan of least energy that may lose so much: an integer program.
+"""Choose the plan of least energy with a bounded loss, by an integer program.
 
-With x[l, h] = 1 where layer l becomes h, e its energy and a its contribution to the loss,
+With x[l, h] = 1 if layer l is treated as h, e its energy and a its contribution to the loss,
 
     minimise    sum of e[l, h] x[l, h]
     subject to  sum over h of x[l, h] = 1 for every l,
                 sum of a[l, h] x[l, h] + sum of p[i, j] y[i, j] <= room,
 
-y[i, j] = x[i, analog] x[j, analog] being 1 where both layers of a pair are on tiles.
+where y[i, j] = x[i, analog] x[j, analog] is 1 if both layers of a pair are on tiles.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SHARES = (0.1, 0.9)
 def cheapest(costs: Costs, strains: Strains, room: float) -> Assignment | None:
     """Return the plan of least energy whose contributions do not exceed the room.
 
-    None where every plan exceeds it. Layers come in the order of `costs`.
+    None if every plan exceeds it. Layers come in the order of `costs`.
     """
     choices = list(costs)
     place = {choice: n for n, choice in enumerate(choices)}
@@ -47,7 +47,7 @@ def cheapest(costs: Costs, strains: Strains, room: float) -> Assignment | None:
     unit = room if room > 0 else 1.0
     constraints = [
         LinearConstraint(one_way.tocsr(), 1, 1),
-        # The solver's tolerances are absolute, and so both sides are brought to about 1.
+        # The solver's tolerances are absolute, so both sides are scaled to about 1.
         LinearConstraint(used[np.newaxis] / unit, -np.inf, room / unit),
     ]
     if pairs:
@@ -66,7 +66,7 @@ def cheapest(costs: Costs, strains: Strains, room: float) -> Assignment | None:
 
 
 def front(costs: Costs, strains: Strains, rooms: Sequence[float]) -> dict[int, Assignment]:
-    """Return the cheapest plan by the number of its room; those that recur once, for the first."""
+    """Return the cheapest plan per room, by the room's index; a repeated plan only once."""
     found: dict[int, Assignment] = {}
     for n, room in enumerate(rooms):
         plan = cheapest(costs, strains, room)
@@ -80,8 +80,9 @@ def random_plans(
 ) -> Iterator[Assignment]:
     """Yield random plans, no two alike, until there are no more.
 
-    A tenth to nine tenths of the layers are on tiles. The others compute in INT8 or stay as they
-    are, as chance has it, where both may be. The n-th is the same however many are taken.
+    Each plan draws a probability from 0.1 to 0.9 and puts each layer on tiles with it; a plan
+    without a layer on tiles is dropped. Every other layer is computed in INT8 or stays digital, at
+    random if both are allowed. The n-th plan is the same however many are taken.
     """
     others = [how for how in ("int8", "digital") if how in hows] or ["digital"]
     known: list[Assignment] = []
@@ -104,9 +105,9 @@ def random_plans(
 def _products(
     pairs: Sequence[tuple[str, str]], place: Mapping[tuple[str, How], int], size: int
 ) -> LinearConstraint:
-    """Return what makes y[i, j] the product of x[i] and x[j], all being 0 or 1.
+    """Return the constraints that make y[i, j] the product of the binary x[i] and x[j].
 
-    That is y <= x[i], y <= x[j] and y >= x[i] + x[j] - 1.
+    They are y <= x[i], y <= x[j] and y >= x[i] + x[j] - 1.
     """
     rows = lil_array((3 * len(pairs), size))
     upper = np.zeros(3 * len(pairs))

@@ -1,4 +1,4 @@
-"""What plans take: each layer by what becomes of it, and a whole model by a plan."""
+"""Energy of plans: of each layer by its treatment, and of a whole model."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from analog_bench.planning.scenarios import Scenario
 from analog_bench.zoo.model_shape import ModelShape
 
 Costs = Mapping[tuple[str, How], float]
-"""Energy of a layer, in pJ an inference, by what becomes of it."""
+"""Energy of a layer by its treatment, in pJ per inference."""
 
 
 def layer_costs(
     shape: ModelShape, scenario: Scenario, hows: Collection[How], per_fetch: int
 ) -> Costs:
-    """Return what each matrix multiplication takes by each of the ways it may go, in pJ."""
+    """Return the energy of each matrix multiplication under each allowed treatment, in pJ."""
     costs: dict[tuple[str, How], float] = {}
     for layer in shape.layers:
         if layer.kind != "matmul":
@@ -33,9 +33,9 @@ def layer_costs(
 def energy_of_plan(
     shape: ModelShape, scenario: Scenario, assignment: Assignment, per_fetch: int
 ) -> PlanEnergy:
-    """Return what a token takes by a plan, whose digital layers are in FP16.
+    """Return the energy per token of a plan, with its digital layers in FP16.
 
-    Attention, norms and embeddings, which no plan decides on, are in INT8.
+    Attention, norms and embeddings, which a plan does not cover, are in INT8.
     """
     everything = [layer.name for layer in shape.layers if layer.kind == "matmul"]
     planned = model_energy(

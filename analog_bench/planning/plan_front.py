@@ -1,4 +1,4 @@
-"""What comes of planning: what layers lose alone, and the plans that were chosen and verified."""
+"""The results of planning: losses of single layers, and the plans chosen and verified."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class VerifiedPlan:
-    """A plan of the front, or another that it is compared with.
+    """A plan of the front, or one that it is compared with.
 
     Attributes:
-        limit: The loss that it was chosen for; None where it was not chosen for one.
-        assignment: What becomes of each layer.
-        predicted: Its loss, before it was measured.
+        limit: The loss that it was chosen for; None if it was not chosen for one.
+        assignment: The treatment of each layer.
+        predicted: Its loss as predicted before it was measured.
         measured: Its loss on fresh chips.
-        energy: What a token takes.
+        energy: Its energy per token.
     """
 
     limit: float | None
@@ -41,35 +41,35 @@ class VerifiedPlan:
 
     @property
     def as_promised(self) -> bool | None:
-        """Whether the measured loss lies in the predicted interval; None where there is none."""
+        """Whether the measured loss lies in the predicted interval; None without an interval."""
         return as_promised(self.measured.loss, self.predicted.low, self.predicted.high)
 
     def count(self, how: How) -> int:
-        """Return how many layers become this."""
+        """Return the number of layers with this treatment."""
         return len(layers_of(self.assignment, how))
 
 
 @dataclass(frozen=True)
 class Planned:
-    """All that planning found.
+    """The complete result of planning.
 
     Attributes:
         model: Name of the model in results.
         metric: The metric of losses.
-        max_loss: What was asked for.
-        data: What losses were measured on.
-        examples: How many examples of it.
-        noise: The noise of the tiles, as results spell it.
+        max_loss: The largest loss that was asked for.
+        data: The data that losses were measured on.
+        examples: Number of examples.
+        noise: The noise of the tiles, as spelt in results.
         drift_s: Seconds since programming.
         variant: `direct`, or `calibrated` input ranges.
-        alone: By layer and what becomes of it, its loss alone, the mean over chips.
-        predictor: What predicts losses of plans.
+        alone: Loss of each layer alone by its treatment, mean over chips.
+        predictor: The predictor of plans' losses.
         predicted_by: Its name, such as `sum of layers alone`.
-        front: From the largest limit to the least, so that energy grows.
+        front: From the largest limit to the smallest, so that energy grows.
         everything_analog: The plan with all layers on tiles, for comparison.
-        everything_int8: The plan with all of them in INT8; None where layers may not be.
-        chosen: Number of the front's cheapest plan that kept the asked-for loss on fresh chips;
-            None where none did.
+        everything_int8: The plan with all layers in INT8; None if INT8 is not allowed.
+        chosen: Index of the front's cheapest plan that kept the requested loss on fresh chips; None
+            if none did.
         plan: The record of that plan.
     """
 
@@ -92,12 +92,12 @@ class Planned:
 
     @property
     def everything(self) -> tuple[VerifiedPlan, ...]:
-        """The plans with all layers alike, for comparison."""
+        """The plans that treat all layers alike, for comparison."""
         return tuple(one for one in (self.everything_analog, self.everything_int8) if one)
 
 
 def unbeaten(items: Iterable[T], cost: Callable[[T], float], loss: Callable[[T], float]) -> list[T]:
-    """Return those that no other beats in both cost and loss, the cheapest first."""
+    """Return the items that no other beats in both cost and loss, the cheapest first."""
     found: list[T] = []
     for item in sorted(items, key=lambda one: (cost(one), loss(one))):
         if not found or loss(item) < loss(found[-1]):

@@ -1,6 +1,6 @@
-"""A plan: which layers of a model go on tiles, which compute in INT8, which stay as they are.
+"""A plan: which layers of a model go on tiles, which compute in INT8, which stay digital.
 
-The record is the schema of a plan file; it holds where the plan comes from and what it promised.
+The record is the schema of a plan file. It includes the origin of the plan and its prediction.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from analog_bench.planned_case_record import LETTERS
 from analog_bench.records import NotNegative, Score, Seed
 
 How: TypeAlias = Literal["analog", "int8", "digital"]
-"""What becomes of a layer: tiles, digital INT8, or digital as the model was trained (FP16)."""
+"""Treatment of a layer: tiles, digital INT8, or digital as the model was trained (FP16)."""
 HOWS: tuple[How, ...] = get_args(How)
 Assignment: TypeAlias = Mapping[str, How]
-"""What becomes of each matrix multiplication, by its public name, in the order of computation."""
+"""Treatment of each matrix multiplication, by its public name, in the order of computation."""
 
 
 class Estimate(Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,8 +33,8 @@ class Estimate(Struct, frozen=True, forbid_unknown_fields=True):
         loss: The mean over chips.
         low: Lower end of the interval.
         high: Upper end.
-        chips: Chips that it was measured on; 0 where it was predicted.
-        seed: The seed of these chips; of those that the prediction rests on.
+        chips: Number of chips it was measured on; 0 if it was predicted.
+        seed: The seed of these chips, or of those that the prediction rests on.
     """
 
     loss: Score
@@ -45,16 +45,16 @@ class Estimate(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PlanEnergy(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a token takes, in pJ, and what it takes on a digital machine at the same level.
+    """Energy per token in pJ, by a plan and on digital machines at the same level.
 
     Attributes:
         scenario: Name of the analog hardware; see `planning.scenarios`.
-        tokens: Tokens of an inference.
-        tokens_per_fetch: Tokens that what is digital computes with each weight it fetches.
-        pj: By the plan.
-        int8_pj: With everything in INT8.
-        fp16_pj: With everything in FP16.
-        analog_pj: With every matrix multiplication on tiles.
+        tokens: Tokens per inference.
+        tokens_per_fetch: Tokens that digital layers compute with each weight they fetch.
+        pj: Energy by the plan.
+        int8_pj: Energy with everything in INT8.
+        fp16_pj: Energy with everything in FP16.
+        analog_pj: Energy with every matrix multiplication on tiles.
     """
 
     scenario: str
@@ -71,28 +71,29 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         schema_version: 1.
-        created: When it was made, UTC, ISO 8601.
+        created: Time of creation, UTC, ISO 8601.
         command: The command line that made it.
         environment: Versions of the packages that losses depend on.
         model: Name of the model in results.
-        zoo: Where it comes from.
+        zoo: Where the model comes from.
         weights: Fingerprint of its digital weights.
         hardware: The preset of the tiles, as it was named.
-        noise: The same as results name it.
+        noise: The same as spelt in results.
         tile: The simulator.
-        drift_s: Seconds since programming that losses are of.
+        drift_s: Seconds since programming at which losses were measured.
         variant: `direct`, or `calibrated` input ranges.
-        data: What losses were measured on.
-        examples: How many examples of it.
+        data: The data that losses were measured on.
+        examples: Number of examples.
         protocol: Fingerprint of data, tokeniser, lengths and metrics.
         metric: The metric of losses.
         max_loss: The largest loss that was asked for.
-        predicted: What the plan was chosen for; its interval was promised before it was measured.
-        measured: What fresh chips say.
-        energy: What it takes.
+        predicted: The loss that the plan was chosen for, with the interval predicted before it was
+            measured.
+        measured: The loss on fresh chips.
+        energy: Its energy.
         analog: Layers on tiles.
         int8: Layers in digital INT8.
-        digital: Layers that stay as they were trained; for energy, in FP16.
+        digital: Layers that stay as they were trained; their energy is that of FP16.
     """
 
     schema_version: Literal[1]
@@ -120,11 +121,14 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True):
     digital: tuple[str, ...]
 
     def assignment(self, layers: tuple[str, ...], file: object = "the plan") -> Assignment:
-        """Return what becomes of each of a model's matrix multiplications, in its own order.
+        """Return the treatment of each of a model's matrix multiplications, in the model's order.
+
+        Args:
+            layers: The model's matrix multiplications, by public name.
+            file: The name of the plan in errors.
 
         Raises:
-            UsageError: The plan, which `file` names, has a layer that is none of them, has one
-                twice, or leaves one out.
+            UsageError: The plan has an unknown layer, has one twice, or omits one.
         """
         found: dict[str, How] = {}
         for how in HOWS:
@@ -144,29 +148,29 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def name_of(assignment: Assignment) -> str:
-    """Return the short name of a plan in ids: the same for the same layers, whatever its file."""
+    """Return the short name of a plan in ids, which depends only on its layers."""
     return f"plan-{fingerprint(json.dumps(dict(assignment), sort_keys=True).encode())}"
 
 
 def letters_of(assignment: Assignment) -> str:
-    """Return a plan as results hold it: a letter of `LETTERS` a layer."""
+    """Return a plan as results store it: one letter of `LETTERS` per layer."""
     letters = dict(zip(HOWS, LETTERS, strict=True))
     return "".join(letters[how] for how in assignment.values())
 
 
 def assignment_of(letters: str, layers: Sequence[str]) -> Assignment:
-    """Return the plan that `letters_of` spelt, of these layers in the order of computation."""
+    """Return the plan that `letters_of` spelt, for these layers in the order of computation."""
     hows = dict(zip(LETTERS, HOWS, strict=True))
     return {layer: hows[letter] for layer, letter in zip(layers, letters, strict=True)}
 
 
 def as_promised(loss: float, low: float | None, high: float | None) -> bool | None:
-    """Return whether a loss lies in the promised interval; None where none was promised."""
+    """Return whether a loss lies in the predicted interval; None if there was none."""
     return None if low is None or high is None else low <= loss <= high
 
 
 def layers_of(assignment: Assignment, how: How) -> tuple[str, ...]:
-    """Return the layers that become this, in order."""
+    """Return the layers with this treatment, in order."""
     return tuple(layer for layer, its_how in assignment.items() if its_how == how)
 
 

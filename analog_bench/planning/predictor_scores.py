@@ -18,18 +18,18 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class PredictorScore:
-    """One predictor on held-out plans.
+    """Scores of one predictor on held-out plans.
 
     Attributes:
-        name: What it is.
+        name: Name of the predictor.
         tau: Kendall's rank correlation (tau-b) of predicted and measured losses.
         low: Lower end of its 95 % interval over plans.
         high: Upper end.
-        rho: Spearman's.
-        error: Mean difference of predicted and measured losses, as a share of the mean loss; None
-            of what predicts an order alone.
-        regret: What is lost by picking, among plans of at most some energy, the one that is
-            predicted to lose least, beyond the best of them: the mean over energies of all plans.
+        rho: Spearman's rank correlation.
+        error: Mean absolute difference between predicted and measured losses, as a share of the
+            mean loss; None for a predictor that gives only an order.
+        regret: Excess loss of the plan with the least predicted loss, among plans of at most some
+            energy, over the best of them; the mean over the energies of all plans.
     """
 
     name: str
@@ -46,14 +46,14 @@ class PredictorComparison:
     """Predictors on the same held-out plans.
 
     Attributes:
-        plans: How many plans.
-        chips: Fresh chips that each was measured on.
+        plans: Number of plans.
+        chips: Number of fresh chips that each was measured on.
         least: The smallest of their losses.
         most: The largest.
-        scores: By predictor, the simplest first.
-        ceiling: Tau, with its interval, between disjoint halves of the chips: what noise of
-            measuring allows. None of a single chip.
-        used: Name of the predictor that plans are chosen by.
+        scores: One per predictor, the simplest first.
+        ceiling: Tau, with its interval, between disjoint halves of the chips: the limit set by
+            measurement noise. None for a single chip.
+        used: Name of the predictor used to choose plans.
     """
 
     plans: int
@@ -74,9 +74,9 @@ def score_predictor(
     seed: int,
     in_unit: bool = True,
 ) -> PredictorScore:
-    """Return how well predictions fit the plans' measured losses, all in the plans' order.
+    """Return how well predictions fit the measured losses, all in the order of the plans.
 
-    `in_unit` says whether predictions are losses; otherwise their order alone counts.
+    `in_unit` says whether predictions are losses; if not, only their order counts.
     """
     tau, low, high = tau_interval(predicted, measured, seed=seed)
     differences = [abs(p - m) for p, m in zip(predicted, measured, strict=True)]
@@ -94,9 +94,9 @@ def score_predictor(
 def tau_interval(
     one: Sequence[float], other: Sequence[float], *, seed: int
 ) -> tuple[float, float, float]:
-    """Return Kendall's tau-b and its 95 % interval: a percentile bootstrap over plans.
+    """Return Kendall's tau-b and its 95 % interval, a percentile bootstrap over plans.
 
-    What is all alike has no order, and tau is 0.
+    Values that are all equal have no order, and tau is 0.
     """
     x, y = (np.sign(np.subtract.outer(values, values)) for values in (one, other))
     drawn = np.random.default_rng(seed).integers(len(one), size=(_RESAMPLES, len(one)))
@@ -106,7 +106,7 @@ def tau_interval(
 
 
 def _tau(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Return tau-b of the signs of all differences; ties count in neither's size."""
+    """Return tau-b from the signs of all pairwise differences."""
     size = math.sqrt(float((x**2).sum() * (y**2).sum()))
     return float((x * y).sum()) / size if size else 0.0
 
@@ -126,8 +126,8 @@ def regret(
 def ceiling(by_chip: Sequence[Sequence[float]], *, seed: int) -> tuple[float, float, float] | None:
     """Return tau, with its interval, between the means of disjoint halves of the chips.
 
-    `by_chip` has a plan's losses a row, chips in the same order. None of fewer than two chips, or
-    where a plan has fewer than others.
+    `by_chip` has one row of losses per plan, with the chips in the same order. None with fewer than
+    two chips, or if a plan has fewer than others.
     """
     chips = min(map(len, by_chip))
     if chips < 2 or any(len(row) != chips for row in by_chip):

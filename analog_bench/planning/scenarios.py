@@ -1,7 +1,7 @@
-"""The hardware that energy can be asked for: measured chips, and a tile made of components.
+"""The hardware for which energy can be estimated: measured chips, and a tile made of components.
 
-A figure of a tile at its peak, of a chip at work and of a whole system are different things: each
-scenario is at one level, and what stays digital beside it is charged at that level, too.
+Figures of a tile at its peak, of a chip at work and of a whole system differ. Each scenario is at
+one of these levels, and the digital parts beside it are charged at the same level.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Level = Literal["tile", "chip", "system"]
 COMPONENTS = "components"
 """Name of the scenario whose tile can be changed."""
 FAR_MEMORY: dict[Level, str] = {"tile": "sram", "chip": "large_sram", "system": "dram"}
-"""Where weights and cached values of digital parts come from, by level: names of constants."""
+"""Source of weights and cached values of digital parts, by level, as names of constants."""
 _NODE_NM = 32.0
 # ISAAC's converter serves 128 columns within a cycle.
 _CONVERSIONS_HZ = 128 / 100e-9
@@ -28,18 +28,18 @@ _CONVERSIONS_HZ = 128 / 100e-9
 
 @dataclass(frozen=True)
 class Scenario:
-    """Analog hardware with what one matrix-vector product of a whole tile costs.
+    """Analog hardware with the cost of one matrix-vector product on a whole tile.
 
     Attributes:
-        name: What users call it.
-        title: What it is.
+        name: The name that users type.
+        title: A description.
         level: What its energy covers.
         rows: Inputs of a tile, in weights.
-        columns: Its outputs.
+        columns: Outputs of a tile.
         mvm_pj: Energy of a product, in pJ, whatever share of the tile is used.
-        mvm_ns: Its time; None where it is not published.
-        near_pj_per_bit: Energy of bringing inputs to a tile, and outputs from it.
-        constants: What it rests on: names in `constants.CONSTANTS`.
+        mvm_ns: Time of a product, in ns; None if not published.
+        near_pj_per_bit: Energy of moving inputs to a tile and outputs from it, in pJ per bit.
+        constants: Names in `constants.CONSTANTS` that it rests on.
     """
 
     name: str
@@ -64,9 +64,9 @@ class Scenario:
 
 
 def component_tile(periphery: Periphery, adc_pj: float) -> tuple[float, float]:
-    """Return energy, in pJ, and time, in ns, of a product in a tile made of ISAAC's components.
+    """Return the energy in pJ and time in ns of a product on a tile of ISAAC's components.
 
-    Inputs go in bit by bit; in each of these cycles, with R rows and C columns,
+    Inputs are applied bit by bit. With R rows and C columns, each of these cycles takes
 
         R·e_DAC + C·(e_ADC + e_shift_add) + R·C·e_cell
 
@@ -82,12 +82,12 @@ def component_tile(periphery: Periphery, adc_pj: float) -> tuple[float, float]:
 
 
 def on_periphery(scenario: Scenario, periphery: Periphery) -> Scenario:
-    """Return the component scenario with another tile; converters are then of Murmann's survey.
+    """Return the component scenario with another tile, whose converters come from Murmann's survey.
 
-    A tile whose outputs are not limited is taken to be square, as chips' are.
+    A tile with unlimited outputs is taken to be square, as on chips.
 
     Raises:
-        UsageError: Its inputs are not limited, or the survey does not cover its output converters.
+        UsageError: The inputs are unlimited, or the survey does not cover the output converters.
     """
     if not periphery.inputs:
         raise UsageError(
@@ -136,7 +136,7 @@ def _chip(
     efficiency: str,
     time: str | None = None,
 ) -> Scenario:
-    """Return a chip whose published efficiency says what a product of a whole tile takes."""
+    """Return a chip, with the energy of a product on a whole tile from its published efficiency."""
     rows, columns = tile
     return Scenario(
         name=name,
@@ -194,5 +194,8 @@ _ALL = (
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _ALL}
 """By name."""
 DEFAULT_SCENARIO = "hermes-4phase"
-"""What a report shows: the mode in which HERMES' accuracies were measured, and aihwkit's
-`HermesNoiseModel` was fitted."""
+"""The default scenario.
+
+It is the mode in which HERMES' accuracies were measured and aihwkit's `HermesNoiseModel` was
+fitted.
+"""

@@ -1,4 +1,4 @@
-"""What one inference of a model computes, observed on shapes alone: no weight is read."""
+"""What one inference of a model computes, traced on shapes alone: no weight is read."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from analog_bench.zoo.model_structure import block_of
 
 
 def trace(model: PreTrainedModel, tokens: int) -> ModelShape:
-    """Return what an inference of so many tokens computes, all at once.
+    """Return what one inference of this many tokens, all at once, computes.
 
-    `model` is an outline (`zoo.model_builder.runnable_outline`), on the device `meta`. Products of
-    activations with each other are told from layers by being batched: a layer multiplies all
-    vectors by one matrix.
+    `model` is an outline (`zoo.model_builder.runnable_outline`) on the device `meta`. Products
+    between activations are batched, which tells them from layers: a layer multiplies all vectors by
+    one matrix.
     """
-    # The fused attention is one operation; this one is made of products and softmaxes.
+    # The fused attention is one operation; eager attention is made of products and softmaxes.
     model.set_attn_implementation("eager")
     known = {place.path: place for place in places(model)}
     attention, vectors = _Attention(), Counter[str]()
@@ -36,7 +36,7 @@ def trace(model: PreTrainedModel, tokens: int) -> ModelShape:
         with attention.mode, torch.no_grad():
             model(input_ids=torch.zeros(1, tokens, dtype=torch.long))
         paths = list(vectors)
-    # Keys and values that several heads share are repeated for each of them before a product.
+    # Keys and values shared by several heads are repeated for each of them before a product.
     config: Any = model.config
     heads = getattr(config, "num_attention_heads", 1)
     own = getattr(config, "num_key_value_heads", None) or heads

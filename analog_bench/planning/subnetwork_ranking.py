@@ -1,4 +1,4 @@
-"""How well sub-networks that were not measured are ranked from those that were."""
+"""How well unmeasured sub-networks are ranked from measured ones."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from analog_bench.planning.surrogate import Array, FeatureGroup, fit_surrogate, 
 
 FOLDS = 5
 FEWEST = 2 * FOLDS
-"""Sub-networks that have an order worth the name."""
+"""Fewest sub-networks with a meaningful order."""
 Measured = Sequence[MeasuredSubNetwork]
 
 TARGETS: Mapping[str, Callable[[MeasuredSubNetwork], tuple[float, ...]]] = {
     "one_day": lambda one: one.one_day_by_chip,
     "avm": lambda one: one.avm_by_chip,
 }
-"""What sub-networks are ranked by: values of each chip, more is better."""
+"""Values that sub-networks are ranked by, one per chip; more is better."""
 _ALONE: Mapping[str, Callable[[MeasuredSubNetwork], float]] = {
     "parameters": lambda one: one.parameters,
     "energy": lambda one: one.pj,
@@ -51,7 +51,7 @@ class RankedBy:
 
 
 def structure(measured: Measured) -> tuple[FeatureGroup, ...]:
-    """Return what ranks sub-networks here: their sizes, and the feed-forwards of each block."""
+    """Return the default features: sizes, and the feed-forwards of each block."""
     parts = [one.part for one in measured]
     sizes = [
         [len(p.blocks), sum(p.feed_forwards), p.heads, p.width, float(np.log(one.parameters))]
@@ -65,19 +65,20 @@ def structure(measured: Measured) -> tuple[FeatureGroup, ...]:
 
 
 def with_digital(measured: Measured) -> tuple[FeatureGroup, ...]:
-    """Return the same with the digital score, as its normal score among all."""
+    """Return the default features and the digital score as its normal score among all."""
     digital = normal_scores(np.array([one.digital for one in measured]))[:, np.newaxis]
     return *structure(measured), FeatureGroup("digital score", digital)
 
 
 def rank_subnetworks(measured: Measured, seed: int) -> tuple[RankedBy, ...]:
-    """Return how each way of ranking does, for each target; the last is the ceiling, if known.
+    """Return the score of each way of ranking, per target; the last is the ceiling, if known.
 
     A surrogate predicts every sub-network from the others alone: from four fifths of them, five
-    times. What ranks alone is not fitted to anything. The ceiling is τ between halves of the chips.
+    times. Single quantities are not fitted to anything. The ceiling is τ between halves of the
+    chips.
 
     Raises:
-        UsageError: Too few sub-networks.
+        UsageError: There are too few sub-networks.
     """
     if len(measured) < FEWEST:
         raise UsageError(
@@ -102,17 +103,17 @@ def rank_subnetworks(measured: Measured, seed: int) -> tuple[RankedBy, ...]:
 
 
 def front(measured: Measured) -> tuple[int, ...]:
-    """Return the numbers of those that none beats after a day at as little energy, least first."""
+    """Return the indices of the Pareto front of one-day score and energy, least energy first."""
     numbers = range(len(measured))
     return tuple(unbeaten(numbers, lambda n: measured[n].pj, lambda n: -measured[n].one_day))
 
 
 def _held_out(groups: Sequence[FeatureGroup], actual: Array, seed: int) -> Array:
-    """Return each one's predicted rank, as a share, among what it was predicted from."""
+    """Return each one's predicted value, in the target's units, from the other folds."""
     predicted = np.empty(len(actual))
     for known, others in KFold(FOLDS, shuffle=True, random_state=seed % 2**32).split(actual):
         surrogate = fit_surrogate([one.of(known) for one in groups], actual[known])
-        # Back in the target's units: normal scores are relative to each fold's own.
+        # Back in the target's units, because normal scores are relative to each fold's own values.
         scores = surrogate.mean([one.of(others) for one in groups])
         predicted[others] = surrogate.in_units(scores)
     return predicted

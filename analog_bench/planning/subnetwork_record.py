@@ -1,4 +1,4 @@
-"""What was measured of sub-networks: the record is the schema of their study's file."""
+"""Measurements of sub-networks; the record is the schema of their study's file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from analog_bench.records import NotNegative, Score
 from analog_bench.zoo.mobilebert_parts import SubNetwork
 
 TIMES_S = (1.0, 86_400.0, 2_592_000.0)
-"""Seconds since programming that sub-networks are scored at: AVM is from the first to the last."""
+"""Seconds since programming at which sub-networks are scored; AVM is last − first."""
 _Scores = Annotated[tuple[Score, ...], Meta(min_length=len(TIMES_S), max_length=len(TIMES_S))]
 
 
@@ -24,11 +24,11 @@ class MeasuredSubNetwork(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         part: What is left of the whole.
-        parameters: How many it has, embeddings included.
-        pj: Energy of a token, with every matrix multiplication on tiles.
+        parameters: Number of parameters, embeddings included.
+        pj: Energy per token in pJ, with every matrix multiplication on tiles.
         digital: Score without analog hardware.
         chips: Scores of each chip at each of `TIMES_S`.
-        seconds: What measuring it took.
+        seconds: Duration of the measurement.
     """
 
     part: SubNetwork
@@ -55,7 +55,7 @@ class MeasuredSubNetwork(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def avm_by_chip(self) -> tuple[float, ...]:
-        """Score of each chip after a month less that after a second."""
+        """Score of each chip after a month − score after a second."""
         return tuple(chip[2] - chip[0] for chip in self.chips)
 
 
@@ -76,10 +76,10 @@ class SubNetworkStudy(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_study(path: Path) -> SubNetworkStudy | None:
-    """Read a study's file; None where there is none.
+    """Read a study's file; None if it does not exist.
 
     Raises:
-        StoreError: It cannot be read, or is none.
+        StoreError: It cannot be read or is not such a file.
     """
     if not os.path.exists(path):
         return None

@@ -12,9 +12,9 @@ from analog_bench.seeds import derive_seed
 from analog_bench.zoo.mobilebert_parts import SubNetwork
 
 FEWEST_BLOCKS = 3
-"""Blocks that are left at least."""
+"""Fewest blocks that a sub-network keeps."""
 RANDOM = 24
-"""Sub-networks at random, which come first: a surrogate learns from all kinds, not the best."""
+"""Random sub-networks before optuna's, so that a surrogate sees all kinds, not only the best."""
 _WIDTHS = (4 / 11, 8 / 11, 1.0)
 """Shares of the whole's width: 128, 256 and 352 of the embedded model, on tiles of 256 columns."""
 _ATTEMPTS = 1000
@@ -31,7 +31,7 @@ def widths(whole: SubNetwork) -> tuple[int, ...]:
 
 
 def random_subnetwork(whole: SubNetwork, draw: np.random.Generator) -> SubNetwork:
-    """Draw a sub-network: each number of feed-forwards a block, heads and width alike often."""
+    """Draw a sub-network, uniformly over feed-forwards per block, heads and widths."""
     while True:
         counts = tuple(int(draw.integers(most + 1)) for most in whole.feed_forwards)
         if _has_enough(counts):
@@ -42,11 +42,11 @@ def random_subnetwork(whole: SubNetwork, draw: np.random.Generator) -> SubNetwor
 def next_subnetwork(
     whole: SubNetwork, measured: Sequence[MeasuredSubNetwork], seed: int
 ) -> SubNetwork | None:
-    """Return the next sub-network to measure; None where no other is found.
+    """Return the next sub-network to measure; None if no other is found.
 
-    The first is the whole, then come `RANDOM` at random, then those that optuna's tree-structured
-    Parzen estimator proposes for a high score after a day at little energy. Each depends on those
-    measured before and on the seed alone: a search that was interrupted goes on as it would have.
+    The whole comes first, then `RANDOM` random ones, then those that optuna's tree-structured
+    Parzen estimator proposes for a high score after a day at little energy. Each depends only on
+    the seed and on those measured before, so an interrupted search goes on as it would have.
     """
     if not measured:
         return whole
@@ -68,8 +68,8 @@ def _has_enough(feed_forwards: Sequence[int]) -> bool:
 def _asking(
     whole: SubNetwork, measured: Sequence[MeasuredSubNetwork], seed: int
 ) -> Callable[[], SubNetwork]:
-    """Return a function that asks optuna, told of all that was measured."""
-    # Not at the top: it takes a second, and a supernet's random sub-networks need none of it.
+    """Return a function that asks optuna after telling it all measurements."""
+    # Deferred: optuna takes a second to import, and random sub-networks do not need it.
     import optuna
     from optuna.distributions import CategoricalDistribution, IntDistribution
     from optuna.samplers import TPESampler

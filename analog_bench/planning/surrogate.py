@@ -1,7 +1,7 @@
-"""A surrogate: from a few candidates that were measured, the rank of all others.
+"""A surrogate that ranks candidates from measurements of a few of them.
 
-A candidate is whatever has features: a cell, a sub-network, a plan. Features come in named groups,
-each of which says in its own way how alike two candidates are.
+A candidate is anything with features: a cell, a sub-network, a plan. Features come in named groups,
+each of which has its own measure of how alike two candidates are.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 Array = NDArray[np.float64]
 
 FEWEST = 3
-"""Fewer measured candidates say nothing of an order."""
+"""Fewest measured candidates that give an order."""
 _PRIOR_SD = 0.5
-"""Standard deviation of the logarithm of each scale and variance of the kernel, a priori."""
+"""Prior standard deviation of the logarithm of each scale and variance of the kernel."""
 _NOISE = 0.3
 _BOUNDS = (1e-3, 1e3)
 
@@ -32,10 +32,10 @@ class FeatureGroup:
     """Features that are compared together.
 
     Attributes:
-        name: What they are.
-        values: Of shape (candidates, features).
-        standardise: Whether every feature varies as much as any other does; False for counts of
-            rare things, which would count for as much as the common ones.
+        name: Name of the group.
+        values: Features of shape (candidates, features).
+        standardise: Whether to scale every feature to the same spread. False for counts of rare
+            things, which would otherwise weigh as much as common ones.
     """
 
     name: str
@@ -43,19 +43,19 @@ class FeatureGroup:
     standardise: bool = True
 
     def of(self, candidates: NDArray[np.intp]) -> FeatureGroup:
-        """Return the same features of some of the candidates."""
+        """Return the same features for some of the candidates."""
         return replace(self, values=self.values[candidates])
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a surrogate says of candidates, in units of normal scores.
+    """A surrogate's prediction for candidates, in units of normal scores.
 
-    0 is the median of what it was fitted to, 1 is better than 84 % of it.
+    0 is the median of the values it was fitted to, 1 is better than 84 % of them.
 
     Attributes:
-        mean: Of shape (candidates,).
-        std: Standard deviation of a measurement around it, by what is known and by its noise.
+        mean: Means of shape (candidates,).
+        std: Standard deviation of a measurement around the mean, from limited knowledge and noise.
     """
 
     mean: Array
@@ -83,8 +83,8 @@ class Surrogate:
     """A fitted surrogate.
 
     Attributes:
-        regressor: scikit-learn's Gaussian process, of normal scores.
-        measured: What it was fitted to, in ascending order.
+        regressor: scikit-learn's Gaussian process on normal scores.
+        measured: The values it was fitted to, in ascending order.
     """
 
     regressor: Any
@@ -100,16 +100,16 @@ class Surrogate:
         return Prediction(*self.regressor.predict(self._features(groups), return_std=True))
 
     def mean(self, groups: Sequence[FeatureGroup]) -> Array:
-        """Return the mean alone, at a fraction of the cost; raises as `predict`."""
+        """Return only the mean, at a fraction of the cost. Raises as `predict`."""
         predicted: Array = self.regressor.predict(self._features(groups))
         return predicted
 
     def rank(self, groups: Sequence[FeatureGroup]) -> NDArray[np.intp]:
-        """Return the candidates' numbers, the best first; raises as `predict`."""
+        """Return the candidates' indices, the best first. Raises as `predict`."""
         return np.argsort(-self.mean(groups), kind="stable")
 
     def in_units(self, predicted: Array) -> Array:
-        """Return predicted normal scores in the units of what was measured, within its range."""
+        """Return predicted normal scores in the units of the measurements, within their range."""
         return np.interp(predicted, normal_scores(self.measured), self.measured)
 
     def _features(self, groups: Sequence[FeatureGroup]) -> Array:
@@ -124,22 +124,22 @@ def normal_scores(values: Array) -> Array:
 
 
 def fit_surrogate(groups: Sequence[FeatureGroup], measured: Array) -> Surrogate:
-    """Fit a surrogate to measured candidates, of whom more is better.
+    """Fit a surrogate to measured candidates; more is better.
 
-    It is a Gaussian process on the normal scores of what was measured, since an order is wanted and
-    accuracies have a long tail of failures. Its covariance is a sum of one
-    Matérn 5/2 a group and white noise. Scales and variances are those of the highest posterior:
-    marginal likelihood times a log-normal prior on each, which matters at tens of candidates, where
-    the likelihood alone is flat, and hardly at hundreds (Rasmussen and Williams, "Gaussian
-    Processes for Machine Learning", 2006, sections 2.2 and 5.4).
+    It is a Gaussian process on the normal scores of the measurements, because an order is wanted
+    and accuracies have a long tail of failures. Its covariance is a sum of white noise and one
+    Matérn 5/2 per group. Scales and variances maximise the posterior: marginal likelihood times a
+    log-normal prior on each. The prior matters at tens of candidates, where the likelihood alone is
+    flat, and hardly at hundreds (Rasmussen and Williams, "Gaussian Processes for Machine Learning",
+    2006, sections 2.2 and 5.4).
 
     Args:
         groups: Features of the candidates, at least one group.
-        measured: Of shape (candidates,).
+        measured: Measurements of shape (candidates,).
 
     Raises:
-        ValueError: Fewer than 3 candidates, features of another number of them, or what is not
-            finite.
+        ValueError: There are fewer than 3 candidates or no group, a group has features of another
+            number of candidates, or a value is not finite.
     """
     count = len(measured)
     if count < FEWEST or not groups:
@@ -162,7 +162,7 @@ def fit_surrogate(groups: Sequence[FeatureGroup], measured: Array) -> Surrogate:
 
 
 class _OnColumns(Matern):  # type: ignore[misc]
-    """A Matérn 5/2 over some of the columns, which scikit-learn has no kernel for."""
+    """A Matérn 5/2 kernel over some of the columns, which scikit-learn lacks."""
 
     def __init__(
         self,
@@ -180,7 +180,7 @@ class _OnColumns(Matern):  # type: ignore[misc]
 
 
 def _scaling(group: FeatureGroup) -> _Scaling:
-    """Return the scaling under which squared distances are 2 on average, in every group."""
+    """Return the scaling that makes squared distances 2 on average, in every group."""
     spread = group.values.std(axis=0)
     varying = spread > 0
     each = np.where(varying, spread, 1.0) if group.standardise else np.ones_like(spread)
@@ -191,14 +191,14 @@ def _scaling(group: FeatureGroup) -> _Scaling:
 def _most_probable(
     objective: Callable[..., tuple[float, Array]], start: Array, bounds: Array
 ) -> tuple[Array, float]:
-    """Minimise as scikit-learn wants it, with a prior around where the search starts."""
+    """Minimise with scikit-learn's signature, with a prior around the start of the search."""
 
     def posterior(theta: Array) -> tuple[float, Array]:
         value, gradient = objective(theta, eval_gradient=True)
         away = (theta - start) / _PRIOR_SD
         return value + 0.5 * float(away @ away), gradient + away / _PRIOR_SD
 
-    # Not to more digits than matter: at hundreds of candidates every step takes a second.
+    # Few digits suffice, and at hundreds of candidates every step takes a second.
     enough = {"ftol": 1e-5}
     found = minimize(posterior, start, jac=True, bounds=bounds, method="L-BFGS-B", options=enough)
     return found.x, found.fun

@@ -56,7 +56,10 @@ def _piece(piece: Cell) -> str:
         return piece.href
     if piece.role == "code":
         return f"`{piece.text}`"
-    return f"**{escaped(piece.text)}**" if piece.role == "strong" else escaped(piece.text)
+    if piece.role != "strong":
+        return escaped(piece.text)
+    words = piece.text.rstrip()  # asterisks behind a space end no emphasis
+    return f"**{escaped(words)}**{piece.text[len(words) :]}"
 
 
 def _row(cells: Iterable[str]) -> str:

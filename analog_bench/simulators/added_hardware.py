@@ -1,4 +1,4 @@
-"""Hardware beside the presets that the engines list: a user's own, and other presets of aihwkit."""
+"""Hardware added to the listed presets: a user's own, and other presets of aihwkit."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from analog_bench.simulators.aihwkit_engines import CPP_TILE, TORCH_TILE
 
 
 def add_hardware(name: str, config: Any, *, fingerprint: bool) -> str:
-    """Offer a configuration of aihwkit's beside the presets, on the engine that its class asks for.
+    """Offer an aihwkit configuration as hardware, on the engine that its class requires.
 
-    Returns the name that it has from now on, with the fingerprint of its content where asked for.
+    Returns:
+        The name of the hardware, followed by the fingerprint of its content if `fingerprint`.
 
     Raises:
-        UsageError: It is not one of inference tiles, or cannot be used here.
+        UsageError: It is not a configuration of inference tiles, or cannot be used here.
     """
     import analog_bench.simulators.aihwkit as kit
 
@@ -30,10 +31,10 @@ def add_hardware(name: str, config: Any, *, fingerprint: bool) -> str:
 
 
 def add_preset(name: str) -> None:
-    """Offer a preset of this aihwkit that is not listed here; nothing where it has none so called.
+    """Offer an unlisted preset of the installed aihwkit; do nothing if it has no such preset.
 
     Raises:
-        UsageError: It is one for training on devices.
+        UsageError: The preset is for training on devices.
     """
     if any(engine.status.usable for engine in (TORCH_TILE, CPP_TILE)):
         import analog_bench.simulators.aihwkit as kit

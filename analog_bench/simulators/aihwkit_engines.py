@@ -1,4 +1,4 @@
-"""aihwkit's two tile engines. Read at collection, where aihwkit itself must not load."""
+"""aihwkit's two tile engines, defined without importing aihwkit, as collection requires."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from analog_bench.analog.tile_protocol import InputRange, Tiles
 
 Handler = Callable[[Any, Any, Any], Any]
-"""From a noise, the base configuration and `kit` to the configuration of the tiles."""
+"""Function from a noise, the base configuration and `kit` to the configuration of the tiles."""
 H = TypeVar("H", bound=Handler)
 _CELLS = ("mapping", "programming", "drift", "read")
 _INPUTS, _OUTPUTS = ("input_range", "dac"), ("out_bound", "adc", "out_noise")
@@ -51,11 +51,11 @@ class AihwkitEngine(Simulator):
 
     @property
     def advice(self) -> str:
-        """The versions that were measured to work, for this Python."""
+        """The versions that were measured to work with this Python."""
         return str(working_pair(versions()["python"] or "3.12"))
 
     def cost(self, noise: Noise, hardware: str) -> Cost:
-        """Return what was measured on two cores (docs/method.md): more with converters or noise."""
+        """Return the cost measured on two cores (docs/method.md); converters and noise add."""
         if isinstance(noise, IrDropShipped):
             return _EVERY_DEVICE
         return self._reads if isinstance(noise, _READING) or hardware != IDEAL else self._devices
@@ -73,7 +73,7 @@ class AihwkitEngine(Simulator):
         return kit.AihwkitTiles(linear, self._config(noise, hardware, kit), input_range)
 
     def converters(self, noise: Noise, hardware: str) -> Converters:
-        """Return what inputs and outputs go through, in the whole preset where terms are off."""
+        """Return the converters of inputs and outputs, of the whole preset if terms are off."""
         import analog_bench.simulators.aihwkit as kit
 
         noise = replace(noise, terms="") if isinstance(noise, Preset) else noise
@@ -112,7 +112,7 @@ class CppTile(AihwkitEngine):
     devices = (CPU,)
     terms = {"StandardHWATrainingPreset": (*_CELLS, *_INPUTS, "pcm_read", "ir_drop", *_OUTPUTS)}  # noqa: RUF012
     presets = {name: "input_range" in own for name, own in terms.items()}  # noqa: RUF012
-    # The second is a preset's.
+    # The second is for a preset.
     _devices, _reads = Cost(5.5, 9e4), Cost(100.0, 9e4)
 
 
@@ -120,7 +120,7 @@ TORCH_TILE, CPP_TILE = TorchTile(), CppTile()
 
 
 def configures(family: type[Noise], *engines: AihwkitEngine) -> Callable[[H], H]:
-    """Register how a family changes a tile's configuration; both engines where none is named."""
+    """Register how a family changes a tile's configuration, for both engines if none is named."""
 
     def register(handler: H) -> H:
         for engine in engines or (TORCH_TILE, CPP_TILE):

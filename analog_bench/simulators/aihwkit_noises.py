@@ -1,8 +1,8 @@
 """How each noise family changes the configuration of aihwkit's tiles.
 
-Every handler is given `config.base_config` (everything ideal, or the preset of the case), and the
-door to aihwkit itself, `kit`: this module is read at collection, where aihwkit must not load.
-Units are aihwkit's normalised ones unless said otherwise: the largest weight of an output column
+Every handler receives `config.base_config` (everything ideal, or the preset of the case) and `kit`,
+its only access to aihwkit, because this module is read at collection, where aihwkit must not load.
+Units are aihwkit's normalised ones unless stated otherwise: the largest weight of an output column
 and the largest input of a vector are 1.
 """
 
@@ -40,19 +40,19 @@ def _unchanged(noise: Ideal, config: Any, kit: Any) -> Any:
 
 @configures(Preset)
 def _preset(noise: Preset, config: Any, kit: Any) -> Any:
-    """A preset is exactly as it is defined, but for terms that are switched off."""
+    """A preset is used exactly as defined, except for terms that are switched off."""
     return kit.with_terms(config, noise.named_terms) if noise.terms else config
 
 
 @configures(OutNoise)
 def _out_noise(noise: OutNoise, config: Any, kit: Any) -> Any:
-    """y_i = max|w_i| max|x| (W' x' + N(0, std²)), W' and x' normalised; one draw a tile."""
+    """y_i = max|w_i| max|x| (W' x' + N(0, std²)), W' and x' normalised; one draw per tile."""
     return kit.set_forward(config, out_noise=noise.std)
 
 
 @configures(InpNoise)
 def _inp_noise(noise: InpNoise, config: Any, kit: Any) -> Any:
-    """y_i = max|w_i| max|x| W' (x' + N(0, std²)); one draw an input and tile."""
+    """y_i = max|w_i| max|x| W' (x' + N(0, std²)); one draw per input and tile."""
     return kit.set_forward(config, inp_noise=noise.std)
 
 
@@ -60,8 +60,8 @@ def _inp_noise(noise: InpNoise, config: Any, kit: Any) -> Any:
 def _quantise(noise: Quantise, config: Any, kit: Any) -> Any:
     """Round to steps of 2·bound/(2^bits − 2) and clip at the bound.
 
-    The input's bound is 1, the output's `out_bound`. A perfect output converter (0 bits) has no
-    bound either.
+    The bound of inputs is 1, that of outputs `out_bound`. A perfect output converter (0 bits) has
+    no bound either.
     """
     return kit.set_forward(
         config,
@@ -109,11 +109,11 @@ def _hermes(noise: Hermes, config: Any, kit: Any) -> Any:
 def _reram_wan2022(noise: ReramWan2022, config: Any, kit: Any) -> Any:
     """Deviation from the target after 1 s, 1 and 2 days (Wan et al., Nature 2022).
 
-    N(0, scale · p_t(g)) µS with a polynomial of order 4 in g = G/g_max for each time, clamped at
-    0, drawn anew at each time. Two habits of aihwkit's: it applies the polynomials, fitted at
-    g_max = 40 µS, to its g_max of 25 µS without rescaling, and it returns from conductances to
-    weights by the scale of the *programmed* weights, so that a drifted tile comes out larger by
-    its largest programmed magnitude (in normalised units; some percent above 1).
+    N(0, scale · p_t(g)) µS with a polynomial of order 4 in g = G/g_max for each time, clamped at 0,
+    drawn anew at each time. aihwkit has two quirks. It applies the polynomials, fitted at g_max =
+    40 µS, to its g_max of 25 µS without rescaling. It converts conductances back to weights by the
+    scale of the *programmed* weights, so a drifted tile is larger by its largest programmed
+    magnitude (in normalised units; some percent above 1).
     """
     config.noise_model = kit.ReRamWan2022NoiseModel(noise_scale=noise.scale)
     return config
@@ -148,13 +148,13 @@ def _fast_ir_drop(noise: IrDrop, config: Any, kit: Any) -> Any:
 
 @configures(IrDrop, TORCH_TILE)
 def _timed_ir_drop(noise: IrDrop, config: Any, kit: Any) -> Any:
-    """Voltage drop along the columns over time: see `ir_drop` and `with_timed_ir_drop`."""
+    """Time-dependent voltage drop along the columns: see `ir_drop` and `with_timed_ir_drop`."""
     return kit.with_timed_ir_drop(config, noise.scale)
 
 
 @configures(IrDropShipped, TORCH_TILE)
 def _shipped_ir_drop(noise: IrDropShipped, config: Any, kit: Any) -> Any:
-    """Voltage drop along the columns over time, with all that aihwkit computes beside it."""
+    """Time-dependent voltage drop along the columns, with all other effects of aihwkit's model."""
     return kit.with_shipped_ir_drop(config, noise.scale)
 
 
@@ -178,7 +178,7 @@ def _s_shape(noise: SShape, config: Any, kit: Any) -> Any:
 
 @configures(Measured)
 def _measured(noise: Measured, config: Any, kit: Any) -> Any:
-    """Devices of the user's table; `Measured` gives the formulae."""
+    """Devices from the user's table; `Measured` gives the formulae."""
     return _with_devices(config, kit.MeasuredDevices(noise), noise.compensate, kit)
 
 

@@ -1,4 +1,4 @@
-"""A simulator tried on a small layer, and what went wrong in one line."""
+"""Try a simulator on a small layer, and report a failure in one line."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _CPU = torch.device("cpu")
 
 
 def try_out(simulator: TileSimulator, *, drifts: bool) -> str:
-    """Build, program, drift and read a small layer: with `Pcm` if it `drifts`, else `Ideal`.
+    """Build, program, drift and read a small layer, with `Pcm` if it `drifts`, else `Ideal`.
 
-    Returns what is wrong with the numbers; empty where they are right.
+    Returns:
+        What is wrong with the numbers; empty if they are right.
     """
     noise = Pcm(prog=0.0, read=0.0, compensate=False) if drifts else Ideal()
     with seeded(0, _CPU), torch.no_grad():
@@ -45,7 +46,8 @@ def try_out(simulator: TileSimulator, *, drifts: bool) -> str:
 def try_hardware(simulator: TileSimulator, noise: Noise, hardware: str, drift_s: float) -> str:
     """Build, program, drift and read a small layer with a noise on some hardware.
 
-    Returns what the simulator says against it; empty where it works.
+    Returns:
+        The simulator's error; empty if it works.
     """
     has_ranges = needs_input_ranges(noise, hardware, simulator)
     with seeded(0, _CPU), torch.no_grad():
@@ -55,15 +57,15 @@ def try_hardware(simulator: TileSimulator, noise: Noise, hardware: str, drift_s:
             tiles.drift(drift_s)
             tiles.module(torch.randn(5, 6))
             tiles.release()
-        except Exception as problem:  # a configuration of a user's may hold code of a user's
+        except Exception as problem:  # a user's configuration may run a user's code
             return reason_of(problem)
     return ""
 
 
 def spelt(problem: BaseException) -> str:
-    """Return an exception's text in one line, and the line here that met an unknown interface.
+    """Return an exception's text in one line, and our line that met an unknown interface.
 
-    An extension that does not load says nothing of our lines, and is not of our making.
+    If an extension does not load, no line of ours is named, because it is not at fault.
     """
     text = " ".join(str(problem).split()) or type(problem).__name__
     text = text if len(text) <= 160 else f"{text[:157]}..."

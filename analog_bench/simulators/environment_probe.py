@@ -1,4 +1,4 @@
-"""What this environment can do: versions, devices, and which simulators really work."""
+"""Probe this environment: versions, devices, and which simulators really work."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from analog_bench.simulators.versions import versions
 
 @dataclass(frozen=True)
 class Environment:
-    """What results may depend on.
+    """The parts of the environment that results may depend on.
 
-    `versions` are those of `python`, `torch`, `aihwkit`, `transformers` and `datasets`, None where
-    not installed; `threads` are torch's; `tiles` leaves out optional simulators that are not
+    `versions` holds those of `python`, `torch`, `aihwkit`, `transformers` and `datasets`, None if
+    not installed. `threads` is torch's number. `tiles` omits optional simulators that are not
     installed.
     """
 
@@ -33,7 +33,7 @@ class Environment:
 
 
 def probe() -> Environment:
-    """Look at the environment, and try every simulator on a small layer."""
+    """Inspect the environment, and try every simulator on a small layer."""
     cuda = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
     return Environment(
         versions=versions(),

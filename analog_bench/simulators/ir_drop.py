@@ -42,8 +42,8 @@ class Wire(NamedTuple):
 def pulse_lengths(x: Tensor, t_max: float, steps: int, *, trapezoidal: bool) -> Tensor:
     """Integrate sign(x) [|x| > t] over time, in time slices, for inputs between -1 and 1.
 
-    The trapezoidal rule over the slices, the first repeated, counts half a slice too much for every
-    pulse; their sum is exact.
+    The trapezoidal rule over the slices, with the first repeated, counts half a slice too much for
+    every pulse. Without it, the slices are summed, which is exact.
     """
     times = torch.linspace(0.0, t_max, steps, device=x.device, dtype=x.dtype)
     on = torch.searchsorted(times, x.abs().contiguous()).to(x.dtype)
@@ -65,7 +65,7 @@ def column_currents(
     both = (g_plus + g_minus).double().view(wire.segments, per_segment, columns).sum(1) + _TINY
     wire_mohm = 1e-6 * wire.resistance_ohm * per_segment
     resistance = 1.0 / both[0]
-    # Share of each segment's voltage in the Thevenin voltage at the end of the column so far.
+    # Weight of each segment's voltage in the Thevenin voltage at the end of the column so far.
     shares = torch.zeros_like(both)
     shares[0] = 1.0
     for s in range(1, wire.segments):

@@ -1,8 +1,8 @@
 """AIHWKIT-Lightning (`aihwkit-lightning` on the package index), IBM's toolkit for training.
 
-It has converters, input ranges, output noise and noise on weights, and no devices: nothing is
-programmed, and nothing drifts. It needs a torch of its own (2.13.0), so it is installed beside
-aihwkit's torch only in an environment of its own; see docs/extending.md.
+It has converters, input ranges, output noise and weight noise, but no devices: nothing is
+programmed, and nothing drifts. It needs another torch (2.13.0) than aihwkit, so it is installed in
+an environment of its own; see docs/extending.md.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ class Lightning(Simulator):
 
 
 class LightningTiles:
-    """A layer on tiles of AIHWKIT-Lightning; see `analog.tiles.Tiles`.
+    """A layer on tiles of AIHWKIT-Lightning; see `analog.tile_protocol.Tiles`.
 
-    `out_noise` is y_i + N(0, (std max|w_i| max|x|)²), one draw a tile. Lightning divides the noise
-    of a layer among its tiles, so that it is multiplied by the root of their number here. It is
-    drawn in training mode only, in which the layer therefore is.
+    `out_noise` is y_i + N(0, (std max|w_i| max|x|)²), one draw per tile. Lightning divides the
+    noise of a layer among its tiles, so it is multiplied here by the square root of their number.
+    Lightning draws it only in training mode, so the layer is in training mode.
     """
 
     def __init__(self, linear: nn.Linear, noise: Noise) -> None:
-        # It prints whether Triton is there.
+        # The import prints whether Triton is available.
         with contextlib.redirect_stdout(io.StringIO()):
             from aihwkit_lightning.nn import AnalogLinear
         from aihwkit_lightning.simulator.configs import TorchInferenceRPUConfig, WeightClipType
@@ -71,7 +71,7 @@ class LightningTiles:
         OnTiles.register(AnalogLinear)
         config: Any = TorchInferenceRPUConfig()
         config.mapping.max_input_size = _MAX_INPUTS
-        # Makes the bounds of outputs those of the columns; clips nothing outside of an optimiser.
+        # Sets the bounds of outputs to those of the columns; clips only inside an optimiser.
         config.clip.type = WeightClipType.LAYER_GAUSSIAN_PER_CHANNEL
         dynamic = config.pre_post.input_range
         dynamic.enable = dynamic.dynamic = not isinstance(noise, Ideal)

@@ -1,7 +1,7 @@
-"""What this project asks of a simulator of analog hardware. Needs no torch.
+"""The interface of a simulator of analog hardware. Needs no torch.
 
 A simulator is a subclass of `Simulator`, registered with `registry.register`. Its facts are read at
-collection; what computes is imported by `build`, when a chip is programmed.
+collection. `build` imports the code that computes, when a chip is programmed.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ class TileStatus:
 
 
 class Cost(NamedTuple):
-    """What tiles cost, relative to a clean pass through the same layers.
+    """Cost of tiles relative to a clean pass through the same layers.
 
-    `passes` are those a read takes; `programming` includes drift, in tokens of clean passes.
+    `passes` is the cost of a read in clean passes. `programming` includes drift and is in tokens of
+    clean passes.
     """
 
     passes: float
@@ -41,7 +42,7 @@ class Cost(NamedTuple):
 
 
 class Periphery(NamedTuple):
-    """A tile's largest numbers of inputs and outputs, 0 for any, and its converters' bits."""
+    """A tile's largest numbers of inputs and outputs (0 for any) and its converters' bits."""
 
     inputs: int
     outputs: int
@@ -50,12 +51,18 @@ class Periphery(NamedTuple):
 
 
 class Simulator(TileSimulator, Protocol):
-    """A simulator: build, program, drift, read (`analog.tiles.Tiles`); what it supports and costs.
+    """A simulator: build, program, drift and read (`analog.tile_protocol.Tiles`), support and cost.
 
-    `noises` always holds `Ideal`. `terms` are those of `noise.whole_hardware.TERMS` that a preset
-    has and that can be switched on and off one by one, by the preset's name. `devices` are the
-    types of those that it can compute on. `package` is the distribution that must be installed, if
-    any; an `optional` one is left out of reports of the environment where it is not installed.
+    Attributes:
+        noises: The supported noise families; `Ideal` is always among them.
+        presets: Names of the hardware presets, and whether they have static input ranges.
+        terms: Preset name to those of its terms (`noise.whole_hardware.TERMS`) that can be switched
+            on and off one by one.
+        seeded: Whether the simulator follows the seeds. Chips of one that does not are never
+            paired.
+        devices: Types of devices that it can compute on.
+        package: The distribution that must be installed, if any.
+        optional: Whether reports of the environment omit the package if it is not installed.
     """
 
     name: str
@@ -69,18 +76,18 @@ class Simulator(TileSimulator, Protocol):
 
     @property
     def advice(self) -> str:
-        """What to install: versions that were measured to work."""
+        """The versions to install, which were measured to work."""
         return self.package
 
     def cost(self, noise: Noise, hardware: str) -> Cost:
-        """Estimate what a noise on this hardware costs, for forecasts."""
+        """Estimate the cost of a noise on this hardware, for forecasts."""
         return Cost(passes=2.0, programming=1e4)
 
     def converters(self, noise: Noise, hardware: str) -> Converters:
-        """Return what inputs and outputs of these tiles go through, to fit input ranges to.
+        """Return the converters of inputs and outputs, to which input ranges are fitted.
 
         Raises:
-            UsageError: This simulator does not say.
+            UsageError: This simulator does not describe them.
         """
         raise UsageError(
             f"the {self.label} does not say what its converters do, so no input ranges can be "
@@ -88,10 +95,10 @@ class Simulator(TileSimulator, Protocol):
         )
 
     def periphery(self, hardware: str) -> Periphery:
-        """Return how large the tiles of some hardware are, and how fine their converters.
+        """Return the size of the tiles of some hardware and the resolution of their converters.
 
         Raises:
-            UsageError: This simulator does not say, or converters are perfect.
+            UsageError: This simulator does not describe them, or the converters are perfect.
         """
         raise UsageError(f"the {self.label} does not say what converters {hardware} has")
 
@@ -102,13 +109,14 @@ class Simulator(TileSimulator, Protocol):
 
     @functools.cached_property
     def status(self) -> TileStatus:
-        """Whether it works here: tried once, on a small layer."""
+        """Whether it works here, tried once on a small layer."""
         return _tried(self)
 
     def require(self, device: str = CPU) -> None:
-        """Raise `TileUnavailable`, with the reason and a remedy, where it does not work.
+        """Check that the simulator works on the device that the model is on.
 
-        The device is the name of the one that the model is on.
+        Raises:
+            TileUnavailable: It does not; the message gives the reason and a remedy.
         """
         if device_type(device) not in self.devices:
             raise TileUnavailable(
@@ -123,7 +131,7 @@ def _tried(simulator: Simulator) -> TileStatus:
     package, found = simulator.package, versions(simulator.package)
     if not simulator.installed:
         return TileStatus(False, f"{package} is not installed; install {simulator.advice}")
-    # Not at the top: it imports torch.
+    # Deferred: it imports torch.
     from analog_bench.simulators.engine_trial import spelt, try_out
 
     name = f"{package} {found[package]}" if package else f"the {simulator.label}"

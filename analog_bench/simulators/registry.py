@@ -1,4 +1,4 @@
-"""Which simulators there are, and what they refuse. Needs no torch."""
+"""The registry of simulators, and the cases that they reject. Needs no torch."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from analog_bench.simulators.lightning import Lightning
 from analog_bench.simulators.protocol import Simulator
 
 NO_TILE = "none"
-"""What results say in place of a simulator where the noise needs none."""
+"""Stands in results for a simulator if the noise needs none."""
 DEFAULT_TILE = TORCH_TILE.name
-"""The simulator where neither the study nor the user names one."""
+"""The simulator if neither the study nor the user names one."""
 _SIMULATORS: dict[str, Simulator] = {one.name: one for one in (TORCH_TILE, CPP_TILE, Lightning())}
 
 
@@ -34,7 +34,11 @@ def simulators() -> dict[str, Simulator]:
 
 
 def register(simulator: Simulator) -> None:
-    """Add a simulator, for `--tile` and for `find`."""
+    """Add a simulator for `--tile` and `find_simulator`.
+
+    Raises:
+        ValueError: The name is taken.
+    """
     if simulator.name in _SIMULATORS:
         raise ValueError(f"two simulators are called {simulator.name!r}")
     _SIMULATORS[simulator.name] = simulator
@@ -42,7 +46,11 @@ def register(simulator: Simulator) -> None:
 
 
 def find_simulator(name: str) -> Simulator:
-    """Return a simulator by name; `UsageError` where there is none."""
+    """Return the simulator with this name.
+
+    Raises:
+        UsageError: There is no such simulator.
+    """
     if name not in _SIMULATORS:
         raise UsageError(f"no tile {name!r}; {did_you_mean(name, _SIMULATORS)}")
     return _SIMULATORS[name]
@@ -54,12 +62,12 @@ def presets() -> Mapping[str, Simulator]:
 
 
 def label_of(tile: str) -> str:
-    """Return the label of a result's simulator: `C++ tile`; its name where it is unknown."""
+    """Return the label of a result's simulator, such as `C++ tile`; its name if unknown."""
     return _SIMULATORS[tile].label if tile in _SIMULATORS else tile
 
 
 def why_unpaired(tile: str) -> str:
-    """Say why chips of two runs on a result's `tile` are not the same; empty where they may be."""
+    """Return why chips of two runs on this tile cannot be paired; empty if they may be."""
     if tile == NO_TILE:
         return ""
     if tile not in _SIMULATORS:
@@ -69,7 +77,7 @@ def why_unpaired(tile: str) -> str:
 
 
 def simulator_of(case: Case) -> Simulator | None:
-    """Return the simulator of a case's tiles; None where its noise acts on none."""
+    """Return the simulator of a case's tiles; None if its noise does not act on tiles."""
     return find_simulator(case.tile) if case.noise.WHERE == "tile" else None
 
 
@@ -80,11 +88,13 @@ def has_input_ranges(case: Case) -> bool:
 
 
 def check_case(noise: Noise, drift_s: float, tile: str, hardware: str) -> None:
-    """Refuse what cannot be measured, with a `UsageError`.
+    """Check that a case can be measured.
 
-    That is: hardware named for a noise that needs no tile; a family that the simulator lacks; an
-    unknown preset, or one of another simulator; two presets at once; a drift time that the noise
-    has no model for (`compatibility.check_drift`).
+    Raises:
+        UsageError: Hardware is named for a noise that needs no tile; the simulator lacks the
+            family; the preset is unknown or belongs to another simulator; two presets are given at
+            once; a term is missing; or the noise has no model for the drift time
+            (`compatibility.check_drift`).
     """
     family = family_of(noise)
     if family.WHERE == "tile":

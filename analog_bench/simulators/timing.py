@@ -1,8 +1,9 @@
-"""Times small pieces of work, one turn a line of input: `python -m analog_bench.simulators.timing`.
+"""Time small pieces of work, a turn per line of input: `python -m analog_bench.simulators.timing`.
 
 To compare two installations, start one such process in each and let them take turns, so that the
-machine's other load falls on both alike. Once warm it prints one line of JSON, the work it cannot
-do: name to reason. Every line read is then answered with one line of JSON: name to seconds.
+machine's other load affects both alike. Once warm, the process prints one line of JSON with the
+work it cannot do: name to reason. It answers every line of input with one line of JSON: name to
+seconds.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def _standard(tile: str) -> str:
 def shortest(piece: Piece) -> float:
     """Return the seconds of the shortest of a few tries.
 
-    Other processes, and the caches they fill, only ever make a try longer.
+    Other processes, and the caches they fill, can only make a try longer.
     """
 
     def seconds() -> float:
@@ -92,7 +93,7 @@ def shortest(piece: Piece) -> float:
 
 
 def main() -> int:
-    """Answer lines until there are none."""
+    """Answer lines until the input ends."""
     with ExitStack() as stack:
         pieces, impossible = work(stack)
         print(json.dumps(impossible), flush=True)

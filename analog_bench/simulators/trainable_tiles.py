@@ -31,7 +31,7 @@ from analog_bench.zoo.adapter import adapter_of, move_adapter
 
 
 class TrainableTiles:
-    """Layers of a model on tiles that learn; made by `trainable_tiles`."""
+    """Layers of a model on trainable tiles; made by `trainable_tiles`."""
 
     def __init__(
         self, model: nn.Module, layers: Sequence[tuple[Place, Any]], *, learns_weights: bool
@@ -42,7 +42,7 @@ class TrainableTiles:
 
     @property
     def learning(self) -> TileParameters:
-        """The parameters of all tiles that learn; adapters are not among them."""
+        """The trainable parameters of all tiles, without adapters."""
         parts: dict[str, list[nn.Parameter]] = {f.name: [] for f in fields(TileParameters)}
         for _, analog in self._layers:
             found = training.tile_parameters(analog)
@@ -72,7 +72,7 @@ class TrainableTiles:
         return {place.name: _linear(place).weight.detach() for place, _ in self._layers}
 
     def state(self) -> dict[str, Tensor]:
-        """Return all tensors that training changes on the tiles, by name; not copies."""
+        """Return all tensors on the tiles that training changes, by name; not copies."""
         return {
             f"{place.path}/{name}": tensor
             for place, analog in self._layers
@@ -80,7 +80,7 @@ class TrainableTiles:
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go back to a state that `state` returned."""
+        """Restore a state returned by `state`."""
         for place, analog in self._layers:
             training.restore(analog, part_of(state, f"{place.path}/"))
 
@@ -89,7 +89,7 @@ class TrainableTiles:
         training.write_weights(self._of(name), weight)
 
     def gradient(self, name: str) -> Tensor:
-        """Return and clear the gradient by a layer's weight; on the torch tile only."""
+        """Return and clear the gradient of a layer's weight; only on the torch tile."""
         layer = self._of(name)
         found = training.weight_gradient(layer)
         for parameter in training.tile_parameters(layer).weights:
@@ -98,9 +98,9 @@ class TrainableTiles:
 
     @contextmanager
     def digital(self) -> Iterator[dict[str, tuple[float, ...]]]:
-        """Put the digital layers back, with what the tiles have learned; yield `ranges`.
+        """Put the digital layers back with what the tiles have learned; yield `ranges`.
 
-        Frozen weights are not read back: they are the digital layers' own, to the bit.
+        Frozen weights are not read back: they are those of the digital layers, to the bit.
         """
         with torch.no_grad():
             for place, analog in self._layers if self._learns_weights else ():
@@ -115,12 +115,12 @@ class TrainableTiles:
             self.attach()
 
     def attach(self) -> None:
-        """Put the layers on tiles in place of the digital ones."""
+        """Replace the digital layers by layers on tiles."""
         for place, analog in self._layers:
             self._model.set_submodule(place.path, analog)
 
     def detach(self) -> None:
-        """Put the digital layers back, as they were last read back."""
+        """Put the digital layers back as they were last read back."""
         for place, _ in self._layers:
             self._model.set_submodule(place.path, place.module)
 
@@ -138,19 +138,23 @@ def trainable_tiles(
     seed: int,
     learns_weights: bool = True,
 ) -> Iterator[TrainableTiles]:
-    """Put layers of a digital model on tiles that learn, and the digital ones back on leaving.
+    """Put layers of a digital model on trainable tiles, and the digital ones back on exit.
 
-    The model is prepared and in evaluation mode: only the tiles are in training mode, so nothing
-    else is noisy. What is not on tiles stays as it is; a digital adapter beside a layer moves with
-    it.
+    The model must be prepared and in evaluation mode. Only the tiles are in training mode, so
+    nothing else is noisy. Layers that are not on tiles stay unchanged, and a digital adapter beside
+    a layer moves with it.
 
-    Layers are public names or module paths; `config` is from `training_config`, and where it has
-    input ranges, `input_ranges` are the first ones by public name. The seed is that of what aihwkit
-    draws while it builds layers. Unless it `learns_weights`, those on the tiles are neither changed
-    nor clipped, and only input ranges (and adapters) learn.
+    Args:
+        model: The model.
+        layers: Public names or module paths.
+        config: A configuration from `training_config`.
+        input_ranges: Initial input ranges by public name, if `config` has input ranges.
+        seed: Seed of what aihwkit draws while it builds layers.
+        learns_weights: Whether to train the weights. If not, they are neither changed nor clipped,
+            and only input ranges (and adapters) are trained.
 
     Raises:
-        UsageError: A layer that does not exist, or with another number of tiles than ranges.
+        UsageError: A layer does not exist, or has another number of tiles than ranges.
     """
     used = config if learns_weights else training.frozen(config)
     device = next(model.parameters()).device
@@ -175,7 +179,7 @@ def trainable_tiles(
 
 
 def part_of(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return what of a state has names with a prefix, by their names without it."""
+    """Return the part of a state whose names have a prefix, by their names without it."""
     return {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
 
 

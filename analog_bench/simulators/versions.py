@@ -1,4 +1,4 @@
-"""Which versions are installed, and which of them are known to work together. Needs no torch."""
+"""Installed versions, and which of them are known to work together. Needs no torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analog_bench.noise import Preset
 TORCH, CPP = "torch", "cpp"
 """Names of aihwkit's two tile engines."""
 TORCH_VARIANT = Preset.name
-"""`StandardHWATrainingPreset` for the torch tile, this project's own."""
+"""This project's variant of `StandardHWATrainingPreset` for the torch tile."""
 PACKAGES = ("torch", "aihwkit", "transformers", "datasets")
 
 
@@ -44,7 +44,7 @@ MEASURED: tuple[Pair, ...] = (
     Pair("1.2.0", "3.12", "2.15.0", torch_tile=True, cpp_tile=True),
 )
 
-# The Pythons that PyPI has a wheel of aihwkit for; for others it must be built from source.
+# Pythons for which PyPI has a wheel of aihwkit; others must build it from source.
 WHEELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "0.9.2": ("3.10",),
@@ -53,14 +53,14 @@ WHEELS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "1.2.0": ("3.12", "3.13"),
     }
 )
-# Those of which anything is known here.
+# Releases about which anything is known here.
 RELEASES = frozenset({*WHEELS, *(pair.aihwkit for pair in MEASURED)})
 
 
 @functools.cache
 def package_version(name: str) -> str | None:
-    """Return the version of an installed package, None where there is none."""
-    # Python parses all that a package says of itself, its readme too, for this.
+    """Return the version of an installed package; None if it is not installed."""
+    # Python would parse all of the package's metadata for this, even its readme.
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -70,7 +70,7 @@ def package_version(name: str) -> str | None:
 def versions(*others: str) -> dict[str, str | None]:
     """Return the versions of `python`, of `PACKAGES` and of other distributions, without imports.
 
-    None where a package is not installed; empty names are left out.
+    A version is None if the package is not installed; empty names are ignored.
     """
     packages = filter(None, (*PACKAGES, *others))
     return {"python": platform.python_version(), **{p: package_version(p) for p in packages}}

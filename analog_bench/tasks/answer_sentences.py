@@ -1,8 +1,9 @@
-"""Does this sentence answer this question? Labelled pairs, by rule, from questions on passages.
+"""Labelled pairs of question and sentence, made by rule from questions on passages.
 
-The form and the labels are those of QNLI (Wang et al. 2019, GLUE, section 3.3), which was made of
-SQuAD as well. A question gives two pairs: with the sentence of its passage that holds its answer,
-and with that other sentence which has the most words in common with it.
+The task, does this sentence answer this question, and the labels are those of QNLI (Wang et al.
+2019, GLUE, section 3.3), which was also made from SQuAD. A question gives two pairs: one with the
+sentence of its passage that holds its answer, and one with the other sentence that shares most
+words with it.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _WORD = re.compile(r"\w+")
 def sentences(text: str) -> list[tuple[int, int]]:
     """Return where each sentence of a text begins and ends.
 
-    One ends with `.`, `!` or `?` before a capital or a digit, but not behind an initial or a usual
-    abbreviation, and at the end of a line.
+    A sentence ends with `.`, `!` or `?` before a capital or a digit, unless an initial or a usual
+    abbreviation precedes it. It also ends at the end of a line.
     """
     spans, begin = [], 0
     for gap in _END.finditer(text):
@@ -47,8 +48,8 @@ def sentences(text: str) -> list[tuple[int, int]]:
 def both_pairs(question: Mapping[str, Any]) -> tuple[LabelledText, LabelledText] | None:
     """Return a SQuAD row's pair with the sentence that answers it, and with the other one.
 
-    None where the first gold answer reaches over the end of a sentence, or where every other
-    sentence holds one of the gold answers, too.
+    None if the first gold answer crosses the end of a sentence, or if every other sentence also
+    holds a gold answer.
     """
     context, answers = question["context"], question["answers"]
     begin = answers["answer_start"][0]
@@ -74,9 +75,9 @@ def both_pairs(question: Mapping[str, Any]) -> tuple[LabelledText, LabelledText]
 
 
 def one_pair_each(questions: Iterable[Mapping[str, Any]]) -> list[LabelledText]:
-    """Return one pair a question, in their order, and each label as often as the other.
+    """Return one pair per question, in their order, with both labels equally often.
 
-    In the order of the hashes of their ids, questions give either pair in turn.
+    Questions, in the order of the hashes of their ids, alternate between the two pairs.
     """
     both = [pairs for question in questions if (pairs := both_pairs(question)) is not None]
     ranked = sorted(range(len(both)), key=lambda n: hash_rank(both[n][0].key))

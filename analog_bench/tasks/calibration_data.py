@@ -1,4 +1,4 @@
-"""What input ranges are fitted on: sequences that no evaluation uses."""
+"""Sequences to fit input ranges on, which no evaluation uses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from analog_bench.tasks.token_batches import Batch, make_batches, unpadded
 from analog_bench.zoo.model_heads import HEADS
 
 EMBEDDED_CALIBRATION = Path(__file__).parent / "data" / "calibration.json"
-"""This package's own passages: about other things than its questions to score."""
+"""This package's own passages, on other topics than the questions it scores."""
 _LONGEST = WindowLimits().max_length
 
 
@@ -32,7 +32,7 @@ class Passage(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def embedded_passages() -> tuple[Passage, ...]:
-    """Return the passages that come with this package for calibration and for nothing else."""
+    """Return the passages shipped for calibration only."""
     return convert(read_json(EMBEDDED_CALIBRATION), tuple[Passage, ...])
 
 
@@ -47,18 +47,18 @@ def passages_of(questions: Dataset, count: int) -> tuple[Passage, ...]:
 
 @dataclass(frozen=True, eq=False)
 class CalibrationInputs:
-    """Sequences made ready for one tokeniser.
+    """Sequences prepared for one tokeniser.
 
     Attributes:
-        batches: One sequence each, so that nothing is padded.
-        fingerprint: Of the texts, and of what was made of them.
+        batches: One sequence each, so nothing is padded.
+        fingerprint: Hash of the texts and of how they were prepared.
     """
 
     batches: Sequence[Batch]
     fingerprint: str
 
     def run(self, model: nn.Module) -> None:
-        """Let a model compute all of them, for what can be observed in it."""
+        """Run a model on all of them, so that it can be observed."""
         for batch in self.batches:
             model(**batch.inputs_of(model))
 
@@ -68,7 +68,7 @@ def calibration_inputs(
 ) -> CalibrationInputs:
     """Tokenise passages, with a question before each for models that may read two segments.
 
-    What is longer than the model's `positions`, or than a window of questions, loses its end.
+    A sequence longer than the model's `positions`, or than a window of questions, is truncated.
     """
     made = _with_questions if HEADS[task].padded else _alone
     text = json.dumps([task, to_builtins(passages)])
@@ -92,6 +92,6 @@ def _alone(
     passages: Sequence[Passage], tokenizer: PreTrainedTokenizerFast, longest: int
 ) -> Iterator[Batch]:
     for passage in passages:
-        # Cut here: the tokeniser would keep the limit, and have another fingerprint with it.
+        # Cut here, because the tokeniser would keep the limit and change its fingerprint.
         ids = tokenizer(passage.context, verbose=False)["input_ids"][:longest]
         yield unpadded([0], torch.tensor([ids]))

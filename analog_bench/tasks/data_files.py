@@ -1,4 +1,4 @@
-"""Files of data that other modules make sense of: texts of users, parquet of locked data sets."""
+"""Data files that other modules interpret: users' texts, parquet of locked data sets."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ def read_columns(path: Path, names: Sequence[str]) -> list[dict[str, Any]]:
     """Read columns of a parquet file as rows of plain values.
 
     Raises:
-        DataError: It is no such file, or lacks a column.
+        DataError: It is not a parquet file, or lacks a column.
     """
     try:
-        # Opened here: by name, characters of it would be taken for patterns or partitions.
+        # Opened here, because pyarrow would interpret characters of a path as patterns or
+        # partitions.
         with open_regular(path) as file:
             table = pq.read_table(file)
         rows: list[dict[str, Any]] = table.select(list(names)).to_pylist()
@@ -33,10 +34,10 @@ def read_columns(path: Path, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def read_text_file(path: Path, missing: str) -> str:
-    """Read a file in UTF-8, without a byte order mark and with line ends as they are.
+    """Read a UTF-8 file, without its byte order mark and with line ends unchanged.
 
     Raises:
-        DataError: It cannot be read or is no text; says `missing` where there is none.
+        DataError: It cannot be read or is not text; the message is `missing` if it does not exist.
     """
     try:
         content = read_regular(path).decode("utf-8-sig")

@@ -8,29 +8,33 @@ from pathlib import Path
 from analog_bench.errors import UsageError
 
 DATA_VARIABLE = "ANALOG_BENCH_DATA"
-"""Environment variable that names it."""
+"""Environment variable that names the folder."""
 SQUAD_FILE, TRAINING_FILE = "squad/dev-v1.1.json", "squad/train-v1.1.json"
-"""Where in it the questions to score and to train on are."""
+"""Paths in the folder of the questions to score and to train on."""
 ANALOGNAS_FILE = "analognas/analognasbench_full.csv.gz"
-"""Where in it AnalogNAS-Bench is."""
+"""Path in the folder of AnalogNAS-Bench."""
 WIKITEXT_SHIPPED = "wiki.test.raw"
-"""What WikiText's test split is called in the folder that it is shipped in."""
+"""Name of WikiText's test split in the folder as shipped."""
 WIKITEXT_FILES = (
     "wikitext-2/test.txt",
     f"wikitext-2-raw/{WIKITEXT_SHIPPED}",
     f"wikitext-2/{WIKITEXT_SHIPPED}",
 )
-"""Where WikiText-2's test split may be; the first that is there is taken."""
+"""Possible paths of WikiText-2's test split; the first that exists is used."""
 
 
 def data_folder() -> Path | None:
-    """Return the folder that `ANALOG_BENCH_DATA` names, None where it is not set."""
+    """Return the folder that `ANALOG_BENCH_DATA` names; None if it is not set."""
     named = os.environ.get(DATA_VARIABLE)
     return Path(named) if named else None
 
 
 def training_file() -> Path:
-    """Return where the questions to train on should be; `UsageError` without ANALOG_BENCH_DATA."""
+    """Return the expected path of the questions to train on.
+
+    Raises:
+        UsageError: ANALOG_BENCH_DATA is not set.
+    """
     folder = data_folder()
     if folder is None:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Text that a model writes on from a prompt, token by token."""
+"""Continue a prompt with a model, token by token."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from analog_bench.seeds import derive_seed
 
 PROMPT = "Once upon a time"
 BROKEN = -1
-"""Stands for tokens that could not be picked, since a logit was no finite number."""
+"""Stands for a token that could not be picked because a logit was not finite."""
 
 
 @dataclass(frozen=True)
 class Sampling:
     """How the next token is picked.
 
-    A text has so many `tokens`, or fewer where the model ends it. Logits are divided by the
-    temperature, above 0; only the `top_k` likeliest tokens can be picked (Fan et al. 2018).
+    A text has `tokens` tokens, or fewer if the model ends it. Logits are divided by the
+    temperature, above 0. Only the `top_k` likeliest tokens can be picked (Fan et al. 2018).
     """
 
     tokens: int = 100
@@ -41,10 +41,10 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What texts go on from.
+    """The beginning that texts continue.
 
-    `ids` are its tokens behind an end-of-text token (`end`): the model reads it as the beginning of
-    a text.
+    `ids` are its tokens after an end-of-text token (`end`), so that the model reads it as the
+    beginning of a text.
     """
 
     text: str
@@ -53,7 +53,11 @@ class Prompt:
 
     @classmethod
     def of(cls, text: str, tokenizer: PreTrainedTokenizerFast) -> Prompt:
-        """Return a prompt, tokenised; `UsageError` without an end-of-text token."""
+        """Return a tokenised prompt.
+
+        Raises:
+            UsageError: The tokeniser has no end-of-text token.
+        """
         backend: Any = tokenizer.backend_tokenizer
         end = tokenizer.eos_token_id
         if not isinstance(end, int):
@@ -65,9 +69,9 @@ class Prompt:
 
 
 def draws_of(prompt: str, seed: int, texts: int, tokens: int) -> Tensor:
-    """Return the numbers that tokens are picked by: 0 to 1, float64, shape (texts, tokens).
+    """Return the random numbers that pick tokens: 0 to 1, float64, shape (texts, tokens).
 
-    The n-th text has the same ones however many texts there are.
+    The n-th text has the same numbers however many texts there are.
     """
     rows = []
     for text in range(texts):
@@ -79,17 +83,23 @@ def draws_of(prompt: str, seed: int, texts: int, tokens: int) -> Tensor:
 def write(
     model: nn.Module, prompts: Tensor, draws: Tensor, sampling: Sampling, *, end: int
 ) -> Tensor:
-    """Let a model write on from prompts of one length, all texts together.
+    """Continue prompts of one length with a model, all texts together.
 
-    Each token is picked by one number: two models that agree on their likeliest tokens write the
-    same text, so that digital and analog texts by the same numbers are comparable word by word. A
-    text that has ended stays among the others till all have, so that what a chip draws for one does
+    Each token is picked by one number. Two models that agree on their likeliest tokens write the
+    same text, so digital and analog texts from the same numbers can be compared word by word. A
+    text that has ended stays in the batch until all have, so that a chip's draws for one text do
     not depend on when another ends.
 
-    The model is causal, digital or with a chip in it that is being read. Prompts are token ids,
-    draws a number from 0 to 1 for each token to write (`draws_of`); `end` is the end-of-text token.
-    Like them the result has shape (texts, tokens): token ids, `end` from where a text ends,
-    `BROKEN` from where a logit is no finite number.
+    Args:
+        model: A causal model, digital or with a chip that is being read.
+        prompts: Token ids of the prompts.
+        draws: A number from 0 to 1 for each token to write (`draws_of`), shape (texts, tokens).
+        sampling: How tokens are picked.
+        end: The end-of-text token.
+
+    Returns:
+        Token ids of shape (texts, tokens): `end` from where a text ends, `BROKEN` from where a
+        logit is not finite.
     """
     device = prompts.device
     written = torch.full(draws.shape, end, dtype=torch.long)
@@ -98,7 +108,7 @@ def write(
     cache: Any = None
     with torch.inference_mode():
         for place in range(draws.shape[1]):
-            # Spelt out for every text: noise on position embeddings then differs between them.
+            # Given for every text, so that noise on position embeddings differs between texts.
             positions = torch.arange(begin, begin + step.shape[1], device=device)
             out = model(
                 input_ids=step,
@@ -133,7 +143,7 @@ def _pick(logits: Tensor, sampling: Sampling, draw: Tensor) -> int:
         return BROKEN
     least = logits.topk(min(sampling.top_k, len(logits))).values[-1]
     likely = (logits >= least).nonzero()[:, 0]
-    # Sorted by likelihood, then by token: equal logits stand in the same order everywhere.
+    # Sorted by likelihood, then by token: equal logits have the same order everywhere.
     order = torch.sort(logits[likely].double(), descending=True, stable=True)
     kept = order.values[: sampling.top_k] / sampling.temperature
     shares = torch.softmax(kept, dim=0).cumsum(dim=0)

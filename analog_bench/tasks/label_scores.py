@@ -16,15 +16,16 @@ def confusion(predicted: Sequence[int], truth: Sequence[int], labels: int) -> ND
 
 
 def accuracy(counts: NDArray[np.int64]) -> float:
-    """Return the share of right labels."""
+    """Return the share of correct labels, in percent."""
     return 100.0 * float(np.trace(counts)) / float(counts.sum())
 
 
 def label_f1(counts: NDArray[np.int64]) -> float:
-    """Return F1 = 2 TP / (2 TP + FP + FN).
+    """Return F1 = 2 TP / (2 TP + FP + FN), in percent.
 
-    Of two labels, it is that of label 1, as in GLUE. Of more, it is the plain mean over those that
-    occur, in truth or prediction (macro). A label that is never right has 0.
+    With two labels it is that of label 1, as in GLUE. With more it is the plain mean over the
+    labels that occur in truth or prediction (macro). A label that is never predicted correctly has
+    0.
     """
     both = counts.sum(axis=0) + counts.sum(axis=1)
     own = 200.0 * np.diag(counts) / np.maximum(both, 1)
@@ -32,10 +33,10 @@ def label_f1(counts: NDArray[np.int64]) -> float:
 
 
 def matthews(counts: NDArray[np.int64]) -> float:
-    """Return the correlation of predicted and true labels, for any number of them.
+    """Return the correlation of predicted and true labels, for any number of labels.
 
-    It is R_K (Gorodkin 2004, Comput. Biol. Chem. 28, 367); 0 where all truth or all predictions are
-    one label.
+    It is R_K (Gorodkin 2004, Comput. Biol. Chem. 28, 367); 0 if all true or all predicted labels
+    are the same.
     """
     true, predicted = counts.sum(axis=1).astype(float), counts.sum(axis=0).astype(float)
     total = float(counts.sum())

@@ -1,4 +1,4 @@
-"""Labelled texts, what a classifier is measured on; CSV, TSV, JSON lines and GLUE's own files."""
+"""Read labelled texts for classifiers from CSV, TSV, JSON lines and GLUE's own files."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from analog_bench.tasks.task import rows_hash
 
 @dataclass(frozen=True)
 class LabelledText:
-    """A text, or a pair of them, and its true label.
+    """A text, or a pair of texts, and its true label.
 
     Attributes:
-        key: What tells it from all others of the data.
+        key: Identity within the data.
         text: The text, or the first one of a pair.
-        second: The second one; None where there is none.
-        label: The label as the data has it: a name, or the number of one.
+        second: The second text of a pair, else None.
+        label: The label as in the data: a name or a number.
     """
 
     key: str
@@ -33,7 +33,7 @@ class LabelledText:
 
 
 def content_hash(rows: Iterable[LabelledText]) -> str:
-    """Return the sha256 of what is read and scored."""
+    """Return the sha256 of everything that is read and scored."""
     return rows_hash(map(astuple, rows))
 
 
@@ -50,7 +50,7 @@ class _Columns:
         return tuple(name for name in (self.text, self.second, self.label) if name is not None)
 
 
-# The first that a file has all of. Pairs come before single texts, which are a part of some.
+# The first whose columns a file has is taken. Pairs come before the single texts they include.
 _KNOWN = (
     _Columns("text", "text_pair", "label"),
     _Columns("question", "sentence", "label"),  # QNLI
@@ -69,15 +69,15 @@ _Rows = Iterator[tuple[int, Sequence[str]]]
 
 
 def read_labelled(path: Path) -> list[LabelledText]:
-    """Read a `.csv`, `.tsv` or `.jsonl` file with a text, perhaps a second one, and a label.
+    """Read a `.csv`, `.tsv` or `.jsonl` file of texts or pairs of texts with labels.
 
-    CSV is quoted as in RFC 4180. In TSV, as GLUE has it, a quotation mark is a character like any
-    other. The first line names the columns, except in CoLA's files. Every line of JSON lines is an
-    object with them.
+    CSV is quoted as in RFC 4180. In TSV a quotation mark is an ordinary character, as in GLUE. The
+    first line names the columns, except in CoLA's files. Every line of JSON lines is an object with
+    these names.
 
     Raises:
-        DataError: The file is missing, cannot be read or holds no texts; or a line that does not
-            have what it should, which is named.
+        DataError: The file is missing, unreadable or empty, or a line lacks a field; the message
+            names the line.
     """
     content = read_text_file(path, f"no data file at {path}; {_WHAT_NOW}")
     rows = _objects(content, path) if path.suffix.lower() == ".jsonl" else _lines(content, path)
@@ -102,7 +102,7 @@ def read_labelled(path: Path) -> list[LabelledText]:
 
 
 def _lines(content: str, path: Path) -> _Rows:
-    """Yield the number of a line and its fields."""
+    """Yield each line's number and fields."""
     text = io.StringIO(content, newline="")
     if path.suffix.lower() == ".tsv":
         reader = csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE)
@@ -121,7 +121,7 @@ def _lines(content: str, path: Path) -> _Rows:
 
 
 def _objects(content: str, path: Path) -> _Rows:
-    """Yield the first object's names as a line of their own, then the values of every object."""
+    """Yield the first object's names as a line, then the values of every object."""
     names: list[str] = []
     for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():
@@ -142,7 +142,7 @@ def _objects(content: str, path: Path) -> _Rows:
 
 
 def _spelt(value: object) -> str:
-    """Return a text or a whole number as text, and nothing for what may stand in other columns."""
+    """Return a text or an integer as text, and an empty text for any other value."""
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 

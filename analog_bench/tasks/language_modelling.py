@@ -31,9 +31,9 @@ from analog_bench.zoo.model_loading import LoadedModel
 class LmProtocol:
     """Everything besides the text and the tokeniser that a score depends on.
 
-    The model sees `block` tokens of text at a time; blocks start `stride` apart
-    (`text_blocks.cut`). The most tokens of a batch are part of the protocol because noise is drawn
-    batch by batch; a GPU has more (`tokens_at_once`).
+    The model sees `block` tokens of text at a time, and blocks start `stride` apart
+    (`text_blocks.cut`). The largest number of tokens per batch is part of the protocol, because
+    noise is drawn batch by batch; a GPU takes more (`tokens_at_once`).
     """
 
     block: int = 256
@@ -42,20 +42,20 @@ class LmProtocol:
 
 
 def protocol_for(positions: int) -> LmProtocol:
-    """Return the protocol of a model that takes so many tokens: shorter blocks where it must be."""
+    """Return the protocol of a model that reads this many tokens, with shorter blocks if needed."""
     usual = LmProtocol()
     return LmProtocol(min(usual.block, positions), min(usual.stride, positions // 2))
 
 
 def needed_positions() -> int:
-    """Return the tokens of the shortest block from which a sentence can be told."""
+    """Return the tokens of the shortest block that holds a sentence."""
     return 64
 
 
 def make_task(
     source: str, loaded: LoadedModel, *, examples: int | None, data_folder: Path | None, lock: Path
 ) -> LanguageModelling:
-    """Make a text ready for a model; see `task_kinds.TaskModule`."""
+    """Prepare a text for a model; see `task_kinds.TaskModule`."""
     text = load_text(source, data_folder=data_folder, lock=lock)
     protocol = protocol_for(loaded.spec.structure.positions)
     device = loaded.model.device.type
@@ -63,11 +63,11 @@ def make_task(
 
 
 class LanguageModelling:
-    """A text made ready for one tokeniser; turns logits into scores. See `Task`.
+    """A text prepared for one tokeniser, and the scoring of logits. See `Task`.
 
-    An example is a block with the tokens scored in it. Every token of the text is scored exactly
-    once, its first apart, and no block is padded. `tokens` are the numbers of scored ones in each
-    block, `sizes` of the UTF-8 bytes that these spell.
+    An example is a block with the tokens scored in it. Every token of the text but the first is
+    scored exactly once, and no block is padded. `tokens` holds the number of scored tokens per
+    block, `sizes` the number of UTF-8 bytes that these spell.
     """
 
     metrics: tuple[Metric, ...] = KINDS["lm"].metrics
@@ -82,11 +82,11 @@ class LanguageModelling:
         examples: int | None = None,
         device: str = CPU,
     ) -> None:
-        """Tokenise the text, and take a fixed sample of `examples` blocks of it; all where None.
+        """Tokenise the text and take a fixed sample of `examples` blocks, all if None.
 
         Raises:
-            UsageError: A stride that leaves tokens out, more examples than there are blocks, or a
-                tokeniser that does not work on bytes.
+            UsageError: The stride leaves tokens out, there are fewer blocks than `examples`, or the
+                tokeniser does not work on bytes.
         """
         used = protocol or LmProtocol()
         ids, sizes = _tokens(text.content, tokenizer)
@@ -97,7 +97,7 @@ class LanguageModelling:
         self.examples = len(self.blocks)
         tokens = used.batch_tokens
         if device != CPU:
-            # A quarter: there are as many logits as the vocabulary has tokens, in gigabytes.
+            # A quarter, because logits have the size of the vocabulary: gigabytes in all.
             tokens = tokens_at_once(tokens, device) // 4
         self.batches = make_batches(self.blocks, ids, tokens)
         self.tokens = tuple(block.scored for block in self.blocks)
@@ -126,15 +126,16 @@ class LanguageModelling:
     def run(self, model: nn.Module, batch: int) -> Tensor:
         """Return a model's logits, shape (blocks, tokens, vocabulary)."""
         device = next(model.parameters()).device
-        # Without an attention mask: nothing is padded.
+        # Nothing is padded, so no attention mask is needed.
         out = model(input_ids=self.batches[batch].on(device)[0], use_cache=False)
         logits: Tensor = out.logits
         return logits
 
     def reduce(self, batch: int, logits: Tensor) -> Tensor:
-        """Return the mean nats a scored token of each block in a batch, float64, shape (blocks,).
+        """Return each block's mean nats per scored token in a batch, float64, shape (blocks,).
 
-        A block whose logits, shape (tokens, vocabulary), are not finite gets no number.
+        It is not finite for a block with logits, of shape (tokens, vocabulary), that are not
+        finite.
         """
         ids, means = self._ids_on(logits.device), []
         for row, own in zip(self.batches[batch].windows, logits, strict=True):
@@ -150,9 +151,9 @@ class LanguageModelling:
         return self._ids
 
     def score(self, reduced: Sequence[Tensor]) -> dict[str, tuple[float, ...]]:
-        """Return each block's nats a token, perplexity and bits a byte, in the text's order.
+        """Return each block's nats per token, perplexity and bits per byte, in the text's order.
 
-        Beside them how many tokens were scored, which is each block's weight in means.
+        The number of scored tokens, each block's weight in means, is returned with them.
         """
         nats = [0.0] * self.examples
         for batch, values in zip(self.batches, reduced, strict=True):
@@ -174,11 +175,11 @@ class LanguageModelling:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How much was scored, by what it is."""
+        """Amount that was scored, by kind."""
         return {"tokens": sum(self.tokens), "blocks": self.examples}
 
     def texts(self, reduced: Sequence[Tensor]) -> tuple[str, ...]:
-        """Return nothing: texts are read here, not written."""
+        """Return an empty tuple: texts are read, not written."""
         return ()
 
     def _all(self, nats: float) -> dict[str, float]:
@@ -190,7 +191,7 @@ class LanguageModelling:
 
 
 def _tokens(content: str, tokenizer: PreTrainedTokenizerFast) -> tuple[Tensor, Tensor]:
-    """Return the tokens of a text, and how many of its UTF-8 bytes each spells."""
+    """Return the tokens of a text, and the number of its UTF-8 bytes that each spells."""
     backend: Any = tokenizer.backend_tokenizer
     encoded = backend.encode(content, add_special_tokens=False)
     ids = torch.tensor(encoded.ids, dtype=torch.long)
@@ -205,7 +206,7 @@ def _tokens(content: str, tokenizer: PreTrainedTokenizerFast) -> tuple[Tensor, T
             "bits a byte need a tokeniser that adds nothing, such as a space in front, and leaves "
             f"nothing out: its tokens spell {len(spelt.encode())} bytes, the text has {wanted}"
         )
-    # Others know where in the text a token ends: it spells what has not been spelt until there.
+    # Other tokenisers report where in the text a token ends: it spells what is left up to there.
     bytes_before = [0, *accumulate(len(character.encode()) for character in content)]
     ends = accumulate((end for _, end in encoded.offsets), max)
     reached = torch.tensor([0, *(bytes_before[end] for end in ends)])

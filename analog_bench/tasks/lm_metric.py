@@ -1,4 +1,4 @@
-"""Cross-entropy, perplexity and bits per byte, weighted by tokens; how coherent a text is."""
+"""Cross-entropy, perplexity and bits per byte, weighted by tokens; coherence of written text."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from analog_bench.errors import UsageError
 def token_nats(logits: Tensor, targets: Tensor) -> Tensor:
     """Return each target's negative log-likelihood in nats, float32, shape (tokens,).
 
-    Logits have the shape (tokens, vocabulary); where they are not finite there is no number.
+    Logits have shape (tokens, vocabulary). The result is not finite where they are not.
     """
     return torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none")
 
 
 def weighted_mean(values: Sequence[float], weights: Sequence[float]) -> float:
-    """Return sum(w v) / sum(w) by `math.fsum`; `UsageError` unless counts agree and sum(w) > 0."""
+    """Return sum(w v) / sum(w), with `math.fsum`.
+
+    Raises:
+        UsageError: The numbers of values and weights differ, or sum(w) is not above 0.
+    """
     whole = math.fsum(weights)
     if len(values) != len(weights) or not whole > 0:
         raise UsageError(f"{len(values)} scores cannot be weighted by {len(weights)} weights")
@@ -30,7 +34,7 @@ def weighted_mean(values: Sequence[float], weights: Sequence[float]) -> float:
 
 
 def perplexity(nats: float) -> float:
-    """Return exp(nats a token); infinite where that is beyond the largest number."""
+    """Return exp(nats) for nats per token; infinity on overflow."""
     try:
         return math.exp(nats)
     except OverflowError:
@@ -38,19 +42,19 @@ def perplexity(nats: float) -> float:
 
 
 def bits_per_byte(nats: float, tokens: float, size: float) -> float:
-    """Return the bits it takes to encode a byte of a text of `size` UTF-8 bytes.
+    """Return the bits needed to encode a byte of a text of `size` UTF-8 bytes.
 
-    `nats * tokens / (ln 2 * size)`, with `nats` a token: comparable between tokenisers (Gao et al.
-    2020, The Pile, section 3.1).
+    `nats * tokens / (ln 2 * size)`, with `nats` per token: comparable between tokenisers (Gao et
+    al. 2020, The Pile, section 3.1).
     """
     return nats * tokens / (math.log(2) * size)
 
 
 def text_nats(model: PreTrainedModel, prompt: Sequence[int], tokens: Sequence[int]) -> float:
-    """Return a written text's mean nats a token under the clean digital model, given its prompt.
+    """Return a written text's mean nats per token under the clean digital model, given its prompt.
 
-    The text, of at least one token, counts with the end-of-text token where it ended: to end where
-    no text would end is not coherent.
+    The text has at least one token and includes the end-of-text token if it ended, because ending
+    where no text would end is not coherent.
     """
     ids = torch.tensor([[*prompt, *tokens]], device=model.device)
     with torch.inference_mode():
@@ -61,8 +65,8 @@ def text_nats(model: PreTrainedModel, prompt: Sequence[int], tokens: Sequence[in
 def repetition(ids: Sequence[int], n: int = 4) -> float:
     """Return the share of repeated n-grams of tokens, seq-rep-n of Welleck et al. (ICLR 2020).
 
-    `1 - |distinct n-grams| / |n-grams|`: 0 where none comes twice or the text is shorter than an
-    n-gram, towards 1 where one is repeated for ever.
+    `1 - |distinct n-grams| / |n-grams|`: 0 if none occurs twice or the text is shorter than an
+    n-gram, towards 1 if one is repeated forever.
     """
     grams = [tuple(ids[place : place + n]) for place in range(len(ids) - n + 1)]
     return 1.0 - len(set(grams)) / len(grams) if grams else 0.0

@@ -1,4 +1,4 @@
-"""Where texts come from: the embedded passages, a file or folder, WikiText-2."""
+"""Sources of texts: the embedded passages, a file or folder, WikiText-2."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from analog_bench.zoo.lock_file import read_lock
 _BETWEEN = "\n\n"
 
 _PAGE = re.compile(r"^(?= = [^=])", re.MULTILINE)
-"""Where a page begins: a heading of the first order."""
+"""Where a page begins: a first-level heading."""
 
 _INSIDE_WORDS = (("s '", "s'"), (" @-@ ", "-"), (" @,@ ", ","), (" @.@ ", "."))
 _PUNCTUATION = tuple((f" {mark} ", f"{mark} ") for mark in ":;.!?,")
@@ -37,7 +37,7 @@ _REST = (
 
 @dataclass(frozen=True)
 class Text:
-    """A text and the name under which tables show it."""
+    """A text and the name that tables show for it."""
 
     name: str
     content: str
@@ -46,15 +46,20 @@ class Text:
 def load_text(source: str, *, data_folder: Path | None, lock: Path) -> Text:
     """Load a text.
 
-    Sources are `embedded` (the passages of this package's question-answering set, in order);
-    `wikitext-2` (the test split in ordinary spelling; from the data folder, ANALOG_BENCH_DATA,
-    where there is one, else locked from the hub) or `wikitext-2-raw` (as the file spells it); `hub`
-    (as `wikitext-2`, from the hub in any case); or the path of a text file or of a folder: its
-    files that end in .txt, in any case, in the order of their names, or where there are none its
-    wiki.test.raw, as WikiText is shipped. Passages and files are joined by blank lines.
+    The sources are:
+
+    - `embedded`: the passages of this package's question-answering set, in order;
+    - `wikitext-2`: the test split in ordinary spelling, from the data folder (ANALOG_BENCH_DATA) if
+      there is one, else locked from the hub;
+    - `wikitext-2-raw`: the same as the file spells it;
+    - `hub`: as `wikitext-2`, always from the hub;
+    - the path of a text file, or of a folder: its files that end in .txt, in either case, in the
+      order of their names, or else its wiki.test.raw, as WikiText is shipped.
+
+    Passages and files are joined by blank lines.
 
     Raises:
-        DataError: A missing, unreadable or empty file, or no such source.
+        DataError: A file is missing, unreadable or empty, or there is no such source.
         WeightsError: The hub's file is not locked, unreachable, or not the locked one.
     """
     if source == "embedded":
@@ -107,7 +112,7 @@ def _lines(file: Path) -> list[str]:
 
 def _read(path: Path) -> str:
     missing = f"no text file at {path}; give --data a .txt file or a folder"
-    # Its line ends as they are: bytes are counted.
+    # Line ends are kept, because bytes are counted.
     content = read_text_file(path, missing)
     if not content.strip():
         raise DataError(f"{path} holds no text")
@@ -117,10 +122,10 @@ def _read(path: Path) -> str:
 def detokenise(text: str) -> str:
     """Return WikiText in ordinary spelling, as lm-evaluation-harness scores it.
 
-    WikiText comes with spaces around punctuation and with marks for hyphens and separators inside
-    words and numbers. The rules, those of Megatron-LM's zero-shot evaluation, are kept as they are:
-    published figures depend on their quirks. Pages are treated one by one, as a quotation mark that
-    is never closed would otherwise pair wrongly to the end of the file.
+    WikiText has spaces around punctuation, and marks for hyphens and separators inside words and
+    numbers. The rules of Megatron-LM's zero-shot evaluation are kept unchanged, because published
+    scores depend on their quirks. Pages are treated one by one: otherwise an unclosed quotation
+    mark would pair wrongly to the end of the file.
     """
     return "".join(_page(page) for page in _PAGE.split(text))
 

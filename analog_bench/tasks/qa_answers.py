@@ -20,7 +20,7 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 @dataclass(frozen=True)
 class Span:
-    """The best answer of one window: start plus end logit, and `[begin, end)` in the context."""
+    """A window's best answer: sum of start and end logit, and `[begin, end)` in the context."""
 
     score: float
     begin: int
@@ -36,9 +36,9 @@ def best_spans(
 ) -> list[Span]:
     """Find each window's best span: the largest sum of logits over all valid spans, exactly.
 
-    Valid is a span of 1 to `max_answer_tokens` tokens inside the context. Ties go to the earliest
-    start, then to the shortest span. Logits have the shape (inputs, tokens); one that is not a
-    number makes that span's score not a number.
+    A valid span has 1 to `max_answer_tokens` tokens inside the context. Ties go to the earliest
+    start, then to the shortest span. Logits have shape (inputs, tokens). A NaN logit makes that
+    span's score NaN.
     """
     inside = torch.zeros(start_logits.shape, dtype=torch.bool)
     for row, window in enumerate(batch.windows):
@@ -48,7 +48,7 @@ def best_spans(
     ends = end_logits.float().cpu().masked_fill(~inside, -torch.inf)
     tokens = starts.shape[1]
     width = min(max_answer_tokens, tokens)
-    # ahead[:, i, k] is the end logit k tokens behind i; beyond the last token there is none.
+    # ahead[:, i, k] is the end logit k tokens after i; there is none beyond the last token.
     padded = torch.nn.functional.pad(ends, (0, width - 1), value=-torch.inf)
     ahead = padded.unfold(1, width, 1)
     scores, flat = (starts.unsqueeze(2) + ahead).flatten(1).max(dim=1)
@@ -64,7 +64,7 @@ def best_spans(
 def choose_answers(
     spans: Iterable[tuple[int, Span]], windows: Sequence[Window], contexts: Sequence[str]
 ) -> list[str]:
-    """Take the best-scored span of each example from pairs of window row and span."""
+    """Return the best-scored answer of each example, from pairs of window row and span."""
     best: dict[int, tuple[float, int, Span]] = {}
     for row, span in spans:
         example = windows[row].example
@@ -85,7 +85,7 @@ def normalise_answer(text: str) -> str:
 
 
 def exact_match(prediction: str, golds: Sequence[str]) -> float:
-    """Return 100 where the normalised prediction equals any normalised gold answer, else 0."""
+    """Return 100 if the normalised prediction equals any normalised gold answer, else 0."""
     found = normalise_answer(prediction)
     return 100.0 * any(found == normalise_answer(gold) for gold in golds)
 
@@ -93,7 +93,7 @@ def exact_match(prediction: str, golds: Sequence[str]) -> float:
 def token_f1(prediction: str, golds: Sequence[str]) -> float:
     """Return the largest token F1 over the gold answers, in percent.
 
-    F1 = 2PR / (P + R) over the bags of words of the normalised texts; 0 where they share no word.
+    F1 = 2PR / (P + R) over the bags of words of the normalised texts; 0 if they share no word.
     """
     return 100.0 * max(_f1(prediction, gold) for gold in golds)
 

@@ -1,4 +1,4 @@
-"""The scores once more, by the `evaluate` library's own SQuAD metric, where that is at hand."""
+"""Check the scores against the `evaluate` library's own SQuAD metric, if it is available."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from analog_bench.regular_file import read_regular
 TOLERANCE = 1e-6
 """Points by which the two aggregates may differ: rounding only."""
 
-# How `evaluate` is told to download what a script imports.
+# How a script tells `evaluate` to download an import.
 _REMOTE_IMPORT = re.compile(r"#\s*from:", re.IGNORECASE)
 _NAMES: Mapping[str, str] = {"f1": "f1", "em": "exact_match"}
 
@@ -29,11 +29,11 @@ def crosscheck(
     scores: Mapping[str, Iterable[float]],
     module: str = "squad",
 ) -> bool:
-    """Compare F1 and EM over all questions with the `evaluate` library's metric, if it is at hand.
+    """Compare F1 and EM over all questions with the `evaluate` library's metric, if available.
 
-    No code is ever downloaded: only a metric that `evaluate` has loaded on this machine before (a
-    bare name), or one in a folder `NAME` with a script `NAME.py` that the caller gives the path of,
-    is run. The library itself is imported only then. Scores are in points.
+    No code is ever downloaded. Only two kinds of metric are run: one that `evaluate` has loaded on
+    this machine before (a bare name), and one in a folder `NAME` with a script `NAME.py` whose path
+    the caller gives. The library itself is imported only then. Scores are in points.
 
     Raises:
         DataError: The aggregates differ by more than `TOLERANCE` points.
@@ -54,7 +54,7 @@ def crosscheck(
     )
     for ours, theirs in _NAMES.items():
         mean, expected = fmean(scores[ours]), float(found[theirs])
-        # Written so that a score that is not a number fails too.
+        # Negated, so that NaN fails too.
         if not abs(mean - expected) <= TOLERANCE:
             raise DataError(
                 f"{ours} is {mean:.9g} points here but {expected:.9g} by the metric {script}: "
@@ -68,7 +68,7 @@ def _script(module: str) -> Path | None:
     if path.name != module:
         found = [path / f"{path.name}.py"]
     else:
-        # A bare name never means a folder that happens to lie in the working directory.
+        # A bare name never means a folder in the working directory.
         cached = Path(hub_folders.HF_MODULES_CACHE) / "evaluate_modules" / "metrics"
         found = sorted(
             cached.glob(f"evaluate-metric--{module}/*/{module}.py"), key=os.path.getmtime
@@ -77,10 +77,10 @@ def _script(module: str) -> Path | None:
 
 
 def _loaded(script: Path) -> Any | None:
-    # `evaluate` fetches such imports even for a script that is here, and whatever it is told.
+    # `evaluate` fetches such imports even for a local script, whatever its settings.
     if _REMOTE_IMPORT.search(read_regular(script).decode()):
         return None
-    # Imported here: it takes seconds, and most machines hold no metric to compare with.
+    # Deferred: it takes seconds, and most machines hold no metric to compare with.
     import evaluate
     from evaluate.utils.file_utils import DownloadConfig
 
@@ -88,6 +88,6 @@ def _loaded(script: Path) -> Any | None:
         return evaluate.load(
             str(script), keep_in_memory=True, download_config=DownloadConfig(local_files_only=True)
         )
-    # What the script imports is not installed, or not beside it.
+    # An import of the script is not installed, or not beside it.
     except (ImportError, FileNotFoundError):
         return None

@@ -1,4 +1,4 @@
-"""Where questions come from: the embedded set, a file, the user's folder of real data, the hub."""
+"""Sources of questions: the embedded set, a file, the user's folder of real data, the hub."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from analog_bench.zoo.lock_file import read_lock
 
 @dataclass(frozen=True)
 class Questions:
-    """Questions and the name under which tables show them."""
+    """Questions and the name that tables show for them."""
 
     name: str
     rows: Dataset
@@ -29,15 +29,19 @@ class Questions:
 def load_questions(
     source: str, *, examples: int | None, data_folder: Path | None, lock: Path
 ) -> Questions:
-    """Load questions and take a sample of them; all where `examples` is None.
+    """Load questions and take a sample of them; all if `examples` is None.
 
-    Sources are `embedded` (this package's own), `squad` (the SQuAD v1.1 development set: from the
-    data folder, ANALOG_BENCH_DATA, where there is one, else locked from the hub), `hub` (from the
-    hub in any case), or the path of a SQuAD v1.1 JSON file.
+    The sources are:
+
+    - `embedded`: this package's own questions;
+    - `squad`: the SQuAD v1.1 development set, from the data folder (ANALOG_BENCH_DATA) if there is
+      one, else locked from the hub;
+    - `hub`: the same, always from the hub;
+    - the path of a SQuAD v1.1 JSON file.
 
     Raises:
-        DataError: A missing or malformed file, or no such source.
-        UsageError: Fewer than one example asked for, or more than there are.
+        DataError: The file is missing or malformed, or there is no such source.
+        UsageError: `examples` is below 1 or above the number of questions.
         WeightsError: The hub's file is not locked, unreachable, or not the locked one.
     """
     if source == "embedded":

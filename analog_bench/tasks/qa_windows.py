@@ -1,4 +1,4 @@
-"""Questions and contexts as token windows a model can read."""
+"""Cut questions and contexts into token windows that a model can read."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from analog_bench.tasks.token_batches import Encoded
 class WindowLimits:
     """How a long context is cut.
 
-    A window holds at most `max_length` tokens, question and special ones included; neighbouring
-    ones of a context share `stride`. Questions longer than `max_question` tokens lose their end.
+    A window holds at most `max_length` tokens, including the question and special tokens.
+    Neighbouring windows of a context share `stride` tokens. Questions longer than `max_question`
+    tokens are truncated.
     """
 
     max_length: int = 320
@@ -28,10 +29,10 @@ class WindowLimits:
 
 @dataclass(frozen=True, eq=False)
 class Window(Encoded):
-    """A question and a stretch of its context, from a row (`example`) of the data.
+    """A question and a part of its context, from a row (`example`) of the data.
 
-    The type is 0 for the question, 1 for the context. `offsets`, shape (tokens, 2), are character
-    spans in the context; (-1, -1) for tokens outside it.
+    The token type is 0 for the question, 1 for the context. `offsets`, shape (tokens, 2), are
+    character spans in the context; (-1, -1) for tokens outside it.
     """
 
     example: int
@@ -43,8 +44,8 @@ def make_windows(
 ) -> list[Window]:
     """Tokenise every question with its context, in the order of the rows, cutting long contexts.
 
-    The tokeniser must be a fast one: character offsets are needed. A token that ends where
-    combining marks follow reaches beyond them: tokenisers that strip accents leave them out, and an
+    The tokeniser must be a fast one, because character offsets are needed. A token followed by
+    combining marks is extended beyond them: tokenisers that strip accents leave them out, and an
     answer would end in the middle of a character.
     """
     questions = _shortened(list(dataset["question"]), tokenizer, limits.max_question)
@@ -78,7 +79,7 @@ def make_windows(
 
 
 def _behind_marks(context: str) -> NDArray[np.int64]:
-    """Return for each place in a context, its end included, the next where no mark stands."""
+    """Return, for each position in a context and its end, the next one without a combining mark."""
     places = np.arange(len(context) + 1)
     if not context.isascii():
         for place in reversed(range(len(context))):

@@ -34,8 +34,8 @@ class QaProtocol:
     """Everything besides the data and the tokeniser that a score depends on.
 
     The defaults are those of the published BERT models. A batch holds at most `batch_tokens`,
-    padding included: few enough for a processor's cache, and for little padding. It is part of
-    the protocol because noise is drawn batch by batch; on a GPU, which draws other numbers, it
+    padding included: few enough for a processor's cache and for little padding. The number is part
+    of the protocol because noise is drawn batch by batch. On a GPU, which draws other numbers, it
     stands for `tokens_at_once`.
     """
 
@@ -45,9 +45,9 @@ class QaProtocol:
 
 
 def protocol_for(positions: int) -> QaProtocol:
-    """Return the protocol of a model that takes so many tokens: shorter windows where it must be.
+    """Return the protocol of a model that reads this many tokens, with shorter windows if needed.
 
-    Their parts are in the usual proportion.
+    The parts of a shorter window keep their proportions.
     """
     usual = QaProtocol()
     length = min(positions, usual.limits.max_length)
@@ -64,7 +64,7 @@ def needed_positions() -> int:
 def make_task(
     source: str, loaded: LoadedModel, *, examples: int | None, data_folder: Path | None, lock: Path
 ) -> QuestionAnswering:
-    """Make questions ready for a model; see `task_kinds.TaskModule`."""
+    """Prepare questions for a model; see `task_kinds.TaskModule`."""
     found = load_questions(source, examples=examples, data_folder=data_folder, lock=lock)
     protocol = protocol_for(loaded.spec.structure.positions)
     device = loaded.model.device.type
@@ -72,9 +72,9 @@ def make_task(
 
 
 class QuestionAnswering:
-    """SQuAD questions made ready for one tokeniser; turns logits into scores. See `Task`.
+    """SQuAD questions prepared for one tokeniser, and the scoring of logits. See `Task`.
 
-    Batches come longest first; the scores are F1, then EM, both in points (percent).
+    Batches come longest first. The scores are F1 and EM, both in points (percent).
     """
 
     metrics: tuple[Metric, ...] = KINDS["qa"].metrics
@@ -109,7 +109,7 @@ class QuestionAnswering:
 
     @cached_property
     def chance(self) -> dict[str, float]:
-        """Mean scores of guessing: spans picked by logits that are drawn, not computed."""
+        """Mean scores of guessing: spans picked by random logits."""
         rng = np.random.default_rng(derive_seed(0, "chance", self.protocol))
         drawn: list[dict[str, tuple[float, ...]]] = []
         for _ in range(_GUESSES):
@@ -121,7 +121,7 @@ class QuestionAnswering:
         }
 
     def answers(self, logits: Sequence[Tensor]) -> list[str]:
-        """Return one answer a question from each batch's logits, shape (inputs, tokens, 2)."""
+        """Return one answer per question from each batch's logits, shape (inputs, tokens, 2)."""
         spans = [
             (row, span)
             for batch, out in zip(self.batches, logits, strict=True)
@@ -147,7 +147,7 @@ class QuestionAnswering:
         return torch.stack([out.start_logits, out.end_logits], dim=-1)
 
     def reduce(self, batch: int, logits: Tensor) -> Tensor:
-        """Return the logits as they are: an answer can depend on all of them."""
+        """Return the logits unchanged: an answer can depend on all of them."""
         return logits
 
     def mean(self, per_example: Mapping[str, Sequence[float]]) -> dict[str, float]:
@@ -156,9 +156,9 @@ class QuestionAnswering:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How much was scored, by what it is."""
+        """Amount that was scored, by kind."""
         return {"questions": self.examples}
 
     def texts(self, reduced: Sequence[Tensor]) -> tuple[str, ...]:
-        """Return nothing: answers are parts of what was given."""
+        """Return an empty tuple: answers are parts of the input."""
         return ()

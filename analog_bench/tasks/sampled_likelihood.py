@@ -1,4 +1,4 @@
-"""How likely a model finds answers that it draws itself: its gradients say what it depends on."""
+"""The likelihood of a model's own sampled answers; its gradients show what they depend on."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from analog_bench.tasks.task import Task
 def sampled_log_likelihood(
     task: Task, batch: int, output: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, int]:
-    """Draw an answer of every choice that a model makes in a batch, from its own probabilities.
+    """Sample an answer to every choice that a model makes in a batch, from its own probabilities.
 
-    Returns the log-likelihood of all of them, which gradients flow through, and how many there are.
-    A language model chooses at every token, one that answers questions chooses a start and an end
+    A language model chooses at every token, a question-answering model chooses a start and an end
     among the tokens of each window, and a classifier chooses a label.
+
+    Returns:
+        The differentiable log-likelihood of all choices, and the number of choices.
     """
     if isinstance(task, QuestionAnswering):
         real = task.batches[batch].attention_mask.to(output.device)

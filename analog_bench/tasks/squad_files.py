@@ -1,4 +1,4 @@
-"""SQuAD v1.1 files, read and checked, as a `datasets.Dataset` with the hub's columns."""
+"""Read and check SQuAD v1.1 files as a `datasets.Dataset` with the hub's columns."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ class _Row(Struct, frozen=True):
 def read_squad(path: Path) -> Dataset:
     """Read a SQuAD v1.1 file: `{"data": [{"title", "paragraphs": [{"context", "qas": [...]}]}]}`.
 
-    There is one row a question, with the columns of the hub's `squad` data set: `id`, `title`,
-    `context`, `question` and `answers` (`text` and `answer_start`, one entry a gold answer).
+    There is one row per question, with the columns of the hub's `squad` data set: `id`, `title`,
+    `context`, `question` and `answers` (`text` and `answer_start`, one entry per gold answer).
 
     Raises:
-        DataError: The file is missing, not JSON, not in SQuAD form, or `squad_rows` refuses it.
+        DataError: The file is missing, not JSON, not in SQuAD form, or rejected by `squad_rows`.
     """
     try:
         squad = convert(read_json(path), _Squad)
@@ -93,11 +93,11 @@ def read_squad(path: Path) -> Dataset:
 
 
 def squad_rows(rows: Json, path: Path) -> Dataset:
-    """Check rows that are in the columns of the hub's `squad` data set.
+    """Check rows with the columns of the hub's `squad` data set.
 
     Raises:
-        DataError: They are not, there are none, a question stands twice or has no answer, or an
-            answer does not stand in its context where the file says.
+        DataError: The columns are wrong, there are no rows, a question is repeated or has no
+            answer, or an answer is not where in its context the file says.
     """
     try:
         return _dataset(convert(rows, list[_Row]), path)
@@ -106,7 +106,7 @@ def squad_rows(rows: Json, path: Path) -> Dataset:
 
 
 def content_hash(dataset: Dataset) -> str:
-    """Return the sha256 of what is asked and scored: ids, contexts, questions and gold answers."""
+    """Return the sha256 of all ids, contexts, questions and gold answers."""
     return rows_hash(
         [row["id"], row["context"], row["question"], row["answers"]["text"]] for row in dataset
     )

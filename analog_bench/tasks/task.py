@@ -1,4 +1,4 @@
-"""What every kind of task offers to the engine: inputs, and scores of outputs."""
+"""The interface between tasks and the engine: inputs, and scores of outputs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,17 @@ from analog_bench.tasks.token_batches import Batch
 
 
 class Task(Protocol):
-    """Inputs made ready for one tokeniser; turns outputs into scores.
+    """Inputs prepared for one tokeniser, and the scoring of outputs.
 
-    `name` is that of the data, `data` what its `examples` are, as a table says it: `embedded
-    questions`. Scores with different `protocol` fingerprints are never compared. The main metric
-    comes first. `by_token` says whether layers see a batch token by token, so that its attention
-    mask does not fit what they compute; nothing in it is padded then.
+    Attributes:
+        name: Name of the data.
+        data: The examples as tables call them, such as `embedded questions`.
+        examples: Number of examples.
+        batches: The inputs.
+        protocol: Fingerprint; scores with different ones are never compared.
+        metrics: The metrics, the main one first.
+        by_token: Whether layers see a batch token by token, so that its attention mask does not fit
+            what they compute. Nothing in such a batch is padded.
     """
 
     name: str
@@ -38,26 +43,26 @@ class Task(Protocol):
         """Metric name to the mean score of guessing."""
 
     def run(self, model: nn.Module, batch: int, /) -> Tensor:
-        """Compute a model on one batch, and return what `reduce` takes."""
+        """Run a model on one batch and return the input of `reduce`."""
 
     def reduce(self, batch: int, output: Tensor, /) -> Tensor:
-        """Keep what scoring needs of one batch's outputs; finite exactly where they can be scored.
+        """Reduce one batch's output to what scoring needs; finite exactly where it can be scored.
 
-        A language model's logits over a whole text would fill the memory.
+        The logits of a language model over a whole text would fill the memory.
         """
 
     def score(self, reduced: Sequence[Tensor], /) -> dict[str, tuple[float, ...]]:
-        """Return one score an example for each metric, from every batch's reduced outputs."""
+        """Return one score per example for each metric, from every batch's reduced outputs."""
 
     def mean(self, per_example: Mapping[str, Sequence[float]], /) -> dict[str, float]:
-        """Return each metric over all examples, weighted as the metric asks."""
+        """Return each metric over all examples, with the weights the metric requires."""
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How much was scored, by what it is: `{"questions": 575}`."""
+        """Amount that was scored by kind, such as `{"questions": 575}`."""
 
     def texts(self, reduced: Sequence[Tensor], /) -> tuple[str, ...]:
-        """Return what was written, one an example; empty where the task is not to write."""
+        """Return the written texts, one per example; empty if the task does not write."""
 
 
 def fingerprint(
@@ -66,7 +71,7 @@ def fingerprint(
     metrics: Sequence[Metric],
     parts: Mapping[str, Any],
 ) -> str:
-    """Return a hash of everything that scores depend on, `parts` being what is the task's own."""
+    """Return a hash of everything that scores depend on; `parts` is what the task adds."""
     everything = {
         "task": task,
         "tokeniser": hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest(),
@@ -77,7 +82,7 @@ def fingerprint(
 
 
 def rows_hash(rows: Iterable[object]) -> str:
-    """Return the sha256 of rows of plain values, one a line of JSON."""
+    """Return the sha256 of rows of plain values, one line of JSON each."""
     digest = hashlib.sha256()
     for row in rows:
         digest.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")
@@ -85,13 +90,18 @@ def rows_hash(rows: Iterable[object]) -> str:
 
 
 def draw(keys: Sequence[str], count: int, what: str) -> list[int]:
-    """Return the sorted indices of a fixed pseudo-random sample, spread over all `what`.
+    """Return the sorted indices of a fixed pseudo-random sample of all keys.
 
-    Samples are drawn in the order of the keys' hashes, so the first 100 are among the first 300, in
-    every release of Python and of this project.
+    Samples are drawn in the order of the keys' hashes. The first 100 are therefore among the first
+    300, in every release of Python and of this project.
+
+    Args:
+        keys: Identities of the examples.
+        count: Size of the sample.
+        what: What the examples are called in errors.
 
     Raises:
-        UsageError: Fewer than one, or more than there are.
+        UsageError: The count is below 1 or above the number of keys.
     """
     if count < 1:
         raise UsageError(f"--examples must be at least 1, found {count}")

@@ -1,7 +1,7 @@
-"""The kinds of tasks: one entry each, with its metrics, its data and its module. Needs no torch.
+"""The kinds of tasks, each with its metrics, data and module. Needs no torch.
 
-A kind's name is that of the head its models have (`zoo.model_heads`); `generation` has no data, and
-is a prompt given to a model that can write.
+A kind is named after the head of its models (`zoo.model_heads`). `generation` has no data: a model
+that can write is given a prompt.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 F1 = Metric(name="f1", unit="points", higher_is_better=True, margin=1.0)
 EM = Metric(name="em", unit="points", higher_is_better=True, margin=1.5)
 
-# Where both labels are equally frequent, the correlation of a classifier without a leaning is twice
-# its accuracy less 100: its margin is the same change.
+# If both labels are equally frequent, the correlation of an unbiased classifier is twice its
+# accuracy less 100, so its margin is the same change.
 ACCURACY = Metric(name="accuracy", unit="points", higher_is_better=True, margin=1.0)
 LABEL_F1 = Metric(name="label_f1", unit="points", higher_is_better=True, margin=1.0)
 MATTHEWS = Metric(name="matthews", unit="points", higher_is_better=True, margin=2.0)
 
 # A change of 0.02 nats is one of 2 % in perplexity. The other two are functions of the
-# cross-entropy: their margins are that change at the embedded model's figures (about 4 bytes and
-# 5 nats a token).
+# cross-entropy: their margins are that change at the embedded model's scores (about 4 bytes and 5
+# nats per token).
 CROSS_ENTROPY = Metric(name="cross_entropy", unit="nats", higher_is_better=False, margin=0.02)
 PERPLEXITY = Metric(name="perplexity", unit="", higher_is_better=False, margin=3.0)
 BITS_PER_BYTE = Metric(name="bits_per_byte", unit="bits", higher_is_better=False, margin=0.007)
@@ -45,10 +45,10 @@ _FOLDER = "/"
 
 
 class TaskModule(Protocol):
-    """What the module of a kind holds."""
+    """The interface of a kind's module."""
 
     def needed_positions(self) -> int:
-        """Return how many tokens a model must take at once."""
+        """Return the number of tokens that a model must be able to read at once."""
 
     def make_task(
         self,
@@ -59,11 +59,18 @@ class TaskModule(Protocol):
         data_folder: Path | None,
         lock: Path,
     ) -> Task:
-        """Load the data that `--data` names, and make it ready for a model; all where no number.
+        """Load the data that `--data` names and prepare it for a model.
+
+        Args:
+            source: A name of data or a path.
+            loaded: The model.
+            examples: Size of the sample; all if None.
+            data_folder: The user's folder of real data, if any.
+            lock: The lock file.
 
         Raises:
-            DataError: The data is missing or malformed, or not for this model.
-            UsageError: Fewer examples than asked for.
+            DataError: The data is missing, malformed or unsuitable for this model.
+            UsageError: There are fewer examples than requested.
             WeightsError: The hub's file is not locked, unreachable, or not the locked one.
         """
 
@@ -73,10 +80,11 @@ class TaskKind:
     """One kind of task.
 
     Attributes:
-        metrics: The main one first.
+        metrics: The metrics, the main one first.
         module: Name of its module, a `TaskModule`; empty for generation.
-        sources: Names of data, for `--data`.
-        files: What it reads, by ending (`/` for a folder): `{".json": "a SQuAD .json file"}`.
+        sources: Names of data for `--data`.
+        files: Descriptions of the files it reads, by ending (`/` for a folder), such as `{".json":
+            "a SQuAD .json file"}`.
     """
 
     metrics: tuple[Metric, ...]
@@ -89,7 +97,7 @@ class TaskKind:
         return cast(TaskModule, import_module(self.module))
 
     def reads(self, path: str) -> bool:
-        """Return whether a path has the ending of its files."""
+        """Return whether a path has the ending of a file that this kind reads."""
         ending = _FOLDER if os.path.isdir(path) else os.path.splitext(path)[1].lower()
         return ending in self.files
 
@@ -132,7 +140,7 @@ def register_task(name: str, kind: TaskKind) -> None:
     """Add a kind of task, for models whose head has this name.
 
     Raises:
-        ValueError: There is one of the name, or another metric of the name of one of its metrics.
+        ValueError: The name is taken, or a different metric has the name of one of its metrics.
     """
     if name in _KINDS:
         raise ValueError(f"two kinds of tasks are called {name!r}")
@@ -144,6 +152,6 @@ def register_task(name: str, kind: TaskKind) -> None:
 
 
 def takers(source: str) -> tuple[str, ...]:
-    """Return the kinds that take data by its name, or else by its ending; none where unknown."""
+    """Return the kinds that take data by its name, or else by its ending; empty if unknown."""
     named = tuple(name for name, kind in KINDS.items() if source in kind.sources)
     return named or tuple(name for name, kind in KINDS.items() if kind.reads(source))

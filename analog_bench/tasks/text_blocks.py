@@ -1,4 +1,4 @@
-"""A text cut into blocks of equal length, in which every token is predicted exactly once."""
+"""Cut a text into blocks of equal length in which every token is predicted exactly once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from analog_bench.tasks.token_batches import Batch, chunks, unpadded
 
 @dataclass(frozen=True)
 class Block:
-    """One model input: `length` tokens of the text, of whose successors the last are scored.
+    """One model input of `length` tokens.
 
-    `begin` is the index of its first token in the text, `scored` how many of its predictions count:
-    the last ones. The tokens before them are context that an earlier block has scored.
+    `begin` is the index of its first token in the text. The last `scored` predictions count. The
+    tokens before them are context that an earlier block has scored.
     """
 
     begin: int
@@ -34,12 +34,12 @@ class Block:
 def cut(tokens: int, length: int, stride: int) -> list[Block]:
     """Cut a text of `tokens` tokens into blocks that start `stride` tokens apart.
 
-    Only the text's first token is never predicted, every other from at least `length - stride`
-    tokens of context once the text has as many. No block is padded: the last one begins early
-    enough to be full, unless the text itself is shorter than a block.
+    Only the text's first token is never predicted. Every other one has at least `length - stride`
+    tokens of context as soon as the text has that many. No block is padded: the last one begins
+    early enough to be full, unless the text itself is shorter than a block.
 
     Raises:
-        UsageError: A stride beyond 1 to `length`, or a text without a token to predict.
+        UsageError: The stride is not from 1 to `length`, or the text has no token to predict.
     """
     if not 1 <= stride <= length:
         raise UsageError(
@@ -68,7 +68,8 @@ def sample(blocks: Sequence[Block], count: int) -> list[Block]:
 def make_batches(blocks: Sequence[Block], ids: Tensor, batch_tokens: int) -> list[Batch]:
     """Stack blocks of equal length into batches without padding, the longest first.
 
-    A batch holds at most `batch_tokens`, but at least one block; `ids` are those of the text.
+    A batch holds at most `batch_tokens` tokens, but at least one block. `ids` are the token ids of
+    the text.
     """
     batches = []
     for rows in chunks([block.length for block in blocks], batch_tokens, equal=True):

@@ -29,8 +29,8 @@ from analog_bench.zoo.model_loading import LoadedModel
 class ClassificationProtocol:
     """Everything besides the data and the tokeniser that a score depends on.
 
-    A text or a pair holds at most `max_length` tokens, special ones included, as GLUE's baselines
-    have it; the longer one of a pair loses its end first.
+    A text or a pair holds at most `max_length` tokens, including special ones, as in GLUE's
+    baselines. The longer one of a pair is truncated first.
     """
 
     max_length: int = 128
@@ -45,10 +45,10 @@ def needed_positions() -> int:
 def make_task(
     source: str, loaded: LoadedModel, *, examples: int | None, data_folder: Path | None, lock: Path
 ) -> TextClassification:
-    """Make labelled texts ready for a model; see `task_kinds.TaskModule`.
+    """Prepare labelled texts for a model; see `task_kinds.TaskModule`.
 
-    Sources are `embedded` and `squad`, or the path of a SQuAD file, of whose questions and passages
-    pairs are made (`answer_sentences`); or the path of a file that `read_labelled` reads.
+    The sources are `embedded`, `squad` or the path of a SQuAD file, from whose questions and
+    passages pairs are made (`answer_sentences`), or the path of a file that `read_labelled` reads.
     """
     path = Path(source)
     if KINDS["classification"].reads(source) and path.suffix.lower() != ".json":
@@ -79,7 +79,8 @@ def labels_of(config: PretrainedConfig, model: str) -> tuple[str, ...]:
     """Return the names of a model's labels, in the order of its outputs.
 
     Raises:
-        UsageError: It does not give one label to a text, or cannot be given texts in batches.
+        UsageError: The model does not give one label per text, does not tell its labels apart, or
+            cannot read texts in batches.
     """
     described: Any = config  # untyped
     named = dict(described.id2label)
@@ -104,10 +105,10 @@ def labels_of(config: PretrainedConfig, model: str) -> tuple[str, ...]:
 def label_numbers(
     given: Sequence[str], labels: Sequence[str], source: str, model: str
 ) -> list[int]:
-    """Return the number that a model has for each label of the data: a name, or that number.
+    """Return the model's index of each label of the data, which is a name or that index.
 
     Raises:
-        DataError: The data has labels that the model does not have.
+        DataError: The data has labels that the model lacks.
     """
     numbers = {label: number for number, label in enumerate(labels)}
     if not {*given} <= {*numbers}:
@@ -123,11 +124,11 @@ def label_numbers(
 
 
 class TextClassification:
-    """Labelled texts made ready for one tokeniser; turns logits into scores. See `Task`.
+    """Labelled texts prepared for one tokeniser, and the scoring of logits. See `Task`.
 
-    The main metric is the accuracy. F1 and Matthews correlation are of the whole set: no example
-    has a share in them. They are worked out from all `predicted` labels, which are what is kept of
-    each example, beside whether it was right.
+    The main metric is accuracy. F1 and Matthews correlation belong to the whole set and have no
+    per-example values. They are computed from all `predicted` labels, which are stored per example,
+    beside whether each is correct.
     """
 
     metrics: tuple[Metric, ...] = KINDS["classification"].metrics
@@ -143,7 +144,7 @@ class TextClassification:
         *,
         device: str,
     ) -> None:
-        """Tokenise the texts; `truth` holds each one's number among the model's `labels`."""
+        """Tokenise the texts; `truth` holds the index of each one's label in `labels`."""
         used = ClassificationProtocol()
         self.name = data.rpartition(" ")[0]
         self.data = data
@@ -164,7 +165,7 @@ class TextClassification:
 
     @property
     def chance(self) -> dict[str, float]:
-        """Scores of giving every text the label that is the most frequent one."""
+        """Scores of giving every text the most frequent label."""
         usual, _ = Counter(self.truth).most_common(1)[0]
         return self._all([usual] * self.examples)
 
@@ -174,11 +175,11 @@ class TextClassification:
         return logits
 
     def reduce(self, batch: int, logits: Tensor) -> Tensor:
-        """Return the logits as they are."""
+        """Return the logits unchanged."""
         return logits
 
     def score(self, reduced: Sequence[Tensor]) -> dict[str, tuple[float, ...]]:
-        """Return each text's accuracy, 0 or 100, and the number of the label it was given.
+        """Return each text's accuracy, 0 or 100, and the index of its predicted label.
 
         Of equal logits the first counts.
         """
@@ -198,11 +199,11 @@ class TextClassification:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How much was scored, by what it is."""
+        """Amount that was scored, by kind."""
         return {self.data.rpartition(" ")[2]: self.examples}
 
     def texts(self, reduced: Sequence[Tensor]) -> tuple[str, ...]:
-        """Return nothing: texts are read here, not written."""
+        """Return an empty tuple: texts are read, not written."""
         return ()
 
     def _all(self, predicted: Sequence[int]) -> dict[str, float]:

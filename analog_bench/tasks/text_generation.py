@@ -1,4 +1,4 @@
-"""The generation task: texts written on from a prompt, their scores, and the fingerprint."""
+"""The generation task: texts that continue a prompt, their scores, and the fingerprint."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _SHOWN_AT_MOST = 40
 
 
 class TextGeneration:
-    """A prompt made ready for one tokeniser; turns what continues it into scores. See `Task`.
+    """A prompt prepared for one tokeniser, and the scoring of its continuations. See `Task`.
 
-    An example is a text. Whatever writes the n-th one, digital model or chip, picks its tokens by
-    the same numbers, so that texts are comparable one by one. All texts are one batch, and a chip
-    writes them in one reading. `chance` is empty: what random tokens would score is not known.
+    An example is a text. The digital model and every chip pick the tokens of the n-th text by the
+    same numbers, so texts can be compared one by one. All texts are one batch, and a chip writes
+    them in one read. `chance` is empty, because the score of random tokens is unknown.
     """
 
     metrics: tuple[Metric, ...] = KINDS["generation"].metrics
@@ -47,15 +47,15 @@ class TextGeneration:
         seed: int = 0,
         sampling: Sampling | None = None,
     ) -> None:
-        """Tokenise the prompt, and draw the numbers that tokens are picked by.
+        """Tokenise the prompt and draw the numbers that tokens are picked by.
 
-        The judge is the clean digital model, whatever model writes. It may be perturbed while texts
-        are written, and must be itself again when they are scored. The seed is not the run's: texts
-        are the examples that all chips of all runs have in common.
+        The judge is the clean digital model, whichever model writes. It may be perturbed while
+        texts are written, but must be clean again when they are scored. The seed is not the run's,
+        because all chips of all runs share the texts as examples.
 
         Raises:
-            UsageError: Prompt and text are longer than the model's positions, no text or absurdly
-                many are asked for, or the tokeniser has no end-of-text token.
+            UsageError: Prompt and text exceed the model's positions, the number of texts is out of
+                range, or the tokeniser has no end-of-text token.
         """
         used = sampling or Sampling()
         whole("the number of texts", texts, 1, MOST_TEXTS)
@@ -116,9 +116,9 @@ class TextGeneration:
         return {"generation_perplexity": perplexities, "repetition": repetitions}
 
     def mean(self, per_example: Mapping[str, Sequence[float]]) -> dict[str, float]:
-        """Return the scores over all texts, each of which counts the same.
+        """Return the scores over all texts, weighted equally.
 
-        The mean perplexity is the geometric one, which is exp of the mean nats.
+        The mean perplexity is geometric: exp of the mean nats.
         """
         nats = fmean(map(math.log, per_example["generation_perplexity"]))
         return {
@@ -128,11 +128,11 @@ class TextGeneration:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How much was scored, by what it is."""
+        """Amount that was scored, by kind."""
         return {"texts": self.examples}
 
     def texts(self, reduced: Sequence[Tensor]) -> tuple[str, ...]:
-        """Return the texts, each with the prompt before it; empty for one that is broken."""
+        """Return the texts, each with the prompt before it; empty for a broken one."""
         begin, end = self._prompt.text, self._prompt.end
         return tuple(
             "" if tokens is None else begin + self._decode(list(_without_end(tokens, end)))

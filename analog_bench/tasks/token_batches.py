@@ -1,4 +1,4 @@
-"""Texts as tokens that a model can read, in batches of like length."""
+"""Tokenised texts in batches of similar length."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MORE_AT_ONCE = {CUDA: 16}
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """One model input: ids and types of its tokens, shape (tokens,) each."""
+    """One model input: ids and types of its tokens, each of shape (tokens,)."""
 
     input_ids: NDArray[np.int64]
     token_type_ids: NDArray[np.int64]
@@ -26,10 +26,10 @@ class Encoded:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Inputs of like length, padded to the longest only; tensors of shape (inputs, tokens).
+    """Inputs of similar length, padded only to the longest; tensors of shape (inputs, tokens).
 
-    `windows` holds each one's row in the list of inputs. Token types are as given, 0 for padding;
-    the attention mask is 1 where there is a token.
+    `windows` holds each input's index in the list of inputs. Token types are as given, 0 for
+    padding. The attention mask is 1 where there is a token.
     """
 
     windows: tuple[int, ...]
@@ -41,13 +41,13 @@ class Batch:
     )
 
     def inputs_of(self, model: nn.Module) -> dict[str, Tensor]:
-        """Return what a model takes of the batch, by the names of its parameters, on its device."""
+        """Return the model's inputs from the batch, by parameter name, on the model's device."""
         names = ("input_ids", "token_type_ids", "attention_mask")
         tensors = self.on(next(model.parameters()).device)
         return taken_by(model, dict(zip(names, tensors, strict=True)))
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """Return ids, types and mask on a device; sent there once, as a GPU is waited for."""
+        """Return ids, types and mask on a device, copied once because a copy stalls a GPU."""
         if device not in self._sent:
             whole = self.input_ids, self.token_type_ids, self.attention_mask
             ids, types, mask = (tensor.to(device) for tensor in whole)
@@ -56,10 +56,10 @@ class Batch:
 
 
 def tokens_at_once(tokens: int, device: str) -> int:
-    """Return how many tokens a batch has on a type of device, where `tokens` are a processor's.
+    """Return the number of tokens per batch on a type of device; `tokens` is that of a CPU.
 
-    A GPU computes 16 times as many at once. That is no part of a protocol: it draws other numbers
-    than a processor anyway.
+    A GPU computes 16 times as many at once. The number is not part of a protocol, because a GPU
+    draws other numbers than a CPU anyway.
     """
     return _MORE_AT_ONCE.get(device, 1) * tokens
 
@@ -72,9 +72,9 @@ def unpadded(rows: Sequence[int], ids: Tensor) -> Batch:
 def make_batches(inputs: Sequence[Encoded], pad_id: int, batch_tokens: int) -> list[Batch]:
     """Sort inputs by length and cut them into batches of at most `batch_tokens`, padding included.
 
-    The cut depends on the inputs alone, so every case of a run sees the same batches; one longer
-    than that makes a batch of its own. The longest come first, and with them the largest
-    allocation.
+    The cut depends only on the inputs, so every case of a run sees the same batches. An input
+    longer than `batch_tokens` is a batch of its own. The longest batches come first, and with them
+    the largest allocation.
     """
     return [
         padded([(row, inputs[row]) for row in chunk], pad_id)
@@ -85,7 +85,7 @@ def make_batches(inputs: Sequence[Encoded], pad_id: int, batch_tokens: int) -> l
 def chunks(
     lengths: Sequence[int], batch_tokens: int, *, equal: bool = False
 ) -> Iterator[list[int]]:
-    """Yield the rows of each batch, the longest first; `equal` keeps lengths apart."""
+    """Yield the rows of each batch, the longest first; `equal` separates different lengths."""
     chunk: list[int] = []
     for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
         full = chunk and (len(chunk) + 1) * lengths[chunk[0]] > batch_tokens

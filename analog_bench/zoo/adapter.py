@@ -1,9 +1,9 @@
-"""A low-rank adapter that stays digital beside a layer, wherever the layer's matrix is.
+"""A low-rank adapter that stays digital beside a layer, whether or not the layer is on tiles.
 
-The adapter belongs to the module of the layer: it is a submodule named `adapter`, and a hook adds
-what it computes to the layer's output. The layer keeps its path, its class and its name, so that it
-goes on tiles like any other; its adapter then is moved to the analog layer (`move_adapter`) and
-shows up in the model's layers as two digital matrix multiplications.
+The adapter is a submodule of the layer, named `adapter`, and a hook adds its result to the layer's
+output. The layer keeps its path, class and name, so it goes on tiles like any other. Its adapter is
+then moved to the analog layer (`move_adapter`) and appears among the model's layers as two digital
+matrix multiplications.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 
 NAME = "adapter"
-"""What the submodule is called."""
+"""Name of the submodule."""
 
 
 class Adapter(nn.Module):
@@ -32,7 +32,7 @@ class Adapter(nn.Module):
 
 
 def add_adapter(layer: nn.Module, adapter: Adapter) -> None:
-    """Put an adapter beside a layer; in place."""
+    """Put an adapter beside a layer, in place."""
     layer.add_module(NAME, adapter)
     layer.register_forward_hook(_add)
 
@@ -44,7 +44,7 @@ def adapter_of(layer: nn.Module) -> Adapter | None:
 
 
 def move_adapter(digital: nn.Module, analog: nn.Module) -> None:
-    """Share a digital layer's adapter, if it has one, with the analog layer in its place."""
+    """Share a digital layer's adapter, if it has one, with the analog layer that replaces it."""
     adapter = adapter_of(digital)
     if adapter is not None:
         add_adapter(analog, adapter)

@@ -1,4 +1,4 @@
-"""Where torch computes, and how precisely. Reading a name imports no torch."""
+"""The devices that torch computes on, and their precisions. Reading a name imports no torch."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ from analog_bench.records import Precision
 from analog_bench.value_checks import shown
 
 CPU, CUDA = "cpu", "cuda"
-"""Types of devices that models, noises and tiles are known to compute on."""
+"""Types of devices on which models, noises and tiles are known to work."""
 _NAMES = re.compile(rf"({CPU}|{CUDA})|{CUDA}:(0|[1-9][0-9]{{0,3}})")
 
 
 def device_type(name: str) -> str:
-    """Return `cpu` or `cuda`; `UsageError` where a name is that of neither."""
+    """Return `cpu` or `cuda`, the type of the device with this name.
+
+    Raises:
+        UsageError: The name is of neither type.
+    """
     if not _NAMES.fullmatch(name):
         raise UsageError(f"--device must be cpu, cuda or cuda:N, found {shown(name)}")
     return name.partition(":")[0]
 
 
 def check_device(name: str, gpus: int) -> None:
-    """Refuse a device that is not there, on a machine where torch sees so many GPUs.
+    """Check that a device exists on a machine where torch sees `gpus` GPUs.
 
     Raises:
-        UsageError: It is not there, or `device_type` refuses the name.
+        UsageError: It does not exist, or `device_type` rejects the name.
     """
     if device_type(name) == CPU:
         return
@@ -39,10 +43,10 @@ def check_device(name: str, gpus: int) -> None:
 
 
 def check_precision(precision: Precision, device: str) -> None:
-    """Refuse a precision that a device does not have.
+    """Check that a device supports a precision.
 
     Raises:
-        UsageError: It is TF32 on a processor, or `device_type` refuses the device's name.
+        UsageError: It is TF32 on a CPU, or `device_type` rejects the device's name.
     """
     on_cpu = device_type(device) == CPU
     if precision == "tf32" and on_cpu:

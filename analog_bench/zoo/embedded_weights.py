@@ -1,4 +1,4 @@
-"""The weights this project carries: whole models, or what training changed in a packaged base."""
+"""The weights shipped with this project: whole models, or changes to a packaged base."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from analog_bench.zoo.weight_delta import apply_delta
 from analog_bench.zoo.weight_record import FORMS, WEIGHTS, Record, read_record, read_verified
 
 BERT = "bert"
-"""The embedded model whose encoder others begin with."""
+"""The embedded model whose encoder other models start from."""
 
 
 def base_state(weights: Path, *, pooler: bool = False) -> dict[str, Tensor]:
     """Read the base's parameters under their names in `BertForQuestionAnswering`.
 
-    The position counter is left out, and the pooler where it is not asked for: question answering
-    does not use it.
+    The position counter is omitted. The pooler, which question answering does not use, is omitted
+    unless requested.
     """
     unused = ("embeddings.position_ids", *(() if pooler else ("pooler.",)))
     return {
@@ -39,10 +39,11 @@ def tuned_state(
 ) -> tuple[dict[str, Tensor], Record]:
     """Apply shipped weights to their base, after checking every file against the record.
 
-    Returns the full model's parameters, float32, and the record.
+    Returns:
+        The full model's parameters, float32, and the record.
 
     Raises:
-        WeightsError: Missing, altered or ill-formed files; see `record` and `lora` or `delta`.
+        WeightsError: A file is missing, altered or malformed; see `record` and `lora` or `delta`.
     """
     record = read_verified(folder, base_hashes)
     if record.form == "delta":
@@ -69,9 +70,9 @@ def adapted_state(weights: Path, folder: Path) -> tuple[dict[str, Tensor], Recor
 
 
 def encoder_state(weights: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Return the embedded BERT without its head, and the sha256s of the files it is made of.
+    """Return the embedded BERT without its head, and the sha256s of its files.
 
-    Its pooler, which question answering does not use, is the base's.
+    The pooler, which question answering does not use, is the base's.
     """
     tuned, record = tuned_state(base_state(weights), WEIGHTS / BERT)
     encoder = {name: tensor for name, tensor in tuned.items() if name.startswith("bert.")}
@@ -82,8 +83,9 @@ def encoder_state(weights: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def whole_state(folder: Path) -> tuple[dict[str, Tensor], Path, Record]:
     """Read a whole model's shipped weights, after checking every file against the record.
 
-    Returns the parameters by name, float32 (an output head tied to the embedding is not among
-    them), the tokeniser's file and the record.
+    Returns:
+        The parameters by name, float32 (without an output head tied to the embedding), the
+        tokeniser's file and the record.
     """
     record = read_verified(folder, {})
     weights, tokenizer = (folder / name for name in FORMS["whole"])
@@ -92,11 +94,15 @@ def whole_state(folder: Path) -> tuple[dict[str, Tensor], Path, Record]:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file; `WeightsError` if it cannot be read or is not in that format."""
+    """Read a safetensors file.
+
+    Raises:
+        WeightsError: It cannot be read or is not in that format.
+    """
     try:
         check_regular(path)
         tensors: dict[str, Tensor] = load_file(path)
-    # Safetensors raises errors of its own, and whatever torch says to what a header asks for.
+    # Safetensors raises its own errors, and torch others about what a header asks for.
     except Exception as problem:
         raise WeightsError(f"cannot read the tensors in {path}: {one_line(str(problem))}") from None
     return tensors

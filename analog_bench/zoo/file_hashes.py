@@ -1,4 +1,4 @@
-"""Hashes of files: what was expected, what was found, and one fingerprint for several."""
+"""Hashes of files: expected and actual ones, and one fingerprint for several."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from analog_bench.regular_file import open_regular
 
 
 def file_sha256(path: Path) -> str:
-    """Return a file's sha256, 64 hexadecimal digits; `WeightsError` where it cannot be read."""
+    """Return a file's sha256, 64 hexadecimal digits.
+
+    Raises:
+        WeightsError: The file cannot be read.
+    """
     digest = hashlib.sha256()
     try:
         with open_regular(path) as file:
@@ -23,13 +27,18 @@ def file_sha256(path: Path) -> str:
 
 
 def verify(path: Path, expected: str, advice: str) -> None:
-    """Check a file's sha256; `WeightsError` if unreadable, or, ending in `advice`, if another."""
+    """Check a file's sha256.
+
+    Raises:
+        WeightsError: The file cannot be read or has another hash; the latter message ends in
+            `advice`.
+    """
     found = file_sha256(path)
     if found != expected:
         raise WeightsError(f"{path}: expected sha256 {expected}, found {found}; {advice}")
 
 
 def fingerprint(hashes: Mapping[str, str]) -> str:
-    """Return one sha256 for named hashes: that of the sorted lines `name sha256`."""
+    """Return one sha256 for named hashes, over the sorted lines `name sha256`."""
     lines = "".join(f"{name} {sha}\n" for name, sha in sorted(hashes.items()))
     return hashlib.sha256(lines.encode()).hexdigest()

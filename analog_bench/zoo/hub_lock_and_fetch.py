@@ -21,7 +21,7 @@ SQUAD = "rajpurkar/squad"
 WIKITEXT = "Salesforce/wikitext"
 """The data set of WikiText-2 and WikiText-103 on the hub."""
 
-# What is locked of a data set that has several parts: the folder, and the split in it.
+# The locked part of a data set that has several: the folder, and the split in it.
 _PARTS = {WIKITEXT: ("wikitext-2-raw-v1/", "test")}
 
 
@@ -32,18 +32,22 @@ def lock_model(
     revision: str = "main",
     name: str | None = None,
 ) -> Entry:
-    """Pin a model: resolve its revision, download what is needed, hash it, write the lock file.
+    """Pin a model: resolve its revision, download the needed files, hash them, write the lock file.
 
-    Only safetensors are accepted; nothing is unpickled and no code of the repository is run. A
-    model that was added already is added anew. The model needs a head for questions or for
-    language modelling; a revision is a branch, tag, pull request (`refs/pr/1`) or commit, and
-    `name` what the model may be called besides.
+    Only safetensors are accepted; nothing is unpickled, and no code of the repository is run. A
+    model that is already locked is locked anew.
+
+    Args:
+        hub_id: `owner/name`.
+        lock_path: The lock file.
+        revision: A branch, tag, pull request (`refs/pr/1`) or commit.
+        name: Another name for the model.
 
     Raises:
         UsageError: `hub_id` is not of the form `owner/name`, or another model has the name.
         WeightsError: The hub cannot be reached or lacks the model or a needed file, the model is
-            not supported, its weights are not those of its configuration, or the lock file cannot
-            be read or written.
+            not supported, its weights do not fit its configuration, or the lock file cannot be read
+            or written.
     """
     lock = read_lock(lock_path)
     if name is not None:
@@ -58,10 +62,10 @@ def lock_model(
 
     names = needed_files(found.files, hub_id, get)
     origin = f"{hub_id}: {CONFIG}"
-    # Before the weights are downloaded: an unusable model costs nothing.
+    # Before the weights are downloaded, so that an unusable model costs nothing.
     options = read_config(get(CONFIG), origin)
     structure = observe(options, origin)
-    # Before the lock is written: a model that could not be loaded is of no use.
+    # Before the lock is written, because a model that cannot be loaded is of no use.
     state, what = read_weights({name: get(name) for name in weight_files(names)}, hub_id)
     check_fit(options, structure.task, state, what)
     return _pin(lock_path, hub_id, "model", found.revision, names, structure, name)
@@ -70,13 +74,13 @@ def lock_model(
 def lock_dataset(hub_id: str, lock_path: Path, *, revision: str = "main") -> Entry:
     """Pin the split of a data set that this project scores, a single parquet file.
 
-    That is `test` of WikiText-2, `validation` of others; the file is called `SPLIT-....parquet` or
-    `SPLIT.parquet`. See `lock_model`.
+    The split is `test` for WikiText-2, `validation` for others; the file is called
+    `SPLIT-....parquet` or `SPLIT.parquet`. See `lock_model`.
 
     Raises:
         UsageError: `hub_id` is not of the form `owner/name`.
-        WeightsError: The hub cannot be reached, the data set or the one file is not there, or the
-            lock file cannot be read or written.
+        WeightsError: The hub cannot be reached, the data set or the single file does not exist, or
+            the lock file cannot be read or written.
     """
     read_lock(lock_path)
     found = listing(hub_id, "dataset", revision)
@@ -91,13 +95,16 @@ def lock_dataset(hub_id: str, lock_path: Path, *, revision: str = "main") -> Ent
 
 
 def fetch(hub_id: str, lock: Lock) -> Path:
-    """Bring a locked model's files into the local cache and verify every one of them.
+    """Fetch a locked model's files into the local cache and verify every one of them.
 
-    Cached files are not asked for again, so that this works offline. Returns the folder with the
-    files, named as in the repository; of those in it, only the lock's are verified.
+    Cached files are not requested again, so this works offline.
+
+    Returns:
+        The folder with the files, named as in the repository. Only the lock's files in it are
+        verified.
 
     Raises:
-        WeightsError: Not locked, not to be had, or not what was locked.
+        WeightsError: The model is not locked, cannot be fetched, or differs from the lock.
     """
     entry = lock.models.get(hub_id)
     if entry is None:
@@ -106,7 +113,7 @@ def fetch(hub_id: str, lock: Lock) -> Path:
 
 
 def fetch_dataset(hub_id: str, lock: Lock) -> Path:
-    """Bring a locked data set's parquet file into the local cache and verify it, as `fetch`."""
+    """Fetch a locked data set's parquet file into the local cache and verify it, as `fetch`."""
     entry = lock.datasets.get(hub_id)
     if entry is None:
         raise not_locked(hub_id, lock, dataset=True)

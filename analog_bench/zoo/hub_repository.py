@@ -1,8 +1,7 @@
 """One repository on the hub: its revision, its files, and every failure as one clear line.
 
-A hub is whatever HF_ENDPOINT names. What it answers is therefore read as any other file is, and
-nothing of it becomes a path but a commit and names that were checked: the hub's own client takes
-both, and the ETag, as they come.
+A hub is whatever HF_ENDPOINT names, so its answers are read like untrusted files. Only a commit and
+checked names become paths; the hub's own client would use both, and the ETag, unchecked.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ from analog_bench.errors import UsageError, WeightsError
 from analog_bench.zoo.lock_file import Commit, RepoType, check_inside
 
 PATIENCE_S = 10.0
-"""Seconds to wait for the hub's next words."""
+"""Seconds to wait for the hub to send more."""
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-# Of a file in git its SHA-1, of a large one its SHA-256.
+# The SHA-1 of a file in git, the SHA-256 of a large one.
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _LARGEST_LISTING = 2**26
 _CODINGS = ("identity", "gzip")
-# The base error of the HTTP library that this version of the hub's client stands on, and what that
-# library raises besides.
+# The base error of the HTTP library under this version of the hub's client, and the other errors
+# which that library raises.
 _HTTP_ERROR: type[Exception] = errors.HfHubHTTPError.__bases__[0]
 _NO_ADDRESS: type[Exception] = sys.modules[_HTTP_ERROR.__module__].InvalidURL
 
@@ -69,29 +68,29 @@ class _Repository(Struct, frozen=True):
 def listing(hub_id: str, repo_type: RepoType, revision: str) -> Listing:
     """Resolve a revision (branch, tag, pull request `refs/pr/1` or commit) and list its files.
 
-    The names are the hub's: `download` refuses those that lead out of the repository.
+    The names are the hub's; `download` rejects those that lead out of the repository.
 
     Raises:
         UsageError: `hub_id` is not of the form `owner/name`.
-        WeightsError: Unknown repository or revision, or the hub cannot be reached.
+        WeightsError: The repository or revision is unknown, or the hub cannot be reached.
     """
-    # With its kind: `zoo add` looks for a model where `--dataset` is forgotten.
+    # With its type, because `zoo add` looks for a model if `--dataset` is forgotten.
     with _one_line(f"{repo_type} {hub_id} at {revision}"):
         validate_repo_id(hub_id)
         address = f"{constants.ENDPOINT}/api/{repo_type}s/{hub_id}/revision"
         content = b"".join(_body(f"{address}/{quote(revision, safe='')}", _LARGEST_LISTING))
-        # What the card of a model says may have any name.
+        # A model card may use any field name.
         found = convert(parse(content, any_key=True), _Repository)
     return Listing(found.sha, tuple(file.rfilename for file in found.siblings))
 
 
 def download(hub_id: str, repo_type: RepoType, revision: str, file: str) -> Path:
-    """Return a file's place in the local cache, downloading it where it is not there.
+    """Return a file's path in the local cache, downloading it if it is not there.
 
-    What is cached under a branch is taken as it is.
+    A file cached under a branch is used as it is.
 
     Raises:
-        WeightsError: Unknown repository, revision or file, or the hub cannot be reached.
+        WeightsError: The repository, revision or file is unknown, or the hub cannot be reached.
     """
     with _one_line(f"{file} of {hub_id} at {revision}"):
         check_inside(file)
@@ -113,7 +112,7 @@ def download(hub_id: str, repo_type: RepoType, revision: str, file: str) -> Path
 
 
 def _checked(stated: HfFileMetadata, revision: str) -> tuple[str, int]:
-    """Return the commit and the size of a file, by what the hub says of it."""
+    """Return the commit and the size of a file, as stated by the hub, after checking them."""
     commit, etag = stated.commit_hash or "", stated.etag or ""
     wanted = revision if _COMMIT.fullmatch(revision) else commit
     if commit != wanted or not _COMMIT.fullmatch(commit):
@@ -135,17 +134,17 @@ def _whole(parts: Iterator[bytes], size: int) -> Iterator[bytes]:
 
 
 def _body(url: str, most: int) -> Iterator[bytes]:
-    """Yield what stands at an address, as long as it is no longer than `most` bytes."""
+    """Yield the content at a URL, as long as it is no longer than `most` bytes."""
     headers = build_hf_headers(headers={"Accept-Encoding": "identity"})
     options: dict[str, Any] = {"headers": headers, "timeout": PATIENCE_S, "follow_redirects": True}
     with get_session().stream("GET", url, **options) as answer:
-        # Of an error's answer the client would read the body, however long and whatever it is.
+        # For an error the client would read the whole body, however long it is.
         hf_raise_for_status(
             type(answer)(answer.status_code, headers=answer.headers, request=answer.request)
         )
         if answer.status_code != 200:
             raise ValueError(f"answers with status {answer.status_code}")
-        # Several codings, one upon the other, make very much of very little.
+        # Nested codings can expand a short answer to an enormous one.
         if (coding := answer.headers.get("Content-Encoding", "identity")) not in _CODINGS:
             raise ValueError(f"encodes its answer as {coding!r}")
         for part in answer.iter_bytes():

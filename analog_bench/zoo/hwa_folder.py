@@ -1,7 +1,7 @@
-"""Where weights from hardware-aware training are kept, and their record. Needs no torch.
+"""The folder of weights from hardware-aware training, and their record. Needs no torch.
 
 Such a folder holds `delta.safetensors`, the change that training made to the digital model, and a
-`record.json` with the fingerprint of the digital weights that the change belongs to.
+`record.json` with the fingerprint of the digital weights to which the change belongs.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ DELTA = FORMS["delta"][0]
 
 
 class HwaRecord(Struct, frozen=True, forbid_unknown_fields=True):
-    """What `record.json` says of weights from hardware-aware training.
+    """The `record.json` of weights from hardware-aware training.
 
     Attributes:
         files: The sha256 of `delta.safetensors`.
         direct: Fingerprint of the digital weights that training started from.
         input_ranges: Layer name to the learned static input range of each of its tiles, in
-            aihwkit's order; empty where none were learned.
+            aihwkit's order; empty if none were learned.
         recipe: How the weights were trained.
-        results: What was measured with them.
+        results: Scores measured with them.
     """
 
     files: dict[str, Sha256]
@@ -49,12 +49,12 @@ class HwaRecord(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def shipped_hwa(model: str) -> Path:
-    """Return where an embedded model's shipped HWA weights are, whether or not they are there."""
+    """Return the path of an embedded model's shipped HWA weights, whether or not they exist."""
     return WEIGHTS / model / "hwa"
 
 
 def is_hwa(folder: Path) -> bool:
-    """Return whether a folder holds HWA weights, by its record alone; the weights are not read."""
+    """Return whether a folder holds HWA weights, from its record; the weights are not read."""
     try:
         document = read_json(folder / RECORD)
     except (FileNotFoundError, DocumentError):
@@ -63,5 +63,9 @@ def is_hwa(folder: Path) -> bool:
 
 
 def read_hwa_record(folder: Path) -> HwaRecord:
-    """Read `record.json`, not the weights; `WeightsError` where it is not that of HWA weights."""
+    """Read `record.json`, not the weights.
+
+    Raises:
+        WeightsError: It is not the record of HWA weights.
+    """
     return read_beside(folder / RECORD, HwaRecord, "no HWA weights", " as that of HWA weights")

@@ -1,8 +1,8 @@
-"""Weights from hardware-aware training (HWA): written small, and put on their digital model again.
+"""Weights from hardware-aware training (HWA): stored as small deltas to their digital model.
 
 They belong to the digital model after `layer_manifest.prepare`, in which every matrix that can go
-on tiles is an `nn.Linear` of its own. Weights trained with a digital adapter hold the adapter
-besides; the layer then gets it back (`zoo.adapter`).
+on tiles is a separate `nn.Linear`. Weights trained with a digital adapter include the adapter,
+which is put back beside its layer (`zoo.adapter`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from analog_bench.zoo.weight_record import RECORD, Scalar
 
 
 def float_state(model: nn.Module) -> dict[str, Tensor]:
-    """Return a model's floating-point parameters and buffers by name, on the processor."""
+    """Return a model's floating-point parameters and buffers by name, on the CPU."""
     return {
         name: tensor.detach().cpu()
         for name, tensor in model.state_dict().items()
@@ -40,13 +40,14 @@ def float_state(model: nn.Module) -> dict[str, Tensor]:
 
 
 def load_hwa(direct: LoadedModel, folder: Path) -> LoadedModel:
-    """Put HWA weights on a copy of the prepared digital model that they were trained from.
+    """Apply HWA weights to a copy of the prepared digital model that they were trained from.
 
-    The copy is in evaluation mode and on the same device, with the learned input ranges; its
-    fingerprint is that of the digital weights, the change and the ranges.
+    The copy is in evaluation mode, on the same device, and has the learned input ranges. Its
+    fingerprint covers the digital weights, the change and the ranges.
 
     Raises:
-        WeightsError: No HWA weights, those of other digital weights, or damaged ones.
+        WeightsError: The folder holds no HWA weights, those of other digital weights, or damaged
+            ones.
     """
     record = read_hwa_record(folder)
     if record.direct != direct.weights_sha256:
@@ -88,13 +89,13 @@ def ship_hwa(
     results: Mapping[str, Scalar],
     dtype: DeltaType = "int8",
 ) -> HwaRecord:
-    """Write HWA weights and their record (see `HwaRecord`), in place of those in the folder.
+    """Write HWA weights and their record (see `HwaRecord`), replacing those in the folder.
 
-    `direct` is the digital model that training started from, prepared; `tuned` are the trained
-    model's parameters (see `float_state`), digital adapters included, which are stored as they are.
+    `direct` is the prepared digital model that training started from. `tuned` holds the trained
+    model's parameters (see `float_state`). Digital adapters among them are stored unchanged.
 
     Raises:
-        WeightsError: The weights do not belong together, are not finite, or the folder holds
+        WeightsError: The weights do not belong together or are not finite, or the folder holds
             weights of another kind.
     """
     if os.path.exists(folder / RECORD) and not is_hwa(folder):
@@ -115,7 +116,7 @@ def ship_hwa(
 
 
 def write_hwa_record(folder: Path, record: HwaRecord) -> None:
-    """Write a record in place of the one that is there; the weights stay as they are."""
+    """Replace the record in a folder; the weights do not change."""
     write_atomic(folder / RECORD, indented(plain(record)))
 
 

@@ -1,4 +1,4 @@
-"""Which modules of a model are layers, which of them a forward pass computes, and what they see."""
+"""Find the layers among a model's modules, those that a forward pass calls, and their inputs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import nn
 
 from analog_bench.zoo.model_structure import LayerKind
 
-# Named and not imported: importing transformers takes seconds, and fails where torchvision does
-# not match torch.
+# By name, because importing transformers takes seconds and fails if torchvision does not match
+# torch.
 _CONV1D = "transformers.pytorch_utils.Conv1D"
 
 
 def called_layers(model: nn.Module) -> tuple[dict[str, LayerKind], Any]:
-    """Run a model once on one short input; return which layers it calls, and its output.
+    """Run a model once on one short input; return the layers it calls, and its output.
 
-    Layers, module path to kind, are in the order of computation; an unused pooler is none of them.
+    The layers, module path to kind, are in the order of computation, without an unused pooler.
     """
     kinds = {p: kind for p, module in model.named_modules() if p and (kind := kind_of(module))}
     called: dict[str, LayerKind] = {}
@@ -41,10 +41,11 @@ def hooked(
     before: Callable[..., Any] | None = None,
     after: Callable[..., Any] | None = None,
 ) -> Iterator[None]:
-    """Let functions see what enters and what leaves modules for as long as the context lasts.
+    """Let functions see the inputs and outputs of modules while the context lasts.
 
-    `before` gets a module's name, the module and its inputs, `after` its output besides. What
-    either returns, unless None, is in the place of inputs or output, as in torch's hooks.
+    `before` receives a module's name, the module and its inputs; `after` also receives its output.
+    If a function returns something other than None, that replaces the inputs or the output, as in
+    torch's hooks.
     """
     with ExitStack() as stack:
         for name, module in modules.items():
@@ -58,7 +59,7 @@ def hooked(
 
 
 def kind_of(module: nn.Module) -> LayerKind | None:
-    """Return what kind of layer a module is; None where it is not one."""
+    """Return the kind of layer that a module is; None if it is not a layer."""
     if isinstance(module, nn.Linear) or is_conv1d(module):
         return "matmul"
     if isinstance(module, nn.Embedding):

@@ -33,10 +33,10 @@ RepoType: TypeAlias = Literal["model", "dataset"]
 Commit: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{40}$", max_length=40)]
 Day: TypeAlias = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 NAME = r"(?!.*--)[A-Za-z0-9_][A-Za-z0-9_.-]*"
-"""What a model may be called: it becomes part of ids and of file names, in which -- is a slash."""
+"""Pattern of a model's name, which becomes part of ids and of file names, where -- is a slash."""
 Name: TypeAlias = Annotated[str, Meta(pattern=f"^{NAME}$")]
 FILE_NAME = "zoo.lock.json"
-"""What a lock file is called by default, in the project's root."""
+"""Default name of a lock file, in the project's root."""
 _TIMEOUT_S = 60.0
 
 
@@ -48,7 +48,11 @@ class LockedFile(Struct, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def of(cls, path: Path) -> LockedFile:
-        """Take a file's size and sha256; `WeightsError` where it cannot be read."""
+        """Return a file's size and sha256.
+
+        Raises:
+            WeightsError: The file cannot be read.
+        """
         sha256 = file_sha256(path)
         return cls(os.path.getsize(path), sha256)
 
@@ -58,10 +62,10 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 
     Attributes:
         revision: The commit, 40 hexadecimal digits, as the hub resolved it.
-        locked_on: ISO 8601.
+        locked_on: Date, ISO 8601.
         files: The needed files, by their path in the repository.
-        structure: What was observed of the model; None for data sets.
-        name: What users call a model, besides its id; None where nothing else.
+        structure: The observed structure of the model; None for data sets.
+        name: A model's name besides its id; None if it has no other.
     """
 
     hub_id: str
@@ -81,20 +85,20 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 
     @property
     def add_again(self) -> str:
-        """The command that adds the same again."""
+        """The command that adds the same entry again."""
         dataset = "--dataset " if self.repo_type == "dataset" else ""
         name = f" --name {self.name}" if self.name else ""
         return f"analog-bench zoo add {dataset}{self.hub_id} --revision {self.revision}{name}"
 
 
 class FolderEntry(Struct, frozen=True, forbid_unknown_fields=True):
-    """One model in a folder of the user's; its key is its name.
+    """One model in a user's folder; its key is its name.
 
     Attributes:
-        path: The folder, from that of the lock file where it is inside.
-        locked_on: ISO 8601.
+        path: The folder, relative to that of the lock file if it is inside.
+        locked_on: Date, ISO 8601.
         files: The needed files, by their names in the folder.
-        structure: What was observed of the model.
+        structure: The observed structure of the model.
     """
 
     name: Name
@@ -108,7 +112,7 @@ class FolderEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def add_again(self) -> str:
-        """The command that adds the same again."""
+        """The command that adds the same entry again."""
         return f"analog-bench zoo add {shlex.quote(self.path)} --name {self.name}"
 
 
@@ -121,7 +125,7 @@ class _LockFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock file's content, by hub id, or for folders by name; the file need not exist yet."""
+    """The content of a lock file, by hub id or folder name; the file need not exist yet."""
 
     path: Path
     models: Mapping[str, Entry]
@@ -138,7 +142,7 @@ class Lock:
 
 
 def check_inside(name: str) -> None:
-    """Make sure that a file's name leads nowhere but into its repository, on any system.
+    """Check that a file's name stays inside its repository on any system.
 
     Raises:
         ValueError: It may not.
@@ -149,7 +153,11 @@ def check_inside(name: str) -> None:
 
 
 def read_lock(path: Path) -> Lock:
-    """Read a lock file, empty where there is none; `WeightsError` where it is corrupt."""
+    """Read a lock file; an empty lock if it does not exist.
+
+    Raises:
+        WeightsError: The file is corrupt.
+    """
     try:
         content = convert(read_json(path), _LockFile)
         folders = {n: convert(x, FolderEntry, n, name=n) for n, x in content.folders.items()}
@@ -165,10 +173,10 @@ def read_lock(path: Path) -> Lock:
 
 
 def add_entry(path: Path, entry: Entry | FolderEntry) -> None:
-    """Add an entry to a lock file, or replace it; what other processes add meanwhile stays.
+    """Add or replace an entry in a lock file, keeping what other processes add meanwhile.
 
     Raises:
-        WeightsError: The file is corrupt, or cannot be written.
+        WeightsError: The file is corrupt or cannot be written.
     """
     try:
         target = Path(os.path.realpath(path))
@@ -186,7 +194,11 @@ def add_entry(path: Path, entry: Entry | FolderEntry) -> None:
 
 
 def write_lock(lock: Lock) -> None:
-    """Write a lock file in one step, so that none reads half of it; `WeightsError` on failure."""
+    """Write a lock file atomically, so that no reader sees half of it.
+
+    Raises:
+        WeightsError: The file cannot be written.
+    """
     models, datasets = (
         {hub_id: plain(entry, "hub_id", "repo_type") for hub_id, entry in entries.items()}
         for entries in (lock.models, lock.datasets)

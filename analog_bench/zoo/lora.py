@@ -19,10 +19,10 @@ from analog_bench.errors import WeightsError
 _Name: TypeAlias = Annotated[str, Meta(min_length=1)]
 
 PREFIX = "base_model.model."
-"""What PEFT writes before a parameter's name."""
+"""PEFT's prefix of parameter names."""
 
-# Options that say nothing about what a merge computes. Every other one must be unset: PEFT has many
-# variants of adapters, and merging one by the wrong formula would go unnoticed.
+# Options that do not affect a merge. Every other one must be unset: PEFT has many variants of
+# adapters, and merging one by the wrong formula would go unnoticed.
 _HARMLESS = frozenset(
     {
         "auto_mapping",
@@ -44,9 +44,10 @@ class LoraConfig(
     frozen=True,
     rename={"rank": "r", "alpha": "lora_alpha", "targets": "target_modules"},
 ):
-    """What a merge needs to know of an adapter: r, alpha and names, or last parts of names.
+    """The parts of an adapter's configuration that a merge needs: r, alpha and module names.
 
-    Modules in `targets` are adapted, the weights of those in `modules_to_save` are stored whole.
+    Names may be the last parts of full names. Modules in `targets` are adapted; the weights of
+    those in `modules_to_save` are stored whole.
     """
 
     peft_type: Literal["LORA"]
@@ -68,7 +69,11 @@ class LoraConfig(
 
 
 def read_lora_config(node: Json, origin: str) -> LoraConfig:
-    """Read PEFT's `adapter_config.json`; `WeightsError` if it is not a plain LoRA configuration."""
+    """Read PEFT's `adapter_config.json`.
+
+    Raises:
+        WeightsError: It is not a plain LoRA configuration.
+    """
     try:
         config = convert(node, LoraConfig)
     except DocumentError as problem:
@@ -78,7 +83,7 @@ def read_lora_config(node: Json, origin: str) -> LoraConfig:
     for option in options.keys() - understood:
         if options[option]:
             raise WeightsError(f"{origin}: {option} = {options[option]!r} is not supported")
-    # Some ways to start an adapter also change the weights under it.
+    # Some initialisations of an adapter also change the weights under it.
     start = options.get("init_lora_weights", True)
     if start not in (True, False, "gaussian"):
         raise WeightsError(f"{origin}: init_lora_weights = {start!r} is not supported")
@@ -90,8 +95,8 @@ def merge_lora(
 ) -> dict[str, Tensor]:
     """Merge an adapter's tensors into a copy of the weights it was trained on, float32.
 
-    The product is formed in float64 and rounded once: the same float32 weights come out whatever
-    the number of threads and the matrix library. Modules stored whole, such as a new head, may be
+    The product is formed in float64 and rounded once, so the float32 weights do not depend on the
+    number of threads or the matrix library. Modules stored whole, such as a new head, may be
     missing from the base.
 
     Raises:

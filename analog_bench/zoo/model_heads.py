@@ -1,4 +1,4 @@
-"""The heads that models are measured with: one entry for each kind of task. Needs no torch."""
+"""The heads that models are measured with, one per kind of task. Needs no torch."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from types import MappingProxyType
 
 @dataclass(frozen=True)
 class Head:
-    """What a model ends in, and so which task it is for.
+    """The head of a model, which determines its task.
 
     Attributes:
-        models: What models with it are called: `a language model`.
-        builder: Transformers' class that builds them: `AutoModelForCausalLM`.
+        models: The term for models with it, such as `a language model`.
+        builder: Transformers' class that builds them, such as `AutoModelForCausalLM`.
         classes: The dictionary in transformers' `modeling_auto` that names their classes by family.
-        outputs: What they return that is scored.
+        outputs: The outputs that are scored.
         padded: Whether they read texts of several lengths at once, for which the tokeniser needs a
             padding token; such a text may have two segments.
-        writes: Whether they can write a text on.
+        writes: Whether they can continue a text.
     """
 
     models: str
@@ -52,7 +52,7 @@ _HEADS = {
     ),
 }
 HEADS: Mapping[str, Head] = MappingProxyType(_HEADS)
-"""Every head by the name of its task, as structures record it."""
+"""Every head by the name of its task, as recorded in structures."""
 
 
 def register_head(task: str, head: Head) -> None:

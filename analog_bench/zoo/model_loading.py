@@ -1,4 +1,4 @@
-"""A model ready to measure: digital, in evaluation mode, float32, with its tokeniser."""
+"""Load a model ready to measure: digital, in evaluation mode, float32, with its tokeniser."""
 
 from __future__ import annotations
 
@@ -40,14 +40,16 @@ _LONGEST = 320
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A digital model in evaluation mode, float32, with the fused attention where it has one.
+    """A digital model in evaluation mode, float32, with fused attention where it has it.
 
     Attributes:
-        tokenizer: Neither truncates nor pads unless told to.
-        weights_sha256: A sha256 over the hashes of the files the weights came from: equal ones mean
-            equal weights.
+        spec: What the zoo knows about the model.
+        model: The model.
+        tokenizer: Its tokeniser, which neither truncates nor pads unless told to.
+        weights_sha256: A sha256 over the hashes of the files that the weights came from; equal
+            hashes mean equal weights.
         input_ranges: Layer name to the static input range of each of its tiles, in aihwkit's order,
-            as hardware-aware training learned them; empty for a model without such training.
+            as learned by hardware-aware training; empty for a model without such training.
     """
 
     spec: ModelSpec
@@ -64,14 +66,17 @@ def load(
     device: str = "cpu",
     shipped: Path | None = None,
 ) -> LoadedModel:
-    """Load a model; every file it is made of is verified first.
+    """Load a model after verifying every file it consists of.
 
-    Only hub models need the lock file. An embedded model can be given weights from the folder
-    `shipped` in place of the package's own.
+    Args:
+        spec: The model.
+        lock_path: The lock file; only hub models need it.
+        device: The device to put the model on.
+        shipped: Folder of weights for an embedded model, instead of the package's own.
 
     Raises:
-        UsageError: The device does not exist, or has no room.
-        WeightsError: A file is missing, cannot be downloaded, or is not what it should be.
+        UsageError: The device does not exist or has no room.
+        WeightsError: A file is missing, cannot be downloaded, or differs from what it should be.
     """
     check_device(device, torch.cuda.device_count())
     if spec.source == "embedded":
@@ -87,14 +92,14 @@ def load(
 
 
 def read_outline(spec: ModelSpec, *, lock_path: Path) -> PreTrainedModel:
-    """Build a model without its weights, on the device `meta`, as its configuration has it.
+    """Build a model from its configuration without weights, on the device `meta`.
 
     Raises:
-        WeightsError: The configuration is missing, or is not what it should be.
+        WeightsError: The configuration is missing or differs from what it should be.
     """
     if spec.source == "embedded":
         config = embedded_config(spec.name)
-    elif spec.folder is not None:  # which may hold no weights
+    elif spec.folder is not None:  # A folder may hold no weights.
         if spec.locked is not None:
             verify_locked(spec.folder, CONFIG, spec.locked)
         config = read_config(spec.folder / CONFIG, f"{spec.folder}: {CONFIG}")
@@ -136,8 +141,9 @@ def _embedded(spec: ModelSpec, folder: Path) -> LoadedModel:
 class _Files(NamedTuple):
     """A model's files as `save_pretrained` writes them; only those with hashes are read.
 
-    `origin` is what the model is called in errors, `entry` what the lock file says of it. The
-    fingerprint of its weights is over `parts`, or else over the files of configuration and weights.
+    `origin` names the model in errors, and `entry` is its entry in the lock file. The fingerprint
+    of the weights is over `parts` if there are any, else over the files of configuration and
+    weights.
     """
 
     folder: Path
@@ -178,10 +184,10 @@ def _from_files(spec: ModelSpec, found: _Files) -> LoadedModel:
     state, what = read_weights(files, origin)
     others = {name: path for name, path in files.items() if name not in weights}
     tokenizer = auto_tokenizer(others, spec.structure, origin)
-    # Files often hold what the head in use does not need, such as a pooler.
+    # Files often hold weights that the head does not need, such as a pooler.
     model = build(config, spec.task, state, what, exact=False)
     _try_out(model, tokenizer, spec, origin)
-    # The same of a hub model and a copy of its files in a folder.
+    # Equal for a hub model and a copy of its files in a folder.
     parts = parts or {f"hub/{name}": hashes[name] for name in (CONFIG, *weights)}
     return LoadedModel(spec, model, tokenizer, fingerprint(parts))
 
@@ -189,7 +195,7 @@ def _from_files(spec: ModelSpec, found: _Files) -> LoadedModel:
 def _try_out(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, spec: ModelSpec, hub_id: str
 ) -> None:
-    """Compute as many tokens as tasks read at once: some faults show on no shape alone."""
+    """Compute as many tokens as tasks read at once; some faults do not show in shapes."""
     tokens = torch.arange(min(spec.structure.positions, _LONGEST))[None]
     inputs = {"input_ids": tokens % spec.structure.vocabulary}
     if HEADS[spec.task].padded:
@@ -198,7 +204,7 @@ def _try_out(
     try:
         with torch.no_grad():
             output = model(**taken_by(model, inputs))
-    except Exception as problem:  # models of transformers raise whatever they come upon
+    except Exception as problem:  # models of transformers raise anything
         raise WeightsError(
             f"{hub_id} cannot compute {tokens.numel()} tokens with its {CONFIG} and weights: "
             f"{spelled(problem)}; name another model or revision"

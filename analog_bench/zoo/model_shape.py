@@ -1,4 +1,4 @@
-"""How large a model's layers are, and what else an inference computes. Needs no torch."""
+"""The sizes of a model's layers, and what else an inference computes. Needs no torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from analog_bench.zoo.model_structure import LayerKind
 
 Size = Annotated[int, Meta(ge=1, le=LARGEST_WHOLE)]
 USUAL_TOKENS = 128
-"""Tokens of an inference where nothing else is said, or all that a model takes."""
+"""Default number of tokens of an inference, or fewer if the model takes fewer."""
 
 
 class LayerShape(Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,10 +21,10 @@ class LayerShape(Struct, frozen=True, forbid_unknown_fields=True):
         name: Its public name.
         kind: `embedding`, `norm` or `matmul`.
         block: Its transformer block; None before the first and after the last.
-        inputs: Values a vector has before it; of an embedding the number of its rows.
-        outputs: Values a vector has behind it.
-        vectors: Vectors an inference passes through it: one a token in most layers, one a text in a
-            classifier's head, and several a token where blocks share a layer, as ALBERT's do.
+        inputs: Size of an input vector; for an embedding the number of its rows.
+        outputs: Size of an output vector.
+        vectors: Vectors per inference: one per token in most layers, one per text in a classifier's
+            head, several per token if blocks share a layer, as in ALBERT.
     """
 
     name: str
@@ -36,12 +36,12 @@ class LayerShape(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def weights(self) -> int:
-        """Number of its weights, without a bias."""
+        """Number of weights, without the bias."""
         return self.outputs * (1 if self.kind == "norm" else self.inputs)
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of an inference; none unless it is a matrix multiplication."""
+        """Multiply-accumulates per inference; 0 unless it is a matrix multiplication."""
         return self.vectors * self.weights if self.kind == "matmul" else 0
 
 
@@ -51,10 +51,10 @@ class ModelShape(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         tokens: Tokens of the inference.
         layers: In the order of computation, at least one.
-        attention_macs: Multiply-accumulates of tokens with each other, all heads and blocks; all
-            pairs are counted, also those that a mask leaves out.
+        attention_macs: Multiply-accumulates between tokens, over all heads and blocks; all pairs
+            are counted, including masked ones.
         exponentials: Exponentials of all softmaxes.
-        cached: Keys and values that all heads hold together.
+        cached: Number of cached keys and values of all heads.
     """
 
     tokens: Size

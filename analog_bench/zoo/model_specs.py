@@ -1,4 +1,4 @@
-"""The models one can ask for by name, without loading anything.
+"""The models that can be requested by name, without loading anything.
 
 This module imports neither torch nor transformers: listing layers at collection takes milliseconds
 and needs no network.
@@ -23,7 +23,7 @@ from analog_bench.zoo.weight_record import RECORD, WEIGHTS
 
 Zoo = Literal["embedded", "hub"]
 ZOOS: tuple[Zoo, ...] = get_args(Zoo)
-"""Where a run looks for models that it is given the names of."""
+"""The zoos in which a run looks up the names of models."""
 Source = Literal["embedded", "hub", "folder", "package"]
 SOURCES: tuple[Source, ...] = get_args(Source)
 STRUCTURE = "structure.json"
@@ -36,7 +36,7 @@ HUB_IDS: Mapping[str, str] = MappingProxyType(
         smollm2.NAME: smollm2.HUB_ID,
     }
 )
-"""Short names of models on the hub; an embedded or packaged one of its kind has the same name."""
+"""Short names of models on the hub; an embedded or packaged counterpart has the same name."""
 EMBEDDED: Mapping[str, str] = MappingProxyType(
     {
         "bert": "MiniLM-L6",
@@ -45,22 +45,22 @@ EMBEDDED: Mapping[str, str] = MappingProxyType(
         "mobilebert": "7.2 M",
     }
 )
-"""Names of the embedded models, and what each is: its encoder, or its number of parameters."""
+"""Names of the embedded models, and a description: the encoder, or the number of parameters."""
 SHORT_NAMES = frozenset({*HUB_IDS, *EMBEDDED})
-"""All of these: no folder may have such a name."""
+"""All short names; no folder may have one of them."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A model, before it is loaded.
+    """A model before it is loaded.
 
     Attributes:
-        name: What users call it; a hub id stands for itself.
-        source: `embedded` (carried by this project), from the `hub`, a `folder` of the user's, or
-            a `package` that is installed on demand.
-        hub_id: None where it is not from the hub.
-        folder: None where it is not in a folder.
-        locked: What the lock file says of the folder's files; None where it does not know them.
+        name: The name that users type; a hub id stands for itself.
+        source: `embedded` (shipped with this project), from the `hub`, a user's `folder`, or a
+            `package` that is installed on demand.
+        hub_id: None if the model is not from the hub.
+        folder: None if the model is not in a folder.
+        locked: The lock file's entry of the folder; None if there is none.
     """
 
     name: str
@@ -74,30 +74,30 @@ class ModelSpec:
     def stored_name(self) -> str:
         """The name under which results are stored: `bert`, `hub-bert`, `mine`.
 
-        Results of embedded and hub weights never meet in a baseline.
+        It keeps results of embedded and hub weights apart in baselines.
         """
         return f"hub-{self.folder_name}" if self.source == "hub" else self.name
 
     @property
     def folder_name(self) -> str:
-        """What its own folder is called, of HWA weights, of input ranges, of checkpoints."""
+        """Name of the model's folders of HWA weights, input ranges and checkpoints."""
         return self.name.replace("/", "--")
 
     @property
     def asked_name(self) -> str:
-        """What `--model` is given: its name, or a folder that is not in the lock file."""
+        """The value of `--model` for it: its name, or a folder that is not in the lock file."""
         if self.folder is None or self.locked is not None:
             return self.name
         return str(self.folder) if self.folder.is_absolute() else f"./{self.folder}"
 
     @property
     def family(self) -> str:
-        """What transformers calls its architecture."""
+        """The name of its architecture in transformers."""
         return self.structure.family
 
     @property
     def task(self) -> str:
-        """Which of `model_heads.HEADS` it has: `qa`, `lm`, ..."""
+        """The name of its head in `model_heads.HEADS`: `qa`, `lm`, ..."""
         return self.structure.task
 
     @property
@@ -110,8 +110,8 @@ def find(name: str, zoo: str, lock: Lock) -> ModelSpec:
     """Find a model: an embedded or packaged one, a folder by its name, or (for `hub`) a locked one.
 
     Raises:
-        UsageError: No such zoo or model, or no weights of an embedded model of that name.
-        WeightsError: A hub model that is not locked, or a model whose package is not installed.
+        UsageError: The zoo or the model does not exist, or the embedded model has no weights.
+        WeightsError: A hub model is not locked, or a model's package is not installed.
     """
     if zoo not in ZOOS:
         raise UsageError(f"no zoo {zoo!r}; {did_you_mean(zoo, ZOOS)}")
@@ -141,7 +141,7 @@ def find(name: str, zoo: str, lock: Lock) -> ModelSpec:
 
 
 def available(source: Source, lock: Lock) -> tuple[ModelSpec, ...]:
-    """List the models that `find` finds now; locked ones by their short name if they have one."""
+    """Return the models that `find` finds now; locked ones by their short name if they have one."""
     if source == "embedded":
         return tuple(find_embedded(name) for name in EMBEDDED if _is_shipped(name))
     if source == "package":
@@ -156,7 +156,7 @@ def available(source: Source, lock: Lock) -> tuple[ModelSpec, ...]:
 
 
 def not_locked(hub_id: str, lock: Lock, *, dataset: bool = False) -> WeightsError:
-    """Return the error for something of the hub that is not in the lock file."""
+    """Return the error for a model or data set of the hub that is not in the lock file."""
     verb = "analog-bench zoo add --dataset" if dataset else "analog-bench zoo add"
     return WeightsError(
         f"{hub_id} is not locked in {lock.path}; run `{verb} {hub_id}` to pin its revision and "
@@ -165,7 +165,11 @@ def not_locked(hub_id: str, lock: Lock, *, dataset: bool = False) -> WeightsErro
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is not fit for ids and file names; `UsageError`."""
+    """Check that a name is fit for ids and file names.
+
+    Raises:
+        UsageError: It is not.
+    """
     if not re.fullmatch(NAME, name):
         raise UsageError(
             f"--name must be of letters, digits, _, - and ., without --, found {name!r}"
@@ -173,17 +177,17 @@ def check_name(name: str) -> None:
 
 
 def to_add_again(entry: Entry | FolderEntry, why: str) -> WeightsError:
-    """Return the error for a lock file's entry that is not what is needed now."""
+    """Return the error for an entry of the lock file that does not fit what is needed now."""
     what = entry.path if isinstance(entry, FolderEntry) else entry.hub_id
     return WeightsError(f"{what} {why}; add it again: `{entry.add_again}`")
 
 
 def find_embedded(name: str) -> ModelSpec:
-    """Find an embedded or packaged model, weights or not: for training it, for weights by hand.
+    """Find an embedded or packaged model even if it has no weights, for example to train it.
 
     Raises:
-        UsageError: No such model.
-        WeightsError: What is recorded of it is damaged.
+        UsageError: The model does not exist.
+        WeightsError: Its record is damaged.
     """
     if name not in SHORT_NAMES:
         if "/" in name:

@@ -1,4 +1,4 @@
-"""What a model is made of, recorded when it is shipped or locked. Needs no torch."""
+"""The structure of a model, recorded when it is shipped or locked. Needs no torch."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LayerKind: TypeAlias = Literal["embedding", "norm", "matmul"]
 class LayerName:
     """One layer; only a `matmul` can be put on tiles.
 
-    `name` is public, `encoder.layer.0.output.dense`; `path` is the module's, with `bert.` before
-    that. `block` is its transformer block; None before the first and after the last.
+    `name` is public, such as `encoder.layer.0.output.dense`. `path` is that of the module, with
+    `bert.` in front. `block` is its transformer block; None before the first and after the last.
     """
 
     name: str
@@ -30,13 +30,13 @@ class Structure(Struct, frozen=True, forbid_unknown_fields=True):
     """A model's task, sizes and layers.
 
     Attributes:
-        family: What transformers calls its architecture (`model_type`).
-        task: Which of `model_heads.HEADS` it has: `qa`, `lm`, ...
-        base: The part without the head, which public layer names leave out.
-        positions: Tokens an input has at most.
-        vocabulary: Number of tokens.
-        computed: Kind and module path of each layer, in the order of a forward pass:
-            `matmul bert.encoder.layer.0.output.dense`.
+        family: The name of its architecture in transformers (`model_type`).
+        task: The name of its head in `model_heads.HEADS`: `qa`, `lm`, ...
+        base: The part without the head, which public layer names omit.
+        positions: Largest number of tokens in an input.
+        vocabulary: Number of tokens in the vocabulary.
+        computed: Kind and module path of each layer, in the order of a forward pass: `matmul
+            bert.encoder.layer.0.output.dense`.
     """
 
     family: str
@@ -64,18 +64,18 @@ class Structure(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def public_name(path: str, base: str) -> str:
-    """Return the name of a layer: its module path, without the base where it is inside it."""
+    """Return the public name of a layer: its module path, without the base if it is inside it."""
     return path.removeprefix(f"{base}.") if base else path
 
 
 def block_of(path: str) -> int | None:
-    """Return the index of the transformer block that a module belongs to: its path's first."""
+    """Return the index of the transformer block of a module: the first number in its path."""
     block = block_path(path)
     return None if block is None else int(block.rpartition(".")[2])
 
 
 def block_path(path: str) -> str | None:
-    """Return the path of the transformer block that a module belongs to: up to its first number."""
+    """Return the path of the transformer block of a module: up to the first number."""
     parts = path.split(".")
     first = next((n for n, part in enumerate(parts) if part.isdigit()), None)
     return None if first is None else ".".join(parts[: first + 1])

@@ -1,8 +1,8 @@
-"""Models in folders of the user's own, as `save_pretrained` writes them.
+"""Models in the user's own folders, as `save_pretrained` writes them.
 
 `--model PATH` reads such a folder for one run. `analog-bench zoo add PATH` puts it into the lock
-file, with the hash of every file: from then on it is found by its name, without looking into it,
-and its files have to be the same.
+file with the hash of every file. From then on the model is found by its name without looking into
+the folder, and its files must not change.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _HUB = "hub-"
 
 
 def find_or_read(word: str, zoo: str, lock: Lock, *, weights: bool = True) -> ModelSpec:
-    """Return the model of a name, or the one in the folder that a path names.
+    """Return the model with this name, or the one in the folder at this path.
 
-    A name that is known comes before a folder of that name; `./NAME` always is the folder. Where no
-    `weights` are needed, a folder with a configuration will do.
+    A known name takes precedence over a folder of that name; `./NAME` is always the folder. Without
+    `weights`, a folder with only a configuration is enough.
 
     Raises:
         UsageError: There is neither.
-        WeightsError: A hub model that is not locked, or a folder whose model cannot be measured.
+        WeightsError: A hub model is not locked, or a folder's model cannot be measured.
     """
     names = {entry.name for entry in lock.models.values()}
     known = word in {*SHORT_NAMES, *lock.folders, *lock.models, *names}
@@ -41,18 +41,19 @@ def find_or_read(word: str, zoo: str, lock: Lock, *, weights: bool = True) -> Mo
 
 
 def read_folder(folder: Path, *, weights: bool = True) -> ModelSpec:
-    """Return the model in a folder, after looking at the names of its files and its configuration.
+    """Return the model in a folder, from the names of its files and its configuration.
 
-    It goes by the folder's name, made fit for ids, and by `folder-NAME` where another model goes
-    by that. Without `weights`, only the configuration has to be there.
+    The model is named after the folder, with characters that ids do not allow replaced, or
+    `folder-NAME` if that name belongs to another model. Without `weights`, only the configuration
+    has to exist.
 
     Raises:
-        UsageError: There is no such folder.
-        WeightsError: No model in it, or none that can be measured.
+        UsageError: The folder does not exist.
+        WeightsError: It holds no model, or none that can be measured.
     """
     folder = Path(os.path.expanduser(folder))
     check_folder(folder, str(folder))
-    # Not at the top: these import transformers.
+    # Deferred: these import transformers.
     from analog_bench.zoo.model_config import CONFIG
     from analog_bench.zoo.model_files import names_in
 
@@ -71,20 +72,25 @@ def read_folder(folder: Path, *, weights: bool = True) -> ModelSpec:
 
 
 def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> FolderEntry:
-    """Put the model in a folder into the lock file, by a name; in place of another of that name.
+    """Put the model in a folder into the lock file, replacing an entry of the same name.
 
-    It is loaded once: what could not be measured is of no use there.
+    The model is loaded once, so that only models that can be measured are added.
+
+    Args:
+        folder: The folder.
+        lock_path: The lock file.
+        name: Name of the model; that of `read_folder` if None.
 
     Raises:
-        UsageError: No such folder, or a name that cannot be, or that another model goes by.
-        WeightsError: See `read_folder` and `model_loading.load`, or the lock file cannot be read or
+        UsageError: The folder does not exist, or the name is invalid or belongs to another model.
+        WeightsError: See `read_folder` and `model_loading.load`; or the lock file cannot be read or
             written.
     """
     if name is not None:
         check_name(name)
         if _is_taken(name):
             raise UsageError(f"--name {name} is that of another model; choose another")
-    # Not at the top: these import transformers.
+    # Deferred: these import transformers.
     from analog_bench.zoo.model_files import names_in
     from analog_bench.zoo.model_loading import load
 
@@ -106,7 +112,11 @@ def add_folder(folder: Path, lock_path: Path, *, name: str | None = None) -> Fol
 
 
 def check_folder(folder: Path, asked: str) -> None:
-    """Refuse what is no folder, as it was asked for; `UsageError`."""
+    """Check that a path is a folder; `asked` is how the user wrote it.
+
+    Raises:
+        UsageError: It is not a folder.
+    """
     folder = Path(os.path.expanduser(folder))
     if not os.path.isdir(folder):
         what = "is a file" if os.path.isfile(folder) else "is no folder"
@@ -116,7 +126,7 @@ def check_folder(folder: Path, asked: str) -> None:
 
 
 def is_folder(word: str) -> bool:
-    """Return whether a word names a folder: one that is there, or what can be nothing else."""
+    """Return whether a word names a folder: an existing one, or a path that cannot be a name."""
     looks_like_one = re.search(r"[/\\]|^[.~]", word) is not None
     return (looks_like_one and not _HUB_ID.fullmatch(word)) or os.path.isdir(word)
 
@@ -127,7 +137,7 @@ def _is_taken(name: str) -> bool:
 
 @cache
 def _structure(config: Path, sha256: str) -> Structure:
-    """Observe the model of a configuration; `sha256` is that of the file, which may change."""
+    """Observe the model of a configuration; `sha256`, the file's hash, keys the cache."""
     from analog_bench.zoo.model_builder import observe
     from analog_bench.zoo.model_config import read_config
 

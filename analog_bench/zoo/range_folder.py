@@ -1,6 +1,6 @@
-"""Input ranges of one model on one hardware, kept in a folder. Needs no torch.
+"""Input ranges of one model on one hardware, stored in a folder. Needs no torch.
 
-`analog-bench calibrate` writes them; runs of the variant `calibrated` and hardware-aware training
+`analog-bench calibrate` writes them. Runs of the variant `calibrated` and hardware-aware training
 can start from them.
 """
 
@@ -19,20 +19,20 @@ from analog_bench.errors import UsageError
 from analog_bench.zoo.weight_record import Ranges, Scalar, Sha256, read_beside
 
 RangeMethod = Literal["sigma", "quantile", "fit", "max"]
-"""How input ranges are found; `analog.input_ranges.calibrate` says what each does."""
+"""Methods to find input ranges; see `analog.input_ranges.calibrate`."""
 DEFAULT_METHOD: RangeMethod = "fit"
 RANGES = "ranges.json"
 
 
 class RangeRecord(Struct, frozen=True, forbid_unknown_fields=True):
-    """What `ranges.json` holds.
+    """The content of `ranges.json`.
 
     Attributes:
         direct: Fingerprint of the digital weights that the ranges are for.
         tile: The simulator.
-        hardware: The preset that the tiles are of.
+        hardware: The preset of the tiles.
         input_ranges: Layer name to the static input range of each of its tiles, in aihwkit's order.
-        recipe: How they were found: the method and the data.
+        recipe: The method and the data that they come from.
     """
 
     direct: Sha256
@@ -43,12 +43,16 @@ class RangeRecord(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def fingerprint(self) -> str:
-        """A sha256 of the ranges themselves."""
+        """A sha256 of the ranges."""
         ranges = json.dumps(plain(self)["input_ranges"], sort_keys=True)
         return hashlib.sha256(ranges.encode()).hexdigest()
 
     def check_hardware(self, tile: str, hardware: str | None, folder: Path) -> None:
-        """Refuse other hardware than the ranges were fitted to, with a `UsageError`."""
+        """Check that the ranges were fitted to this hardware.
+
+        Raises:
+            UsageError: They were fitted to other hardware.
+        """
         if (tile, hardware) != (self.tile, self.hardware):
             raise UsageError(
                 f"the input ranges in {folder} were fitted to {self.hardware} (tile {self.tile}), "
@@ -57,10 +61,14 @@ class RangeRecord(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_ranges(folder: Path) -> RangeRecord:
-    """Read `ranges.json`; `WeightsError` where it is missing or does not hold ranges."""
+    """Read `ranges.json`.
+
+    Raises:
+        WeightsError: It is missing or does not hold ranges.
+    """
     return read_beside(folder / RANGES, RangeRecord, "no input ranges", " as input ranges")
 
 
 def write_ranges(folder: Path, record: RangeRecord) -> None:
-    """Write `ranges.json`, in place of the one that is there."""
+    """Write `ranges.json`, replacing the existing one."""
     write_atomic(folder / RANGES, indented(plain(record)))

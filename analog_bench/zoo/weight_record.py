@@ -1,4 +1,4 @@
-"""The record beside shipped weights: their hashes, how they were trained, what was measured."""
+"""The record beside shipped weights: their hashes, training and measured results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Ranges: TypeAlias = dict[
 """Layer name to the static input range of each of its tiles, in aihwkit's order."""
 
 WEIGHTS = Path(__file__).parent / "weights"
-"""Where shipped weights are, one folder a model."""
+"""Folder of the shipped weights, with one folder per model."""
 RECORD = "record.json"
 FORMS: Mapping[Form, tuple[str, ...]] = MappingProxyType(
     {
@@ -33,14 +33,15 @@ FORMS: Mapping[Form, tuple[str, ...]] = MappingProxyType(
         "whole": ("model.safetensors", "tokenizer.json"),
     }
 )
-"""The forms shipped weights may have, and their files. A whole model has no base."""
+"""The possible forms of shipped weights, and their files. A whole model has no base."""
 _FILE_SETS = [set(names) for names in FORMS.values()]
 
 
 class Record(Struct, frozen=True, forbid_unknown_fields=True):
-    """What `record.json` says of shipped weights: their sha256s, training and measured results.
+    """The `record.json` of shipped weights: their sha256s, training and measured results.
 
-    `base` has the files of the base, which the weights are to be added to; empty for a whole model.
+    `base` holds the sha256s of the base's files, to which the weights are added; empty for a whole
+    model.
     """
 
     files: dict[str, Sha256]
@@ -56,20 +57,24 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def form(self) -> Form:
-        """Whether the weights are an adapter, a delta or a whole model."""
+        """The form of the weights: an adapter, a delta or a whole model."""
         return next(form for form, names in FORMS.items() if set(names) == set(self.files))
 
 
 def read_record(folder: Path) -> Record:
-    """Read `record.json`, not the weights; `WeightsError` where it is missing or ill-formed."""
+    """Read `record.json`, not the weights.
+
+    Raises:
+        WeightsError: It is missing or malformed.
+    """
     return read_beside(folder / RECORD, Record, "no weights are shipped")
 
 
 def read_beside(path: Path, kind: type[T], missing: str, as_what: str = "") -> T:
-    """Read the record of what a folder holds.
+    """Read the record of a folder's content.
 
     Raises:
-        WeightsError: There is none, which means `missing`; or it is ill-formed.
+        WeightsError: It does not exist, with the message `missing`, or it is malformed.
     """
     try:
         return convert(read_json(path), kind)
@@ -80,11 +85,11 @@ def read_beside(path: Path, kind: type[T], missing: str, as_what: str = "") -> T
 
 
 def read_verified(folder: Path, base: Mapping[str, str]) -> Record:
-    """Read `record.json` and check the shipped files, and the base's sha256s at hand, against it.
+    """Read `record.json`, and check the shipped files and the given sha256s of the base against it.
 
     Raises:
-        WeightsError: There is no record, the weights were made for another base, or the folder
-            does not hold exactly the recorded files with the recorded hashes.
+        WeightsError: There is no record, the weights were made for another base, or the folder does
+            not hold exactly the recorded files with the recorded hashes.
     """
     record = read_record(folder)
     present = _files_in(folder)

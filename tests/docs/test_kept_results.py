@@ -1,13 +1,18 @@
 """Figures of the pages come from results files that are kept with them."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+from transformers import BertConfig
 
+from analog_bench.cli import main
 from analog_bench.report.as_markdown import markdown
+from analog_bench.report.energy_table import energy_text
 from analog_bench.report.propagation_table import propagation_table
 from analog_bench.report.run_tables import run_tables
+from analog_bench.report.waterfall_table import waterfall_tables
 from analog_bench.store.run_file import read_run
 
 ROOT = Path(__file__).parents[2]
@@ -47,11 +52,30 @@ def test_tables_say_what_the_report_says_of_them(runs):
         assert unknown == [], part.partition("\n")[0]
 
 
-def test_how_noise_travels_is_told_in_the_report_s_own_rows(runs):
+@pytest.mark.parametrize("tables", [propagation_table, waterfall_tables])
+def test_pages_tell_them_in_the_report_s_own_rows(runs, tables):
     page = [*RESULTS.read_text().splitlines(), *NIGHT.read_text().splitlines()]
     for run in runs.values():
         for group in run.groups:
-            blocks = propagation_table(group.results, group.main)
-            rows = [line for line in markdown(list(blocks)).splitlines() if line.startswith("|")]
+            blocks = list(tables(group.results, group.main))
+            rows = [line for line in markdown(blocks).splitlines() if line.startswith("|")]
             # The heading is the page's own.
             assert [row for row in rows[2:] if row not in page] == []
+
+
+@pytest.mark.parametrize("column", range(2, 6))
+def test_energies_are_those_that_are_computed_now(tmp_path, monkeypatch, capsys, column):
+    lines = RESULTS.read_text().partition("## Energy")[2].partition("## Plans")[0].splitlines()
+    rows = [[cell.strip() for cell in line.split("|")] for line in lines if line.startswith("|")]
+    model = rows[0][column].strip("`")
+    if model == "BERT-base":
+        model = "./bert-base"
+        monkeypatch.chdir(tmp_path)
+        BertConfig(architectures=["BertForQuestionAnswering"]).save_pretrained("bert-base")
+    assert main(["energy", model, "--json"]) == 0
+    computed = {one["scenario"]: one for one in json.loads(capsys.readouterr().out)["scenarios"]}
+    told = {row[1].split("`")[1]: row[column] for row in rows if row[1].endswith(("`", "†"))}
+    assert told == {
+        name: f"{energy_text(one['pj_per_token'] / 1e3)} ({one['int8_pj'] / one['pj']:.2f}x)"
+        for name, one in computed.items()
+    }

@@ -83,6 +83,10 @@ def test_pieces_of_lines_in_markdown():
     )
 
 
+def test_what_is_strong_ends_in_a_word():
+    assert markdown([Paragraph(((Cell("bert: ", "strong"), Cell("F1")),))]) == "**bert:** F1\n"
+
+
 @pytest.mark.parametrize(
     ("share", "drawn"),
     [(0.0, ""), (-1.0, ""), (1e-9, "▏"), (0.5, "███"), (0.0625, "▍"), (2.0, "█" * 6)],
