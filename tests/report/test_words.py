@@ -125,9 +125,9 @@ def test_a_loss_is_positive_where_it_is_worse_and_has_a_true_minus_where_it_is_a
     f1, nats = Metric("f1", "points", True, 1.0), Metric("x", "nats", False, 0.02)
     assert [loss_amount(x, f1) for x in (12.34, -0.44, -0.04, None)] == ["12.3", "−0.4", "0.0", ""]
     assert [loss_amount(x, nats) for x in (1.2041, -0.002)] == ["1.204", "−0.002"]
-    assert words.changed_by(12.34, f1) == "loses 12.3 points of f1"
-    assert words.changed_by(-0.44, f1) == "gains 0.4 points of f1"
-    assert words.changed_by(-0.04, f1) == "loses 0.0 points of f1"
+    assert words.changed_by(12.34, f1) == "loses 12.3 points of F1"
+    assert words.changed_by(-0.44, f1) == "gains 0.4 points of F1"
+    assert words.changed_by(-0.04, f1) == "loses 0.0 points of F1"
     assert words.changed_by(-0.002, nats) == "saves 0.002 nats of x"
     # Of a loss and of a change of the score alike.
     assert loss_text(Interval(-0.44, 0.2, 0.3), f1) == "−0.4 (±0.3)"
