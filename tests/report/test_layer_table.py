@@ -204,7 +204,7 @@ def test_what_varies_gets_a_column(bert, metrics):
     assert text.splitlines()[2].split()[2:4] == ["noise", "time"]
     assert "tile" not in text.splitlines()[2]
     assert re.search(r"word_embeddings +pcm:read=0 +0 s", text)
-    assert re.search(r"word_embeddings +pcm:read=1 +1 d", text)
+    assert re.search(r"word_embeddings +pcm +1 d", text)
     said = caption_of(text)
     assert "0 s, 1 d after programming, torch tile" in said
     assert "embeddings.word_embeddings (pcm:read=0, 0 s)" in said
