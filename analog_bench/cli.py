@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from itertools import takewhile
@@ -35,7 +36,7 @@ from analog_bench.commands import (
     zoo_coverage,
 )
 from analog_bench.commands.options import new_app
-from analog_bench.errors import BenchError
+from analog_bench.errors import BenchError, did_you_mean
 
 BENCH_ERROR = 4
 """Exit code of everything the user can mend in what a line names."""
@@ -44,6 +45,8 @@ UNREADABLE = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 """What a shell reports of a program whose reader went away."""
+_CHOICE = re.compile(r"(?:Value error, )?'(?P<given>.*)' is not one of (?P<known>.*)\.", re.S)
+"""What typer says of a word that is none of an option's choices."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What the system says of standard output that takes no more."""
 
@@ -54,6 +57,9 @@ class _Verbs(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             code = super().invoke(ctx)
+        except typer.BadParameter as problem:
+            problem.message = _with_hint(problem.message)
+            raise
         except BenchError as problem:
             print(f"analog-bench: error: {problem}", file=sys.stderr)
             code = BENCH_ERROR
@@ -140,6 +146,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"analog-bench: error: cannot write: {problem.strerror}", file=sys.stderr)
             code = BENCH_ERROR
     return code
+
+
+def _with_hint(message: str) -> str:
+    """Return what typer says of a mistyped choice as everything else is said here."""
+    found = _CHOICE.fullmatch(message)
+    if found is None:
+        return message
+    given, known = found["given"], re.findall(r"'([^']*)'", found["known"])
+    return f"there is no {given!r}; {did_you_mean(given, known)}"
 
 
 def _stop_writing() -> int:

@@ -28,3 +28,8 @@ def decimals_of(margin: float) -> int:
 def rounded(value: float, decimals: int) -> str:
     """Return a number with so many decimals and a true minus; never `−0`, or `−0.00`."""
     return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", MINUS)
+
+
+def one_line(text: str) -> str:
+    """Return the text on one line, without control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

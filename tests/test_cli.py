@@ -200,3 +200,9 @@ def test_a_terminal_without_the_signs_gets_question_marks(tmp_path):
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"?" in done.stdout
+
+
+@pytest.mark.parametrize("verb", [["models"], ["energy", "bert"]])
+def test_a_mistyped_choice_has_the_hint_that_a_mistyped_name_has(verb, capsys):
+    assert main([*verb, "--zoo", "embeded"]) == 2
+    assert "'--zoo': there is no 'embeded'; did you mean 'embedded'?" in capsys.readouterr().err

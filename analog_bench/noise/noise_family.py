@@ -96,6 +96,15 @@ def find_family(name: str) -> type[Noise]:
     return _FAMILIES[name]
 
 
+def usual_parameters(name: str) -> frozenset[str]:
+    """Return a family's parameters as they are where none is given: `drift=1`, `compensate=yes`.
+
+    None of a family that nobody registered, or that is its one parameter: `white_output:std=1`.
+    """
+    usual = str(_FAMILIES[name]()).partition(":")[2].split(",") if name in _FAMILIES else []
+    return frozenset(usual if len(usual) > 1 else ())
+
+
 def parse_noise(text: str) -> Noise:
     """Parse `NAME` or `NAME:parameter=value,...`.
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+from analog_bench.gate.hardware_steps import terms_in
 from analog_bench.gate.robustness_scores import DAY_S, Robustness, conditions_of, robustness_of
 from analog_bench.gate.significance import Interval
+from analog_bench.noise.equal_error import EqualError
 from analog_bench.records import Metric, Result, Scope
 from analog_bench.report import estimates, words
 from analog_bench.report.case_energy import energy_of, is_whole
@@ -67,15 +69,14 @@ class Entry:
         return " · ".join(filter(None, (model, group, self.hardware)))
 
     @property
-    def examples_and_chips(self) -> str:
-        """What it was measured on."""
-        chips = words.counted(len(self.result.initial_chips), "chip")
-        return f"{examples_label(self.scope)}, {chips}"
-
-    @property
     def scored_by(self) -> str:
         """The metric: `F1`, `cross-entropy`."""
         return words.metric_label(self.metric)
+
+    @property
+    def contest(self) -> str:
+        """The metric and the examples: `F1 on 96 embedded questions`."""
+        return f"{self.scored_by} on {examples_label(self.scope)}"
 
     @property
     def nj_per_token(self) -> float | None:
@@ -85,39 +86,45 @@ class Entry:
 
 
 def entries(runs: Mapping[str, Run]) -> list[Entry]:
-    """Return what runs measured of whole models at one day: by metric, the highest A* first.
+    """Return what runs measured of whole models at one day: by contest, the highest A* first.
 
     Runs go by their names. Where guessing has no score, or the digital model is not known to be
-    better, there is no A*, and no entry. Of the same condition on the same examples in several runs
-    the newest stays.
+    better, there is no A*, and no entry. Of the same condition on the same examples the newest run
+    stays, and of its studies the one with most chips.
     """
-    newest: dict[object, Entry] = {}
-    for source, run in sorted(runs.items(), key=lambda pair: pair[1].manifest.created):
-        for group in run.groups:
-            newest |= {entry.others.conditions: entry for entry in _of_group(source, run, group)}
+    measured = [
+        entry
+        for source, run in runs.items()
+        for group in run.groups
+        for entry in _of_group(source, run, group)
+    ]
+    measured.sort(key=lambda e: (e.run.manifest.created, len(e.result.initial_chips)))
+    # Whichever study it was measured in.
+    newest = {(e.contest, replace(e.others.conditions, study="")): e for e in measured}
     short = words.short_noises(entry.noise for entry in newest.values())
     named = (replace(e, noise=words.noise_label(short[e.noise])) for e in newest.values())
 
-    def order(entry: Entry) -> tuple[str, float, str]:
-        return entry.scored_by, -entry.a_star.centre, entry.name
+    def order(entry: Entry) -> tuple[str, int, str, float, str]:
+        contest = entry.scored_by, -entry.scope.examples, entry.contest
+        return *contest, -entry.a_star.centre, entry.name
 
     return sorted(named, key=order)
 
 
-def by_metric(found: Iterable[Entry]) -> list[tuple[Entry, ...]]:
-    """Return entries in groups of one metric each: A* of different ones do not compare."""
-    return [tuple(own) for _, own in groupby(found, key=lambda entry: entry.scored_by)]
+def by_contest(found: Iterable[Entry]) -> list[tuple[Entry, ...]]:
+    """Return entries in groups of one metric on the same examples: others do not compare."""
+    return [tuple(own) for _, own in groupby(found, key=lambda entry: entry.contest)]
 
 
 def board_blocks(found: Sequence[Entry], link: Callable[[Entry], str]) -> Iterator[Block]:
-    """Yield a heading and a table for each metric."""
-    for own in by_metric(found):
-        yield Heading(f"Scored by {own[0].scored_by}")
+    """Yield a heading and a table for each contest."""
+    for own in by_contest(found):
+        yield Heading(f"Scored by {own[0].contest}")
         yield board_table(own, link)
 
 
 def _of_group(source: str, run: Run, group: Group) -> Iterator[Entry]:
-    whole = [result for result in group.results if is_whole(result)]
+    whole = [result for result in group.results if is_whole(result) and _is_hardware(result)]
     after_a_day = {conditions_of(result): result for result in whole if result.drift_s == DAY_S}
     for others in robustness_of(whole, group.main):
         star = others.a_star.get(DAY_S)
@@ -126,8 +133,13 @@ def _of_group(source: str, run: Run, group: Group) -> Iterator[Entry]:
             yield Entry(source, result.noise, run, group.scope, group.main, result, star, others)
 
 
+def _is_hardware(result: Result) -> bool:
+    """Whether it is hardware that one could have: all of a preset, at a strength of its own."""
+    return not terms_in(result) and not result.noise.startswith(f"{EqualError.NAME}:")
+
+
 def board_table(found: Sequence[Entry], link: Callable[[Entry], str]) -> Table:
-    """Return entries of one metric as a table, each with the way to its raw values."""
+    """Return entries of one contest as a table, each with the way to its raw values."""
 
     def score(entry: Entry) -> str:
         return estimates.interval_text(entry.others.one_day, entry.metric)
@@ -147,25 +159,29 @@ def board_table(found: Sequence[Entry], link: Callable[[Entry], str]) -> Table:
     def star(entry: Entry) -> Cell:
         return linked(estimates.a_star_text(entry.a_star), link(entry))
 
+    several = len({entry.result.group for entry in found}) > 1
+    # One for all stands below the picture, too.
+    one = len({entry.hardware for entry in found}) == 1
+    tiles = Column("on tiles"), lambda entry: words.group_label(entry.result.group)
     columns: list[tuple[Column, Spelling[Entry]]] = [
         (Column("model", folds=True), lambda entry: words.model_label(entry.scope.model)),
+        *([tiles] if several else []),
         (Column("weights"), lambda entry: words.weights_label(entry.result)),
         number("A* 1 d", star, notes=(A_STAR, f"{OVER_BOTH}.")),
         number(f"{found[0].scored_by} 1 d", score, priority=2),
         number("digital", digital, priority=6),
         number("AVM", month, priority=7, notes=("AVM: the score at 30 d − at 1 s.",)),
         number("nJ/token", energy, priority=4),
-        (Column("hardware", folds=True), lambda entry: entry.hardware),
-        (Column("on tiles", priority=5), lambda e: words.group_label(e.result.group)),
+        (Column("hardware", folds=True, priority=int(one)), lambda entry: entry.hardware),
         (Column("run", priority=3), lambda entry: Cell(entry.source, href=link(entry))),
-        (Column("measured on", priority=8), lambda entry: entry.examples_and_chips),
+        number("chips", lambda entry: str(len(entry.result.initial_chips)), priority=8),
         (Column("aihwkit", priority=9), aihwkit),
     ]
     return tabulate(found, columns, frame="rule")
 
 
 def board_figure(found: Sequence[Entry], table: Table) -> Figure:
-    """Return the picture of entries of one metric: A* at one day, a row a model and hardware."""
+    """Return the picture of entries of one contest: A* at one day, a row a model and hardware."""
     shared = {entry.hardware for entry in found}
     # What is the same for all stands below: on a phone names take the room of the plot.
     same = shared if len(shared) == 1 else set()
@@ -185,14 +201,16 @@ def board_figure(found: Sequence[Entry], table: Table) -> Figure:
     ends = {"x": {**x, "field": "low"}, "x2": {"field": "high"}}
     first = found[0]
     return Figure(
-        name=file_name("board", first.scored_by),
+        name=file_name("board", first.contest),
         message=(
-            f"Scored by {first.scored_by}, {first.name} keeps most: "
+            f"Scored by {first.contest}, {first.name} keeps most: "
             f"A* {estimates.a_star_text(first.a_star)} with "
             f"{words.with_weights(first.result.variant)}."
         ),
         note=f"{A_STAR} Lines are 95 % intervals over chips.",
-        source=", ".join([*same, *dict.fromkeys(entry.examples_and_chips for entry in found)]),
+        source=" · ".join(
+            [*same, words.range_counted({len(e.result.initial_chips) for e in found}, "chip")]
+        ),
         spec={
             "layer": [
                 layer(values, {"type": "rule", "strokeWidth": 2}, y=y, color=color, **ends),

@@ -117,7 +117,7 @@ def _losses(contents: Contents) -> Table:
     def digital(study: Judged) -> str:
         # A score that is not finite is not stored, and its results are broken.
         known = (r.digital for r in study.results if study.main.name in r.digital)
-        return words.digital_scores(next(known, {}), [study.main], extra=0)
+        return words.scores_text(next(known, {}), [study.main])
 
     def loses_most(study: Judged) -> str:
         if study.guesses:

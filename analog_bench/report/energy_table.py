@@ -14,6 +14,9 @@ from analog_bench.report.table import Block, Column, Heading, number, paragraph,
 
 _TIMES_NS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
 _SECOND_HAND = "†"
+_SCENARIO = (
+    "A row is a scenario: a chip in one of its published modes, or a tile made of components."
+)
 _UNCERTAINTY = (
     f"Models of this kind are off by {MEAN_ERROR:.0%} on average and by {LARGEST_ERROR:.0%} at "
     "most (CiMLoop's paper, ISPASS 2024, against NeuroSim): read ratios, not digits."
@@ -64,7 +67,7 @@ def scenario_table(energies: Sequence[ModelEnergy]) -> Block:
     return tabulate(
         energies,
         [
-            (Column("scenario", names_rows=True), lambda e: _named(e)),
+            (Column("scenario", names_rows=True, notes=(_SCENARIO,)), lambda e: _named(e)),
             (Column("level", priority=2), lambda e: e.scenario.level),
             number("nJ/token", lambda e: energy_text(e.pj_per_token / 1e3)),
             number("µJ/inference", lambda e: energy_text(e.pj / 1e6), priority=5),

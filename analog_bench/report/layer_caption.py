@@ -59,10 +59,14 @@ def _method(rows: Sequence[Result], metrics: Sequence[Metric], data: str) -> str
     tiles = sorted({row.tile for row in rows} - {"none"})
     if tiles:
         parts.append(f"{' and '.join(tiles)} tile")
-    chips = _range({len(row.initial_chips) for row in measured}, "chip")
+    chips = words.range_counted({len(row.initial_chips) for row in measured}, "chip")
     lengths = {len(s) for r in measured for chip in r.chips for s in chip.per_example.values()}
-    parts += [part for part in (chips, words.one_line(data) or _range(lengths, "example")) if part]
-    digital = words.digital_scores(next((row.digital for row in rows if row.digital), {}), metrics)
+    parts += [
+        part
+        for part in (chips, words.one_line(data) or words.range_counted(lengths, "example"))
+        if part
+    ]
+    digital = words.scores_text(next((row.digital for row in rows if row.digital), {}), metrics)
     models = _listed(sorted({words.model_label(row.model) for row in rows}), "model")
     sentence = f"Each row perturbs only what it names: {', '.join(parts)}. Model {models}"
     sentence += f", digital {digital}." if digital else "."
@@ -219,10 +223,3 @@ def _with_interval(correlation: RankCorrelation) -> str:
 def _listed(names: Iterable[str], noun: str) -> str:
     known = [words.one_line(name) for name in names]
     return ", ".join(known) if len(known) <= _NAMED_AT_MOST else words.counted(len(known), noun)
-
-
-def _range(counts: set[int], noun: str) -> str:
-    if not counts:
-        return ""
-    few, many = min(counts), max(counts)
-    return words.counted(many, noun) if few == many else f"{few} to {words.counted(many, noun)}"

@@ -11,7 +11,6 @@ from analog_bench.gate.power_law import PowerLaw, fit_power_law
 from analog_bench.gate.significance import Interval, mean_interval
 from analog_bench.propagation_record import BlockNoise
 from analog_bench.records import Metric, Result
-from analog_bench.report import words
 from analog_bench.report.score_and_loss import loss
 
 Along: TypeAlias = Literal[
@@ -19,7 +18,6 @@ Along: TypeAlias = Literal[
     "coherence",
 ]  # fmt: skip
 """The figures of `BlockNoise`, along the blocks."""
-_EQUAL_ERROR = re.compile(r"equal_error:family=(?P<family>.+),error=(?P<error>[^,]+)$")
 _ONE_BLOCK = re.compile(r"block\.(\d+)")
 
 
@@ -82,20 +80,6 @@ def law_of(results: Sequence[Result], metric: Metric) -> PowerLaw | None:
     lost = [(final_error(result).centre, loss(result, metric)) for result in results]
     known = [(error, value) for error, value in lost if value is not None]
     return fit_power_law([error for error, _ in known], [value for _, value in known])
-
-
-def travel_label(result: Result) -> str:
-    """Name the noise of a result: `pcm at 0.05`, or as everywhere."""
-    match = _EQUAL_ERROR.match(result.noise)
-    if match is None:
-        return words.noise_label(result.noise)
-    return words.one_line(f"{match['family']} at {match['error']}")
-
-
-def family_label(result: Result) -> str:
-    """Name the noise of a result without how strong it is."""
-    match = _EQUAL_ERROR.match(result.noise)
-    return words.one_line(match["family"]) if match else words.noise_label(result.noise)
 
 
 def _counts(result: Result) -> set[int]:

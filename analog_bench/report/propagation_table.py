@@ -18,7 +18,6 @@ from analog_bench.report.noise_travel import (
     law_of,
     parts_at,
     source_block,
-    travel_label,
 )
 from analog_bench.report.score_and_loss import loss, loss_interval
 from analog_bench.report.table import Block, Column, Heading, number, tabulate
@@ -42,7 +41,7 @@ def propagation_table(results: Sequence[Result], metric: Metric) -> tuple[Block,
         rows,
         [
             *groups,
-            (Column("noise", names_rows=True), travel_label),
+            (Column("noise", names_rows=True), lambda result: words.noise_label(result.noise)),
             number("first %", lambda row: _percent(parts_at(row, _first(row)).error)),
             number("last %", lambda row: _percent(final_error(row))),
             number("across %", _across, priority=2),

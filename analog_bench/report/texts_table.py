@@ -74,7 +74,7 @@ def _table(
     clean = next((result for result in results if result.digital_texts), None)
     digital = absent()
     if clean is not None:
-        note = words.digital_scores(clean.digital, metrics, extra=0)
+        note = words.scores_text(clean.digital, metrics)
         digital = Cell(_cut(clean.digital_texts[0], at_most), note=note)
     columns = [[digital] * len(times)]
     for variant in variants:

@@ -8,6 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from analog_bench.records import Metric, Result
+from analog_bench.report.noise_names import noise_family as noise_family
+from analog_bench.report.noise_names import noise_label as noise_label
+from analog_bench.report.noise_names import short_noises as short_noises
 from analog_bench.report.variant_order import WEIGHTS as WEIGHTS
 from analog_bench.report.variant_order import variant_label as variant_label
 from analog_bench.report.variant_order import weights_among as weights_among
@@ -17,6 +20,7 @@ from analog_bench.simulators.registry import DEFAULT_TILE, NO_TILE, label_of
 from analog_bench.spelling import MINUS as MINUS
 from analog_bench.spelling import counted as counted
 from analog_bench.spelling import decimals_of, rounded
+from analog_bench.spelling import one_line as one_line
 from analog_bench.zoo.model_specs import EMBEDDED
 
 if TYPE_CHECKING:  # they import scipy, and `--help` does without
@@ -79,6 +83,16 @@ def amount(value: float, metric: Metric, extra: int = 0) -> str:
     return rounded(value, decimals_of(metric.margin) + extra)
 
 
+def changed_by(loss: float, metric: Metric) -> str:
+    """Say what something costs: `loses 12.3 points of F1`, `adds 0.210 nats of cross-entropy`.
+
+    Or what it spares: `gains` and `saves`.
+    """
+    gains = "gains" if metric.higher_is_better else "saves"
+    verb = gains if loss_amount(loss, metric).startswith(MINUS) else change_verb(metric)
+    return f"{verb} {amount_of(loss_amount(abs(loss), metric), metric)}"
+
+
 def amount_of(number: str, metric: Metric) -> str:
     """Return an amount with what it is an amount of: `12.3 points of F1`."""
     return f"{number} {metric.unit} of {metric_label(metric)}".replace("  ", " ")
@@ -104,10 +118,10 @@ def chips_compared(verdict: Verdict) -> str:
     return f"{chips} chips, {'paired' if verdict.paired else 'unpaired'}"
 
 
-def digital_scores(scores: Mapping[str, float], metrics: Iterable[Metric], extra: int = 1) -> str:
-    """Spell the digital model's scores, with a decimal more: `F1 71.20, EM 60.50`."""
+def scores_text(scores: Mapping[str, float], metrics: Iterable[Metric]) -> str:
+    """Spell scores of several metrics: `F1 71.2, EM 60.5`."""
     return ", ".join(
-        f"{metric_label(metric)} {amount(scores[metric.name], metric, extra)}"
+        f"{metric_label(metric)} {amount(scores[metric.name], metric)}"
         for metric in metrics
         if metric.name in scores
     )
@@ -169,14 +183,17 @@ def kinds_counted(counts: Mapping[Kind, int]) -> str:
     return ", ".join(f"{counts[kind]} {kind}" for kind in SIGNS if counts.get(kind))
 
 
+def range_counted(counts: Collection[int], noun: str) -> str:
+    """Spell counts from the least to the most: `3 chips`, `5 to 10 chips`; empty for none."""
+    if not counts:
+        return ""
+    few, many = min(counts), max(counts)
+    return counted(many, noun) if few == many else f"{few} to {counted(many, noun)}"
+
+
 def capitalised(text: str) -> str:
     """Return a text with a capital at its beginning, all else as it is."""
     return text[:1].upper() + text[1:]
-
-
-def one_line(text: str) -> str:
-    """Return the text on one line, without control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def visible(text: str) -> str:
@@ -194,27 +211,6 @@ def model_label(model: str) -> str:
     """Name a model; an embedded one with what it is: `bert (MiniLM-L6)`, never `bert` alone."""
     name = one_line(model)
     return f"{name} ({EMBEDDED[name]})" if name in EMBEDDED else name
-
-
-def noise_label(noise: str) -> str:
-    """Name a noise on one line; a preset goes by its own name."""
-    return one_line(noise).removeprefix("preset:name=")
-
-
-def short_noises(noises: Iterable[str]) -> dict[str, str]:
-    """Return each noise without the parameters that never vary; different ones stay different."""
-    known = sorted(set(noises))
-    parts = {noise: noise.partition(":")[2].split(",") for noise in known}
-    short = {}
-    for noise in known:
-        family = noise.partition(":")[0]
-        always = set.intersection(*(set(parts[n]) for n in known if n.partition(":")[0] == family))
-        # A preset is its name, also where there is no other to tell it from.
-        varying = ",".join(
-            part for part in parts[noise] if part not in always or noise.startswith("preset:")
-        )
-        short[noise] = f"{family}:{varying}" if varying else family
-    return short
 
 
 def short_layers(names: Collection[str]) -> dict[str, str]:

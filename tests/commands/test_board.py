@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from analog_bench.cli import BENCH_ERROR, main
 from analog_bench.gate.robustness_scores import a_star
+from analog_bench.report.board import entries
 from analog_bench.store.run_file import write_run
 from tests.report.example_report import example_run, scope
 
@@ -54,7 +55,7 @@ def test_the_board_leads_to_pages_and_results_files(runs, capsys):
     html = (runs / "site/index.html").read_text()
     assert 'href="runs/bench-1.html#case-' in html
     # One hardware for all stands below the picture, and not before each of its rows.
-    assert '<p class="source">Some, ' in html
+    assert '<p class="source">Some · 3 chips' in html
     anchor = html.partition('href="runs/bench-1.html#')[2].partition('"')[0]
     assert f'id="{anchor}"' in (runs / "site/runs/bench-1.html").read_text()
     kept = (runs / "site/runs/bench-1.json").read_bytes()
@@ -120,3 +121,27 @@ def test_a_digital_model_that_may_be_guessing_is_on_no_board(runs, capsys):
     write_run(runs / "runs/bench-1.json", drift_run(results=guessing))
     assert main(["board", "runs", "-o", "site"]) == BENCH_ERROR
     assert "whose digital model is known to be better than guessing" in capsys.readouterr().err
+
+
+def test_what_nobody_could_build_is_on_no_board(runs):
+    """Terms of a preset alone, and a noise as strong as an asked error wants it."""
+    run = drift_run()
+    some = [r for r in run.results if r.variant == "direct"]
+    noises = ("preset:name=Some,terms=mapping", "equal_error:family=pcm,error=0.1")
+    odd = [
+        replace(r, noise=noise, case_id=f"{noise}/{n}")
+        for noise in noises
+        for n, r in enumerate(some)
+    ]
+    found = entries({"run": replace(run, results=(*run.results, *odd))})
+    assert {entry.result.noise for entry in found} == {"preset:name=Some"}
+
+
+def test_other_examples_are_a_contest_of_their_own(runs, capsys):
+    run = drift_run()
+    few = replace(run, scopes=tuple(replace(one, examples=7) for one in run.scopes))
+    changed = tuple(replace(r, protocol="q" * 64) for r in few.results)
+    write_run(runs / "runs/bench-2.json", replace(few, results=changed))
+    assert main(["board", "runs", "-o", "site"]) == 0
+    out = capsys.readouterr().out
+    assert out.index("Scored by F1 on 96 ") < out.index("Scored by F1 on 7 ")

@@ -2,6 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from analog_bench.gate.significance import Interval
+from analog_bench.noise import parse_noise
 from analog_bench.records import Metric
 from analog_bench.report import words
 from analog_bench.report.estimates import decimals_text, interval_text, loss_text, split_estimate
@@ -66,6 +67,13 @@ def test_spellings():
     assert short_noises(["preset:name=One", "pcm:prog=1,read=1"]) == {
         "preset:name=One": "preset:name=One", "pcm:prog=1,read=1": "pcm",
     }  # fmt: skip
+    # As it is where nothing is given goes without saying; what makes a noise what it is does not.
+    usual, other = str(parse_noise("pcm")), str(parse_noise("pcm:compensate=no"))
+    assert [*short_noises([usual, other]).values()] == ["pcm:compensate=no", "pcm"]
+    equal = "equal_error:family=pcm:compensate=no,error=0.1"
+    assert short_noises([equal]) == {equal: equal}
+    assert words.noise_label(equal) == "pcm:compensate=no at 0.1"
+    assert words.noise_family(equal) == "pcm:compensate=no"
     assert short_noises(["w:std=1", "w:std=2", "w:std=2"]) == {
         "w:std=1": "w:std=1",
         "w:std=2": "w:std=2",
@@ -117,6 +125,10 @@ def test_a_loss_is_positive_where_it_is_worse_and_has_a_true_minus_where_it_is_a
     f1, nats = Metric("f1", "points", True, 1.0), Metric("x", "nats", False, 0.02)
     assert [loss_amount(x, f1) for x in (12.34, -0.44, -0.04, None)] == ["12.3", "−0.4", "0.0", ""]
     assert [loss_amount(x, nats) for x in (1.2041, -0.002)] == ["1.204", "−0.002"]
+    assert words.changed_by(12.34, f1) == "loses 12.3 points of F1"
+    assert words.changed_by(-0.44, f1) == "gains 0.4 points of F1"
+    assert words.changed_by(-0.04, f1) == "loses 0.0 points of F1"
+    assert words.changed_by(-0.002, nats) == "saves 0.002 nats of x"
     # Of a loss and of a change of the score alike.
     assert loss_text(Interval(-0.44, 0.2, 0.3), f1) == "−0.4 (±0.3)"
     assert interval_text(Interval(-0.44, 0.2), f1, signed=True) == "−0.4 ±0.2"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analog_bench.atomic_file import write_atomic
 from analog_bench.regular_file import read_regular
-from analog_bench.report.board import Entry, board_figure, board_table, by_metric
+from analog_bench.report.board import Entry, board_figure, board_table, by_contest
 from analog_bench.report.page.document import write_page
 from analog_bench.report.page.html import rendered, write_html, writing
 from analog_bench.report.report_contents import Contents
@@ -37,7 +37,7 @@ def write_board(
         contents = pages[entry.source]
         return f"{RUNS}/{entry.source}.html{contents.link(entry.result)}"
 
-    figures = [board_figure(own, board_table(own, link)) for own in by_metric(found)]
+    figures = [board_figure(own, board_table(own, link)) for own in by_contest(found)]
     index = folder / "index.html"
     write_html(index, lambda: rendered("board.html", figures=figures))
     for name, contents in pages.items():

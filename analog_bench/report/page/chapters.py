@@ -139,9 +139,11 @@ def _texts(contents: Contents, model: str) -> Section:
 
 
 def _digital(contents: Contents, model: str) -> tuple[str, ...]:
-    scores = {
-        f"{scores} on {examples_label(study.scope)}": None
-        for study in contents.of_model(model)
-        if (scores := words.digital_scores(study.results[0].digital, study.metrics))
-    }
-    return tuple(scores)
+    """Say what the digital model scores on each study's examples, and what guessing does."""
+    said: dict[str, None] = {}
+    for study in contents.of_model(model):
+        first, on = study.results[0], examples_label(study.scope)
+        if digital := words.scores_text(first.digital, study.metrics):
+            guessing = words.scores_text(first.chance, study.metrics)
+            said[f"On {on}: digital {digital}{guessing and f', guessing {guessing}'}"] = None
+    return tuple(said)

@@ -11,7 +11,6 @@ from analog_bench.records import Result
 from analog_bench.report import estimates, words
 from analog_bench.report.layer_caption import destroyed_names
 from analog_bench.report.layer_losses import destroyed, worst
-from analog_bench.report.measured_on import OVER_BOTH
 from analog_bench.report.report_contents import Contents, Judged, JudgedCase
 from analog_bench.report.run_summary import incomplete_line, unmeasured_reasons
 from analog_bench.report.score_and_loss import loss, score
@@ -49,7 +48,7 @@ class FirstScreen:
         verdict: What the gate says of the whole run; empty where the headline does.
         incomplete: What is missing of the run; empty where nothing is.
         counts: Verdicts with their number; `regressed` always where anything was compared.
-        worst_note: What stands in place of `worst` where that is empty.
+        worst_note: What stands in place of `worst` where that is empty; empty of plans alone.
         changes: What changed since the baseline: the verdict, by how much, which case.
         digital: The digital models whose scores are not as stored.
         reasons: Why cases were skipped or stale, with their number.
@@ -61,7 +60,6 @@ class FirstScreen:
     tone: str
     incomplete: str
     counts: tuple[tuple[Kind, int], ...]
-    cases: int
     worst: tuple[WorstCases, ...]
     worst_note: str
     changes: tuple[tuple[Cell, str, Cell], ...]
@@ -87,6 +85,8 @@ def first_screen(contents: Contents, findings: Sequence[str] = ()) -> FirstScree
     measured = any(loss(result, study.main) is not None for study, result in pairs)
     unranked = dict.fromkeys(study.guesses for study in contents.studies if study.guesses)
     nothing = "Nothing lost more than its margin." if measured else "Nothing was measured."
+    if measured and all(result.plan for _, result in pairs):
+        nothing = ""
     return FirstScreen(
         headline=headline,
         findings=tuple(others),
@@ -94,7 +94,6 @@ def first_screen(contents: Contents, findings: Sequence[str] = ()) -> FirstScree
         tone="plain" if contents.incomplete and tone == "good" else tone,
         incomplete=incomplete_line(contents.incomplete, len(pairs)) if contents.incomplete else "",
         counts=tuple((kind, counts[kind]) for kind in kinds),
-        cases=len(pairs),
         worst=tuple(worst for model in contents.models for worst in _worst(contents, model)),
         worst_note=" ".join(unranked) or nothing,
         changes=tuple(_change(contents, case) for case in changed[:_CHANGES_AT_MOST]),
@@ -141,6 +140,8 @@ def _worst(contents: Contents, model: str) -> Iterator[WorstCases]:
             (loss(result, study.main) or 0.0, study, result)
             for study in alike
             for result in worst(study.measured, study.main)
+            # Plans lose as much as they were made to.
+            if result.plan is None
         ]
         rows.sort(key=lambda row: -row[0])
         gone = [
@@ -164,7 +165,7 @@ def _worst_table(
     by_weights: bool,
 ) -> Table:
     columns = [Column("case"), Column("")]
-    headers = ("loss", f"score {OVER_BOTH}", "digital")
+    headers = ("loss", "score", "digital")
     columns += [Column(header, right=True) for header in headers]
     cells = []
     for lost, study, result in rows:
@@ -194,15 +195,11 @@ def _change(contents: Contents, case: JudgedCase) -> tuple[Cell, str, Cell]:
 def _changes_notes(contents: Contents, counts: Counter[Kind], changed: int) -> Iterator[str]:
     without = counts["new"] + counts["stale"]
     equivalent, inconclusive = counts["equivalent"], counts["inconclusive"]
-    if not without and not any(counts[kind] for kind in _COMPARED):
-        yield "Nothing was compared with a baseline."
     if changed > _CHANGES_AT_MOST:
         yield f"The first {_CHANGES_AT_MOST} of {changed}; each case says its own below."
     elif not changed and (equivalent or inconclusive):
-        yield (
-            f"No case is shown to have changed beyond its margin: {equivalent} equivalent, "
-            f"{inconclusive} inconclusive{' (cannot be told)' if inconclusive else ''}."
-        )
+        untold = f"; of {inconclusive} it cannot be told" if inconclusive else ""
+        yield f"No case is shown to have changed by more than its margin{untold}."
     lacking = (study for study, _, verdict in contents.judged if verdict.kind in ("new", "stale"))
     if not all(study.guesses for study in lacking):
         cases = words.counted(without, "case")

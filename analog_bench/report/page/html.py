@@ -25,6 +25,7 @@ from analog_bench.report.plots.figure import Figure
 from analog_bench.report.words import SIGNS, date_text
 
 _MARK = b'<meta name="generator" content="analog_bench">'
+_BREAKS = re.compile(r"(?<=[./:_=,])(?=[^\d\s])|(?<=[a-z])(?=[A-Z][A-Za-z]{8})")
 _TEMPLATES = ("base.html", "board.html", "page.html", "parts.html")
 
 
@@ -106,8 +107,8 @@ def _packed(figure: Figure) -> dict[str, str]:
 
 
 def _breakable(text: str) -> Markup:
-    """Escape a text, and let a long name break behind its signs; a number stays whole."""
-    return Markup("<wbr>").join(map(escape, re.split(r"(?<=[./:_=,])(?=[^\d\s])", text)))
+    """Escape a text, and let a long name break; a number stays whole."""
+    return Markup("<wbr>").join(map(escape, re.split(_BREAKS, text)))
 
 
 def _source(name: str) -> str:

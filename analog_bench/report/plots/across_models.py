@@ -57,11 +57,13 @@ def _shared(
     leaving_out: tuple[str, ...],
 ) -> list[tuple[str, list[_Place]]]:
     """Return conditions with the places of several models."""
+    found = [place for study in studies for place in places(study)]
+    noises = words.short_noises(place.result.noise for place in found)
     conditions: dict[str, list[_Place]] = {}
-    for study in studies:
-        for place in places(study):
-            name = words.condition_label(place.result, leaving_out=leaving_out)
-            conditions.setdefault(name, []).append(place)
+    for place in found:
+        noise = words.noise_label(noises[place.result.noise])
+        rest = words.condition_label(place.result, leaving_out=("noise", *leaving_out))
+        conditions.setdefault(" · ".join(filter(None, (noise, rest))), []).append(place)
     several = conditions.items()
     return [(name, own) for name, own in several if len({place.model for place in own}) > 1]
 
@@ -144,7 +146,8 @@ def _figure(
         at = {"time": place.at, "at": place.at, "model": place.model}
         values.append({**at, **ends, "href": contents.link(place.result)})
     y = axis("star", "A*", scale={"zero": True, "nice": True})
-    color = axis("model", kind="nominal", scale={"scheme": "tableau10"})
+    legend = {"columns": 2, "labelLimit": 170, "symbolOpacity": 1}
+    color = axis("model", kind="nominal", scale={"scheme": "tableau10"}, legend=legend)
     band = layer(
         values,
         {"type": "area", "opacity": 0.16},

@@ -17,7 +17,6 @@ from analog_bench.report.noise_travel import (
     final_error,
     parts_at,
     source_block,
-    travel_label,
 )
 from analog_bench.report.plots.chart import Spec, axis, colour, layer
 from analog_bench.report.plots.figure import Figure, file_name, loss_column
@@ -35,9 +34,13 @@ def coherence_map(contents: Contents, study: Judged, results: Sequence[Result]) 
             found = at_block(result, block, "coherence")
             if found is not None:
                 spelt = words.correlation_text(found.centre)
-                value = {"block": str(block), "noise": travel_label(result), "text": spelt}
+                value = {
+                    "block": str(block),
+                    "noise": words.noise_label(result.noise),
+                    "text": spelt,
+                }
                 values.append({**value, "coherence": found.centre})
-    means = {travel_label(r): fmean(along(r, "coherence") or [0.0]) for r in results}
+    means = {words.noise_label(r.noise): fmean(along(r, "coherence") or [0.0]) for r in results}
     most = max(means, key=lambda label: abs(means[label]))
     scale = {"scheme": "blueorange", "domain": [-1, 1], "domainMid": 0}
     color = axis("coherence", "cosine", scale=scale, legend={"gradientLength": 160})
@@ -75,10 +78,12 @@ def source_map(contents: Contents, study: Judged, results: Sequence[Result]) -> 
     strongest = max(finals, key=lambda name: finals[name])
     order = [_source(result) for result in results]
     return Figure(
-        name=file_name(study.scope.model, study.scope.study, "sources", travel_label(results[0])),
+        name=file_name(
+            study.scope.model, study.scope.study, "sources", words.noise_label(results[0].noise)
+        ),
         message=(
-            f"{travel_label(results[0])}: noise in {strongest} alone leaves most behind the last "
-            f"block, {100 * finals[strongest]:.3g} %."
+            f"{words.noise_label(results[0].noise)}: noise in {strongest} alone leaves "
+            f"most behind the last block, {100 * finals[strongest]:.3g} %."
         ),
         note=(
             "A row has noise in that block alone; columns are errors behind each block, of the "
@@ -143,4 +148,7 @@ def figure_table(contents: Contents, results: Sequence[Result], figure: Along) -
         return number(f"block {block}", spell)
 
     blocks = range(block_count(results[0]))
-    return tabulate(results, [(Column("noise"), travel_label), *map(at, blocks)])
+    return tabulate(
+        results,
+        [(Column("noise"), lambda result: words.noise_label(result.noise)), *map(at, blocks)],
+    )

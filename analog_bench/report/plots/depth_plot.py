@@ -31,6 +31,8 @@ from analog_bench.report.score_and_loss import bounds_cut, loss, score
 from analog_bench.report.table import Column, Table, number, tabulate
 
 _HEADROOM = 1.15
+# Of the axis, roughly.
+_LETTER_SHARE = 0.018
 _FIGURES_AT_MOST = 4
 
 
@@ -52,7 +54,10 @@ def _figure(contents: Contents, study: Judged, results: Sequence[Result]) -> Fig
     return Figure(
         name=file_name(study.scope.model, study.scope.study, "depth", condition),
         message=study.guesses or _message(results, study.main),
-        note="Lines are 95 % intervals over chips, for these very examples.",
+        note=(
+            "Lines are 95 % intervals over chips, for these very examples; the numbers at the top "
+            "are the model's blocks."
+        ),
         source=source_line(contents, study, results),
         spec=_spec(contents, results, study.main),
         table=_table(contents, results, study.main),
@@ -78,8 +83,6 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
                     "kind": result.facts.kind,
                     "name": words.one_line(short[result.group]),
                     "named": result is named,
-                    # Beyond the middle there is more room to the left.
-                    "late": result.facts.depth > deepest / 2,
                     "href": contents.link(result),
                 }
             )
@@ -92,19 +95,9 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
     # Room for the name above the layer that loses most of those not destroyed.
     top = _HEADROOM * max([metric.margin, *(value["high"] for value in values)])
     scale, ticks = {"domain": [0, deepest], "nice": False}, {"grid": False, "tickMinStep": 1}
-    title = "depth: place in the order of computation"
-    x = axis("depth", f"{title}; upright: blocks" if blocks else title, scale=scale, axis=ticks)
+    x = axis("depth", "layer, in the order of computation", scale=scale, axis=ticks)
     y = axis("loss", words.loss_label(metric), scale={"domainMax": top})
     from_low, href = {**y, "field": "low"}, {"field": "href"}
-    text: Spec = {"type": "text", "color": colour("ink"), "fontSize": 11, "dy": -7}
-    names: list[Spec] = [
-        {
-            "transform": [{"filter": f"datum.named && {side}"}],
-            "mark": {**text, "align": align, "dx": dx},
-            "encoding": {"text": {"field": "name"}},
-        }
-        for side, align, dx in (("!datum.late", "left", 8), ("datum.late", "right", -8))
-    ]
     encoding = {**by_kind(), "href": href, "description": {"field": "name"}}
     rule = {"type": "rule", "color": colour("muted"), "opacity": 0.8}
     edge = {"type": "rule", "color": colour("line"), "strokeWidth": 1}
@@ -119,8 +112,24 @@ def _spec(contents: Contents, results: Sequence[Result], metric: Metric) -> Spec
             {**in_blocks, "mark": number_at, "encoding": {"y": None, "text": {"field": "block"}}},
             {"mark": rule, "encoding": {"y": from_low, "y2": {"field": "high"}}},
             {"mark": points(50, 0.9), "encoding": encoding},
-            *names,
+            *(_name(value, values, deepest, y) for value in values if value["named"]),
         ],
+    }
+
+
+def _name(named: Spec, values: Sequence[Spec], deepest: int, y: Spec) -> Spec:
+    """Return a value's name, above everything that it would else lie over."""
+    # Beyond the middle there is more room to the left.
+    side = -1 if named["depth"] > deepest / 2 else 1
+    room = deepest * _LETTER_SHARE * len(named["name"])
+    covered = [v["high"] for v in values if 0 <= side * (v["depth"] - named["depth"]) <= room]
+    return {
+        "data": {"values": [{**named, "high": max(covered)}]},
+        "mark": {
+            **{"type": "text", "color": colour("ink"), "fontSize": 11, "dy": -8},
+            "align": "right" if side < 0 else "left",
+        },
+        "encoding": {"y": {**y, "field": "high"}, "text": {"field": "name"}},
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from analog_bench.planning.plan_record import HOWS
+from analog_bench.records import Metric
 from analog_bench.report import words
 from analog_bench.report.energy_table import energy_text
 from analog_bench.report.measured_on import source_line
@@ -19,7 +20,7 @@ _OUTSIDE = "–"
 _COLOURS: Mapping[str, str] = {"analog": "worst", "int8": "best", "digital": "line"}
 
 
-def plan_map(contents: Contents, study: Judged, one: PlannedResult) -> Figure:
+def plan_map(contents: Contents, study: Judged, one: PlannedResult, metric: Metric) -> Figure:
     """Return what becomes of each layer: a column a block, a row a kind of layer."""
     values = []
     for name, how in one.assignment.items():
@@ -36,17 +37,20 @@ def plan_map(contents: Contents, study: Judged, one: PlannedResult) -> Figure:
     }
     bare = {"labelLimit": 190, "ticks": False, "domain": False, "labelFontSize": 11}
     blocks = {"labelAngle": 0, "labelOverlap": True, "ticks": False, "domain": False}
-    counts = ", ".join(f"{one.count(how)} {HOW_LABELS[how]}" for how in known)
-    least = words.counted(len(one.assignment), "matrix multiplication")
-    chosen = "" if one.plan.limit is None else f" chosen to lose at most {one.plan.limit:.3g}"
+    puts = [
+        f"{one.count(how)} {'on tiles' if how == 'analog' else f'in {HOW_LABELS[how]}'}"
+        for how in known
+    ]
+    layers = words.counted(len(one.assignment), "matrix multiplication")
+    chosen = "" if one.plan.limit is None else _chosen(one.plan.limit, metric)
     return Figure(
         name=file_name(
             study.scope.model, study.scope.study, "layers", one.result.group, one.result.variant
         ),
-        message=f"Of {least} the plan{chosen} has {counts}.",
+        message=f"Of {layers}, the plan{chosen} puts {' and '.join(puts)}.",
         note=(
-            f"{words.capitalised(one.result.group)}, {energy_text(one.nj)} nJ a token. Blocks from "
-            f"left to right; {_OUTSIDE}: outside of blocks. FP16 is digital as trained."
+            f"{words.capitalised(one.result.group)}, {energy_text(one.nj)} nJ a token. A column "
+            f"is a block; {_OUTSIDE} is outside of them. FP16 is digital as trained."
         ),
         source=source_line(contents, study, [one.result]),
         spec={
@@ -70,3 +74,8 @@ def plan_map(contents: Contents, study: Judged, one: PlannedResult) -> Figure:
         height=_ROOM_PIXELS + _ROW_PIXELS * len(parts),
         href=contents.link(one.result),
     )
+
+
+def _chosen(limit: float, metric: Metric) -> str:
+    verb = words.change_verb(metric, 2)
+    return f" chosen to {verb} at most {words.amount_of(f'{limit:.3g}', metric)}"

@@ -52,7 +52,7 @@ def plan_plots(contents: Contents, model: str) -> tuple[Figure, ...]:
             promised = [one for one in found if one.plan.predicted is not None]
             if len(promised) > 1:
                 figures.append(_predictions(contents, study, promised, metric))
-            figures.append(plan_map(contents, study, best_of(found)))
+            figures.append(plan_map(contents, study, best_of(found), metric))
     return tuple(figures)
 
 
@@ -111,12 +111,11 @@ def _front(
         name=file_name(study.scope.model, study.scope.study, "front", *_apart(found)),
         message=_front_message(found, metric),
         note=(
-            "Filled: measured, with 95 % intervals over chips where there are three or more, cut "
-            "at the frame; diamonds to their right: predicted, with the interval that was "
-            "promised. The stepped line joins plans that no other beats in both; dashed: the "
-            f"largest loss that was asked for. Energy: an estimate for {energy.tokens} tokens on "
-            f"{SCENARIOS[energy.scenario].title} ({energy.scenario}), a digital weight fetched for "
-            f"{words.counted(energy.tokens_per_fetch, 'token')}; FP16 is digital as trained."
+            "Filled: measured, lines are 95 % intervals over chips. Diamonds to their right: "
+            "predicted, with the interval promised. Stepped: the plans that no other beats in "
+            "both. Dashed: the largest loss asked for. Energy: an estimate for "
+            f"{energy.tokens} tokens on {SCENARIOS[energy.scenario].title} ({energy.scenario}), "
+            f"digital weights fetched once for {words.counted(energy.tokens_per_fetch, 'token')}."
         ),
         source=source_line(contents, study, [one.result for one in found if one.count("analog")]),
         spec={"layer": layers},
@@ -127,19 +126,18 @@ def _front(
 def _front_message(found: Sequence[PlannedResult], metric: Metric) -> str:
     best, (machine, takes) = best_of(found), _digital(found)
     asked = best.plan.limit
-    lost = words.amount_of(words.loss_amount(abs(best.loss.centre), metric, 1), metric)
-    verb = "gains" if best.loss.centre < 0 else "loses"
+    lost = words.changed_by(best.loss.centre, metric)
     ratio = takes / best.nj
-    than = f"{energy_text(ratio)} times less than" if ratio >= 1 else "more than"
+    than = f"{ratio:.1f} times less than" if ratio >= 1 else "more than"
     what = "The plan chosen"
     if asked is None:
         what = "The least lossy plan"
     elif best.loss.centre > (most := asked_of(found)):
         what = f"No plan kept {most:.3g}: the least lossy one"
-    text = f"{what} {verb} {lost} at {energy_text(best.nj)} nJ a token, {than} all in {machine}"
+    text = f"{what} {lost} at {energy_text(best.nj)} nJ a token, {than} all in {machine}"
     for one in found:
         if one.label == "all analog" and one is not best:
-            text += f"; all analog loses {words.loss_amount(one.loss.centre, metric, 1)}"
+            text += f"; all analog {words.changed_by(one.loss.centre, metric)}"
     return f"{text}."
 
 
@@ -174,9 +172,9 @@ def _predictions(
         name=file_name(study.scope.model, study.scope.study, "predictions", *_apart(found)),
         message=message,
         note=(
-            f"On the dashed line both are equal. {note}Across: the interval that was promised, cut "
-            "at the frame; upright: from the least to the most that a chip lost. Predictions rest "
-            "on single layers, and on random plans on other chips."
+            f"On the dashed line both are equal. {note}Across: the interval promised; upright: "
+            "from the least to the most that a chip lost. Predictions rest on single layers, and "
+            "on random plans on other chips."
         ),
         source=source_line(contents, study, [one.result for one in found if one.count("analog")]),
         spec={
@@ -211,7 +209,7 @@ def _ranked(found: Sequence[PlannedResult]) -> tuple[str, str]:
     if most is None:
         return message, ""
     tau, low, high = most
-    return message, f"Half of the chips against the other: τ {ranged_text(tau, low, high)}. "
+    return message, f"Half of the chips against the other half: τ {ranged_text(tau, low, high)}. "
 
 
 def _point(contents: Contents, one: PlannedResult) -> dict[str, Any]:
@@ -255,11 +253,11 @@ def _table(contents: Contents, found: Sequence[PlannedResult], metric: Metric) -
         plan = one.plan
         if plan.low is None or plan.high is None:
             return ""
-        return f"{words.amount(plan.low, metric, 1)} to {words.amount(plan.high, metric, 1)}"
+        return f"{words.amount(plan.low, metric)} to {words.amount(plan.high, metric)}"
 
     def predicted(one: PlannedResult) -> str:
         known = one.plan.predicted
-        return "" if known is None else words.amount(known, metric, 1)
+        return "" if known is None else words.amount(known, metric)
 
     def limit(one: PlannedResult) -> str:
         return "" if one.plan.limit is None else f"{one.plan.limit:.3g}"

@@ -15,13 +15,11 @@ from analog_bench.report.noise_travel import (
     along,
     at_block,
     block_count,
-    family_label,
     final_error,
     followed,
     law_of,
     parts_at,
     source_block,
-    travel_label,
 )
 from analog_bench.report.plots.block_maps import coherence_map, figure_table, source_map
 from analog_bench.report.plots.chart import DASHES, axis, colour, layer, points
@@ -108,10 +106,13 @@ def _stack(contents: Contents, study: Judged, result: Result) -> Figure:
     last_made = parts_at(result, block_count(result) - 1)
     share = last_made.made_here / last if last else 0.0
     return Figure(
-        name=file_name(study.scope.model, study.scope.study, "blocks", travel_label(result)),
+        name=file_name(
+            study.scope.model, study.scope.study, "blocks", words.noise_label(result.noise)
+        ),
         message=(
-            f"{travel_label(result)}: the error is {100 * first:.3g} % after the first block and "
-            f"{100 * last:.3g} % after the last, which made {100 * share:.0f} % of it."
+            f"{words.noise_label(result.noise)}: the error is {100 * first:.1f} % after the "
+            f"first block and {100 * last:.1f} % after the last, which made {100 * share:.0f} % of "
+            "it."
         ),
         note=(
             f"Noise in {words.group_label(result.group)}, median token, parts measured along the "
@@ -174,15 +175,16 @@ def _gain_plot(contents: Contents, study: Judged, results: Sequence[Result]) -> 
     one = {"type": "rule", "strokeDash": DASHES, "color": colour("muted")}
     low = {**y, "field": "low"}
     conditions = words.counted(len(results), "condition")
+    more = "amplify the noise that reaches them"
     return Figure(
         name=file_name(study.scope.model, study.scope.study, "gain"),
         message=(
             f"{len(growing)} of {words.counted(len(own), 'block')} "
-            f"{'makes' if len(growing) == 1 else 'make'} the noise that reaches them longer."
+            f"{'amplifies the noise that reaches it' if len(growing) == 1 else more}."
         ),
         note=(
-            "Length of what a block hands on over that of what reaches it, median token, mean over "
-            f"{conditions}; bands are from the least to the most."
+            "Gain: the error a block hands on over the error that reaches it (above 1 it grows), "
+            f"median token, mean over {conditions}; bands are from the least to the most."
         ),
         source=source_line(contents, study, results),
         spec={
@@ -210,7 +212,7 @@ def _loss_plot(contents: Contents, study: Judged, results: Sequence[Result]) -> 
             {
                 "error": 100 * final_error(result).centre,
                 "loss": loss(result, metric),
-                **{"low": low, "high": high, "family": family_label(result)},
+                **{"low": low, "high": high, "family": words.noise_family(result.noise)},
                 "href": contents.link(result),
             }
         )
@@ -244,7 +246,7 @@ def _loss_plot(contents: Contents, study: Judged, results: Sequence[Result]) -> 
             table=tabulate(
                 known,
                 [
-                    (Column("noise"), travel_label),
+                    (Column("noise"), lambda result: words.noise_label(result.noise)),
                     (Column("noise in"), lambda result: words.group_label(result.group)),
                     number("error %", lambda r: f"{100 * final_error(r).centre:.3g}"),
                     loss_column(contents, metric),
@@ -260,9 +262,9 @@ def _curve_message(results: Sequence[Result], metric: Metric, law: PowerLaw) -> 
     farthest = max(
         results, key=lambda r: abs((loss(r, metric) or 0.0) - law.at(final_error(r).centre))
     )
-    found = words.loss_amount(loss(farthest, metric), metric)
+    found = words.changed_by(loss(farthest, metric) or 0.0, metric)
     said = words.loss_amount(law.at(final_error(farthest).centre), metric)
     return (
-        f"No one curve for all kinds of noise: {travel_label(farthest)} loses {found} where it "
-        f"says {said}."
+        "No one curve holds for all kinds of noise: "
+        f"{words.noise_label(farthest.noise)} {found} where the curve says {said}."
     )

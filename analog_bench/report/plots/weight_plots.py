@@ -190,10 +190,9 @@ def _distribution_plot(
     powers = {"values": [1e-5, 1e-3, 0.1, 10], "format": "~g"}
     y = axis("share", "weights (%)", scale=log, axis=powers)
     bars = {"type": "bar", "color": colour("worst" if rank == "most" else "best"), "stroke": None}
-    lost = words.amount_of(words.loss_amount(one.loss, metric), metric)
     return Figure(
         name=file_name(one.result.model, "weights", f"{place}", one.layer),
-        message=f"{words.one_line(one.layer)} {words.change_verb(metric)} {lost}",
+        message=f"{words.one_line(one.layer)} {words.changed_by(one.loss, metric)}",
         note=(
             f"Among the {rank} vulnerable. {one.facts.weights:,} weights, standard deviation "
             f"{words.significant(std)}, the largest reaches {words.reach_text(one.reach)} of them."

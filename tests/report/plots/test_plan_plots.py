@@ -126,15 +126,16 @@ def test_the_line_joins_what_nothing_beats(figures):
 
 def test_messages_say_what_was_found(figures):
     front, predictions, layers = figures
-    assert front.message.startswith("The plan chosen loses 1.50 points of F1 at ")
-    assert "times less than all in INT8; all analog loses 12.00." in front.message
+    assert front.message.startswith("The plan chosen loses 1.5 points of F1 at ")
+    assert "times less than all in INT8; all analog loses 12.0 points of F1." in front.message
     assert predictions.message == (
         "Predicted and measured losses of 5 random plans have Kendall's τ "
         "0.80 (0.00 to 1.00); 7 of 9 plans lost what was promised."
     )
-    assert "Half of the chips against the other: τ 1.00" in predictions.note
+    assert "Half of the chips against the other half: τ 1.00" in predictions.note
     assert layers.message == (
-        "Of 5 matrix multiplications the plan chosen to lose at most 2 has 2 analog, 3 INT8."
+        "Of 5 matrix multiplications, the plan chosen to lose at most 2 points of F1 puts 2 on "
+        "tiles and 3 in INT8."
     )
     for figure in figures:
         assert figure.source.startswith("bert (MiniLM-L6) · 96 embedded questions · 3 chips")
@@ -144,7 +145,7 @@ def test_messages_say_what_was_found(figures):
 def test_where_no_plan_kept_what_was_asked_for_that_is_said():
     lossy = planned("aa888", (2.4, 2.5, 2.6), 1.6, limit=2.0)
     front, *_ = plan_plots(contents(lossy, ANALOG), "bert")
-    assert front.message.startswith("No plan kept 2: the least lossy one loses 2.50 points")
+    assert front.message.startswith("No plan kept 2: the least lossy one loses 2.5 points")
 
 
 def test_the_map_has_a_column_a_block_and_one_for_what_is_in_none(figures):

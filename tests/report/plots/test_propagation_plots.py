@@ -37,7 +37,9 @@ def test_parts_are_stacked_to_the_error(figures):
     assert sum(last) == pytest.approx(20 * (1 + 0.25 + 0.0625) ** 0.5)
     interval = values(figure, 1)[-1]
     assert interval["low"] < sum(last) < interval["high"]
-    assert "20 % after the first block and 22.9 % after the last, which made 76 %" in figure.message
+    assert (
+        "20.0 % after the first block and 22.9 % after the last, which made 76 %" in figure.message
+    )
 
 
 def test_gains_coherence_and_sources(figures):
@@ -47,7 +49,7 @@ def test_gains_coherence_and_sources(figures):
         ("of the noise, to first order", 0.5),
         ("of random directions", 1.0),
     }
-    assert figures["bert-travel-gain"].message.startswith("0 of 2 blocks make")
+    assert figures["bert-travel-gain"].message.startswith("0 of 2 blocks amplify")
     assert "ir_drop at 0.05 is the most coherent: a cosine of +0.80" in (
         figures["bert-travel-coherence"].message
     )
@@ -73,7 +75,7 @@ def test_losses_lie_on_a_curve(figures):
 
 def test_the_noise_that_is_off_the_curve_is_named():
     results = followed_results()
-    chips = [replace(chip, scores={**chip.scores, "f1": 30.0}) for chip in results[4].chips]
+    chips = [replace(chip, scores={**chip.scores, "f1": 50.0}) for chip in results[4].chips]
     results[4] = replace(results[4], chips=tuple(chips))
     figure = propagation_plots(followed_contents(results), "bert")[-1]
-    assert "ir_drop at 0.1 loses 40.0 where it says" in figure.message
+    assert "ir_drop at 0.1 loses 20.0 points of F1 where the curve says" in figure.message

@@ -171,6 +171,9 @@ def test_the_depth_profile_names_the_worst_and_the_median(contents):
     assert "· 3 chips · pcm:prog=1 · 1 d · C++ tile · " in pcm.source
     values = white.spec["data"]["values"]
     assert [value["name"] for value in values if value["named"]] == ["embeddings.word_embeddings"]
+    # Its name stands above its interval, and those it would lie over.
+    label = next(one for one in white.spec["layer"] if one["mark"].get("dy"))["data"]["values"][0]
+    assert label["high"] >= max(value["high"] for value in values[:2])
     # No drop goes beyond what digital scores.
     assert values[0]["high"] <= 70.0
     assert len(pcm.table.rows) == len(LAYERS) - 1
