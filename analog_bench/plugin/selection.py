@@ -232,6 +232,9 @@ def _hint_of_model(model: str, study: str, given: Mapping[str, str]) -> str:
     for called, named in given.items():
         if called != named:
             return f"that of --model {named} is called {called}: -k {called}_{study}"
+    near = did_you_mean(model, SHORT_NAMES)
+    if near.startswith("did you mean"):
+        return near
     return f"did you mean --model PATH/{model}?"
 
 

@@ -244,6 +244,10 @@ def test_a_model_that_the_run_has_not_is_named(collected):
     assert done.cases == []
     hint = "-k my_model_layer_noise: no case is of a model my_model; did you mean --model"
     assert f"{hint} PATH/my_model?" in done.out
+    assert (
+        "no case is of a model brt; did you mean 'bert'?"
+        in collected(*THREE, "-k", "brt_layer_noise").out
+    )
     assert "did you mean --model bert?" in collected(*THREE[2:], "-k", "bert_layer_noise").out
     assert "did you mean" not in collected(*THREE, "-k", "not_there").out
 

@@ -56,7 +56,10 @@ def unfit(config: Any) -> str:
     if not isinstance(config, InferenceRPUConfig):
         trains = hasattr(config, "tile_class")
         what = "is for training on devices" if trains else "is no configuration of tiles"
-        return f"{what} ({kind}); use a TorchInferenceRPUConfig or an InferenceRPUConfig"
+        return (
+            f"{what} ({kind}); use a TorchInferenceRPUConfig or an InferenceRPUConfig, such as the "
+            "presets that `analog-bench hardware` lists"
+        )
     rule = config.pre_post.input_range
     for term, usual in (("init_std_alpha", STD_ALPHA), ("init_from_data", BATCHES)):
         if rule.enable and getattr(rule, term) != usual:
