@@ -16,15 +16,18 @@ from analog_bench.errors import TileUnavailable, UsageError
 from analog_bench.noise import Noise, families, find_family
 from analog_bench.noise.whole_hardware import TERMS
 from analog_bench.report import words
+from analog_bench.report.noise_names import noise_label, short_noises
 from analog_bench.session.extension import run_file
 from analog_bench.simulators.protocol import Periphery
 from analog_bench.simulators.registry import presets, simulators
-from analog_bench.spelling import counted
+from analog_bench.spelling import counted, shortened
 from analog_bench.study import Budget, Study
+
+_FEW_NOISES = 6
 
 app = new_app()
 # `zoo list` beside `zoo add`: people who look for lists find it here.
-app.command("models", epilog=show_examples("models --zoo embedded", "models --json"))(list_models)
+app.command("models", epilog=show_examples("models", "models bert", "models --json"))(list_models)
 
 
 @app.command(epilog=show_examples("noises", "noises pcm", "noises --json"))
@@ -208,13 +211,14 @@ def _study_facts(path: Path, study: Study) -> dict[str, Any]:
 
 def _study_lines(path: Path, study: Study) -> list[Line]:
     groupings = (study.layers,) if isinstance(study.layers, str) else study.layers
+    noises = map(noise_label, short_noises(map(str, study.noises)).values())
     return [
         Line("asks", study.question),
         Line("file", str(path)),
         Line("models", ", ".join(study.models)),
         Line("variants", ", ".join(study.variants)),
         Line("layers", ", ".join(groupings)),
-        Line("noises", ", ".join(str(noise) for noise in study.noises)),
+        Line("noises", shortened(noises, _FEW_NOISES)),
         *(Line(name, _afforded(budget)) for name, budget in study.budgets.items()),
     ]
 
@@ -222,6 +226,10 @@ def _study_lines(path: Path, study: Study) -> list[Line]:
 def _afforded(budget: Budget) -> str:
     examples = "all examples" if budget.examples is None else counted(budget.examples, "example")
     noises = f", {counted(len(budget.noises), 'noise')}" if budget.noises else ""
-    until = f", until known to ±{budget.precision}" if budget.precision else ""
-    at_most = "up to " if budget.precision else ""
-    return f"{at_most}{counted(budget.chips, 'chip')}{until}, {examples}{noises}"
+    if budget.precision is None:
+        return f"{counted(budget.chips, 'chip')}, {examples}{noises}"
+    margins, share = budget.precision.margins, 100 * budget.precision.of_loss
+    known = [f"{margins:g} {'margin' if margins == 1 else 'margins'}"] if margins else []
+    known += [f"{share:g} % of the loss"] if share else []
+    until = f"until known to ±{' or '.join(known)}"
+    return f"up to {counted(budget.chips, 'chip')}, {until}, {examples}{noises}"

@@ -24,9 +24,16 @@ from analog_bench.commands.options import (
     use_threads,
     whole_number,
 )
-from analog_bench.commands.output import Line, origin_label, print_json, print_sheet
-from analog_bench.errors import UsageError, WeightsError
+from analog_bench.commands.output import (
+    Line,
+    origin_label,
+    print_blocks,
+    print_json,
+    print_sheet,
+)
+from analog_bench.errors import UsageError, WeightsError, did_you_mean
 from analog_bench.report import words
+from analog_bench.report.table import Column, Table, number, tabulate
 from analog_bench.tasks.data_folder import data_folder
 from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.zoo.devices import check_precision
@@ -37,11 +44,22 @@ from analog_bench.zoo.smollm2 import PACKAGE, packaged_file
 if TYPE_CHECKING:
     from analog_bench.session.digital_score import DigitalScore
 
+_TASKS = {"qa": "answers questions", "lm": "writes text", "classification": "labels texts"}
+_SCORES = {
+    "qa": ("squad_dev_f1", "F1", "SQuAD dev"),
+    "lm": ("wikitext_2_perplexity", "perplexity", "WikiText-2"),
+    "classification": ("squad_dev_accuracy", "accuracy", "SQuAD dev"),
+}
+"""By task: the key of the main score in a model's record, its metric and its data."""
+
 app = new_app("List, add and score models.", "zoo list --zoo embedded")
 
 
-@app.command("list", epilog=show_examples("zoo list --zoo embedded", "zoo list --zoo hub --json"))
+@app.command("list", epilog=show_examples("zoo list bert", "zoo list --zoo hub --json"))
 def list_models(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="tell all of these (default: a table)")
+    ] = None,
     zoo: Annotated[Source | None, typer.Option(help="only these (default: all)")] = None,
     lock: LockOption = LOCK_FILE,
     as_json: JsonOption = False,
@@ -49,12 +67,17 @@ def list_models(
     """List the models that can be asked for."""
     pinned = read_lock(lock)
     sources = [zoo] if zoo else SOURCES
-    models = [_describe(spec, pinned) for source in sources for spec in available(source, pinned)]
+    specs = [spec for source in sources for spec in available(source, pinned)]
+    if name is not None and name not in (names := [spec.name for spec in specs]):
+        raise UsageError(f"there is no model {name!r}; {did_you_mean(name, names)}")
+    models = [_describe(spec, pinned) for spec in specs if name in (None, spec.name)]
     if as_json:
         print_json(models)
+    elif name is not None:
+        titles = (origin_label(facts["name"], facts["zoo"]) for facts in models)
+        print_sheet(dict(zip(titles, map(_lines, models), strict=True)))
     elif models:
-        names = (origin_label(facts["name"], facts["zoo"]) for facts in models)
-        print_sheet(dict(zip(names, map(_lines, models), strict=True)))
+        print_blocks([_table(models)])
     else:
         print_nothing_locked(pinned)
 
@@ -238,6 +261,28 @@ def _describe(spec: ModelSpec, lock: Lock) -> dict[str, Any]:
     except OSError as problem:
         return {**facts, "problem": f"a shipped file is missing: {problem}"}
     return {**facts, "form": record.form, "bytes": size, "results": dict(record.results)}
+
+
+def _table(models: list[dict[str, Any]]) -> Table:
+    return tabulate(
+        models,
+        [
+            (Column("model", names_rows=True), lambda one: origin_label(one["name"], one["zoo"])),
+            (Column("task"), lambda one: _TASKS.get(one["task"], one["task"])),
+            number("layers", lambda one: str(one["layers"]), priority=1),
+            (Column("digital score"), _main_score),
+        ],
+        notes=["`analog-bench models NAME` tells all of one: files, scores, protocols."],
+        frame="rule",
+    )
+
+
+def _main_score(facts: dict[str, Any]) -> str:
+    if "problem" in facts:
+        return f"problem: {facts['problem']}"
+    name, metric, data = _SCORES.get(facts["task"], ("", "", ""))
+    value = facts.get("results", {}).get(name)
+    return "" if value is None else f"{metric} {value:.1f}, {data}"
 
 
 def _lines(facts: dict[str, Any]) -> list[Line]:

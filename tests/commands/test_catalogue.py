@@ -64,6 +64,10 @@ def test_own_studies_are_listed_in_words(tmp_path, capsys):
     text = capsys.readouterr().out
     assert "asks: what about mine?" in text
     assert "smoke: 1 chip, all examples" in text
+    assert main(["studies"]) == 0
+    text = capsys.readouterr().out
+    assert "noises: hermes, pcm, StandardHWATrainingTorch\n" in text
+    assert "up to 10 chips, until known to ±2 margins or 10 % of the loss, 96 examples" in text
 
 
 def test_models_are_listed_as_the_zoo_lists_them(capsys):

@@ -79,9 +79,15 @@ def test_list(lock, capsys):
     assert isinstance(embedded["results"], dict)
     assert (hub["name"], hub["revision"], hub["bytes"]) == ("bert", "ab" * 20, 12)
     assert main(["zoo", "list"]) == 0
+    rows = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "bert (MiniLM-L6, embedded) answers questions F1 79.6, SQuAD dev" in rows
+    assert "bert (hub) answers questions –" in rows
+    assert main(["zoo", "list", "bert"]) == 0
     out = capsys.readouterr().out
     assert "bert (MiniLM-L6, embedded)\n" in out
     assert f"bert (hub)\n  family: bert\n  task: qa\n  layers: {hub['layers']}\n" in out
+    assert main(["zoo", "list", "brt"]) == 4
+    assert "there is no model 'brt'; did you mean 'bert'?" in error_of(capsys)
     lock.unlink()
     assert main(["zoo", "list", "--zoo", "hub"]) == 0
     assert (
@@ -91,7 +97,7 @@ def test_list(lock, capsys):
 
 
 def test_list_is_coloured_on_a_terminal_only(lock):
-    words = [*MODULE, "zoo", "list", "--zoo", "hub"]
+    words = [*MODULE, "zoo", "list", "bert", "--zoo", "hub"]
     outer, inner = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
     for name in ("NO_COLOR", "FORCE_COLOR"):
@@ -103,7 +109,7 @@ def test_list_is_coloured_on_a_terminal_only(lock):
     assert done.returncode == 0, done.stderr
     assert "\x1b[1mbert (hub)" in shown
     assert "ab" * 20 in shown
-    piped = call("zoo", "list", "--zoo", "hub")
+    piped = call("zoo", "list", "bert", "--zoo", "hub")
     assert "\x1b" not in piped.stdout
     assert f"revision: {'ab' * 20}" in piped.stdout
 
