@@ -33,7 +33,6 @@ from analog_bench.commands.output import (
 )
 from analog_bench.errors import UsageError, WeightsError, did_you_mean
 from analog_bench.report import words
-from analog_bench.report.table import Column, Table, number, tabulate
 from analog_bench.tasks.data_folder import data_folder
 from analog_bench.tasks.task_kinds import METRICS
 from analog_bench.zoo.devices import check_precision
@@ -42,6 +41,7 @@ from analog_bench.zoo.model_specs import SOURCES, ModelSpec, Source, available
 from analog_bench.zoo.smollm2 import PACKAGE, packaged_file
 
 if TYPE_CHECKING:
+    from analog_bench.report.table import Table
     from analog_bench.session.digital_score import DigitalScore
 
 _TASKS = {"qa": "answers questions", "lm": "writes text", "classification": "labels texts"}
@@ -264,6 +264,9 @@ def _describe(spec: ModelSpec, lock: Lock) -> dict[str, Any]:
 
 
 def _table(models: list[dict[str, Any]]) -> Table:
+    # Not at the top: --help and --json need no SciPy.
+    from analog_bench.report.table import Column, number, tabulate
+
     return tabulate(
         models,
         [
