@@ -9,7 +9,7 @@ from statistics import stdev
 from scipy import optimize, stats
 
 from analog_bench.gate.decision_rule import EQUIVALENCE_LEVEL
-from analog_bench.gate.significance import Effect, step_error, tost
+from analog_bench.gate.significance import Effect, satterthwaite, step_error, tost
 
 POWER = 0.8
 
@@ -62,8 +62,9 @@ def chips_to_compare(stored: Sequence[float], margin: float, step: float, *, lea
             math.sqrt(sum(shares)),
             math.hypot(*(step_error(n, step) for n in (chips, count))),
         )
-        squares = shares[0] ** 2 / (chips - 1) + shares[1] ** 2 / (count - 1)
-        freedom = sum(shares) ** 2 / squares if squares else float(chips + count - 2)
+        freedom = float(chips + count - 2)
+        if error:
+            freedom = satterthwaite((shares[0], chips - 1), (shares[1], count - 1))
         if tost(Effect(0.0, error, freedom, hidden), margin) <= EQUIVALENCE_LEVEL:
             return chips
     return max(least, count)

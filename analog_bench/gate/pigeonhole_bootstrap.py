@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from analog_bench.gate.drift_band import RESAMPLES, Array
-from analog_bench.gate.significance import CONFIDENCE, FEWEST_CHIPS
+from analog_bench.gate.significance import CONFIDENCE, FEWEST_CHIPS, satterthwaite
 from analog_bench.seeds import derive_seed
 
 FEWEST_EXAMPLES = FEWEST_CHIPS
@@ -122,8 +122,7 @@ def half_width(
         return None
     if both == 0.0:
         return 0.0
-    share = of_chips / both
-    freedom = 1.0 / (share**2 / (chips - 1) + (1.0 - share) ** 2 / (examples - 1))
+    freedom = satterthwaite((of_chips, chips - 1), (both - of_chips, examples - 1))
     quantiles = stats.t.ppf((1.0 + confidence) / 2.0, [freedom, chips - 1])
     half = float(np.max(quantiles * np.sqrt([both, of_chips])))
     return half if math.isfinite(half) else None

@@ -88,6 +88,16 @@ def welch_effect(new: Sequence[float], old: Sequence[float], step: float = 0.0) 
     return Effect(change, error, freedom, hidden)
 
 
+def satterthwaite(*parts: tuple[float, float]) -> float:
+    """Return the degrees of freedom of a sum of independent variances, each with its own.
+
+    ν = (Σ v)² / Σ (v² / ν) (Satterthwaite, Biometrics Bulletin 2, 1946); at least one of the
+    variances must be above 0.
+    """
+    whole = sum(part for part, _ in parts)
+    return 1.0 / sum((part / whole) ** 2 / freedom for part, freedom in parts if part > 0)
+
+
 def step_error(chips: int, step: float) -> float:
     """Return what a mean over chips may hide if scores move in steps, as a standard error.
 

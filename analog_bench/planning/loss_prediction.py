@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 from scipy import stats
 
-from analog_bench.gate.significance import CONFIDENCE
+from analog_bench.gate.significance import CONFIDENCE, satterthwaite
 from analog_bench.planning.plan_record import Assignment, How
 
 ALONE, WITH_PAIRS = "sum of layers alone", "layers and pairs"
@@ -114,10 +114,11 @@ class LossPredictor:
         between = 0.0
         if count > 1 and "analog" in assignment.values():
             between = x**2 * variance(self.chip_slopes) * (1 / count + 1 / chips)
-        parts = [(about, len(self.totals) - 1), (between, count - 1)]
-        terms = sum(part**2 / freedom for part, freedom in parts if part > 0)
-        freedom = (about + between) ** 2 / terms if terms > 0 else 1.0
-        reach = math.sqrt(about + between) * float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+        reach = 0.0
+        if about + between > 0:
+            freedom = satterthwaite((about, len(self.totals) - 1), (between, count - 1))
+            quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+            reach = quantile * math.sqrt(about + between)
         middle = self.slope * x
         return self.scale.loss(middle - reach), self.scale.loss(middle + reach)
 

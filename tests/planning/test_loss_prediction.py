@@ -19,6 +19,11 @@ def plan_of(analog):
     return {layer: "analog" if layer in analog else "digital" for layer in LAYERS}
 
 
+def drawn_strains(rng):
+    drawn = rng.exponential(0.02, len(LAYERS))
+    return Strains({(layer, "analog"): x for layer, x in zip(LAYERS, drawn, strict=True)}, {})
+
+
 @pytest.mark.parametrize("loss", [-2.0, 0.0, 0.01, 5.0, 59.0])
 def test_a_loss_comes_back(loss):
     assert SCALE.loss(SCALE.strain(loss)) == pytest.approx(loss, abs=1e-12)
@@ -89,9 +94,7 @@ def test_pairs_count_where_both_are_on_tiles():
 
 def test_the_slope_is_found_and_the_interval_holds_what_it_promises():
     rng = np.random.default_rng(7)
-    own = {(layer, "analog"): x for layer, x in zip(LAYERS, rng.exponential(0.02, 12), strict=True)}
-    strains = Strains(own, {})
-    plans = [plan_of(some) for some in combinations(LAYERS, 5)]
+    strains, plans = drawn_strains(rng), [plan_of(some) for some in combinations(LAYERS, 5)]
     hits, slopes = [], []
     for _ in range(400):
         drawn = [plans[n] for n in rng.choice(len(plans), 9, replace=False)]
@@ -111,9 +114,7 @@ def test_the_slope_is_found_and_the_interval_holds_what_it_promises():
 
 def test_fresh_chips_lose_more_or_less_than_those_that_were_fitted():
     rng = np.random.default_rng(8)
-    own = {(layer, "analog"): x for layer, x in zip(LAYERS, rng.exponential(0.02, 12), strict=True)}
-    strains = Strains(own, {})
-    plans = [plan_of(some) for some in combinations(LAYERS, 5)]
+    strains, plans = drawn_strains(rng), [plan_of(some) for some in combinations(LAYERS, 5)]
     hits, blind = [], []
     for _ in range(400):
         drawn = [plans[n] for n in rng.choice(len(plans), 9, replace=False)]
